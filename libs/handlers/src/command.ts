@@ -1,0 +1,128 @@
+import type { ClientFrame, Position } from '@wss/protocol';
+import type { Client } from './client.js';
+import type { CommandLane } from './command-lane.js';
+import { GatewayError } from './gateway-error.js';
+
+/** What the engine said about a command that took effect. */
+export interface CommandEffect {
+  /** Position at which the command took effect; of a record without events, the room's position then. */
+  readonly position: Position;
+  /** It had been applied before; this is the recorded answer. */
+  readonly duplicate: boolean;
+}
+
+/** Identity and numbering of a command that takes effect exactly once. */
+export interface CommandNumber {
+  readonly session: string;
+  /** Raised when another connection takes the session over; older generations are refused. */
+  readonly generation: number;
+  /** End of the session, ms since 1970; no number counts after it. */
+  readonly sessionEndsAt: number;
+  readonly n: number;
+  readonly ack: number;
+  readonly epoch?: string;
+}
+
+/** How a command is put together from its frame. */
+export interface CommandInit {
+  readonly frame: ClientFrame;
+  readonly client: Client;
+  /** When the command must have entered its commit, ms since 1970. */
+  readonly deadline: number;
+  readonly lane?: CommandLane;
+  readonly number?: CommandNumber;
+}
+
+/** A client's event on its way through a handler: `@CurrentCommand() command: Command`. */
+export class Command {
+  readonly event: string;
+  /** The room that it concerns; handlers of a class with `@RoomType` always have one. */
+  readonly room?: string;
+  readonly id?: number | string;
+  readonly client: Client;
+  /** When the command must have entered its commit, ms since 1970; after that it is answered and may not commit. */
+  readonly deadline: number;
+  /** Set on commands that the client numbered. */
+  readonly number?: CommandNumber;
+  /** The client's data, for the fingerprint of a numbered command. */
+  readonly data: unknown;
+  /** What the engine said, once it has. */
+  effect?: CommandEffect;
+  /** The command entered its commit or ended; commands behind it may commit. */
+  passed = false;
+
+  private committing = false;
+  private expired = false;
+  private readonly lane?: CommandLane;
+
+  constructor({ frame, client, deadline, lane, number }: CommandInit) {
+    this.event = frame.event;
+    this.data = frame.data;
+    this.client = client;
+    this.deadline = deadline;
+    if (frame.room !== undefined) this.room = frame.room;
+    if (frame.id !== undefined) this.id = frame.id;
+    if (number) this.number = number;
+    if (lane) this.lane = lane;
+    lane?.add(this);
+  }
+
+  /** Number of the command in its session and room, if the client numbered it. */
+  get n(): number | undefined {
+    return this.number?.n;
+  }
+
+  /** Id of the user who sent it. */
+  get user(): string {
+    return this.client.user;
+  }
+
+  /**
+   * Claims the one commit that a command may make.
+   * @returns the command's room
+   * @throws GatewayError `internal` on a second commit or without a room, `unavailable` after the deadline.
+   */
+  claimCommit(): string {
+    if (this.room === undefined) {
+      throw new GatewayError('internal', 'internal error', {
+        cause: new Error(`"${this.event}" commits but came without a room; put @RoomType on its class`),
+      });
+    }
+    if (this.expired) throw new GatewayError('unavailable', 'the deadline passed before the commit');
+    if (this.committing) {
+      throw new GatewayError('internal', 'internal error', {
+        cause: new Error(`"${this.event}" commits twice; a command makes one commit, so merge the updates`),
+      });
+    }
+    this.committing = true;
+    return this.room;
+  }
+
+  /** Whether a commit was claimed. */
+  get claimed(): boolean {
+    return this.committing;
+  }
+
+  /** Resolves when no earlier command of this client in this room can still commit; `undefined` if that is so now. */
+  turn(): Promise<void> | undefined {
+    return this.lane?.turn(this);
+  }
+
+  /** Tells that the command entered its commit or ended. Calling it again has no effect. */
+  pass(): void {
+    if (this.passed) return;
+    this.passed = true;
+    this.lane?.settle();
+  }
+
+  /**
+   * Takes the command's place away after its deadline.
+   * @returns whether it had not entered a commit; then it never will
+   */
+  expire(): boolean {
+    if (this.committing) return false;
+    this.expired = true;
+    this.pass();
+    return true;
+  }
+}

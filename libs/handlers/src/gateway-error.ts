@@ -1,0 +1,88 @@
+import { HttpException, IntrinsicException } from '@nestjs/common';
+import { WsException } from '@nestjs/websockets';
+import {
+  ERROR_CODES,
+  type ErrorBody,
+  type ErrorCode,
+  type ErrorDetail,
+  FrameError,
+  isErrorCode,
+} from '@wss/protocol';
+
+/** What a {@link GatewayError} may carry besides code and message. */
+export interface GatewayErrorOptions {
+  /** Which rules were broken, or what was expected. Never holds a value that a client sent. */
+  readonly details?: readonly ErrorDetail[];
+  /** For the log; clients never see it. */
+  readonly cause?: unknown;
+}
+
+/** A failure that the client is told about. Everything else that is thrown reaches it as `internal`. */
+export class GatewayError extends IntrinsicException {
+  readonly details?: readonly ErrorDetail[];
+
+  constructor(
+    /** Decides, with the table of error codes, whether a retry may help and whether `n` is used up. */
+    readonly code: ErrorCode,
+    message: string,
+    options: GatewayErrorOptions = {},
+  ) {
+    super(message);
+    this.name = 'GatewayError';
+    if (options.details) this.details = options.details;
+    if (options.cause !== undefined) this.cause = options.cause;
+  }
+
+  /** As it goes over the wire. */
+  toBody(): ErrorBody {
+    const { code, message, details } = this;
+    const { retry } = ERROR_CODES[code];
+    return details ? { code, message, details, retry } : { code, message, retry };
+  }
+}
+
+/**
+ * What a client learns of something that was thrown.
+ *
+ * `GatewayError` stays; Nest's `HttpException` and `WsException` keep their message, because a developer
+ * wrote it for the client; anything else becomes `internal` with the original as its cause.
+ */
+export function toGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (error instanceof FrameError) return new GatewayError(error.code, error.message);
+  if (error instanceof HttpException) return fromHttp(error);
+  if (error instanceof WsException) return fromWs(error);
+  return new GatewayError('internal', 'internal error', { cause: error });
+}
+
+const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
+  400: 'invalid',
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'not_found',
+  413: 'too_large',
+  422: 'invalid',
+  429: 'rate_limited',
+  503: 'unavailable',
+};
+
+function fromHttp(error: HttpException): GatewayError {
+  const status = error.getStatus();
+  const code = CODE_OF_STATUS[status] ?? (status < 500 ? 'rejected' : 'internal');
+  if (code === 'internal') return new GatewayError(code, 'internal error', { cause: error });
+  const response = error.getResponse() as { message?: unknown };
+  if (!Array.isArray(response.message)) return new GatewayError(code, error.message);
+  return new GatewayError(code, error.message, {
+    details: response.message.map((message) => ({ message: String(message) })),
+  });
+}
+
+function fromWs(error: WsException): GatewayError {
+  const body = error.getError();
+  if (typeof body === 'string') return new GatewayError('rejected', body);
+  const { code, message } = body as { code?: unknown; message?: unknown };
+  return new GatewayError(
+    isErrorCode(code) ? code : 'rejected',
+    typeof message === 'string' ? message : error.message,
+  );
+}

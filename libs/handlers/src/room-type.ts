@@ -1,0 +1,46 @@
+import type { CanActivate, Type } from '@nestjs/common';
+
+/** How much of a room's log is kept for those who come back. */
+export interface HistoryOptions {
+  /** Events kept at least. Default 1,000. */
+  readonly events?: number;
+  /** The log as a whole expires this long after its last event, ms. Default 86,400,000 (a day). */
+  readonly ttlMs?: number;
+}
+
+/** What a kind of room offers. */
+export interface RoomTypeOptions {
+  readonly history?: HistoryOptions;
+  /** Who may join: a Nest guard in `ws` context, asked on `$join` with the command as `@CurrentCommand()`. Default: everyone. */
+  readonly join?: Type<CanActivate>;
+}
+
+/** A declared room type with all defaults filled in. */
+export interface RoomTypeDeclaration {
+  readonly type: string;
+  readonly history: Required<HistoryOptions>;
+  readonly join?: Type<CanActivate>;
+}
+
+/** What the decorator stores on the class. */
+export interface RoomTypeMetadata {
+  readonly type: string;
+  /** Absent where a class only refers to a type that another one declares. */
+  readonly options?: RoomTypeOptions;
+}
+
+const ROOM_TYPE = Symbol('wss:room-type');
+
+/**
+ * Declares a room type. On a class of handlers it also ties their commands to rooms of this type: `room` is
+ * required then and must be of the type. A second class of handlers for the same type names it without options.
+ * The class must be a provider of its module.
+ */
+export function RoomType(type: string, options?: RoomTypeOptions): ClassDecorator {
+  return (target) => Reflect.defineMetadata(ROOM_TYPE, { type, options } satisfies RoomTypeMetadata, target);
+}
+
+/** What `@RoomType` stored on a class, if it did. */
+export function roomTypeOf(target: object): RoomTypeMetadata | undefined {
+  return Reflect.getMetadata(ROOM_TYPE, target) as RoomTypeMetadata | undefined;
+}

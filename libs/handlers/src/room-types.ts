@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { parseRoomName } from '@wss/protocol';
+import { type RoomTypeDeclaration, type RoomTypeOptions, roomTypeOf } from './room-type.js';
+
+const DEFAULT_HISTORY = { events: 1_000, ttlMs: 86_400_000 };
+
+/** The room types that the application's modules declare. */
+@Injectable()
+export class RoomTypes {
+  private types?: ReadonlyMap<string, RoomTypeDeclaration>;
+
+  constructor(private readonly discovery: DiscoveryService) {}
+
+  /**
+   * The type with this name.
+   * @throws Error when two classes declare one type, an option is out of range, or a class refers to a type that nobody declares.
+   */
+  get(type: string): RoomTypeDeclaration | undefined {
+    return this.all().get(type);
+  }
+
+  /** The type of a room; `undefined` when the name is bad or the type undeclared. */
+  of(room: string): RoomTypeDeclaration | undefined {
+    const name = parseRoomName(room);
+    return name && this.get(name.type);
+  }
+
+  /** Every declared type by name; built on first use, after Nest has created the providers. */
+  all(): ReadonlyMap<string, RoomTypeDeclaration> {
+    return (this.types ??= this.discover());
+  }
+
+  private discover(): ReadonlyMap<string, RoomTypeDeclaration> {
+    const declared = new Map<string, RoomTypeDeclaration>();
+    const mentioned = new Map<string, string>();
+    const seen = new Set<unknown>();
+    for (const { metatype } of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
+      const metadata = typeof metatype === 'function' ? roomTypeOf(metatype) : undefined;
+      if (!metadata || seen.has(metatype)) continue;
+      seen.add(metatype);
+      mentioned.set(metadata.type, metatype!.name);
+      if (!metadata.options) continue;
+      if (declared.has(metadata.type)) {
+        throw new Error(
+          `room type "${metadata.type}" is declared twice; second: ${metatype!.name}. Give options in one class only`,
+        );
+      }
+      declared.set(metadata.type, declaration(metadata.type, metadata.options));
+    }
+    for (const [type, name] of mentioned) {
+      if (!declared.has(type)) {
+        throw new Error(
+          `${name} names room type "${type}", which no class declares: add options, e.g. @RoomType('${type}', {})`,
+        );
+      }
+    }
+    return declared;
+  }
+}
+
+function declaration(type: string, options: RoomTypeOptions): RoomTypeDeclaration {
+  if (!parseRoomName(`${type}:x`)) {
+    throw new Error(
+      `"${type}" is no room type: lower-case letters, digits and "-", starting with a letter, at most 32`,
+    );
+  }
+  const history = { ...DEFAULT_HISTORY, ...options.history };
+  for (const [name, value] of Object.entries(history)) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new Error(`room type "${type}": history.${name} must be an integer from 1`);
+    }
+  }
+  return options.join ? { type, history, join: options.join } : { type, history };
+}

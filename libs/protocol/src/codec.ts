@@ -1,0 +1,159 @@
+import { ERROR_CODES, type ErrorCode } from './error-codes.js';
+import type { ClientFrame, ErrorBody, ErrorDetail, LogEntry, ReplyPosition, RequestId } from './frame.js';
+import { MAX_EVENT_LENGTH } from './names.js';
+
+/** Deepest nesting that a client's data may have; the frame itself is level 1. */
+export const MAX_DEPTH = 32;
+
+/** Longest string `id`, bytes of UTF-8. */
+export const MAX_ID_BYTES = 64;
+
+/** A frame that breaks the protocol. Its code is always `bad_frame`. */
+export class FrameError extends Error {
+  readonly code = 'bad_frame' satisfies ErrorCode;
+
+  constructor(
+    message: string,
+    /** The request's id where one could be read, so that the error can name it. */
+    readonly id?: RequestId,
+  ) {
+    super(message);
+    this.name = 'FrameError';
+  }
+}
+
+/**
+ * Reads a text frame from a client.
+ *
+ * Keys named `__proto__` are dropped. Unknown envelope properties are ignored.
+ * @throws FrameError when it is no JSON object, nests deeper than {@link MAX_DEPTH}, or its envelope is wrong.
+ */
+export function parseClientFrame(text: string): ClientFrame {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    throw new FrameError('the frame is not JSON');
+  }
+  const frame = toClientFrame(value);
+  if (text.length > 2 * MAX_DEPTH && deeperThan(value, MAX_DEPTH)) {
+    throw new FrameError(`the frame nests deeper than ${MAX_DEPTH} levels`, frame.id);
+  }
+  return frame;
+}
+
+/**
+ * Checks the envelope of a value that was parsed already.
+ * @throws FrameError when it is no object or its envelope is wrong.
+ */
+export function toClientFrame(value: unknown): ClientFrame {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new FrameError('the frame is not a JSON object');
+  }
+  const frame = value as Record<keyof ClientFrame, unknown>;
+  if (frame.id !== undefined && !isRequestId(frame.id)) {
+    throw new FrameError(`"id" must be an integer or a string of at most ${MAX_ID_BYTES} bytes`);
+  }
+  const problem = envelopeProblem(frame);
+  if (problem !== undefined) throw new FrameError(problem, frame.id);
+  return frame as ClientFrame;
+}
+
+function envelopeProblem(frame: Record<keyof ClientFrame, unknown>): string | undefined {
+  const { event, room, n, ack, epoch } = frame;
+  if (typeof event !== 'string' || event === '' || event.length > MAX_EVENT_LENGTH) {
+    return `"event" must be a string of 1 to ${MAX_EVENT_LENGTH} characters`;
+  }
+  if (room !== undefined && (typeof room !== 'string' || room === '')) return '"room" must be a string';
+  if (ack !== undefined && !isCount(ack, 0)) return '"ack" must be an integer from 0';
+  if (epoch !== undefined && (typeof epoch !== 'string' || epoch.length > 64)) {
+    return '"epoch" must be a string of at most 64 characters';
+  }
+  if (n === undefined) return undefined;
+  if (!isCount(n, 1)) return '"n" must be an integer from 1';
+  if (room === undefined || frame.id === undefined) return '"n" needs a "room" and an "id"';
+  return undefined;
+}
+
+function isCount(value: unknown, from: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= from && (value as number) <= 1e12;
+}
+
+function isRequestId(id: unknown): id is RequestId {
+  if (typeof id === 'number') return Number.isSafeInteger(id);
+  return typeof id === 'string' && id.length <= MAX_ID_BYTES && utf8Length(id) <= MAX_ID_BYTES;
+}
+
+function utf8Length(text: string): number {
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}
+
+/** A reviver makes parsing several times slower, so it runs only where the key may be hidden in the text. */
+function parseJson(text: string): unknown {
+  if (!text.includes('__proto__') && !text.includes('\\u00')) return JSON.parse(text);
+  return JSON.parse(text, (key, value: unknown) => (key === '__proto__' ? undefined : value));
+}
+
+function deeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const key in value) {
+    if (deeperThan((value as Record<string, unknown>)[key], levels - 1)) return true;
+  }
+  return false;
+}
+
+/** The error body of a code; `retry` comes from the table. */
+export function errorBody(code: ErrorCode, message: string, details?: readonly ErrorDetail[]): ErrorBody {
+  const { retry } = ERROR_CODES[code];
+  return details ? { code, message, details, retry } : { code, message, retry };
+}
+
+/** Encodes the reply to a request; `undefined` data is `null`. */
+export function encodeReply(id: RequestId, data: unknown, position?: ReplyPosition): string {
+  const json = data === undefined ? 'null' : JSON.stringify(data);
+  return `{"id":${JSON.stringify(id)},"data":${json ?? 'null'}${encodePosition(position)}}`;
+}
+
+/** Encodes an error: as the reply to its request, or without an id as an `error` event. */
+export function encodeError(id: RequestId | undefined, error: ErrorBody, position?: ReplyPosition): string {
+  const json = JSON.stringify(error);
+  if (id === undefined) return `{"event":"error","data":${json}}`;
+  return `{"id":${JSON.stringify(id)},"error":${json}${encodePosition(position)}}`;
+}
+
+function encodePosition(position: ReplyPosition | undefined): string {
+  if (!position) return '';
+  const json = JSON.stringify(position);
+  return json === '{}' ? '' : `,${json.slice(1, -1)}`;
+}
+
+/** Encodes an event without a sequence number: to one client or user, or volatile in a room. */
+export function encodeEvent(event: string, data: unknown, room?: string): string {
+  return encodeEventJson(JSON.stringify(event), JSON.stringify(data) ?? 'null', room);
+}
+
+/** Like {@link encodeEvent}, of parts that are JSON already. */
+export function encodeEventJson(event: string, data: string, room?: string): string {
+  return room === undefined
+    ? `{"event":${event},"data":${data}}`
+    : `{"event":${event},"room":${JSON.stringify(room)},"data":${data}}`;
+}
+
+/**
+ * Encodes the events of a log entry, one frame each, in order.
+ * @param withPatch adds the entry's patch to its last event, for clients that keep a live copy.
+ */
+export function encodeLogEntry(room: string, entry: LogEntry, withPatch: boolean): string[] {
+  const roomJson = JSON.stringify(room);
+  const last = entry.events.length - 1;
+  return entry.events.map(({ event, data }, index) => {
+    const patch = withPatch && index === last && entry.patch ? `,"patch":${entry.patch}` : '';
+    return `{"event":${event},"room":${roomJson},"seq":${entry.first + index},"data":${data}${patch}}`;
+  });
+}

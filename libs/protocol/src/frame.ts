@@ -1,0 +1,90 @@
+import type { ErrorCode } from './error-codes.js';
+
+/** Names a request on its connection: an integer, or a string of at most 64 bytes. */
+export type RequestId = number | string;
+
+/** What a client sends, checked and taken apart. */
+export interface ClientFrame {
+  readonly event: string;
+  /** Whatever JSON the client put here; `undefined` when it put nothing. */
+  readonly data: unknown;
+  /** Asks for exactly one reply. */
+  readonly id?: RequestId;
+  /** The room that the event concerns. */
+  readonly room?: string;
+  /** Number of the command in its session and room, from 1; it takes effect exactly once and in this order. */
+  readonly n?: number;
+  /** Highest number such that the replies to it and all before it have arrived. */
+  readonly ack?: number;
+  /** Epoch of the last reply to a numbered command in this room. */
+  readonly epoch?: string;
+}
+
+/** One rule that the client's data broke. Never holds the value itself. */
+export interface ErrorDetail {
+  /** Where, e.g. `cards.0.title`. */
+  readonly path?: string;
+  /** Which rule, in words. */
+  readonly message?: string;
+  /** With `out_of_order`: the number to send next. */
+  readonly expected?: number;
+}
+
+/** An error as the client sees it. */
+export interface ErrorBody {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details?: readonly ErrorDetail[];
+  /** Whether sending the same command again may help. */
+  readonly retry: boolean;
+}
+
+/** Where and how a numbered command took effect; sent beside its reply. */
+export interface ReplyPosition {
+  /** Sequence number in the room's log at which the command took effect. */
+  readonly seq?: number;
+  /** Epoch of that sequence number; the client sends it with its next numbered command. */
+  readonly epoch?: string;
+  /** The command had been applied before; this is its recorded answer. */
+  readonly dup?: boolean;
+  /** With `unknown_outcome`: the command took effect, only its durability is open. */
+  readonly applied?: boolean;
+}
+
+/** A point in a room's history: sequence numbers are comparable within an epoch only. */
+export interface Position {
+  /** Opaque to clients. */
+  readonly epoch: string;
+  /** Number of the last event; 0 before the first. */
+  readonly seq: number;
+}
+
+/** An event whose two parts are JSON already, so that nobody encodes it twice. */
+export interface EncodedEvent {
+  /** The event's name as a JSON string, quotes included. */
+  readonly event: string;
+  /** The event's data as JSON. */
+  readonly data: string;
+}
+
+/** What one command left in a room's log. Entries are read, replayed and trimmed whole. */
+export interface LogEntry {
+  /** Sequence number of the first event; the others follow without a gap. */
+  readonly first: number;
+  /** At least one event. */
+  readonly events: readonly EncodedEvent[];
+  /** JSON object from document name to JSON Patch (RFC 6902); belongs to the last event. */
+  readonly patch?: string;
+}
+
+/** A room's document as clients see it. */
+export interface DocumentView {
+  /** Sequence number of the last event of the command that last changed it; 0 if never written. */
+  readonly version: number;
+  readonly value: unknown;
+}
+
+/** Sequence number of an entry's last event. */
+export function lastSeq(entry: LogEntry): number {
+  return entry.first + entry.events.length - 1;
+}
