@@ -9,3 +9,4 @@ export * from './params-factories.js';
 export * from './room-document.js';
 export * from './room-type.js';
 export * from './room-types.js';
+export * from './validation.js';

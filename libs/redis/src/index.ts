@@ -1,1 +1,6 @@
-export {};
+export * from './lua-script.js';
+export * from './redis-errors.js';
+export * from './redis-keys.js';
+export * from './redis-links.js';
+export * from './redis-target.js';
+export * from './server-check.js';

@@ -1,1 +1,15 @@
-export {};
+export * from './committed-entries.js';
+export * from './committer.js';
+export * from './document-type.js';
+export * from './json-patch.js';
+export * from './log-format.js';
+export * from './memory-engine.js';
+export * from './memory-room-store.js';
+export * from './outcomes.js';
+export * from './redis-room-store.js';
+export * from './room-draft.js';
+export * from './room-store.js';
+export * from './state.module.js';
+export * from './state-repository.js';
+export * from './work.js';
+export * from './works.js';

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { RedisError, toRedisError } from './redis-errors.js';
+
+/**
+ * One atomic operation in Lua: called by its hash, sent whole when a Redis server does not know it yet.
+ *
+ * EVALSHA rather than FUNCTION: it is content-addressed, so two versions of the application live side by side
+ * during a rolling update.
+ */
+export class LuaScript<Reply> {
+  readonly source: string;
+  readonly sha: string;
+
+  /** @param files read once and joined in this order; the first begins with `#!lua`. */
+  constructor(...files: URL[]) {
+    this.source = files.map((file) => readFileSync(file, 'utf8')).join('\n');
+    this.sha = createHash('sha1').update(this.source).digest('hex');
+  }
+
+  /**
+   * Runs the script.
+   * @throws RedisError that tells whether it can have run.
+   */
+  async run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<Reply> {
+    if (redis.status !== 'ready') throw new RedisError('unsent', `the link to Redis is ${redis.status}`);
+    try {
+      return (await redis.evalsha(this.sha, keys.length, ...keys, ...args)) as Reply;
+    } catch (error) {
+      if (!String(error).includes('NOSCRIPT')) throw toRedisError(error);
+    }
+    return this.runWhole(redis, keys, args);
+  }
+
+  /** NOSCRIPT proves that nothing ran, so sending the text is no repetition. */
+  private async runWhole(
+    redis: Redis,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<Reply> {
+    if (redis.status !== 'ready') throw new RedisError('unsent', `the link to Redis is ${redis.status}`);
+    try {
+      return (await redis.eval(this.source, keys.length, ...keys, ...args)) as Reply;
+    } catch (error) {
+      throw toRedisError(error);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** Keys of one room; all in one hash slot, so that one script may touch them. */
+export interface RoomKeys {
+  /** Hash: sequence number, epoch, lineage. */
+  readonly meta: string;
+  /** Hash: document name → position and JSON. */
+  readonly documents: string;
+  /** Stream: the log. */
+  readonly log: string;
+  /** Hash: native counters. */
+  readonly counters: string;
+  /** Channel on which commits and volatile events are published. */
+  readonly channel: string;
+  /** Hash: record of the numbered commands of one lane. */
+  lane(lane: string): string;
+}
+
+/** Builds every key and channel. The namespace comes first, so that two environments on one Redis never meet. */
+export class RedisKeys {
+  /** @throws Error on a namespace that is not 1 to 32 characters of `A-Z a-z 0-9 _ -`. */
+  constructor(readonly namespace: string) {
+    if (!/^[A-Za-z0-9_-]{1,32}$/.test(namespace)) {
+      throw new Error('a namespace is 1 to 32 characters of A-Z a-z 0-9 _ -');
+    }
+  }
+
+  room(room: string): RoomKeys {
+    const prefix = `${this.namespace}:{${room}}`;
+    return {
+      meta: `${prefix}:m`,
+      documents: `${prefix}:d`,
+      log: `${prefix}:x`,
+      counters: `${prefix}:v`,
+      channel: prefix,
+      lane: (lane) => `${prefix}:k:${lane}`,
+    };
+  }
+
+  /** Channel of everything that concerns one user's clients. */
+  user(user: string): string {
+    return `${this.namespace}:u:${user}`;
+  }
+
+  /** Channel of one node. */
+  node(nodeId: string): string {
+    return `${this.namespace}:n:${nodeId}`;
+  }
+
+  /** Channel of all nodes. */
+  get cluster(): string {
+    return `${this.namespace}:cluster`;
+  }
+
+  /** Sorted set of the live nodes: node id → when its lease ends, ms since 1970. */
+  get nodes(): string {
+    return `${this.namespace}:nodes`;
+  }
+}

@@ -1,0 +1,85 @@
+import type { Redis } from 'ioredis';
+
+/** What a Redis server's settings do to the promises. */
+export interface ServerCheck {
+  /** A promise can't be kept: the node must not start. */
+  readonly errors: readonly string[];
+  /** A promise is weaker than it could be. */
+  readonly warnings: readonly string[];
+  /** For the log, e.g. `7.0.15`. */
+  readonly version: string;
+}
+
+/** Asks a server for everything that the promises depend on. */
+export async function checkServer(redis: Redis): Promise<ServerCheck> {
+  const info = parseInfo(await redis.info());
+  const errors: string[] = [];
+  const warnings: string[] = [];
+  const version = info.get('redis_version') ?? 'unknown';
+  checkVersion(version, info, errors, warnings);
+  checkMemory(info, errors);
+  if (!(await replicationIdIsReadable(redis))) {
+    errors.push(
+      "a script can't read master_replid from INFO replication; allow the user +info, or use plain Redis",
+    );
+  }
+  await checkPersistence(redis, info, warnings);
+  return { errors, warnings, version };
+}
+
+function checkVersion(
+  version: string,
+  info: Map<string, string>,
+  errors: string[],
+  warnings: string[],
+): void {
+  if (!(Number.parseInt(version, 10) >= 7)) errors.push(`Redis ${version} is too old; 7.0 is the minimum`);
+  const other = info.get('server_name') ?? (info.has('dragonfly_version') ? 'dragonfly' : 'redis');
+  if (other !== 'redis')
+    warnings.push(`${other} is compatible with Redis, but the promises were never tested on it`);
+}
+
+function checkMemory(info: Map<string, string>, errors: string[]): void {
+  const policy = info.get('maxmemory_policy');
+  if (policy === undefined || policy === 'noeviction' || info.get('maxmemory') === '0') return;
+  errors.push(`maxmemory-policy is ${policy}, which deletes rooms silently; set noeviction`);
+}
+
+async function replicationIdIsReadable(redis: Redis): Promise<boolean> {
+  const script = "#!lua\nreturn string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''";
+  try {
+    return ((await redis.eval(script, 0)) as string).length === 40;
+  } catch {
+    return false;
+  }
+}
+
+async function checkPersistence(redis: Redis, info: Map<string, string>, warnings: string[]): Promise<void> {
+  const setting = async (name: string): Promise<string | undefined> => {
+    // CONFIG may be forbidden; then nothing can be said.
+    const pair = await redis.config('GET', name).catch(() => []);
+    return (pair as string[])[1];
+  };
+  const aof = info.get('aof_enabled') === '1';
+  if (!aof && (await setting('save')) === '') {
+    warnings.push('persistence is off: a restart of Redis loses every room; set appendonly yes');
+  } else if (!aof) {
+    warnings.push('the append-only file is off: a restart of Redis loses what came after the last snapshot');
+  }
+  const replicas = Number(info.get('connected_slaves') ?? 0);
+  if (replicas > 0 && (await setting('min-replicas-to-write')) === '0') {
+    warnings.push(
+      'min-replicas-to-write is 0: a master cut off from its replicas goes on accepting what a failover will lose',
+    );
+  }
+}
+
+/** Reads the lines `name:value` of an INFO reply. */
+export function parseInfo(info: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of info.split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1));
+  }
+  return fields;
+}

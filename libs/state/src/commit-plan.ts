@@ -1,0 +1,153 @@
+import { toGatewayError, type GatewayError } from '@wss/handlers';
+import { type EncodedEvent, ERROR_CODES } from '@wss/protocol';
+import type { DocumentType } from './document-type.js';
+import { fingerprintOf } from './fingerprint.js';
+import { diffJson } from './json-patch.js';
+import { seqOf } from './log-format.js';
+import type { CommitEntry, DocumentWrite, Lane } from './room-store.js';
+import type { RoomCopy } from './room-copy.js';
+import type { BatchView, DocumentChange, DocumentState, Prepared, Work } from './work.js';
+
+/** A change of a document without an event of its own becomes this one (R16). */
+const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
+
+/** A document while a plan is made. */
+interface PlannedDocument extends DocumentState {
+  readonly type: DocumentType<object>;
+  /** Full position of what was read. */
+  readonly base: string;
+  /** Entry that changed it last, and how many events of the plan there were up to that entry's end. */
+  readonly changed?: { readonly entry: number; readonly events: number };
+}
+
+/** One work of a plan. */
+export interface PlannedStep {
+  readonly work: Work;
+  /** What it came to, unless it threw. */
+  readonly prepared?: Prepared;
+  readonly error?: GatewayError;
+  /** Its entry in the commit; absent when it leaves nothing behind. */
+  readonly entry?: number;
+}
+
+/** Numbers for works that the client did not number. */
+export interface NodeNumbers {
+  readonly lane: Lane;
+  /** Highest number that is known to be recorded. */
+  readonly highest: number;
+}
+
+/** Runs works one after another on one copy and puts what they leave together as one commit (R11). */
+export class CommitPlan implements BatchView {
+  readonly steps: PlannedStep[] = [];
+  readonly entries: CommitEntry[] = [];
+
+  private readonly documents = new Map<string, PlannedDocument>();
+  private events = 0;
+  private nodeEntries = 0;
+
+  constructor(
+    private readonly copy: RoomCopy,
+    private readonly numbers: NodeNumbers,
+  ) {}
+
+  add(work: Work): void {
+    try {
+      this.addPrepared(work, work.prepare(this));
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      if (!work.command?.number || !ERROR_CODES[error.code].consumesN) {
+        this.steps.push({ work, error });
+        return;
+      }
+      const outcome = { kind: 'error', json: JSON.stringify(error.toBody()) } as const;
+      const entry = this.push(work, { events: [], changes: [], counters: [], outcome });
+      this.steps.push({ work, error, entry });
+    }
+  }
+
+  document<D extends object>(type: DocumentType<D>): DocumentState<D> {
+    const known = this.documents.get(type.name);
+    if (known) return known as unknown as DocumentState<D>;
+    const planned = { ...this.copy.document(type), type: type as unknown as DocumentType<object> };
+    this.documents.set(type.name, planned as unknown as PlannedDocument);
+    return planned;
+  }
+
+  /** The document classes that the plan read. */
+  get types(): DocumentType<object>[] {
+    return [...this.documents.values()].map(({ type }) => type);
+  }
+
+  /** The documents that the plan depends on or changes. */
+  get writes(): DocumentWrite[] {
+    return [...this.documents.values()].map(({ type, base, json, changed }) =>
+      changed ? { name: type.name, base, json, entry: changed.entry } : { name: type.name, base },
+    );
+  }
+
+  /** The documents after the plan, for the copy of the next one. */
+  changedDocuments(): { change: DocumentChange; entry: number }[] {
+    return [...this.documents.values()].flatMap(({ type, value, json, changed }) =>
+      changed ? [{ change: { type, value, json }, entry: changed.entry }] : [],
+    );
+  }
+
+  private addPrepared(work: Work, prepared: Prepared): void {
+    const silent =
+      prepared.events.length === 0 && prepared.changes.length === 0 && prepared.counters.length === 0;
+    if (silent && !work.command?.number) {
+      this.steps.push({ work, prepared });
+      return;
+    }
+    const entry = this.push(work, prepared);
+    this.steps.push({ work, prepared, entry });
+  }
+
+  private push(work: Work, prepared: Prepared): number {
+    const alone =
+      prepared.events.length === 0 && (prepared.changes.length > 0 || prepared.counters.length > 0);
+    const events = alone ? [CHANGED] : prepared.events;
+    this.events += events.length;
+    const index = this.entries.length;
+    const patch = this.applyChanges(prepared.changes, index);
+    this.entries.push({
+      ...this.identity(work),
+      events,
+      outcome: prepared.outcome,
+      ...(patch !== undefined && { patch }),
+      ...(prepared.counters.length > 0 && { counters: prepared.counters }),
+    });
+    return index;
+  }
+
+  private identity({ command }: Work): Pick<CommitEntry, 'lane' | 'n' | 'ack' | 'epoch' | 'fingerprint'> {
+    if (!command?.number) {
+      const n = this.numbers.highest + ++this.nodeEntries;
+      return { lane: this.numbers.lane, n, ack: this.numbers.highest, fingerprint: '' };
+    }
+    const { session, generation, sessionEndsAt, n, ack, epoch } = command.number;
+    return {
+      lane: { id: session, generation, endsAt: sessionEndsAt },
+      n,
+      ack,
+      fingerprint: fingerprintOf(command),
+      ...(epoch !== undefined && { epoch }),
+    };
+  }
+
+  /** The patch names each document's base version, which inside a batch is known only as a distance (see `PATCH_BASE`). */
+  private applyChanges(changes: readonly DocumentChange[], entry: number): string | undefined {
+    if (changes.length === 0) return undefined;
+    const parts = changes.map(({ type, value, json }) => {
+      const before = this.documents.get(type.name)!;
+      const base = before.changed
+        ? `\x03${this.events - before.changed.events}\x04`
+        : String(seqOf(before.base));
+      const ops = JSON.stringify(diffJson(JSON.parse(before.json), JSON.parse(json)));
+      this.documents.set(type.name, { ...before, value, json, changed: { entry, events: this.events } });
+      return `${JSON.stringify(type.name)}:{"base":${base},"ops":${ops}}`;
+    });
+    return `{${parts.join(',')}}`;
+  }
+}

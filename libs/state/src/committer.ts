@@ -1,0 +1,101 @@
+import { type Command, GatewayError, type RoomTypes } from '@wss/handlers';
+import type { LogEntry } from '@wss/protocol';
+import type { CommittedListener } from './committed-entries.js';
+import { type CommitterContext, RoomCommitter } from './room-committer.js';
+import type { RoomStore } from './room-store.js';
+import type { Work, WorkResult } from './work.js';
+
+/** Rooms whose documents and numbers a node keeps at hand; the least recently used ones are dropped. */
+const MAX_ROOMS = 2_000;
+
+/** Settings of a {@link Committer}. */
+export interface CommitterOptions {
+  /** This incarnation of the node. */
+  readonly nodeId: string;
+  /** How long a commit is tried against an engine that does not answer, ms. Default 1,200. */
+  readonly patienceMs?: number;
+  /** Clock, ms since 1970. */
+  readonly now?: () => number;
+}
+
+/** Where a commit belongs: to a client's command, or to a room that the node changes by itself. */
+export type CommitScope = Command | { readonly room: string };
+
+/** Sends every change of a room of this node through that room's queue. */
+export class Committer {
+  private readonly rooms = new Map<string, RoomCommitter>();
+  private readonly listeners: CommittedListener[] = [];
+  private readonly context: CommitterContext;
+  private closed = false;
+
+  constructor(
+    store: RoomStore,
+    types: RoomTypes,
+    { nodeId, patienceMs = 1_200, now = Date.now }: CommitterOptions,
+  ) {
+    this.context = {
+      store,
+      nodeId,
+      patienceMs,
+      now,
+      onCommitted: (room, epoch, entries) => this.announce(room, epoch, entries),
+      limitsOf: (room) => ({ history: historyOf(types, room), idleTtlMs: 0 }),
+      isClosed: () => this.closed,
+    };
+  }
+
+  /** Calls back, in commit order per room, for every commit that this node made. */
+  onCommitted(listener: CommittedListener): void {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * Carries out a work. A command's work waits for its turn first (R10), and its effect is noted on the command.
+   * @throws GatewayError when it had no effect: what the work threw, what was recorded for it, or why it was refused.
+   */
+  async perform(work: Work): Promise<WorkResult> {
+    const { command } = work;
+    if (command) {
+      const turn = command.turn();
+      if (turn) await turn;
+    }
+    const submitted = this.roomOf(work.room).submit(work);
+    command?.pass();
+    const result = await submitted;
+    const { position, duplicate } = result;
+    if (command) command.effect = { position, duplicate };
+    return result;
+  }
+
+  /** Stops trying; what is under way is answered as if patience had ended. */
+  close(): void {
+    this.closed = true;
+  }
+
+  private roomOf(room: string): RoomCommitter {
+    const known = this.rooms.get(room);
+    if (known) this.rooms.delete(room);
+    const committer = known ?? new RoomCommitter(room, this.context);
+    this.rooms.set(room, committer);
+    if (this.rooms.size > MAX_ROOMS) this.dropOldestIdle();
+    return committer;
+  }
+
+  private dropOldestIdle(): void {
+    for (const [room, committer] of this.rooms) {
+      if (!committer.idle) continue;
+      this.rooms.delete(room);
+      return;
+    }
+  }
+
+  private announce(room: string, epoch: string, entries: readonly LogEntry[]): void {
+    for (const listener of this.listeners) listener(room, epoch, entries);
+  }
+}
+
+function historyOf(types: RoomTypes, room: string): { events: number; ttlMs: number } {
+  const type = types.of(room);
+  if (!type) throw new GatewayError('not_found', 'no such kind of room');
+  return type.history;
+}

@@ -1,0 +1,63 @@
+import type { Type } from '@nestjs/common';
+import { GatewayError, roomDocumentOf, toInstance, violationsOf } from '@wss/handlers';
+import { cloneDeep } from './clone.js';
+
+/** Largest document, bytes of its JSON. */
+export const MAX_DOCUMENT_BYTES = 262_144;
+
+/** A document class: how its values are made, copied, checked and stored. */
+export class DocumentType<D extends object> {
+  /** Room type whose rooms have this document. */
+  readonly roomType: string;
+  /** Name of the document in its room. */
+  readonly name: string;
+  /** JSON of a document that was never written. */
+  readonly emptyJson: string;
+
+  /** @throws Error when the class has no `@RoomDocument`, or a new instance breaks its own rules. */
+  constructor(readonly type: Type<D>) {
+    const { type: roomType, name } = roomDocumentOf(type);
+    this.roomType = roomType;
+    this.name = name;
+    this.emptyJson = JSON.stringify(this.create());
+    const violations = violationsOf(this.create());
+    if (violations.length > 0) {
+      const { path, message } = violations[0]!;
+      throw new Error(
+        `a new ${type.name} breaks its own rules (${path}: ${message}); give every field a default`,
+      );
+    }
+  }
+
+  /** The value of a document that was never written. */
+  create(): D {
+    return new this.type();
+  }
+
+  parse(json: string): D {
+    return toInstance(this.type, JSON.parse(json));
+  }
+
+  clone(value: D): D {
+    return cloneDeep(value);
+  }
+
+  /**
+   * The JSON to store.
+   * @throws GatewayError `invalid` when the value breaks the rules of its class, `too_large` over {@link MAX_DOCUMENT_BYTES}.
+   */
+  toJson(value: D): string {
+    const details = violationsOf(value);
+    if (details.length > 0) {
+      throw new GatewayError('invalid', `the ${this.name} would break its rules`, { details });
+    }
+    const json = JSON.stringify(value);
+    if (Buffer.byteLength(json) > MAX_DOCUMENT_BYTES) {
+      throw new GatewayError(
+        'too_large',
+        `the ${this.name} would be larger than ${MAX_DOCUMENT_BYTES} bytes`,
+      );
+    }
+    return json;
+  }
+}

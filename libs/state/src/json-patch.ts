@@ -1,0 +1,100 @@
+/** One operation of a JSON Patch (RFC 6902); only those that {@link diffJson} makes. */
+export type PatchOperation =
+  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string }
+  | { readonly op: 'move'; readonly from: string; readonly path: string };
+
+type Json = Record<string, unknown>;
+
+/**
+ * The operations that turn one JSON value into another, in linear time.
+ *
+ * Array elements that only moved, came or went in one place cost one operation each; what changed in several
+ * places at once is compared index by index, which is right but not always the shortest patch.
+ */
+export function diffJson(before: unknown, after: unknown): PatchOperation[] {
+  const operations: PatchOperation[] = [];
+  diffValue(before, after, '', operations);
+  return operations;
+}
+
+function diffValue(before: unknown, after: unknown, path: string, out: PatchOperation[]): void {
+  if (Object.is(before, after)) return;
+  if (Array.isArray(before) && Array.isArray(after)) return diffArray(before, after, path, out);
+  if (isObject(before) && isObject(after)) return diffObject(before, after, path, out);
+  out.push({ op: 'replace', path, value: after });
+}
+
+function diffObject(before: Json, after: Json, path: string, out: PatchOperation[]): void {
+  for (const key of Object.keys(before)) {
+    if (!Object.hasOwn(after, key)) out.push({ op: 'remove', path: join(path, key) });
+  }
+  for (const key of Object.keys(after)) {
+    if (Object.hasOwn(before, key)) diffValue(before[key], after[key], join(path, key), out);
+    else out.push({ op: 'add', path: join(path, key), value: after[key] });
+  }
+}
+
+function diffArray(before: unknown[], after: unknown[], path: string, out: PatchOperation[]): void {
+  let start = 0;
+  let endBefore = before.length;
+  let endAfter = after.length;
+  while (start < endBefore && start < endAfter && equalJson(before[start], after[start])) start++;
+  while (endBefore > start && endAfter > start && equalJson(before[endBefore - 1], after[endAfter - 1])) {
+    endBefore--;
+    endAfter--;
+  }
+  if (endBefore === endAfter && moved(before, after, start, endBefore, path, out)) return;
+  const common = Math.min(endBefore, endAfter);
+  for (let i = start; i < common; i++) diffValue(before[i], after[i], join(path, i), out);
+  for (let i = endBefore - 1; i >= common; i--) out.push({ op: 'remove', path: join(path, i) });
+  for (let i = common; i < endAfter; i++) out.push({ op: 'add', path: join(path, i), value: after[i] });
+}
+
+/** Recognizes one element that moved within [start, end). */
+function moved(
+  before: unknown[],
+  after: unknown[],
+  start: number,
+  end: number,
+  path: string,
+  out: PatchOperation[],
+): boolean {
+  const last = end - 1;
+  if (last <= start) return false;
+  const shifted = (by: number): boolean => {
+    const [from, to] = by > 0 ? [start + 1, end] : [start, last];
+    for (let i = from; i < to; i++) if (!equalJson(before[i], after[i - by])) return false;
+    return true;
+  };
+  if (equalJson(before[start], after[last]) && shifted(1)) {
+    out.push({ op: 'move', from: join(path, start), path: join(path, last) });
+    return true;
+  }
+  if (equalJson(before[last], after[start]) && shifted(-1)) {
+    out.push({ op: 'move', from: join(path, last), path: join(path, start) });
+    return true;
+  }
+  return false;
+}
+
+function equalJson(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((value, i) => equalJson(value, b[i]));
+  }
+  if (!isObject(a) || !isObject(b)) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && equalJson(a[key], b[key]))
+  );
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function join(path: string, key: string | number): string {
+  return `${path}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}

@@ -1,0 +1,76 @@
+import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
+
+/*
+ * How log entries look in the engine and on a room's channel. JSON holds no raw line break, so lines separate
+ * the parts and nobody has to parse JSON to pass an event on.
+ *
+ *   body     "<number of events>[+]" LF (event LF data)…  [LF patch, announced by the plus]
+ *   message  "<epoch>:<first seq>" LF body (LF body)…
+ */
+
+/** Encodes what one command appends to the log. */
+export function encodeBody(events: readonly EncodedEvent[], patch?: string): string {
+  const lines = [patch === undefined ? String(events.length) : `${events.length}+`];
+  for (const { event, data } of events) lines.push(event, data);
+  if (patch !== undefined) lines.push(patch);
+  return lines.join('\n');
+}
+
+/** Decodes a body whose last event has this sequence number. */
+export function decodeEntry(body: string, last: number): LogEntry {
+  const lines = body.split('\n');
+  const [entry] = takeEntry(lines, 0, last);
+  return { ...entry, first: last - entry.events.length + 1 };
+}
+
+/** Encodes what is published for one commit. */
+export function encodeMessage(epoch: string, first: number, bodies: readonly string[]): string {
+  return `${epoch}:${first}\n${bodies.join('\n')}`;
+}
+
+/** The epoch and first sequence number of a message, read without touching the rest. */
+export function readMessageHead(message: string): { epoch: string; first: number; bodyAt: number } {
+  const end = message.indexOf('\n');
+  const colon = message.lastIndexOf(':', end);
+  return { epoch: message.slice(0, colon), first: Number(message.slice(colon + 1, end)), bodyAt: end + 1 };
+}
+
+/** The entries of a message. */
+export function decodeMessage(message: string): { epoch: string; entries: LogEntry[] } {
+  const { epoch, first, bodyAt } = readMessageHead(message);
+  const lines = message.slice(bodyAt).split('\n');
+  const entries: LogEntry[] = [];
+  let next = first;
+  for (let line = 0; line < lines.length;) {
+    const [entry, after] = takeEntry(lines, line, next);
+    entries.push(entry);
+    next += entry.events.length;
+    line = after;
+  }
+  return { epoch, entries };
+}
+
+function takeEntry(lines: readonly string[], from: number, first: number): [LogEntry, number] {
+  const head = lines[from]!;
+  const count = Number.parseInt(head, 10);
+  const events: EncodedEvent[] = [];
+  let line = from + 1;
+  for (let i = 0; i < count; i++, line += 2) events.push({ event: lines[line]!, data: lines[line + 1]! });
+  if (!head.endsWith('+')) return [{ first, events }, line];
+  return [{ first, events, patch: lines[line]! }, line + 1];
+}
+
+/** A position as documents store it and as two of them are compared: equal strings, or not the same point (R3). */
+export function positionKey({ epoch, seq }: Position): string {
+  return `${epoch}:${seq}`;
+}
+
+/** Sequence number in a stored position; 0 for ''. */
+export function seqOf(position: string): number {
+  return position === '' ? 0 : Number(position.slice(position.lastIndexOf(':') + 1));
+}
+
+/** Number in an epoch; grows with every new epoch of a room. */
+export function epochNumber(epoch: string): number {
+  return Number.parseInt(epoch, 10);
+}

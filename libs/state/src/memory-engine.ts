@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import type { LogEntry } from '@wss/protocol';
+import type { CommandRecord } from './room-store.js';
+import { StoreError } from './room-store.js';
+
+/** Record of one lane's numbered commands. */
+export interface MemoryLane {
+  highest: number;
+  ack: number;
+  generation: number;
+  birth: string;
+  expiresAt: number;
+  readonly records: Map<number, CommandRecord>;
+}
+
+/** One room, as the Lua scripts keep it in Redis. */
+export interface MemoryRoom {
+  seq: number;
+  number: number;
+  nonce: string;
+  replicationId: string;
+  birth: string;
+  conflicts: number;
+  expiresAt: number;
+  logExpiresAt: number;
+  /** Newest first. */
+  lineage: { epoch: string; end: number }[];
+  log: LogEntry[];
+  readonly documents: Map<string, { position: string; json: string }>;
+  readonly counters: Map<string, number>;
+  readonly lanes: Map<string, MemoryLane>;
+}
+
+/** What {@link MemoryEngine.promote} can bring back. */
+type Replica = Map<string, MemoryRoom>;
+
+/**
+ * Shared data of all nodes in this process: rooms and channels, with the same semantics as Redis.
+ *
+ * It keeps nothing beyond the process. Tests simulate faults with it: a lost reply, a failover, and a failover
+ * that loses the tail of the history.
+ */
+export class MemoryEngine {
+  rooms = new Map<string, MemoryRoom>();
+  readonly channels = new MemoryChannels();
+  /** Changes whenever the data's history may have changed, as Redis' does. */
+  replicationId = newReplicationId();
+
+  private replica?: Replica;
+  private repliesToLose = 0;
+  private down = false;
+
+  constructor(
+    /** The engine's clock, ms since 1970. */
+    readonly now: () => number = Date.now,
+  ) {}
+
+  /** From now on a failover brings back this moment's data: what follows is the tail that gets lost. */
+  pauseReplication(): void {
+    this.replica = structuredClone(this.rooms);
+  }
+
+  /** Fails over to the replica; without {@link pauseReplication} before, nothing is lost. */
+  promote(): void {
+    if (this.replica) this.rooms = this.replica;
+    delete this.replica;
+    this.replicationId = newReplicationId();
+  }
+
+  /** The next calls are carried out, but their answers never arrive. */
+  loseReplies(count: number): void {
+    this.repliesToLose = count;
+  }
+
+  /** While out of reach every call fails and nothing is done. */
+  setReachable(reachable: boolean): void {
+    this.down = !reachable;
+  }
+
+  /**
+   * Runs one call as a round trip: its effect is at once, its answer comes later.
+   * @throws StoreError while out of reach or when the answer is to be lost.
+   */
+  async call<T>(work: () => T): Promise<T> {
+    if (this.down) throw new StoreError('unavailable', 'the engine is out of reach');
+    const result = work();
+    await Promise.resolve();
+    if (this.repliesToLose > 0) {
+      this.repliesToLose--;
+      throw new StoreError('unknown', 'the answer was lost');
+    }
+    return result;
+  }
+}
+
+/** Channels between the nodes of one process: at most once, per channel in order of publication. */
+export class MemoryChannels {
+  private readonly listeners = new Map<string, Set<(message: string) => void>>();
+
+  subscribe(channel: string, listener: (message: string) => void): void {
+    const set = this.listeners.get(channel) ?? new Set();
+    this.listeners.set(channel, set.add(listener));
+  }
+
+  unsubscribe(channel: string, listener: (message: string) => void): void {
+    const set = this.listeners.get(channel);
+    set?.delete(listener);
+    if (set?.size === 0) this.listeners.delete(channel);
+  }
+
+  /** Delivers later in this turn, as a network would: never while the publisher is still running. */
+  publish(channel: string, message: string): void {
+    queueMicrotask(() => {
+      for (const listener of this.listeners.get(channel) ?? []) listener(message);
+    });
+  }
+}
+
+function newReplicationId(): string {
+  return randomBytes(20).toString('hex');
+}

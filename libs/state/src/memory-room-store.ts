@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import { fillSlots } from './counter-slots.js';
+import { encodeBody, encodeMessage, positionKey } from './log-format.js';
+import type { MemoryEngine, MemoryLane, MemoryRoom } from './memory-engine.js';
+import { CommitJudge } from './memory-commit-judge.js';
+import {
+  type CommitEntry,
+  type CommitReply,
+  type CommitRequest,
+  type Outcome,
+  type ResumeReply,
+  type ResumeRequest,
+  RoomStore,
+  type StoredDocument,
+} from './room-store.js';
+
+const LINEAGE = 64;
+const NODE_LANE_MS = 900_000;
+const RECORD_GRACE_MS = 3_600_000;
+
+/** Rooms in this process; the rules are those of the Lua scripts, and one contract suite holds both to them. */
+export class MemoryRoomStore extends RoomStore {
+  constructor(
+    private readonly engine: MemoryEngine,
+    /** Channel of a room's events. */
+    private readonly channelOf: (room: string) => string = (room) => room,
+  ) {
+    super();
+  }
+
+  commit(request: CommitRequest): Promise<CommitReply> {
+    return this.engine.call(() => {
+      const room = this.open(request.room);
+      const judge = new CommitJudge(room, request, this.engine.now());
+      if (judge.conflict && request.countsConflict && !request.judgeOnly) room.conflicts++;
+      return judge.refused || request.judgeOnly ? judge.reply() : this.write(room, request, judge);
+    });
+  }
+
+  resume(request: ResumeRequest): Promise<ResumeReply> {
+    return this.engine.call(() => {
+      const room = this.open(request.room);
+      const found = request.from ? missedSince(room, request.from, request.most ?? 1_000) : undefined;
+      const entries = found ? found.entries : newestEntries(room, request.newest ?? 0);
+      const lane = request.lane === undefined ? undefined : room.lanes.get(request.lane);
+      return {
+        position: positionOf(room),
+        entries,
+        documents: request.documents ? new Map(room.documents) : new Map<string, StoredDocument>(),
+        replicationId: room.replicationId,
+        ...(found?.reason && { reason: found.reason }),
+        ...(found?.lost && { lost: found.lost }),
+        ...(lane && { n: lane.highest }),
+      };
+    });
+  }
+
+  /** The room on the current history; what has expired is gone. */
+  private open(name: string): MemoryRoom {
+    const { engine } = this;
+    const now = engine.now();
+    let room = engine.rooms.get(name);
+    if (!room || room.expiresAt <= now) {
+      const lanes = room?.lanes ?? new Map<string, MemoryLane>();
+      engine.rooms.set(name, (room = emptyRoom(lanes)));
+    }
+    if (room.logExpiresAt <= now) room.log = [];
+    for (const [id, lane] of room.lanes) if (lane.expiresAt <= now) room.lanes.delete(id);
+    if (room.replicationId !== engine.replicationId) openEpoch(room, engine.replicationId, now);
+    return room;
+  }
+
+  private write(room: MemoryRoom, request: CommitRequest, judge: CommitJudge): CommitReply {
+    const contended = room.conflicts > 0;
+    const first = room.seq + 1;
+    const bodies: string[] = [];
+    const seqs = request.entries.map((entry, index) => {
+      const written = append(room, entry, judge.resultsOf(index));
+      if (written) bodies.push(encodeBody(written.events, written.patch));
+      return room.seq;
+    });
+    for (const { name, json, entry } of request.documents) {
+      if (json === undefined) continue;
+      const position = positionKey({ ...positionOf(room), seq: seqs[entry!]! });
+      room.documents.set(name, { position, json });
+    }
+    for (const [name, value] of judge.values) room.counters.set(name, value);
+    request.entries.forEach((entry, index) => {
+      record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());
+    });
+    if (bodies.length > 0) this.publish(room, request, encodeMessage(positionOf(room).epoch, first, bodies));
+    return {
+      status: 'committed',
+      position: positionOf(room),
+      seqs,
+      counters: judge.results.map(({ value }) => value),
+      contended,
+      replicationId: room.replicationId,
+    };
+  }
+
+  private publish(room: MemoryRoom, request: CommitRequest, message: string): void {
+    const now = this.engine.now();
+    room.conflicts = 0;
+    room.log.splice(0, Math.max(0, room.log.length - request.history.events));
+    room.logExpiresAt = now + request.history.ttlMs;
+    if (request.idleTtlMs > 0) room.expiresAt = now + request.idleTtlMs;
+    this.engine.channels.publish(this.channelOf(request.room), message);
+  }
+}
+
+function emptyRoom(lanes: Map<string, MemoryLane>): MemoryRoom {
+  return {
+    seq: 0,
+    number: 0,
+    nonce: '',
+    replicationId: '',
+    birth: '',
+    conflicts: 0,
+    expiresAt: Infinity,
+    logExpiresAt: Infinity,
+    lineage: [],
+    log: [],
+    documents: new Map(),
+    counters: new Map(),
+    lanes,
+  };
+}
+
+function openEpoch(room: MemoryRoom, replicationId: string, now: number): void {
+  if (room.nonce) {
+    room.lineage.unshift({ epoch: positionOf(room).epoch, end: room.seq });
+    room.lineage.length = Math.min(room.lineage.length, LINEAGE);
+  }
+  room.number = Math.max(room.number + 1, Math.floor(now / 1_000));
+  room.nonce = randomBytes(6).toString('base64url');
+  room.replicationId = replicationId;
+  room.birth ||= room.nonce;
+}
+
+function positionOf(room: MemoryRoom): Position {
+  return { epoch: `${room.number}.${room.nonce}`, seq: room.seq };
+}
+
+function append(room: MemoryRoom, entry: CommitEntry, results: readonly number[]): LogEntry | undefined {
+  if (entry.events.length === 0) return undefined;
+  const events = entry.events.map(({ event, data }) => ({ event, data: fillSlots(data, results) }));
+  const written: LogEntry = {
+    first: room.seq + 1,
+    events,
+    ...(entry.patch !== undefined && { patch: fillSlots(entry.patch, results) }),
+  };
+  room.log.push(written);
+  room.seq += events.length;
+  return written;
+}
+
+function record(
+  room: MemoryRoom,
+  entry: CommitEntry,
+  seq: number,
+  results: readonly number[],
+  now: number,
+): void {
+  const { id, generation, endsAt } = entry.lane;
+  const lane = room.lanes.get(id) ?? newLane(room.birth, endsAt);
+  room.lanes.set(id, lane);
+  if (endsAt === 0) lane.expiresAt = now + NODE_LANE_MS;
+  lane.generation = generation;
+  lane.highest = entry.n;
+  const ack = Math.max(lane.ack, Math.min(entry.ack, entry.n - 1));
+  for (let n = lane.ack + 1; n <= ack; n++) lane.records.delete(n);
+  lane.ack = ack;
+  const outcome: Outcome =
+    'json' in entry.outcome
+      ? { kind: entry.outcome.kind, json: fillSlots(entry.outcome.json, results) }
+      : entry.outcome;
+  lane.records.set(entry.n, { seq, fingerprint: entry.fingerprint, outcome });
+}
+
+function newLane(birth: string, endsAt: number): MemoryLane {
+  return {
+    highest: 0,
+    ack: 0,
+    generation: 0,
+    birth,
+    expiresAt: endsAt + RECORD_GRACE_MS,
+    records: new Map(),
+  };
+}
+
+/** Whole entries with the newest events after `from`, and where they begin. */
+function entriesAfter(room: MemoryRoom, from: number): { entries: LogEntry[]; oldest: number } {
+  const entries: LogEntry[] = [];
+  let oldest = room.seq + 1;
+  for (const entry of [...room.log].reverse()) {
+    if (oldest <= from + 1 || lastSeq(entry) !== oldest - 1) break;
+    oldest = entry.first;
+    entries.unshift(entry);
+  }
+  return { entries, oldest };
+}
+
+function newestEntries(room: MemoryRoom, count: number): LogEntry[] {
+  return count > 0 ? entriesAfter(room, Math.max(0, room.seq - count)).entries : [];
+}
+
+type Missed = Pick<ResumeReply, 'entries' | 'reason' | 'lost'>;
+
+function missedSince(room: MemoryRoom, { epoch, seq }: Position, most: number): Missed {
+  const current = positionOf(room);
+  const limit = epoch === current.epoch ? room.seq : room.lineage.find((past) => past.epoch === epoch)?.end;
+  if (limit === undefined) return { entries: [], reason: 'unknown_epoch' };
+  if (seq > limit) return { entries: [], reason: 'rolled_back', lost: { from: limit + 1, to: seq } };
+  if (room.seq - seq > most) return { entries: [], reason: 'too_far' };
+  const { entries, oldest } = entriesAfter(room, seq);
+  return oldest > seq + 1 ? { entries: [], reason: 'trimmed' } : { entries };
+}

@@ -1,0 +1,23 @@
+import { GatewayError } from '@wss/handlers';
+import type { ErrorBody } from '@wss/protocol';
+import type { WorkResult } from './work.js';
+
+/**
+ * What a work's outcome is worth to its caller.
+ * @throws GatewayError the error that is the command's recorded answer.
+ */
+export function valueOf({ outcome, position, error }: WorkResult): unknown {
+  switch (outcome.kind) {
+    case 'result':
+      return JSON.parse(outcome.json) as unknown;
+    case 'position':
+      return { seq: position.seq };
+    case 'skipped':
+      return null;
+    case 'error': {
+      if (error) throw error;
+      const { code, message, details } = JSON.parse(outcome.json) as ErrorBody;
+      throw new GatewayError(code, message, details ? { details } : {});
+    }
+  }
+}

@@ -1,0 +1,350 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { GatewayError } from '@wss/handlers';
+import { CommitPlan, type PlannedStep } from './commit-plan.js';
+import { committedEntries, type CommittedListener } from './committed-entries.js';
+import { NodeLane } from './node-lane.js';
+import { fillOutcome } from './counter-slots.js';
+import { positionKey } from './log-format.js';
+import { RoomCopy } from './room-copy.js';
+import type {
+  Committed,
+  CommitReply,
+  CommitRequest,
+  Judged,
+  RoomStore,
+  StoreError,
+  Verdict,
+} from './room-store.js';
+import { refusalOf } from './refusals.js';
+import type { Work, WorkResult } from './work.js';
+
+/** Most works in one commit. */
+const MAX_BATCH = 256;
+/** Most sessions per room whose highest number is remembered. */
+const MAX_REMEMBERED = 10_000;
+
+/** Settings that all committers of a node share. */
+export interface CommitterContext {
+  readonly store: RoomStore;
+  readonly nodeId: string;
+  /** How long a commit is tried against an engine that does not answer, ms. */
+  readonly patienceMs: number;
+  readonly now: () => number;
+  readonly onCommitted: CommittedListener;
+  /** Limits of a room, from its type. */
+  readonly limitsOf: (room: string) => Pick<CommitRequest, 'history' | 'idleTtlMs'>;
+  isClosed(): boolean;
+}
+
+interface Pending {
+  readonly work: Work;
+  readonly resolve: (result: WorkResult) => void;
+  readonly reject: (error: GatewayError) => void;
+  readonly since: number;
+  tried?: boolean;
+  /** An attempt's answer was lost: the final answer is the record's or `unknown_outcome` (R12). */
+  unknown?: boolean;
+}
+
+/**
+ * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
+ *
+ * A batch is resolved before the next is sent. A node that won against others yields 1–10 ms, so that none
+ * starves; on a conflict the works run again on the documents that came with the refusal.
+ */
+export class RoomCommitter {
+  private readonly queue: Pending[] = [];
+  private readonly copy = new RoomCopy();
+  private readonly lane: NodeLane;
+  private readonly highestOf = new Map<string, number>();
+  private running = false;
+
+  constructor(
+    private readonly room: string,
+    private readonly context: CommitterContext,
+  ) {
+    this.lane = new NodeLane(`@${context.nodeId}`, context.now);
+  }
+
+  /** Whether nothing is queued or under way; only then may the committer be dropped. */
+  get idle(): boolean {
+    return !this.running;
+  }
+
+  /**
+   * Queues a work. Rejects with what makes the command retry or give up; an error that is recorded as the
+   * command's answer is a result.
+   */
+  submit(work: Work): Promise<WorkResult> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ work, resolve, reject, since: this.context.now() });
+      if (!this.running) void this.run();
+    });
+  }
+
+  private async run(): Promise<void> {
+    this.running = true;
+    while (this.queue.length > 0) {
+      const batch = this.queue.splice(0, MAX_BATCH);
+      try {
+        await this.runBatch(batch);
+      } catch (error) {
+        const failure = new GatewayError('internal', 'internal error', { cause: error });
+        for (const pending of batch) pending.reject(failure);
+        this.copy.clear();
+      }
+    }
+    this.running = false;
+  }
+
+  private async runBatch(batch: Pending[]): Promise<void> {
+    let open = await this.answerRepeats(batch);
+    while ((open = this.dropLate(open)).length > 0) {
+      const plan = this.plan(open);
+      const request = this.requestOf(plan);
+      const reply = await this.send(request, open, plan);
+      if (!reply) return;
+      if (reply.status === 'committed') {
+        this.settle(plan, open, reply);
+        if (reply.contended) await delay(1 + Math.random() * 9);
+        return;
+      }
+      open = this.answerJudged(plan, open, reply);
+    }
+  }
+
+  /** Numbers that this node knows to be recorded never enter a batch (R2). */
+  private async answerRepeats(batch: Pending[]): Promise<Pending[]> {
+    const isRepeat = ({ work: { command } }: Pending): boolean =>
+      !!command?.number && command.number.n <= (this.highestOf.get(command.number.session) ?? 0);
+    const repeats = batch.filter(isRepeat);
+    if (repeats.length === 0) return batch;
+    const plan = this.plan(repeats, true);
+    const reply = await this.send({ ...this.requestOf(plan), documents: [], judgeOnly: true }, repeats, plan);
+    if (!reply) return batch.filter((pending) => !repeats.includes(pending));
+    const again = this.answerJudged(plan, repeats, reply as Judged);
+    for (const { work } of again) this.highestOf.delete(work.command!.number!.session);
+    return batch.filter((pending) => !repeats.includes(pending) || again.includes(pending));
+  }
+
+  private dropLate(open: Pending[]): Pending[] {
+    const now = this.context.now();
+    return open.filter((pending) => {
+      if (now < pending.work.deadline) return true;
+      const code = pending.tried ? 'conflict' : 'unavailable';
+      this.reject(pending, new GatewayError(code, 'the deadline passed before the commit'));
+      return false;
+    });
+  }
+
+  private plan(open: readonly Pending[], recordsOnly = false): CommitPlan {
+    this.lane.refresh();
+    const plan = new CommitPlan(this.copy, this.lane);
+    for (const { work } of open) {
+      plan.add(recordsOnly ? { ...workIdentity(work), prepare: () => NOTHING } : work);
+    }
+    return plan;
+  }
+
+  private requestOf(plan: CommitPlan): CommitRequest {
+    const documents = plan.writes;
+    return {
+      room: this.room,
+      entries: plan.entries,
+      documents,
+      ...this.context.limitsOf(this.room),
+      countsConflict: this.copy.knows(documents.map(({ name }) => name)),
+    };
+  }
+
+  /** Sends a commit until it is answered; gives up, answers the works and resolves to nothing when patience ends. */
+  private async send(
+    request: CommitRequest,
+    open: readonly Pending[],
+    plan: CommitPlan,
+  ): Promise<CommitReply | undefined> {
+    let failingSince: number | undefined;
+    for (const pending of open) pending.tried = true;
+    for (;;) {
+      try {
+        return await this.context.store.commit(request);
+      } catch (error) {
+        const { outcome } = error as StoreError;
+        if (outcome === undefined) throw error;
+        if (outcome === 'unknown') for (const pending of open) pending.unknown = true;
+        failingSince ??= this.context.now();
+        const late = this.context.now() - failingSince >= this.context.patienceMs;
+        if (late || outcome === 'broken' || this.context.isClosed()) {
+          await this.giveUp(open, plan, error as StoreError);
+          return undefined;
+        }
+      }
+      await delay(20 + Math.random() * 30);
+    }
+  }
+
+  private async giveUp(open: readonly Pending[], plan: CommitPlan, error: StoreError): Promise<void> {
+    const failure =
+      error.outcome === 'broken'
+        ? new GatewayError('internal', 'internal error', { cause: error })
+        : new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+    const unknown = open.some((pending) => pending.unknown);
+    for (const pending of open) this.reject(pending, failure);
+    for (const pending of this.queue.splice(0)) this.reject(pending, failure);
+    this.copy.clear();
+    if (unknown) await this.closeNodeNumbers(plan);
+  }
+
+  /**
+   * After a lost answer: proves that the node's numbers of this plan are recorded, by recording them without an
+   * effect where they are not (R12). Until that is done no other commit of the room is sent.
+   */
+  private async closeNodeNumbers(plan: CommitPlan): Promise<void> {
+    const own = plan.entries.filter(({ lane }) => lane.id === this.lane.lane.id);
+    if (own.length === 0) return;
+    const entries = own.map(({ lane, n, ack }) => ({
+      lane,
+      n,
+      ack,
+      fingerprint: '',
+      events: [],
+      outcome: { kind: 'skipped' as const },
+    }));
+    const request = { ...this.requestOf(plan), documents: [], entries };
+    while (!this.context.isClosed()) {
+      try {
+        const reply = await this.context.store.commit(request);
+        const known =
+          reply.status === 'committed' || reply.verdicts.every(({ kind }) => kind === 'duplicate');
+        if (known) this.lane.advance(own.length);
+        else this.lane.renew();
+        return;
+      } catch {
+        this.rejectWaiting();
+        await delay(100 + Math.random() * 100);
+      }
+    }
+  }
+
+  private rejectWaiting(): void {
+    const now = this.context.now();
+    while (this.queue[0] && now - this.queue[0].since >= this.context.patienceMs) {
+      this.reject(this.queue.shift()!, new GatewayError('unavailable', 'the engine is out of reach'));
+    }
+  }
+
+  private settle(plan: CommitPlan, open: readonly Pending[], reply: Committed): void {
+    const { epoch } = reply.position;
+    plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
+    for (const { change, entry } of plan.changedDocuments()) {
+      const base = positionKey({ epoch, seq: reply.seqs[entry]! });
+      this.copy.written(change.type.name, { base, json: change.json, value: change.value });
+    }
+    this.lane.advance(plan.entries.filter(({ lane }) => lane.id === this.lane.lane.id).length);
+    const entries = committedEntries(plan.entries, reply);
+    if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
+  }
+
+  private settleStep(step: PlannedStep, pending: Pending, plan: CommitPlan, reply: Committed): void {
+    const { epoch, seq } = reply.position;
+    const { replicationId } = reply;
+    if (step.entry === undefined) {
+      if (step.error) return pending.reject(step.error);
+      const { outcome } = step.prepared!;
+      return pending.resolve({ outcome, position: { epoch, seq }, duplicate: false });
+    }
+    this.remember(step.work);
+    const entry = plan.entries[step.entry]!;
+    pending.resolve({
+      outcome: fillOutcome(entry.outcome, plan.entries, step.entry, reply.counters),
+      position: { epoch, seq: reply.seqs[step.entry]! },
+      duplicate: false,
+      replicationId,
+      ...(step.error && { error: step.error }),
+    });
+  }
+
+  private remember({ command }: Work): void {
+    if (!command?.number) return;
+    const { session, n } = command.number;
+    if (this.highestOf.size >= MAX_REMEMBERED) this.highestOf.clear();
+    this.highestOf.set(session, Math.max(n, this.highestOf.get(session) ?? 0));
+  }
+
+  /** Answers what the verdicts settle and returns the rest, to be run again on the documents as they are now. */
+  private answerJudged(plan: CommitPlan, open: readonly Pending[], reply: Judged): Pending[] {
+    for (const type of plan.types) this.copy.seen(type, reply.documents.get(type.name));
+    const verdicts = plan.steps.map(({ entry }) => (entry === undefined ? OK : reply.verdicts[entry]!));
+    const isOwn = (index: number): boolean =>
+      plan.entries[plan.steps[index]!.entry!]!.lane === this.lane.lane;
+    const lostLane = verdicts.some(
+      ({ kind }, index) => (kind === 'out_of_order' || kind === 'expired') && isOwn(index),
+    );
+    const count = this.requeueFromFirstUncertain(verdicts, open);
+    const again = open.slice(0, count).flatMap((pending, index) => {
+      const verdict = verdicts[index]!;
+      if (verdict.kind === 'ok' || (lostLane && isOwn(index))) return [pending];
+      if (verdict.kind === 'bound') return [{ ...pending, work: refused(pending.work, refusalOf(verdict)) }];
+      if (verdict.kind === 'duplicate') this.answerDuplicate(pending, verdict, reply, isOwn(index));
+      else if (verdict.kind !== 'later') pending.reject(refusalOf(verdict));
+      return [];
+    });
+    if (lostLane) this.lane.renew();
+    return again;
+  }
+
+  /**
+   * A number that stands twice in a batch, and a counter that would leave its bounds after others of the batch
+   * changed it, can be judged only when what comes before is written: they wait for the next batch, with all
+   * that follows them.
+   */
+  private requeueFromFirstUncertain(verdicts: readonly Verdict[], open: readonly Pending[]): number {
+    const first = verdicts.findIndex(
+      ({ kind }, index) => kind === 'later' || (kind === 'bound' && index > 0),
+    );
+    if (first < 0) return open.length;
+    this.queue.unshift(...open.slice(first));
+    return first;
+  }
+
+  private answerDuplicate(
+    pending: Pending,
+    { record }: Extract<Verdict, { kind: 'duplicate' }>,
+    { position }: Judged,
+    own: boolean,
+  ): void {
+    if (own) this.lane.advance(1);
+    else this.remember(pending.work);
+    pending.resolve({
+      outcome: record?.outcome ?? { kind: 'skipped' },
+      position: { epoch: position.epoch, seq: record?.seq ?? position.seq },
+      duplicate: !own,
+      ...(!record && { forgotten: true }),
+    });
+  }
+
+  private reject(pending: Pending, error: GatewayError): void {
+    const lost = pending.unknown && (error.code === 'conflict' || error.code === 'unavailable');
+    pending.reject(
+      lost
+        ? new GatewayError('unknown_outcome', 'the answer was lost; the command may have been done', {
+            cause: error,
+          })
+        : error,
+    );
+  }
+}
+
+const OK: Verdict = { kind: 'ok' };
+const NOTHING = { events: [], changes: [], counters: [], outcome: { kind: 'skipped' } } as const;
+
+function workIdentity({ room, command, deadline }: Work): Omit<Work, 'prepare'> {
+  return command ? { room, command, deadline } : { room, deadline };
+}
+
+function refused(work: Work, error: GatewayError): Work {
+  const prepare = (): never => {
+    throw error;
+  };
+  return { ...workIdentity(work), prepare };
+}

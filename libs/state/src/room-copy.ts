@@ -1,0 +1,45 @@
+import type { DocumentType } from './document-type.js';
+import type { StoredDocument } from './room-store.js';
+import type { DocumentState } from './work.js';
+
+/** A document of the copy and where it was read. */
+export interface CopiedDocument<D extends object = object> extends DocumentState<D> {
+  /** Full position of the commit that wrote it (R3); '' if it was never written. */
+  readonly base: string;
+}
+
+/** A node's copy of one room's documents: a guess that every commit proves or corrects. */
+export class RoomCopy {
+  private readonly documents = new Map<string, CopiedDocument>();
+
+  /** The document as last seen; one that was never seen is taken for never written. */
+  document<D extends object>(type: DocumentType<D>): CopiedDocument<D> {
+    const known = this.documents.get(type.name);
+    if (known) return known as CopiedDocument<D>;
+    return { base: '', json: type.emptyJson, value: type.create() };
+  }
+
+  /** Whether all of these documents have been seen. */
+  knows(names: Iterable<string>): boolean {
+    for (const name of names) if (!this.documents.has(name)) return false;
+    return true;
+  }
+
+  /** Takes over what this node wrote. */
+  written(name: string, document: CopiedDocument): void {
+    this.documents.set(name, document);
+  }
+
+  /** Takes over what the engine holds. */
+  seen(type: DocumentType<object>, stored: StoredDocument | undefined): void {
+    const document = stored
+      ? { base: stored.position, json: stored.json, value: type.parse(stored.json) }
+      : { base: '', json: type.emptyJson, value: type.create() };
+    this.documents.set(type.name, document);
+  }
+
+  /** Forgets everything, after an outcome that is not known. */
+  clear(): void {
+    this.documents.clear();
+  }
+}

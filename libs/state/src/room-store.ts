@@ -1,0 +1,198 @@
+import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
+
+/** Whose numbered commands a lane holds: a session's, or a node's own in one room. */
+export interface Lane {
+  readonly id: string;
+  /** Commands of an older generation than the record's are refused. */
+  readonly generation: number;
+  /** End of the session, ms since 1970; 0 for a node's own lane. */
+  readonly endsAt: number;
+}
+
+/** What is recorded as a command's answer. */
+export type Outcome =
+  /** It took effect; JSON of its result. */
+  | { readonly kind: 'result'; readonly json: string }
+  /** It took effect; its result is `{seq}`. */
+  | { readonly kind: 'position' }
+  /** It had no effect; JSON of the error body. */
+  | { readonly kind: 'error'; readonly json: string }
+  /** The number was given up without an effect. */
+  | { readonly kind: 'skipped' };
+
+/** One command's part of a commit. */
+export interface CommitEntry {
+  readonly lane: Lane;
+  readonly n: number;
+  /** Every reply up to this number has arrived; their records may go. */
+  readonly ack: number;
+  /** Epoch of the lane's last reply as the sender knows it. */
+  readonly epoch?: string;
+  /** Of event, data and user; another one under the same `n` is refused. */
+  readonly fingerprint: string;
+  /** None: the command is recorded without an effect. */
+  readonly events: readonly EncodedEvent[];
+  /** See {@link LogEntry.patch}. */
+  readonly patch?: string;
+  readonly outcome: Outcome;
+  readonly counters?: readonly CounterOperation[];
+}
+
+/** Adds to a bounded native counter; refused, with the whole entry, where the value would leave its bounds. */
+export interface CounterOperation {
+  readonly name: string;
+  readonly by: number;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** A document that a commit depends on, and perhaps changes. */
+export interface DocumentWrite {
+  readonly name: string;
+  /** Full position of the commit that wrote what was read (R3); '' if it was never written. */
+  readonly base: string;
+  /** New JSON; absent when the document was only read. */
+  readonly json?: string;
+  /** Index of the entry that changed it last; its last event becomes the document's version. */
+  readonly entry?: number;
+}
+
+/** One atomic step on one room. */
+export interface CommitRequest {
+  readonly room: string;
+  readonly entries: readonly CommitEntry[];
+  readonly documents: readonly DocumentWrite[];
+  /** Log entries to keep at least, and for how long after the last one, ms. */
+  readonly history: { readonly events: number; readonly ttlMs: number };
+  /** The room expires this long after its last commit, ms; 0 never. */
+  readonly idleTtlMs: number;
+  /** Whether a difference of documents counts as a conflict that others should yield to; not on a first, blind attempt. */
+  readonly countsConflict: boolean;
+  /** Only judges: a commit that could be written is answered with verdicts too. */
+  readonly judgeOnly?: boolean;
+}
+
+/** A document as it is stored. */
+export interface StoredDocument {
+  /** `epoch:seq` of the commit that wrote it. */
+  readonly position: string;
+  readonly json: string;
+}
+
+/** What the engine remembers of a numbered command. */
+export interface CommandRecord {
+  readonly seq: number;
+  readonly fingerprint: string;
+  readonly outcome: Outcome;
+}
+
+/** What the engine says to one entry of a commit that it did not write. */
+export type Verdict =
+  | { readonly kind: 'ok' }
+  /** Applied before; without a record if its reply was acknowledged. */
+  | { readonly kind: 'duplicate'; readonly record?: CommandRecord }
+  | { readonly kind: 'reused' }
+  | { readonly kind: 'out_of_order'; readonly expected: number }
+  /** More than 32 replies are unacknowledged. */
+  | { readonly kind: 'window' }
+  /** The session is over, was taken over, or its record is gone. */
+  | { readonly kind: 'expired' }
+  /** The same number is earlier in this commit; ask again after it. */
+  | { readonly kind: 'later' }
+  /** Its counter operation with this index, among those of the commit, would leave the bounds. */
+  | { readonly kind: 'bound'; readonly operation: number };
+
+/** Everything was written, at once. */
+export interface Committed {
+  readonly status: 'committed';
+  /** The room's position after the commit. */
+  readonly position: Position;
+  /** Sequence number of the last event of each entry; of one without events, the room's then. */
+  readonly seqs: readonly number[];
+  /** Results of the counter operations, in the order of the entries. */
+  readonly counters: readonly number[];
+  /** Others lost against this commit or those before it; the winner should yield. */
+  readonly contended: boolean;
+  /** The history that Redis is on; a fence counts only on the same one. */
+  readonly replicationId: string;
+}
+
+/** Nothing was written. */
+export interface Judged {
+  readonly status: 'judged';
+  readonly position: Position;
+  readonly verdicts: readonly Verdict[];
+  /** A document was not at its base any more. */
+  readonly conflict: boolean;
+  /** The documents of the request as they are now; those never written are missing. */
+  readonly documents: ReadonlyMap<string, StoredDocument>;
+}
+
+export type CommitReply = Committed | Judged;
+
+/** Why a position can't be continued. */
+export type ResetReason = 'trimmed' | 'rolled_back' | 'unknown_epoch' | 'too_far';
+
+/** What a reader asks of a room. */
+export interface ResumeRequest {
+  readonly room: string;
+  /** Where the reader stopped; without it the answer starts at the live end. */
+  readonly from?: Position;
+  /** Without a position: this many of the newest events, rounded up to whole commands. Default 0. */
+  readonly newest?: number;
+  /** Most events to replay. Default 1,000. */
+  readonly most?: number;
+  /** Whether documents are wanted although the position can be continued. */
+  readonly documents?: boolean;
+  /** Lane whose highest number is wanted. */
+  readonly lane?: string;
+}
+
+/** A room as a reader finds it. */
+export interface ResumeReply {
+  /** The room's position now. */
+  readonly position: Position;
+  /** What the reader missed, in order; empty when `reason` is set. */
+  readonly entries: readonly LogEntry[];
+  /** Set when the position can't be continued; the documents are the room's state at `position`. */
+  readonly reason?: ResetReason;
+  /** With `rolled_back`: the numbers that the reader saw and that do not exist any more. */
+  readonly lost?: { readonly from: number; readonly to: number };
+  readonly documents: ReadonlyMap<string, StoredDocument>;
+  /** Highest number that the lane's surviving record holds; absent without a record. */
+  readonly n?: number;
+  readonly replicationId: string;
+}
+
+/** A call to the engine failed. */
+export class StoreError extends Error {
+  constructor(
+    /** `unavailable`: nothing was done. `unknown`: it may have been done. `broken`: a retry will not help; nothing was done. */
+    readonly outcome: 'unavailable' | 'unknown' | 'broken',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'StoreError';
+  }
+}
+
+/**
+ * Where rooms live: their log, documents, counters and records of commands.
+ *
+ * Every method is one round trip and atomic per room. Reads are linearizable with commits. A reply names only
+ * epochs that are stored (R13).
+ */
+export abstract class RoomStore {
+  /**
+   * Writes all of a commit and publishes its events, or nothing.
+   * @throws StoreError
+   */
+  abstract commit(request: CommitRequest): Promise<CommitReply>;
+
+  /**
+   * Reads a room's position and what was missed since an older one.
+   * @throws StoreError
+   */
+  abstract resume(request: ResumeRequest): Promise<ResumeReply>;
+}

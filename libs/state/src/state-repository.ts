@@ -1,0 +1,80 @@
+import { GatewayError } from '@wss/handlers';
+import { parseRoomName, type Position } from '@wss/protocol';
+import type { CommitScope, Committer } from './committer.js';
+import type { DocumentType } from './document-type.js';
+import { seqOf } from './log-format.js';
+import { valueOf } from './outcomes.js';
+import { type RoomStore, StoreError } from './room-store.js';
+import { updateWork, type UpdateFunction } from './works.js';
+
+/** A document as it was read. */
+export interface ReadDocument<D> {
+  readonly value: D;
+  /** Sequence number of the last event of the command that last changed it; 0 if never written. */
+  readonly version: number;
+  /** Where the room stood. */
+  readonly position: Position;
+}
+
+/**
+ * One kind of document, in every room of its type: `@InjectState(Board) boards: StateRepository<Board>`.
+ *
+ * State and events move together: whoever has seen event n can rely on state ≥ n. Any node may write any room;
+ * no update is lost. Updates over several rooms are not atomic.
+ */
+export abstract class StateRepository<D extends object> {
+  /**
+   * Changes the document of the command's room in one atomic commit, together with the events that the function
+   * appends. The function is synchronous and pure: it runs on a copy, again when others were faster, and not at
+   * all when the command had been applied before; then its recorded result is returned. What it throws is the
+   * command's answer and leaves no trace.
+   *
+   * Resolves when it has been applied. A scope without a command (`{ room }`) is for work that the node does by itself.
+   * @throws GatewayError `conflict` after the deadline, `invalid` if the document would break the rules of its class,
+   *   `unavailable`, `unknown_outcome`, or what the function threw.
+   */
+  abstract update<R>(scope: CommitScope, update: UpdateFunction<D, R>): Promise<R>;
+
+  /**
+   * Reads the document as it is now; linearizable with every commit.
+   * @throws GatewayError `unavailable`
+   */
+  abstract read(room: string): Promise<ReadDocument<D>>;
+}
+
+/** The repository of one document class over a store. */
+export class RoomStateRepository<D extends object> extends StateRepository<D> {
+  constructor(
+    readonly type: DocumentType<D>,
+    private readonly store: RoomStore,
+    private readonly committer: Committer,
+  ) {
+    super();
+  }
+
+  async update<R>(scope: CommitScope, update: UpdateFunction<D, R>): Promise<R> {
+    this.check(scope.room);
+    const result = await this.committer.perform(updateWork(scope, this.type, update));
+    return valueOf(result) as R;
+  }
+
+  async read(room: string): Promise<ReadDocument<D>> {
+    this.check(room);
+    try {
+      const { position, documents } = await this.store.resume({ room, documents: true });
+      const stored = documents.get(this.type.name);
+      if (!stored) return { value: this.type.create(), version: 0, position };
+      return { value: this.type.parse(stored.json), version: seqOf(stored.position), position };
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      throw new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+    }
+  }
+
+  private check(room: string | undefined): void {
+    if (room === undefined || parseRoomName(room)?.type === this.type.roomType) return;
+    throw new GatewayError('invalid', `this needs a room of type "${this.type.roomType}"`, {
+      details: [{ path: 'room', message: `must be ${this.type.roomType}:<key>` }],
+    });
+  }
+}

@@ -1,0 +1,73 @@
+import {
+  type DynamicModule,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { RoomTypes, roomDocumentOf } from '@wss/handlers';
+import { Committer, type CommitterOptions } from './committer.js';
+import { DocumentType } from './document-type.js';
+import { RoomStore } from './room-store.js';
+import { RoomStateRepository } from './state-repository.js';
+
+const tokens = new WeakMap<Type<object>, symbol>();
+
+/** Injection token of the repository of a document class. */
+export function stateToken(document: Type<object>): symbol {
+  roomDocumentOf(document);
+  const known = tokens.get(document);
+  if (known) return known;
+  const token = Symbol(
+    `StateRepository<${document.name}>; add StateModule.forFeature([${document.name}]) to imports`,
+  );
+  tokens.set(document, token);
+  return token;
+}
+
+/** Injects the `StateRepository` of a document class; the module imports `StateModule.forFeature([…])`. */
+export function InjectState(document: Type<object>): ParameterDecorator & PropertyDecorator {
+  return Inject(stateToken(document));
+}
+
+/** Shared state of rooms. The application gives it a store, features register their documents. */
+@Global()
+@Module({})
+export class StateModule implements OnApplicationShutdown {
+  constructor(private readonly committer: Committer) {}
+
+  /** @param store provider of {@link RoomStore}. */
+  static forRoot(store: Provider<RoomStore>, options: CommitterOptions): DynamicModule {
+    const committer: Provider = {
+      provide: Committer,
+      inject: [RoomStore, RoomTypes],
+      useFactory: (rooms: RoomStore, types: RoomTypes) => new Committer(rooms, types, options),
+    };
+    return { module: StateModule, providers: [store, committer], exports: [RoomStore, Committer] };
+  }
+
+  /** Makes repositories of these document classes injectable by `@InjectState`. */
+  static forFeature(documents: readonly Type<object>[]): DynamicModule {
+    const providers: Provider[] = documents.map((document) => ({
+      provide: stateToken(document),
+      inject: [RoomStore, Committer],
+      useFactory: (store: RoomStore, committer: Committer) =>
+        new RoomStateRepository(new DocumentType(document), store, committer),
+    }));
+    return {
+      module: DocumentsModule,
+      providers,
+      exports: providers.map((p) => (p as { provide: symbol }).provide),
+    };
+  }
+
+  onApplicationShutdown(): void {
+    this.committer.close();
+  }
+}
+
+/** Holds the repositories of one `forFeature`. */
+@Module({})
+class DocumentsModule {}

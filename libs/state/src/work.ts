@@ -1,0 +1,61 @@
+import type { Command, GatewayError } from '@wss/handlers';
+import type { EncodedEvent } from '@wss/protocol';
+import type { DocumentType } from './document-type.js';
+import type { CounterOperation, Outcome } from './room-store.js';
+
+/** A document as a run finds it: the batch's copy, which others in the batch may have changed before. */
+export interface DocumentState<D extends object = object> {
+  /** Never changed in place: runs work on a clone. */
+  readonly value: D;
+  readonly json: string;
+}
+
+/** What the works of one batch see of their room. */
+export interface BatchView {
+  document<D extends object>(type: DocumentType<D>): DocumentState<D>;
+}
+
+/** A document that a run wants to change. */
+export interface DocumentChange {
+  readonly type: DocumentType<object>;
+  readonly value: object;
+  readonly json: string;
+}
+
+/** What one run of a work came to. */
+export interface Prepared {
+  readonly events: readonly EncodedEvent[];
+  readonly changes: readonly DocumentChange[];
+  readonly counters: readonly CounterOperation[];
+  /** What is recorded, and returned to a repetition. */
+  readonly outcome: Outcome;
+}
+
+/** One command's, or one job's, step on a room. */
+export interface Work {
+  readonly room: string;
+  /** Absent for work that the node does by itself. */
+  readonly command?: Command;
+  /** After this nothing new is tried, ms since 1970. */
+  readonly deadline: number;
+  /**
+   * Computes the step on the batch's copy. It may run again, on newer data, so it has no effects of its own.
+   * What it throws is the step's outcome: an error without effects.
+   */
+  prepare(view: BatchView): Prepared;
+}
+
+/** What became of a work that did not fail. */
+export interface WorkResult {
+  /** What took effect, now or when the command was first applied. */
+  readonly outcome: Outcome;
+  readonly position: { readonly epoch: string; readonly seq: number };
+  /** The command had been applied before. */
+  readonly duplicate: boolean;
+  /** Only of a repetition whose reply was acknowledged: the record is gone. */
+  readonly forgotten?: boolean;
+  /** Where the outcome is an error of just now: the original, with its cause. */
+  readonly error?: GatewayError;
+  /** The history that Redis was on; absent where nothing had to be written. */
+  readonly replicationId?: string;
+}

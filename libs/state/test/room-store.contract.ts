@@ -1,0 +1,416 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
+import type {
+  CommitEntry,
+  CommitReply,
+  Committed,
+  CommitRequest,
+  DocumentWrite,
+  Judged,
+  RoomStore,
+} from '../src/index.js';
+
+/** An engine under test, with the faults that the suite needs. */
+export interface StoreUnderTest {
+  readonly store: RoomStore;
+  /** The data goes on under another history, as after a restart or a failover without loss. */
+  newHistory(): Promise<void>;
+  /** Remembers the data as a replica has it now. */
+  checkpoint(): Promise<void>;
+  /** Fails over to what was remembered: everything since is lost. */
+  loseSinceCheckpoint(): Promise<void>;
+  /** Deletes everything, as FLUSHALL would. */
+  wipe(): Promise<void>;
+  /** Next message on a room's channel. */
+  subscribe(room: string): Promise<{ messages: string[]; next(count: number): Promise<string[]> }>;
+  stop(): Promise<void>;
+}
+
+const DAY = 86_400_000;
+const HISTORY = { events: 1_000, ttlMs: DAY };
+
+export function event(name: string, data: unknown = {}): EncodedEvent {
+  return { event: JSON.stringify(name), data: JSON.stringify(data) };
+}
+
+export interface EntryInit extends Partial<Omit<CommitEntry, 'lane'>> {
+  readonly lane?: string;
+  readonly generation?: number;
+  readonly endsAt?: number;
+}
+
+export function entry(n: number, init: EntryInit = {}): CommitEntry {
+  const { lane = 's1', generation = 0, endsAt = Date.now() + DAY, ...rest } = init;
+  return {
+    lane: { id: lane, generation, endsAt },
+    n,
+    ack: 0,
+    fingerprint: `f${n}`,
+    events: [event('e', { n })],
+    outcome: { kind: 'result', json: `{"n":${n}}` },
+    ...rest,
+  };
+}
+
+/** The promises of a room store, on any engine. */
+export function roomStoreContract(name: string, create: () => Promise<StoreUnderTest>): void {
+  describe(`${name} room store`, () => {
+    let engine: StoreUnderTest;
+    let room: string;
+
+    beforeAll(async () => {
+      engine = await create();
+    });
+    afterAll(() => engine?.stop());
+    beforeEach(() => {
+      room = `board:${randomUUID()}`;
+    });
+
+    function commit(
+      entries: readonly CommitEntry[],
+      documents: readonly DocumentWrite[] = [],
+      more: Partial<CommitRequest> = {},
+    ): Promise<CommitReply> {
+      const request = { room, entries, documents, history: HISTORY, idleTtlMs: 0, countsConflict: true };
+      return engine.store.commit({ ...request, ...more });
+    }
+    async function committed(...args: Parameters<typeof commit>): Promise<Committed> {
+      const reply = await commit(...args);
+      if (reply.status !== 'committed') throw new Error(`judged: ${JSON.stringify(reply.verdicts)}`);
+      return reply;
+    }
+    async function judged(...args: Parameters<typeof commit>): Promise<Judged> {
+      const reply = await commit(...args);
+      if (reply.status !== 'judged') throw new Error('committed');
+      return reply;
+    }
+    const verdicts = async (...args: Parameters<typeof commit>): Promise<unknown[]> =>
+      (await judged(...args)).verdicts.map((verdict) =>
+        'expected' in verdict ? [verdict.kind, verdict.expected] : verdict.kind,
+      );
+    const resume = (from?: Position, more: object = {}) =>
+      engine.store.resume({ room, ...(from && { from }), ...more });
+    const top = async (): Promise<Position> => (await resume()).position;
+    const log = async (): Promise<readonly LogEntry[]> =>
+      (await resume(undefined, { newest: 10_000 })).entries;
+
+    describe('the log', () => {
+      it('numbers events densely from 1, across commits, entries and events', async () => {
+        const first = await committed([entry(1, { events: [event('a'), event('b')] }), entry(2)]);
+        expect(first.seqs).toEqual([2, 3]);
+        expect((await committed([entry(3)])).seqs).toEqual([4]);
+        expect(await log()).toEqual([
+          { first: 1, events: [event('a'), event('b')] },
+          { first: 3, events: [event('e', { n: 2 })] },
+          { first: 4, events: [event('e', { n: 3 })] },
+        ]);
+      });
+
+      it('publishes each commit once, in order, with its position first', async () => {
+        const channel = await engine.subscribe(room);
+        const { position } = await committed([entry(1, { patch: '{"board":[]}' }), entry(2)]);
+        await committed([entry(3)]);
+        expect(await channel.next(2)).toEqual([
+          `${position.epoch}:1\n1+\n"e"\n{"n":1}\n{"board":[]}\n1\n"e"\n{"n":2}`,
+          `${position.epoch}:3\n1\n"e"\n{"n":3}`,
+        ]);
+      });
+
+      it('publishes nothing for records without events', async () => {
+        const channel = await engine.subscribe(room);
+        await committed([entry(1, { events: [] })]);
+        await committed([entry(2)]);
+        expect((await channel.next(1))[0]).toContain('{"n":2}');
+      });
+
+      it('keeps at least the events of its history and says when more is asked', async () => {
+        const start = await top();
+        for (let n = 1; n <= 400; n++) {
+          await committed([entry(n, { ack: n - 1 })], [], { history: { events: 10, ttlMs: DAY } });
+        }
+        const { epoch } = start;
+        expect((await resume({ epoch, seq: 390 })).entries.map(({ first }) => first)).toEqual(
+          Array.from({ length: 10 }, (_, i) => 391 + i),
+        );
+        const reply = await resume(start);
+        expect([reply.reason, reply.entries]).toEqual(['trimmed', []]);
+      });
+
+      it('loses its entries, never its numbers or documents, when the history has aged', async () => {
+        const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+        const { position } = await committed([entry(1)], documents, { history: { events: 9, ttlMs: 1 } });
+        await untilTrue(async () => (await log()).length === 0);
+        expect((await resume(position)).reason).toBeUndefined();
+        expect((await resume({ ...position, seq: 0 })).reason).toBe('trimmed');
+        expect((await resume(undefined, { documents: true })).documents.get('board')?.json).toBe('1');
+        expect((await committed([entry(2)])).seqs).toEqual([2]);
+      });
+    });
+
+    describe('documents', () => {
+      it('are written with the position of the last event of the entry that changed them (R3)', async () => {
+        const reply = await committed(
+          [entry(1, { events: [event('a'), event('b')] }), entry(2)],
+          [
+            { name: 'board', base: '', json: '{"x":1}', entry: 0 },
+            { name: 'meta', base: '', json: '[]', entry: 1 },
+          ],
+        );
+        const { epoch } = reply.position;
+        const { documents } = await resume(undefined, { documents: true });
+        expect(Object.fromEntries(documents)).toEqual({
+          board: { position: `${epoch}:2`, json: '{"x":1}' },
+          meta: { position: `${epoch}:3`, json: '[]' },
+        });
+      });
+
+      it('at another position refuse the whole commit and come with the answer', async () => {
+        const { position } = await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
+        const base = `${position.epoch}:1`;
+        const reply = await judged([entry(2)], [{ name: 'board', base: '', json: '2', entry: 0 }]);
+        expect([reply.conflict, reply.verdicts]).toEqual([true, [{ kind: 'ok' }]]);
+        expect(reply.documents.get('board')).toEqual({ position: base, json: '1' });
+        expect((await top()).seq).toBe(1);
+        await committed([entry(2)], [{ name: 'board', base, json: '2', entry: 0 }]);
+      });
+
+      it('that were only read are checked too', async () => {
+        await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
+        expect((await judged([entry(2)], [{ name: 'board', base: '' }])).conflict).toBe(true);
+      });
+
+      it('tell the next winner that others lost, once', async () => {
+        const first = await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
+        await judged([entry(2)], [{ name: 'board', base: '' }], { countsConflict: false });
+        expect((await committed([entry(2)])).contended).toBe(false);
+        await judged([entry(3)], [{ name: 'board', base: '' }]);
+        expect((await committed([entry(3)])).contended).toBe(true);
+        expect((await committed([entry(4)])).contended).toBe(false);
+        expect(first.contended).toBe(false);
+      });
+    });
+
+    describe('numbered commands', () => {
+      it('take effect once: a repeat gets its record and nothing is written', async () => {
+        const { position } = await committed([entry(1)]);
+        const reply = await judged([entry(1)]);
+        expect(reply.verdicts).toEqual([
+          {
+            kind: 'duplicate',
+            record: { seq: 1, fingerprint: 'f1', outcome: { kind: 'result', json: '{"n":1}' } },
+          },
+        ]);
+        expect(await top()).toEqual(position);
+      });
+
+      it('R2: refuse a batch with one repeat whole, with a verdict each', async () => {
+        await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
+        const { position } = await resume();
+        const base = `${position.epoch}:1`;
+        const batch = [entry(1), entry(1, { lane: 's2' })];
+        expect(await verdicts(batch, [{ name: 'board', base, json: '3', entry: 1 }])).toEqual([
+          'duplicate',
+          'ok',
+        ]);
+        expect((await top()).seq).toBe(1);
+        expect((await resume(undefined, { documents: true })).documents.get('board')?.json).toBe('1');
+      });
+
+      it('come in order: a hole names the number that is missing', async () => {
+        await committed([entry(1)]);
+        expect(await verdicts([entry(3)])).toEqual([['out_of_order', 2]]);
+        expect(await verdicts([entry(3), entry(2)])).toEqual([['out_of_order', 2], 'ok']);
+      });
+
+      it('judge a number that stands twice in a batch after the batch', async () => {
+        expect(await verdicts([entry(1), entry(1)])).toEqual(['ok', 'later']);
+      });
+
+      it('R4: are recorded in their place when they failed, without a sequence number', async () => {
+        const error = { kind: 'error', json: '{"code":"not_found"}' } as const;
+        const reply = await committed([entry(1), entry(2, { events: [], outcome: error }), entry(3)]);
+        expect(reply.seqs).toEqual([1, 1, 2]);
+        expect((await judged([entry(2)])).verdicts[0]).toMatchObject({ record: { outcome: error } });
+      });
+
+      it('R6: are refused after the end of their session, number 1 included', async () => {
+        expect(await verdicts([entry(1, { endsAt: Date.now() - 1_000 })])).toEqual(['expired']);
+        await committed([entry(1)]);
+        expect(await verdicts([entry(1, { endsAt: Date.now() - 1_000 })])).toEqual(['expired']);
+      });
+
+      it('R7: without a record, a later number is refused: by order after a rollback, else as expired', async () => {
+        const { position } = await committed([entry(1, { lane: 'other' })]);
+        expect(await verdicts([entry(2)])).toEqual(['expired']);
+        expect(await verdicts([entry(2, { epoch: position.epoch })])).toEqual(['expired']);
+        await engine.newHistory();
+        expect(await verdicts([entry(2, { epoch: position.epoch })])).toEqual([['out_of_order', 1]]);
+        expect(await verdicts([entry(2, { epoch: '7.never' })])).toEqual(['expired']);
+      });
+
+      it('R8: refuse other content under a used number, and older generations', async () => {
+        await committed([entry(1, { generation: 2 })]);
+        expect(await verdicts([entry(1, { generation: 2, fingerprint: 'other' })])).toEqual(['reused']);
+        expect(await verdicts([entry(2, { generation: 1 })])).toEqual(['expired']);
+        await committed([entry(2, { generation: 3 })]);
+        expect(await verdicts([entry(3, { generation: 2 })])).toEqual(['expired']);
+      });
+
+      it('R9: keep at most 32 replies that were not acknowledged', async () => {
+        for (let n = 1; n <= 32; n++) await committed([entry(n)]);
+        expect(await verdicts([entry(33)])).toEqual(['window']);
+        await committed([entry(33, { ack: 20 })]);
+        expect((await judged([entry(20)])).verdicts).toEqual([{ kind: 'duplicate' }]);
+        expect((await judged([entry(21)])).verdicts[0]).toHaveProperty('record');
+      });
+
+      it('R9: clamp what is acknowledged to what exists', async () => {
+        await committed([entry(1, { ack: 500 })]);
+        expect((await judged([entry(1)])).verdicts[0]).toHaveProperty('record');
+        expect(await verdicts([entry(3, { ack: 500 })])).toEqual([['out_of_order', 2]]);
+      });
+
+      it("have no window on a node's own lane", async () => {
+        const own = { lane: '@n.1', endsAt: 0 };
+        const reply = await committed(Array.from({ length: 200 }, (_, i) => entry(i + 1, own)));
+        expect(reply.seqs).toHaveLength(200);
+        await committed([entry(201, { ...own, ack: 200 })]);
+        expect((await judged([entry(200, own)])).verdicts).toEqual([{ kind: 'duplicate' }]);
+      });
+
+      it('R17: are refused when the room has been born anew under their record', async () => {
+        await committed([entry(1)], [], { idleTtlMs: 1 });
+        await untilTrue(async () => (await resume()).position.seq === 0);
+        expect(await verdicts([entry(2)])).toEqual(['expired']);
+      });
+
+      it('can be judged without being written', async () => {
+        await committed([entry(1)]);
+        expect(await verdicts([entry(1), entry(2)], [], { judgeOnly: true })).toEqual(['duplicate', 'ok']);
+        expect((await top()).seq).toBe(1);
+      });
+    });
+
+    describe('counters', () => {
+      const add = (by: number, max = 10) => [{ name: 'seats', by, min: 0, max }];
+      it('change with the commit, and their values reach event and reply', async () => {
+        const events = [{ event: '"taken"', data: '{"left":\x010\x02}' }];
+        const outcome = { kind: 'result', json: '{"seats":\x010\x02}' } as const;
+        const reply = await committed([
+          entry(1, { counters: add(4) }),
+          entry(2, { counters: add(3), events, outcome }),
+        ]);
+        expect(reply.counters).toEqual([4, 7]);
+        expect((await log())[1]!.events[0]!.data).toBe('{"left":7}');
+        const { verdicts: again } = await judged([entry(2)]);
+        expect(again[0]).toMatchObject({ record: { outcome: { json: '{"seats":7}' } } });
+      });
+
+      it('refuse a commit that would leave the bounds, and name the operation', async () => {
+        await committed([entry(1, { counters: add(9) })]);
+        const reply = await judged([entry(2, { counters: add(1) }), entry(3, { counters: add(1) })]);
+        expect(reply.verdicts).toEqual([{ kind: 'ok' }, { kind: 'bound', operation: 1 }]);
+        expect(await verdicts([entry(2, { counters: add(-10) })])).toEqual(['bound']);
+        expect((await committed([entry(2, { counters: add(1) })])).counters).toEqual([10]);
+      });
+
+      it('count exactly up to the largest safe integer', async () => {
+        const big = (by: number) => ({ counters: [{ name: 'big', by }] });
+        await committed([entry(1, big(Number.MAX_SAFE_INTEGER - 1))]);
+        expect((await committed([entry(2, big(1))])).counters).toEqual([Number.MAX_SAFE_INTEGER]);
+        expect(await verdicts([entry(3, big(1))])).toEqual(['bound']);
+      });
+    });
+
+    describe('epochs', () => {
+      it('R13: change with the history and are stored before anything is answered', async () => {
+        const before = await top();
+        await engine.newHistory();
+        const refusal = await judged([entry(9)]);
+        expect(refusal.position.epoch).not.toBe(before.epoch);
+        expect((await top()).epoch).toBe(refusal.position.epoch);
+        expect(Number.parseInt(refusal.position.epoch, 10)).toBeGreaterThan(
+          Number.parseInt(before.epoch, 10),
+        );
+      });
+
+      it('let a reader on the surviving prefix go on across them', async () => {
+        const { position } = await committed([entry(1), entry(2)]);
+        await engine.newHistory();
+        await committed([entry(3)]);
+        await engine.newHistory();
+        await committed([entry(4)]);
+        const reply = await resume({ ...position, seq: 1 });
+        expect(reply.reason).toBeUndefined();
+        expect(reply.entries.map(({ first }) => first)).toEqual([2, 3, 4]);
+      });
+
+      it('tell a reader beyond the surviving prefix exactly what was lost', async () => {
+        await committed([entry(1)]);
+        await engine.checkpoint();
+        const lost = await committed([entry(2), entry(3)]);
+        await engine.loseSinceCheckpoint();
+        await committed([entry(2, { fingerprint: 'anew', epoch: lost.position.epoch })]);
+        const reply = await resume(lost.position, { lane: 's1' });
+        expect([reply.reason, reply.lost, reply.n]).toEqual(['rolled_back', { from: 2, to: 3 }, 2]);
+        expect((await resume({ ...lost.position, seq: 1 })).entries.map(({ first }) => first)).toEqual([2]);
+      });
+
+      it('R3: keep a document of the dead branch from being written over the surviving one', async () => {
+        await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
+        await engine.checkpoint();
+        const { epoch } = (await top()) satisfies Position;
+        const dead = await committed(
+          [entry(2)],
+          [{ name: 'board', base: `${epoch}:1`, json: '2', entry: 0 }],
+        );
+        await engine.loseSinceCheckpoint();
+        await committed(
+          [entry(1, { lane: 's2' })],
+          [{ name: 'board', base: `${epoch}:1`, json: '3', entry: 0 }],
+        );
+        const base = `${dead.position.epoch}:2`;
+        const reply = await judged([entry(2)], [{ name: 'board', base, json: '4', entry: 0 }]);
+        expect([reply.conflict, reply.documents.get('board')?.json]).toEqual([true, '3']);
+      });
+
+      it('are unknown after the data was wiped, so that no number is taken for another', async () => {
+        const { position } = await committed([entry(1)]);
+        await engine.wipe();
+        expect((await resume(position)).reason).toBe('unknown_epoch');
+        expect((await resume({ ...position, seq: 0 })).reason).toBe('unknown_epoch');
+      });
+    });
+
+    describe('resume', () => {
+      it('starts at the live end, or with the newest events in whole commands', async () => {
+        const { position } = await committed([entry(1, { events: [event('a'), event('b')] }), entry(2)]);
+        expect(await resume()).toMatchObject({ position, entries: [] });
+        expect((await resume(undefined, { newest: 2 })).entries.map(({ first }) => first)).toEqual([1, 3]);
+      });
+      it('never serves more than it may', async () => {
+        const start = await top();
+        await committed([entry(1), entry(2), entry(3)]);
+        expect((await resume(start, { most: 3 })).entries).toHaveLength(3);
+        const reply = await resume(start, { most: 2 });
+        expect([reply.reason, reply.entries]).toEqual(['too_far', []]);
+      });
+      it('says rolled_back of a position from the future', async () => {
+        const { position } = await committed([entry(1)]);
+        const reply = await resume({ ...position, seq: 7 });
+        expect([reply.reason, reply.lost]).toEqual(['rolled_back', { from: 2, to: 7 }]);
+      });
+      it('knows the highest number of a lane', async () => {
+        expect((await resume(undefined, { lane: 's1' })).n).toBeUndefined();
+        await committed([entry(1), entry(2)]);
+        expect((await resume(undefined, { lane: 's1' })).n).toBe(2);
+      });
+    });
+  });
+}
+
+async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 5_000;
+  while (!(await condition())) if (Date.now() > end) throw new Error('the condition did not come true');
+}
