@@ -1,6 +1,7 @@
 /** Jest runs our TypeScript as ES modules: Nest 12 is ESM-only, and Node 20's jest cannot require() it. */
 export default {
   testEnvironment: 'node',
+  testTimeout: 30_000,
   setupFiles: ['reflect-metadata'],
   testMatch: ['<rootDir>/{apps,libs,test}/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],

@@ -1,1 +1,9 @@
-export {};
+export * from './client-connections.js';
+export * from './client-socket.js';
+export * from './cluster-ws.adapter.js';
+export * from './command-router.js';
+export * from './hub.js';
+export * from './messaging-providers.js';
+export * from './ports.js';
+export * from './room-access.js';
+export * from './upgrade-refusal.js';

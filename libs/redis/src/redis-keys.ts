@@ -40,6 +40,16 @@ export class RedisKeys {
     return `${this.namespace}:u:${user}`;
   }
 
+  /** Channel of what concerns single clients of one node. */
+  clientsOf(nodeId: string): string {
+    return `${this.namespace}:c:${nodeId}`;
+  }
+
+  /** Channel of what concerns every client of every node. */
+  get everyone(): string {
+    return `${this.namespace}:everyone`;
+  }
+
   /** Channel of one node. */
   node(nodeId: string): string {
     return `${this.namespace}:n:${nodeId}`;

@@ -21,8 +21,6 @@ export interface RedisLinkOptions {
  * is down, and each fails within its time-out: whoever calls decides what a missing answer means.
  */
 export class RedisLinks {
-  private static readonly logger = new Logger(RedisLinks.name);
-
   private constructor(
     readonly commands: Redis,
     readonly subscriber: Redis,
@@ -43,6 +41,12 @@ export class RedisLinks {
       throw error;
     }
     return links;
+  }
+
+  /** What is wrong with the links; nothing while both are up. */
+  problem(): string | undefined {
+    const down = [this.commands, this.subscriber].filter(({ status }) => status !== 'ready');
+    return down.length === 0 ? undefined : `Redis: ${down.length} of 2 links are down`;
   }
 
   /** Closes both links for good; commands under way fail as `unknown`. */
@@ -70,7 +74,9 @@ function open(options: RedisLinkOptions, role: string): Redis {
     connectTimeout: 2_000,
     maxLoadingRetryTime: 200,
     maxRetriesPerRequest: 1,
-    enableOfflineQueue: role === 'subscriber',
+    enableOfflineQueue: false,
+    // Whoever subscribed subscribes again and knows when that is confirmed.
+    autoResubscribe: false,
     // A failover leaves this connection on a replica; only a new one finds the master.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,

@@ -5,7 +5,7 @@ import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
  * the parts and nobody has to parse JSON to pass an event on.
  *
  *   body     "<number of events>[+]" LF (event LF data)…  [LF patch, announced by the plus]
- *   message  "<epoch>:<first seq>" LF body (LF body)…
+ *   message  "<epoch>:<last seq> <first seq>" LF body (LF body)…
  */
 
 /** Encodes what one command appends to the log. */
@@ -24,15 +24,30 @@ export function decodeEntry(body: string, last: number): LogEntry {
 }
 
 /** Encodes what is published for one commit. */
-export function encodeMessage(epoch: string, first: number, bodies: readonly string[]): string {
-  return `${epoch}:${first}\n${bodies.join('\n')}`;
+export function encodeMessage(position: Position, first: number, bodies: readonly string[]): string {
+  return `${positionKey(position)} ${first}\n${bodies.join('\n')}`;
 }
 
-/** The epoch and first sequence number of a message, read without touching the rest. */
-export function readMessageHead(message: string): { epoch: string; first: number; bodyAt: number } {
+/** Head of a message, read without touching the rest. */
+export interface MessageHead {
+  readonly epoch: string;
+  readonly first: number;
+  readonly last: number;
+  /** Where the first body begins. */
+  readonly bodyAt: number;
+}
+
+/** Reads the epoch and the range of numbers of a message. */
+export function readMessageHead(message: string): MessageHead {
   const end = message.indexOf('\n');
-  const colon = message.lastIndexOf(':', end);
-  return { epoch: message.slice(0, colon), first: Number(message.slice(colon + 1, end)), bodyAt: end + 1 };
+  const space = message.lastIndexOf(' ', end);
+  const colon = message.lastIndexOf(':', space);
+  return {
+    epoch: message.slice(0, colon),
+    last: Number(message.slice(colon + 1, space)),
+    first: Number(message.slice(space + 1, end)),
+    bodyAt: end + 1,
+  };
 }
 
 /** The entries of a message. */

@@ -89,7 +89,7 @@ export class MemoryRoomStore extends RoomStore {
     request.entries.forEach((entry, index) => {
       record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());
     });
-    if (bodies.length > 0) this.publish(room, request, encodeMessage(positionOf(room).epoch, first, bodies));
+    if (bodies.length > 0) this.publish(room, request, encodeMessage(positionOf(room), first, bodies));
     return {
       status: 'committed',
       position: positionOf(room),

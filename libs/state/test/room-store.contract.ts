@@ -112,8 +112,8 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         const { position } = await committed([entry(1, { patch: '{"board":[]}' }), entry(2)]);
         await committed([entry(3)]);
         expect(await channel.next(2)).toEqual([
-          `${position.epoch}:1\n1+\n"e"\n{"n":1}\n{"board":[]}\n1\n"e"\n{"n":2}`,
-          `${position.epoch}:3\n1\n"e"\n{"n":3}`,
+          `${position.epoch}:2 1\n1+\n"e"\n{"n":1}\n{"board":[]}\n1\n"e"\n{"n":2}`,
+          `${position.epoch}:3 3\n1\n"e"\n{"n":3}`,
         ]);
       });
 

@@ -1,1 +1,11 @@
-export {};
+export * from './eventually.js';
+export * from './free-port.js';
+export * from './gateway-cluster.js';
+export * from './gateway-node.js';
+export { type FrameFilter } from './frame-queue.js';
+export { type ProcessExit } from './managed-process.js';
+export * from './redis-server.js';
+export { CommandFailed, UpgradeRefused, type ServerFrame } from './server-frame.js';
+export * from './tcp-proxy.js';
+export * from './temporary-folder.js';
+export * from './test-client.js';

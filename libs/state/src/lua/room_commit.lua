@@ -172,7 +172,7 @@ if #published > 0 then
     for _, i in ipairs({ 1, 2, 4 }) do redis.call('PEXPIREAT', KEYS[i], at) end
     redis.call('PEXPIREAT', KEYS[3], at, 'LT')
   end
-  redis.call(ARGV[7], channel, room.epoch .. ':' .. first .. '\n' .. table.concat(published, '\n'))
+  redis.call(ARGV[7], channel, room.epoch .. ':' .. room.seq .. ' ' .. first .. '\n' .. table.concat(published, '\n'))
 end
 
 local reply = { 'committed', room.epoch, room.seq, room.conflicts, room.replid }

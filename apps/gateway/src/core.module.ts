@@ -1,0 +1,86 @@
+import {
+  type DynamicModule,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ClientRouting, ClusterRooms, RoomFeed, Rooms } from '@wss/cluster';
+import { HandlersModule } from '@wss/handlers';
+import {
+  Admission,
+  ClientListener,
+  Hub,
+  MESSAGING_PROVIDERS,
+  NodeIdentity,
+  RoomSource,
+} from '@wss/messaging';
+import { Committer, RoomStore, StateModule } from '@wss/state';
+import { clientGatewayAt } from './client.gateway.js';
+import { Config } from './config.js';
+import { DevelopmentAdmission } from './development-admission.js';
+import type { Engine } from './engine.js';
+import { Readiness } from './readiness.js';
+
+const ENGINE = Symbol('Engine');
+
+/** Joins the libraries: clients on this side, the engine on the other. */
+@Global()
+@Module({})
+export class CoreModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    @Inject(ENGINE) private readonly engine: Engine,
+    private readonly routing: ClientRouting,
+    private readonly feed: RoomFeed,
+    private readonly readiness: Readiness,
+  ) {}
+
+  static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
+    const { keys, store, channels } = engine;
+    return {
+      module: CoreModule,
+      imports: [HandlersModule, StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId })],
+      providers: [
+        ...MESSAGING_PROVIDERS,
+        clientGatewayAt(config.WS_PATH),
+        Readiness,
+        { provide: Config, useValue: config },
+        { provide: ENGINE, useValue: engine },
+        { provide: NodeIdentity, useValue: { nodeId } },
+        { provide: Admission, useClass: DevelopmentAdmission },
+        {
+          provide: RoomFeed,
+          inject: [Committer, Hub],
+          useFactory: (committer: Committer, listener: Hub) =>
+            new RoomFeed({ nodeId, store, channels, keys, committer, listener }),
+        },
+        { provide: RoomSource, useExisting: RoomFeed },
+        {
+          provide: Rooms,
+          inject: [RoomFeed, Committer],
+          useFactory: (feed: RoomFeed, committer: Committer) =>
+            new ClusterRooms(feed, committer, channels, keys),
+        },
+        {
+          provide: ClientRouting,
+          inject: [Hub],
+          useFactory: (listener: Hub) => new ClientRouting(nodeId, channels, keys, listener),
+        },
+        { provide: ClientListener, useExisting: ClientRouting },
+      ],
+      exports: [Rooms, Readiness, NodeIdentity, Config, ...MESSAGING_PROVIDERS],
+    };
+  }
+
+  async onModuleInit(): Promise<void> {
+    this.readiness.add(() => this.engine.problem());
+    await this.routing.start();
+  }
+
+  /** The engine goes last: until here commands and clean-up may need it. */
+  async onApplicationShutdown(): Promise<void> {
+    this.feed.close();
+    await this.engine.close();
+  }
+}

@@ -1,0 +1,26 @@
+/** Called with each message of a channel. */
+export type MessageListener = (message: string) => void;
+
+/**
+ * Messages between nodes: at most once, per channel in order of publication. What must not be lost has a log of
+ * its own and uses a channel only to hear of news early.
+ */
+export abstract class Channels {
+  /**
+   * Calls the listener for every message from now on; resolves when no later one can be missed while the link holds.
+   * @throws Error when the engine refuses or can't be reached in time; nothing is subscribed then.
+   */
+  abstract subscribe(channel: string, listener: MessageListener): Promise<void>;
+
+  /** Stops calling this listener. */
+  abstract unsubscribe(channel: string, listener: MessageListener): void;
+
+  /**
+   * Publishes a message to every subscriber of every node, this one included.
+   * @throws Error when the engine can't be reached.
+   */
+  abstract publish(channel: string, message: string): Promise<void>;
+
+  /** Calls back whenever subscriptions were interrupted and hold again: messages may be missing. */
+  abstract onInterruption(callback: () => void): void;
+}

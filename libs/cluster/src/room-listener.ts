@@ -1,0 +1,35 @@
+import type { LogEntry, Position } from '@wss/protocol';
+import type { ResetReason } from '@wss/state';
+
+/** A document on its way to clients, without having been parsed. */
+export interface DocumentJson {
+  /** Sequence number of the last event of the command that last changed it; 0 if never written. */
+  readonly version: number;
+  readonly json: string;
+}
+
+/** Why members of a room must start anew, and where. */
+export interface RoomReset {
+  readonly reason: ResetReason;
+  readonly position: Position;
+  readonly lost?: { readonly from: number; readonly to: number };
+  readonly documents: ReadonlyMap<string, DocumentJson>;
+}
+
+/** Takes what happens in the rooms that a node follows to its clients. */
+export abstract class RoomListener {
+  /** Log entries, in order, each once, without a gap since the last ones or the last reset. */
+  abstract deliver(room: string, entries: readonly LogEntry[]): void;
+
+  /** An event without a number; its parts are JSON. */
+  abstract deliverVolatile(room: string, event: string, data: string, except?: string): void;
+
+  /** What members have seen can't be continued. */
+  abstract reset(room: string, reset: RoomReset): void;
+
+  abstract deliverToUser(user: string, event: string, data: string): void;
+
+  abstract deliverToClient(clientId: string, event: string, data: string): void;
+
+  abstract deliverToAll(event: string, data: string): void;
+}

@@ -1,0 +1,98 @@
+import { Command } from '@wss/handlers';
+import { type CommitScope, type Committer, appendWork, encodeLogEvent, valueOf } from '@wss/state';
+import type { RedisKeys } from '@wss/redis';
+import type { Channels } from './channels.js';
+import type { RoomFeed } from './room-feed.js';
+
+/** Where a logged event took its place. */
+export interface Appended {
+  readonly seq: number;
+}
+
+/** One room to send to, from any node. */
+export interface RoomTarget {
+  /**
+   * Appends an event to the room's log: every member on every node gets it, in order, once. It is the one commit
+   * that the command makes; `'by node'` is for work that the node does by itself.
+   * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`
+   */
+  append(scope: Command | 'by node', event: string, data?: unknown): Promise<Appended>;
+
+  /** Sends an event that may be lost and has no number, at the cost of one publication. */
+  volatile(event: string, data?: unknown, options?: { readonly except?: string }): Promise<void>;
+}
+
+/** A receiver of events that are sent at most once and kept nowhere. */
+export interface DirectTarget {
+  send(event: string, data?: unknown): Promise<void>;
+}
+
+/** Sends events to rooms, users and clients, wherever they are connected. */
+export abstract class Rooms {
+  abstract to(room: string): RoomTarget;
+  /** All clients of a user. */
+  abstract toUser(user: string): DirectTarget;
+  /** One client. */
+  abstract toClient(clientId: string): DirectTarget;
+  /** Every client of every node. */
+  abstract toAll(): DirectTarget;
+}
+
+/** {@link Rooms} over the cluster. */
+export class ClusterRooms extends Rooms {
+  constructor(
+    private readonly feed: RoomFeed,
+    private readonly committer: Committer,
+    private readonly channels: Channels,
+    private readonly keys: RedisKeys,
+  ) {
+    super();
+  }
+
+  to(room: string): RoomTarget {
+    return {
+      append: (scope, event, data) => this.append(room, scope, event, data),
+      volatile: (event, data, { except } = {}) => {
+        const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
+        return this.feed.publishVolatile(room, encoded.event, encoded.data, except);
+      },
+    };
+  }
+
+  toUser(user: string): DirectTarget {
+    return this.direct(this.keys.user(user), '');
+  }
+
+  toClient(clientId: string): DirectTarget {
+    const nodeId = clientId.slice(0, clientId.lastIndexOf('.'));
+    return this.direct(this.keys.clientsOf(nodeId), clientId);
+  }
+
+  toAll(): DirectTarget {
+    return this.direct(this.keys.everyone, '');
+  }
+
+  private direct(channel: string, clientId: string): DirectTarget {
+    return {
+      send: async (event, data) => {
+        const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
+        await this.channels.publish(channel, `${clientId}\n${encoded.event}\n${encoded.data}`);
+      },
+    };
+  }
+
+  private async append(
+    room: string,
+    scope: Command | 'by node',
+    event: string,
+    data: unknown,
+  ): Promise<Appended> {
+    if (scope instanceof Command && scope.room !== room) {
+      throw new Error(
+        `"${scope.event}" came for another room than it appends to; a command commits in its own room`,
+      );
+    }
+    const commitScope: CommitScope = scope === 'by node' ? { room } : scope;
+    return valueOf(await this.committer.perform(appendWork(commitScope, event, data))) as Appended;
+  }
+}

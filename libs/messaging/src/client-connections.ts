@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import type { CloseCode } from '@wss/protocol';
+import type { RawData, WebSocket } from 'ws';
+import type { ClientSocket } from './client-socket.js';
+import { CommandRouter } from './command-router.js';
+import { Flusher } from './flusher.js';
+import { describe } from './gateway-hooks.js';
+import { Hub } from './hub.js';
+import { Admission, ClientListener, NodeIdentity, UpgradeRefusal } from './ports.js';
+import type { PathContext } from './path-context.js';
+import { RoomAccess } from './room-access.js';
+import { refuseUpgrade } from './upgrade-refusal.js';
+
+/** An upgrade request whose path has a server. */
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly url: URL;
+  readonly socket: Duplex;
+  readonly commands: boolean;
+  accept(user: string): void;
+}
+
+/** What the application supplies for connections. */
+@Injectable()
+export class ConnectionPorts {
+  constructor(
+    readonly admission: Admission,
+    readonly listener: ClientListener,
+  ) {}
+}
+
+/** From the upgrade request to the closed socket: admission, registration, clean-up. */
+@Injectable()
+export class ClientConnections {
+  private readonly logger = new Logger('Connections');
+  private readonly nodeId: string;
+  private count = 0;
+  private refusing = false;
+
+  // Without a router only native gateways are served, and nothing else is needed.
+  constructor(
+    private readonly flusher: Flusher,
+    @Optional() identity?: NodeIdentity,
+    @Optional() readonly router?: CommandRouter,
+    @Optional() private readonly hub?: Hub,
+    @Optional() private readonly rooms?: RoomAccess,
+    @Optional() private readonly ports?: ConnectionPorts,
+  ) {
+    this.nodeId = identity?.nodeId ?? randomBytes(6).toString('base64url');
+  }
+
+  /** From now on every upgrade is refused with 503. */
+  refuseAll(): void {
+    this.refusing = true;
+  }
+
+  /** Accepts or refuses an upgrade; a refusal is a complete HTTP response. */
+  async admit({ request, url, socket, commands, accept }: Upgrade): Promise<void> {
+    try {
+      if (this.refusing) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
+      const admitted = commands ? await this.ports?.admission.admit(request, url) : undefined;
+      // The client may have gone while it was being admitted.
+      if (!socket.destroyed) accept(admitted?.user ?? '');
+    } catch (error) {
+      if (error instanceof UpgradeRefusal) return refuseUpgrade(socket, error.status, error.message);
+      this.logger.error(`an upgrade failed: ${describe(error)}`);
+      refuseUpgrade(socket, 503, 'the node could not admit the connection');
+    }
+  }
+
+  /**
+   * Closes every client with this code and waits until they have gone.
+   * @returns whether all had gone within the time, ms
+   */
+  async closeAll(code: CloseCode, withinMs: number): Promise<boolean> {
+    const clients = [...(this.hub?.all() ?? [])];
+    const gone = clients.map((client) => new Promise<void>((resolve) => client.once('close', () => resolve())));
+    for (const client of clients) client.closeWith(code);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), withinMs)));
+    const inTime = await Promise.race([Promise.all(gone).then(() => true), late]);
+    clearTimeout(timer);
+    return inTime;
+  }
+
+  /** Registers an accepted socket. */
+  begin(client: ClientSocket, stream: Duplex, user: string, context: PathContext): void {
+    client.begin({
+      id: `${this.nodeId}.${(++this.count).toString(36)}`,
+      user,
+      stream,
+      flusher: this.flusher,
+      context,
+    });
+    client
+      .on('message', onMessage as Listener)
+      .on('close', onClose as Listener)
+      .on('error', onError as Listener);
+    if (!context.router || !this.hub) return;
+    if (this.hub.add(client)) void this.announce(client.user);
+  }
+
+  /** Cleans up behind a closed socket. */
+  end(client: ClientSocket, code: number): void {
+    client.native?.stop();
+    if (client.context.router && this.hub) {
+      for (const room of client.joinedRooms()) this.rooms?.leave(client, room);
+      if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
+    }
+    for (const callback of client.closeCallbacks ?? []) callback(code);
+  }
+
+  private async announce(user: string): Promise<void> {
+    try {
+      await this.ports?.listener.userCame(user);
+    } catch (error) {
+      this.logger.warn(`messages to a user may not arrive: ${describe(error)}`);
+    }
+  }
+}
+
+type Listener = (this: WebSocket, ...args: unknown[]) => void;
+
+// Shared by all sockets, so that a client costs no closures; `ws` calls listeners with the socket as `this`.
+function onMessage(this: ClientSocket, data: RawData, isBinary: boolean): void {
+  if (this.hold(data as Buffer, isBinary)) return;
+  this.context.reader.read(this, data, isBinary, this.context.router);
+}
+
+function onClose(this: ClientSocket, code: number): void {
+  this.context.connections.end(this, code);
+}
+
+/** Protocol errors end the connection with their close code; they are the client's doing, so they are no errors of ours. */
+function onError(this: ClientSocket, error: Error): void {
+  new Logger('Connections').debug(`client ${this.id}: ${error.message}`);
+}

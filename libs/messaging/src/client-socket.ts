@@ -1,0 +1,150 @@
+import type { Duplex } from 'node:stream';
+import { type Client, CommandLane } from '@wss/handlers';
+import { CLOSE_CODES, type CloseCode } from '@wss/protocol';
+import { WebSocket } from 'ws';
+import type { Flusher } from './flusher.js';
+import type { NativeHandlers } from './native-handlers.js';
+import { OutboundQueue } from './outbound-queue.js';
+import type { PathContext } from './path-context.js';
+import { textFrame } from './text-frame.js';
+
+/** What a socket needs to become a client. */
+export interface ClientInit {
+  readonly id: string;
+  readonly user: string;
+  /** The stream under the WebSocket. */
+  readonly stream: Duplex;
+  readonly flusher: Flusher;
+  readonly context: PathContext;
+}
+
+/** A client's relation to one room. */
+export interface RoomState {
+  joined: boolean;
+  /** A join or leave under way; what follows in this room waits for it. */
+  changing?: Promise<void>;
+  readonly lane: CommandLane;
+}
+
+/**
+ * One connected client: the WebSocket itself, for native gateways, and the {@link Client} of handlers.
+ *
+ * All text goes through one queue, so that frames of one turn leave together and in order. It holds no closure
+ * per handler: an idle client costs the same whatever the application can do.
+ */
+export class ClientSocket extends WebSocket implements Client {
+  declare id: string;
+  declare user: string;
+  /** Handlers of native gateways; absent where there are none. */
+  declare native?: NativeHandlers;
+  /** What it shares with the other sockets of its path. */
+  declare context: PathContext;
+  /** What native gateways want to be told when it is closed. */
+  declare closeCallbacks?: ((code: number) => void)[];
+
+  /** Frames that came before a connection hook was done. */
+  declare private held?: { hooks: number; frames: [data: Buffer, isBinary: boolean][] };
+  declare private outbound?: OutboundQueue;
+  declare private roomStates?: Map<string, RoomState>;
+
+  /** Makes an accepted socket a client. */
+  begin({ id, user, stream, flusher, context }: ClientInit): void {
+    this.context = context;
+    this.id = id;
+    this.user = user;
+    this.outbound = new OutboundQueue(stream, flusher, () => this.closeWith(4408));
+  }
+
+  /** Lets frames wait until this is done; reading stops meanwhile, so that little has to be kept. */
+  holdUntil(done: Promise<unknown>): void {
+    this.held ??= { hooks: 0, frames: [] };
+    this.held.hooks++;
+    this.pause();
+    void done.then(() => this.release());
+  }
+
+  /** Keeps a frame back while the client is held; returns whether it was. */
+  hold(data: Buffer, isBinary: boolean): boolean {
+    if (!this.held) return false;
+    this.held.frames.push([data, isBinary]);
+    return true;
+  }
+
+  /** Queues text that may overtake what rooms send. */
+  reply(text: string): void {
+    if (this.readyState === WebSocket.OPEN) this.outbound?.pushUrgent(textFrame(text));
+  }
+
+  /** The queue for what keeps its place; absent when the socket is not open any more. */
+  get queue(): OutboundQueue | undefined {
+    return this.readyState === WebSocket.OPEN ? this.outbound : undefined;
+  }
+
+  /** Closes with a code of the table and its reason; what was queued goes out first. */
+  closeWith(code: CloseCode): void {
+    this.close(code, CLOSE_CODES[code].reason);
+  }
+
+  override close(code?: number, reason?: string | Buffer): void {
+    if (this.readyState === WebSocket.OPEN) this.outbound?.flush();
+    super.close(code, reason);
+  }
+
+  /** Native gateways send here; plain text joins the queue, everything else goes out after it. */
+  override send(...args: unknown[]): void {
+    const [data, ...rest] = args;
+    if (typeof data === 'string' && rest.length === 0 && this.queue && this.extensions === '') {
+      this.queue.push(textFrame(withoutEcho(data)));
+      return;
+    }
+    this.queue?.flush();
+    (super.send as (...all: unknown[]) => void)(...args);
+  }
+
+  private release(): void {
+    const { held } = this;
+    if (!held || --held.hooks > 0) return;
+    delete this.held;
+    if (this.readyState !== WebSocket.OPEN) return;
+    for (const [data, isBinary] of held.frames) {
+      this.context.reader.read(this, data, isBinary, this.context.router);
+    }
+    this.resume();
+  }
+
+  /** State of a room that the client is in, joins or sends to. */
+  roomState(room: string): RoomState {
+    const states = (this.roomStates ??= new Map<string, RoomState>());
+    let state = states.get(room);
+    if (!state) states.set(room, (state = { joined: false, lane: new CommandLane() }));
+    return state;
+  }
+
+  /** Forgets a room that nothing refers to any more. */
+  dropRoomState(room: string): void {
+    const state = this.roomStates?.get(room);
+    if (state && !state.joined && !state.changing && state.lane.idle) this.roomStates!.delete(room);
+  }
+
+  /** Rooms that the client has joined. */
+  joinedRooms(): string[] {
+    return [...(this.roomStates ?? [])].flatMap(([room, { joined }]) => (joined ? [room] : []));
+  }
+}
+
+/**
+ * Nest's exception frames echo the client's own data as `cause.data`; whatever a client sends stays out of what
+ * it gets.
+ */
+function withoutEcho(text: string): string {
+  if (!text.startsWith('{"event":"exception"')) return text;
+  let frame: { data?: { cause?: { data?: unknown } } };
+  try {
+    frame = JSON.parse(text) as typeof frame;
+  } catch {
+    return text;
+  }
+  if (typeof frame.data?.cause !== 'object' || frame.data.cause === null) return text;
+  delete frame.data.cause.data;
+  return JSON.stringify(frame);
+}

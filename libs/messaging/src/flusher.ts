@@ -1,0 +1,33 @@
+import { Injectable } from '@nestjs/common';
+import type { OutboundQueue } from './outbound-queue.js';
+
+/**
+ * Writes out, once per turn of the event loop, what was queued during the turn: one write per socket.
+ *
+ * It runs in the check phase right after the sockets were read, so a single frame for an idle socket waits for
+ * nothing but the rest of its own turn.
+ */
+@Injectable()
+export class Flusher {
+  /** Counts the turns in which something was queued. */
+  turn = 0;
+
+  private dirty: OutboundQueue[] = [];
+  private scheduled = false;
+
+  /** Flushes the queue at the end of this turn. */
+  add(queue: OutboundQueue): void {
+    this.dirty.push(queue);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(this.flush);
+  }
+
+  private readonly flush = (): void => {
+    const queues = this.dirty;
+    this.dirty = [];
+    this.scheduled = false;
+    this.turn++;
+    for (const queue of queues) queue.flush();
+  };
+}

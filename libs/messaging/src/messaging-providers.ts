@@ -1,0 +1,23 @@
+import type { Provider } from '@nestjs/common';
+import { ClientConnections, ConnectionPorts } from './client-connections.js';
+import { CommandRouter } from './command-router.js';
+import { Flusher } from './flusher.js';
+import { Hub } from './hub.js';
+import { RoomAccess } from './room-access.js';
+import { RouteBuilder } from './routes.js';
+import { SystemHandlers } from './system-handlers.js';
+
+/**
+ * Clients, their rooms on this node, and the way of their frames to handlers. The module that provides them also
+ * provides the ports: `RoomSource`, `ClientListener`, `Admission`, `NodeIdentity`.
+ */
+export const MESSAGING_PROVIDERS: readonly Provider[] = [
+  Flusher,
+  Hub,
+  RoomAccess,
+  RouteBuilder,
+  SystemHandlers,
+  CommandRouter,
+  ConnectionPorts,
+  ClientConnections,
+];

@@ -1,0 +1,67 @@
+import { Logger } from '@nestjs/common';
+import type { WsMessageHandler } from '@nestjs/common';
+import { catchError, EMPTY, type Observable, Subscription } from 'rxjs';
+
+type Transform = (data: unknown) => Observable<unknown>;
+type NativeCallback = WsMessageHandler['callback'];
+
+/**
+ * Handlers of the `@WebSocketGateway` classes on one client's path, with Nest's contract: handlers of several
+ * gateways may share an event and all run; each value of a returned Observable is sent; nil is not.
+ */
+export class NativeHandlers {
+  private static readonly logger = new Logger('WsAdapter');
+  private readonly byEvent = new Map<string, { callback: NativeCallback; transform: Transform }[]>();
+  private readonly running = new Subscription();
+
+  constructor(private readonly send: (text: string) => void) {}
+
+  /** Adds the handlers of one gateway; of two for one event in the same gateway the last counts. */
+  add(handlers: readonly WsMessageHandler<string>[], transform: Transform): void {
+    const ofGateway = new Map(handlers.map(({ message, callback }) => [message, callback]));
+    for (const [event, callback] of ofGateway) {
+      const list = this.byEvent.get(event) ?? [];
+      this.byEvent.set(event, [...list, { callback, transform }]);
+    }
+  }
+
+  /** Whether a gateway handles the event. */
+  has(event: unknown): event is string {
+    return typeof event === 'string' && this.byEvent.has(event);
+  }
+
+  /** Runs every handler of the event; a failure of one message never stops the next. */
+  dispatch(event: string, data: unknown): void {
+    for (const { callback, transform } of this.byEvent.get(event) ?? [])
+      this.run(callback, transform, data, event);
+  }
+
+  /** Cancels what is still streaming, when the client has gone. */
+  stop(): void {
+    this.running.unsubscribe();
+  }
+
+  private run(callback: NativeCallback, transform: Transform, data: unknown, event: string): void {
+    let result: Observable<unknown>;
+    try {
+      result = transform(callback(data, event));
+    } catch (error) {
+      NativeHandlers.logger.error(error);
+      return;
+    }
+    const subscription = result
+      .pipe(
+        catchError((error: unknown) => {
+          NativeHandlers.logger.error(error);
+          return EMPTY;
+        }),
+      )
+      .subscribe({
+        next: (value) => {
+          if (value !== undefined && value !== null) this.send(JSON.stringify(value));
+        },
+        complete: () => this.running.remove(subscription),
+      });
+    this.running.add(subscription);
+  }
+}

@@ -1,0 +1,14 @@
+import type { RawData } from 'ws';
+import type { ClientSocket } from './client-socket.js';
+import type { CommandRouter } from './command-router.js';
+
+/** What the sockets of one path have in common. */
+export interface PathContext {
+  /** Reads a message and takes it to its handler. */
+  readonly reader: {
+    read(client: ClientSocket, data: RawData, isBinary: boolean, router: CommandRouter | undefined): void;
+  };
+  readonly connections: { end(client: ClientSocket, code: number): void };
+  /** Set where the path is served by the router. */
+  readonly router?: CommandRouter;
+}

@@ -1,0 +1,40 @@
+import { Command, type CommandInit, type GatewayError } from '@wss/handlers';
+import { encodeError, encodeReply, type ReplyPosition } from '@wss/protocol';
+import type { ClientSocket } from './client-socket.js';
+import { textFrame } from './text-frame.js';
+
+/** A command with its way back: it is answered once, whoever answers first. */
+export class RoutedCommand extends Command {
+  /** The reply was sent, or there is none to send any more. */
+  answered = false;
+
+  declare readonly client: ClientSocket;
+
+  constructor(init: CommandInit & { readonly client: ClientSocket }) {
+    super(init);
+  }
+
+  /** Replies with data. Without an `id` there is no reply on success. */
+  answer(data: unknown, position?: ReplyPosition): void {
+    this.finish(() => (this.id === undefined ? undefined : encodeReply(this.id, data, position)));
+  }
+
+  /** Like {@link answer}, but the reply keeps its place among the frames of its room. */
+  answerInOrder(data: unknown): void {
+    if (this.answered) return;
+    this.answered = true;
+    if (this.id !== undefined) this.client.queue?.push(textFrame(encodeReply(this.id, data)));
+  }
+
+  /** Replies with an error; without an `id` it goes out as an `error` event. */
+  fail(error: GatewayError, position?: ReplyPosition): void {
+    this.finish(() => encodeError(this.id, error.toBody(), position));
+  }
+
+  private finish(encode: () => string | undefined): void {
+    if (this.answered) return;
+    const text = encode();
+    this.answered = true;
+    if (text !== undefined) this.client.reply(text);
+  }
+}

@@ -1,0 +1,114 @@
+import { Injectable, type Type } from '@nestjs/common';
+import { ExternalContextCreator } from '@nestjs/core';
+import { type DecoratedMethod, dtoReader, HandlerExplorer, roomTypeOf, WsParamsFactory } from '@wss/handlers';
+import { isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
+import {
+  GATEWAY_METADATA,
+  MESSAGE_MAPPING_METADATA,
+  MESSAGE_METADATA,
+  PARAM_ARGS_METADATA,
+} from '@nestjs/websockets/internal';
+import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
+import { SystemHandlers } from './system-handlers.js';
+import type { RoutedCommand } from './routed-command.js';
+
+/** A handler with its guards, pipes, interceptors and filters, ready to be called. */
+export interface Route {
+  readonly event: string;
+  /** Class and method, for messages. */
+  readonly name: string;
+  /** Rooms that its commands belong to, when its class is tied to a room type. */
+  readonly roomType?: string;
+  /** Handled by the system itself: membership is its own affair. */
+  readonly system: boolean;
+  handle(command: RoutedCommand, data: unknown): Promise<unknown>;
+}
+
+/** An argument of a handler, as Nest's decorators describe it. */
+type ParamMetadata = Record<string, { index: number; data?: unknown }>;
+
+/** Builds the table from event name to handler, once, from the decorated methods of plain providers. */
+@Injectable()
+export class RouteBuilder {
+  constructor(
+    private readonly explorer: HandlerExplorer,
+    private readonly contexts: ExternalContextCreator,
+  ) {}
+
+  /** @throws Error that says what to do: two handlers for one event, a `$` event, an erased body type, a request-scoped class. */
+  build(): Map<string, Route> {
+    const routes = new Map<string, Route>();
+    for (const method of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA)) {
+      if (Reflect.getMetadata(GATEWAY_METADATA, method.class)) continue;
+      const route = this.route(method);
+      const other = routes.get(route.event);
+      if (other) {
+        throw new Error(`"${route.event}" is handled twice: by ${other.name} and ${route.name}; rename one`);
+      }
+      routes.set(route.event, route);
+    }
+    return routes;
+  }
+
+  private route(found: DecoratedMethod): Route {
+    const { instance, method, callback } = found;
+    const name = `${found.class.name}.${method}`;
+    const event: unknown = Reflect.getMetadata(MESSAGE_METADATA, callback);
+    const system = instance instanceof SystemHandlers;
+    checkEvent(event, name, system);
+    const params = new WsParamsFactory(bodyReader(found, name));
+    const handler = this.contexts.create(
+      instance,
+      callback,
+      method,
+      PARAM_ARGS_METADATA,
+      params,
+      undefined,
+      undefined,
+      undefined,
+      'ws',
+    ) as (...args: unknown[]) => Promise<unknown>;
+    const roomType = roomTypeOf(found.class)?.type;
+    return {
+      event,
+      name,
+      system,
+      ...(roomType !== undefined && { roomType }),
+      handle: (command, data) => handler(command.client, data, command, event),
+    };
+  }
+}
+
+function checkEvent(event: unknown, name: string, system: boolean): asserts event is string {
+  if (typeof event !== 'string' || event === '' || event.length > MAX_EVENT_LENGTH) {
+    throw new Error(`${name}: an event name is a string of 1 to ${MAX_EVENT_LENGTH} characters`);
+  }
+  if (isSystemEvent(event) && !system) {
+    throw new Error(`${name}: "${event}" starts with "$", which is the system's; choose another name`);
+  }
+}
+
+const PRIMITIVES = new Set<unknown>([String, Number, Boolean, Array]);
+
+/** How the handler's whole `@MessageBody()` is read: as the DTO class of the parameter. */
+function bodyReader(
+  { instance, method, class: owner }: DecoratedMethod,
+  name: string,
+): ((data: unknown) => unknown) | undefined {
+  const params = (Reflect.getMetadata(PARAM_ARGS_METADATA, owner, method) ?? {}) as ParamMetadata;
+  const types = (Reflect.getMetadata('design:paramtypes', instance, method) ?? []) as (
+    Type<object> | undefined
+  )[];
+  for (const [key, { index, data }] of Object.entries(params)) {
+    if (Number(key.split(':')[0]) !== WsParamtype.PAYLOAD) continue;
+    const type = types[index];
+    if (type === undefined || (type as unknown) === Object) {
+      throw new Error(
+        `${name}: the type of its @MessageBody() is erased, so nothing would be validated; use a class and import it as a value, not with "import type"`,
+      );
+    }
+    if (typeof data === 'string' || PRIMITIVES.has(type)) continue;
+    return dtoReader(type);
+  }
+  return undefined;
+}

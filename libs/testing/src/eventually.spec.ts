@@ -1,0 +1,25 @@
+import { expect, it } from '@jest/globals';
+import { eventually } from './eventually.js';
+
+const never = new Promise<never>(() => undefined);
+
+it('repeats the assertion until it holds and returns its result', async () => {
+  let attempts = 0;
+  const result = await eventually(
+    () => {
+      expect(++attempts).toBeGreaterThan(3);
+      return `after ${attempts}`;
+    },
+    { everyMs: 1 },
+  );
+  expect(result).toBe('after 4');
+});
+
+it('ends with the last failure when the time is over', async () => {
+  const failing = eventually(() => Promise.reject(new Error('three of four')), { withinMs: 30, everyMs: 5 });
+  await expect(failing).rejects.toThrow('not so within 30 ms: three of four');
+});
+
+it('is bounded even when the assertion never ends', async () => {
+  await expect(eventually(() => never, { withinMs: 30 })).rejects.toThrow('the last attempt did not end');
+});

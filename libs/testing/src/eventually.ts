@@ -1,0 +1,45 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { within } from './deadline.js';
+
+/** How patient {@link eventually} is. */
+export interface EventuallyOptions {
+  /** How long the assertion may stay false, milliseconds; default 5,000. */
+  readonly withinMs?: number;
+  /** Pause between two attempts, milliseconds; default 20. */
+  readonly everyMs?: number;
+}
+
+/**
+ * Repeats an assertion until it holds and returns its result: for conditions that another process brings about.
+ *
+ * @param assertion throws, or rejects, as long as the condition does not hold; one attempt at a time
+ * @throws Error when the time is over, with the last failure in its message and as its `cause`
+ */
+export async function eventually<T>(
+  assertion: () => T | Promise<T>,
+  { withinMs = 5_000, everyMs = 20 }: EventuallyOptions = {},
+): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const attempt = await tryOnce(assertion, Math.max(deadline - performance.now(), 1));
+    if ('value' in attempt) return attempt.value;
+    if (performance.now() + everyMs >= deadline) throw failure(attempt.error, withinMs);
+    await pause(everyMs);
+  }
+}
+
+type Attempt<T> = { readonly value: T } | { readonly error: unknown };
+
+async function tryOnce<T>(assertion: () => T | Promise<T>, withinMs: number): Promise<Attempt<T>> {
+  const run = async () => assertion();
+  try {
+    return { value: await within(run(), withinMs, () => new Error('the last attempt did not end')) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function failure(cause: unknown, withinMs: number): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`not so within ${withinMs} ms: ${message}`, { cause });
+}

@@ -1,0 +1,56 @@
+import type { Socket } from 'node:net';
+import { TcpLane, type LaneRules } from './tcp-lane.js';
+
+/** The rules of both directions. */
+export interface ConnectionRules {
+  /** From the one who connected to the one it wanted. */
+  readonly requests: LaneRules;
+  readonly replies: LaneRules;
+}
+
+/** One connection through the proxy: two sockets and a lane for each direction. */
+export class TcpConnection {
+  private readonly requests: TcpLane;
+  private readonly replies: TcpLane;
+  /** How many of the two sockets still exist. */
+  private open = 2;
+
+  /** @param onGone is called once, when both sockets are gone */
+  constructor(
+    private readonly near: Socket,
+    private readonly far: Socket,
+    rules: ConnectionRules,
+    private readonly onGone: () => void,
+  ) {
+    this.requests = new TcpLane(near, far, rules.requests);
+    this.replies = new TcpLane(far, near, rules.replies);
+    this.follow(near, this.requests);
+    this.follow(far, this.replies);
+  }
+
+  /** Whether it lost bytes of a direction that is not mute (any more). */
+  get broken(): boolean {
+    return this.requests.broken || this.replies.broken;
+  }
+
+  /** Ends both sides with a reset, as a peer does that crashed. */
+  reset(): void {
+    this.requests.close();
+    this.replies.close();
+    for (const socket of [this.near, this.far]) {
+      if (socket.connecting) socket.destroy();
+      else if (!socket.destroyed) socket.resetAndDestroy();
+    }
+  }
+
+  /** A side that breaks takes the other along, unless the direction in which that news would travel is mute. */
+  private follow(socket: Socket, lane: TcpLane): void {
+    socket.once('error', () => {
+      if (lane.reportsBreak()) this.reset();
+    });
+    socket.once('close', () => {
+      this.open -= 1;
+      if (this.open === 0) this.onGone();
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import type { Socket } from 'node:net';
+
+/** What a lane asks before it hands on each piece; the answers may change at any time. */
+export interface LaneRules {
+  /** Whether what arrives disappears. */
+  swallows(): boolean;
+  /** Delay, milliseconds. */
+  latencyMs(): number;
+}
+
+/** Bytes, or the end of the stream. */
+type Piece = Buffer | 'end';
+
+/** One direction of one proxied connection: hands on what arrives, in order, late, or not at all. */
+export class TcpLane {
+  private readonly waiting: { readonly piece: Piece; readonly due: number }[] = [];
+  private timer?: NodeJS.Timeout;
+  private damaged = false;
+  private closed = false;
+
+  constructor(
+    private readonly from: Socket,
+    private readonly to: Socket,
+    private readonly rules: LaneRules,
+  ) {
+    from.on('data', (bytes: Buffer) => this.accept(bytes));
+    from.once('end', () => this.accept('end'));
+    to.on('drain', () => from.resume());
+  }
+
+  /** Whether bytes should flow here but can't: after a loss nothing that follows makes sense to the receiver. */
+  get broken(): boolean {
+    return this.damaged && !this.rules.swallows();
+  }
+
+  /** Tells that the sender's socket broke. @returns whether the receiver may learn of it now */
+  reportsBreak(): boolean {
+    this.damaged = true;
+    return this.broken;
+  }
+
+  /** Nothing is handed on any more. */
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.waiting.length = 0;
+  }
+
+  /** A piece never overtakes an earlier one, whatever their latencies: only the first one waiting is looked at. */
+  private accept(piece: Piece): void {
+    this.waiting.push({ piece, due: performance.now() + this.rules.latencyMs() });
+    if (this.waiting.length === 1) this.handOnDue();
+  }
+
+  private handOnDue(): void {
+    while (this.waiting.length > 0) {
+      const delay = this.waiting[0]!.due - performance.now();
+      if (delay > 0) {
+        this.timer = setTimeout(() => this.handOnDue(), Math.ceil(delay));
+        return;
+      }
+      this.handOn(this.waiting.shift()!.piece);
+    }
+  }
+
+  private handOn(piece: Piece): void {
+    if (this.closed) return;
+    if (this.damaged || this.rules.swallows()) {
+      this.damaged = true;
+    } else if (piece === 'end') {
+      this.to.end();
+    } else if (!this.to.write(piece)) {
+      this.from.pause();
+    }
+  }
+}
