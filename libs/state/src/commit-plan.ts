@@ -4,6 +4,7 @@ import type { DocumentType } from './document-type.js';
 import { fingerprintOf } from './fingerprint.js';
 import { diffJson } from './json-patch.js';
 import { seqOf } from './log-format.js';
+import { refusalOf } from './refusals.js';
 import type { CommitEntry, DocumentWrite, Lane } from './room-store.js';
 import type { RoomCopy } from './room-copy.js';
 import type { BatchView, DocumentChange, DocumentState, Prepared, Work } from './work.js';
@@ -43,6 +44,8 @@ export class CommitPlan implements BatchView {
   readonly entries: CommitEntry[] = [];
 
   private readonly documents = new Map<string, PlannedDocument>();
+  /** Sessions whose command failed in a way that leaves its number open, and that number. */
+  private readonly unrecorded = new Map<string, number>();
   private events = 0;
   private nodeEntries = 0;
 
@@ -52,12 +55,18 @@ export class CommitPlan implements BatchView {
   ) {}
 
   add(work: Work): void {
+    const expected = this.unrecorded.get(work.command?.number?.session ?? '');
+    if (expected !== undefined) {
+      this.steps.push({ work, error: refusalOf({ kind: 'out_of_order', expected }) });
+      return;
+    }
     try {
       this.addPrepared(work, work.prepare(this));
     } catch (thrown) {
       const error = toGatewayError(thrown);
       if (!work.command?.number || !ERROR_CODES[error.code].consumesN) {
         this.steps.push({ work, error });
+        if (work.command?.number) this.unrecorded.set(work.command.number.session, work.command.number.n);
         return;
       }
       const outcome = { kind: 'error', json: JSON.stringify(error.toBody()) } as const;
@@ -72,6 +81,11 @@ export class CommitPlan implements BatchView {
     const planned = { ...this.copy.document(type), type: type as unknown as DocumentType<object> };
     this.documents.set(type.name, planned as unknown as PlannedDocument);
     return planned;
+  }
+
+  /** Whether it neither read nor leaves anything. */
+  get isEmpty(): boolean {
+    return this.entries.length === 0 && this.documents.size === 0;
   }
 
   /** The document classes that the plan read. */

@@ -30,7 +30,7 @@ export class Committer {
 
   constructor(
     store: RoomStore,
-    types: RoomTypes,
+    types: Pick<RoomTypes, 'of'>,
     { nodeId, patienceMs = 1_200, now = Date.now }: CommitterOptions,
   ) {
     this.context = {
@@ -67,6 +67,16 @@ export class Committer {
     return result;
   }
 
+  /** Tells that a numbered command ended without a record: what follows it is out of order until it comes again. */
+  noteMissing(command: Command): void {
+    if (command.room !== undefined) this.roomOf(command.room).noteMissing(command);
+  }
+
+  /** Resolves when everything that was submitted for the room until now is settled. */
+  settled(room: string): Promise<void> | undefined {
+    return this.rooms.get(room)?.settled();
+  }
+
   /** Stops trying; what is under way is answered as if patience had ended. */
   close(): void {
     this.closed = true;
@@ -94,7 +104,7 @@ export class Committer {
   }
 }
 
-function historyOf(types: RoomTypes, room: string): { events: number; ttlMs: number } {
+function historyOf(types: Pick<RoomTypes, 'of'>, room: string): { events: number; ttlMs: number } {
   const type = types.of(room);
   if (!type) throw new GatewayError('not_found', 'no such kind of room');
   return type.history;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { GatewayError } from '@wss/handlers';
+import { type Command, GatewayError } from '@wss/handlers';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
 import { committedEntries, type CommittedListener } from './committed-entries.js';
 import { NodeLane } from './node-lane.js';
@@ -57,6 +57,8 @@ export class RoomCommitter {
   private readonly copy = new RoomCopy();
   private readonly lane: NodeLane;
   private readonly highestOf = new Map<string, number>();
+  /** Numbers that came and left no record: what follows them is out of order until they come again (R4). */
+  private readonly missing = new Map<string, number>();
   private running = false;
 
   constructor(
@@ -76,10 +78,22 @@ export class RoomCommitter {
    * command's answer is a result.
    */
   submit(work: Work): Promise<WorkResult> {
+    const number = work.command?.number;
+    if (number && this.missing.get(number.session) === number.n) this.missing.delete(number.session);
     return new Promise((resolve, reject) => {
       this.queue.push({ work, resolve, reject, since: this.context.now() });
       if (!this.running) void this.run();
     });
+  }
+
+  /** Resolves when everything that was submitted until now is settled; undefined if that is so already. */
+  settled(): Promise<void> | undefined {
+    if (!this.running) return undefined;
+    const marker: Work = { room: this.room, deadline: Infinity, prepare: () => NOTHING };
+    return this.submit(marker).then(
+      () => undefined,
+      () => undefined,
+    );
   }
 
   private async run(): Promise<void> {
@@ -101,6 +115,7 @@ export class RoomCommitter {
     let open = await this.answerRepeats(batch);
     while ((open = this.dropLate(open)).length > 0) {
       const plan = this.plan(open);
+      if (plan.isEmpty) return this.settleEmpty(plan, open);
       const request = this.requestOf(plan);
       const reply = await this.send(request, open, plan);
       if (!reply) return;
@@ -127,9 +142,24 @@ export class RoomCommitter {
     return batch.filter((pending) => !repeats.includes(pending) || again.includes(pending));
   }
 
+  /** Notes that a numbered command ended without a record. */
+  noteMissing({ number }: Command): void {
+    if (!number || number.n <= (this.highestOf.get(number.session) ?? 0)) return;
+    const known = this.missing.get(number.session);
+    if (known !== undefined && known <= number.n) return;
+    if (this.missing.size >= MAX_REMEMBERED) this.missing.clear();
+    this.missing.set(number.session, number.n);
+  }
+
   private dropLate(open: Pending[]): Pending[] {
     const now = this.context.now();
     return open.filter((pending) => {
+      const number = pending.work.command?.number;
+      const expected = number && this.missing.get(number.session);
+      if (expected !== undefined && expected < number!.n) {
+        pending.reject(refusalOf({ kind: 'out_of_order', expected }));
+        return false;
+      }
       if (now < pending.work.deadline) return true;
       const code = pending.tried ? 'conflict' : 'unavailable';
       this.reject(pending, new GatewayError(code, 'the deadline passed before the commit'));
@@ -233,6 +263,14 @@ export class RoomCommitter {
     }
   }
 
+  /** Nothing was read and nothing is to be written, so there is nothing to ask the engine. */
+  private settleEmpty(plan: CommitPlan, open: readonly Pending[]): void {
+    plan.steps.forEach(({ error, prepared }, index) => {
+      if (error) this.reject(open[index]!, error);
+      else open[index]!.resolve({ outcome: prepared!.outcome, position: NOWHERE, duplicate: false });
+    });
+  }
+
   private settle(plan: CommitPlan, open: readonly Pending[], reply: Committed): void {
     const { epoch } = reply.position;
     plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
@@ -249,7 +287,7 @@ export class RoomCommitter {
     const { epoch, seq } = reply.position;
     const { replicationId } = reply;
     if (step.entry === undefined) {
-      if (step.error) return pending.reject(step.error);
+      if (step.error) return this.reject(pending, step.error);
       const { outcome } = step.prepared!;
       return pending.resolve({ outcome, position: { epoch, seq }, duplicate: false });
     }
@@ -324,6 +362,7 @@ export class RoomCommitter {
   }
 
   private reject(pending: Pending, error: GatewayError): void {
+    if (pending.work.command) this.noteMissing(pending.work.command);
     const lost = pending.unknown && (error.code === 'conflict' || error.code === 'unavailable');
     pending.reject(
       lost
@@ -335,6 +374,7 @@ export class RoomCommitter {
   }
 }
 
+const NOWHERE = { epoch: '', seq: 0 };
 const OK: Verdict = { kind: 'ok' };
 const NOTHING = { events: [], changes: [], counters: [], outcome: { kind: 'skipped' } } as const;
 

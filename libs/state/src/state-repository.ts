@@ -1,4 +1,4 @@
-import { GatewayError } from '@wss/handlers';
+import { Command, GatewayError } from '@wss/handlers';
 import { parseRoomName, type Position } from '@wss/protocol';
 import type { CommitScope, Committer } from './committer.js';
 import type { DocumentType } from './document-type.js';
@@ -36,10 +36,11 @@ export abstract class StateRepository<D extends object> {
   abstract update<R>(scope: CommitScope, update: UpdateFunction<D, R>): Promise<R>;
 
   /**
-   * Reads the document as it is now; linearizable with every commit.
+   * Reads the document as it is now; linearizable with every commit. For a command it is read in the command's
+   * place: after the commits of the commands that its client sent before it in this room.
    * @throws GatewayError `unavailable`
    */
-  abstract read(room: string): Promise<ReadDocument<D>>;
+  abstract read(scope: CommitScope): Promise<ReadDocument<D>>;
 }
 
 /** The repository of one document class over a store. */
@@ -58,8 +59,13 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
     return valueOf(result) as R;
   }
 
-  async read(room: string): Promise<ReadDocument<D>> {
-    this.check(room);
+  async read(scope: CommitScope): Promise<ReadDocument<D>> {
+    this.check(scope.room);
+    const room = scope.room!;
+    if (scope instanceof Command) {
+      await scope.turn();
+      await this.committer.settled(room);
+    }
     try {
       const { position, documents } = await this.store.resume({ room, documents: true });
       const stored = documents.get(this.type.name);
@@ -72,7 +78,7 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
   }
 
   private check(room: string | undefined): void {
-    if (room === undefined || parseRoomName(room)?.type === this.type.roomType) return;
+    if (room !== undefined && parseRoomName(room)?.type === this.type.roomType) return;
     throw new GatewayError('invalid', `this needs a room of type "${this.type.roomType}"`, {
       details: [{ path: 'room', message: `must be ${this.type.roomType}:<key>` }],
     });

@@ -21,7 +21,7 @@ export class CounterHandlers {
 
   @SubscribeMessage('counter.read')
   async read(@CurrentCommand() command: Command): Promise<{ value: number; version: number }> {
-    const { value: counter, version } = await this.counters.read(command.room!);
+    const { value: counter, version } = await this.counters.read(command);
     return { value: counter.value, version };
   }
 }

@@ -1,0 +1,416 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import {
+  type Client,
+  Command,
+  CommandLane,
+  type CommandNumber,
+  GatewayError,
+  RoomDocument,
+} from '@wss/handlers';
+import type { ClientFrame, LogEntry } from '@wss/protocol';
+import { IsInt, Max } from 'class-validator';
+import jsonPatch from 'fast-json-patch';
+import {
+  Committer,
+  DocumentType,
+  recordWork,
+  RoomStateRepository,
+  type RoomStore,
+  type UpdateFunction,
+  type WorkResult,
+} from '../src/index.js';
+
+@RoomDocument('tally')
+export class Tally {
+  @IsInt()
+  @Max(1_000_000)
+  value = 0;
+
+  by: Record<string, number> = {};
+}
+
+/** An engine under test, with the faults that the suite needs. */
+export interface EngineUnderTest {
+  /** A store with links of its own. */
+  openStore(): Promise<RoomStore>;
+  /** The next answers to the newest store are lost; its calls are carried out. */
+  loseReplies(count: number): Promise<void>;
+  /** Whether the newest store can reach its engine. */
+  setReachable(reachable: boolean): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const types = { of: () => ({ type: 'tally', history: { events: 100_000, ttlMs: 86_400_000 } }) };
+const client: Client = { id: 'c', user: 'ann' };
+
+/** One node: a repository with its own queue and links. */
+class Node {
+  readonly delivered: { room: string; entries: readonly LogEntry[] }[] = [];
+  readonly tallies: RoomStateRepository<Tally>;
+
+  constructor(
+    readonly store: RoomStore,
+    readonly committer: Committer,
+  ) {
+    this.tallies = new RoomStateRepository(new DocumentType(Tally), store, committer);
+    committer.onCommitted((room, _epoch, entries) => this.delivered.push({ room, entries }));
+  }
+}
+
+/** What any number of nodes promise about commits on one engine. */
+export function committerContract(name: string, create: () => Promise<EngineUnderTest>): void {
+  describe(`commits on ${name}`, () => {
+    let engine: EngineUnderTest;
+    let room: string;
+    let lanes: Map<string, CommandLane>;
+    const nodes: Node[] = [];
+
+    beforeAll(async () => {
+      engine = await create();
+    });
+    afterAll(async () => {
+      for (const { committer } of nodes) committer.close();
+      await engine?.stop();
+    });
+    beforeEach(() => {
+      room = `tally:${randomUUID()}`;
+      lanes = new Map();
+    });
+
+    async function newNode(patienceMs = 1_200): Promise<Node> {
+      const store = await engine.openStore();
+      const node = new Node(store, new Committer(store, types, { nodeId: randomUUID(), patienceMs }));
+      nodes.push(node);
+      return node;
+    }
+
+    interface CommandInit {
+      readonly n?: number;
+      readonly session?: string;
+      readonly data?: unknown;
+      readonly withinMs?: number;
+      readonly epoch?: string;
+    }
+    function command({ n, session = 's1', data = {}, withinMs = 10_000, epoch }: CommandInit = {}): Command {
+      const frame: ClientFrame = { event: 'tally.add', data, id: 1, room };
+      const lane = lanes.get(session) ?? new CommandLane();
+      lanes.set(session, lane);
+      const number: CommandNumber | undefined =
+        n === undefined
+          ? undefined
+          : {
+              session: `${room}/${session}`,
+              generation: 1,
+              sessionEndsAt: Date.now() + 86_400_000,
+              n,
+              ack: 0,
+              ...(epoch !== undefined && { epoch }),
+            };
+      return new Command({ frame, client, deadline: Date.now() + withinMs, lane, ...(number && { number }) });
+    }
+    const add =
+      (by = 1): UpdateFunction<Tally, number> =>
+      (tally, draft) => {
+        draft.append('tally.added', { by });
+        return (tally.value += by);
+      };
+    async function update<R>(node: Node, fn: UpdateFunction<Tally, R>, init?: CommandInit): Promise<R> {
+      const it = command(init);
+      try {
+        return await node.tallies.update(it, fn);
+      } finally {
+        it.pass();
+      }
+    }
+    const codeOf = (work: Promise<unknown>): Promise<string> =>
+      work.then(
+        () => 'ok',
+        (error: unknown) => (error instanceof GatewayError ? error.code : String(error)),
+      );
+    const logOf = async (node: Node): Promise<readonly LogEntry[]> =>
+      (await node.store.resume({ room, newest: 100_000, most: 100_000 })).entries;
+
+    it('loses no update and numbers every event without a gap, from three nodes at once', async () => {
+      const three = [await newNode(), await newNode(), await newNode()];
+      const values = await Promise.all(
+        three.flatMap((node) => Array.from({ length: 200 }, () => update(node, add()))),
+      );
+      expect([...values].sort((a, b) => a - b)).toEqual(Array.from({ length: 600 }, (_, i) => i + 1));
+      const { value, version } = await three[0]!.tallies.read({ room });
+      expect([value.value, version]).toEqual([600, 600]);
+      expect((await logOf(three[0]!)).map(({ first }) => first)).toEqual(values.map((_, i) => i + 1));
+    });
+
+    it('R16: writes patches whose fold is the document at the end of every command', async () => {
+      const [a, b] = [await newNode(), await newNode()];
+      const change: UpdateFunction<Tally, void> = (tally, draft) => {
+        draft.append('tally.added');
+        if (tally.value % 2 === 0) draft.append('tally.even');
+        tally.value++;
+        tally.by[`k${tally.value % 5}`] = tally.value;
+        if (tally.value % 7 === 0) delete tally.by[`k${(tally.value + 1) % 5}`];
+      };
+      await Promise.all([a!, b!].flatMap((node) => Array.from({ length: 40 }, () => update(node, change))));
+      let copy: object = { value: 0, by: {} };
+      let base = 0;
+      for (const entry of await logOf(a!)) {
+        const last = entry.first + entry.events.length - 1;
+        const text = entry.patch!.replace(/\x03(\d+)\x04/, (_all, back: string) =>
+          String(last - Number(back)),
+        );
+        const { tally } = JSON.parse(text) as { tally: { base: number; ops: jsonPatch.Operation[] } };
+        expect(tally.base).toBe(base);
+        copy = jsonPatch.applyPatch(copy, tally.ops, true).newDocument;
+        base = last;
+      }
+      const { value, version } = await a!.tallies.read({ room });
+      expect([copy, base]).toEqual([{ ...value }, version]);
+    });
+
+    it('tells this node of its own commits, in order and with their numbers', async () => {
+      const node = await newNode();
+      await Promise.all(Array.from({ length: 20 }, () => update(node, add())));
+      expect(node.delivered.flatMap(({ entries }) => entries)).toEqual(await logOf(node));
+    });
+
+    it('R11: discards what a throwing function did, and only that', async () => {
+      const node = await newNode();
+      const fail: UpdateFunction<Tally, void> = (tally, draft) => {
+        tally.value = 99;
+        draft.append('tally.never');
+        draft.count('never', 1);
+        throw new GatewayError('rejected', 'no');
+      };
+      const results = await Promise.all(
+        [add(), fail, add(), fail, add()].map((fn) => codeOf(update<unknown>(node, fn))),
+      );
+      expect(results).toEqual(['ok', 'rejected', 'ok', 'rejected', 'ok']);
+      expect((await node.tallies.read({ room })).value.value).toBe(3);
+      expect(JSON.stringify(await logOf(node))).not.toContain('never');
+    });
+
+    it('R11: refuses a function that returns a promise', async () => {
+      const node = await newNode();
+      expect(await codeOf(update(node, () => Promise.resolve(1)))).toBe('internal');
+    });
+
+    it('never writes a document that breaks the rules of its class', async () => {
+      const node = await newNode();
+      expect(await codeOf(update(node, add(2_000_000)))).toBe('invalid');
+      expect(await codeOf(update(node, (tally) => void (tally.value = 0.5)))).toBe('invalid');
+      expect(await logOf(node)).toEqual([]);
+    });
+
+    it('judges an error on the document as it is, not as this node remembers it', async () => {
+      const [a, b] = [await newNode(), await newNode()];
+      const take: UpdateFunction<Tally, void> = (tally, draft) => {
+        if (tally.value === 0) throw new GatewayError('not_found', 'nothing there');
+        draft.append('tally.taken');
+        tally.value--;
+      };
+      expect(await codeOf(update(a!, take))).toBe('not_found');
+      await update(b!, add());
+      expect(await codeOf(update(a!, take))).toBe('ok');
+      expect(await codeOf(update(b!, take))).toBe('not_found');
+    });
+
+    it('makes a change without an event the event $changed, and leaves no trace of no change', async () => {
+      const node = await newNode();
+      await update(node, (tally) => void tally.value++);
+      await update(node, (tally) => void (tally.value += 0));
+      expect((await logOf(node)).map(({ events }) => events)).toEqual([
+        [{ event: '"$changed"', data: '{}' }],
+      ]);
+    });
+
+    it('gives counters their values in replies and events, and refuses to leave their bounds', async () => {
+      const node = await newNode();
+      const take: UpdateFunction<Tally, unknown> = (_tally, draft) => {
+        const taken = draft.count('seats', 1, { max: 3 });
+        draft.append('seat.taken', { taken });
+        return { taken };
+      };
+      const results = await Promise.allSettled(Array.from({ length: 5 }, () => update(node, take)));
+      expect(
+        results.map((r) => (r.status === 'fulfilled' ? r.value : (r.reason as GatewayError).code)),
+      ).toEqual([{ taken: 1 }, { taken: 2 }, { taken: 3 }, 'rejected', 'rejected']);
+      expect((await logOf(node)).map(({ events }) => events[0]!.data)).toEqual(
+        [1, 2, 3].map((taken) => `{"taken":${taken}}`),
+      );
+      expect(node.delivered.flatMap(({ entries }) => entries)).toEqual(await logOf(node));
+    });
+
+    it('R10: lets a command commit once, and reads in the place of the command', async () => {
+      const node = await newNode();
+      const twice = command();
+      await node.tallies.update(twice, add());
+      expect(await codeOf(node.tallies.update(twice, add()))).toBe('internal');
+      twice.pass();
+      const [first, reader, second] = [command(), command(), command()];
+      const read = node.tallies.read(reader);
+      const after = node.tallies.update(second, add());
+      const before = node.tallies.update(first, add());
+      await before;
+      expect((await read).value.value).toBe(2);
+      reader.pass();
+      expect(await after).toBe(3);
+    });
+
+    describe('numbered commands', () => {
+      it('take effect once on any node; a repeat gets the recorded result and its function is not run', async () => {
+        const [a, b] = [await newNode(), await newNode()];
+        expect(await update(a!, add(5), { n: 1 })).toBe(5);
+        let runs = 0;
+        const counted: UpdateFunction<Tally, number> = (tally, draft) => {
+          runs++;
+          return add(5)(tally, draft);
+        };
+        expect(await update(a!, counted, { n: 1 })).toBe(5);
+        expect(runs).toBe(0);
+        expect(await update(b!, counted, { n: 1 })).toBe(5);
+        expect((await a!.tallies.read({ room })).value.value).toBe(5);
+      });
+
+      it('R2: keep the copy of a batch in which one of them turns out to be a repeat from being written', async () => {
+        const [a, b] = [await newNode(), await newNode()];
+        await update(a!, add(1), { n: 1, session: 'x' });
+        const results = await Promise.all([
+          update(b!, add(100), { n: 1, session: 'y' }),
+          update(b!, add(1), { n: 1, session: 'x' }),
+          update(b!, add(10), { n: 1, session: 'z' }),
+        ]);
+        expect(results).toEqual([101, 1, 111]);
+        expect((await a!.tallies.read({ room })).value.value).toBe(111);
+      });
+
+      it('stand twice in one batch and take effect once', async () => {
+        const node = await newNode();
+        const results = await Promise.all(Array.from({ length: 5 }, () => update(node, add(), { n: 1 })));
+        expect(results).toEqual([1, 1, 1, 1, 1]);
+        expect(await update(node, add(), { n: 2 })).toBe(2);
+      });
+
+      it('R4: have their errors recorded, and R8: refuse other content', async () => {
+        const [a, b] = [await newNode(), await newNode()];
+        const fail = (): never => {
+          throw new GatewayError('not_found', 'gone', { details: [{ path: 'x' }] });
+        };
+        expect(await codeOf(update(a!, fail, { n: 1 }))).toBe('not_found');
+        const again = await update(b!, add(), { n: 1 }).catch((error: unknown) => error);
+        expect((again as GatewayError).toBody()).toEqual({
+          code: 'not_found',
+          message: 'gone',
+          details: [{ path: 'x' }],
+          retry: false,
+        });
+        expect(await codeOf(update(a!, add(), { n: 1, data: { other: 1 } }))).toBe('number_reused');
+        expect(await update(b!, add(), { n: 2 })).toBe(1);
+      });
+
+      it('R4: leave their number free when the error may be retried', async () => {
+        const node = await newNode();
+        const busy = (): never => {
+          throw new GatewayError('rate_limited', 'later');
+        };
+        const results = await Promise.all([
+          codeOf(update(node, busy, { n: 1 })),
+          codeOf(update(node, add(), { n: 2 })),
+        ]);
+        expect(results).toEqual(['rate_limited', 'out_of_order']);
+        expect(await update(node, add(), { n: 1 })).toBe(1);
+      });
+
+      it('tell the expected number after a hole', async () => {
+        const node = await newNode();
+        await update(node, add(), { n: 1 });
+        const error = await update(node, add(), { n: 4 }).catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ code: 'out_of_order', details: [{ expected: 2 }] });
+      });
+
+      it('R9: refuse a reply over 4 kB, as their recorded answer', async () => {
+        const node = await newNode();
+        const big: UpdateFunction<Tally, string> = (tally) => {
+          tally.value++;
+          return 'x'.repeat(5_000);
+        };
+        expect(await codeOf(update(node, big, { n: 1 }))).toBe('too_large');
+        expect(await codeOf(update(node, add(), { n: 1 }))).toBe('too_large');
+        expect((await node.tallies.read({ room })).value.value).toBe(0);
+      });
+
+      it('R1: record the answer of a handler that made no commit, and return it to a repeat', async () => {
+        const [a, b] = [await newNode(), await newNode()];
+        const record = (node: Node, json: string): Promise<WorkResult> => {
+          const it = command({ n: 1 });
+          return node.committer.perform(recordWork(it, { kind: 'result', json })).finally(() => it.pass());
+        };
+        expect((await record(a!, '{"first":1}')).duplicate).toBe(false);
+        const again = await record(b!, '{"second":2}');
+        expect([again.duplicate, again.outcome]).toEqual([true, { kind: 'result', json: '{"first":1}' }]);
+      });
+    });
+
+    describe('faults', () => {
+      it('apply a commit once although its answers are lost, and answer from the record', async () => {
+        const node = await newNode(5_000);
+        await update(node, add());
+        await engine.loseReplies(2);
+        const results = await Promise.all([
+          update(node, add()),
+          update(node, add(), { n: 1 }),
+          update(node, add()),
+          update(node, add(), { n: 2 }),
+        ]);
+        expect(results).toEqual([2, 3, 4, 5]);
+        expect((await node.tallies.read({ room })).value.value).toBe(5);
+        expect(await update(node, add())).toBe(6);
+      });
+
+      it('R12: end as unknown_outcome when no answer comes, and the next commits are right', async () => {
+        const node = await newNode(10);
+        await update(node, add());
+        await engine.loseReplies(3);
+        expect(await codeOf(update(node, add()))).toBe('unknown_outcome');
+        await untilOk(() => codeOf(update(node, add())));
+        const { value } = await node.tallies.read({ room });
+        expect([2, 3]).toContain(value.value);
+        expect((await logOf(node)).length).toBe(value.value);
+      });
+
+      it('fail as unavailable while the engine is out of reach, and go on by themselves', async () => {
+        const node = await newNode(100);
+        await update(node, add());
+        await engine.setReachable(false);
+        const failed = await Promise.all([
+          codeOf(update(node, add())),
+          codeOf(update(node, add(), { n: 1 })),
+        ]);
+        for (const code of failed) expect(['unavailable', 'unknown_outcome']).toContain(code);
+        await engine.setReachable(true);
+        await untilOk(() => codeOf(update(node, add(), { n: 1 })));
+        expect((await node.tallies.read({ room })).value.value).toBe(2);
+      });
+
+      it('answer conflict when others win until the deadline', async () => {
+        const [a, b] = [await newNode(), await newNode()];
+        const commit = a!.store.commit.bind(a!.store);
+        a!.store.commit = async (request) => {
+          await update(b!, add());
+          return commit(request);
+        };
+        expect(await codeOf(update(a!, add(1_000), { withinMs: 200 }))).toBe('conflict');
+        const { value } = await a!.tallies.read({ room });
+        expect(value.value).toBe((await logOf(a!)).length);
+        expect(value.value).toBeGreaterThan(1);
+      });
+    });
+  });
+}
+
+async function untilOk(attempt: () => Promise<string>): Promise<void> {
+  const end = Date.now() + 10_000;
+  for (let code = await attempt(); code !== 'ok'; code = await attempt()) {
+    if (Date.now() > end) throw new Error(`still ${code}`);
+  }
+}

@@ -1,0 +1,12 @@
+import { MemoryEngine, MemoryRoomStore } from '../src/index.js';
+import { committerContract } from './committer.contract.js';
+
+committerContract('the memory engine', () => {
+  const engine = new MemoryEngine();
+  return Promise.resolve({
+    openStore: () => Promise.resolve(new MemoryRoomStore(engine)),
+    loseReplies: async (count) => engine.loseReplies(count),
+    setReachable: async (reachable) => engine.setReachable(reachable),
+    stop: () => Promise.resolve(),
+  });
+});
