@@ -11,12 +11,14 @@ import { HandlersModule } from '@wss/handlers';
 import {
   Admission,
   ClientListener,
+  CommandRecorder,
   Hub,
   MESSAGING_PROVIDERS,
   NodeIdentity,
   RoomSource,
+  SessionSource,
 } from '@wss/messaging';
-import { Committer, RoomStore, StateModule } from '@wss/state';
+import { CommandJudge, Committer, RoomStore, StateModule } from '@wss/state';
 import { clientGatewayAt } from './client.gateway.js';
 import { Config } from './config.js';
 import { DevelopmentAdmission } from './development-admission.js';
@@ -56,6 +58,8 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
             new RoomFeed({ nodeId, store, channels, keys, committer, listener }),
         },
         { provide: RoomSource, useExisting: RoomFeed },
+        { provide: SessionSource, useValue: engine.sessions },
+        { provide: CommandRecorder, useExisting: CommandJudge },
         {
           provide: Rooms,
           inject: [RoomFeed, Committer],
@@ -81,6 +85,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
   /** The engine goes last: until here commands and clean-up may need it. */
   async onApplicationShutdown(): Promise<void> {
     this.feed.close();
+    this.engine.sessions.close();
     await this.engine.close();
   }
 }

@@ -1,5 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { type Channels, MemoryClusterChannels, RedisChannels } from '@wss/cluster';
+import {
+  type Channels,
+  MemoryClusterChannels,
+  MemorySessionStore,
+  RedisChannels,
+  RedisSessionStore,
+  SESSION_SCRIPTS,
+  Sessions,
+} from '@wss/cluster';
 import { checkServer, parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS, type RoomStore } from '@wss/state';
 import type { Config } from './config.js';
@@ -10,6 +18,7 @@ export interface Engine {
   readonly keys: RedisKeys;
   readonly store: RoomStore;
   readonly channels: Channels;
+  readonly sessions: Sessions;
   /** Why the engine can't serve now; nothing while it can. */
   problem(): string | undefined;
   close(): Promise<void>;
@@ -21,17 +30,18 @@ export interface Engine {
  */
 export function openEngine(config: Config): Promise<Engine> {
   const keys = new RedisKeys(config.WSS_NAMESPACE);
-  if (config.REDIS_SERVER === undefined) return Promise.resolve(memoryEngine(new MemoryEngine(), keys));
+  if (config.REDIS_SERVER === undefined) return memoryEngine(new MemoryEngine(), keys);
   return redisEngine(config.REDIS_SERVER, keys);
 }
 
 /** The embedded engine; nodes of one process may share it. */
-export function memoryEngine(engine: MemoryEngine, keys: RedisKeys): Engine {
+export async function memoryEngine(engine: MemoryEngine, keys: RedisKeys): Promise<Engine> {
   return {
     name: 'memory',
     keys,
     store: new MemoryRoomStore(engine, (room) => keys.room(room).channel),
     channels: new MemoryClusterChannels(engine),
+    sessions: await Sessions.start(new MemorySessionStore(engine)),
     problem: () => undefined,
     close: () => Promise.resolve(),
   };
@@ -53,6 +63,7 @@ async function redisEngine(url: string, keys: RedisKeys): Promise<Engine> {
     keys,
     store: new RedisRoomStore(links, keys),
     channels: new RedisChannels(links),
+    sessions: await Sessions.start(new RedisSessionStore(links, keys)),
     problem: () => links.problem(),
     close: () => links.close(),
   };

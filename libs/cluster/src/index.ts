@@ -5,3 +5,8 @@ export * from './redis-channels.js';
 export * from './room-feed.js';
 export * from './room-listener.js';
 export * from './rooms.js';
+export * from './memory-session-store.js';
+export * from './redis-session-store.js';
+export * from './session-store.js';
+export * from './session-tokens.js';
+export * from './sessions.js';

@@ -3,12 +3,17 @@ import type { Client } from './client.js';
 import type { CommandLane } from './command-lane.js';
 import { GatewayError } from './gateway-error.js';
 
-/** What the engine said about a command that took effect. */
+/** What the engine recorded as a command's answer. */
+export type RecordedAnswer = { readonly data: unknown } | { readonly error: GatewayError };
+
+/** What the engine said about a command that it judged. */
 export interface CommandEffect {
   /** Position at which the command took effect; of a record without events, the room's position then. */
   readonly position: Position;
   /** It had been applied before; this is the recorded answer. */
   readonly duplicate: boolean;
+  /** The recorded answer. */
+  readonly answer: () => RecordedAnswer;
 }
 
 /** Identity and numbering of a command that takes effect exactly once. */

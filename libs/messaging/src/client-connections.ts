@@ -9,10 +9,20 @@ import { CommandRouter } from './command-router.js';
 import { Flusher } from './flusher.js';
 import { describe } from './gateway-hooks.js';
 import { Hub } from './hub.js';
-import { Admission, ClientListener, NodeIdentity, UpgradeRefusal } from './ports.js';
+import { Admission, ClientListener, NodeIdentity, SessionSource, UpgradeRefusal } from './ports.js';
+import { greet, offeredProtocols } from './greeting.js';
 import type { PathContext } from './path-context.js';
 import { RoomAccess } from './room-access.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
+
+/** What admission found out about a client. */
+export interface AcceptedClient {
+  readonly user: string;
+  /** With the subprotocol: its session, and the greeting that tells of it. */
+  readonly opened?: OpenedSession;
+}
+
+type OpenedSession = Awaited<ReturnType<SessionSource['open']>>;
 
 /** An upgrade request whose path has a server. */
 export interface Upgrade {
@@ -20,7 +30,7 @@ export interface Upgrade {
   readonly url: URL;
   readonly socket: Duplex;
   readonly commands: boolean;
-  accept(user: string): void;
+  accept(admitted: AcceptedClient): void;
 }
 
 /** What the application supplies for connections. */
@@ -29,6 +39,7 @@ export class ConnectionPorts {
   constructor(
     readonly admission: Admission,
     readonly listener: ClientListener,
+    readonly sessions: SessionSource,
   ) {}
 }
 
@@ -61,9 +72,9 @@ export class ClientConnections {
   async admit({ request, url, socket, commands, accept }: Upgrade): Promise<void> {
     try {
       if (this.refusing) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
-      const admitted = commands ? await this.ports?.admission.admit(request, url) : undefined;
+      const accepted = commands ? await this.admitClient(request, url) : { user: '' };
       // The client may have gone while it was being admitted.
-      if (!socket.destroyed) accept(admitted?.user ?? '');
+      if (!socket.destroyed) accept(accepted);
     } catch (error) {
       if (error instanceof UpgradeRefusal) return refuseUpgrade(socket, error.status, error.message);
       this.logger.error(`an upgrade failed: ${describe(error)}`);
@@ -77,7 +88,9 @@ export class ClientConnections {
    */
   async closeAll(code: CloseCode, withinMs: number): Promise<boolean> {
     const clients = [...(this.hub?.all() ?? [])];
-    const gone = clients.map((client) => new Promise<void>((resolve) => client.once('close', () => resolve())));
+    const gone = clients.map(
+      (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
+    );
     for (const client of clients) client.closeWith(code);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), withinMs)));
@@ -86,20 +99,16 @@ export class ClientConnections {
     return inTime;
   }
 
-  /** Registers an accepted socket. */
-  begin(client: ClientSocket, stream: Duplex, user: string, context: PathContext): void {
-    client.begin({
-      id: `${this.nodeId}.${(++this.count).toString(36)}`,
-      user,
-      stream,
-      flusher: this.flusher,
-      context,
-    });
+  /** Registers an accepted socket; a client with a session is greeted before anything else is sent. */
+  begin(client: ClientSocket, stream: Duplex, { user, opened }: AcceptedClient, context: PathContext): void {
+    const id = `${this.nodeId}.${(++this.count).toString(36)}`;
+    client.begin({ id, user, stream, flusher: this.flusher, context });
     client
       .on('message', onMessage as Listener)
       .on('close', onClose as Listener)
       .on('error', onError as Listener);
     if (!context.router || !this.hub) return;
+    if (opened) greet(client, opened);
     if (this.hub.add(client)) void this.announce(client.user);
   }
 
@@ -108,9 +117,18 @@ export class ClientConnections {
     client.native?.stop();
     if (client.context.router && this.hub) {
       for (const room of client.joinedRooms()) this.rooms?.leave(client, room);
+      if (client.session) this.ports?.sessions.disconnected(client.session);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }
     for (const callback of client.closeCallbacks ?? []) callback(code);
+  }
+
+  private async admitClient(request: IncomingMessage, url: URL): Promise<AcceptedClient> {
+    const offered = offeredProtocols(request);
+    const { user } = (await this.ports?.admission.admit(request, url)) ?? { user: '' };
+    if (!offered.session) return { user };
+    const opened = await this.ports?.sessions.open(user, offered.resume);
+    return opened ? { user, opened } : { user };
   }
 
   private async announce(user: string): Promise<void> {

@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import type { Flusher } from './flusher.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue } from './outbound-queue.js';
+import type { ClientSession } from './ports.js';
 import type { PathContext } from './path-context.js';
 import { textFrame } from './text-frame.js';
 
@@ -35,6 +36,8 @@ export interface RoomState {
 export class ClientSocket extends WebSocket implements Client {
   declare id: string;
   declare user: string;
+  /** Absent without the subprotocol. */
+  declare session?: ClientSession;
   /** Handlers of native gateways; absent where there are none. */
   declare native?: NativeHandlers;
   /** What it shares with the other sockets of its path. */

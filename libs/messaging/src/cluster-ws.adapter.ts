@@ -5,7 +5,7 @@ import { AbstractWsAdapter, WsException } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { ServerOptions, WebSocketServer } from 'ws';
 import type { ClientSocket } from './client-socket.js';
-import { ClientConnections } from './client-connections.js';
+import { type AcceptedClient, ClientConnections } from './client-connections.js';
 import { describe, findGateways, guardHooks } from './gateway-hooks.js';
 import { Flusher } from './flusher.js';
 import { FrameReader, type MessageParser } from './frame-reader.js';
@@ -116,9 +116,9 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
 
   private readonly onUpgrade: UpgradeHandler = (target, request, socket, head, url) => {
     const context = this.contextOf(target);
-    const accept = (user: string): void => {
+    const accept = (accepted: AcceptedClient): void => {
       target.server.handleUpgrade(request, socket, head, (ws) => {
-        this.connections.begin(ws as ClientSocket, socket, user, context);
+        this.connections.begin(ws as ClientSocket, socket, accepted, context);
         target.server.emit('connection', ws, request);
       });
     };

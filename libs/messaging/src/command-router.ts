@@ -1,8 +1,10 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { GatewayError, RoomTypes, toGatewayError } from '@wss/handlers';
+import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/handlers';
 import { type ClientFrame, encodeError, FrameError, parseRoomName } from '@wss/protocol';
+import { Answers } from './answers.js';
 import type { ClientSocket, RoomState } from './client-socket.js';
 import { Deadlines } from './deadlines.js';
+import { SessionSource } from './ports.js';
 import { RoutedCommand } from './routed-command.js';
 import { type Route, RouteBuilder } from './routes.js';
 
@@ -24,6 +26,8 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly builder: RouteBuilder,
     private readonly types: RoomTypes,
+    private readonly answers: Answers,
+    private readonly sessions: SessionSource,
   ) {}
 
   onModuleInit(): void {
@@ -55,49 +59,81 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   }
 
   private run(client: ClientSocket, frame: ClientFrame, state?: RoomState): void {
-    const deadline = Date.now() + COMMAND_TIMEOUT_MS;
-    const command = new RoutedCommand({ client, frame, deadline, ...(state && { lane: state.lane }) });
     const route = this.routes.get(frame.event);
-    const refusal = route ? this.refusalOf(route, command, state) : unknownEvent();
+    const number = numberOf(client, frame);
+    const deadline = Date.now() + COMMAND_TIMEOUT_MS;
+    const lane = state?.lane;
+    const command = new RoutedCommand({
+      client,
+      frame,
+      deadline,
+      ...(lane && { lane }),
+      ...(number && { number }),
+    });
+    const refusal = this.refusalOf(route, command, frame, state);
     if (refusal) {
-      command.fail(refusal);
+      this.answers.refuse(command, refusal);
       this.finish(command);
       return;
     }
     this.deadlines.add(command);
-    const running = this.handle(route!, command);
-    if (route!.system && state) this.holdRoom(state, running);
+    const running = this.handle(route, command);
+    if (route?.system && state) this.holdRoom(state, running);
   }
 
-  private async handle(route: Route, command: RoutedCommand): Promise<void> {
+  private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {
     try {
-      const result = await route.handle(command, command.data ?? {});
-      command.answer(result);
+      if (command.number) await this.sessions.prepareLane(command.client.session!, command.room!);
     } catch (error) {
-      this.answerError(route, command, error);
+      this.answers.refuse(
+        command,
+        new GatewayError('unavailable', 'the engine is out of reach', { cause: error }),
+      );
+      return this.finish(command);
+    }
+    try {
+      const data = route ? await route.handle(command, command.data ?? {}) : unknownEvent();
+      await this.answers.settle(command, data instanceof GatewayError ? { error: data } : { data });
+    } catch (error) {
+      await this.settleError(route, command, error);
     }
     this.finish(command);
   }
 
-  private answerError(route: Route, command: RoutedCommand, thrown: unknown): void {
+  private async settleError(
+    route: Route | undefined,
+    command: RoutedCommand,
+    thrown: unknown,
+  ): Promise<void> {
     const error = toGatewayError(thrown);
-    if (error.code === 'internal') this.log(route, command, error.cause ?? thrown);
-    command.fail(error);
+    if (error.code === 'internal') this.log(route?.name ?? command.event, command, error.cause ?? thrown);
+    await this.answers.settle(command, { error });
   }
 
-  private refusalOf(route: Route, command: RoutedCommand, state?: RoomState): GatewayError | undefined {
-    const { room } = command;
-    if (route.system) return undefined;
-    if (room === undefined) {
-      return route.roomType === undefined ? undefined : badRoom(`must be ${route.roomType}:<key>`);
+  /** Why the command does not count at all: such errors are never recorded. */
+  private refusalOf(
+    route: Route | undefined,
+    command: RoutedCommand,
+    frame: ClientFrame,
+    state?: RoomState,
+  ): GatewayError | undefined {
+    if (frame.n !== undefined && (!command.number || (route?.system && route.event !== '$skip'))) {
+      return new GatewayError('bad_frame', '"n" needs a session and an event that takes effect in a room');
     }
+    if (!route && !command.number) return unknownEvent();
+    if (route?.system) return undefined;
+    if (command.room !== undefined) return this.roomRefusal(route, command.room, state!);
+    return route!.roomType === undefined ? undefined : badRoom(`must be ${route!.roomType}:<key>`);
+  }
+
+  private roomRefusal(route: Route | undefined, room: string, state: RoomState): GatewayError | undefined {
     const type = parseRoomName(room)?.type;
     if (type === undefined) return badRoom('must be type:key');
     if (!this.types.get(type)) return new GatewayError('not_found', 'no such kind of room');
-    if (route.roomType !== undefined && route.roomType !== type) {
+    if (route?.roomType !== undefined && route.roomType !== type) {
       return badRoom(`must be ${route.roomType}:<key>`);
     }
-    return state!.joined ? undefined : new GatewayError('forbidden', 'you are not a member of this room');
+    return state.joined ? undefined : new GatewayError('forbidden', 'you are not a member of this room');
   }
 
   /** What follows in the room waits until the join or leave is done. */
@@ -110,7 +146,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
 
   private expire(command: RoutedCommand): void {
     if (!command.expire()) return;
-    command.fail(new GatewayError('unavailable', 'the command was not done in time'));
+    this.answers.refuse(command, new GatewayError('unavailable', 'the command was not done in time'));
   }
 
   private finish(command: RoutedCommand): void {
@@ -118,10 +154,25 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     if (command.room !== undefined) command.client.dropRoomState(command.room);
   }
 
-  private log(route: Route, command: RoutedCommand, cause: unknown): void {
+  private log(name: string, command: RoutedCommand, cause: unknown): void {
     const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-    this.logger.error(`${route.name} failed for client ${command.client.id}: ${text}`);
+    this.logger.error(`${name} failed for client ${command.client.id}: ${text}`);
   }
+}
+
+function numberOf(
+  { session }: ClientSocket,
+  { n, ack = 0, epoch, room }: ClientFrame,
+): CommandNumber | undefined {
+  if (n === undefined || !session || room === undefined) return undefined;
+  return {
+    session: session.id,
+    generation: session.generation,
+    sessionEndsAt: session.endsAt,
+    n,
+    ack,
+    ...(epoch !== undefined && { epoch }),
+  };
 }
 
 function unknownEvent(): GatewayError {

@@ -1,4 +1,5 @@
 import type { Provider } from '@nestjs/common';
+import { Answers } from './answers.js';
 import { ClientConnections, ConnectionPorts } from './client-connections.js';
 import { CommandRouter } from './command-router.js';
 import { Flusher } from './flusher.js';
@@ -9,7 +10,8 @@ import { SystemHandlers } from './system-handlers.js';
 
 /**
  * Clients, their rooms on this node, and the way of their frames to handlers. The module that provides them also
- * provides the ports: `RoomSource`, `ClientListener`, `Admission`, `NodeIdentity`.
+ * provides the ports: `RoomSource`, `ClientListener`, `Admission`,
+ * `NodeIdentity`, `SessionSource`, `CommandRecorder`.
  */
 export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,
@@ -18,6 +20,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   RouteBuilder,
   SystemHandlers,
   CommandRouter,
+  Answers,
   ConnectionPorts,
   ClientConnections,
 ];

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Command, RecordedAnswer } from '@wss/handlers';
 import type { Position } from '@wss/protocol';
 
 /**
@@ -50,4 +51,39 @@ export class UpgradeRefusal extends Error {
 /** Identity of this node. */
 export abstract class NodeIdentity {
   abstract readonly nodeId: string;
+}
+
+/** What numbered commands need to know of a session. */
+export interface ClientSession {
+  readonly id: string;
+  readonly generation: number;
+  /** Ms since 1970; moves while the client is connected. */
+  readonly endsAt: number;
+}
+
+/** Sessions of clients, kept in the engine. */
+export abstract class SessionSource {
+  /** Opens the session that the token names, or a new one. */
+  abstract open(
+    user: string,
+    token?: string,
+  ): Promise<{ readonly session: ClientSession; readonly token: string; readonly resumed: boolean }>;
+
+  /** The connection of the session has gone. */
+  abstract disconnected(session: ClientSession): void;
+
+  /** Called before a numbered command is carried out; fails when the engine is out of reach. */
+  abstract prepareLane(session: ClientSession, room: string): Promise<void>;
+}
+
+/** Judges numbered commands that made no commit of their own (R1); notes the verdict on the command. */
+export abstract class CommandRecorder {
+  /** @throws GatewayError when the number is refused or the engine is out of reach. */
+  abstract record(command: Command, answer: RecordedAnswer): Promise<void>;
+
+  /** Gives the number up without an effect (R5). */
+  abstract skip(command: Command): Promise<void>;
+
+  /** The command ended without a record: what follows is out of order until its number comes again. */
+  abstract noteMissing(command: Command): void;
 }

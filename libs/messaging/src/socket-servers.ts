@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocketServer } from 'ws';
+import { SUBPROTOCOL } from '@wss/protocol';
 import { ClientSocket } from './client-socket.js';
+import { MAX_FRAME_BYTES } from './limits.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** A WebSocket server of one port and path. */
@@ -25,7 +27,9 @@ export type UpgradeHandler = (
 // `closeTimeout` and `maxFragments` are newer than the published types.
 const LIMITS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
   noServer: true,
-  maxPayload: 65_536,
+  maxPayload: MAX_FRAME_BYTES,
+  // Tokens among the subprotocols are never echoed.
+  handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
   maxFragments: 1_024,
   closeTimeout: 5_000,
   clientTracking: true,

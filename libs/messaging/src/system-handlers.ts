@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, GatewayError } from '@wss/handlers';
 import { IsBoolean, IsOptional } from 'class-validator';
+import { Answers } from './answers.js';
 import { RoomAccess } from './room-access.js';
 import type { RoutedCommand } from './routed-command.js';
 
@@ -16,7 +17,10 @@ export class JoinRoom {
 /** The `$` events that every client may send. */
 @Injectable()
 export class SystemHandlers {
-  constructor(private readonly rooms: RoomAccess) {}
+  constructor(
+    private readonly rooms: RoomAccess,
+    private readonly answers: Answers,
+  ) {}
 
   @SubscribeMessage('$join')
   async join(@MessageBody() data: JoinRoom, @CurrentCommand() command: RoutedCommand): Promise<void> {
@@ -29,6 +33,12 @@ export class SystemHandlers {
     needRoom(command);
     this.rooms.leave(command.client, command.room!);
     return {};
+  }
+
+  @SubscribeMessage('$skip')
+  async skip(@CurrentCommand() command: RoutedCommand): Promise<void> {
+    if (!command.number) throw new GatewayError('bad_frame', '"$skip" needs a number');
+    await this.answers.skip(command);
   }
 
   @SubscribeMessage('$ping')

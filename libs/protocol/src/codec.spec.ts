@@ -85,13 +85,13 @@ describe('encoders', () => {
         { event: '"a"', data: '{}' },
         { event: '"b"', data: '1' },
       ],
-      patch: '{"board":[]}',
+      patch: '{"board":{"base":\x032\x04,"ops":[]}}',
     };
     const frames = (withPatch: boolean) =>
       encodeLogEntry('board:1', entry, withPatch).map((f) => JSON.parse(f));
     expect(frames(true)).toEqual([
       { event: 'a', room: 'board:1', seq: 41, data: {} },
-      { event: 'b', room: 'board:1', seq: 42, data: 1, patch: { board: [] } },
+      { event: 'b', room: 'board:1', seq: 42, data: 1, patch: { board: { base: 40, ops: [] } } },
     ]);
     expect(frames(false)[1]).not.toHaveProperty('patch');
   });

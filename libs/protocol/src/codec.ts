@@ -1,5 +1,13 @@
 import { ERROR_CODES, type ErrorCode } from './error-codes.js';
-import type { ClientFrame, ErrorBody, ErrorDetail, LogEntry, ReplyPosition, RequestId } from './frame.js';
+import {
+  type ClientFrame,
+  type ErrorBody,
+  type ErrorDetail,
+  type LogEntry,
+  type ReplyPosition,
+  type RequestId,
+  lastSeq,
+} from './frame.js';
 import { MAX_EVENT_LENGTH } from './names.js';
 
 /** Deepest nesting that a client's data may have; the frame itself is level 1. */
@@ -155,7 +163,16 @@ export function encodeLogEntry(room: string, entry: LogEntry, withPatch: boolean
   const roomJson = JSON.stringify(room);
   const last = entry.events.length - 1;
   return entry.events.map(({ event, data }, index) => {
-    const patch = withPatch && index === last && entry.patch ? `,"patch":${entry.patch}` : '';
+    const patch = withPatch && index === last && entry.patch ? `,"patch":${resolvePatch(entry)}` : '';
     return `{"event":${event},"room":${roomJson},"seq":${entry.first + index},"data":${data}${patch}}`;
   });
+}
+
+const PATCH_BASE = /\x03(\d+)\x04/g;
+
+/** The patch with the base versions that were known only as a distance when it was made. */
+function resolvePatch(entry: LogEntry): string {
+  const patch = entry.patch!;
+  if (!patch.includes('\x03')) return patch;
+  return patch.replace(PATCH_BASE, (_all, back: string) => String(lastSeq(entry) - Number(back)));
 }

@@ -73,7 +73,11 @@ export interface LogEntry {
   readonly first: number;
   /** At least one event. */
   readonly events: readonly EncodedEvent[];
-  /** JSON object from document name to JSON Patch (RFC 6902); belongs to the last event. */
+  /**
+   * JSON object from document name to `{base, ops}`: the version that the patch applies to and its operations
+   * (RFC 6902). Belongs to the last event. A base may be written as a distance back from the last event's number,
+   * "\x03<distance>\x04", because numbers are not known when the patch is made.
+   */
   readonly patch?: string;
 }
 

@@ -14,6 +14,14 @@ export interface RoomKeys {
   lane(lane: string): string;
 }
 
+/** Keys of one session. */
+export interface SessionKeys {
+  /** Hash: user, generation, end. */
+  readonly record: string;
+  /** Set: rooms in which it has numbered commands. */
+  readonly lanes: string;
+}
+
 /** Builds every key and channel. The namespace comes first, so that two environments on one Redis never meet. */
 export class RedisKeys {
   /** @throws Error on a namespace that is not 1 to 32 characters of `A-Z a-z 0-9 _ -`. */
@@ -33,6 +41,17 @@ export class RedisKeys {
       channel: prefix,
       lane: (lane) => `${prefix}:k:${lane}`,
     };
+  }
+
+  /** Keys of one session, in one hash slot. */
+  session(id: string): SessionKeys {
+    const prefix = `${this.namespace}:s:{${id}}`;
+    return { record: prefix, lanes: `${prefix}:l` };
+  }
+
+  /** What the nodes sign resume tokens with, where no secret is configured. */
+  get secret(): string {
+    return `${this.namespace}:secret`;
   }
 
   /** Channel of everything that concerns one user's clients. */

@@ -1,6 +1,7 @@
 import { type Command, GatewayError, type RoomTypes } from '@wss/handlers';
 import type { LogEntry } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
+import { answerOf } from './outcomes.js';
 import { type CommitterContext, RoomCommitter } from './room-committer.js';
 import type { RoomStore } from './room-store.js';
 import type { Work, WorkResult } from './work.js';
@@ -63,7 +64,7 @@ export class Committer {
     command?.pass();
     const result = await submitted;
     const { position, duplicate } = result;
-    if (command) command.effect = { position, duplicate };
+    if (command) command.effect = { position, duplicate, answer: () => answerOf(result) };
     return result;
   }
 

@@ -1,3 +1,4 @@
+export * from './command-judge.js';
 export * from './committed-entries.js';
 export * from './committer.js';
 export * from './document-type.js';

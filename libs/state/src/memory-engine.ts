@@ -31,6 +31,15 @@ export interface MemoryRoom {
   readonly lanes: Map<string, MemoryLane>;
 }
 
+/** One session, as Redis keeps it. */
+export interface MemorySession {
+  user: string;
+  generation: number;
+  endsAt: number;
+  revoked: boolean;
+  readonly lanes: Set<string>;
+}
+
 /** What {@link MemoryEngine.promote} can bring back. */
 type Replica = Map<string, MemoryRoom>;
 
@@ -42,7 +51,10 @@ type Replica = Map<string, MemoryRoom>;
  */
 export class MemoryEngine {
   rooms = new Map<string, MemoryRoom>();
+  readonly sessions = new Map<string, MemorySession>();
   readonly channels = new MemoryChannels();
+  /** What the nodes of this process sign with. */
+  readonly secret = newReplicationId();
   /** Changes whenever the data's history may have changed, as Redis' does. */
   replicationId = newReplicationId();
 

@@ -1,4 +1,4 @@
-import { GatewayError } from '@wss/handlers';
+import { GatewayError, type RecordedAnswer } from '@wss/handlers';
 import type { ErrorBody } from '@wss/protocol';
 import type { WorkResult } from './work.js';
 
@@ -19,5 +19,14 @@ export function valueOf({ outcome, position, error }: WorkResult): unknown {
       const { code, message, details } = JSON.parse(outcome.json) as ErrorBody;
       throw new GatewayError(code, message, details ? { details } : {});
     }
+  }
+}
+
+/** A work's outcome as an answer. */
+export function answerOf(result: WorkResult): RecordedAnswer {
+  try {
+    return { data: valueOf(result) };
+  } catch (error) {
+    return { error: error as GatewayError };
   }
 }

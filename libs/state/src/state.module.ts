@@ -8,6 +8,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { RoomTypes, roomDocumentOf } from '@wss/handlers';
+import { CommandJudge } from './command-judge.js';
 import { Committer, type CommitterOptions } from './committer.js';
 import { DocumentType } from './document-type.js';
 import { RoomStore } from './room-store.js';
@@ -45,7 +46,16 @@ export class StateModule implements OnApplicationShutdown {
       inject: [RoomStore, RoomTypes],
       useFactory: (rooms: RoomStore, types: RoomTypes) => new Committer(rooms, types, options),
     };
-    return { module: StateModule, providers: [store, committer], exports: [RoomStore, Committer] };
+    const judge: Provider = {
+      provide: CommandJudge,
+      inject: [Committer],
+      useFactory: (rooms: Committer) => new CommandJudge(rooms),
+    };
+    return {
+      module: StateModule,
+      providers: [store, committer, judge],
+      exports: [RoomStore, Committer, CommandJudge],
+    };
   }
 
   /** Makes repositories of these document classes injectable by `@InjectState`. */

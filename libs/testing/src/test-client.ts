@@ -123,21 +123,17 @@ export class TestClient {
   }
 
   /**
-   * Like {@link request}, for replies that must be a success.
+   * Like {@link request}, for replies that must be a success: resolves with their data.
    * @throws CommandFailed when the reply is an error
    */
-  async command<Data = unknown>(
-    event: string,
-    data?: unknown,
-    options: RequestOptions = {},
-  ): Promise<ServerFrame<Data>> {
+  async command<Data = unknown>(event: string, data?: unknown, options: RequestOptions = {}): Promise<Data> {
     const reply = await this.request<Data>(event, data, options);
     if (reply.error) throw new CommandFailed(event, reply.error, reply);
-    return reply;
+    return reply.data as Data;
   }
 
   /** Joins a room; `data` may hold the position. Throws like {@link command}. */
-  join<Data = unknown>(room: string, data: object = {}): Promise<ServerFrame<Data>> {
+  join<Data = unknown>(room: string, data: object = {}): Promise<Data> {
     return this.command('$join', data, { room });
   }
 

@@ -1,0 +1,52 @@
+import type { MemoryEngine } from '@wss/state';
+import { RECORD_GRACE_MS, type SessionClaim, SessionStore } from './session-store.js';
+
+/** Sessions of the nodes of one process. */
+export class MemorySessionStore extends SessionStore {
+  constructor(private readonly engine: MemoryEngine) {
+    super();
+  }
+
+  create({ id, user, generation, endsAt }: SessionClaim): Promise<void> {
+    return this.engine.call(() => {
+      this.engine.sessions.set(id, { user, generation, endsAt, revoked: false, lanes: new Set() });
+    });
+  }
+
+  resume(claim: SessionClaim, endsAt: number): Promise<number | undefined> {
+    return this.engine.call(() => {
+      const known = this.engine.sessions.get(claim.id);
+      if (known && (known.user !== claim.user || known.revoked)) return undefined;
+      if (this.engine.now() > (known?.endsAt ?? claim.endsAt)) return undefined;
+      const generation = Math.max(known?.generation ?? 0, claim.generation) + 1;
+      const lanes = known?.lanes ?? new Set<string>();
+      this.engine.sessions.set(claim.id, { user: claim.user, generation, endsAt, revoked: false, lanes });
+      this.extendLanes(claim.id, lanes, endsAt);
+      return generation;
+    });
+  }
+
+  addLane(id: string, room: string): Promise<void> {
+    return this.engine.call(() => void this.engine.sessions.get(id)?.lanes.add(room));
+  }
+
+  extend(id: string, endsAt: number): Promise<void> {
+    return this.engine.call(() => {
+      const session = this.engine.sessions.get(id);
+      if (!session) return;
+      session.endsAt = endsAt;
+      this.extendLanes(id, session.lanes, endsAt);
+    });
+  }
+
+  secret(): Promise<string> {
+    return Promise.resolve(this.engine.secret);
+  }
+
+  private extendLanes(id: string, rooms: Iterable<string>, endsAt: number): void {
+    for (const room of rooms) {
+      const lane = this.engine.rooms.get(room)?.lanes.get(id);
+      if (lane) lane.expiresAt = endsAt + RECORD_GRACE_MS;
+    }
+  }
+}

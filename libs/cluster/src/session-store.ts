@@ -1,0 +1,33 @@
+/** A session as its token claims it to be. */
+export interface SessionClaim {
+  readonly id: string;
+  readonly user: string;
+  readonly generation: number;
+  /** Ms since 1970. */
+  readonly endsAt: number;
+}
+
+/** What the engine keeps of sessions. */
+export abstract class SessionStore {
+  /** Stores a new session, from the greeting on. */
+  abstract create(session: SessionClaim): Promise<void>;
+
+  /**
+   * Takes a session over: raises its generation, so that commands of the connection before are refused, and moves
+   * its end. A session whose record is missing is restored from the claim alone (R7).
+   * @returns the new generation; nothing when it is another user's, revoked or over
+   */
+  abstract resume(claim: SessionClaim, endsAt: number): Promise<number | undefined>;
+
+  /** Notes that the session has numbered commands in a room, before the first of them is carried out. */
+  abstract addLane(id: string, room: string): Promise<void>;
+
+  /** Moves the end of a session and of the records of its commands (R6). */
+  abstract extend(id: string, endsAt: number): Promise<void>;
+
+  /** The secret that the nodes have agreed on. */
+  abstract secret(): Promise<string>;
+}
+
+/** Records outlive their session by this, ms (R6). */
+export const RECORD_GRACE_MS = 3_600_000;

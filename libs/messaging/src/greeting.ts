@@ -1,0 +1,45 @@
+import type { IncomingMessage } from 'node:http';
+import { encodeEvent, RESUME_PREFIX, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
+import type { ClientSocket } from './client-socket.js';
+import { MAX_FRAME_BYTES } from './limits.js';
+import { type SessionSource, UpgradeRefusal } from './ports.js';
+
+/** What a client says in its list of subprotocols. */
+export interface OfferedProtocols {
+  /** It wants a session. */
+  readonly session: boolean;
+  /** Token of the session that it wants to go on with. */
+  readonly resume?: string;
+}
+
+/** @throws UpgradeRefusal 400 when subprotocols were offered and none is known. */
+export function offeredProtocols(request: IncomingMessage): OfferedProtocols {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  const names = offered.filter((name) => name !== '');
+  const known = (name: string): boolean =>
+    name === SUBPROTOCOL || name.startsWith(RESUME_PREFIX) || name.startsWith(TOKEN_PREFIX);
+  if (names.length > 0 && !names.some(known)) {
+    throw new UpgradeRefusal(400, `no known subprotocol was offered; this server speaks ${SUBPROTOCOL}`);
+  }
+  const resume = names.find((name) => name.startsWith(RESUME_PREFIX))?.slice(RESUME_PREFIX.length);
+  return { session: names.includes(SUBPROTOCOL), ...(resume !== undefined && { resume }) };
+}
+
+/** Gives a client its session and tells it so, in its first frame. */
+export function greet(client: ClientSocket, opened: Awaited<ReturnType<SessionSource['open']>>): void {
+  const { session, token, resumed } = opened;
+  client.session = session;
+  const { id, user } = client;
+  client.reply(
+    encodeEvent('$hello', {
+      session: session.id,
+      token,
+      resumed,
+      rooms: [],
+      client: id,
+      user,
+      heartbeatMs: 0,
+      maxFrameBytes: MAX_FRAME_BYTES,
+    }),
+  );
+}
