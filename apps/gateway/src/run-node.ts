@@ -7,6 +7,7 @@ import { ClusterWsAdapter } from '@wss/messaging';
 import { AppModule } from './app.module.js';
 import { type Config, ConfigError } from './config.js';
 import { openEngine } from './engine.js';
+import { Shutdown } from './shutdown.js';
 
 /** Starts a node and prints where it is; it ends with the process. */
 export async function runNode(config: Config): Promise<INestApplication> {
@@ -15,6 +16,7 @@ export async function runNode(config: Config): Promise<INestApplication> {
   if (config.NODE_ENV === 'production') {
     logger.warn('AUTH=none: everybody may connect under any name; do not let strangers reach this node');
   }
+  const shutdown = new Shutdown(config.SHUTDOWN_TIMEOUT_MS);
   const nodeId = newNodeId();
   const engine = await openEngine(config);
   const app = await NestFactory.create(
@@ -23,7 +25,7 @@ export async function runNode(config: Config): Promise<INestApplication> {
     { logger, abortOnError: false },
   );
   app.useWebSocketAdapter(new ClusterWsAdapter(app));
-  app.enableShutdownHooks(['SIGTERM', 'SIGINT']);
+  shutdown.attach(app);
   await app.listen(config.SERVER_PORT, config.SERVER_HOST);
   announce(app, config, nodeId);
   return app;
