@@ -7,23 +7,26 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ClientRouting, ClusterRooms, RoomFeed, Rooms } from '@wss/cluster';
-import { HandlersModule } from '@wss/handlers';
+import { HandlersModule, RoomTypes } from '@wss/handlers';
 import {
   Admission,
   ClientListener,
   CommandRecorder,
-  Hub,
+  LaneNumbers,
   MESSAGING_PROVIDERS,
   NodeIdentity,
+  RoomDelivery,
   RoomSource,
   SessionSource,
 } from '@wss/messaging';
-import { CommandJudge, Committer, RoomStore, StateModule } from '@wss/state';
+import { CommandJudge, Committer, DocumentRegistry, RoomStore, StateModule } from '@wss/state';
 import { clientGatewayAt } from './client.gateway.js';
 import { Config } from './config.js';
 import { DevelopmentAdmission } from './development-admission.js';
 import type { Engine } from './engine.js';
 import { Readiness } from './readiness.js';
+
+type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry];
 
 const ENGINE = Symbol('Engine');
 
@@ -53,12 +56,23 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         { provide: Admission, useClass: DevelopmentAdmission },
         {
           provide: RoomFeed,
-          inject: [Committer, Hub],
-          useFactory: (committer: Committer, listener: Hub) =>
-            new RoomFeed({ nodeId, store, channels, keys, committer, listener }),
+          inject: [Committer, RoomDelivery, RoomTypes, DocumentRegistry],
+          useFactory: (...[committer, listener, types, documents]: FeedDependencies) =>
+            new RoomFeed({
+              nodeId,
+              store,
+              channels,
+              keys,
+              committer,
+              listener,
+              typeOf: (room) => types.of(room),
+              emptyDocuments: (room) =>
+                new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
+            }),
         },
         { provide: RoomSource, useExisting: RoomFeed },
         { provide: SessionSource, useValue: engine.sessions },
+        { provide: LaneNumbers, useValue: { numbersOf: store.numbers.bind(store) } },
         { provide: CommandRecorder, useExisting: CommandJudge },
         {
           provide: Rooms,
@@ -68,8 +82,8 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         },
         {
           provide: ClientRouting,
-          inject: [Hub],
-          useFactory: (listener: Hub) => new ClientRouting(nodeId, channels, keys, listener),
+          inject: [RoomDelivery],
+          useFactory: (listener: RoomDelivery) => new ClientRouting(nodeId, channels, keys, listener),
         },
         { provide: ClientListener, useExisting: ClientRouting },
       ],

@@ -1,5 +1,5 @@
 import type { MemoryEngine } from '@wss/state';
-import { RECORD_GRACE_MS, type SessionClaim, SessionStore } from './session-store.js';
+import { RECORD_GRACE_MS, type ResumedSession, type SessionClaim, SessionStore } from './session-store.js';
 
 /** Sessions of the nodes of one process. */
 export class MemorySessionStore extends SessionStore {
@@ -9,25 +9,48 @@ export class MemorySessionStore extends SessionStore {
 
   create({ id, user, generation, endsAt }: SessionClaim): Promise<void> {
     return this.engine.call(() => {
-      this.engine.sessions.set(id, { user, generation, endsAt, revoked: false, lanes: new Set() });
+      this.engine.sessions.set(id, {
+        user,
+        generation,
+        endsAt,
+        revoked: false,
+        lanes: new Set(),
+        rooms: new Set(),
+      });
     });
   }
 
-  resume(claim: SessionClaim, endsAt: number): Promise<number | undefined> {
+  resume(claim: SessionClaim, endsAt: number): Promise<ResumedSession | undefined> {
     return this.engine.call(() => {
       const known = this.engine.sessions.get(claim.id);
       if (known && (known.user !== claim.user || known.revoked)) return undefined;
       if (this.engine.now() > (known?.endsAt ?? claim.endsAt)) return undefined;
       const generation = Math.max(known?.generation ?? 0, claim.generation) + 1;
       const lanes = known?.lanes ?? new Set<string>();
-      this.engine.sessions.set(claim.id, { user: claim.user, generation, endsAt, revoked: false, lanes });
+      const rooms = known?.rooms ?? new Set<string>();
+      this.engine.sessions.set(claim.id, {
+        user: claim.user,
+        generation,
+        endsAt,
+        revoked: false,
+        lanes,
+        rooms,
+      });
       this.extendLanes(claim.id, lanes, endsAt);
-      return generation;
+      return { generation, lanes: [...lanes], rooms: [...rooms] };
     });
   }
 
   addLane(id: string, room: string): Promise<void> {
     return this.engine.call(() => void this.engine.sessions.get(id)?.lanes.add(room));
+  }
+
+  addRoom(id: string, room: string): Promise<void> {
+    return this.engine.call(() => void this.engine.sessions.get(id)?.rooms.add(room));
+  }
+
+  removeRoom(id: string, room: string): Promise<void> {
+    return this.engine.call(() => void this.engine.sessions.get(id)?.rooms.delete(room));
   }
 
   extend(id: string, endsAt: number): Promise<void> {

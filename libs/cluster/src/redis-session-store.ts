@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { LuaScript, type RedisKeys, type RedisLinks, toRedisError } from '@wss/redis';
-import { RECORD_GRACE_MS, type SessionClaim, SessionStore } from './session-store.js';
+import { RECORD_GRACE_MS, type ResumedSession, type SessionClaim, SessionStore } from './session-store.js';
 
 /** Scripts of the session store, to be preloaded. */
 export const SESSION_SCRIPTS = {
-  resume: new LuaScript<number>(new URL('./lua/session_resume.lua', import.meta.url)),
+  resume: new LuaScript<[generation: number, lanes: string[], rooms: string[]]>(
+    new URL('./lua/session_resume.lua', import.meta.url),
+  ),
 };
 
 /** Sessions in Redis. */
@@ -24,33 +26,51 @@ export class RedisSessionStore extends SessionStore {
     ]);
   }
 
-  async resume(claim: SessionClaim, endsAt: number): Promise<number | undefined> {
-    const { record, lanes } = this.keys.session(claim.id);
+  async resume(claim: SessionClaim, endsAt: number): Promise<ResumedSession | undefined> {
+    const { record, lanes, rooms } = this.keys.session(claim.id);
     const args = [claim.user, claim.generation, claim.endsAt, endsAt, RECORD_GRACE_MS];
-    const generation = await SESSION_SCRIPTS.resume.run(this.links.commands, [record, lanes], args);
+    const reply = await SESSION_SCRIPTS.resume.run(this.links.commands, [record, lanes, rooms], args);
+    const [generation, withLane, member] = reply;
     if (generation === 0) return undefined;
-    await this.extend(claim.id, endsAt);
-    return generation;
+    await this.extendLanes(claim.id, withLane, endsAt);
+    return { generation, lanes: withLane, rooms: member };
   }
 
-  async addLane(id: string, room: string): Promise<void> {
-    const { lanes } = this.keys.session(id);
-    await this.pipeline([
-      ['sadd', lanes, room],
-      // Until the session's end is next moved; the record itself knows it.
-      ['pexpire', lanes, 2 * 86_400_000, 'NX'],
-    ]);
+  addLane(id: string, room: string): Promise<void> {
+    return this.add(this.keys.session(id).lanes, room);
+  }
+
+  addRoom(id: string, room: string): Promise<void> {
+    return this.add(this.keys.session(id).rooms, room);
+  }
+
+  async removeRoom(id: string, room: string): Promise<void> {
+    await this.call(() => this.links.commands.srem(this.keys.session(id).rooms, room));
   }
 
   async extend(id: string, endsAt: number): Promise<void> {
-    const { record, lanes } = this.keys.session(id);
+    const { record, lanes, rooms } = this.keys.session(id);
     const at = endsAt + RECORD_GRACE_MS;
-    const rooms = await this.call(() => this.links.commands.smembers(lanes));
+    const withLane = await this.call(() => this.links.commands.smembers(lanes));
     await this.pipeline([
       ['hset', record, 'e', endsAt],
-      ['pexpireat', record, at],
-      ['pexpireat', lanes, at],
-      ...rooms.map((room) => ['pexpireat', this.keys.room(room).lane(id), at]),
+      ...[record, lanes, rooms].map((key) => ['pexpireat', key, at]),
+    ]);
+    await this.extendLanes(id, withLane, endsAt);
+  }
+
+  private async extendLanes(id: string, rooms: readonly string[], endsAt: number): Promise<void> {
+    if (rooms.length === 0) return;
+    await this.pipeline(
+      rooms.map((room) => ['pexpireat', this.keys.room(room).lane(id), endsAt + RECORD_GRACE_MS]),
+    );
+  }
+
+  /** Until the session's end is next moved, two days are enough: a session without a connection lives for one. */
+  private async add(key: string, room: string): Promise<void> {
+    await this.pipeline([
+      ['sadd', key, room],
+      ['pexpire', key, 2 * 86_400_000, 'NX'],
     ]);
   }
 

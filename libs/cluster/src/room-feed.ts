@@ -1,18 +1,28 @@
-import type { LogEntry, Position } from '@wss/protocol';
+import { Logger } from '@nestjs/common';
+import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { type Committer, decodeMessage, readMessageHead, type RoomStore } from '@wss/state';
 import type { Channels } from './channels.js';
 import { FollowedRoom } from './followed-room.js';
 import type { RoomListener } from './room-listener.js';
+import type { RoomStart, StartRequest } from './room-start.js';
 import { decodeVolatile, encodeVolatile, isVolatile } from './volatile-format.js';
 
 /** How long a room is followed after its last client has left, ms; quick returns cost nothing then. */
 const LINGER_MS = 2_000;
+/** A room that was quiet for this long is compared with its log, ms. */
+const QUIET_MS = 2_000;
+/** Most rooms in one comparison. */
+const MAX_COMPARED = 500;
 
 interface Followed {
   readonly room: FollowedRoom;
   readonly opened: Promise<void>;
   readonly onMessage: (message: string) => void;
+  /** Whether the room's position is known. */
+  readonly started: () => boolean;
+  /** When its expiry was last moved, ms since 1970. */
+  keptAt: number;
   linger?: NodeJS.Timeout;
 }
 
@@ -24,13 +34,23 @@ export interface RoomFeedOptions {
   readonly keys: RedisKeys;
   readonly committer: Committer;
   readonly listener: RoomListener;
+  /** What the room's type says of it; nothing of an undeclared kind. */
+  readonly typeOf: (
+    room: string,
+  ) => { readonly history: { readonly events: number }; readonly idleTtlMs: number } | undefined;
+  /** JSON of the documents of a room that were never written, by name. */
+  readonly emptyDocuments: (room: string) => ReadonlyMap<string, string>;
 }
 
 /** Follows the rooms that this node has clients in, and only those. */
 export class RoomFeed {
+  private readonly logger = new Logger(RoomFeed.name);
   private readonly rooms = new Map<string, Followed>();
+  private readonly timer: NodeJS.Timeout;
+  private comparing = false;
 
   constructor(private readonly options: RoomFeedOptions) {
+    this.timer = setInterval(() => void this.compareQuiet(), QUIET_MS).unref();
     const { channels, committer } = options;
     committer.onCommitted((room, epoch, entries) => this.onCommitted(room, epoch, entries));
     channels.onInterruption(() => {
@@ -39,19 +59,16 @@ export class RoomFeed {
   }
 
   /**
-   * Follows a room; resolves once no event after {@link position} can be missed.
+   * Follows a room and lets a client begin in it: `complete` is called synchronously with the room's deliveries, so
+   * that exactly what is delivered later comes after the start.
    * @throws StoreError or RedisError when the engine is out of reach.
    */
-  open(name: string): Promise<void> {
+  async begin(name: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     const followed = this.rooms.get(name) ?? this.follow(name);
     clearTimeout(followed.linger);
     delete followed.linger;
-    return followed.opened;
-  }
-
-  /** Last position that was delivered in an open room. */
-  position(name: string): Position {
-    return this.rooms.get(name)!.room.position;
+    await followed.opened;
+    await followed.room.begin(request, complete);
   }
 
   /** Tells that no client of this node is in the room any more. */
@@ -79,15 +96,58 @@ export class RoomFeed {
 
   /** Stops following everything. */
   close(): void {
+    clearInterval(this.timer);
     for (const name of [...this.rooms.keys()]) this.drop(name);
   }
 
+  /** Finds what the subscription missed last: with nothing after it, nothing else would tell. */
+  private async compareQuiet(): Promise<void> {
+    if (this.comparing) return;
+    this.comparing = true;
+    const now = Date.now();
+    const quiet = [...this.rooms].filter(
+      ([, { room, started }]) => started() && now - room.heardAt >= QUIET_MS,
+    );
+    try {
+      for (let from = 0; from < quiet.length; from += MAX_COMPARED) {
+        const part = quiet.slice(from, from + MAX_COMPARED);
+        const tops = await this.options.store.tops(part.map(([name]) => name));
+        part.forEach(([, { room }], index) => room.compare(tops[index]));
+      }
+      await this.keepIdle(now);
+    } catch (error) {
+      this.logger.debug(`rooms could not be compared: ${(error as Error).message}`);
+    }
+    this.comparing = false;
+  }
+
+  /** A room with members does not expire (R17). */
+  private async keepIdle(now: number): Promise<void> {
+    for (const [name, followed] of this.rooms) {
+      const { idleTtlMs = 0 } = this.options.typeOf(name) ?? {};
+      if (idleTtlMs === 0 || followed.linger || now - followed.keptAt < idleTtlMs / 2) continue;
+      await this.options.store.keep(name, idleTtlMs);
+      followed.keptAt = now;
+    }
+  }
+
   private follow(name: string): Followed {
-    const { channels, keys, store, listener } = this.options;
-    const room = new FollowedRoom(name, store, listener);
+    const { channels, keys, store, listener, typeOf, emptyDocuments } = this.options;
+    const room = new FollowedRoom({
+      room: name,
+      store,
+      listener,
+      historyEvents: typeOf(name)?.history.events ?? 1_000,
+      emptyDocuments: emptyDocuments(name),
+    });
     const onMessage = (message: string): void => this.onMessage(name, room, message);
     const opened = channels.subscribe(keys.room(name).channel, onMessage).then(() => room.start());
-    const followed: Followed = { room, opened, onMessage };
+    let started = false;
+    const followed: Followed = { room, opened, onMessage, started: () => started, keptAt: 0 };
+    void opened.then(
+      () => (started = true),
+      () => undefined,
+    );
     this.rooms.set(name, followed);
     opened.catch(() => {
       if (this.rooms.get(name) === followed) this.drop(name);

@@ -24,8 +24,11 @@ export abstract class RoomListener {
   /** An event without a number; its parts are JSON. */
   abstract deliverVolatile(room: string, event: string, data: string, except?: string): void;
 
-  /** What members have seen can't be continued. */
-  abstract reset(room: string, reset: RoomReset): void;
+  /** What members have seen can't be continued. Nothing else of the room is delivered until this resolves. */
+  abstract reset(room: string, reset: RoomReset): Promise<void>;
+
+  /** Positions after this one belong to a new epoch. Nothing else of the room is delivered until this resolves. */
+  abstract epochChanged(room: string, position: Position): Promise<void>;
 
   abstract deliverToUser(user: string, event: string, data: string): void;
 

@@ -7,6 +7,15 @@ export interface SessionClaim {
   readonly endsAt: number;
 }
 
+/** A session that goes on. */
+export interface ResumedSession {
+  readonly generation: number;
+  /** Rooms in which it has numbered commands. */
+  readonly lanes: readonly string[];
+  /** Rooms that it is a member of. */
+  readonly rooms: readonly string[];
+}
+
 /** What the engine keeps of sessions. */
 export abstract class SessionStore {
   /** Stores a new session, from the greeting on. */
@@ -15,12 +24,18 @@ export abstract class SessionStore {
   /**
    * Takes a session over: raises its generation, so that commands of the connection before are refused, and moves
    * its end. A session whose record is missing is restored from the claim alone (R7).
-   * @returns the new generation; nothing when it is another user's, revoked or over
+   * @returns nothing when it is another user's, revoked or over
    */
-  abstract resume(claim: SessionClaim, endsAt: number): Promise<number | undefined>;
+  abstract resume(claim: SessionClaim, endsAt: number): Promise<ResumedSession | undefined>;
 
   /** Notes that the session has numbered commands in a room, before the first of them is carried out. */
   abstract addLane(id: string, room: string): Promise<void>;
+
+  /** Notes that the session is a member of a room. */
+  abstract addRoom(id: string, room: string): Promise<void>;
+
+  /** Notes that the session is no member of a room any more. */
+  abstract removeRoom(id: string, room: string): Promise<void>;
 
   /** Moves the end of a session and of the records of its commands (R6). */
   abstract extend(id: string, endsAt: number): Promise<void>;

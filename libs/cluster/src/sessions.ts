@@ -4,14 +4,22 @@ import type { SessionStore } from './session-store.js';
 import { SessionTokens } from './session-tokens.js';
 
 /** A session of a connected client. */
-export interface Session {
-  readonly id: string;
-  readonly user: string;
-  readonly generation: number;
-  /** Moves while the client is connected, ms since 1970. */
-  endsAt: number;
+export class Session {
   /** Rooms in which numbered commands may be sent, once their promise is kept. */
-  readonly lanes: Map<string, Promise<void>>;
+  readonly lanes = new Map<string, Promise<void>>();
+
+  constructor(
+    readonly id: string,
+    readonly user: string,
+    readonly generation: number,
+    /** Moves while the client is connected, ms since 1970. */
+    public endsAt: number,
+  ) {}
+
+  /** Whether it has sent numbered commands in a room. */
+  hasLane(room: string): boolean {
+    return this.lanes.has(room);
+  }
 }
 
 /** A session as it was opened for a connection. */
@@ -21,6 +29,8 @@ export interface OpenedSession {
   readonly token: string;
   /** It goes on; else it is new and its numbers start at 1. */
   readonly resumed: boolean;
+  /** Rooms that it was a member of. */
+  readonly rooms: readonly string[];
 }
 
 /** Settings of {@link Sessions}. */
@@ -65,13 +75,29 @@ export class Sessions {
   async open(user: string, token?: string): Promise<OpenedSession> {
     const endsAt = Date.now() + this.ttlMs;
     const claim = token === undefined ? undefined : this.tokens.verify(token);
-    if (claim?.user === user) {
-      const generation = await this.store.resume(claim, endsAt);
-      if (generation !== undefined) return this.opened({ id: claim.id, user, generation, endsAt }, true);
+    const known = claim?.user === user ? await this.store.resume(claim, endsAt) : undefined;
+    if (claim && known) {
+      const session = new Session(claim.id, user, known.generation, endsAt);
+      for (const room of known.lanes) session.lanes.set(room, Promise.resolve());
+      return this.opened(session, true, known.rooms);
     }
-    const created = { id: randomBytes(16).toString('base64url'), user, generation: 1, endsAt };
-    await this.store.create(created);
-    return this.opened(created, false);
+    const session = new Session(randomBytes(16).toString('base64url'), user, 1, endsAt);
+    await this.store.create(session);
+    return this.opened(session, false, []);
+  }
+
+  /** The session is a member of a room from now on, also after a reconnect. Best effort: a client that joins again loses nothing. */
+  joined(session: Session, room: string): void {
+    this.store
+      .addRoom(session.id, room)
+      .catch((error: Error) => this.logger.debug(`a membership is not kept: ${error.message}`));
+  }
+
+  /** The session is no member of a room any more. Best effort. */
+  left(session: Session, room: string): void {
+    this.store
+      .removeRoom(session.id, room)
+      .catch((error: Error) => this.logger.debug(`a membership is not ended: ${error.message}`));
   }
 
   /** The connection of a session has gone; the session stays until its end. */
@@ -100,10 +126,9 @@ export class Sessions {
     clearInterval(this.timer);
   }
 
-  private opened(init: Omit<Session, 'lanes'>, resumed: boolean): OpenedSession {
-    const session: Session = { ...init, lanes: new Map() };
+  private opened(session: Session, resumed: boolean, rooms: readonly string[]): OpenedSession {
     this.connected.add(session);
-    return { session, token: this.tokens.sign(init), resumed };
+    return { session, token: this.tokens.sign(session), resumed, rooms };
   }
 
   private async extendConnected(): Promise<void> {

@@ -8,15 +8,30 @@ export interface HistoryOptions {
   readonly ttlMs?: number;
 }
 
+/**
+ * What happens to a member that takes its events too slowly. `resync`: it gets none until it has caught up, then
+ * those that it missed, from the log. `drop`: volatile events are dropped, and if that is not enough it is closed.
+ * `close`: it is closed with 4408.
+ */
+export type BackPressure = 'resync' | 'drop' | 'close';
+
 /** What a kind of room offers. */
 export interface RoomTypeOptions {
   readonly history?: HistoryOptions;
   /** Who may join: a Nest guard in `ws` context, asked on `$join` with the command as `@CurrentCommand()`. Default: everyone. */
   readonly join?: Type<CanActivate>;
+  /** Whether members see who else is here. Default no. */
+  readonly presence?: boolean;
+  /** Default `resync`. */
+  readonly backPressure?: BackPressure;
+  /** Whether clients that are no members may send commands to the room. Default no. */
+  readonly openToAll?: boolean;
+  /** All of a room expires this long after its last commit, ms, unless it has members. Default 0: never. */
+  readonly idleTtlMs?: number;
 }
 
 /** A declared room type with all defaults filled in. */
-export interface RoomTypeDeclaration {
+export interface RoomTypeDeclaration extends Required<Omit<RoomTypeOptions, 'history' | 'join'>> {
   readonly type: string;
   readonly history: Required<HistoryOptions>;
   readonly join?: Type<CanActivate>;

@@ -3,6 +3,7 @@ import { DiscoveryService } from '@nestjs/core';
 import { parseRoomName } from '@wss/protocol';
 import { type RoomTypeDeclaration, type RoomTypeOptions, roomTypeOf } from './room-type.js';
 
+const DEFAULTS = { presence: false, backPressure: 'resync', openToAll: false, idleTtlMs: 0 } as const;
 const DEFAULT_HISTORY = { events: 1_000, ttlMs: 86_400_000 };
 
 /** The room types that the application's modules declare. */
@@ -65,11 +66,15 @@ function declaration(type: string, options: RoomTypeOptions): RoomTypeDeclaratio
       `"${type}" is no room type: lower-case letters, digits and "-", starting with a letter, at most 32`,
     );
   }
-  const history = { ...DEFAULT_HISTORY, ...options.history };
-  for (const [name, value] of Object.entries(history)) {
+  const { join, history, ...rest } = options;
+  const declared = { ...DEFAULTS, ...rest, type, history: { ...DEFAULT_HISTORY, ...history } };
+  for (const [name, value] of Object.entries(declared.history)) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new Error(`room type "${type}": history.${name} must be an integer from 1`);
     }
   }
-  return options.join ? { type, history, join: options.join } : { type, history };
+  if (!Number.isSafeInteger(declared.idleTtlMs) || declared.idleTtlMs < 0) {
+    throw new Error(`room type "${type}": idleTtlMs must be an integer from 0`);
+  }
+  return join ? { ...declared, join } : declared;
 }

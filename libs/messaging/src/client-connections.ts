@@ -9,7 +9,14 @@ import { CommandRouter } from './command-router.js';
 import { Flusher } from './flusher.js';
 import { describe } from './gateway-hooks.js';
 import { Hub } from './hub.js';
-import { Admission, ClientListener, NodeIdentity, SessionSource, UpgradeRefusal } from './ports.js';
+import {
+  Admission,
+  ClientListener,
+  NodeIdentity,
+  type OpenedSession,
+  SessionSource,
+  UpgradeRefusal,
+} from './ports.js';
 import { greet, offeredProtocols } from './greeting.js';
 import type { PathContext } from './path-context.js';
 import { RoomAccess } from './room-access.js';
@@ -21,8 +28,6 @@ export interface AcceptedClient {
   /** With the subprotocol: its session, and the greeting that tells of it. */
   readonly opened?: OpenedSession;
 }
-
-type OpenedSession = Awaited<ReturnType<SessionSource['open']>>;
 
 /** An upgrade request whose path has a server. */
 export interface Upgrade {
@@ -116,7 +121,7 @@ export class ClientConnections {
   end(client: ClientSocket, code: number): void {
     client.native?.stop();
     if (client.context.router && this.hub) {
-      for (const room of client.joinedRooms()) this.rooms?.leave(client, room);
+      for (const room of client.joinedRooms()) this.rooms?.unfollow(client, room);
       if (client.session) this.ports?.sessions.disconnected(client.session);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }

@@ -21,7 +21,10 @@ export interface ClientInit {
 
 /** A client's relation to one room. */
 export interface RoomState {
+  /** It is a member. */
   joined: boolean;
+  /** Its events are sent; after a resume a member has to say first from where. */
+  following: boolean;
   /** A join or leave under way; what follows in this room waits for it. */
   changing?: Promise<void>;
   readonly lane: CommandLane;
@@ -119,7 +122,7 @@ export class ClientSocket extends WebSocket implements Client {
   roomState(room: string): RoomState {
     const states = (this.roomStates ??= new Map<string, RoomState>());
     let state = states.get(room);
-    if (!state) states.set(room, (state = { joined: false, lane: new CommandLane() }));
+    if (!state) states.set(room, (state = { joined: false, following: false, lane: new CommandLane() }));
     return state;
   }
 

@@ -129,11 +129,14 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   private roomRefusal(route: Route | undefined, room: string, state: RoomState): GatewayError | undefined {
     const type = parseRoomName(room)?.type;
     if (type === undefined) return badRoom('must be type:key');
-    if (!this.types.get(type)) return new GatewayError('not_found', 'no such kind of room');
+    const declared = this.types.get(type);
+    if (!declared) return new GatewayError('not_found', 'no such kind of room');
     if (route?.roomType !== undefined && route.roomType !== type) {
       return badRoom(`must be ${route.roomType}:<key>`);
     }
-    return state.joined ? undefined : new GatewayError('forbidden', 'you are not a member of this room');
+    return state.joined || declared.openToAll
+      ? undefined
+      : new GatewayError('forbidden', 'you are not a member of this room');
   }
 
   /** What follows in the room waits until the join or leave is done. */

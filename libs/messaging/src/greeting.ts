@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { encodeEvent, RESUME_PREFIX, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { MAX_FRAME_BYTES } from './limits.js';
-import { type SessionSource, UpgradeRefusal } from './ports.js';
+import { type OpenedSession, UpgradeRefusal } from './ports.js';
 
 /** What a client says in its list of subprotocols. */
 export interface OfferedProtocols {
@@ -26,16 +26,17 @@ export function offeredProtocols(request: IncomingMessage): OfferedProtocols {
 }
 
 /** Gives a client its session and tells it so, in its first frame. */
-export function greet(client: ClientSocket, opened: Awaited<ReturnType<SessionSource['open']>>): void {
-  const { session, token, resumed } = opened;
+export function greet(client: ClientSocket, opened: OpenedSession): void {
+  const { session, token, resumed, rooms } = opened;
   client.session = session;
+  for (const room of rooms) client.roomState(room).joined = true;
   const { id, user } = client;
   client.reply(
     encodeEvent('$hello', {
       session: session.id,
       token,
       resumed,
-      rooms: [],
+      rooms,
       client: id,
       user,
       heartbeatMs: 0,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { encodeEventJson, encodeLogEntry, type LogEntry, type Position } from '@wss/protocol';
+import { encodeEventJson, type LogEntry } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
+import { entryFrames } from './entry-frames.js';
 import { Flusher } from './flusher.js';
 import { SharedFrames } from './shared-frames.js';
 import { textFrame } from './text-frame.js';
@@ -9,14 +10,6 @@ import { textFrame } from './text-frame.js';
 export interface Membership {
   /** Whether it keeps a live copy, so that its frames carry patches. */
   readonly withPatch: boolean;
-}
-
-/** Why a room's members must start anew, and from where. */
-export interface HubReset {
-  readonly reason: string;
-  readonly position: Position;
-  readonly lost?: { readonly from: number; readonly to: number };
-  readonly documents: ReadonlyMap<string, { readonly version: number; readonly json: string }>;
 }
 
 /** What is on its way to a room's members in this turn. */
@@ -51,13 +44,9 @@ class HubRoom {
   deliver(entries: readonly LogEntry[]): void {
     const { plain, patched } = this.current();
     for (const entry of entries) {
-      const frames = encodeLogEntry(this.name, entry, false).map(textFrame);
-      for (const frame of frames) plain.add(frame);
-      if (plain === patched) continue;
-      const last = entry.patch ? encodeLogEntry(this.name, entry, true).at(-1)! : undefined;
-      frames.forEach((frame, index) =>
-        patched.add(last !== undefined && index === frames.length - 1 ? textFrame(last) : frame),
-      );
+      const frames = entryFrames(this.name, entry);
+      for (const frame of frames.plain) plain.add(frame);
+      if (plain !== patched) for (const frame of frames.patched()) patched.add(frame);
     }
   }
 
@@ -166,14 +155,16 @@ export class Hub {
     hubRoom?.deliverFrame(textFrame(encodeEventJson(event, data, room)), except);
   }
 
-  /** Tells a room's members here that what they have seen can't be continued, and what is true now. */
-  reset(room: string, { reason, position, lost, documents }: HubReset): void {
-    const views = [...documents].map(
-      ([name, { version, json }]) => `${JSON.stringify(name)}:{"version":${version},"value":${json}}`,
-    );
-    const head = JSON.stringify({ reason, ...position, lost: lost ?? null, applied: null });
-    const data = `${head.slice(0, -1)},"documents":{${views.join(',')}}}`;
-    this.rooms.get(room)?.deliverFrame(textFrame(encodeEventJson('"$reset"', data, room)), undefined);
+  /** Clients here that are in a room. */
+  members(room: string): ClientSocket[] {
+    return [...(this.rooms.get(room)?.members.keys() ?? [])];
+  }
+
+  /** Sends a frame to some members of a room, in the room's order. */
+  deliverTo(clients: Iterable<ClientSocket>, text: string): void {
+    const frames = new SharedFrames();
+    frames.add(textFrame(text));
+    for (const client of clients) client.queue?.push(frames);
   }
 
   /** Sends an event to this user's clients here; its parts are JSON. */

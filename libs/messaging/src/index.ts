@@ -6,4 +6,5 @@ export * from './hub.js';
 export * from './messaging-providers.js';
 export * from './ports.js';
 export * from './room-access.js';
+export * from './room-delivery.js';
 export * from './upgrade-refusal.js';

@@ -4,18 +4,22 @@ import { ClientConnections, ConnectionPorts } from './client-connections.js';
 import { CommandRouter } from './command-router.js';
 import { Flusher } from './flusher.js';
 import { Hub } from './hub.js';
+import { JoinGuards } from './join-guards.js';
 import { RoomAccess } from './room-access.js';
+import { RoomDelivery } from './room-delivery.js';
 import { RouteBuilder } from './routes.js';
 import { SystemHandlers } from './system-handlers.js';
 
 /**
  * Clients, their rooms on this node, and the way of their frames to handlers. The module that provides them also
  * provides the ports: `RoomSource`, `ClientListener`, `Admission`,
- * `NodeIdentity`, `SessionSource`, `CommandRecorder`.
+ * `NodeIdentity`, `SessionSource`, `LaneNumbers`, `CommandRecorder`.
  */
 export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,
   Hub,
+  JoinGuards,
+  RoomDelivery,
   RoomAccess,
   RouteBuilder,
   SystemHandlers,

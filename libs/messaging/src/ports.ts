@@ -1,21 +1,48 @@
 import type { IncomingMessage } from 'node:http';
 import type { Command, RecordedAnswer } from '@wss/handlers';
-import type { Position } from '@wss/protocol';
+import type { LogEntry, Position } from '@wss/protocol';
+
+/** How a client wants to begin in a room. */
+export interface StartRequest {
+  readonly from?: Position;
+  readonly newest?: number;
+  readonly documents: boolean;
+}
+
+/** Documents as JSON, by name. */
+export type DocumentsJson = ReadonlyMap<string, { readonly version: number; readonly json: string }>;
+
+/** Where a client begins in a room. */
+export interface RoomStart {
+  readonly position: Position;
+  readonly recovered: boolean;
+  readonly reason?: string;
+  readonly lost?: { readonly from: number; readonly to: number };
+  readonly documents?: DocumentsJson;
+  /** Events to send before the live ones. */
+  readonly entries: readonly LogEntry[];
+}
 
 /**
  * Where the events of rooms come from. The application provides it; this library knows no engine.
  *
- * While a room is open, its events reach {@link Hub.deliver} in order, each once, without a gap.
+ * While a room is followed, its events reach {@link RoomDelivery.deliver} in order, each once, without a gap.
  */
 export abstract class RoomSource {
-  /** Follows a room; resolves once no event after {@link position} can be missed. Opening it again is cheap. */
-  abstract open(room: string): Promise<void>;
-
-  /** Last position that was delivered in an open room. */
-  abstract position(room: string): Position;
+  /**
+   * Follows a room and lets a client begin in it: `complete` is called synchronously with the deliveries of the
+   * room. Fails when the engine is out of reach.
+   */
+  abstract begin(room: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void>;
 
   /** Tells that no client here is in the room any more. */
   abstract release(room: string): void;
+}
+
+/** What the engine remembers of sessions' numbered commands. */
+export abstract class LaneNumbers {
+  /** The highest number that each session's record in the room holds; nothing without a record. */
+  abstract numbersOf(room: string, sessions: readonly string[]): Promise<(number | undefined)[]>;
 }
 
 /** Told of clients that come and go, so that messages to users can be routed. */
@@ -59,15 +86,29 @@ export interface ClientSession {
   readonly generation: number;
   /** Ms since 1970; moves while the client is connected. */
   readonly endsAt: number;
+  /** Whether it has sent numbered commands in a room. */
+  hasLane(room: string): boolean;
+}
+
+/** A session as it was opened for a connection. */
+export interface OpenedSession {
+  readonly session: ClientSession;
+  readonly token: string;
+  readonly resumed: boolean;
+  /** Rooms that it was a member of. */
+  readonly rooms: readonly string[];
 }
 
 /** Sessions of clients, kept in the engine. */
 export abstract class SessionSource {
   /** Opens the session that the token names, or a new one. */
-  abstract open(
-    user: string,
-    token?: string,
-  ): Promise<{ readonly session: ClientSession; readonly token: string; readonly resumed: boolean }>;
+  abstract open(user: string, token?: string): Promise<OpenedSession>;
+
+  /** The session is a member of the room from now on, also after a reconnect. Best effort. */
+  abstract joined(session: ClientSession, room: string): void;
+
+  /** The session is no member any more. Best effort. */
+  abstract left(session: ClientSession, room: string): void;
 
   /** The connection of the session has gone. */
   abstract disconnected(session: ClientSession): void;

@@ -1,48 +1,47 @@
-import { Injectable, type CanActivate, type Type } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { Injectable } from '@nestjs/common';
 import { GatewayError, RoomTypes } from '@wss/handlers';
 import { parseRoomName } from '@wss/protocol';
-import { isObservable, lastValueFrom } from 'rxjs';
 import { WebSocket } from 'ws';
 import type { ClientSocket } from './client-socket.js';
+import { entryFrames } from './entry-frames.js';
 import { Hub } from './hub.js';
-import { RoomSource } from './ports.js';
+import { JoinGuards } from './join-guards.js';
+import { LaneNumbers, RoomSource, type RoomStart, SessionSource, type StartRequest } from './ports.js';
+import { encodeDocuments } from './room-delivery.js';
 import type { RoutedCommand } from './routed-command.js';
 
-/** How a client wants to join. */
-export interface JoinOptions {
-  readonly withPatch: boolean;
-}
+/** How long a join waits for the engine, ms. */
+const JOIN_TIMEOUT_MS = 2_000;
 
 /** Joins and leaves of this node's clients. */
 @Injectable()
 export class RoomAccess {
-  private readonly guards = new Map<Type<CanActivate>, Promise<CanActivate>>();
   private readonly joining = new Map<string, number>();
 
   constructor(
     private readonly hub: Hub,
     private readonly types: RoomTypes,
     private readonly source: RoomSource,
-    private readonly modules: ModuleRef,
+    private readonly guards: JoinGuards,
+    private readonly numbers: LaneNumbers,
+    private readonly sessions: SessionSource,
   ) {}
 
   /**
-   * Joins the command's room at the live end and answers the command in the room's order.
-   * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `forbidden` by its guard.
+   * Joins the command's room and answers the command in the room's order: the reply, what was missed, then what is
+   * live. Members whose session was resumed are not asked by the guard again.
+   * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `forbidden` by its guard, `unavailable`.
    */
-  async join(command: RoutedCommand, options: JoinOptions): Promise<void> {
+  async join(command: RoutedCommand, request: StartRequest): Promise<void> {
     const room = command.room!;
     const { client } = command;
     await this.check(command, room);
     this.joining.set(room, (this.joining.get(room) ?? 0) + 1);
     try {
-      await this.source.open(room);
-      if (client.readyState !== WebSocket.OPEN) return;
-      this.hub.join(room, client, options);
-      client.roomState(room).joined = true;
-      command.answerInOrder({ ...this.source.position(room), recovered: true, missed: 0 });
+      const n = await this.highestNumber(client, room);
+      await this.begin(room, request, (start) => {
+        if (client.readyState === WebSocket.OPEN) this.enter(command, request, start, n);
+      });
     } finally {
       this.joinEnded(room);
     }
@@ -50,13 +49,20 @@ export class RoomAccess {
 
   /** Leaves a room; leaving one that was not joined is no error. */
   leave(client: ClientSocket, room: string): void {
+    this.unfollow(client, room);
     const state = client.roomState(room);
-    if (state.joined) {
-      state.joined = false;
-      this.hub.leave(room, client);
-      this.releaseIfEmpty(room);
-    }
+    if (state.joined && client.session) this.sessions.left(client.session, room);
+    state.joined = false;
     client.dropRoomState(room);
+  }
+
+  /** Stops sending a room's events to a client; it stays a member, for when its session is resumed. */
+  unfollow(client: ClientSocket, room: string): void {
+    const state = client.roomState(room);
+    if (!state.following) return;
+    state.following = false;
+    this.hub.leave(room, client);
+    this.releaseIfEmpty(room);
   }
 
   private async check(command: RoutedCommand, room: string): Promise<void> {
@@ -69,34 +75,67 @@ export class RoomAccess {
     }
     const type = this.types.of(room);
     if (!type) throw new GatewayError('not_found', 'no such kind of room');
-    if (type.join && !(await this.allows(type.join, command))) {
+    if (!type.join || command.client.roomState(room).joined) return;
+    if (!(await this.guards.allows(type.join, command))) {
       throw new GatewayError('forbidden', 'you may not join this room');
     }
   }
 
-  private async allows(guardType: Type<CanActivate>, command: RoutedCommand): Promise<boolean> {
-    const guard = await this.guard(guardType);
-    const args = [command.client, command.data ?? {}, command, command.event];
-    const context = new ExecutionContextHost(args, guardType, guard.canActivate.bind(guard));
-    context.setType('ws');
-    const answer = await guard.canActivate(context);
-    return isObservable(answer) ? lastValueFrom(answer) : answer;
+  private async highestNumber({ session }: ClientSocket, room: string): Promise<number | undefined> {
+    if (!session?.hasLane(room)) return undefined;
+    try {
+      const [n] = await this.numbers.numbersOf(room, [session.id]);
+      return n ?? 0;
+    } catch (error) {
+      throw outOfReach(error);
+    }
   }
 
-  /** A guard that some module provides, else one made with its dependencies injected. */
-  private guard(type: Type<CanActivate>): Promise<CanActivate> {
-    let guard = this.guards.get(type);
-    if (!guard) {
-      guard = Promise.resolve().then(() => {
-        try {
-          return this.modules.get(type, { strict: false });
-        } catch {
-          return this.modules.create(type);
-        }
-      });
-      this.guards.set(type, guard);
+  /** Bounded; a start that comes too late is not used. */
+  private async begin(
+    room: string,
+    request: StartRequest,
+    complete: (start: RoomStart) => void,
+  ): Promise<void> {
+    let late = false;
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        late = true;
+        reject(new Error(`no start within ${JOIN_TIMEOUT_MS} ms`));
+      }, JOIN_TIMEOUT_MS);
+    });
+    const begun = this.source.begin(room, request, (start) => {
+      if (!late) complete(start);
+    });
+    try {
+      await Promise.race([begun, timeout]);
+    } catch (error) {
+      begun.catch(() => undefined);
+      throw outOfReach(error);
+    } finally {
+      clearTimeout(timer);
     }
-    return guard;
+  }
+
+  private enter(
+    command: RoutedCommand,
+    request: StartRequest,
+    start: RoomStart,
+    n: number | undefined,
+  ): void {
+    const room = command.room!;
+    const { client } = command;
+    const state = client.roomState(room);
+    if (!state.joined && client.session) this.sessions.joined(client.session, room);
+    state.joined = true;
+    state.following = true;
+    this.hub.join(room, client, { withPatch: request.documents });
+    command.answerInOrder(encodeStart(start, n));
+    for (const entry of start.entries) {
+      const frames = entryFrames(room, entry);
+      for (const frame of request.documents ? frames.patched() : frames.plain) client.queue?.push(frame);
+    }
   }
 
   private joinEnded(room: string): void {
@@ -109,4 +148,16 @@ export class RoomAccess {
   private releaseIfEmpty(room: string): void {
     if (this.hub.membersOf(room) === 0 && !this.joining.has(room)) this.source.release(room);
   }
+}
+
+function outOfReach(cause: unknown): GatewayError {
+  return new GatewayError('unavailable', 'the engine is out of reach', { cause });
+}
+
+/** The reply of `$join`. */
+function encodeStart(start: RoomStart, n: number | undefined): string {
+  const { position, recovered, reason, lost, documents, entries } = start;
+  const missed = recovered ? entries.reduce((sum, { events }) => sum + events.length, 0) : 0;
+  const head = JSON.stringify({ ...position, recovered, missed, n, reason, lost });
+  return documents ? `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}` : head;
 }

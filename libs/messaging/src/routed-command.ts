@@ -1,5 +1,5 @@
 import { Command, type CommandInit, type GatewayError } from '@wss/handlers';
-import { encodeError, encodeReply, type ReplyPosition } from '@wss/protocol';
+import { encodeError, encodeReply, encodeReplyJson, type ReplyPosition } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { textFrame } from './text-frame.js';
 
@@ -19,11 +19,11 @@ export class RoutedCommand extends Command {
     this.finish(() => (this.id === undefined ? undefined : encodeReply(this.id, data, position)));
   }
 
-  /** Like {@link answer}, but the reply keeps its place among the frames of its room. */
-  answerInOrder(data: unknown): void {
+  /** Replies with JSON, in its place among the frames of its room. */
+  answerInOrder(json: string): void {
     if (this.answered) return;
     this.answered = true;
-    if (this.id !== undefined) this.client.queue?.push(textFrame(encodeReply(this.id, data)));
+    if (this.id !== undefined) this.client.queue?.push(textFrame(encodeReplyJson(this.id, json)));
   }
 
   /** Replies with an error; without an `id` it goes out as an `error` event. */

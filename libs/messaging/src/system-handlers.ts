@@ -1,14 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, GatewayError } from '@wss/handlers';
-import { IsBoolean, IsOptional } from 'class-validator';
+import { IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Answers } from './answers.js';
 import { RoomAccess } from './room-access.js';
 import type { RoutedCommand } from './routed-command.js';
 
 /** Data of `$join`. */
 export class JoinRoom {
-  /** Whether the client keeps a live copy of the documents: events then carry patches. */
+  /** With `seq`: the position from which to go on. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  epoch?: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  seq?: number;
+
+  /** Without a position: this many of the newest events first. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(10_000)
+  last?: number;
+
+  /** Whether the client keeps a live copy of the documents: it gets them now, and events carry patches. */
   @IsOptional()
   @IsBoolean()
   state?: boolean;
@@ -25,7 +43,14 @@ export class SystemHandlers {
   @SubscribeMessage('$join')
   async join(@MessageBody() data: JoinRoom, @CurrentCommand() command: RoutedCommand): Promise<void> {
     needRoom(command);
-    await this.rooms.join(command, { withPatch: data.state ?? false });
+    const { epoch, seq, last = 0, state = false } = data;
+    if ((epoch === undefined) !== (seq === undefined)) {
+      throw new GatewayError('invalid', 'a position is "epoch" and "seq" together', {
+        details: [{ path: epoch === undefined ? 'epoch' : 'seq', message: 'is missing' }],
+      });
+    }
+    const from = epoch === undefined ? undefined : { epoch, seq: seq! };
+    await this.rooms.join(command, { newest: last, documents: state, ...(from && { from }) });
   }
 
   @SubscribeMessage('$leave')

@@ -126,8 +126,12 @@ export function errorBody(code: ErrorCode, message: string, details?: readonly E
 
 /** Encodes the reply to a request; `undefined` data is `null`. */
 export function encodeReply(id: RequestId, data: unknown, position?: ReplyPosition): string {
-  const json = data === undefined ? 'null' : JSON.stringify(data);
-  return `{"id":${JSON.stringify(id)},"data":${json ?? 'null'}${encodePosition(position)}}`;
+  return encodeReplyJson(id, JSON.stringify(data) ?? 'null', position);
+}
+
+/** Like {@link encodeReply}, of data that is JSON already. */
+export function encodeReplyJson(id: RequestId, json: string, position?: ReplyPosition): string {
+  return `{"id":${JSON.stringify(id)},"data":${json}${encodePosition(position)}}`;
 }
 
 /** Encodes an error: as the reply to its request, or without an id as an `error` event. */

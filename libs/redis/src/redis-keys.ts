@@ -20,6 +20,8 @@ export interface SessionKeys {
   readonly record: string;
   /** Set: rooms in which it has numbered commands. */
   readonly lanes: string;
+  /** Set: rooms that it is a member of. */
+  readonly rooms: string;
 }
 
 /** Builds every key and channel. The namespace comes first, so that two environments on one Redis never meet. */
@@ -46,7 +48,7 @@ export class RedisKeys {
   /** Keys of one session, in one hash slot. */
   session(id: string): SessionKeys {
     const prefix = `${this.namespace}:s:{${id}}`;
-    return { record: prefix, lanes: `${prefix}:l` };
+    return { record: prefix, lanes: `${prefix}:l`, rooms: `${prefix}:r` };
   }
 
   /** What the nodes sign resume tokens with, where no secret is configured. */
@@ -82,5 +84,10 @@ export class RedisKeys {
   /** Sorted set of the live nodes: node id → when its lease ends, ms since 1970. */
   get nodes(): string {
     return `${this.namespace}:nodes`;
+  }
+
+  /** Hash of what the live nodes say of themselves: node id → JSON; in the hash slot of {@link nodes}. */
+  get nodeRecords(): string {
+    return `${this.namespace}:{${this.nodes}}:records`;
   }
 }

@@ -1,4 +1,4 @@
-import { type Command, GatewayError, type RoomTypes } from '@wss/handlers';
+import { type Command, GatewayError } from '@wss/handlers';
 import type { LogEntry } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
 import { answerOf } from './outcomes.js';
@@ -22,6 +22,11 @@ export interface CommitterOptions {
 /** Where a commit belongs: to a client's command, or to a room that the node changes by itself. */
 export type CommitScope = Command | { readonly room: string };
 
+/** Knows the limits of rooms; nothing of an undeclared kind. */
+export interface RoomLimitsSource {
+  of(room: string): RoomLimits | undefined;
+}
+
 /** Sends every change of a room of this node through that room's queue. */
 export class Committer {
   private readonly rooms = new Map<string, RoomCommitter>();
@@ -31,7 +36,7 @@ export class Committer {
 
   constructor(
     store: RoomStore,
-    types: Pick<RoomTypes, 'of'>,
+    types: RoomLimitsSource,
     { nodeId, patienceMs = 1_200, now = Date.now }: CommitterOptions,
   ) {
     this.context = {
@@ -40,7 +45,7 @@ export class Committer {
       patienceMs,
       now,
       onCommitted: (room, epoch, entries) => this.announce(room, epoch, entries),
-      limitsOf: (room) => ({ history: historyOf(types, room), idleTtlMs: 0 }),
+      limitsOf: (room) => limitsOf(types, room),
       isClosed: () => this.closed,
     };
   }
@@ -105,8 +110,14 @@ export class Committer {
   }
 }
 
-function historyOf(types: Pick<RoomTypes, 'of'>, room: string): { events: number; ttlMs: number } {
+/** What the committer needs of a room's type. */
+export interface RoomLimits {
+  readonly history: { readonly events: number; readonly ttlMs: number };
+  readonly idleTtlMs: number;
+}
+
+function limitsOf(types: RoomLimitsSource, room: string): RoomLimits {
   const type = types.of(room);
   if (!type) throw new GatewayError('not_found', 'no such kind of room');
-  return type.history;
+  return type;
 }

@@ -1,6 +1,7 @@
 export * from './command-judge.js';
 export * from './committed-entries.js';
 export * from './committer.js';
+export * from './document-registry.js';
 export * from './document-type.js';
 export * from './json-patch.js';
 export * from './log-format.js';

@@ -38,6 +38,14 @@ export interface MemorySession {
   endsAt: number;
   revoked: boolean;
   readonly lanes: Set<string>;
+  readonly rooms: Set<string>;
+}
+
+/** Lease of one node, as Redis keeps it. */
+export interface MemoryNode {
+  endsAt: number;
+  /** What the node says of itself, JSON. */
+  record: string;
 }
 
 /** What {@link MemoryEngine.promote} can bring back. */
@@ -52,6 +60,7 @@ type Replica = Map<string, MemoryRoom>;
 export class MemoryEngine {
   rooms = new Map<string, MemoryRoom>();
   readonly sessions = new Map<string, MemorySession>();
+  readonly nodes = new Map<string, MemoryNode>();
   readonly channels = new MemoryChannels();
   /** What the nodes of this process sign with. */
   readonly secret = newReplicationId();

@@ -49,10 +49,33 @@ export class MemoryRoomStore extends RoomStore {
         entries,
         documents: request.documents ? new Map(room.documents) : new Map<string, StoredDocument>(),
         replicationId: room.replicationId,
+        lineage: [...room.lineage],
         ...(found?.reason && { reason: found.reason }),
         ...(found?.lost && { lost: found.lost }),
         ...(lane && { n: lane.highest }),
       };
+    });
+  }
+
+  tops(rooms: readonly string[]): Promise<(Position | undefined)[]> {
+    return this.engine.call(() =>
+      rooms.map((name) => {
+        const room = this.engine.rooms.get(name);
+        const current =
+          room?.replicationId === this.engine.replicationId && room.expiresAt > this.engine.now();
+        return current ? positionOf(room) : undefined;
+      }),
+    );
+  }
+
+  numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]> {
+    return this.engine.call(() => lanes.map((lane) => this.engine.rooms.get(room)?.lanes.get(lane)?.highest));
+  }
+
+  keep(room: string, idleTtlMs: number): Promise<void> {
+    return this.engine.call(() => {
+      const known = this.engine.rooms.get(room);
+      if (known) known.expiresAt = this.engine.now() + idleTtlMs;
     });
   }
 

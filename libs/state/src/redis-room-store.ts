@@ -1,10 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import type { Position } from '@wss/protocol';
-import { LuaScript, RedisError, type RedisKeys, type RedisLinks, type RoomKeys } from '@wss/redis';
+import type { ChainableCommander } from 'ioredis';
+import {
+  LuaScript,
+  RedisError,
+  type RedisKeys,
+  type RedisLinks,
+  type RoomKeys,
+  toRedisError,
+} from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
 import { decodeEntry, encodeBody } from './log-format.js';
 import { decodeDocument, decodeRecord, encodeOutcome } from './record-format.js';
 import {
+  type ClosedEpoch,
   type CommitEntry,
   type CommitReply,
   type CommitRequest,
@@ -57,6 +66,45 @@ export class RedisRoomStore extends RoomStore {
     const args = [newNonce(), from?.epoch ?? '', from?.seq ?? 0, newest, most, documents ? 1 : 0];
     const reply = await this.run(this.scripts.resume, [keys.meta, keys.documents, keys.log, lane], args);
     return decodeResume(reply);
+  }
+
+  async tops(rooms: readonly string[]): Promise<(Position | undefined)[]> {
+    const pipeline = this.links.commands.pipeline();
+    pipeline.info('replication');
+    for (const room of rooms) pipeline.hmget(this.keys.room(room).meta, 's', 'n', 'e', 'r');
+    const [info, ...metas] = await this.execute(pipeline);
+    const replicationId = /master_replid:(\w+)/.exec(String(info))?.[1];
+    return (metas as (string | null)[][]).map(([seq, number, nonce, replid]) =>
+      seq && replid === replicationId ? { epoch: `${number}.${nonce}`, seq: Number(seq) } : undefined,
+    );
+  }
+
+  async numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]> {
+    const keys = this.keys.room(room);
+    const pipeline = this.links.commands.pipeline();
+    for (const lane of lanes) pipeline.hget(keys.lane(lane), 'h');
+    const results = (await this.execute(pipeline)) as (string | null)[];
+    return results.map((n) => (n === null ? undefined : Number(n)));
+  }
+
+  async keep(room: string, idleTtlMs: number): Promise<void> {
+    const { meta, documents, counters } = this.keys.room(room);
+    const pipeline = this.links.commands.pipeline();
+    const at = Date.now() + idleTtlMs;
+    for (const key of [meta, documents, counters]) pipeline.pexpireat(key, at);
+    await this.execute(pipeline);
+  }
+
+  private async execute(pipeline: ChainableCommander): Promise<unknown[]> {
+    if (this.links.commands.status !== 'ready')
+      throw new StoreError('unavailable', 'the link to Redis is down');
+    const results = await pipeline.exec().catch((error: unknown) => {
+      throw toStoreError(toRedisError(error));
+    });
+    return (results ?? []).map(([error, result]) => {
+      if (error) throw toStoreError(toRedisError(error));
+      return result;
+    });
   }
 
   private async run(
@@ -178,9 +226,17 @@ function decodeDocuments(flat: readonly (string | number)[]): Map<string, Stored
   return documents;
 }
 
+function decodeLineage(text: string): ClosedEpoch[] {
+  if (text === '') return [];
+  return text.split(',').map((past) => {
+    const at = past.indexOf('@');
+    return { epoch: past.slice(0, at), end: Number(past.slice(at + 1)) };
+  });
+}
+
 function decodeResume(reply: readonly (string | number)[]): ResumeReply {
-  const [mode, epoch, seq, n, lostFrom, lostTo, replicationId, count] = reply;
-  const entriesAt = 8 + 2 * Number(count);
+  const [mode, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
+  const entriesAt = 9 + 2 * Number(count);
   const entries = [];
   for (let i = entriesAt; i + 1 < reply.length; i += 2) {
     const id = String(reply[i]);
@@ -190,7 +246,8 @@ function decodeResume(reply: readonly (string | number)[]): ResumeReply {
   return {
     position: { epoch: String(epoch), seq: Number(seq) },
     entries,
-    documents: decodeDocuments(reply.slice(8, entriesAt)),
+    documents: decodeDocuments(reply.slice(9, entriesAt)),
+    lineage: decodeLineage(String(lineage)),
     replicationId: String(replicationId),
     ...(reason && { reason }),
     ...(reason === 'rolled_back' && { lost: { from: Number(lostFrom), to: Number(lostTo) } }),

@@ -148,6 +148,12 @@ export interface ResumeRequest {
   readonly lane?: string;
 }
 
+/** An epoch that is over, and the last number that survived from it. */
+export interface ClosedEpoch {
+  readonly epoch: string;
+  readonly end: number;
+}
+
 /** A room as a reader finds it. */
 export interface ResumeReply {
   /** The room's position now. */
@@ -159,6 +165,8 @@ export interface ResumeReply {
   /** With `rolled_back`: the numbers that the reader saw and that do not exist any more. */
   readonly lost?: { readonly from: number; readonly to: number };
   readonly documents: ReadonlyMap<string, StoredDocument>;
+  /** The epochs before the current one, newest first, at most 64. */
+  readonly lineage: readonly ClosedEpoch[];
   /** Highest number that the lane's surviving record holds; absent without a record. */
   readonly n?: number;
   readonly replicationId: string;
@@ -195,4 +203,23 @@ export abstract class RoomStore {
    * @throws StoreError
    */
   abstract resume(request: ResumeRequest): Promise<ResumeReply>;
+
+  /**
+   * Where rooms stand, in one round trip; nothing of a room that has to be resumed, because its history may have
+   * changed.
+   * @throws StoreError
+   */
+  abstract tops(rooms: readonly string[]): Promise<(Position | undefined)[]>;
+
+  /**
+   * The highest recorded number of each lane in a room; nothing of one without a record.
+   * @throws StoreError
+   */
+  abstract numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]>;
+
+  /**
+   * Lets an idle room live this long from now, ms (R17).
+   * @throws StoreError
+   */
+  abstract keep(room: string, idleTtlMs: number): Promise<void>;
 }

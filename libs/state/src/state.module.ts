@@ -10,6 +10,7 @@ import {
 import { RoomTypes, roomDocumentOf } from '@wss/handlers';
 import { CommandJudge } from './command-judge.js';
 import { Committer, type CommitterOptions } from './committer.js';
+import { DocumentRegistry } from './document-registry.js';
 import { DocumentType } from './document-type.js';
 import { RoomStore } from './room-store.js';
 import { RoomStateRepository } from './state-repository.js';
@@ -53,8 +54,8 @@ export class StateModule implements OnApplicationShutdown {
     };
     return {
       module: StateModule,
-      providers: [store, committer, judge],
-      exports: [RoomStore, Committer, CommandJudge],
+      providers: [store, committer, judge, DocumentRegistry],
+      exports: [RoomStore, Committer, CommandJudge, DocumentRegistry],
     };
   }
 
@@ -62,9 +63,12 @@ export class StateModule implements OnApplicationShutdown {
   static forFeature(documents: readonly Type<object>[]): DynamicModule {
     const providers: Provider[] = documents.map((document) => ({
       provide: stateToken(document),
-      inject: [RoomStore, Committer],
-      useFactory: (store: RoomStore, committer: Committer) =>
-        new RoomStateRepository(new DocumentType(document), store, committer),
+      inject: [RoomStore, Committer, DocumentRegistry],
+      useFactory: (store: RoomStore, committer: Committer, registry: DocumentRegistry) => {
+        const type = new DocumentType(document);
+        registry.add(type);
+        return new RoomStateRepository(type, store, committer);
+      },
     }));
     return {
       module: DocumentsModule,

@@ -41,7 +41,9 @@ export interface EngineUnderTest {
   stop(): Promise<void>;
 }
 
-const types = { of: () => ({ type: 'tally', history: { events: 100_000, ttlMs: 86_400_000 } }) };
+const types = {
+  of: () => ({ type: 'tally', history: { events: 100_000, ttlMs: 86_400_000 }, idleTtlMs: 0 }),
+};
 const client: Client = { id: 'c', user: 'ann' };
 
 /** One node: a repository with its own queue and links. */

@@ -3,7 +3,7 @@
 -- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] record hash of the reader's lane (any key without one)
 -- ARGV[1] nonce for a new epoch · [2] epoch of the reader's position, '' none · [3] its sequence number ·
 --   [4] newest events to return when there is no position · [5] most events to replay · [6] 1: documents too
--- Reply: {mode, epoch, seq, highest n of the lane or '', lost from, lost to, replication id,
+-- Reply: {mode, epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
 --   number of documents, name, document, …, entry id, body, … oldest first}
 -- Modes: 'live' no position · 'replay' entries follow · 'trimmed', 'rolled_back', 'unknown_epoch', 'too_far':
 --   the position can't be continued and the documents are the state at seq.
@@ -49,7 +49,7 @@ else
 end
 if mode == 'trimmed' then entries = {} end
 
-local reply = { mode, room.epoch, room.seq, redis.call('HGET', KEYS[4], 'h') or '', lost_from, lost_to, room.replid }
+local reply = { mode, room.epoch, room.seq, redis.call('HGET', KEYS[4], 'h') or '', lost_from, lost_to, room.replid, room.lineage }
 local documents = {}
 if ARGV[6] == '1' then documents = redis.call('HGETALL', KEYS[2]) end
 reply[#reply + 1] = #documents / 2

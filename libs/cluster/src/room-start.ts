@@ -1,0 +1,33 @@
+import type { LogEntry, Position } from '@wss/protocol';
+import type { ResetReason } from '@wss/state';
+import type { DocumentJson } from './room-listener.js';
+
+/** How a client wants to begin in a room. */
+export interface StartRequest {
+  /** Where it stopped; without it, it begins at the live end. */
+  readonly from?: Position;
+  /** Without a position: this many of the newest events first, rounded up to whole commands. */
+  readonly newest?: number;
+  /** Whether it wants the documents although it lost nothing. */
+  readonly documents: boolean;
+}
+
+/** Where a client begins in a room. What comes after the last entry reaches it live. */
+export interface RoomStart {
+  /** The room's position: of the documents if there are any, else after the entries. */
+  readonly position: Position;
+  /** Whether it goes on exactly where it stopped. */
+  readonly recovered: boolean;
+  /** Why it can't, and which numbers it saw that do not exist any more. */
+  readonly reason?: ResetReason;
+  readonly lost?: { readonly from: number; readonly to: number };
+  readonly documents?: ReadonlyMap<string, DocumentJson>;
+  /** Events to send before the live ones. */
+  readonly entries: readonly LogEntry[];
+}
+
+/** Why a position can't be continued. */
+export interface LostPosition {
+  readonly reason: ResetReason;
+  readonly lost?: { readonly from: number; readonly to: number };
+}

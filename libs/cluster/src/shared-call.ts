@@ -1,0 +1,28 @@
+/**
+ * Lets callers share one call. Whoever asks gets the outcome of a call that began after it asked, so that what it
+ * learns is not older than its question.
+ */
+export class SharedCall {
+  private running?: Promise<void>;
+  private next?: Promise<void>;
+
+  constructor(private readonly call: () => Promise<void>) {}
+
+  run(): Promise<void> {
+    if (!this.running) return this.start();
+    this.next ??= this.running.then(
+      () => this.start(),
+      () => this.start(),
+    );
+    return this.next;
+  }
+
+  private start(): Promise<void> {
+    delete this.next;
+    const running = this.call().finally(() => {
+      if (this.running === running) delete this.running;
+    });
+    this.running = running;
+    return running;
+  }
+}

@@ -1,0 +1,98 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
+import type { ClientSocket } from './client-socket.js';
+import { Hub } from './hub.js';
+import { type DocumentsJson, LaneNumbers } from './ports.js';
+
+/** Why a room's members must start anew, and from where. */
+export interface RoomReset {
+  readonly reason: string;
+  readonly position: Position;
+  readonly lost?: { readonly from: number; readonly to: number };
+  readonly documents: DocumentsJson;
+}
+
+/** Takes what happens in rooms to this node's clients; the way in for whoever follows the rooms. */
+@Injectable()
+export class RoomDelivery {
+  private readonly logger = new Logger(RoomDelivery.name);
+
+  constructor(
+    private readonly hub: Hub,
+    private readonly numbers: LaneNumbers,
+  ) {}
+
+  deliver(room: string, entries: readonly LogEntry[]): void {
+    this.hub.deliver(room, entries);
+  }
+
+  deliverVolatile(room: string, event: string, data: string, except?: string): void {
+    this.hub.deliverVolatile(room, event, data, except);
+  }
+
+  deliverToUser(user: string, event: string, data: string): void {
+    this.hub.deliverToUser(user, event, data);
+  }
+
+  deliverToClient(clientId: string, event: string, data: string): void {
+    this.hub.deliverToClient(clientId, event, data);
+  }
+
+  deliverToAll(event: string, data: string): void {
+    this.hub.deliverToAll(event, data);
+  }
+
+  /** What members have seen can't be continued: they get the state as it is, and how far their commands survived. */
+  async reset(room: string, { reason, position, lost, documents }: RoomReset): Promise<void> {
+    const json = encodeDocuments(documents);
+    await this.tell(room, (n) => {
+      const head = JSON.stringify({ reason, ...position, lost: lost ?? null, applied: n ?? null });
+      return encodeEventJson('"$reset"', `${head.slice(0, -1)},"documents":${json}}`, room);
+    });
+  }
+
+  /** Positions after this one belong to a new epoch; sessions learn how far their commands survived (R15). */
+  async epochChanged(room: string, position: Position): Promise<void> {
+    await this.tell(room, (n) => {
+      const data = JSON.stringify(n === undefined ? position : { ...position, n });
+      return encodeEventJson('"$epoch"', data, room);
+    });
+  }
+
+  /** Sends one text to all members, and one of its own to each session with numbered commands in the room. */
+  private async tell(room: string, encode: (n?: number) => string): Promise<void> {
+    const members = this.hub.members(room);
+    const withLane = members.filter(({ session }) => session?.hasLane(room));
+    const numbers = await this.numbersOf(room, withLane);
+    const own = new Set(withLane);
+    this.hub.deliverTo(
+      members.filter((client) => !own.has(client)),
+      encode(),
+    );
+    withLane.forEach((client, index) => this.hub.deliverTo([client], encode(numbers[index] ?? 0)));
+  }
+
+  private async numbersOf(room: string, clients: readonly ClientSocket[]): Promise<(number | undefined)[]> {
+    if (clients.length === 0) return [];
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.numbers.numbersOf(
+          room,
+          clients.map(({ session }) => session!.id),
+        );
+      } catch (error) {
+        if (attempt === 0)
+          this.logger.warn(`numbers of room ${room} can't be read: ${(error as Error).message}`);
+        await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 100));
+      }
+    }
+  }
+}
+
+/** JSON of documents as clients see them, without parsing their values. */
+export function encodeDocuments(documents: DocumentsJson): string {
+  const parts = [...documents].map(
+    ([name, { version, json }]) => `${JSON.stringify(name)}:{"version":${version},"value":${json}}`,
+  );
+  return `{${parts.join(',')}}`;
+}
