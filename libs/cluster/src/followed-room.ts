@@ -225,11 +225,12 @@ export class FollowedRoom {
     this.snapshot = { position, documents, at: Date.now() };
     if ('reason' in outcome) {
       this.history.restart(position.seq + 1);
-      return listener.reset(room, { ...outcome, position, documents });
+      return listener.reset(room, before, { ...outcome, position, documents });
     }
-    if (before.epoch !== position.epoch) await listener.epochChanged(room, { ...position, seq: before.seq });
+    if (before.epoch !== position.epoch)
+      await listener.epochChanged(room, before, { ...position, seq: before.seq });
     this.history.append(outcome);
-    if (outcome.length > 0) listener.deliver(room, outcome);
+    if (outcome.length > 0) listener.deliver(room, position.epoch, outcome);
   }
 
   private documentsOf({ documents }: ResumeReply): Map<string, DocumentJson> {
@@ -267,6 +268,6 @@ export class FollowedRoom {
       delete this.holeTimer;
     }
     this.history.append(ready);
-    this.options.listener.deliver(this.options.room, ready);
+    this.options.listener.deliver(this.options.room, this.at.epoch, ready);
   }
 }

@@ -19,20 +19,23 @@ export interface RoomReset {
 /** Takes what happens in the rooms that a node follows to its clients. */
 export abstract class RoomListener {
   /** Log entries, in order, each once, without a gap since the last ones or the last reset. */
-  abstract deliver(room: string, entries: readonly LogEntry[]): void;
+  abstract deliver(room: string, epoch: string, entries: readonly LogEntry[]): void;
 
   /** An event without a number; its parts are JSON. */
   abstract deliverVolatile(room: string, event: string, data: string, except?: string): void;
 
-  /** What members have seen can't be continued. Nothing else of the room is delivered until this resolves. */
-  abstract reset(room: string, reset: RoomReset): Promise<void>;
+  /** What members have seen, up to `before`, can't be continued. Nothing else of the room is delivered until this resolves. */
+  abstract reset(room: string, before: Position, reset: RoomReset): Promise<void>;
 
   /** Positions after this one belong to a new epoch. Nothing else of the room is delivered until this resolves. */
-  abstract epochChanged(room: string, position: Position): Promise<void>;
+  abstract epochChanged(room: string, before: Position, position: Position): Promise<void>;
 
   abstract deliverToUser(user: string, event: string, data: string): void;
 
   abstract deliverToClient(clientId: string, event: string, data: string): void;
 
   abstract deliverToAll(event: string, data: string): void;
+
+  /** A session goes on with this generation; older connections of it must end. */
+  abstract sessionTakenOver(session: string, generation: number): void;
 }

@@ -20,6 +20,7 @@ import {
 import { greet, offeredProtocols } from './greeting.js';
 import type { PathContext } from './path-context.js';
 import { RoomAccess } from './room-access.js';
+import { SlowClients } from './slow-clients.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** What admission found out about a client. */
@@ -45,6 +46,7 @@ export class ConnectionPorts {
     readonly admission: Admission,
     readonly listener: ClientListener,
     readonly sessions: SessionSource,
+    readonly slowClients: SlowClients,
   ) {}
 }
 
@@ -111,10 +113,23 @@ export class ClientConnections {
     client
       .on('message', onMessage as Listener)
       .on('close', onClose as Listener)
-      .on('error', onError as Listener);
+      .on('error', onError as Listener)
+      .on('pong', onPong as Listener);
     if (!context.router || !this.hub) return;
     if (opened) greet(client, opened);
     if (this.hub.add(client)) void this.announce(client.user);
+    if (opened?.resumed) this.ports?.listener.sessionResumed(opened.session);
+  }
+
+  /** The client reads too slowly. */
+  overflowed(client: ClientSocket): void {
+    if (this.ports && client.context.router) this.ports.slowClients.overflowed(client);
+    else client.closeWith(4408);
+  }
+
+  /** The client has read what it was sent. */
+  drained(client: ClientSocket): void {
+    if (client.context.router) this.ports?.slowClients.drained(client);
   }
 
   /** Cleans up behind a closed socket. */
@@ -149,8 +164,13 @@ type Listener = (this: WebSocket, ...args: unknown[]) => void;
 
 // Shared by all sockets, so that a client costs no closures; `ws` calls listeners with the socket as `this`.
 function onMessage(this: ClientSocket, data: RawData, isBinary: boolean): void {
+  this.alive = true;
   if (this.hold(data as Buffer, isBinary)) return;
   this.context.reader.read(this, data, isBinary, this.context.router);
+}
+
+function onPong(this: ClientSocket): void {
+  this.alive = true;
 }
 
 function onClose(this: ClientSocket, code: number): void {

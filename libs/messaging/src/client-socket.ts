@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
 import { type Client, CommandLane } from '@wss/handlers';
-import { CLOSE_CODES, type CloseCode } from '@wss/protocol';
+import { CLOSE_CODES, type CloseCode, type Position } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import type { Flusher } from './flusher.js';
 import type { NativeHandlers } from './native-handlers.js';
-import { OutboundQueue } from './outbound-queue.js';
+import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { ClientSession } from './ports.js';
 import type { PathContext } from './path-context.js';
 import { textFrame } from './text-frame.js';
@@ -25,6 +25,8 @@ export interface RoomState {
   joined: boolean;
   /** Its events are sent; after a resume a member has to say first from where. */
   following: boolean;
+  /** What it has seen of the room, while it is too slow to get more. */
+  lagging?: Position;
   /** A join or leave under way; what follows in this room waits for it. */
   changing?: Promise<void>;
   readonly lane: CommandLane;
@@ -36,9 +38,11 @@ export interface RoomState {
  * All text goes through one queue, so that frames of one turn leave together and in order. It holds no closure
  * per handler: an idle client costs the same whatever the application can do.
  */
-export class ClientSocket extends WebSocket implements Client {
+export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare id: string;
   declare user: string;
+  /** It gave a sign of life since it was last asked for one. */
+  declare alive: boolean;
   /** Absent without the subprotocol. */
   declare session?: ClientSession;
   /** Handlers of native gateways; absent where there are none. */
@@ -56,9 +60,10 @@ export class ClientSocket extends WebSocket implements Client {
   /** Makes an accepted socket a client. */
   begin({ id, user, stream, flusher, context }: ClientInit): void {
     this.context = context;
+    this.alive = true;
     this.id = id;
     this.user = user;
-    this.outbound = new OutboundQueue(stream, flusher, () => this.closeWith(4408));
+    this.outbound = new OutboundQueue(stream, flusher, this);
   }
 
   /** Lets frames wait until this is done; reading stops meanwhile, so that little has to be kept. */
@@ -74,6 +79,26 @@ export class ClientSocket extends WebSocket implements Client {
     if (!this.held) return false;
     this.held.frames.push([data, isBinary]);
     return true;
+  }
+
+  /** Part of {@link QueueObserver}. */
+  overflowed(): void {
+    this.context.connections.overflowed(this);
+  }
+
+  /** Part of {@link QueueObserver}. */
+  drained(): void {
+    this.context.connections.drained(this);
+  }
+
+  /** Calls {@link drained} once what is queued now has been written. */
+  whenDrained(): void {
+    this.outbound?.notifyWhenWritten();
+  }
+
+  /** Since when the client has not read what it was sent, ms since 1970; 0 while it does. */
+  get blockedSince(): number {
+    return this.outbound?.blockedSince ?? 0;
   }
 
   /** Queues text that may overtake what rooms send. */
@@ -130,6 +155,11 @@ export class ClientSocket extends WebSocket implements Client {
   dropRoomState(room: string): void {
     const state = this.roomStates?.get(room);
     if (state && !state.joined && !state.changing && state.lane.idle) this.roomStates!.delete(room);
+  }
+
+  /** Rooms whose events it was too slow for. */
+  laggingRooms(): string[] {
+    return [...(this.roomStates ?? [])].flatMap(([room, { lagging }]) => (lagging ? [room] : []));
   }
 
   /** Rooms that the client has joined. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { encodeEvent, RESUME_PREFIX, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
+import { HEARTBEAT_MS } from './heartbeats.js';
 import { MAX_FRAME_BYTES } from './limits.js';
 import { type OpenedSession, UpgradeRefusal } from './ports.js';
 
@@ -39,7 +40,7 @@ export function greet(client: ClientSocket, opened: OpenedSession): void {
       rooms,
       client: id,
       user,
-      heartbeatMs: 0,
+      heartbeatMs: HEARTBEAT_MS,
       maxFrameBytes: MAX_FRAME_BYTES,
     }),
   );

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { encodeEventJson, type LogEntry } from '@wss/protocol';
+import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { entryFrames } from './entry-frames.js';
 import { Flusher } from './flusher.js';
@@ -23,6 +23,8 @@ interface OpenFrames {
 /** One room's members on this node. */
 class HubRoom {
   readonly members = new Map<ClientSocket, Membership>();
+  /** Members that get nothing until they have caught up. */
+  readonly paused = new Set<ClientSocket>();
   private open?: OpenFrames;
 
   constructor(
@@ -32,17 +34,26 @@ class HubRoom {
 
   join(client: ClientSocket, membership: Membership): void {
     this.seal();
+    this.paused.delete(client);
     this.members.set(client, membership);
   }
 
-  leave(client: ClientSocket): boolean {
+  leave(client: ClientSocket): void {
     this.seal();
-    return this.members.delete(client);
+    this.paused.delete(client);
+    this.members.delete(client);
+  }
+
+  pause(client: ClientSocket): void {
+    if (!this.members.has(client)) return;
+    this.seal();
+    this.paused.add(client);
   }
 
   /** Sends log entries to all members; every frame is built once. */
-  deliver(entries: readonly LogEntry[]): void {
-    const { plain, patched } = this.current();
+  deliver(epoch: string, entries: readonly LogEntry[]): void {
+    if (entries.length === 0) return;
+    const { plain, patched } = this.current({ epoch, seq: entries[0]!.first - 1 });
     for (const entry of entries) {
       const frames = entryFrames(this.name, entry);
       for (const frame of frames.plain) plain.add(frame);
@@ -50,28 +61,38 @@ class HubRoom {
     }
   }
 
-  /** Sends one frame to all members but one. */
-  deliverFrame(frame: Buffer, except: string | undefined): void {
-    if (except === undefined) {
-      const { plain, patched } = this.current();
-      plain.add(frame);
-      if (patched !== plain) patched.add(frame);
-      return;
-    }
-    this.seal();
-    const frames = new SharedFrames();
+  /** Sends one frame that may be lost to all members but one. */
+  deliverVolatile(frame: Buffer, except: string | undefined): void {
+    const frames = new SharedFrames({ room: this.name });
     frames.add(frame);
-    for (const client of this.members.keys()) if (client.id !== except) client.queue?.push(frames);
+    for (const client of this.listening()) if (client.id !== except) client.queue?.push(frames);
+  }
+
+  /** Sends one frame in the room's order to some members, who have seen the room up to a position. */
+  deliverTo(clients: Iterable<ClientSocket>, frame: Buffer, after: Position): void {
+    this.seal();
+    const frames = new SharedFrames({ room: this.name, after });
+    frames.add(frame);
+    for (const client of clients) if (!this.paused.has(client)) client.queue?.push(frames);
+  }
+
+  /** Members that get what happens. */
+  listening(): ClientSocket[] {
+    const members = [...this.members.keys()];
+    return this.paused.size === 0 ? members : members.filter((client) => !this.paused.has(client));
   }
 
   /** The frames of this turn; queued at every member the first time, merely extended after that. */
-  private current(): OpenFrames {
+  private current(after: Position): OpenFrames {
     if (this.open?.turn === this.flusher.turn && this.open.plain.open) return this.open;
-    const plain = new SharedFrames();
-    const patched = [...this.members.values()].some(({ withPatch }) => withPatch)
-      ? new SharedFrames()
-      : plain;
-    for (const [client, { withPatch }] of this.members) client.queue?.push(withPatch ? patched : plain);
+    const origin = { room: this.name, after };
+    const plain = new SharedFrames(origin);
+    let patched = plain;
+    for (const [client, { withPatch }] of this.members) {
+      if (this.paused.size > 0 && this.paused.has(client)) continue;
+      if (withPatch && patched === plain) patched = new SharedFrames(origin);
+      client.queue?.push(withPatch ? patched : plain);
+    }
     this.open = { turn: this.flusher.turn, plain, patched };
     return this.open;
   }
@@ -87,6 +108,7 @@ class HubRoom {
 export class Hub {
   private readonly clients = new Map<string, ClientSocket>();
   private readonly byUser = new Map<string, Set<ClientSocket>>();
+  private readonly bySession = new Map<string, ClientSocket>();
   private readonly rooms = new Map<string, HubRoom>();
 
   constructor(private readonly flusher: Flusher) {}
@@ -108,6 +130,7 @@ export class Hub {
   /** @returns whether this is the user's first client on this node */
   add(client: ClientSocket): boolean {
     this.clients.set(client.id, client);
+    if (client.session) this.addSession(client);
     const set = this.byUser.get(client.user);
     if (set) {
       set.add(client);
@@ -120,11 +143,27 @@ export class Hub {
   /** @returns whether it was the user's last client on this node */
   remove(client: ClientSocket): boolean {
     this.clients.delete(client.id);
+    const session = client.session?.id;
+    if (session !== undefined && this.bySession.get(session) === client) this.bySession.delete(session);
     const set = this.byUser.get(client.user);
     set?.delete(client);
     if (set?.size !== 0) return false;
     this.byUser.delete(client.user);
     return true;
+  }
+
+  private addSession(client: ClientSocket): void {
+    const { id, generation } = client.session!;
+    this.closeOlder(id, generation);
+    const other = this.bySession.get(id);
+    if (other && other.session!.generation > generation) client.closeWith(4500);
+    else this.bySession.set(id, client);
+  }
+
+  /** Closes the connection of a session that a newer one has taken over. */
+  closeOlder(session: string, generation: number): void {
+    const client = this.bySession.get(session);
+    if (client && client.session!.generation < generation) client.closeWith(4500);
   }
 
   join(room: string, client: ClientSocket, membership: Membership): void {
@@ -144,27 +183,34 @@ export class Hub {
     return this.rooms.get(room)?.members.size ?? 0;
   }
 
-  /** Sends log entries of a room to its members here, in this order. */
-  deliver(room: string, entries: readonly LogEntry[]): void {
-    this.rooms.get(room)?.deliver(entries);
+  /** Stops sending a room's events to a member, which stays one; joining again ends it. */
+  pause(room: string, client: ClientSocket): void {
+    this.rooms.get(room)?.pause(client);
+  }
+
+  /** Sends log entries of a room to its members here, in this order; the first follows what they have seen in this epoch. */
+  deliver(room: string, epoch: string, entries: readonly LogEntry[]): void {
+    this.rooms.get(room)?.deliver(epoch, entries);
   }
 
   /** Sends a volatile event to a room's members here; its parts are JSON. */
   deliverVolatile(room: string, event: string, data: string, except?: string): void {
-    const hubRoom = this.rooms.get(room);
-    hubRoom?.deliverFrame(textFrame(encodeEventJson(event, data, room)), except);
+    this.rooms.get(room)?.deliverVolatile(textFrame(encodeEventJson(event, data, room)), except);
   }
 
-  /** Clients here that are in a room. */
+  /** How a client watches a room, if it does. */
+  membership(room: string, client: ClientSocket): Membership | undefined {
+    return this.rooms.get(room)?.members.get(client);
+  }
+
+  /** Members of a room here that get what happens. */
   members(room: string): ClientSocket[] {
-    return [...(this.rooms.get(room)?.members.keys() ?? [])];
+    return this.rooms.get(room)?.listening() ?? [];
   }
 
-  /** Sends a frame to some members of a room, in the room's order. */
-  deliverTo(clients: Iterable<ClientSocket>, text: string): void {
-    const frames = new SharedFrames();
-    frames.add(textFrame(text));
-    for (const client of clients) client.queue?.push(frames);
+  /** Sends text in the room's order to some of its members, who have seen the room up to a position. */
+  deliverTo(room: string, clients: Iterable<ClientSocket>, text: string, after: Position): void {
+    this.rooms.get(room)?.deliverTo(clients, textFrame(text), after);
   }
 
   /** Sends an event to this user's clients here; its parts are JSON. */

@@ -3,11 +3,13 @@ import { Answers } from './answers.js';
 import { ClientConnections, ConnectionPorts } from './client-connections.js';
 import { CommandRouter } from './command-router.js';
 import { Flusher } from './flusher.js';
+import { Heartbeats } from './heartbeats.js';
 import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
 import { RoomAccess } from './room-access.js';
 import { RoomDelivery } from './room-delivery.js';
 import { RouteBuilder } from './routes.js';
+import { SlowClients } from './slow-clients.js';
 import { SystemHandlers } from './system-handlers.js';
 
 /**
@@ -21,6 +23,8 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   JoinGuards,
   RoomDelivery,
   RoomAccess,
+  SlowClients,
+  Heartbeats,
   RouteBuilder,
   SystemHandlers,
   CommandRouter,

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Flusher } from './flusher.js';
-import { SharedFrames } from './shared-frames.js';
+import { type FramesOrigin, SharedFrames } from './shared-frames.js';
 
 /** A client that has this much unread is a slow consumer, bytes. */
 export const MAX_OUTBOUND_BYTES = 1_048_576;
@@ -10,24 +10,34 @@ const SOCKET_HIGH_WATER = 65_536;
 
 type Chunk = Buffer | SharedFrames;
 
+/** Told of what happens to a queue whose client reads too slowly. */
+export interface QueueObserver {
+  /** More than {@link MAX_OUTBOUND_BYTES} are unread; at most once per flush. */
+  overflowed(): void;
+  /** Everything that was queued has been handed to the socket, after it had been blocked. */
+  drained(): void;
+}
+
 const NONE: never[] = [];
 
 /** What waits to be written to one socket. Replies and control overtake what rooms send. */
 export class OutboundQueue {
+  /** Since when the socket has not taken what is queued, ms since 1970; 0 while it does. */
+  blockedSince = 0;
+
   // Idle queues share one empty array, so that an idle client costs nothing here.
   private urgent: Chunk[] = NONE;
   private bulk: Chunk[] = NONE;
   private dirty = false;
-  private waiting = false;
-  /** How many chunks of each list `queuedBytes` has seen. */
-  private counted = { urgent: 0, bulk: 0 };
-  private queuedBytes = 0;
+  private notify = false;
+  private counted = 0;
+  private countedUrgent = 0;
+  private countedBulk = 0;
 
   constructor(
     private readonly socket: Duplex,
     private readonly flusher: Flusher,
-    /** Called, at most once per flush, when the client has more than {@link MAX_OUTBOUND_BYTES} unread. */
-    private readonly onOverflow: () => void,
+    private readonly observer: QueueObserver,
   ) {}
 
   /** Queues a frame that may overtake what rooms send: replies, notices. */
@@ -60,15 +70,56 @@ export class OutboundQueue {
       for (const chunk of bulk) this.socket.write(bufferOf(chunk));
       this.socket.uncork();
     }
+    if (!this.notify) return;
+    this.notify = false;
+    // Not from within the flush: what the observer queues belongs to the next one.
+    setImmediate(() => this.observer.drained());
   }
 
-  /** Drops what is queued. */
+  /** Bytes that wait here, without those that the socket has taken. */
+  get queuedBytes(): number {
+    // Each chunk is looked at once, or a queue that grows while its client is slow would cost the others.
+    for (; this.countedUrgent < this.urgent.length; this.countedUrgent++) {
+      this.counted += bufferOf(this.urgent[this.countedUrgent]!).length;
+    }
+    for (; this.countedBulk < this.bulk.length; this.countedBulk++) {
+      this.counted += bufferOf(this.bulk[this.countedBulk]!).length;
+    }
+    return this.counted;
+  }
+
+  /** Whether more is unread than a client may leave unread. */
+  get overflowing(): boolean {
+    return this.socket.writableLength + this.queuedBytes > MAX_OUTBOUND_BYTES;
+  }
+
+  /** Takes out the frames of rooms that the filter names and returns what they were, oldest first. */
+  drop(filter: (origin: FramesOrigin) => boolean): FramesOrigin[] {
+    const dropped: FramesOrigin[] = [];
+    this.bulk = this.bulk.filter((chunk) => {
+      if (!(chunk instanceof SharedFrames) || !chunk.origin || !filter(chunk.origin)) return true;
+      dropped.push(chunk.origin);
+      return false;
+    });
+    this.recount();
+    return dropped;
+  }
+
+  /** Drops everything. */
   clear(): void {
     this.urgent = NONE;
     this.bulk = NONE;
-    if (this.queuedBytes === 0) return;
-    this.counted = { urgent: 0, bulk: 0 };
-    this.queuedBytes = 0;
+    this.recount();
+  }
+
+  private recount(): void {
+    this.counted = this.countedUrgent = this.countedBulk = 0;
+  }
+
+  /** Tells the observer once what is queued now has been handed to the socket. */
+  notifyWhenWritten(): void {
+    this.notify = true;
+    this.touch();
   }
 
   private touch(): void {
@@ -78,23 +129,14 @@ export class OutboundQueue {
   }
 
   private wait(): void {
-    this.count('urgent');
-    this.count('bulk');
-    if (this.socket.writableLength + this.queuedBytes > MAX_OUTBOUND_BYTES) {
-      this.clear();
-      this.onOverflow();
-    } else if (!this.waiting) {
-      this.waiting = true;
-      this.socket.once('drain', () => {
-        this.waiting = false;
-        this.flush();
-      });
-    }
-  }
-
-  private count(list: 'urgent' | 'bulk'): void {
-    for (const chunk of this[list].slice(this.counted[list])) this.queuedBytes += bufferOf(chunk).length;
-    this.counted[list] = this[list].length;
+    if (this.overflowing) this.observer.overflowed();
+    if (this.blockedSince !== 0) return;
+    this.blockedSince = Date.now();
+    this.socket.once('drain', () => {
+      this.blockedSince = 0;
+      this.flush();
+      if (this.blockedSince === 0) this.observer.drained();
+    });
   }
 }
 

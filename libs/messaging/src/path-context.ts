@@ -8,7 +8,11 @@ export interface PathContext {
   readonly reader: {
     read(client: ClientSocket, data: RawData, isBinary: boolean, router: CommandRouter | undefined): void;
   };
-  readonly connections: { end(client: ClientSocket, code: number): void };
+  readonly connections: {
+    end(client: ClientSocket, code: number): void;
+    overflowed(client: ClientSocket): void;
+    drained(client: ClientSocket): void;
+  };
   /** Set where the path is served by the router. */
   readonly router?: CommandRouter;
 }

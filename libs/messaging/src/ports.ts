@@ -51,6 +51,8 @@ export abstract class ClientListener {
   abstract userCame(user: string): Promise<void> | void;
   /** The last client of this user on this node has gone. */
   abstract userLeft(user: string): void;
+  /** A session goes on here; older connections of it, on any node, must end. */
+  abstract sessionResumed(session: ClientSession): void;
 }
 
 /** Who a connection is. */
@@ -83,6 +85,7 @@ export abstract class NodeIdentity {
 /** What numbered commands need to know of a session. */
 export interface ClientSession {
   readonly id: string;
+  readonly user: string;
   readonly generation: number;
   /** Ms since 1970; moves while the client is connected. */
   readonly endsAt: number;

@@ -8,6 +8,7 @@ import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
 import { LaneNumbers, RoomSource, type RoomStart, SessionSource, type StartRequest } from './ports.js';
 import { encodeDocuments } from './room-delivery.js';
+import { SharedFrames } from './shared-frames.js';
 import type { RoutedCommand } from './routed-command.js';
 
 /** How long a join waits for the engine, ms. */
@@ -61,6 +62,7 @@ export class RoomAccess {
     const state = client.roomState(room);
     if (!state.following) return;
     state.following = false;
+    delete state.lagging;
     this.hub.leave(room, client);
     this.releaseIfEmpty(room);
   }
@@ -132,10 +134,14 @@ export class RoomAccess {
     state.following = true;
     this.hub.join(room, client, { withPatch: request.documents });
     command.answerInOrder(encodeStart(start, n));
+    delete state.lagging;
+    if (start.entries.length === 0) return;
+    const replay = new SharedFrames({ room, after: { ...start.position, seq: start.entries[0]!.first - 1 } });
     for (const entry of start.entries) {
       const frames = entryFrames(room, entry);
-      for (const frame of request.documents ? frames.patched() : frames.plain) client.queue?.push(frame);
+      for (const frame of request.documents ? frames.patched() : frames.plain) replay.add(frame);
     }
+    client.queue?.push(replay);
   }
 
   private joinEnded(room: string): void {

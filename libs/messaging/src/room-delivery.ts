@@ -22,8 +22,8 @@ export class RoomDelivery {
     private readonly numbers: LaneNumbers,
   ) {}
 
-  deliver(room: string, entries: readonly LogEntry[]): void {
-    this.hub.deliver(room, entries);
+  deliver(room: string, epoch: string, entries: readonly LogEntry[]): void {
+    this.hub.deliver(room, epoch, entries);
   }
 
   deliverVolatile(room: string, event: string, data: string, except?: string): void {
@@ -42,34 +42,41 @@ export class RoomDelivery {
     this.hub.deliverToAll(event, data);
   }
 
+  /** Another connection goes on with a session. */
+  sessionTakenOver(session: string, generation: number): void {
+    this.hub.closeOlder(session, generation);
+  }
+
   /** What members have seen can't be continued: they get the state as it is, and how far their commands survived. */
-  async reset(room: string, { reason, position, lost, documents }: RoomReset): Promise<void> {
-    const json = encodeDocuments(documents);
-    await this.tell(room, (n) => {
-      const head = JSON.stringify({ reason, ...position, lost: lost ?? null, applied: n ?? null });
-      return encodeEventJson('"$reset"', `${head.slice(0, -1)},"documents":${json}}`, room);
-    });
+  async reset(room: string, before: Position, reset: RoomReset): Promise<void> {
+    await this.tell(room, before, (n) => encodeReset(room, reset, n));
   }
 
   /** Positions after this one belong to a new epoch; sessions learn how far their commands survived (R15). */
-  async epochChanged(room: string, position: Position): Promise<void> {
-    await this.tell(room, (n) => {
+  async epochChanged(room: string, before: Position, position: Position): Promise<void> {
+    await this.tell(room, before, (n) => {
       const data = JSON.stringify(n === undefined ? position : { ...position, n });
       return encodeEventJson('"$epoch"', data, room);
     });
   }
 
-  /** Sends one text to all members, and one of its own to each session with numbered commands in the room. */
-  private async tell(room: string, encode: (n?: number) => string): Promise<void> {
-    const members = this.hub.members(room);
-    const withLane = members.filter(({ session }) => session?.hasLane(room));
+  /** Highest number of each client's session that survives in a room, 0 without a record; nothing for clients without numbered commands. */
+  async survivingNumbers(room: string, clients: readonly ClientSocket[]): Promise<Map<ClientSocket, number>> {
+    const withLane = clients.filter(({ session }) => session?.hasLane(room));
     const numbers = await this.numbersOf(room, withLane);
-    const own = new Set(withLane);
-    this.hub.deliverTo(
-      members.filter((client) => !own.has(client)),
-      encode(),
-    );
-    withLane.forEach((client, index) => this.hub.deliverTo([client], encode(numbers[index] ?? 0)));
+    return new Map(withLane.map((client, index) => [client, numbers[index] ?? 0]));
+  }
+
+  /** Sends one text to all members, and one of its own to each session with numbered commands in the room. */
+  private async tell(room: string, before: Position, encode: (n?: number) => string): Promise<void> {
+    const numbers = await this.survivingNumbers(room, this.hub.members(room));
+    const members = this.hub.members(room);
+    const others = members.filter((client) => !numbers.has(client));
+    this.hub.deliverTo(room, others, encode(), before);
+    for (const client of members) {
+      const n = numbers.get(client);
+      if (n !== undefined) this.hub.deliverTo(room, [client], encode(n), before);
+    }
   }
 
   private async numbersOf(room: string, clients: readonly ClientSocket[]): Promise<(number | undefined)[]> {
@@ -87,6 +94,16 @@ export class RoomDelivery {
       }
     }
   }
+}
+
+/** The `$reset` frame. */
+export function encodeReset(
+  room: string,
+  { reason, position, lost, documents }: RoomReset,
+  applied?: number,
+): string {
+  const head = JSON.stringify({ reason, ...position, lost: lost ?? null, applied: applied ?? null });
+  return encodeEventJson('"$reset"', `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}`, room);
 }
 
 /** JSON of documents as clients see them, without parsing their values. */

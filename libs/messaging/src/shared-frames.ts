@@ -1,3 +1,10 @@
+/** Which room's events frames hold, and what a client has seen of the room before them. */
+export interface FramesOrigin {
+  readonly room: string;
+  /** Epoch and number of the last event before these frames; absent for volatile events, which may be dropped. */
+  readonly after?: { readonly epoch: string; readonly seq: number };
+}
+
 /**
  * Frames that many sockets get in one turn of the event loop. They are joined once, and every socket writes the
  * same buffer.
@@ -5,6 +12,9 @@
 export class SharedFrames {
   private frames: Buffer[] = [];
   private joined?: Buffer;
+
+  /** @param origin tells what may be dropped or sent again later; absent: neither. */
+  constructor(readonly origin?: FramesOrigin) {}
 
   /** Adds a frame; only before the first use of {@link buffer}. */
   add(frame: Buffer): void {
