@@ -54,6 +54,13 @@ export class Config {
   @IsIn(['none'], { message: 'AUTH must be given: none, which lets everybody in under any name' })
   readonly AUTH!: 'none';
 
+  /** Replicas of Redis that may be promoted: a durable reply waits for all of them. 0: no room may be durable. */
+  @toNumber
+  @IsInt()
+  @Min(0)
+  @Max(10)
+  readonly DURABLE_REPLICAS: number = 0;
+
   /** Bound of the whole shutdown, ms. Keep it under the grace period of whoever stops the process. */
   @toNumber
   @IsInt()

@@ -12,6 +12,7 @@ import {
   Admission,
   ClientListener,
   CommandRecorder,
+  Hub,
   LaneNumbers,
   MESSAGING_PROVIDERS,
   NodeIdentity,
@@ -24,6 +25,7 @@ import { clientGatewayAt } from './client.gateway.js';
 import { Config } from './config.js';
 import { DevelopmentAdmission } from './development-admission.js';
 import type { Engine } from './engine.js';
+import { EngineWatch } from './engine-watch.js';
 import { Readiness } from './readiness.js';
 
 type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry];
@@ -38,7 +40,6 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     @Inject(ENGINE) private readonly engine: Engine,
     private readonly routing: ClientRouting,
     private readonly feed: RoomFeed,
-    private readonly readiness: Readiness,
   ) {}
 
   static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
@@ -70,6 +71,12 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
                 new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
             }),
         },
+        {
+          provide: EngineWatch,
+          inject: [Hub, Readiness, RoomTypes],
+          useFactory: (hub: Hub, readiness: Readiness, types: RoomTypes) =>
+            new EngineWatch({ engine, hub, readiness, types }),
+        },
         { provide: RoomSource, useExisting: RoomFeed },
         { provide: SessionSource, useValue: engine.sessions },
         { provide: LaneNumbers, useValue: { numbersOf: store.numbers.bind(store) } },
@@ -92,7 +99,6 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onModuleInit(): Promise<void> {
-    this.readiness.add(() => this.engine.problem());
     await this.routing.start();
   }
 

@@ -8,7 +8,14 @@ import {
   SESSION_SCRIPTS,
   Sessions,
 } from '@wss/cluster';
-import { checkServer, parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import {
+  checkServer,
+  LinkProbe,
+  parseRedisTarget,
+  RedisKeys,
+  RedisLinks,
+  ReplicationFence,
+} from '@wss/redis';
 import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS, type RoomStore } from '@wss/state';
 import type { Config } from './config.js';
 
@@ -19,6 +26,8 @@ export interface Engine {
   readonly store: RoomStore;
   readonly channels: Channels;
   readonly sessions: Sessions;
+  /** Whether commits can be proven to survive a failover. */
+  readonly canBeDurable: boolean;
   /** Why the engine can't serve now; nothing while it can. */
   problem(): string | undefined;
   close(): Promise<void>;
@@ -28,10 +37,10 @@ export interface Engine {
  * Opens the engine that the configuration names and proves that it keeps the promises.
  * @throws Error with a remedy when Redis is out of reach or unfit.
  */
-export function openEngine(config: Config): Promise<Engine> {
+export function openEngine(config: Config, nodeId: string): Promise<Engine> {
   const keys = new RedisKeys(config.WSS_NAMESPACE);
   if (config.REDIS_SERVER === undefined) return memoryEngine(new MemoryEngine(), keys);
-  return redisEngine(config.REDIS_SERVER, keys);
+  return redisEngine(config, keys, nodeId);
 }
 
 /** The embedded engine; nodes of one process may share it. */
@@ -42,30 +51,51 @@ export async function memoryEngine(engine: MemoryEngine, keys: RedisKeys): Promi
     store: new MemoryRoomStore(engine, (room) => keys.room(room).channel),
     channels: new MemoryClusterChannels(engine),
     sessions: await Sessions.start(new MemorySessionStore(engine)),
+    canBeDurable: true,
     problem: () => undefined,
     close: () => Promise.resolve(),
   };
 }
 
-async function redisEngine(url: string, keys: RedisKeys): Promise<Engine> {
+async function redisEngine(config: Config, keys: RedisKeys, nodeId: string): Promise<Engine> {
+  const replicas = config.DURABLE_REPLICAS;
   const links = await RedisLinks.connect({
-    target: parseRedisTarget(url),
-    scripts: Object.values(ROOM_SCRIPTS),
+    target: parseRedisTarget(config.REDIS_SERVER!),
+    scripts: [...Object.values(ROOM_SCRIPTS), ...Object.values(SESSION_SCRIPTS)],
+    withFence: replicas > 0,
   });
   try {
     await requireFit(links);
+    return await assemble(links, keys, nodeId, replicas);
   } catch (error) {
     await links.close();
     throw error;
   }
+}
+
+async function assemble(
+  links: RedisLinks,
+  keys: RedisKeys,
+  nodeId: string,
+  replicas: number,
+): Promise<Engine> {
+  const channels = new RedisChannels(links);
+  const probe = new LinkProbe(links, keys.probe(nodeId));
+  await channels.subscribe(keys.probe(nodeId), (message) => probe.onMessage(message));
+  probe.start();
+  const fence = links.fence && new ReplicationFence(links.fence, keys.fence(nodeId), replicas);
   return {
     name: 'redis',
     keys,
-    store: new RedisRoomStore(links, keys),
-    channels: new RedisChannels(links),
+    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, fence),
+    channels,
     sessions: await Sessions.start(new RedisSessionStore(links, keys)),
-    problem: () => links.problem(),
-    close: () => links.close(),
+    canBeDurable: replicas > 0,
+    problem: () => links.problem() ?? probe.problem(),
+    async close() {
+      probe.stop();
+      await links.close();
+    },
   };
 }
 

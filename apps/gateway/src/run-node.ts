@@ -18,7 +18,7 @@ export async function runNode(config: Config): Promise<INestApplication> {
   }
   const shutdown = new Shutdown(config.SHUTDOWN_TIMEOUT_MS);
   const nodeId = newNodeId();
-  const engine = await openEngine(config);
+  const engine = await openEngine(config, nodeId);
   const app = await NestFactory.create(
     AppModule.with(config, engine, nodeId),
     new FastifyAdapter({ forceCloseConnections: true }),

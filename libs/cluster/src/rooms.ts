@@ -1,5 +1,12 @@
 import { Command } from '@wss/handlers';
-import { type CommitScope, type Committer, appendWork, encodeLogEvent, valueOf } from '@wss/state';
+import {
+  type CommitOptions,
+  type CommitScope,
+  type Committer,
+  appendWork,
+  encodeLogEvent,
+  valueOf,
+} from '@wss/state';
 import type { RedisKeys } from '@wss/redis';
 import type { Channels } from './channels.js';
 import type { RoomFeed } from './room-feed.js';
@@ -16,7 +23,12 @@ export interface RoomTarget {
    * that the command makes; `'by node'` is for work that the node does by itself.
    * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`
    */
-  append(scope: Command | 'by node', event: string, data?: unknown): Promise<Appended>;
+  append(
+    scope: Command | 'by node',
+    event: string,
+    data?: unknown,
+    options?: CommitOptions,
+  ): Promise<Appended>;
 
   /** Sends an event that may be lost and has no number, at the cost of one publication. */
   volatile(event: string, data?: unknown, options?: { readonly except?: string }): Promise<void>;
@@ -51,7 +63,8 @@ export class ClusterRooms extends Rooms {
 
   to(room: string): RoomTarget {
     return {
-      append: (scope, event, data) => this.append(room, scope, event, data),
+      append: (scope, event, data, options) =>
+        this.append(scopeIn(room, scope, event), { event, data }, options),
       volatile: (event, data, { except } = {}) => {
         const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
         return this.feed.publishVolatile(room, encoded.event, encoded.data, except);
@@ -82,17 +95,18 @@ export class ClusterRooms extends Rooms {
   }
 
   private async append(
-    room: string,
-    scope: Command | 'by node',
-    event: string,
-    data: unknown,
+    scope: CommitScope,
+    event: { readonly event: string; readonly data: unknown },
+    options?: CommitOptions,
   ): Promise<Appended> {
-    if (scope instanceof Command && scope.room !== room) {
-      throw new Error(
-        `"${scope.event}" came for another room than it appends to; a command commits in its own room`,
-      );
-    }
-    const commitScope: CommitScope = scope === 'by node' ? { room } : scope;
-    return valueOf(await this.committer.perform(appendWork(commitScope, event, data))) as Appended;
+    return valueOf(await this.committer.perform(appendWork(scope, event, options))) as Appended;
   }
+}
+
+function scopeIn(room: string, scope: Command | 'by node', event: string): CommitScope {
+  if (scope === 'by node') return { room };
+  if (scope.room === room) return scope;
+  throw new Error(
+    `"${scope.event}" came for another room than it appends "${event}" to; a command commits in its own room`,
+  );
 }

@@ -15,11 +15,14 @@ export interface GatewayErrorOptions {
   readonly details?: readonly ErrorDetail[];
   /** For the log; clients never see it. */
   readonly cause?: unknown;
+  /** With `unknown_outcome`: it took effect, only its durability is open. */
+  readonly applied?: boolean;
 }
 
 /** A failure that the client is told about. Everything else that is thrown reaches it as `internal`. */
 export class GatewayError extends IntrinsicException {
   readonly details?: readonly ErrorDetail[];
+  readonly applied?: boolean;
 
   constructor(
     /** Decides, with the table of error codes, whether a retry may help and whether `n` is used up. */
@@ -31,13 +34,14 @@ export class GatewayError extends IntrinsicException {
     this.name = 'GatewayError';
     if (options.details) this.details = options.details;
     if (options.cause !== undefined) this.cause = options.cause;
+    if (options.applied) this.applied = true;
   }
 
   /** As it goes over the wire. */
   toBody(): ErrorBody {
-    const { code, message, details } = this;
+    const { code, message, details, applied } = this;
     const { retry } = ERROR_CODES[code];
-    return details ? { code, message, details, retry } : { code, message, retry };
+    return { code, message, ...(details && { details }), retry, ...(applied && { applied }) };
   }
 }
 

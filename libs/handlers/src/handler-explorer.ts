@@ -19,13 +19,17 @@ export class HandlerExplorer {
     private readonly scanner: MetadataScanner,
   ) {}
 
-  /** @throws Error when a class with such a method is request-scoped: handlers are built once, at boot. */
-  *methodsWith(key: string): Generator<DecoratedMethod> {
+  /**
+   * @param skip classes that are left out
+   * @throws Error when a class with such a method is request-scoped: handlers are built once, at boot.
+   */
+  *methodsWith(key: string, skip: (type: Type<object>) => boolean = () => false): Generator<DecoratedMethod> {
     const seen = new Set<object>();
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
       const instance = wrapper.instance as object | undefined;
       if (!instance || typeof instance !== 'object' || wrapper.isNotMetatype || seen.has(instance)) continue;
       seen.add(instance);
+      if (skip(wrapper.metatype as Type<object>)) continue;
       const prototype = Object.getPrototypeOf(instance) as Record<string, DecoratedMethod['callback']> | null;
       if (!prototype) continue;
       for (const method of this.scanner.getAllMethodNames(prototype)) {

@@ -24,6 +24,8 @@ export interface RoomTypeOptions {
   readonly presence?: boolean;
   /** Default `resync`. */
   readonly backPressure?: BackPressure;
+  /** Whether every commit waits until it survives a failover. Needs replicas to be configured. Default no. */
+  readonly durable?: boolean;
   /** Whether clients that are no members may send commands to the room. Default no. */
   readonly openToAll?: boolean;
   /** All of a room expires this long after its last commit, ms, unless it has members. Default 0: never. */

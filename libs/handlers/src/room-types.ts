@@ -3,7 +3,13 @@ import { DiscoveryService } from '@nestjs/core';
 import { parseRoomName } from '@wss/protocol';
 import { type RoomTypeDeclaration, type RoomTypeOptions, roomTypeOf } from './room-type.js';
 
-const DEFAULTS = { presence: false, backPressure: 'resync', openToAll: false, idleTtlMs: 0 } as const;
+const DEFAULTS = {
+  presence: false,
+  backPressure: 'resync',
+  openToAll: false,
+  durable: false,
+  idleTtlMs: 0,
+} as const;
 const DEFAULT_HISTORY = { events: 1_000, ttlMs: 86_400_000 };
 
 /** The room types that the application's modules declare. */

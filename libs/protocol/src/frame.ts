@@ -37,6 +37,8 @@ export interface ErrorBody {
   readonly details?: readonly ErrorDetail[];
   /** Whether sending the same command again may help. */
   readonly retry: boolean;
+  /** With `unknown_outcome`: the command took effect, only its durability is open. */
+  readonly applied?: boolean;
 }
 
 /** Where and how a numbered command took effect; sent beside its reply. */
@@ -47,8 +49,6 @@ export interface ReplyPosition {
   readonly epoch?: string;
   /** The command had been applied before; this is its recorded answer. */
   readonly dup?: boolean;
-  /** With `unknown_outcome`: the command took effect, only its durability is open. */
-  readonly applied?: boolean;
 }
 
 /** A point in a room's history: sequence numbers are comparable within an epoch only. */

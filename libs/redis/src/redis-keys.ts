@@ -14,6 +14,28 @@ export interface RoomKeys {
   lane(lane: string): string;
 }
 
+/** Keys of who is in one room; all in its hash slot. They vanish when nobody is, but for {@link dead}. */
+export interface PresenceKeys {
+  /** Hash: version, and when it was announced last. */
+  readonly state: string;
+  /** Sorted set in the order of names: users who are here. */
+  readonly users: string;
+  /** Hash: user → number of clients. */
+  readonly clients: string;
+  /** Hash: user → what it tells of itself, JSON. */
+  readonly metas: string;
+  /** Sorted set: users whose coming is to be announced → when they came. */
+  readonly coming: string;
+  /** Sorted set: users whose leaving is to be announced → when, unless they are back. */
+  readonly going: string;
+  /** Hash: owner of entries → how many. */
+  readonly owners: string;
+  /** Sorted set: owners that may write nothing any more → until when that is remembered; at most an hour. */
+  readonly dead: string;
+  /** Hash: client → user, of one owner. */
+  entries(owner: string): string;
+}
+
 /** Keys of one session. */
 export interface SessionKeys {
   /** Hash: user, generation, end. */
@@ -45,6 +67,37 @@ export class RedisKeys {
     };
   }
 
+  /** Keys of who is in a room. */
+  presence(room: string): PresenceKeys {
+    const prefix = `${this.namespace}:{${room}}:p`;
+    return {
+      state: prefix,
+      users: `${prefix}u`,
+      clients: `${prefix}n`,
+      metas: `${prefix}m`,
+      coming: `${prefix}c`,
+      going: `${prefix}g`,
+      owners: `${prefix}o`,
+      dead: `${prefix}d`,
+      entries: (owner) => `${prefix}e:${owner}`,
+    };
+  }
+
+  /** Set of all owners of presence entries; in the hash slot of {@link nodes}. */
+  get presenceOwners(): string {
+    return `${this.namespace}:{${this.nodes}}:owners`;
+  }
+
+  /** Set of the rooms in which an owner may have presence entries. */
+  presenceRooms(owner: string): string {
+    return `${this.namespace}:w:${owner}`;
+  }
+
+  /** Held by the node that removes what a dead owner left. */
+  presenceClaim(owner: string): string {
+    return `${this.namespace}:w:${owner}:claim`;
+  }
+
   /** Keys of one session, in one hash slot. */
   session(id: string): SessionKeys {
     const prefix = `${this.namespace}:s:{${id}}`;
@@ -69,6 +122,16 @@ export class RedisKeys {
   /** Channel of what concerns every client of every node. */
   get everyone(): string {
     return `${this.namespace}:everyone`;
+  }
+
+  /** Channel on which a node proves its links to itself. */
+  probe(nodeId: string): string {
+    return `${this.namespace}:p:${nodeId}`;
+  }
+
+  /** Written by a node before it waits for the replicas. */
+  fence(nodeId: string): string {
+    return `${this.namespace}:fence:${nodeId}`;
   }
 
   /** Channel of one node. */

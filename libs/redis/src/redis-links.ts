@@ -6,10 +6,12 @@ import { describeTarget, type RedisTarget } from './redis-target.js';
 /** How a node connects to Redis. */
 export interface RedisLinkOptions {
   readonly target: RedisTarget;
-  /** A command without an answer fails after this long, ms. Default 1,000. */
+  /** A command without an answer fails after this long, ms. Default 700. */
   readonly commandTimeoutMs?: number;
   /** How long to wait for Redis at start, ms. Default 10,000. */
   readonly connectWithinMs?: number;
+  /** Whether replicas are waited for. Default no. */
+  readonly withFence?: boolean;
   /** Loaded on every new connection, so that calls by hash do not miss. */
   readonly scripts?: readonly LuaScript<unknown>[];
 }
@@ -24,6 +26,8 @@ export class RedisLinks {
   private constructor(
     readonly commands: Redis,
     readonly subscriber: Redis,
+    /** Only where replicas are waited for: WAIT blocks its connection. */
+    readonly fence?: Redis,
   ) {}
 
   /**
@@ -31,11 +35,12 @@ export class RedisLinks {
    * @throws Error with a remedy when Redis can't be reached in time.
    */
   static async connect(options: RedisLinkOptions): Promise<RedisLinks> {
-    const links = new RedisLinks(open(options, 'commands'), open(options, 'subscriber'));
+    const fence = options.withFence ? open(options, 'fence') : undefined;
+    const links = new RedisLinks(open(options, 'commands'), open(options, 'subscriber'), fence);
     const scripts = options.scripts ?? [];
     links.commands.on('ready', () => preload(links.commands, scripts));
     try {
-      await Promise.all([firstReady(links.commands, options), firstReady(links.subscriber, options)]);
+      await Promise.all(links.all().map((redis) => firstReady(redis, options)));
     } catch (error) {
       await links.close();
       throw error;
@@ -45,14 +50,19 @@ export class RedisLinks {
 
   /** What is wrong with the links; nothing while both are up. */
   problem(): string | undefined {
-    const down = [this.commands, this.subscriber].filter(({ status }) => status !== 'ready');
-    return down.length === 0 ? undefined : `Redis: ${down.length} of 2 links are down`;
+    const links = this.all();
+    const down = links.filter(({ status }) => status !== 'ready');
+    return down.length === 0 ? undefined : `Redis: ${down.length} of ${links.length} links are down`;
+  }
+
+  private all(): Redis[] {
+    return this.fence ? [this.commands, this.subscriber, this.fence] : [this.commands, this.subscriber];
   }
 
   /** Closes both links for good; commands under way fail as `unknown`. */
   async close(): Promise<void> {
-    this.commands.disconnect();
-    this.subscriber.disconnect();
+    // On a link that has ended already, ioredis would start a timer.
+    for (const redis of this.all()) if (redis.status !== 'end') redis.disconnect();
     await Promise.resolve();
   }
 }
@@ -70,7 +80,7 @@ function open(options: RedisLinkOptions, role: string): Redis {
     lazyConnect: true,
     // A reply that was lost with its connection must not make the driver apply the command again.
     autoResendUnfulfilledCommands: false,
-    commandTimeout: options.commandTimeoutMs ?? 1_000,
+    commandTimeout: options.commandTimeoutMs ?? 700,
     connectTimeout: 2_000,
     maxLoadingRetryTime: 200,
     maxRetriesPerRequest: 1,

@@ -68,6 +68,8 @@ export class Committer {
     const submitted = this.roomOf(work.room).submit(work);
     command?.pass();
     const result = await submitted;
+    if (work.durable ?? this.context.limitsOf(work.room).durable)
+      await this.requireDurable(result, work.deadline);
     const { position, duplicate } = result;
     if (command) command.effect = { position, duplicate, answer: () => answerOf(result) };
     return result;
@@ -86,6 +88,16 @@ export class Committer {
   /** Stops trying; what is under way is answered as if patience had ended. */
   close(): void {
     this.closed = true;
+  }
+
+  /** A repeat is fenced too: its first answer may never have been sent because the fence failed. */
+  private async requireDurable({ replicationId }: WorkResult, deadline: number): Promise<void> {
+    if (replicationId === undefined) return;
+    const withinMs = Math.max(this.context.patienceMs, deadline - this.context.now());
+    if (await this.context.store.durable(replicationId, withinMs)) return;
+    throw new GatewayError('unknown_outcome', 'applied, but not proven to survive a failover', {
+      applied: true,
+    });
   }
 
   private roomOf(room: string): RoomCommitter {
@@ -114,6 +126,7 @@ export class Committer {
 export interface RoomLimits {
   readonly history: { readonly events: number; readonly ttlMs: number };
   readonly idleTtlMs: number;
+  readonly durable?: boolean;
 }
 
 function limitsOf(types: RoomLimitsSource, room: string): RoomLimits {

@@ -53,6 +53,7 @@ export class CommitJudge {
       position: { epoch: `${room.number}.${room.nonce}`, seq: room.seq },
       verdicts: this.verdicts,
       conflict: this.conflict,
+      replicationId: room.replicationId,
       documents,
     };
   }

@@ -72,6 +72,11 @@ export class MemoryRoomStore extends RoomStore {
     return this.engine.call(() => lanes.map((lane) => this.engine.rooms.get(room)?.lanes.get(lane)?.highest));
   }
 
+  /** The embedded engine has nothing to fail over to; what it promises it promises at once. */
+  durable(replicationId: string): Promise<boolean> {
+    return this.engine.call(() => this.engine.replicationId === replicationId);
+  }
+
   keep(room: string, idleTtlMs: number): Promise<void> {
     return this.engine.call(() => {
       const known = this.engine.rooms.get(room);

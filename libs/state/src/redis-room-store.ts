@@ -7,6 +7,7 @@ import {
   type RedisKeys,
   type RedisLinks,
   type RoomKeys,
+  type ReplicationFence,
   toRedisError,
 } from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
@@ -46,6 +47,7 @@ export class RedisRoomStore extends RoomStore {
     private readonly links: Pick<RedisLinks, 'commands'>,
     private readonly keys: RedisKeys,
     private readonly scripts: RoomScripts = ROOM_SCRIPTS,
+    private readonly fence?: ReplicationFence,
   ) {
     super();
   }
@@ -85,6 +87,10 @@ export class RedisRoomStore extends RoomStore {
     for (const lane of lanes) pipeline.hget(keys.lane(lane), 'h');
     const results = (await this.execute(pipeline)) as (string | null)[];
     return results.map((n) => (n === null ? undefined : Number(n)));
+  }
+
+  durable(replicationId: string, withinMs: number): Promise<boolean> {
+    return this.fence ? this.fence.wait(replicationId, withinMs) : Promise.resolve(false);
   }
 
   async keep(room: string, idleTtlMs: number): Promise<void> {
@@ -196,8 +202,9 @@ function decodeCommit(reply: readonly (string | number)[], entries: number, oper
     status: 'judged',
     position,
     conflict: reply[3] === 1,
-    verdicts: reply.slice(4, 4 + entries).map((verdict) => decodeVerdict(String(verdict))),
-    documents: decodeDocuments(reply.slice(4 + entries)),
+    replicationId: String(reply[4]),
+    verdicts: reply.slice(5, 5 + entries).map((verdict) => decodeVerdict(String(verdict))),
+    documents: decodeDocuments(reply.slice(5 + entries)),
   };
 }
 

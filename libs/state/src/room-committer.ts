@@ -32,7 +32,9 @@ export interface CommitterContext {
   readonly now: () => number;
   readonly onCommitted: CommittedListener;
   /** Limits of a room, from its type. */
-  readonly limitsOf: (room: string) => Pick<CommitRequest, 'history' | 'idleTtlMs'>;
+  readonly limitsOf: (
+    room: string,
+  ) => Pick<CommitRequest, 'history' | 'idleTtlMs'> & { readonly durable?: boolean };
   isClosed(): boolean;
 }
 
@@ -178,11 +180,13 @@ export class RoomCommitter {
 
   private requestOf(plan: CommitPlan): CommitRequest {
     const documents = plan.writes;
+    const limits = this.context.limitsOf(this.room);
     return {
       room: this.room,
       entries: plan.entries,
       documents,
-      ...this.context.limitsOf(this.room),
+      history: limits.history,
+      idleTtlMs: limits.idleTtlMs,
       countsConflict: this.copy.knows(documents.map(({ name }) => name)),
     };
   }
@@ -348,7 +352,7 @@ export class RoomCommitter {
   private answerDuplicate(
     pending: Pending,
     { record }: Extract<Verdict, { kind: 'duplicate' }>,
-    { position }: Judged,
+    { position, replicationId }: Judged,
     own: boolean,
   ): void {
     if (own) this.lane.advance(1);
@@ -357,6 +361,7 @@ export class RoomCommitter {
       outcome: record?.outcome ?? { kind: 'skipped' },
       position: { epoch: position.epoch, seq: record?.seq ?? position.seq },
       duplicate: !own,
+      replicationId,
       ...(!record && { forgotten: true }),
     });
   }

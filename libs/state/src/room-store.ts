@@ -124,6 +124,7 @@ export interface Judged {
   readonly verdicts: readonly Verdict[];
   /** A document was not at its base any more. */
   readonly conflict: boolean;
+  readonly replicationId: string;
   /** The documents of the request as they are now; those never written are missing. */
   readonly documents: ReadonlyMap<string, StoredDocument>;
 }
@@ -216,6 +217,12 @@ export abstract class RoomStore {
    * @throws StoreError
    */
   abstract numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]>;
+
+  /**
+   * Whether everything that was written on this history until now survives a failover (R19). Resolves to false when
+   * that is not proven in time, ms, or the history has changed.
+   */
+  abstract durable(replicationId: string, withinMs: number): Promise<boolean>;
 
   /**
    * Lets an idle room live this long from now, ms (R17).

@@ -5,7 +5,7 @@ import type { DocumentType } from './document-type.js';
 import { seqOf } from './log-format.js';
 import { valueOf } from './outcomes.js';
 import { type RoomStore, StoreError } from './room-store.js';
-import { updateWork, type UpdateFunction } from './works.js';
+import { type CommitOptions, updateWork, type UpdateFunction } from './works.js';
 
 /** A document as it was read. */
 export interface ReadDocument<D> {
@@ -33,7 +33,7 @@ export abstract class StateRepository<D extends object> {
    * @throws GatewayError `conflict` after the deadline, `invalid` if the document would break the rules of its class,
    *   `unavailable`, `unknown_outcome`, or what the function threw.
    */
-  abstract update<R>(scope: CommitScope, update: UpdateFunction<D, R>): Promise<R>;
+  abstract update<R>(scope: CommitScope, update: UpdateFunction<D, R>, options?: CommitOptions): Promise<R>;
 
   /**
    * Reads the document as it is now; linearizable with every commit. For a command it is read in the command's
@@ -53,9 +53,9 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
     super();
   }
 
-  async update<R>(scope: CommitScope, update: UpdateFunction<D, R>): Promise<R> {
+  async update<R>(scope: CommitScope, update: UpdateFunction<D, R>, options?: CommitOptions): Promise<R> {
     this.check(scope.room);
-    const result = await this.committer.perform(updateWork(scope, this.type, update));
+    const result = await this.committer.perform(updateWork(scope, this.type, update, options));
     return valueOf(result) as R;
   }
 

@@ -38,6 +38,8 @@ export interface Work {
   readonly command?: Command;
   /** After this nothing new is tried, ms since 1970. */
   readonly deadline: number;
+  /** Whether the answer waits until the step survives a failover (R19). */
+  readonly durable?: boolean;
   /**
    * Computes the step on the batch's copy. It may run again, on newer data, so it has no effects of its own.
    * What it throws is the step's outcome: an error without effects.
@@ -56,6 +58,6 @@ export interface WorkResult {
   readonly forgotten?: boolean;
   /** Where the outcome is an error of just now: the original, with its cause. */
   readonly error?: GatewayError;
-  /** The history that Redis was on; absent where nothing had to be written. */
+  /** The history that Redis was on; absent where nothing was asked of it. */
   readonly replicationId?: string;
 }

@@ -13,13 +13,20 @@ const OWN_DEADLINE_MS = 10_000;
 /** Changes a document; synchronous and pure, because it may run again. */
 export type UpdateFunction<D extends object, R> = (document: D, room: RoomDraft) => R;
 
+/** How a commit is made. */
+export interface CommitOptions {
+  /** Whether the answer waits until the commit survives a failover (R19). Default: as the room type says. */
+  readonly durable?: boolean;
+}
+
 /** Runs an update function on a document of the scope's room. */
 export function updateWork<D extends object, R>(
   scope: CommitScope,
   type: DocumentType<D>,
   update: UpdateFunction<D, R>,
+  options: CommitOptions = {},
 ): Work {
-  const identity = identify(scope);
+  const identity = { ...identify(scope), ...options };
   return {
     ...identity,
     prepare(view: BatchView): Prepared {
@@ -46,10 +53,14 @@ export function updateWork<D extends object, R>(
 }
 
 /** Appends one event; its result is `{seq}`. */
-export function appendWork(scope: CommitScope, event: string, data: unknown): Work {
+export function appendWork(
+  scope: CommitScope,
+  { event, data }: { readonly event: string; readonly data: unknown },
+  options: CommitOptions = {},
+): Work {
   const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
   const prepared: Prepared = { events: [encoded], changes: [], counters: [], outcome: { kind: 'position' } };
-  return { ...identify(scope), prepare: () => prepared };
+  return { ...identify(scope), ...options, prepare: () => prepared };
 }
 
 /** Records the answer of a numbered command that made no commit (R1, R4, R10). */

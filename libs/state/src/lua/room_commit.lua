@@ -13,7 +13,7 @@
 -- Document: "epoch:seq|json". Record: h highest n · a acknowledged · g generation · b birth of the room ·
 --   <n> "seq|fingerprint|outcome".
 -- Reply: {'committed', epoch, seq, conflicts, replication id, seq of each entry…, result of each counter operation…}
---   {'judged', epoch, seq, 1 if documents differ, verdict of each entry…, name, document, …}: nothing was written.
+--   {'judged', epoch, seq, 1 if documents differ, replication id, verdict of each entry…, name, document, …}: nothing was written.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
 local WINDOW = 32
 local NODE_LANE_MS = 900000
@@ -115,7 +115,7 @@ for i, document in ipairs(documents) do
 end
 if refused or conflict or ARGV[6] == '2' then
   if conflict and ARGV[6] == '1' then redis.call('HINCRBY', KEYS[1], 'c', 1) end
-  local reply = { 'judged', room.epoch, room.seq, conflict and 1 or 0, unpack(verdicts) }
+  local reply = { 'judged', room.epoch, room.seq, conflict and 1 or 0, room.replid, unpack(verdicts) }
   for i, document in ipairs(documents) do
     reply[#reply + 1] = document.name
     reply[#reply + 1] = current[i] or ''

@@ -1,0 +1,57 @@
+import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { RoomTypes } from '@wss/handlers';
+import type { Hub } from '@wss/messaging';
+import type { Engine } from './engine.js';
+import type { Readiness } from './readiness.js';
+
+/** How often the engine is looked at, ms. */
+const EVERY_MS = 500;
+
+/** What the watch looks at and whom it tells. */
+export interface EngineWatchOptions {
+  readonly engine: Engine;
+  readonly hub: Hub;
+  readonly readiness: Readiness;
+  readonly types: RoomTypes;
+}
+
+/** Tells the node's clients, and whoever asks for readiness, when the engine can't serve and when it can again. */
+export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Engine');
+  private timer?: NodeJS.Timeout;
+  private degraded = false;
+
+  constructor(private readonly options: EngineWatchOptions) {
+    options.readiness.add(() => options.engine.problem());
+  }
+
+  onApplicationBootstrap(): void {
+    this.requireDurability();
+    this.timer = setInterval(() => this.look(), EVERY_MS).unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
+
+  private requireDurability(): void {
+    const { engine, types } = this.options;
+    if (engine.canBeDurable) return;
+    for (const { type, durable } of types.all().values()) {
+      if (durable)
+        throw new Error(
+          `rooms "${type}" are durable, but DURABLE_REPLICAS is 0; set it to the number of Redis' replicas`,
+        );
+    }
+  }
+
+  private look(): void {
+    const problem = this.options.engine.problem();
+    const degraded = problem !== undefined;
+    if (degraded === this.degraded) return;
+    this.degraded = degraded;
+    if (degraded) this.logger.warn(`degraded: ${problem}`);
+    else this.logger.log('the engine serves again');
+    this.options.hub.deliverToAll('"$notice"', JSON.stringify({ degraded }));
+  }
+}

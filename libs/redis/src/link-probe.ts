@@ -1,0 +1,67 @@
+import { Logger } from '@nestjs/common';
+import type { RedisLinks } from './redis-links.js';
+
+/** How often each link has to prove itself, ms. */
+const EVERY_MS = 2_000;
+/** A link without a proof for this long does not count as up, ms. */
+const PROOF_MS = 5_000;
+
+/**
+ * Proves the links: a message to ourselves goes out over the commanding link and has to come back over the
+ * subscribing one. A link that fails is made anew: up but deaf is the worst failure that a node can have.
+ */
+export class LinkProbe {
+  private readonly logger = new Logger(LinkProbe.name);
+  private timer?: NodeJS.Timeout;
+  private provenAt = Date.now();
+  private sent = 0;
+  private heard = 0;
+  private failures = 0;
+
+  constructor(
+    private readonly links: RedisLinks,
+    private readonly channel: string,
+  ) {}
+
+  /** Begins to probe; the caller subscribes the channel and hands what comes to {@link onMessage}. */
+  start(): void {
+    this.timer = setInterval(() => void this.probe(), EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Takes a message of the probe's channel. */
+  onMessage(message: string): void {
+    this.heard = Math.max(this.heard, Number(message));
+    this.provenAt = Date.now();
+  }
+
+  /** What is wrong; nothing while the last proof is fresh. */
+  problem(): string | undefined {
+    const age = Date.now() - this.provenAt;
+    return age <= PROOF_MS ? undefined : `Redis: no proof of the links for ${Math.round(age / 1_000)} s`;
+  }
+
+  private async probe(): Promise<void> {
+    const { commands, subscriber } = this.links;
+    if (this.sent > this.heard && this.failures === 0 && subscriber.status === 'ready') {
+      this.logger.warn('the subscribing link to Redis is deaf; it is made anew');
+      this.sent = this.heard;
+      subscriber.disconnect(true);
+      return;
+    }
+    try {
+      if (commands.status !== 'ready') return;
+      await commands.publish(this.channel, String(this.sent + 1));
+      this.sent++;
+      this.failures = 0;
+    } catch {
+      if (++this.failures < 2 || commands.status !== 'ready') return;
+      this.logger.warn('the commanding link to Redis does not answer; it is made anew');
+      this.failures = 0;
+      commands.disconnect(true);
+    }
+  }
+}

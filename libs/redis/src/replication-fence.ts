@@ -1,0 +1,70 @@
+import type { Redis } from 'ioredis';
+
+interface Waiter {
+  readonly replicationId: string;
+  readonly deadline: number;
+  readonly resolve: (durable: boolean) => void;
+}
+
+/**
+ * Proves that writes have reached the replicas: one write and one WAIT for all who wait at a time. The replication
+ * stream is ordered, so whatever was answered before the fence was written is covered by it. It counts only on the
+ * history that the write was made on.
+ */
+export class ReplicationFence {
+  private waiting: Waiter[] = [];
+  private running = false;
+
+  constructor(
+    /** A connection of its own: WAIT blocks it. */
+    private readonly redis: Redis,
+    private readonly key: string,
+    /** Replicas that may be promoted; all of them must have it. */
+    readonly replicas: number,
+  ) {}
+
+  /** Whether everything written on this history until now survives a failover; false when that is not proven in time, ms. */
+  wait(replicationId: string, withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.waiting.push({ replicationId, deadline: Date.now() + withinMs, resolve });
+      if (!this.running) void this.run();
+    });
+  }
+
+  private async run(): Promise<void> {
+    this.running = true;
+    while (this.waiting.length > 0) {
+      const group = this.waiting;
+      this.waiting = [];
+      const history = await this.fence(Math.max(...group.map(({ deadline }) => deadline)) - Date.now());
+      for (const waiter of group) this.answer(waiter, history);
+    }
+    this.running = false;
+  }
+
+  private answer(waiter: Waiter, history: string | undefined): void {
+    if (history !== undefined) return waiter.resolve(history === waiter.replicationId);
+    if (Date.now() >= waiter.deadline) return waiter.resolve(false);
+    this.waiting.push(waiter);
+  }
+
+  /** The history on which all replicas have everything; undefined when they do not, or nobody answers. */
+  private async fence(withinMs: number): Promise<string | undefined> {
+    const timeoutMs = Math.max(1, Math.min(500, withinMs));
+    try {
+      if (this.redis.status !== 'ready') throw new Error(`the link is ${this.redis.status}`);
+      const replies = await this.redis
+        .pipeline()
+        .set(this.key, Date.now())
+        .wait(this.replicas, timeoutMs)
+        .info('replication')
+        .exec();
+      const [, reached, info] = replies ?? [];
+      if (!reached || reached[0] || Number(reached[1]) < this.replicas) return undefined;
+      return /master_replid:(\w+)/.exec(String(info?.[1]))?.[1];
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(100, timeoutMs)));
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { eventually, GatewayCluster, TestClient } from '@wss/testing';
+
+let cluster: GatewayCluster;
+beforeAll(async () => {
+  cluster = await GatewayCluster.start({ nodes: 2, proxied: true });
+});
+afterAll(() => cluster?.stop());
+
+const readiness = async (node: number): Promise<number> =>
+  (await fetch(new URL('health/ready', cluster.nodes[node]!.httpUrl))).status;
+const isReady = (node: number, ready: boolean): Promise<void> =>
+  eventually(async () => expect(await readiness(node)).toBe(ready ? 200 : 503), { withinMs: 30_000 });
+
+/** Sends numbered commands until each is answered, as a client does that follows the protocol. */
+async function sendAll(client: TestClient, room: string, count: number): Promise<void> {
+  for (let n = 1; n <= count;) {
+    const reply = await client.request('counter.add', { by: 1 }, { room, n, ack: n - 1 });
+    if (!reply.error) n++;
+    else if (!reply.error.retry) throw new Error(reply.error.code);
+  }
+}
+
+async function numbered(url: string): Promise<TestClient> {
+  const client = await TestClient.connect(url, { user: 'ann', protocols: ['wss.v1'] });
+  await client.event('$hello');
+  return client;
+}
+
+it.each([
+  ['cut', 'cut'],
+  ['mute', 'mute'],
+  ['deaf in what it hears', 'dropReplies'],
+] as const)(
+  'a node whose links are %s says so, keeps its clients and misses nothing',
+  async (_what, mode) => {
+    const room = `counter:${randomUUID()}`;
+    const [writer, reader] = [
+      await numbered(cluster.nodes[0]!.url),
+      await TestClient.connect(cluster.nodes[1]!.url),
+    ];
+    for (const client of [writer, reader]) await client.join(room);
+    const total = 1_000;
+    const sending = sendAll(writer, room, total);
+    await cluster.proxies[1]!.setMode(mode);
+    expect((await reader.event('$notice', 20_000)).data).toEqual({ degraded: true });
+    await isReady(1, false);
+    const failed = await reader.request('counter.read', {}, { room });
+    expect(failed.error).toMatchObject({ code: 'unavailable', retry: true });
+    const refused = await reader.request('counter.add', { by: 1 }, { room });
+    expect(['unavailable', 'unknown_outcome']).toContain(refused.error?.code);
+    expect((await reader.request('$join', {}, { room: `chat:${randomUUID()}` })).error?.code).toBe(
+      'unavailable',
+    );
+    expect(await reader.command('echo.say', { text: 'on' })).toEqual({ text: 'on' });
+    await sending;
+    await cluster.proxies[1]!.setMode('pass');
+    await isReady(1, true);
+    expect((await reader.event('$notice', 20_000)).data).toEqual({ degraded: false });
+    await eventually(() => expect(seqsOf(reader)).toContain(total), { withinMs: 30_000 });
+    expect(seqsOf(reader)).toEqual(Array.from({ length: total }, (_, i) => i + 1));
+    expect(JSON.stringify(reader.frames)).not.toContain('$reset');
+    for (const client of [writer, reader]) await client.close();
+  },
+  90_000,
+);
+
+function seqsOf(client: TestClient): unknown[] {
+  return client.frames.filter(({ event }) => event === 'counter.added').map(({ seq }) => seq);
+}
