@@ -1,1 +1,11 @@
-export {};
+export { type BackoffOptions } from './backoff.js';
+export * from './client.js';
+export { type ConnectionOptions, type Status } from './connection.js';
+export { type Unsubscribe } from './emitter.js';
+export * from './errors.js';
+export { applyPatch, type PatchOperation } from './json-patch.js';
+export { type Rollback } from './lane.js';
+export { LiveState } from './live-state.js';
+export { type Member, Members } from './members.js';
+export { Room, type RoomEvent, type RoomReset } from './room.js';
+export * from './types.js';

@@ -1,0 +1,78 @@
+/** What a command takes and returns. */
+export interface CommandTypes {
+  readonly data: unknown;
+  readonly reply: unknown;
+}
+
+/** What a kind of room offers. */
+export interface RoomTypes {
+  readonly commands: object;
+  /** Data of its events by name. */
+  readonly events: object;
+  /** Values of its documents by name. */
+  readonly documents: object;
+}
+
+/** The server's contract; generated from its decorated handlers. */
+export interface Contract {
+  /** Commands without a room. */
+  readonly commands: object;
+  /** Events to this client, to a user or to everybody. */
+  readonly events: object;
+  /** Kinds of rooms. */
+  readonly rooms: object;
+}
+
+/** A contract that allows everything, for servers without a generated one. */
+export interface AnyContract {
+  readonly commands: Record<string, { data: unknown; reply: unknown }>;
+  readonly events: Record<string, unknown>;
+  readonly rooms: Record<
+    string,
+    {
+      readonly commands: Record<string, { data: unknown; reply: unknown }>;
+      readonly events: Record<string, unknown>;
+      readonly documents: Record<string, unknown>;
+    }
+  >;
+}
+
+/** Names of a map. */
+export type NameOf<Map> = keyof Map & string;
+
+/** What a command of a map takes. */
+export type DataOf<Map, Name extends keyof Map> = Map[Name] extends { data: infer Data } ? Data : never;
+
+/** What a command of a map returns. */
+export type ReplyOf<Map, Name extends keyof Map> = Map[Name] extends { reply: infer Reply } ? Reply : never;
+
+/** The types of one kind of room. */
+export type RoomOf<C extends Contract, Type extends keyof C['rooms']> = C['rooms'][Type] extends RoomTypes
+  ? C['rooms'][Type]
+  : never;
+
+/** A position in a room's history. */
+export interface RoomPosition {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** How one command is carried out. */
+export interface CommandOptions {
+  /** Gives up waiting; what was sent already may still take effect. */
+  readonly signal?: AbortSignal;
+  /** How long to wait for the answer, ms, offline time included. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/** The part of a WebSocket that the client uses: the global one, or that of the `ws` package. */
+export interface SocketLike {
+  readonly protocol: string;
+  readonly readyState: number;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: 'open' | 'message' | 'close' | 'error', listener: (event: never) => void): void;
+}
+
+/** Makes sockets. */
+export type SocketConstructor = new (url: string, protocols?: string[]) => SocketLike;
