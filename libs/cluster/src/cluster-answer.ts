@@ -1,0 +1,69 @@
+import { WsException } from '@nestjs/websockets';
+import { RpcException } from '@nestjs/microservices';
+import { GatewayError, toGatewayError } from '@wss/handlers';
+import { type ErrorCode, isErrorCode } from '@wss/protocol';
+import { RedisError } from '@wss/redis';
+import { StoreError } from '@wss/state';
+import { type AnswerError, MAX_PACKET_LENGTH } from './cluster-packet.js';
+
+/** Room for everything in a packet but its data, UTF-16 units. */
+const ENVELOPE_LENGTH = 1_024;
+
+/** What came back from one node. */
+export type ClusterAnswer<T = unknown> =
+  /** What its handler returned. */
+  | { readonly nodeId: string; readonly data: T }
+  /** What its handler failed with; `unknown_event` when it has no handler. */
+  | { readonly nodeId: string; readonly error: { readonly code: ErrorCode; readonly message: string } }
+  /** It held a lease and did not answer by the deadline: it may have handled the call or not. */
+  | { readonly nodeId: string; readonly missing: true };
+
+/** What a node answers to a call, before it is known to whom. */
+export type Answered = { readonly data: unknown } | { readonly error: AnswerError };
+
+/** The answer of a node that has no handler for a pattern. */
+export const NO_HANDLER: Answered = {
+  error: { code: 'unknown_event', message: 'this node has no handler for this call' },
+};
+
+/** What the caller learns of something that a handler threw; `RpcException` counts as written for the caller. */
+export function toHandlerError(thrown: unknown): GatewayError {
+  return toGatewayError(thrown instanceof RpcException ? new WsException(thrown.getError()) : thrown);
+}
+
+/** What a feature learns of a call to the engine that failed. */
+export function toEngineError(thrown: unknown): unknown {
+  if (thrown instanceof RedisError) {
+    if (thrown.failure === 'broken') return thrown;
+    return engineError(thrown.failure === 'unknown', thrown);
+  }
+  if (!(thrown instanceof StoreError) || thrown.outcome === 'broken') return thrown;
+  return engineError(thrown.outcome === 'unknown', thrown);
+}
+
+function engineError(mayBeDone: boolean, cause: Error): GatewayError {
+  return mayBeDone
+    ? new GatewayError('unknown_outcome', 'the engine did not answer in time', { cause })
+    : new GatewayError('unavailable', 'the engine is out of reach', { cause });
+}
+
+/**
+ * Data as it arrives at another node, so that a handler sees the same wherever it runs.
+ * @throws GatewayError `too_large`; TypeError on data that JSON can't hold
+ */
+export function toPlain(data: unknown): unknown {
+  const json = JSON.stringify(data ?? null);
+  // Functions and symbols have no JSON.
+  if (json === undefined) return null;
+  if (json.length > MAX_PACKET_LENGTH - ENVELOPE_LENGTH) {
+    throw new GatewayError('too_large', `an answer between nodes is over ${MAX_PACKET_LENGTH} characters`);
+  }
+  return JSON.parse(json) as unknown;
+}
+
+/** An answer as the caller gets it; a code that only newer nodes know becomes `internal`. */
+export function toClusterAnswer(nodeId: string, answered: Answered): ClusterAnswer {
+  if (!('error' in answered)) return { nodeId, data: answered.data };
+  const { code, message } = answered.error;
+  return { nodeId, error: { code: isErrorCode(code) ? code : 'internal', message } };
+}

@@ -1,0 +1,113 @@
+import { Injectable, Logger } from '@nestjs/common';
+import {
+  PARAM_ARGS_METADATA,
+  PATTERN_HANDLER_METADATA,
+  PATTERN_METADATA,
+  TRANSPORT_METADATA,
+} from '@nestjs/microservices/constants.js';
+import { PatternHandler } from '@nestjs/microservices/enums/pattern-handler.enum.js';
+import { transformPatternToRoute } from '@nestjs/microservices/utils/transform-pattern.utils.js';
+import { type DecoratedMethod, HandlerExplorer, RpcParamsFactory } from '@wss/handlers';
+import { isObservable, lastValueFrom } from 'rxjs';
+import type { ClusterContext } from './cluster-context.js';
+import { HandlerContexts } from './handler-contexts.js';
+
+/** Names this transport where an application has several: `@EventPattern<string>('x', CLUSTER_TRANSPORT)`. */
+export const CLUSTER_TRANSPORT = Symbol('wss.cluster');
+
+/** A handler with its guards, pipes, interceptors and filters, ready to be called. */
+export interface ClusterHandler {
+  /** Class and method, for messages. */
+  readonly name: string;
+  handle(data: unknown, context: ClusterContext): Promise<unknown>;
+}
+
+/** Which handlers a node has. */
+export interface ClusterTable {
+  /** Event → all its handlers. */
+  readonly events: ReadonlyMap<string, readonly ClusterHandler[]>;
+  /** Call → its handler. */
+  readonly calls: ReadonlyMap<string, ClusterHandler>;
+}
+
+/** Finds the `@EventPattern` and `@MessagePattern` methods of plain providers and controllers. */
+@Injectable()
+export class ClusterHandlers {
+  private readonly logger = new Logger(ClusterHandlers.name);
+
+  constructor(
+    private readonly explorer: HandlerExplorer,
+    private readonly contexts: HandlerContexts,
+  ) {}
+
+  /** @throws Error that says what to do: two handlers for one call, no pattern, a request-scoped class. */
+  build(): ClusterTable {
+    const events = new Map<string, ClusterHandler[]>();
+    const calls = new Map<string, ClusterHandler>();
+    for (const found of this.methods()) {
+      const handler = this.handlerOf(found);
+      const isCall = Reflect.getMetadata(PATTERN_HANDLER_METADATA, found.callback) === PatternHandler.MESSAGE;
+      for (const pattern of found.metadata as unknown[]) {
+        const route = routeOf(pattern, handler.name);
+        if (isCall) addCall(calls, route, handler);
+        else events.set(route, [...(events.get(route) ?? []), handler]);
+      }
+    }
+    return { events, calls };
+  }
+
+  /** Methods for this transport, each once, in however many places Nest holds its class. */
+  private *methods(): Generator<DecoratedMethod> {
+    const owners = new Map<unknown, object>();
+    for (const found of this.explorer.methodsWith(PATTERN_METADATA)) {
+      const transport: unknown = Reflect.getMetadata(TRANSPORT_METADATA, found.callback);
+      if (transport !== undefined && transport !== CLUSTER_TRANSPORT) continue;
+      const owner = owners.get(found.class) ?? found.instance;
+      owners.set(found.class, owner);
+      if (owner === found.instance) yield found;
+      else this.warnOfSecond(found);
+    }
+  }
+
+  private warnOfSecond({ class: { name }, method }: DecoratedMethod): void {
+    const remedy = 'provide the class in one module, as a provider or a controller';
+    this.logger.warn(`${name} exists more than once; ${name}.${method} runs on the first only: ${remedy}`);
+  }
+
+  private handlerOf({ instance, callback, method, class: owner }: DecoratedMethod): ClusterHandler {
+    const run = this.contexts.create(
+      instance,
+      callback,
+      method,
+      PARAM_ARGS_METADATA,
+      new RpcParamsFactory(),
+      undefined,
+      undefined,
+      undefined,
+      'rpc',
+    ) as (data: unknown, context: ClusterContext) => Promise<unknown>;
+    return {
+      name: `${owner.name}.${method}`,
+      handle: async (data, context) => {
+        const result = await run(data, context);
+        // Nest's own filters for microservices answer with an Observable that fails.
+        return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+      },
+    };
+  }
+}
+
+function routeOf(pattern: unknown, name: string): string {
+  const route: unknown = pattern == null ? '' : transformPatternToRoute(pattern as string);
+  if (typeof route === 'string' && route !== '') return route;
+  throw new Error(`${name}: the decorator needs a pattern, such as @EventPattern<string>('room.closed')`);
+}
+
+function addCall(calls: Map<string, ClusterHandler>, route: string, handler: ClusterHandler): void {
+  const other = calls.get(route);
+  if (other) {
+    const remedy = 'a call has one answer per node, so rename one or merge them';
+    throw new Error(`the call "${route}" is handled twice: by ${other.name} and ${handler.name}; ${remedy}`);
+  }
+  calls.set(route, handler);
+}

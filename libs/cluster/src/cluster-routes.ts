@@ -1,0 +1,76 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { EmptyError } from 'rxjs';
+import { type Answered, NO_HANDLER, toHandlerError, toPlain } from './cluster-answer.js';
+import type { ClusterContext } from './cluster-context.js';
+import { type ClusterHandler, ClusterHandlers, type ClusterTable } from './cluster-handlers.js';
+
+/**
+ * Takes cluster events and calls to their handlers on this node, whichever way they came: one look-up in a table
+ * that was built at boot.
+ */
+@Injectable()
+export class ClusterRoutes implements OnModuleInit {
+  private readonly logger = new Logger(ClusterRoutes.name);
+  private built?: ClusterTable;
+
+  constructor(private readonly handlers: ClusterHandlers) {}
+
+  /** @throws Error that says what to do when the handlers can't work together. */
+  onModuleInit(): void {
+    this.prepare();
+  }
+
+  /** Builds the table; a microservice that listens before the application is initialized needs it earlier. */
+  prepare(): ClusterTable {
+    return (this.built ??= this.handlers.build());
+  }
+
+  /**
+   * Starts every handler of an event, at once and in the order of events; resolves when all are done. Never rejects:
+   * an event has no one to tell of a failure, so it is logged.
+   */
+  async dispatch(data: unknown, context: ClusterContext): Promise<void> {
+    const handlers = this.prepare().events.get(context.getPattern()) ?? [];
+    await Promise.all(handlers.map((handler) => this.handle(handler, data, context)));
+  }
+
+  /** Runs the handler of a call; never rejects. Data is as it would arrive from another node. */
+  async answer(data: unknown, context: ClusterContext): Promise<Answered> {
+    const handler = this.prepare().calls.get(context.getPattern());
+    if (!handler) return NO_HANDLER;
+    try {
+      return { data: toPlain(await handler.handle(data, context)) };
+    } catch (error) {
+      if (error instanceof EmptyError) return { data: null };
+      return { error: this.report(handler, context, error) };
+    }
+  }
+
+  private async handle(handler: ClusterHandler, data: unknown, context: ClusterContext): Promise<void> {
+    try {
+      await handler.handle(data, context);
+    } catch (error) {
+      if (error instanceof EmptyError) return;
+      const { code, message } = this.report(handler, context, error);
+      if (code !== 'internal') {
+        this.logger.warn(`${handler.name} refused an event of ${context.getNodeId()}: ${code}, ${message}`);
+      }
+    }
+  }
+
+  /** What others may know of a failure; what they may not goes to the log. */
+  private report({ name }: ClusterHandler, context: ClusterContext, thrown: unknown): Reported {
+    const { code, message, cause } = toHandlerError(thrown);
+    if (code === 'internal') {
+      const failure = cause ?? thrown;
+      const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
+      this.logger.error(`${name} failed, asked by ${context.getNodeId()}: ${text}`);
+    }
+    return { code, message };
+  }
+}
+
+interface Reported {
+  readonly code: string;
+  readonly message: string;
+}

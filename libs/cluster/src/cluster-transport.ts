@@ -1,0 +1,164 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
+import { GatewayError } from '@wss/handlers';
+import type { Answered } from './cluster-answer.js';
+import { ClusterContext } from './cluster-context.js';
+import { CLUSTER_TRANSPORT } from './cluster-handlers.js';
+import { type CallPacket, type ClusterPacket, encodePacket } from './cluster-packet.js';
+import { ClusterRoutes } from './cluster-routes.js';
+import { CALL_TIMEOUT_MS } from './cluster.js';
+import { NodeRegistry } from './node-registry.js';
+import { PacketChannels } from './packet-channels.js';
+import { PendingCalls } from './pending-calls.js';
+
+/** Sent by each node to its own handlers when its link was interrupted: events may be missing. */
+export const RESYNC_EVENT = '$resync';
+
+/** Whether a node hears the others. */
+export type ClusterStatus = 'connected' | 'disconnected';
+
+/**
+ * Hears the other nodes, as a microservice of the application:
+ * `app.connectMicroservice({ strategy: app.get(ClusterTransport) }, { inheritAppConfig: true })`, then
+ * `await app.startAllMicroservices()`.
+ *
+ * It never throws on what it hears. Handlers are those of {@link ClusterRoutes} alone, so that a method runs once,
+ * whether Nest has it as a controller or as a provider.
+ */
+@Injectable()
+export class ClusterTransport
+  extends Server<Record<string, never>, ClusterStatus>
+  implements CustomTransportStrategy
+{
+  override transportId = CLUSTER_TRANSPORT;
+  protected override readonly logger = new Logger(ClusterTransport.name);
+  /** Events and calls whose handlers run. */
+  private serving = 0;
+  private onIdle: () => void = () => undefined;
+  private starting?: Promise<void>;
+
+  constructor(
+    private readonly packets: PacketChannels,
+    private readonly registry: NodeRegistry,
+    private readonly routes: ClusterRoutes,
+    private readonly pending: PendingCalls,
+  ) {
+    super();
+    this._status$.next('disconnected');
+    packets.channels.onInterruption(() => this.resync());
+  }
+
+  /**
+   * Hears the cluster, then takes the node's lease: a node that holds one can be reached. Calls back when both are
+   * done, or with the Error that says why they are not; listening can be tried again then.
+   */
+  listen(callback: (error?: unknown) => unknown): void {
+    this.starting ??= this.start();
+    this.starting
+      .then(
+        () => callback(),
+        (error: unknown) => {
+          delete this.starting;
+          callback(error);
+        },
+      )
+      .catch((error: unknown) => this.logger.error(error));
+  }
+
+  /**
+   * Drops the lease, ends the calls that are being served within 2 s, and hears nothing any more; this node's own
+   * calls under way fail as `unavailable`. Never throws.
+   */
+  async close(): Promise<void> {
+    if (!this.starting) return;
+    await this.starting.catch(() => undefined);
+    delete this.starting;
+    if (!this.packets.listening) return;
+    await this.registry.leave();
+    await this.drain();
+    this.packets.stop();
+    this.pending.failAll(new GatewayError('unavailable', 'this node is stopping'));
+    this._status$.next('disconnected');
+  }
+
+  /** @throws Error always: there are no events of the underlying link; see `status` */
+  on(): never {
+    throw new Error('the cluster transport has no events; subscribe to its status');
+  }
+
+  /** The `Channels` below. */
+  unwrap<T>(): T {
+    return this.packets.channels as T;
+  }
+
+  /** Nest offers the handlers of controllers; the table of {@link ClusterRoutes} has them. */
+  override addHandler(): void {}
+
+  private async start(): Promise<void> {
+    this.routes.prepare();
+    await this.packets.listen((packet) => this.receive(packet));
+    try {
+      await this.registry.join();
+    } catch (error) {
+      this.packets.stop();
+      throw error;
+    }
+    this._status$.next('connected');
+  }
+
+  private receive(packet: ClusterPacket): void {
+    if (packet.kind === 'answer') return this.pending.settle(packet);
+    const context = new ClusterContext([packet.pattern, packet.from]);
+    void this.serve(context, async () => {
+      if (packet.kind === 'event') await this.routes.dispatch(packet.data, context);
+      else await this.answer(packet, context);
+    });
+  }
+
+  /** Between Nest's hooks for tracing, which are not ours and may fail. */
+  private async serve(context: ClusterContext, work: () => Promise<void>): Promise<void> {
+    this.serving++;
+    try {
+      // Declared as void, but it is what the hook returns: the promise of the work.
+      await (this.runWithProcessingHooks(context, async (end) => {
+        await work();
+        end();
+      }) as unknown);
+    } catch (error) {
+      this.logger.error(error);
+    }
+    if (--this.serving === 0) this.onIdle();
+  }
+
+  private async answer(call: CallPacket, context: ClusterContext): Promise<void> {
+    const deadline = performance.now() + call.timeoutMs;
+    const answered = await this.routes.answer(call.data, context);
+    if (performance.now() > deadline) return;
+    try {
+      await this.packets.send(this.encode(call, answered), call.from);
+    } catch (error) {
+      this.logger.warn(`an answer did not reach node ${call.from}: ${(error as Error).message}`);
+    }
+  }
+
+  private encode({ id }: CallPacket, answered: Answered): string {
+    return encodePacket({ kind: 'answer', from: this.packets.nodeId, id, data: null, ...answered });
+  }
+
+  private resync(): void {
+    if (!this.packets.listening) return;
+    this.logger.warn('the link was interrupted: cluster events may be missing');
+    void this.routes.dispatch(null, new ClusterContext([RESYNC_EVENT, this.packets.nodeId]));
+  }
+
+  private async drain(): Promise<void> {
+    if (this.serving === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, CALL_TIMEOUT_MS);
+      this.onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,72 @@
+import type { Observable } from 'rxjs';
+import type { ClusterAnswer } from './cluster-answer.js';
+import type { NodeInfo } from './node-registry.js';
+
+/** How long a call waits for its answers, ms. */
+export const CALL_TIMEOUT_MS = 2_000;
+/** Longest time that a call may wait, ms. */
+export const MAX_CALL_TIMEOUT_MS = 60_000;
+
+/** How a call is made. */
+export interface CallOptions {
+  /** How long to wait for answers, ms, 1 to 60,000. Default 2,000. */
+  readonly timeoutMs?: number;
+}
+
+/** One node to speak to. */
+export interface NodeTarget {
+  /**
+   * Sends an event to this node: at most once, in the order in which this node sent them. Resolves when it is
+   * published, whether or not the node is alive.
+   * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`
+   */
+  emit(event: string, data?: unknown): Promise<void>;
+
+  /**
+   * Calls the node's handler.
+   * @returns what it returned
+   * @throws GatewayError `not_found` when no such node is alive, at once; `unknown_outcome` when it did not answer by
+   *   the deadline; `unknown_event` when it has no handler; what the handler failed with; `unavailable`, `too_large`
+   */
+  call<T = unknown>(pattern: string, data?: unknown, options?: CallOptions): Promise<T>;
+}
+
+/**
+ * Speaks to the nodes of the cluster, this one included. Data goes as JSON, so that handlers see the same on every
+ * node; `undefined` arrives as `null`.
+ */
+export abstract class Cluster {
+  /**
+   * Sends an event to the handlers (`@EventPattern`) of every live node: at most once per node, in the order in
+   * which this node sent them, whatever the event. Handlers are started in that order and run concurrently.
+   *
+   * This node handles it directly and first, even while the engine is out of reach. Resolves when it is published
+   * to the others; a node whose link is down at that moment misses it, and handles `$resync` when it is back.
+   * @throws GatewayError `unavailable`, `unknown_outcome` when the others may not get it, `too_large`
+   */
+  abstract emit(event: string, data?: unknown): Promise<void>;
+
+  /**
+   * Calls the handler (`@MessagePattern`) of every live node. Each subscription makes one call and brings exactly
+   * one answer per node that held a lease at its start, and of this node, in the order in which they come; a node
+   * that has not answered by the deadline is marked as missing. Then it completes. Unsubscribing ends the waiting.
+   *
+   * That nodes fail, die or have no handler is never an error of the Observable, it is their answer. It fails only
+   * when the live nodes can't be read (`unavailable`; nothing was done), on data over the limit (`too_large`), with
+   * 10,000 calls under way (`rate_limited`), or when this node stops (`unavailable`).
+   */
+  abstract call<T = unknown>(
+    pattern: string,
+    data?: unknown,
+    options?: CallOptions,
+  ): Observable<ClusterAnswer<T>>;
+
+  /** One node, this one or another. */
+  abstract node(nodeId: string): NodeTarget;
+
+  /**
+   * The live nodes, the longest-running first.
+   * @throws GatewayError `unavailable` when the engine is out of reach
+   */
+  abstract nodes(): Promise<NodeInfo[]>;
+}

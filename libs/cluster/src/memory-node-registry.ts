@@ -1,0 +1,51 @@
+import { Logger } from '@nestjs/common';
+import type { MemoryEngine } from '@wss/state';
+import { LEASE_MS, type Renewal } from './lease-keeper.js';
+import {
+  decodeNodes,
+  encodeNode,
+  type NodeInfo,
+  NodeRegistry,
+  type NodeRegistryOptions,
+} from './node-registry.js';
+
+/** Nodes of one process; leases end by the engine's clock. */
+export class MemoryNodeRegistry extends NodeRegistry {
+  private readonly leaseMs: number;
+  private readonly logger = new Logger(MemoryNodeRegistry.name);
+
+  constructor(
+    private readonly engine: MemoryEngine,
+    options: NodeRegistryOptions,
+  ) {
+    super(options);
+    this.leaseMs = options.leaseMs ?? LEASE_MS;
+  }
+
+  alive(): Promise<NodeInfo[]> {
+    return this.engine.call(() => {
+      const now = this.engine.now();
+      const held = [...this.engine.nodes].filter(([, { endsAt }]) => endsAt > now);
+      return decodeNodes(held.map(([nodeId, { record }]) => [nodeId, record] as const));
+    });
+  }
+
+  protected renew(): Promise<Renewal> {
+    return this.engine.call(() => {
+      const { nodes } = this.engine;
+      const now = this.engine.now();
+      for (const [nodeId, { endsAt }] of nodes) if (endsAt <= now) nodes.delete(nodeId);
+      const renewal = nodes.has(this.self.nodeId) ? 'renewed' : 'taken';
+      nodes.set(this.self.nodeId, { endsAt: now + this.leaseMs, record: encodeNode(this.self) });
+      return renewal;
+    });
+  }
+
+  protected async drop(): Promise<void> {
+    try {
+      await this.engine.call(() => void this.engine.nodes.delete(this.self.nodeId));
+    } catch (error) {
+      this.logger.warn(`the lease could not be dropped and ends by itself: ${(error as Error).message}`);
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { PACKET_VERSION } from './cluster-packet.js';
+import { LeaseKeeper, type LeaseOptions, type Renewal } from './lease-keeper.js';
+
+/** A node as the others know it. */
+export interface NodeInfo {
+  /** New at every start of a process. */
+  readonly nodeId: string;
+  /** When it started, ms since 1970 by its own clock. */
+  readonly startedAt: number;
+  /** `host:port` of its WebSocket endpoint, where it told. */
+  readonly address?: string;
+  /** Version of the packets that it understands; 0 when it did not say. */
+  readonly packets: number;
+}
+
+/** What a node says of itself, and how it keeps its lease. */
+export interface NodeRegistryOptions extends LeaseOptions {
+  /** This incarnation's id. */
+  readonly nodeId: string;
+  /** Ms since 1970. Default now. */
+  readonly startedAt?: number;
+  /** `host:port`. Default none. */
+  readonly address?: string;
+}
+
+/**
+ * Which nodes are alive: each holds a lease that it renews by heartbeats, and that ends by the engine's clock when
+ * it no longer does. A node that dies is listed for at most the lease's duration, one that leaves not at all.
+ */
+export abstract class NodeRegistry {
+  /** This node. */
+  readonly self: NodeInfo;
+  private readonly keeper: LeaseKeeper;
+
+  constructor({ nodeId, startedAt = Date.now(), address, ...lease }: NodeRegistryOptions) {
+    this.self = { nodeId, startedAt, ...(address !== undefined && { address }), packets: PACKET_VERSION };
+    this.keeper = new LeaseKeeper(() => this.renew(), lease);
+  }
+
+  /** Whether this node's lease certainly holds now; while not, the node is not ready. */
+  get holdsLease(): boolean {
+    return this.keeper.holds;
+  }
+
+  /**
+   * Takes this node's lease and keeps it until {@link leave}; a second call changes nothing. A lease that ends in an
+   * outage is taken again by the first heartbeat that succeeds, under the same node id.
+   * @throws Error when the engine can't be reached; nothing is kept then
+   */
+  join(): Promise<void> {
+    return this.keeper.start();
+  }
+
+  /** Drops the lease at once. Where the engine can't be reached, it ends by itself; never throws. */
+  async leave(): Promise<void> {
+    await this.keeper.stop();
+    await this.drop();
+  }
+
+  /** Calls back each time the lease was lost: other nodes may have seen this node die. */
+  onLost(callback: () => void): void {
+    this.keeper.onLost(callback);
+  }
+
+  /** Calls back when the lease is taken for the first time and each time it holds again after it was lost. */
+  onRenewed(callback: () => void): void {
+    this.keeper.onRenewed(callback);
+  }
+
+  /**
+   * The nodes that hold a lease now, the longest-running first.
+   * @throws Error when the engine can't be reached
+   */
+  abstract alive(): Promise<NodeInfo[]>;
+
+  /** One heartbeat, ends within a bounded time. */
+  protected abstract renew(): Promise<Renewal>;
+
+  /** Removes the lease; never throws. */
+  protected abstract drop(): Promise<void>;
+}
+
+/** What {@link NodeInfo} is kept as. */
+export function encodeNode({ startedAt, address, packets }: NodeInfo): string {
+  return JSON.stringify({ startedAt, address, packets });
+}
+
+/** Reads nodes from their ids and records; a record that can't be read leaves what is known by default. */
+export function decodeNodes(entries: Iterable<readonly [nodeId: string, record: string | null]>): NodeInfo[] {
+  const nodes = [...entries].map(([nodeId, record]) => decodeNode(nodeId, record ?? ''));
+  return nodes.sort((a, b) => a.startedAt - b.startedAt || (a.nodeId < b.nodeId ? -1 : 1));
+}
+
+function decodeNode(nodeId: string, record: string): NodeInfo {
+  const { startedAt, address, packets } = parseRecord(record);
+  return {
+    nodeId,
+    startedAt: typeof startedAt === 'number' ? startedAt : 0,
+    ...(typeof address === 'string' && { address }),
+    packets: typeof packets === 'number' ? packets : 0,
+  };
+}
+
+function parseRecord(record: string): Partial<Record<keyof NodeInfo, unknown>> {
+  try {
+    return (JSON.parse(record) as object | null) ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { MemoryEngine, StoreError } from '@wss/state';
+import { eventually, RedisServer, TcpProxy } from '@wss/testing';
+import {
+  type Channels,
+  MemoryClusterChannels,
+  MemoryNodeRegistry,
+  NODE_SCRIPTS,
+  type NodeRegistry,
+  type NodeRegistryOptions,
+  RedisChannels,
+  RedisNodeRegistry,
+} from '../src/index.js';
+
+/** One node's own way to the engine. */
+export interface NodeLinks {
+  readonly channels: Channels;
+  readonly keys: RedisKeys;
+  readonly registry: NodeRegistry;
+  setReachable(reachable: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One cluster on an engine, apart from all others. */
+export interface ClusterUnderTest {
+  openNode(options: NodeRegistryOptions): Promise<NodeLinks>;
+  /** As a program that is no node would. */
+  publish(channel: string, message: string): Promise<void>;
+  /** How long a node's lease still holds by the engine's clock, ms. */
+  leaseLeftMs(nodeId: string): Promise<number>;
+  /** The engine loses everything. */
+  wipe(): Promise<void>;
+}
+
+export interface EngineUnderTest {
+  newCluster(): ClusterUnderTest;
+  stop(): Promise<void>;
+}
+
+/** An engine whose clock is an hour ahead of the nodes'. */
+export function memoryEngine(): EngineUnderTest {
+  return {
+    newCluster: () => {
+      const engine = new MemoryEngine(() => Date.now() + 3_600_000);
+      return {
+        openNode: (options) => Promise.resolve(memoryLinks(engine, options)),
+        publish: async (channel, message) => engine.channels.publish(channel, message),
+        leaseLeftMs: async (nodeId) => engine.nodes.get(nodeId)!.endsAt - engine.now(),
+        wipe: async () => engine.nodes.clear(),
+      };
+    },
+    stop: () => Promise.resolve(),
+  };
+}
+
+function memoryLinks(engine: MemoryEngine, options: NodeRegistryOptions): NodeLinks {
+  let reachable = true;
+  const link = Object.create(engine) as MemoryEngine;
+  link.call = (work) =>
+    reachable ? engine.call(work) : Promise.reject(new StoreError('unavailable', 'cut off'));
+  return {
+    channels: new MemoryClusterChannels(link),
+    keys: new RedisKeys('test'),
+    registry: new MemoryNodeRegistry(link, options),
+    setReachable: async (value) => void (reachable = value),
+    close: () => Promise.resolve(),
+  };
+}
+
+export async function redisEngine(): Promise<EngineUnderTest & { readonly server: RedisServer }> {
+  const server = await RedisServer.start();
+  return {
+    server,
+    newCluster: () => {
+      const keys = new RedisKeys(`t${randomUUID().slice(0, 8)}`);
+      return {
+        openNode: (options) => redisLinks(server, keys, options),
+        publish: async (channel, message) => void (await server.cli('PUBLISH', channel, message)),
+        leaseLeftMs: async (nodeId) => {
+          const [seconds, micros] = (await server.cli('TIME')) as [string, string];
+          const end = Number(await server.cli('ZSCORE', keys.nodes, nodeId));
+          return end - (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
+        },
+        wipe: async () => void (await server.cli('DEL', keys.nodes, keys.nodeRecords)),
+      };
+    },
+    stop: () => server.stop(),
+  };
+}
+
+async function redisLinks(
+  server: RedisServer,
+  keys: RedisKeys,
+  options: NodeRegistryOptions,
+): Promise<NodeLinks> {
+  const proxy = await TcpProxy.start({ to: server.port });
+  const scripts = Object.values(NODE_SCRIPTS);
+  const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts });
+  return {
+    channels: new RedisChannels(links),
+    keys,
+    registry: new RedisNodeRegistry(links, keys, options),
+    setReachable: (reachable) => proxy.setMode(reachable ? 'pass' : 'cut'),
+    async close() {
+      // A link that is closed while it is down keeps the process for 2 s.
+      await proxy.setMode('pass');
+      await eventually(() => {
+        if (links.problem()) throw new Error(links.problem());
+      });
+      await links.close();
+      await proxy.stop();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { parseRedisTarget, RedisLinks } from '@wss/redis';
+import { eventually } from '@wss/testing';
+import { RedisChannels } from '../src/index.js';
+import { clusterContract } from './cluster.contract.js';
+import { type ClusterUnderTest, type EngineUnderTest, redisEngine } from './engines.js';
+import { TestNode } from './test-node.js';
+
+clusterContract('Redis', redisEngine);
+
+describe('cluster on a Redis that fails', () => {
+  let engine: Awaited<ReturnType<typeof redisEngine>>;
+  let cluster: ClusterUnderTest;
+  let nodes: TestNode[];
+
+  beforeAll(async () => void (engine = await redisEngine()));
+  afterAll(() => (engine as EngineUnderTest).stop());
+  beforeEach(async () => {
+    cluster = engine.newCluster();
+    nodes = await Promise.all(['a', 'b', 'c'].map((nodeId) => TestNode.start(cluster, nodeId)));
+  });
+  afterEach(async () => {
+    for (const node of nodes) await node.close();
+  });
+
+  it('brings events again when a link was cut, and tells the node that some may be missing', async () => {
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    await b.links.setReachable(false);
+    await a.cluster.emit('test.said', 'missed');
+    await eventually(() => expect(c.recorder.from('a')).toEqual(['missed']));
+    await b.links.setReachable(true);
+    await eventually(() => expect(b.recorder.resyncs).toBe(1));
+    await a.cluster.emit('test.said', 'heard');
+    await eventually(() => expect(b.recorder.from('a')).toEqual(['heard']));
+    await eventually(() => b.cluster.emit('test.said', 'here again'));
+    await eventually(() => expect(a.recorder.from('b')).toContain('here again'));
+    expect(a.recorder.resyncs).toBe(0);
+    const answers = await eventually(async () => {
+      const found = await a.ask('test.ask', 1);
+      expect(found.filter((answer) => 'data' in answer)).toHaveLength(3);
+      return found;
+    });
+    expect(answers).toHaveLength(3);
+  });
+
+  it('survives a restart of Redis', async () => {
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    await engine.server.restart();
+    await eventually(async () => expect(await a.ask('test.ask', 1)).toHaveLength(3));
+    await eventually(() => a.cluster.emit('test.said', 'back'));
+    for (const node of [b, c]) await eventually(() => expect(node.recorder.from('a')).toContain('back'));
+  });
+
+  it('refuses to listen when Redis refuses a channel, and has no lease then', async () => {
+    const [a] = nodes as [TestNode];
+    const user = ['on', '>pw', '~*', '+@all', 'resetchannels', `&${a.links.keys.cluster}`];
+    await engine.server.cli('ACL', 'SETUSER', 'narrow', ...user);
+    const target = parseRedisTarget(engine.server.url.replace('redis://', 'redis://narrow:pw@'));
+    const links = await RedisLinks.connect({ target });
+    const narrow: ClusterUnderTest = {
+      ...cluster,
+      openNode: async (options) => {
+        const opened = await cluster.openNode(options);
+        return { ...opened, channels: new RedisChannels(links) };
+      },
+    };
+    const node = await TestNode.start(narrow, 'd', { listens: false });
+    try {
+      await expect(node.listen()).rejects.toThrow(
+        /^subscribing to .*:cluster and .*:n:d failed: NOPERM.*; Redis must be up, and its user must be allowed these channels$/,
+      );
+      expect(node.registry.holdsLease).toBe(false);
+      expect(await a.cluster.nodes()).toHaveLength(3);
+      await engine.server.cli('ACL', 'SETUSER', 'narrow', `&${a.links.keys.node('d')}`);
+      await node.listen();
+      expect(await a.cluster.nodes()).toHaveLength(4);
+    } finally {
+      await node.close();
+      await links.close();
+    }
+  });
+});
