@@ -1,26 +1,26 @@
 import { type BeforeApplicationShutdown, Injectable, type OnModuleDestroy, type Type } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
-import { ClientConnections } from '@wss/messaging';
-import { Config } from './config.js';
+import { Drain } from '@wss/messaging';
 import { Readiness } from './readiness.js';
 
-/** The one gateway: its path is served by the command router, and it lets clients go when the node stops. */
+/** How long clients have that are left when the application is closed without a drain before, ms. */
+const CLOSE_MS = 5_000;
+
+/** The one gateway: its path is served by the command router, and no client outlives it without a close frame. */
 @Injectable()
 export class ClientGateway implements OnModuleDestroy, BeforeApplicationShutdown {
   constructor(
-    private readonly connections: ClientConnections,
+    private readonly drain: Drain,
     private readonly readiness: Readiness,
-    private readonly config: Config,
   ) {}
 
   onModuleDestroy(): void {
     this.readiness.drain();
-    this.connections.refuseAll();
+    this.drain.refuseNew();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    // What is left after that is cut by Nest.
-    await this.connections.closeAll(1012, this.config.SHUTDOWN_TIMEOUT_MS / 2);
+    await this.drain.run({ windowMs: 0, deadline: Date.now() + CLOSE_MS });
   }
 }
 

@@ -1,12 +1,17 @@
+import { createPublicKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { plainToInstance, Transform } from 'class-transformer';
 import {
+  getMetadataStorage,
   IsIn,
   IsInt,
   IsOptional,
   IsString,
+  IsUrl,
   Matches,
   Max,
   Min,
+  MinLength,
   ValidateBy,
   validateSync,
 } from 'class-validator';
@@ -19,6 +24,14 @@ const IsRedisUrl = ValidateBy({
   validator: {
     validate: (value) => problemOf(value) === undefined,
     defaultMessage: (args) => `REDIS_SERVER is no address of a Redis server: ${problemOf(args?.value)}`,
+  },
+});
+
+const IsPublicKey = ValidateBy({
+  name: 'isPublicKey',
+  validator: {
+    validate: (value) => typeof value === 'string' && isPublicKey(value),
+    defaultMessage: () => 'JWT_PUBLIC_KEY is no public key in PEM form',
   },
 });
 
@@ -50,9 +63,83 @@ export class Config {
   @Matches(/^\/[A-Za-z0-9_./-]*$/, { message: 'WS_PATH must be a path that starts with /' })
   readonly WS_PATH: string = '/';
 
-  /** Who may connect. `none`: everybody, under the name in `?user=`; for development. */
-  @IsIn(['none'], { message: 'AUTH must be given: none, which lets everybody in under any name' })
-  readonly AUTH!: 'none';
+  /** Who may connect. `jwt`: who brings a signed token. `none`: everybody, under the name in `?user=`; for development. */
+  @IsIn(['jwt', 'none'], {
+    message:
+      'AUTH must be given: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL for signed tokens, or AUTH=none to let everybody in under any name',
+  })
+  readonly AUTH!: 'jwt' | 'none';
+
+  /** Key of HS256 tokens, at least 32 characters; or `JWT_SECRET_FILE`. */
+  @IsOptional()
+  @MinLength(32, { message: 'JWT_SECRET must have at least 32 characters' })
+  readonly JWT_SECRET?: string;
+
+  /** Public key of RS256 or ES256 tokens, PEM; or `JWT_PUBLIC_KEY_FILE`. */
+  @IsOptional()
+  @IsPublicKey
+  readonly JWT_PUBLIC_KEY?: string;
+
+  /** Where the public keys of RS256 or ES256 tokens are published. */
+  @IsOptional()
+  @IsUrl(
+    { protocols: ['http', 'https'], require_tld: false },
+    { message: 'JWT_JWKS_URL must be an http(s) URL' },
+  )
+  readonly JWT_JWKS_URL?: string;
+
+  /** Issuer that tokens must name. */
+  @IsOptional()
+  @IsString()
+  readonly JWT_ISSUER?: string;
+
+  /** Audience that tokens must name. */
+  @IsOptional()
+  @IsString()
+  readonly JWT_AUDIENCE?: string;
+
+  /** Claim that names the user. */
+  @IsString()
+  readonly JWT_USER_CLAIM: string = 'sub';
+
+  /** Origins whose pages may connect, comma-separated, e.g. `https://app.example`; the same host always may. */
+  @Transform(({ value }) =>
+    typeof value === 'string' ? value.split(',').map((item) => item.trim()) : (value as unknown),
+  )
+  @IsString({ each: true })
+  readonly ALLOWED_ORIGINS: readonly string[] = [];
+
+  /** Signs resume tokens, at least 32 characters; or `SESSION_SECRET_FILE`. Unset: the nodes agree on one through the engine. */
+  @IsOptional()
+  @MinLength(32, { message: 'SESSION_SECRET must have at least 32 characters' })
+  readonly SESSION_SECRET?: string;
+
+  /** Port of metrics; unset: off. */
+  @IsOptional()
+  @toNumber
+  @IsInt()
+  @Min(1)
+  @Max(65_535)
+  readonly MANAGEMENT_PORT?: number;
+
+  /** Bearer token that the management port asks for; or `MANAGEMENT_TOKEN_FILE`. Needed unless AUTH=none. */
+  @IsOptional()
+  @MinLength(16, { message: 'MANAGEMENT_TOKEN must have at least 16 characters' })
+  readonly MANAGEMENT_TOKEN?: string;
+
+  /** How long a stopping node waits for the balancer to notice before it lets clients go, ms. */
+  @toNumber
+  @IsInt()
+  @Min(0)
+  @Max(600_000)
+  readonly DRAIN_DELAY_MS: number = 0;
+
+  /** Over how long a stopping node spreads its clients' leaving, and they their coming back, ms. */
+  @toNumber
+  @IsInt()
+  @Min(0)
+  @Max(600_000)
+  readonly DRAIN_WINDOW_MS: number = 2_000;
 
   /** Replicas of Redis that may be promoted: a durable reply waits for all of them. 0: no room may be durable. */
   @toNumber
@@ -66,7 +153,7 @@ export class Config {
   @IsInt()
   @Min(100)
   @Max(600_000)
-  readonly SHUTDOWN_TIMEOUT_MS: number = 10_000;
+  readonly SHUTDOWN_TIMEOUT_MS: number = 25_000;
 
   /** `production` makes logs JSON lines. */
   @IsOptional()
@@ -77,16 +164,56 @@ export class Config {
 /** The environment is not fit to start with; the message names every bad variable. */
 export class ConfigError extends Error {}
 
+/** Variables that may name a file with their value, as container secrets do. */
+const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'MANAGEMENT_TOKEN', 'REDIS_SERVER'];
+const KEYS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'];
+
 /** @throws ConfigError naming every bad variable at once. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
-  const known = new Set([...Object.keys(new Config()), 'REDIS_SERVER', 'AUTH', 'NODE_ENV']);
-  const given = Object.fromEntries(
-    Object.entries(env).filter(([key, value]) => known.has(key) && value !== ''),
-  );
-  const config = plainToInstance(Config, given, { exposeDefaultValues: true });
-  const problems = validateSync(config).flatMap(({ constraints }) => Object.values(constraints ?? {}));
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const problems: string[] = [];
+  for (const name of FROM_FILE) readFile(set, name, problems);
+  if (set.AUTH === undefined && KEYS.some((name) => set[name] !== undefined)) set.AUTH = 'jwt';
+  const config = plainToInstance(Config, pick(set), { exposeDefaultValues: true });
+  problems.push(...validateSync(config).flatMap(({ constraints }) => Object.values(constraints ?? {})));
+  problems.push(...contradictions(config));
   if (problems.length > 0) throw new ConfigError(`bad configuration:\n  ${problems.join('\n  ')}`);
   return Object.freeze(config);
+}
+
+function readFile(env: NodeJS.ProcessEnv, name: string, problems: string[]): void {
+  const file = env[`${name}_FILE`];
+  if (file === undefined) return;
+  if (env[name] !== undefined) problems.push(`${name} and ${name}_FILE are both set; give one`);
+  try {
+    env[name] = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    problems.push(`${name}_FILE can't be read: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
+function pick(env: NodeJS.ProcessEnv): Partial<Record<keyof Config, string>> {
+  const names = getMetadataStorage()
+    .getTargetValidationMetadatas(Config, '', false, false)
+    .map(({ propertyName }) => propertyName);
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
+
+function contradictions(config: Config): string[] {
+  const keys = KEYS.filter((name) => config[name as keyof Config] !== undefined);
+  const found: string[] = [];
+  if (keys.length > 1) found.push(`${keys.join(' and ')} are set; give one of them`);
+  if (config.AUTH === 'jwt' && keys.length === 0) found.push(`AUTH=jwt needs one of ${KEYS.join(', ')}`);
+  if (config.AUTH === 'none' && keys.length > 0)
+    found.push(`AUTH=none and ${keys.join(', ')} contradict each other`);
+  if (
+    config.MANAGEMENT_PORT !== undefined &&
+    config.AUTH !== 'none' &&
+    config.MANAGEMENT_TOKEN === undefined
+  ) {
+    found.push('MANAGEMENT_PORT needs a MANAGEMENT_TOKEN');
+  }
+  return found;
 }
 
 function problemOf(value: unknown): string | undefined {
@@ -95,5 +222,14 @@ function problemOf(value: unknown): string | undefined {
     return undefined;
   } catch (error) {
     return (error as Error).message;
+  }
+}
+
+function isPublicKey(pem: string): boolean {
+  try {
+    createPublicKey(pem);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -6,7 +6,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ClientRouting, ClusterRooms, RoomFeed, Rooms } from '@wss/cluster';
+import { ClientRouting, ClusterModule, ClusterRooms, RoomFeed, Rooms } from '@wss/cluster';
 import { HandlersModule, RoomTypes } from '@wss/handlers';
 import {
   Admission,
@@ -25,8 +25,11 @@ import { clientGatewayAt } from './client.gateway.js';
 import { Config } from './config.js';
 import { DevelopmentAdmission } from './development-admission.js';
 import type { Engine } from './engine.js';
+import { Origins } from './origins.js';
 import { EngineWatch } from './engine-watch.js';
 import { Readiness } from './readiness.js';
+import { TokenAdmission } from './token-admission.js';
+import { TokenVerifier } from './token-verifier.js';
 
 type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry];
 
@@ -46,7 +49,11 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     const { keys, store, channels } = engine;
     return {
       module: CoreModule,
-      imports: [HandlersModule, StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId })],
+      imports: [
+        HandlersModule,
+        ClusterModule.forNode({ channels, keys, registry: engine.registry }),
+        StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId }),
+      ],
       providers: [
         ...MESSAGING_PROVIDERS,
         clientGatewayAt(config.WS_PATH),
@@ -54,7 +61,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         { provide: Config, useValue: config },
         { provide: ENGINE, useValue: engine },
         { provide: NodeIdentity, useValue: { nodeId } },
-        { provide: Admission, useClass: DevelopmentAdmission },
+        { provide: Admission, useFactory: () => admissionOf(config) },
         {
           provide: RoomFeed,
           inject: [Committer, RoomDelivery, RoomTypes, DocumentRegistry],
@@ -108,4 +115,10 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     this.engine.sessions.close();
     await this.engine.close();
   }
+}
+
+function admissionOf(config: Config): Admission {
+  const origins = new Origins(config.ALLOWED_ORIGINS);
+  if (config.AUTH === 'none') return new DevelopmentAdmission(origins);
+  return new TokenAdmission(new TokenVerifier(config), origins);
 }

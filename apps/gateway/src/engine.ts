@@ -2,10 +2,15 @@ import { Logger } from '@nestjs/common';
 import {
   type Channels,
   MemoryClusterChannels,
+  MemoryNodeRegistry,
   MemorySessionStore,
+  NODE_SCRIPTS,
+  type NodeRegistry,
   RedisChannels,
+  RedisNodeRegistry,
   RedisSessionStore,
   SESSION_SCRIPTS,
+  type SessionOptions,
   Sessions,
 } from '@wss/cluster';
 import {
@@ -26,6 +31,7 @@ export interface Engine {
   readonly store: RoomStore;
   readonly channels: Channels;
   readonly sessions: Sessions;
+  readonly registry: NodeRegistry;
   /** Whether commits can be proven to survive a failover. */
   readonly canBeDurable: boolean;
   /** Why the engine can't serve now; nothing while it can. */
@@ -39,18 +45,19 @@ export interface Engine {
  */
 export function openEngine(config: Config, nodeId: string): Promise<Engine> {
   const keys = new RedisKeys(config.WSS_NAMESPACE);
-  if (config.REDIS_SERVER === undefined) return memoryEngine(new MemoryEngine(), keys);
+  if (config.REDIS_SERVER === undefined) return memoryEngine(new MemoryEngine(), keys, nodeId);
   return redisEngine(config, keys, nodeId);
 }
 
 /** The embedded engine; nodes of one process may share it. */
-export async function memoryEngine(engine: MemoryEngine, keys: RedisKeys): Promise<Engine> {
+export async function memoryEngine(engine: MemoryEngine, keys: RedisKeys, nodeId: string): Promise<Engine> {
   return {
     name: 'memory',
     keys,
     store: new MemoryRoomStore(engine, (room) => keys.room(room).channel),
     channels: new MemoryClusterChannels(engine),
     sessions: await Sessions.start(new MemorySessionStore(engine)),
+    registry: new MemoryNodeRegistry(engine, { nodeId }),
     canBeDurable: true,
     problem: () => undefined,
     close: () => Promise.resolve(),
@@ -61,24 +68,24 @@ async function redisEngine(config: Config, keys: RedisKeys, nodeId: string): Pro
   const replicas = config.DURABLE_REPLICAS;
   const links = await RedisLinks.connect({
     target: parseRedisTarget(config.REDIS_SERVER!),
-    scripts: [...Object.values(ROOM_SCRIPTS), ...Object.values(SESSION_SCRIPTS)],
+    scripts: [
+      ...Object.values(ROOM_SCRIPTS),
+      ...Object.values(SESSION_SCRIPTS),
+      ...Object.values(NODE_SCRIPTS),
+    ],
     withFence: replicas > 0,
   });
   try {
     await requireFit(links);
-    return await assemble(links, keys, nodeId, replicas);
+    return await assemble(links, keys, nodeId, config);
   } catch (error) {
     await links.close();
     throw error;
   }
 }
 
-async function assemble(
-  links: RedisLinks,
-  keys: RedisKeys,
-  nodeId: string,
-  replicas: number,
-): Promise<Engine> {
+async function assemble(links: RedisLinks, keys: RedisKeys, nodeId: string, config: Config): Promise<Engine> {
+  const replicas = config.DURABLE_REPLICAS;
   const channels = new RedisChannels(links);
   const probe = new LinkProbe(links, keys.probe(nodeId));
   await channels.subscribe(keys.probe(nodeId), (message) => probe.onMessage(message));
@@ -89,7 +96,8 @@ async function assemble(
     keys,
     store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, fence),
     channels,
-    sessions: await Sessions.start(new RedisSessionStore(links, keys)),
+    sessions: await Sessions.start(new RedisSessionStore(links, keys), sessionOptions(config)),
+    registry: new RedisNodeRegistry(links, keys, { nodeId }),
     canBeDurable: replicas > 0,
     problem: () => links.problem() ?? probe.problem(),
     async close() {
@@ -97,6 +105,10 @@ async function assemble(
       await links.close();
     },
   };
+}
+
+function sessionOptions({ SESSION_SECRET }: Config): SessionOptions {
+  return SESSION_SECRET === undefined ? {} : { secret: SESSION_SECRET };
 }
 
 async function requireFit(links: RedisLinks): Promise<void> {

@@ -3,20 +3,21 @@ import type { AddressInfo } from 'node:net';
 import { ConsoleLogger, type INestApplication, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { ClusterTransport } from '@wss/cluster';
 import { ClusterWsAdapter } from '@wss/messaging';
 import { AppModule } from './app.module.js';
 import { type Config, ConfigError } from './config.js';
 import { openEngine } from './engine.js';
-import { Shutdown } from './shutdown.js';
+import { Lifecycle } from './lifecycle.js';
 
 /** Starts a node and prints where it is; it ends with the process. */
 export async function runNode(config: Config): Promise<INestApplication> {
   const logger = new ConsoleLogger({ json: config.NODE_ENV === 'production' });
   Logger.overrideLogger(logger);
-  if (config.NODE_ENV === 'production') {
+  if (config.NODE_ENV === 'production' && config.AUTH === 'none') {
     logger.warn('AUTH=none: everybody may connect under any name; do not let strangers reach this node');
   }
-  const shutdown = new Shutdown(config.SHUTDOWN_TIMEOUT_MS);
+  const lifecycle = new Lifecycle(config);
   const nodeId = newNodeId();
   const engine = await openEngine(config, nodeId);
   const app = await NestFactory.create(
@@ -25,7 +26,9 @@ export async function runNode(config: Config): Promise<INestApplication> {
     { logger, abortOnError: false },
   );
   app.useWebSocketAdapter(new ClusterWsAdapter(app));
-  shutdown.attach(app);
+  lifecycle.attach(app);
+  app.connectMicroservice({ strategy: app.get(ClusterTransport) }, { inheritAppConfig: true });
+  await app.startAllMicroservices();
   await app.listen(config.SERVER_PORT, config.SERVER_HOST);
   announce(app, config, nodeId);
   return app;

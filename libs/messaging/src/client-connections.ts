@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import type { CloseCode } from '@wss/protocol';
 import type { RawData, WebSocket } from 'ws';
 import type { ClientSocket } from './client-socket.js';
 import { CommandRouter } from './command-router.js';
+import { describe } from './connection-failure.js';
 import { Flusher } from './flusher.js';
-import { describe } from './gateway-hooks.js';
 import { Hub } from './hub.js';
 import {
   Admission,
+  type Admitted,
   ClientListener,
   NodeIdentity,
   type OpenedSession,
@@ -24,8 +24,7 @@ import { SlowClients } from './slow-clients.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** What admission found out about a client. */
-export interface AcceptedClient {
-  readonly user: string;
+export interface AcceptedClient extends Admitted {
   /** With the subprotocol: its session, and the greeting that tells of it. */
   readonly opened?: OpenedSession;
 }
@@ -89,27 +88,18 @@ export class ClientConnections {
     }
   }
 
-  /**
-   * Closes every client with this code and waits until they have gone.
-   * @returns whether all had gone within the time, ms
-   */
-  async closeAll(code: CloseCode, withinMs: number): Promise<boolean> {
-    const clients = [...(this.hub?.all() ?? [])];
-    const gone = clients.map(
-      (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
-    );
-    for (const client of clients) client.closeWith(code);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), withinMs)));
-    const inTime = await Promise.race([Promise.all(gone).then(() => true), late]);
-    clearTimeout(timer);
-    return inTime;
-  }
-
   /** Registers an accepted socket; a client with a session is greeted before anything else is sent. */
-  begin(client: ClientSocket, stream: Duplex, { user, opened }: AcceptedClient, context: PathContext): void {
+  begin(client: ClientSocket, stream: Duplex, accepted: AcceptedClient, context: PathContext): void {
+    const { user, expiresAt, opened } = accepted;
     const id = `${this.nodeId}.${(++this.count).toString(36)}`;
-    client.begin({ id, user, stream, flusher: this.flusher, context });
+    client.begin({
+      id,
+      user,
+      stream,
+      flusher: this.flusher,
+      context,
+      ...(expiresAt !== undefined && { expiresAt }),
+    });
     client
       .on('message', onMessage as Listener)
       .on('close', onClose as Listener)
@@ -123,19 +113,20 @@ export class ClientConnections {
 
   /** The client reads too slowly. */
   overflowed(client: ClientSocket): void {
-    if (this.ports && client.context.router) this.ports.slowClients.overflowed(client);
-    else client.closeWith(4408);
+    if (this.ports && client.pathContext.router) return this.ports.slowClients.overflowed(client);
+    client.queue?.clear();
+    client.closeWith(4408);
   }
 
   /** The client has read what it was sent. */
   drained(client: ClientSocket): void {
-    if (client.context.router) this.ports?.slowClients.drained(client);
+    if (client.pathContext.router) this.ports?.slowClients.drained(client);
   }
 
   /** Cleans up behind a closed socket. */
   end(client: ClientSocket, code: number): void {
     client.native?.stop();
-    if (client.context.router && this.hub) {
+    if (client.pathContext.router && this.hub) {
       for (const room of client.joinedRooms()) this.rooms?.unfollow(client, room);
       if (client.session) this.ports?.sessions.disconnected(client.session);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
@@ -145,10 +136,10 @@ export class ClientConnections {
 
   private async admitClient(request: IncomingMessage, url: URL): Promise<AcceptedClient> {
     const offered = offeredProtocols(request);
-    const { user } = (await this.ports?.admission.admit(request, url)) ?? { user: '' };
-    if (!offered.session) return { user };
-    const opened = await this.ports?.sessions.open(user, offered.resume);
-    return opened ? { user, opened } : { user };
+    const admitted = (await this.ports?.admission.admit(request, url)) ?? { user: '' };
+    if (!offered.session) return admitted;
+    const opened = await this.ports?.sessions.open(admitted.user, offered.resume);
+    return opened ? { ...admitted, opened } : admitted;
   }
 
   private async announce(user: string): Promise<void> {
@@ -166,7 +157,7 @@ type Listener = (this: WebSocket, ...args: unknown[]) => void;
 function onMessage(this: ClientSocket, data: RawData, isBinary: boolean): void {
   this.alive = true;
   if (this.hold(data as Buffer, isBinary)) return;
-  this.context.reader.read(this, data, isBinary, this.context.router);
+  this.pathContext.reader.read(this, data, isBinary, this.pathContext.router);
 }
 
 function onPong(this: ClientSocket): void {
@@ -174,7 +165,7 @@ function onPong(this: ClientSocket): void {
 }
 
 function onClose(this: ClientSocket, code: number): void {
-  this.context.connections.end(this, code);
+  this.pathContext.connections.end(this, code);
 }
 
 /** Protocol errors end the connection with their close code; they are the client's doing, so they are no errors of ours. */

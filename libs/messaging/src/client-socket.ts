@@ -13,6 +13,8 @@ import { textFrame } from './text-frame.js';
 export interface ClientInit {
   readonly id: string;
   readonly user: string;
+  /** When its identity ends, ms since 1970; absent: never. */
+  readonly expiresAt?: number;
   /** The stream under the WebSocket. */
   readonly stream: Duplex;
   readonly flusher: Flusher;
@@ -43,52 +45,68 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare user: string;
   /** It gave a sign of life since it was last asked for one. */
   declare alive: boolean;
+  /** When its identity ends unless it is refreshed, ms since 1970; 0: never. */
+  declare expiresAt: number;
   /** Absent without the subprotocol. */
   declare session?: ClientSession;
   /** Handlers of native gateways; absent where there are none. */
   declare native?: NativeHandlers;
   /** What it shares with the other sockets of its path. */
-  declare context: PathContext;
+  declare pathContext: PathContext;
+  /** Commands under way. */
+  declare inFlight: number;
+  /** Called when no command is under way any more. */
+  declare whenIdle?: () => void;
   /** What native gateways want to be told when it is closed. */
   declare closeCallbacks?: ((code: number) => void)[];
 
   /** Frames that came before a connection hook was done. */
   declare private held?: { hooks: number; frames: [data: Buffer, isBinary: boolean][] };
+  /** A connection hook failed. */
+  declare private dropping?: boolean;
   declare private outbound?: OutboundQueue;
   declare private roomStates?: Map<string, RoomState>;
 
   /** Makes an accepted socket a client. */
-  begin({ id, user, stream, flusher, context }: ClientInit): void {
-    this.context = context;
+  begin({ id, user, expiresAt = 0, stream, flusher, context }: ClientInit): void {
+    this.pathContext = context;
     this.alive = true;
+    this.inFlight = 0;
+    this.expiresAt = expiresAt;
     this.id = id;
     this.user = user;
     this.outbound = new OutboundQueue(stream, flusher, this);
   }
 
-  /** Lets frames wait until this is done; reading stops meanwhile, so that little has to be kept. */
+  /** Lets frames wait until this is done. */
   holdUntil(done: Promise<unknown>): void {
     this.held ??= { hooks: 0, frames: [] };
     this.held.hooks++;
-    this.pause();
     void done.then(() => this.release());
   }
 
-  /** Keeps a frame back while the client is held; returns whether it was. */
+  /** Drops what was kept back and all that comes. */
+  dropFrames(): void {
+    this.dropping = true;
+  }
+
+  /** Keeps a frame back while the client is held; returns whether the frame is dealt with. */
   hold(data: Buffer, isBinary: boolean): boolean {
+    if (this.dropping) return true;
     if (!this.held) return false;
-    this.held.frames.push([data, isBinary]);
+    // From the first frame on nothing more is read, so that little has to be kept.
+    if (this.held.frames.push([data, isBinary]) === 1) this.pause();
     return true;
   }
 
   /** Part of {@link QueueObserver}. */
   overflowed(): void {
-    this.context.connections.overflowed(this);
+    this.pathContext.connections.overflowed(this);
   }
 
   /** Part of {@link QueueObserver}. */
   drained(): void {
-    this.context.connections.drained(this);
+    this.pathContext.connections.drained(this);
   }
 
   /** Calls {@link drained} once what is queued now has been written. */
@@ -117,30 +135,34 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   }
 
   override close(code?: number, reason?: string | Buffer): void {
-    if (this.readyState === WebSocket.OPEN) this.outbound?.flush();
+    // Not `flush`: that may find the client too slow and close it, and so on without end.
+    this.queue?.writeAll();
     super.close(code, reason);
   }
 
-  /** Native gateways send here; plain text joins the queue, everything else goes out after it. */
+  /** Native gateways send here; plain text joins the replies, everything else goes out after them. */
   override send(...args: unknown[]): void {
     const [data, ...rest] = args;
-    if (typeof data === 'string' && rest.length === 0 && this.queue && this.extensions === '') {
-      this.queue.push(textFrame(withoutEcho(data)));
+    const content = typeof data === 'string' ? withoutEcho(data) : data;
+    if (typeof content === 'string' && rest.length === 0 && this.queue && this.extensions === '') {
+      this.queue.pushUrgent(textFrame(content));
       return;
     }
     this.queue?.flush();
-    (super.send as (...all: unknown[]) => void)(...args);
+    this.queue?.writeAll();
+    (super.send as (...all: unknown[]) => void)(content, ...rest);
   }
 
   private release(): void {
     const { held } = this;
     if (!held || --held.hooks > 0) return;
     delete this.held;
-    if (this.readyState !== WebSocket.OPEN) return;
     for (const [data, isBinary] of held.frames) {
-      this.context.reader.read(this, data, isBinary, this.context.router);
+      if (this.dropping || this.readyState !== WebSocket.OPEN) break;
+      this.pathContext.reader.read(this, data, isBinary, this.pathContext.router);
     }
-    this.resume();
+    // Also of one that is closing, or its answer to the close frame would not be read.
+    if (held.frames.length > 0) this.resume();
   }
 
   /** State of a room that the client is in, joins or sends to. */

@@ -1,18 +1,22 @@
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { type INestApplicationContext, Logger, type WsMessageHandler } from '@nestjs/common';
 import { ModulesContainer, NestApplication } from '@nestjs/core';
-import { AbstractWsAdapter, WsException } from '@nestjs/websockets';
+import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { ServerOptions, WebSocketServer } from 'ws';
 import type { ClientSocket } from './client-socket.js';
 import { type AcceptedClient, ClientConnections } from './client-connections.js';
-import { describe, findGateways, guardHooks } from './gateway-hooks.js';
+import { describe, failConnection } from './connection-failure.js';
+import { findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
 import { Flusher } from './flusher.js';
 import { FrameReader, type MessageParser } from './frame-reader.js';
-import { GatewayPaths, normalizePath } from './gateway-paths.js';
+import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
 import type { PathContext } from './path-context.js';
 import { NativeHandlers } from './native-handlers.js';
 import { type SocketServer, SocketServers, type UpgradeHandler } from './socket-servers.js';
+
+/** How long a server that is closed waits for disconnect hooks, ms. */
+const CLEAN_UP_MS = 5_000;
 
 /** Options of the adapter. */
 export interface ClusterWsAdapterOptions {
@@ -31,8 +35,9 @@ export interface ClusterGatewayOptions extends ServerOptions {
  * WebSocket adapter for `ws`, in the place of Nest's `WsAdapter`: existing gateways run unchanged.
  *
  * Three things differ. What a client sent is never echoed in an `exception` frame. A connection hook that throws
- * closes its own socket (1011) and nothing else. Bad JSON and unknown events are answered. On the path of a
- * gateway with `commands: true`, events that no gateway handles go to the {@link CommandRouter}.
+ * closes its own socket (1011) and nothing else; this needs the application in the constructor. Bad JSON and
+ * unknown events are answered. On the path of a gateway with `commands: true`, events that no gateway handles go
+ * to the {@link CommandRouter}.
  */
 export class ClusterWsAdapter extends AbstractWsAdapter {
   private readonly logger = new Logger('WsAdapter');
@@ -49,7 +54,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     if (app) this.paths = this.inspectGateways(app);
     this.reader = new FrameReader(options.messageParser);
     this.connections = connectionsOf(app);
-    this.servers = new SocketServers(this.onUpgrade);
+    this.servers = new SocketServers(this.onUpgrade, (error) => this.logger.error(describe(error)));
   }
 
   /** Replaces the parser of messages, for sockets that connect from now on too. */
@@ -61,17 +66,20 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     port: number,
     options: ClusterGatewayOptions & { server?: WebSocketServer; namespace?: string } = {},
   ): WebSocketServer {
-    const { server, path, namespace, commands: _commands, ...wsOptions } = options;
-    if (namespace !== undefined) {
+    const { server, path, namespace, commands, ...wsOptions } = options;
+    if (namespace) {
       throw new Error('WebSocket knows no namespaces; use paths, or @nestjs/platform-socket.io');
     }
     const httpServer = this.httpServer as HttpServer | undefined;
-    if (port === 0 && httpServer)
-      return this.ready(this.servers.attach(httpServer, normalizePath(path), wsOptions).server);
-    if (server) return server;
-    return this.ready(
-      this.servers.open(port, path === undefined ? undefined : normalizePath(path), wsOptions).server,
-    );
+    const attached = port === 0 && httpServer;
+    if (!attached && server) return server;
+    const ownPath = attached ? normalizePath(path) : ownPortPath(path);
+    const request = {
+      commands: this.paths?.servesCommands(port, path) ?? commands === true,
+      options: wsOptions,
+      ...(ownPath !== undefined && { path: ownPath }),
+    };
+    return this.ready(attached ? this.servers.attach(httpServer, request) : this.servers.open(port, request));
   }
 
   override bindClientConnect(server: WebSocketServer, callback: (...args: unknown[]) => void): void {
@@ -96,8 +104,14 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     client.native.add(handlers, transform);
   }
 
-  override close(server: WebSocketServer): Promise<void> {
-    return this.servers.close(server);
+  /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for these is over. */
+  override async close(server: WebSocketServer): Promise<void> {
+    await this.servers.close(server);
+    const cleanUps = [...(this.contexts.get(server)?.cleanUps ?? [])];
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, CLEAN_UP_MS)));
+    await Promise.race([Promise.all(cleanUps), late]);
+    clearTimeout(timer);
   }
 
   override dispose(): Promise<void> {
@@ -118,18 +132,34 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     const context = this.contextOf(target);
     const accept = (accepted: AcceptedClient): void => {
       target.server.handleUpgrade(request, socket, head, (ws) => {
-        this.connections.begin(ws as ClientSocket, socket, accepted, context);
-        target.server.emit('connection', ws, request);
+        const client = ws as ClientSocket;
+        this.connections.begin(client, socket, accepted, context);
+        this.announce(target, client, request);
       });
     };
     void this.connections.admit({ request, url, socket, commands: context.router !== undefined, accept });
   };
 
+  private announce(
+    { server, port, path }: SocketServer,
+    client: ClientSocket,
+    request: IncomingMessage,
+  ): void {
+    holdForConstruction(client, this.paths?.requestScopedAt(port, path) ?? []);
+    try {
+      server.emit('connection', client, request);
+    } catch (error) {
+      // A listener that the application has put on the server itself.
+      failConnection('the server', client, error);
+    }
+  }
+
   private contextOf({ server, port, path }: SocketServer): PathContext {
     let context = this.contexts.get(server);
     if (!context) {
       const router = this.paths?.servesCommands(port, path) ? this.connections.router : undefined;
-      context = { reader: this.reader, connections: this.connections, ...(router && { router }) };
+      const { reader, connections } = this;
+      context = { reader, connections, cleanUps: new Set(), ...(router && { router }) };
       this.contexts.set(server, context);
     }
     return context;
@@ -137,31 +167,18 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
 
   private inspectGateways(app: INestApplicationContext): GatewayPaths {
     const gateways = findGateways(app.get(ModulesContainer));
-    for (const gateway of gateways) {
-      guardHooks(gateway.class, (client, error) => this.failConnection(gateway.class.name, client, error));
-    }
-    return new GatewayPaths(gateways);
-  }
-
-  private failConnection(gateway: string, client: ClientSocket, error: unknown): void {
-    const refused = error instanceof WsException;
-    if (!refused)
-      this.logger.error(`handleConnection of ${gateway} failed for client ${client.id}: ${describe(error)}`);
-    const message = refused ? error.message : 'Internal server error';
-    if (client.readyState === client.OPEN) {
-      client.send(JSON.stringify({ event: 'exception', data: { status: 'error', message } }));
-    }
-    client.closeWith(1011);
+    const paths = new GatewayPaths(gateways);
+    for (const gateway of gateways) guardHooks(gateway);
+    return paths;
   }
 }
 
 /** The application's connections; without the messaging providers only native gateways are served. */
 function connectionsOf(app: INestApplicationContext | undefined): ClientConnections {
-  try {
-    const known = app?.get(ClientConnections, { strict: false });
-    if (known) return known;
-  } catch {
-    // The application does not use the router.
+  // Not by `app.get(ClientConnections)`: what it does not find ends the process of an application made as usual.
+  for (const { providers } of app?.get(ModulesContainer).values() ?? []) {
+    const known: unknown = providers.get(ClientConnections)?.instance;
+    if (known instanceof ClientConnections) return known;
   }
   return new ClientConnections(new Flusher());
 }

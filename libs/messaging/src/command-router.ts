@@ -70,6 +70,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
       ...(lane && { lane }),
       ...(number && { number }),
     });
+    client.inFlight++;
     const refusal = this.refusalOf(route, command, frame, state);
     if (refusal) {
       this.answers.refuse(command, refusal);
@@ -153,8 +154,10 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   }
 
   private finish(command: RoutedCommand): void {
+    const { client, room } = command;
     command.pass();
-    if (command.room !== undefined) command.client.dropRoomState(command.room);
+    if (room !== undefined) client.dropRoomState(room);
+    if (--client.inFlight === 0) client.whenIdle?.();
   }
 
   private log(name: string, command: RoutedCommand, cause: unknown): void {

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Type } from '@nestjs/common';
 import type { GatewayDeclaration } from './gateway-hooks.js';
 
 /** Which paths the command router serves, and whether the gateways agree on how. */
 export class GatewayPaths {
   private readonly commands = new Set<string>();
+  private readonly requestScoped = new Map<string, Type<object>[]>();
 
   /** @throws Error when gateways on one port and path ask for different options, or spell one path in two ways. */
   constructor(gateways: readonly GatewayDeclaration[]) {
@@ -11,14 +13,23 @@ export class GatewayPaths {
     for (const gateway of gateways) {
       const key = keyOf(gateway.port, gateway.path);
       if (gateway.options.commands === true) this.commands.add(key);
+      if (gateway.requestScoped) {
+        this.requestScoped.set(key, [...(this.requestScoped.get(key) ?? []), gateway.class]);
+      }
       const other = first.get(key);
       if (!other) first.set(key, gateway);
       else requireAgreement(other, gateway);
     }
   }
 
+  /** Whether the router serves the path. */
   servesCommands(port: number, path: string | undefined): boolean {
     return this.commands.has(keyOf(port, path));
+  }
+
+  /** Gateways of the path that have an instance per connection. */
+  requestScopedAt(port: number, path: string | undefined): readonly Type<object>[] {
+    return this.requestScoped.get(keyOf(port, path)) ?? [];
   }
 }
 
@@ -26,20 +37,24 @@ function requireAgreement(a: GatewayDeclaration, b: GatewayDeclaration): void {
   const names = `${a.class.name} and ${b.class.name}`;
   if (a.path !== b.path)
     throw new Error(`${names} spell one path in two ways; write it alike, or one is never reached`);
-  if (!isDeepStrictEqual(serverOptions(a), serverOptions(b))) {
-    throw new Error(`${names} share a path but ask for different options; one server can only have one set`);
-  }
-}
-
-function serverOptions({ options }: GatewayDeclaration): object {
-  const { commands: _commands, ...rest } = options;
-  return rest;
+  const keys = [...new Set([...Object.keys(a.options), ...Object.keys(b.options)])];
+  const conflicts = keys.filter(
+    (key) => key !== 'commands' && !isDeepStrictEqual(a.options[key], b.options[key]),
+  );
+  if (conflicts.length === 0) return;
+  throw new Error(
+    `${names} share a path but differ in ${conflicts.join(', ')}; one server has one set of options, so give both the same or another path`,
+  );
 }
 
 /** On the application's own port no path means the root; on a port of its own it means every path. */
 function keyOf(port: number, path: string | undefined): string {
-  const normal = path === undefined ? undefined : normalizePath(path);
-  return `${port} ${normal ?? (port === 0 ? '/' : '*')}`;
+  return `${port} ${port === 0 ? normalizePath(path) : (ownPortPath(path) ?? '*')}`;
+}
+
+/** The path of a gateway on a port of its own; `undefined`: every path. */
+export function ownPortPath(path: string | undefined): string | undefined {
+  return path === undefined || path === '' ? undefined : normalizePath(path);
 }
 
 /** One leading slash, none at the end. */

@@ -29,7 +29,11 @@ export class Heartbeats implements OnApplicationBootstrap, OnModuleDestroy {
   tick(): void {
     this.part = (this.part + 1) % PARTS;
     let index = 0;
-    for (const client of this.hub.all()) if (index++ % PARTS === this.part) this.lookAfter(client);
+    const now = Date.now();
+    for (const client of this.hub.all()) {
+      if (client.expiresAt !== 0 && client.expiresAt <= now) client.closeWith(4401);
+      else if (index++ % PARTS === this.part) this.lookAfter(client);
+    }
   }
 
   private lookAfter(client: ClientSocket): void {

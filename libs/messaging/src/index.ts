@@ -2,6 +2,7 @@ export * from './client-connections.js';
 export * from './client-socket.js';
 export * from './cluster-ws.adapter.js';
 export * from './command-router.js';
+export * from './drain.js';
 export * from './hub.js';
 export * from './messaging-providers.js';
 export * from './ports.js';

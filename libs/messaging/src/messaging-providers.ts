@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { Answers } from './answers.js';
 import { ClientConnections, ConnectionPorts } from './client-connections.js';
 import { CommandRouter } from './command-router.js';
+import { Drain } from './drain.js';
 import { Flusher } from './flusher.js';
 import { Heartbeats } from './heartbeats.js';
 import { Hub } from './hub.js';
@@ -9,6 +10,7 @@ import { JoinGuards } from './join-guards.js';
 import { RoomAccess } from './room-access.js';
 import { RoomDelivery } from './room-delivery.js';
 import { RouteBuilder } from './routes.js';
+import { SharedPaths } from './shared-paths.js';
 import { SlowClients } from './slow-clients.js';
 import { SystemHandlers } from './system-handlers.js';
 
@@ -28,7 +30,9 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   RouteBuilder,
   SystemHandlers,
   CommandRouter,
+  SharedPaths,
   Answers,
   ConnectionPorts,
   ClientConnections,
+  Drain,
 ];

@@ -11,13 +11,14 @@ type NativeCallback = WsMessageHandler['callback'];
  */
 export class NativeHandlers {
   private static readonly logger = new Logger('WsAdapter');
-  private readonly byEvent = new Map<string, { callback: NativeCallback; transform: Transform }[]>();
+  // As in Nest, an event may be something else than a string.
+  private readonly byEvent = new Map<unknown, { callback: NativeCallback; transform: Transform }[]>();
   private readonly running = new Subscription();
 
   constructor(private readonly send: (text: string) => void) {}
 
   /** Adds the handlers of one gateway; of two for one event in the same gateway the last counts. */
-  add(handlers: readonly WsMessageHandler<string>[], transform: Transform): void {
+  add(handlers: readonly WsMessageHandler<unknown>[], transform: Transform): void {
     const ofGateway = new Map(handlers.map(({ message, callback }) => [message, callback]));
     for (const [event, callback] of ofGateway) {
       const list = this.byEvent.get(event) ?? [];
@@ -26,12 +27,12 @@ export class NativeHandlers {
   }
 
   /** Whether a gateway handles the event. */
-  has(event: unknown): event is string {
-    return typeof event === 'string' && this.byEvent.has(event);
+  has(event: unknown): boolean {
+    return this.byEvent.has(event);
   }
 
   /** Runs every handler of the event; a failure of one message never stops the next. */
-  dispatch(event: string, data: unknown): void {
+  dispatch(event: unknown, data: unknown): void {
     for (const { callback, transform } of this.byEvent.get(event) ?? [])
       this.run(callback, transform, data, event);
   }
@@ -41,7 +42,7 @@ export class NativeHandlers {
     this.running.unsubscribe();
   }
 
-  private run(callback: NativeCallback, transform: Transform, data: unknown, event: string): void {
+  private run(callback: NativeCallback, transform: Transform, data: unknown, event: unknown): void {
     let result: Observable<unknown>;
     try {
       result = transform(callback(data, event));
@@ -49,19 +50,29 @@ export class NativeHandlers {
       NativeHandlers.logger.error(error);
       return;
     }
-    const subscription = result
-      .pipe(
-        catchError((error: unknown) => {
-          NativeHandlers.logger.error(error);
-          return EMPTY;
-        }),
-      )
-      .subscribe({
-        next: (value) => {
-          if (value !== undefined && value !== null) this.send(JSON.stringify(value));
-        },
-        complete: () => this.running.remove(subscription),
-      });
-    this.running.add(subscription);
+    // It leaves the set by itself when it ends.
+    this.running.add(
+      result
+        .pipe(
+          catchError((error: unknown) => {
+            NativeHandlers.logger.error(error);
+            return EMPTY;
+          }),
+        )
+        .subscribe((value) => this.answer(value, event)),
+    );
+  }
+
+  private answer(value: unknown, event: unknown): void {
+    if (value === undefined || value === null) return;
+    try {
+      const text = JSON.stringify(value) as string | undefined;
+      if (text !== undefined) this.send(text);
+    } catch (error) {
+      // Thrown here it would reach nobody and end the process.
+      NativeHandlers.logger.error(error);
+      const data = { status: 'error', message: 'Internal server error', cause: { pattern: event } };
+      this.send(JSON.stringify({ event: 'exception', data }));
+    }
   }
 }

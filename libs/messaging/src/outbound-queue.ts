@@ -57,8 +57,17 @@ export class OutboundQueue {
   /** Writes what is queued, if the socket takes it; else when it has drained. */
   flush(): void {
     this.dirty = false;
-    if (this.socket.destroyed || this.socket.writableEnded) return this.clear();
-    if (this.socket.writableLength > SOCKET_HIGH_WATER) return this.wait();
+    if (!this.gone && this.socket.writableLength > SOCKET_HIGH_WATER) return this.wait();
+    this.writeAll();
+    if (this.gone || !this.notify) return;
+    this.notify = false;
+    // Not from within the flush: what the observer queues belongs to the next one.
+    setImmediate(() => this.observer.drained());
+  }
+
+  /** Writes what is queued even to a slow client: for what must come after it, such as a close frame. */
+  writeAll(): void {
+    if (this.gone) return this.clear();
     const { urgent, bulk } = this;
     this.clear();
     if (urgent.length + bulk.length === 1) {
@@ -70,10 +79,10 @@ export class OutboundQueue {
       for (const chunk of bulk) this.socket.write(bufferOf(chunk));
       this.socket.uncork();
     }
-    if (!this.notify) return;
-    this.notify = false;
-    // Not from within the flush: what the observer queues belongs to the next one.
-    setImmediate(() => this.observer.drained());
+  }
+
+  private get gone(): boolean {
+    return this.socket.destroyed || this.socket.writableEnded;
   }
 
   /** Bytes that wait here, without those that the socket has taken. */

@@ -13,6 +13,8 @@ export interface PathContext {
     overflowed(client: ClientSocket): void;
     drained(client: ClientSocket): void;
   };
+  /** Disconnect hooks under way; whoever closes the server waits for them. */
+  readonly cleanUps: Set<Promise<unknown>>;
   /** Set where the path is served by the router. */
   readonly router?: CommandRouter;
 }

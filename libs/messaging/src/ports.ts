@@ -58,12 +58,20 @@ export abstract class ClientListener {
 /** Who a connection is. */
 export interface Admitted {
   readonly user: string;
+  /** When the identity ends unless it is refreshed, ms since 1970; absent: never. */
+  readonly expiresAt?: number;
 }
 
 /** Decides, before a WebSocket exists, who may connect. */
 export abstract class Admission {
   /** @throws UpgradeRefusal */
   abstract admit(request: IncomingMessage, url: URL): Promise<Admitted> | Admitted;
+
+  /**
+   * Renews the identity of a connected client by a newer token.
+   * @throws UpgradeRefusal when the token is refused or another user's
+   */
+  abstract refresh(token: string, user: string): Promise<Admitted> | Admitted;
 }
 
 /** Refuses an upgrade with a complete HTTP response. */

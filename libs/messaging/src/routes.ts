@@ -38,8 +38,7 @@ export class RouteBuilder {
   /** @throws Error that says what to do: two handlers for one event, a `$` event, an erased body type, a request-scoped class. */
   build(): Map<string, Route> {
     const routes = new Map<string, Route>();
-    for (const method of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA)) {
-      if (Reflect.getMetadata(GATEWAY_METADATA, method.class)) continue;
+    for (const method of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isGateway)) {
       const route = this.route(method);
       const other = routes.get(route.event);
       if (other) {
@@ -77,6 +76,11 @@ export class RouteBuilder {
       handle: (command, data) => handler(command.client, data, command, event),
     };
   }
+}
+
+/** Methods of gateways are Nest's to call. */
+function isGateway(type: Type<object>): boolean {
+  return Reflect.getMetadata(GATEWAY_METADATA, type) !== undefined;
 }
 
 function checkEvent(event: unknown, name: string, system: boolean): asserts event is string {

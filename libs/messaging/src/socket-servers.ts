@@ -1,10 +1,23 @@
+import cluster from 'node:cluster';
 import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ServerOptions, WebSocketServer } from 'ws';
-import { SUBPROTOCOL } from '@wss/protocol';
+import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import { CLOSE_CODES, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
 import { ClientSocket } from './client-socket.js';
 import { MAX_FRAME_BYTES } from './limits.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
+
+/** How long the clients of a server that is closed have to answer the close frame, ms. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** What a gateway asks for. */
+export interface SocketServerRequest {
+  /** Absent, on a port of its own: every path of the port. */
+  readonly path?: string;
+  /** The command router serves it. */
+  readonly commands: boolean;
+  readonly options: ServerOptions;
+}
 
 /** A WebSocket server of one port and path. */
 export interface SocketServer {
@@ -23,93 +36,136 @@ export type UpgradeHandler = (
   url: URL,
 ) => void;
 
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 /** Default limits of every server; a gateway's own options come after them. */
 // `closeTimeout` and `maxFragments` are newer than the published types.
 const LIMITS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
   noServer: true,
   maxPayload: MAX_FRAME_BYTES,
-  // Tokens among the subprotocols are never echoed.
-  handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
   maxFragments: 1_024,
   closeTimeout: 5_000,
-  clientTracking: true,
 };
 
 /** Which WebSocket server serves which port and path; the one table of the adapter. */
 export class SocketServers {
   private readonly servers: SocketServer[] = [];
-  private readonly listeners = new Map<
-    HttpServer,
-    (request: IncomingMessage, socket: Duplex, head: Buffer) => void
-  >();
+  private readonly closing = new Set<WebSocketServer>();
+  private readonly listeners = new Map<HttpServer, UpgradeListener>();
   private readonly own = new Map<number, HttpServer>();
 
-  constructor(private readonly onUpgrade: UpgradeHandler) {}
+  constructor(
+    private readonly onUpgrade: UpgradeHandler,
+    private readonly onError: (error: Error) => void,
+  ) {}
 
   /** Adds a server on the application's HTTP server. */
-  attach(httpServer: HttpServer, path: string, options: ServerOptions): SocketServer {
+  attach(httpServer: HttpServer, request: SocketServerRequest): WebSocketServer {
     this.listen(httpServer, 0);
-    return this.add({ server: newServer(options), port: 0, path });
+    return this.add(httpServer, 0, request);
   }
 
-  /** Adds a server on a port of its own; several paths may share it. */
-  open(port: number, path: string | undefined, options: ServerOptions): SocketServer {
-    let httpServer = this.own.get(port);
-    if (!httpServer) {
-      httpServer = createServer((_request, response) => response.writeHead(426).end());
-      this.own.set(port, httpServer);
-      this.listen(httpServer, port);
-      httpServer.listen(port);
-    }
-    return this.add({ server: newServer(options), port, ...(path !== undefined && { path }) });
+  /**
+   * Adds a server on a port of its own; several paths may share it.
+   * @throws Error when the port is taken
+   */
+  open(port: number, request: SocketServerRequest): WebSocketServer {
+    const httpServer = this.own.get(port) ?? this.openPort(port);
+    return this.add(httpServer, port, request);
   }
 
-  /** Takes a server out and closes it; its clients are cut. */
+  /** Takes a server out and closes it: its clients are told (1012), and cut when they don't answer. */
   async close(server: WebSocketServer): Promise<void> {
+    this.closing.add(server);
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const client of server.clients) {
+      if (client.readyState === WebSocket.OPEN) client.close(1012, CLOSE_CODES[1012].reason);
+    }
+    const timer = setTimeout(() => server.clients.forEach((client) => client.terminate()), CLOSE_GRACE_MS);
+    await closed;
+    clearTimeout(timer);
+    this.closing.delete(server);
     const index = this.servers.findIndex((entry) => entry.server === server);
     if (index >= 0) this.servers.splice(index, 1);
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const client of server.clients) client.terminate();
-    await closed;
   }
 
   /** Lets go of every HTTP server: those of the adapter are closed, the application's own is left as it was. */
   async dispose(): Promise<void> {
     for (const [httpServer, listener] of this.listeners) httpServer.off('upgrade', listener);
     this.listeners.clear();
-    await Promise.all(
-      [...this.own.values()].map((server) => new Promise((resolve) => server.close(resolve))),
-    );
+    const own = [...this.own.values()];
     this.own.clear();
     this.servers.length = 0;
+    await Promise.all(own.map(closePort));
   }
 
-  private add(entry: SocketServer): SocketServer {
-    // Nest and its users read this property.
-    Object.assign(entry.server, { path: entry.path });
-    this.servers.push(entry);
-    return entry;
+  private add(httpServer: HttpServer, port: number, request: SocketServerRequest): WebSocketServer {
+    const { path } = request;
+    const server = newServer(request);
+    // Nest and its users read these; without a server of its own `ws` knows neither.
+    Object.assign(server, { path, address: () => httpServer.address() });
+    this.servers.push({ server, port, ...(path !== undefined && { path }) });
+    return server;
+  }
+
+  private openPort(port: number): HttpServer {
+    const httpServer = createServer((_request, response) => {
+      response.writeHead(426, { Upgrade: 'websocket', Connection: 'Upgrade' }).end();
+    });
+    httpServer.on('error', this.onError);
+    httpServer.listen(port);
+    // A port without a host is bound at once, except by the workers of a Node cluster.
+    if (!httpServer.listening && cluster.isPrimary) {
+      throw new Error(`port ${port} can't be opened, probably it is taken; give the gateway another one`);
+    }
+    this.own.set(port, httpServer);
+    this.listen(httpServer, port);
+    return httpServer;
   }
 
   private listen(httpServer: HttpServer, port: number): void {
     if (this.listeners.has(httpServer)) return;
-    const listener = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const listener: UpgradeListener = (request, socket, head) => {
       socket.on('error', () => socket.destroy());
       const url = urlOf(request);
       if (!url) return refuseUpgrade(socket, 400, 'the request has no valid URL');
-      const target = this.servers.find(
-        (entry) => entry.port === port && (entry.path === undefined || entry.path === url.pathname),
-      );
+      const target = this.find(port, url.pathname);
       if (!target) return refuseUpgrade(socket, 404, 'no WebSocket here');
+      if (this.closing.has(target.server)) return refuseUpgrade(socket, 503, 'shutting down; try again');
       this.onUpgrade(target, request, socket, head, url);
     };
     httpServer.on('upgrade', listener);
     this.listeners.set(httpServer, listener);
   }
+
+  private find(port: number, pathname: string): SocketServer | undefined {
+    const ofPort = this.servers.filter((entry) => entry.port === port);
+    return ofPort.find(({ path }) => path === pathname) ?? ofPort.find(({ path }) => path === undefined);
+  }
 }
 
-function newServer(options: ServerOptions): WebSocketServer {
-  return new WebSocketServer({ ...LIMITS, ...options, WebSocket: ClientSocket });
+function newServer({ commands, options }: SocketServerRequest): WebSocketServer {
+  return new WebSocketServer({
+    ...LIMITS,
+    handleProtocols: commands ? sessionProtocol : firstProtocol,
+    ...options,
+    // Whoever closes the server must find its clients.
+    clientTracking: true,
+    WebSocket: ClientSocket,
+  });
+}
+
+// Tokens among the subprotocols are never echoed.
+const sessionProtocol = (offered: Set<string>): string | false => offered.has(SUBPROTOCOL) && SUBPROTOCOL;
+
+/** What `ws` does by itself. */
+const firstProtocol = (offered: Set<string>): string | false =>
+  [...offered].find((name) => !name.startsWith(TOKEN_PREFIX)) ?? false;
+
+async function closePort(httpServer: HttpServer): Promise<void> {
+  const closed = new Promise((resolve) => httpServer.close(resolve));
+  httpServer.closeAllConnections();
+  await closed;
 }
 
 function urlOf(request: IncomingMessage): URL | undefined {

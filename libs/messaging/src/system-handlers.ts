@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
+import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, GatewayError } from '@wss/handlers';
 import { IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Answers } from './answers.js';
+import { ClientSocket } from './client-socket.js';
+import { Admission, UpgradeRefusal } from './ports.js';
 import { RoomAccess } from './room-access.js';
 import type { RoutedCommand } from './routed-command.js';
 
@@ -32,12 +34,20 @@ export class JoinRoom {
   state?: boolean;
 }
 
+/** Data of `$auth`. */
+export class RefreshToken {
+  @IsString()
+  @MaxLength(8_192)
+  token!: string;
+}
+
 /** The `$` events that every client may send. */
 @Injectable()
 export class SystemHandlers {
   constructor(
     private readonly rooms: RoomAccess,
     private readonly answers: Answers,
+    private readonly admission: Admission,
   ) {}
 
   @SubscribeMessage('$join')
@@ -64,6 +74,21 @@ export class SystemHandlers {
   async skip(@CurrentCommand() command: RoutedCommand): Promise<void> {
     if (!command.number) throw new GatewayError('bad_frame', '"$skip" needs a number');
     await this.answers.skip(command);
+  }
+
+  @SubscribeMessage('$auth')
+  async auth(
+    @MessageBody() { token }: RefreshToken,
+    @ConnectedSocket() client: ClientSocket,
+  ): Promise<{ expiresAt: number | null }> {
+    try {
+      const { expiresAt } = await this.admission.refresh(token, client.user);
+      client.expiresAt = expiresAt ?? 0;
+      return { expiresAt: expiresAt ?? null };
+    } catch (error) {
+      if (!(error instanceof UpgradeRefusal)) throw error;
+      throw new GatewayError(error.status === 503 ? 'unavailable' : 'unauthenticated', error.message);
+    }
   }
 
   @SubscribeMessage('$ping')

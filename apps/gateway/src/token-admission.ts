@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http';
+import { Injectable, Logger } from '@nestjs/common';
+import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
+import { TOKEN_PREFIX } from '@wss/protocol';
+import { Origins } from './origins.js';
+import { TokenRefused, type TokenVerifier } from './token-verifier.js';
+
+/** `AUTH=jwt`: lets in who brings a valid token, as the user that it names. */
+@Injectable()
+export class TokenAdmission extends Admission {
+  private readonly logger = new Logger(TokenAdmission.name);
+
+  constructor(
+    private readonly verifier: TokenVerifier,
+    private readonly origins: Origins,
+  ) {
+    super();
+  }
+
+  async admit(request: IncomingMessage, url: URL): Promise<Admitted> {
+    this.origins.check(request);
+    const token = tokenOf(request, url);
+    if (token === undefined) throw new UpgradeRefusal(401, 'a token is missing');
+    return this.identify(token);
+  }
+
+  /** Refreshes the identity of a connected client: the same user with a later end. */
+  async refresh(token: string, user: string): Promise<Admitted> {
+    const identity = await this.identify(token);
+    if (identity.user !== user) throw new UpgradeRefusal(401, 'the token is another user’s');
+    return identity;
+  }
+
+  private async identify(token: string): Promise<Admitted> {
+    try {
+      return await this.verifier.verify(token);
+    } catch (error) {
+      if (error instanceof TokenRefused) throw new UpgradeRefusal(401, 'the token was refused');
+      this.logger.error(`tokens can't be verified: ${(error as Error).message}`);
+      throw new UpgradeRefusal(503, 'tokens can not be verified now');
+    }
+  }
+}
+
+/** From `Authorization`, from the subprotocols, or from the URL, in this order. */
+function tokenOf({ headers }: IncomingMessage, url: URL): string | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+  const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  const offered = protocols.find((name) => name.startsWith(TOKEN_PREFIX))?.slice(TOKEN_PREFIX.length);
+  return bearer ?? offered ?? url.searchParams.get('access_token') ?? undefined;
+}

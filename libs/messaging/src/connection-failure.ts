@@ -1,0 +1,30 @@
+import { IntrinsicException, Logger } from '@nestjs/common';
+import { WsException } from '@nestjs/websockets';
+import type { ClientSocket } from './client-socket.js';
+
+const logger = new Logger('Connections');
+
+/** Tells one client that its connection could not be set up, and closes it (1011). */
+export function failConnection(where: string, client: ClientSocket, error: unknown): void {
+  client.dropFrames();
+  // What a gateway throws on purpose is the client's affair; everything else is a bug.
+  if (!(error instanceof WsException || error instanceof IntrinsicException)) {
+    logger.error(`handleConnection of ${where} failed for client ${client.id}: ${describe(error)}`);
+  }
+  if (client.readyState === client.OPEN) {
+    client.send(JSON.stringify({ event: 'exception', data: exceptionOf(error) }));
+  }
+  client.closeWith(1011);
+}
+
+/** As Nest's filter answers a message. */
+function exceptionOf(error: unknown): unknown {
+  const result = error instanceof WsException ? error.getError() : 'Internal server error';
+  if (typeof result === 'object' && result !== null) return result;
+  return { status: 'error', message: result, cause: { pattern: 'handleConnection' } };
+}
+
+/** An error for the log. */
+export function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

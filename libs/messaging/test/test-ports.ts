@@ -1,0 +1,105 @@
+import type { ModuleMetadata } from '@nestjs/common';
+import { HandlersModule } from '@wss/handlers';
+import {
+  Admission,
+  type Admitted,
+  ClientListener,
+  type ClientSession,
+  CommandRecorder,
+  LaneNumbers,
+  MESSAGING_PROVIDERS,
+  NodeIdentity,
+  type OpenedSession,
+  RoomSource,
+  type RoomStart,
+  SessionSource,
+  type StartRequest,
+  UpgradeRefusal,
+} from '../src/index.js';
+
+/** Rooms in which nothing ever happens. */
+class EmptyRooms extends RoomSource {
+  begin(_room: string, _request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
+    complete({ position: { epoch: 'e', seq: 0 }, recovered: true, entries: [] });
+    return Promise.resolve();
+  }
+
+  release(): void {}
+}
+
+/** Lets everybody in but `?user=nobody`. */
+class OpenAdmission extends Admission {
+  admit(_request: unknown, url: URL): Admitted {
+    const user = url.searchParams.get('user') ?? 'guest';
+    if (user === 'nobody') throw new UpgradeRefusal(401, 'nobody may connect');
+    return { user };
+  }
+
+  refresh(_token: string, user: string): Admitted {
+    return { user };
+  }
+}
+
+class NoListener extends ClientListener {
+  userCame(): void {}
+  userLeft(): void {}
+  sessionResumed(): void {}
+}
+
+/** Sessions that end with their connection. */
+class ShortSessions extends SessionSource {
+  private count = 0;
+
+  open(user: string): Promise<OpenedSession> {
+    const session: ClientSession = {
+      id: `s${++this.count}`,
+      user,
+      generation: 1,
+      endsAt: Infinity,
+      hasLane: () => false,
+    };
+    return Promise.resolve({ session, token: 't', resumed: false, rooms: [] });
+  }
+
+  joined(): void {}
+  left(): void {}
+  disconnected(): void {}
+  prepareLane(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class NoNumbers extends LaneNumbers {
+  numbersOf(_room: string, sessions: readonly string[]): Promise<undefined[]> {
+    return Promise.resolve(sessions.map(() => undefined));
+  }
+}
+
+class NoRecords extends CommandRecorder {
+  record(): Promise<void> {
+    return Promise.resolve();
+  }
+  skip(): Promise<void> {
+    return Promise.resolve();
+  }
+  noteMissing(): void {}
+}
+
+/** The command router and all that it needs, without an engine. */
+export function routerModule(metadata: ModuleMetadata): ModuleMetadata {
+  return {
+    ...metadata,
+    imports: [HandlersModule, ...(metadata.imports ?? [])],
+    providers: [
+      ...MESSAGING_PROVIDERS,
+      { provide: NodeIdentity, useValue: { nodeId: 'n1' } },
+      { provide: RoomSource, useClass: EmptyRooms },
+      { provide: Admission, useClass: OpenAdmission },
+      { provide: ClientListener, useClass: NoListener },
+      { provide: SessionSource, useClass: ShortSessions },
+      { provide: LaneNumbers, useClass: NoNumbers },
+      { provide: CommandRecorder, useClass: NoRecords },
+      ...(metadata.providers ?? []),
+    ],
+  };
+}
