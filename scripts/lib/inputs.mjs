@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Files beside the sources on which a build depends. */
+const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
+const ASSET = /\.(lua|html)$/;
+
+/** A digest of names, sizes and times of everything a build depends on: another one, another build. */
+export function inputsDigest() {
+  const sources = sourceFiles().filter((path) => !path.endsWith('.spec.ts'));
+  return digest([...sources, ...SETTINGS.filter((path) => existsSync(path))]);
+}
+
+/** The sources that are copied as they are. */
+export function assetFiles() {
+  return sourceFiles().filter((path) => ASSET.test(path));
+}
+
+export function digest(paths) {
+  const hash = createHash('sha256');
+  for (const path of paths) {
+    const { mtimeMs, size } = statSync(path, { throwIfNoEntry: false }) ?? {};
+    hash.update(`${path}\t${mtimeMs}\t${size}\n`);
+  }
+  return hash.digest('hex');
+}
+
+function sourceFiles() {
+  const projects = ['apps', 'libs'].flatMap((group) =>
+    readdirSync(group).map((name) => join(group, name, 'src')),
+  );
+  return projects
+    .filter((folder) => existsSync(folder))
+    .flatMap(filesBelow)
+    .sort();
+}
+
+function filesBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : [path];
+  });
+}
