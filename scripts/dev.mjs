@@ -27,7 +27,8 @@ class DevNode {
     say(this.node ? 'restarting the node …' : 'starting a node …');
     const node = (this.node = new GatewayNode(this.folder, this.env));
     node.exited.then((code) => {
-      if (request === this.latest) say(`the node ended with code ${code}; it starts again at the next change`);
+      if (request === this.latest)
+        say(`the node ended with code ${code}; it starts again at the next change`);
     });
   }
 
@@ -43,7 +44,10 @@ await main(async () => {
   await removeOldBuilds();
   const folder = prepareFolder('dev');
   const port = Number(process.env.SERVER_PORT) || (await freePort());
-  const node = new DevNode(folder, { ...nodeEnvironment({ DRAIN_DELAY_MS: '0' }), SERVER_PORT: String(port) });
+  const node = new DevNode(folder, {
+    ...nodeEnvironment({ DRAIN_DELAY_MS: '0' }),
+    SERVER_PORT: String(port),
+  });
   say('compiling; changes are watched …');
   const compiler = new WatchCompiler(folder, () => node.restart());
   onEndRequest(() => compiler.stop());

@@ -10,13 +10,16 @@ const tables = {
     '| code | meaning | retry | consumes n |',
     '|---|---|---|---|',
     ...Object.entries(ERROR_CODES).map(
-      ([code, { meaning, retry, consumesN }]) => `| \`${code}\` | ${meaning} | ${yes(retry)} | ${yes(consumesN)} |`,
+      ([code, { meaning, retry, consumesN }]) =>
+        `| \`${code}\` | ${meaning} | ${yes(retry)} | ${yes(consumesN)} |`,
     ),
   ],
   close: [
     '| code | reason | reconnect |',
     '|---|---|---|',
-    ...Object.entries(CLOSE_CODES).map(([code, { reason, reconnect }]) => `| ${code} | ${reason} | ${yes(reconnect)} |`),
+    ...Object.entries(CLOSE_CODES).map(
+      ([code, { reason, reconnect }]) => `| ${code} | ${reason} | ${yes(reconnect)} |`,
+    ),
   ],
 };
 

@@ -125,7 +125,8 @@ async function build() {
 async function compile(folder) {
   const { code } = await run([process.execPath, NEST, 'build', 'gateway', '--path', settingsOf(folder)]);
   if (code !== 0) throw new Failure('the build failed; the one before it stays.', 'mend the errors above.');
-  if (!existsSync(join(folder, ENTRY))) throw new Failure('the build failed: there is no apps/gateway/src/main.ts.');
+  if (!existsSync(join(folder, ENTRY)))
+    throw new Failure('the build failed: there is no apps/gateway/src/main.ts.');
 }
 
 function publish(folder) {
