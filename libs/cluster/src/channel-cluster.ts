@@ -3,12 +3,14 @@ import { GatewayError } from '@wss/handlers';
 import { firstValueFrom, Observable, type Subscriber } from 'rxjs';
 import { type ClusterAnswer, toClusterAnswer, toEngineError } from './cluster-answer.js';
 import { ClusterContext } from './cluster-context.js';
-import { type CallPacket, encodePacket, PACKET_VERSION } from './cluster-packet.js';
+import { ClusterLog } from './cluster-log.js';
+import { type CallPacket, encodePacket, type EventPacket, PACKET_VERSION } from './cluster-packet.js';
 import { ClusterRoutes } from './cluster-routes.js';
 import {
   CALL_TIMEOUT_MS,
   type CallOptions,
   Cluster,
+  type EmitOptions,
   MAX_CALL_TIMEOUT_MS,
   type NodeTarget,
 } from './cluster.js';
@@ -24,13 +26,14 @@ interface Outgoing {
   readonly only?: string;
 }
 
-/** {@link Cluster} over {@link PacketChannels}. This node's part never goes through the engine. */
+/** {@link Cluster}: events over {@link ClusterLog}, the rest over {@link PacketChannels}. */
 @Injectable()
 export class ChannelCluster extends Cluster {
   private readonly logger = new Logger(Cluster.name);
 
   constructor(
     private readonly packets: PacketChannels,
+    private readonly log: ClusterLog,
     private readonly registry: NodeRegistry,
     private readonly routes: ClusterRoutes,
     private readonly pending: PendingCalls,
@@ -38,8 +41,8 @@ export class ChannelCluster extends Cluster {
     super();
   }
 
-  emit(event: string, data?: unknown): Promise<void> {
-    return this.emitTo(undefined, event, data);
+  emit(event: string, data?: unknown, options?: EmitOptions): Promise<void> {
+    return this.emitTo(undefined, [event, data], options);
   }
 
   call<T>(pattern: string, data?: unknown, options?: CallOptions): Observable<ClusterAnswer<T>> {
@@ -48,7 +51,7 @@ export class ChannelCluster extends Cluster {
 
   node(nodeId: string): NodeTarget {
     return {
-      emit: (event, data) => this.emitTo(nodeId, event, data),
+      emit: (event, data, options) => this.emitTo(nodeId, [event, data], options),
       call: async <T>(pattern: string, data?: unknown, options?: CallOptions) => {
         const answer = await firstValueFrom(this.callOf(nodeId, [pattern, data], options));
         return valueOf(answer) as T;
@@ -64,16 +67,34 @@ export class ChannelCluster extends Cluster {
     }
   }
 
-  private async emitTo(nodeId: string | undefined, pattern: string, data: unknown): Promise<void> {
+  private async emitTo(
+    to: string | undefined,
+    [pattern, data]: [string, unknown],
+    { volatile = false }: EmitOptions = {},
+  ): Promise<void> {
+    const from = this.packets.nodeId;
+    const packet: EventPacket = {
+      kind: 'event',
+      from,
+      id: this.packets.nextId(),
+      pattern,
+      data,
+      ...(to !== undefined && { to }),
+    };
+    if (!volatile) return this.log.append(packet);
+    await this.publish(packet);
+  }
+
+  private async publish(packet: EventPacket): Promise<void> {
     this.routes.prepare();
-    const self = this.packets.nodeId;
-    const text = encodePacket({ kind: 'event', from: self, id: this.packets.nextId(), pattern, data });
-    if (nodeId === undefined || nodeId === self) {
-      void this.routes.dispatch(plainData(text), new ClusterContext([pattern, self]));
+    const { from, to, pattern } = packet;
+    const text = encodePacket(packet);
+    if (to === undefined || to === from) {
+      void this.routes.dispatch(plainData(text), new ClusterContext([pattern, from]));
     }
-    if (nodeId === self) return;
+    if (to === from) return;
     try {
-      await this.packets.send(text, nodeId);
+      await this.packets.send(text, to);
     } catch (error) {
       throw toEngineError(error);
     }

@@ -21,6 +21,8 @@ interface Packet {
 /** Something happened: handled by everyone who gets it, answered by no one. */
 export interface EventPacket extends Packet {
   readonly kind: 'event';
+  /** The one node that it is for; all without it. */
+  readonly to?: string;
   readonly pattern: string;
   readonly data: unknown;
 }
@@ -70,7 +72,8 @@ export function decodePacket(text: string): ClusterPacket | undefined {
   if (raw['kind'] === 'answer') return answer(base, raw['error']);
   const { pattern, timeoutMs } = raw;
   if (typeof pattern !== 'string') return undefined;
-  if (raw['kind'] === 'event') return { kind: 'event', ...base, pattern };
+  if (raw['kind'] === 'event')
+    return { kind: 'event', ...base, pattern, ...(isId(raw['to']) && { to: raw['to'] }) };
   if (raw['kind'] !== 'call' || typeof timeoutMs !== 'number') return undefined;
   return { kind: 'call', ...base, pattern, timeoutMs };
 }

@@ -4,14 +4,15 @@ import { GatewayError } from '@wss/handlers';
 import type { Answered } from './cluster-answer.js';
 import { ClusterContext } from './cluster-context.js';
 import { CLUSTER_TRANSPORT } from './cluster-handlers.js';
-import { type CallPacket, type ClusterPacket, encodePacket } from './cluster-packet.js';
+import { ClusterLog } from './cluster-log.js';
+import { type CallPacket, type ClusterPacket, encodePacket, type EventPacket } from './cluster-packet.js';
 import { ClusterRoutes } from './cluster-routes.js';
 import { CALL_TIMEOUT_MS } from './cluster.js';
 import { NodeRegistry } from './node-registry.js';
 import { PacketChannels } from './packet-channels.js';
 import { PendingCalls } from './pending-calls.js';
 
-/** Sent by each node to its own handlers when its link was interrupted: events may be missing. */
+/** What a node handles when cluster events that it should have seen are gone: read anew what depends on them. */
 export const RESYNC_EVENT = '$resync';
 
 /** Whether a node hears the others. */
@@ -39,13 +40,13 @@ export class ClusterTransport
 
   constructor(
     private readonly packets: PacketChannels,
+    private readonly log: ClusterLog,
     private readonly registry: NodeRegistry,
     private readonly routes: ClusterRoutes,
     private readonly pending: PendingCalls,
   ) {
     super();
     this._status$.next('disconnected');
-    packets.channels.onInterruption(() => this.resync());
   }
 
   /**
@@ -77,6 +78,7 @@ export class ClusterTransport
     await this.registry.leave();
     await this.drain();
     this.packets.stop();
+    this.log.stop();
     this.pending.failAll(new GatewayError('unavailable', 'this node is stopping'));
     this._status$.next('disconnected');
   }
@@ -98,9 +100,11 @@ export class ClusterTransport
     this.routes.prepare();
     await this.packets.listen((packet) => this.receive(packet));
     try {
+      await this.log.listen({ onEvent: (packet) => this.onEvent(packet), onGap: () => this.resync() });
       await this.registry.join();
     } catch (error) {
       this.packets.stop();
+      this.log.stop();
       throw error;
     }
     this._status$.next('connected');
@@ -108,11 +112,15 @@ export class ClusterTransport
 
   private receive(packet: ClusterPacket): void {
     if (packet.kind === 'answer') return this.pending.settle(packet);
+    if (packet.kind === 'event') return this.onEvent(packet);
     const context = new ClusterContext([packet.pattern, packet.from]);
-    void this.serve(context, async () => {
-      if (packet.kind === 'event') await this.routes.dispatch(packet.data, context);
-      else await this.answer(packet, context);
-    });
+    void this.serve(context, () => this.answer(packet, context));
+  }
+
+  private onEvent({ pattern, from, to, data }: EventPacket): void {
+    if (to !== undefined && to !== this.packets.nodeId) return;
+    const context = new ClusterContext([pattern, from]);
+    void this.serve(context, () => this.routes.dispatch(data, context));
   }
 
   /** Between Nest's hooks for tracing, which are not ours and may fail. */
@@ -146,8 +154,7 @@ export class ClusterTransport
   }
 
   private resync(): void {
-    if (!this.packets.listening) return;
-    this.logger.warn('the link was interrupted: cluster events may be missing');
+    this.logger.warn('cluster events are missing');
     void this.routes.dispatch(null, new ClusterContext([RESYNC_EVENT, this.packets.nodeId]));
   }
 

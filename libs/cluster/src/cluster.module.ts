@@ -1,10 +1,12 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { HandlersModule } from '@wss/handlers';
 import { RedisKeys } from '@wss/redis';
+import { RoomStore } from '@wss/state';
 import { ChannelCluster } from './channel-cluster.js';
 import { Channels } from './channels.js';
 import { ClusterClient } from './cluster-client.js';
 import { ClusterHandlers } from './cluster-handlers.js';
+import { ClusterLog } from './cluster-log.js';
 import { ClusterRoutes } from './cluster-routes.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { Cluster } from './cluster.js';
@@ -17,6 +19,8 @@ import { PendingCalls } from './pending-calls.js';
 export interface ClusterModuleOptions {
   readonly channels: Channels;
   readonly keys: RedisKeys;
+  /** Keeps the log of cluster events. */
+  readonly store: RoomStore;
   /** Not joined yet: the transport joins when it listens, and leaves when it closes. */
   readonly registry: NodeRegistry;
 }
@@ -25,7 +29,7 @@ export interface ClusterModuleOptions {
 @Global()
 @Module({})
 export class ClusterModule {
-  static forNode({ channels, keys, registry }: ClusterModuleOptions): DynamicModule {
+  static forNode({ channels, keys, store, registry }: ClusterModuleOptions): DynamicModule {
     return {
       module: ClusterModule,
       imports: [HandlersModule],
@@ -34,6 +38,10 @@ export class ClusterModule {
         { provide: RedisKeys, useValue: keys },
         { provide: NodeRegistry, useValue: registry },
         { provide: Cluster, useClass: ChannelCluster },
+        {
+          provide: ClusterLog,
+          useFactory: () => new ClusterLog({ store, channels, keys, registry }),
+        },
         PacketChannels,
         PendingCalls,
         HandlerContexts,

@@ -13,14 +13,23 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
+/** How an event is sent. */
+export interface EmitOptions {
+  /**
+   * Not kept: at most once, for the price of one publication; a node whose link is down at that moment misses it.
+   * This node handles it directly and first, even while the engine is out of reach. Default false.
+   */
+  readonly volatile?: boolean;
+}
+
 /** One node to speak to. */
 export interface NodeTarget {
   /**
-   * Sends an event to this node: at most once, in the order in which this node sent them. Resolves when it is
-   * published, whether or not the node is alive.
+   * Sends an event to this node alone, as {@link Cluster.emit} does to all. Resolves when it is kept (or, volatile,
+   * published), whether or not the node is alive.
    * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`
    */
-  emit(event: string, data?: unknown): Promise<void>;
+  emit(event: string, data?: unknown, options?: EmitOptions): Promise<void>;
 
   /**
    * Calls the node's handler.
@@ -37,14 +46,16 @@ export interface NodeTarget {
  */
 export abstract class Cluster {
   /**
-   * Sends an event to the handlers (`@EventPattern`) of every live node: at most once per node, in the order in
-   * which this node sent them, whatever the event. Handlers are started in that order and run concurrently.
+   * Sends an event to the handlers (`@EventPattern`) of every node that listens, this one included: once per node,
+   * in one order for all of them, without a gap, whatever the event. Handlers are started in that order and run
+   * concurrently. Resolves when the event is in the cluster's log.
    *
-   * This node handles it directly and first, even while the engine is out of reach. Resolves when it is published
-   * to the others; a node whose link is down at that moment misses it, and handles `$resync` when it is back.
-   * @throws GatewayError `unavailable`, `unknown_outcome` when the others may not get it, `too_large`
+   * The log keeps 10,000 events, for an hour after the last: a node whose link was down reads on from where it was.
+   * Where that can't be, or the engine lost what was there, the node handles the event `$resync` instead (R20).
+   * @throws GatewayError `unavailable` (nobody gets it), `unknown_outcome` (some may), `too_large` (over 65,536
+   *   characters of JSON)
    */
-  abstract emit(event: string, data?: unknown): Promise<void>;
+  abstract emit(event: string, data?: unknown, options?: EmitOptions): Promise<void>;
 
   /**
    * Calls the handler (`@MessagePattern`) of every live node. Each subscription makes one call and brings exactly

@@ -16,7 +16,7 @@ const SNAPSHOT_MS = 1_000;
 export interface FollowedRoomOptions {
   readonly room: string;
   readonly store: RoomStore;
-  readonly listener: RoomListener;
+  readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged'>;
   /** Events that the room's log keeps; more are never replayed. */
   readonly historyEvents: number;
   /** JSON of the room's documents where they were never written. */

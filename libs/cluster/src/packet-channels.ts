@@ -77,7 +77,8 @@ export class PacketChannels {
   }
 }
 
-function refusal(names: readonly string[], cause: Error): Error {
+/** Why nothing is heard, and what to do. */
+export function refusal(names: readonly string[], cause: Error): Error {
   const remedy = 'Redis must be up, and its user must be allowed these channels';
   return new Error(`subscribing to ${names.join(' and ')} failed: ${cause.message}; ${remedy}`, { cause });
 }

@@ -33,7 +33,7 @@ export interface RoomFeedOptions {
   readonly channels: Channels;
   readonly keys: RedisKeys;
   readonly committer: Committer;
-  readonly listener: RoomListener;
+  readonly listener: Pick<RoomListener, 'deliver' | 'deliverVolatile' | 'reset' | 'epochChanged'>;
   /** What the room's type says of it; nothing of an undeclared kind. */
   readonly typeOf: (
     room: string,

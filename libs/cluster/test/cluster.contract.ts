@@ -42,7 +42,7 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
       });
 
     describe('events', () => {
-      it('reach all nodes once, in the order of each sender', async () => {
+      it('R20: reach all nodes once, in one order, which is that of each sender', async () => {
         const numbers = Array.from({ length: 200 }, (_, i) => i);
         await Promise.all(nodes.flatMap((node) => numbers.map((n) => node.cluster.emit('test.said', n))));
         for (const node of nodes) await node.cluster.emit('test.said', `end of ${node.nodeId}`);
@@ -52,6 +52,36 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
             expect(receiver.recorder.from(nodeId)).toEqual([...numbers, `end of ${nodeId}`]);
           }
         }
+        expect(b.recorder.events).toEqual(a.recorder.events);
+        expect(c.recorder.events).toEqual(a.recorder.events);
+      });
+
+      it('that are volatile reach all nodes, in the order of each sender', async () => {
+        const numbers = Array.from({ length: 200 }, (_, i) => i);
+        const send = (node: TestNode, n: number): Promise<void> =>
+          node.cluster.emit('test.said', n, { volatile: true });
+        await Promise.all(nodes.flatMap((node) => numbers.map((n) => send(node, n))));
+        await eventually(() => {
+          for (const receiver of nodes) {
+            for (const { nodeId } of nodes) expect(receiver.recorder.from(nodeId)).toEqual(numbers);
+          }
+        });
+      });
+
+      it('R20: that are gone with the log are declared by $resync, and later ones come', async () => {
+        await a.cluster.emit('test.said', 1);
+        await allHave(1);
+        await cluster.wipe();
+        await eventually(() => {
+          for (const node of nodes) expect(node.recorder.resyncs).toBe(1);
+        });
+        await a.cluster.emit('test.said', 2);
+        await allHave(2);
+        expect(received()).toEqual([
+          [1, 2],
+          [1, 2],
+          [1, 2],
+        ]);
       });
 
       it('reach the one node that they are for, whether another or the own', async () => {
@@ -389,7 +419,7 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
       it('a node alone handles its own events and calls', async () => {
         const alone = await TestNode.start(engine.newCluster(), 'z', { listens: false });
         try {
-          await alone.cluster.emit('test.said', 1);
+          await alone.cluster.emit('test.said', 1, { volatile: true });
           await eventually(() => expect(alone.recorder.from('z')).toEqual([1]));
           expect(await alone.ask('test.ask', 1, FOR_EVER)).toEqual([{ nodeId: 'z', data: 1 }]);
         } finally {
@@ -409,11 +439,16 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
         }
       });
 
-      it('a node out of reach of the engine says so, and still handles its own events', async () => {
+      it('a node out of reach of the engine says so, and still handles its own volatile events', async () => {
         await a.links.setReachable(false);
-        await expect(a.cluster.emit('test.said', 'mine')).rejects.toMatchObject({
-          code: expect.stringMatching(/^(unavailable|unknown_outcome)$/),
-        });
+        for (const [data, volatile] of [
+          ['kept', false],
+          ['mine', true],
+        ] as const) {
+          await expect(a.cluster.emit('test.said', data, { volatile })).rejects.toMatchObject({
+            code: expect.stringMatching(/^(unavailable|unknown_outcome)$/),
+          });
+        }
         await eventually(() => expect(a.recorder.from('a')).toEqual(['mine']));
         await expect(a.ask('test.ask', 1)).rejects.toMatchObject({ code: 'unavailable' });
         await expect(a.cluster.nodes()).rejects.toMatchObject({ code: 'unavailable' });

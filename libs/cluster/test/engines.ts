@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
-import { MemoryEngine, StoreError } from '@wss/state';
+import {
+  MemoryEngine,
+  MemoryRoomStore,
+  RedisRoomStore,
+  ROOM_SCRIPTS,
+  type RoomStore,
+  StoreError,
+} from '@wss/state';
 import { eventually, RedisServer, TcpProxy } from '@wss/testing';
 import {
   type Channels,
@@ -18,6 +25,7 @@ export interface NodeLinks {
   readonly channels: Channels;
   readonly keys: RedisKeys;
   readonly registry: NodeRegistry;
+  readonly store: RoomStore;
   setReachable(reachable: boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -47,7 +55,10 @@ export function memoryEngine(): EngineUnderTest {
         openNode: (options) => Promise.resolve(memoryLinks(engine, options)),
         publish: async (channel, message) => engine.channels.publish(channel, message),
         leaseLeftMs: async (nodeId) => engine.nodes.get(nodeId)!.endsAt - engine.now(),
-        wipe: async () => engine.nodes.clear(),
+        wipe: async () => {
+          engine.nodes.clear();
+          engine.rooms.clear();
+        },
       };
     },
     stop: () => Promise.resolve(),
@@ -59,9 +70,11 @@ function memoryLinks(engine: MemoryEngine, options: NodeRegistryOptions): NodeLi
   const link = Object.create(engine) as MemoryEngine;
   link.call = (work) =>
     reachable ? engine.call(work) : Promise.reject(new StoreError('unavailable', 'cut off'));
+  const keys = new RedisKeys('test');
   return {
     channels: new MemoryClusterChannels(link),
-    keys: new RedisKeys('test'),
+    keys,
+    store: new MemoryRoomStore(link, (room) => keys.room(room).channel),
     registry: new MemoryNodeRegistry(link, options),
     setReachable: async (value) => void (reachable = value),
     close: () => Promise.resolve(),
@@ -82,7 +95,10 @@ export async function redisEngine(): Promise<EngineUnderTest & { readonly server
           const end = Number(await server.cli('ZSCORE', keys.nodes, nodeId));
           return end - (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
         },
-        wipe: async () => void (await server.cli('DEL', keys.nodes, keys.nodeRecords)),
+        wipe: async () => {
+          const all = (await server.cli('KEYS', `${keys.namespace}:*`)) as string[];
+          if (all.length > 0) await server.cli('DEL', ...all);
+        },
       };
     },
     stop: () => server.stop(),
@@ -95,11 +111,12 @@ async function redisLinks(
   options: NodeRegistryOptions,
 ): Promise<NodeLinks> {
   const proxy = await TcpProxy.start({ to: server.port });
-  const scripts = Object.values(NODE_SCRIPTS);
+  const scripts = [...Object.values(NODE_SCRIPTS), ...Object.values(ROOM_SCRIPTS)];
   const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts });
   return {
     channels: new RedisChannels(links),
     keys,
+    store: new RedisRoomStore(links, keys),
     registry: new RedisNodeRegistry(links, keys, options),
     setReachable: (reachable) => proxy.setMode(reachable ? 'pass' : 'cut'),
     async close() {

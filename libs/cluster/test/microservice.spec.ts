@@ -23,7 +23,7 @@ import { Ctx, EventPattern, MessagePattern, Payload, Transport } from '@nestjs/m
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { RedisKeys } from '@wss/redis';
-import { MemoryEngine, StoreError } from '@wss/state';
+import { MemoryEngine, MemoryRoomStore, StoreError } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { IsInt, Max } from 'class-validator';
 import { catchError, firstValueFrom, map, type Observable, of, throwError, toArray } from 'rxjs';
@@ -189,9 +189,11 @@ class Both {
 }
 
 function links(engine: MemoryEngine, nodeId: string): ClusterModuleOptions {
+  const keys = new RedisKeys('test');
   return {
     channels: new MemoryClusterChannels(engine),
-    keys: new RedisKeys('test'),
+    keys,
+    store: new MemoryRoomStore(engine, (room) => keys.room(room).channel),
     registry: new MemoryNodeRegistry(engine, { nodeId }),
   };
 }

@@ -1,0 +1,109 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import type { LogEntry } from '@wss/protocol';
+import type { RedisKeys } from '@wss/redis';
+import { Committer, encodeLogEvent, type RoomStore } from '@wss/state';
+import type { Channels } from './channels.js';
+import { decodePacket, encodePacket, type EventPacket } from './cluster-packet.js';
+import type { NodeRegistry } from './node-registry.js';
+import { refusal } from './packet-channels.js';
+import { RoomFeed } from './room-feed.js';
+
+/** The room whose log the cluster's events are; no client can name it. */
+const ROOM = '$cluster';
+/** Events that are kept for nodes that were out of reach, and for how long after the last one, ms. */
+const LIMITS = { history: { events: 10_000, ttlMs: 3_600_000 }, idleTtlMs: 86_400_000 };
+/** After this nothing new is tried for an event, ms. */
+const PATIENCE_MS = 5_000;
+
+/** What a node does with the cluster's log. */
+export interface ClusterLogListener {
+  /** An event, in the one order that all nodes see. */
+  onEvent(packet: EventPacket): void;
+  /** Events that this node has not seen can't be had any more, or some that it saw are gone. */
+  onGap(): void;
+}
+
+/** What the log is kept with. */
+export interface ClusterLogOptions {
+  readonly store: RoomStore;
+  readonly channels: Channels;
+  readonly keys: RedisKeys;
+  readonly registry: NodeRegistry;
+}
+
+/**
+ * The log of cluster events: a room log like any other, so that all nodes see one order, a node that was out of
+ * reach reads on from where it was, and a loss is declared (R20). The log keeps 10,000 events.
+ */
+export class ClusterLog implements OnApplicationShutdown {
+  private readonly committer: Committer;
+  private readonly feed: RoomFeed;
+  private listener?: ClusterLogListener;
+
+  constructor(private readonly options: ClusterLogOptions) {
+    const { store, channels, keys, registry } = options;
+    const { nodeId } = registry.self;
+    this.committer = new Committer(store, { of: () => LIMITS }, { nodeId });
+    this.feed = new RoomFeed({
+      nodeId,
+      store,
+      channels,
+      keys,
+      committer: this.committer,
+      listener: {
+        deliver: (_room, _epoch, entries) => this.deliver(entries),
+        deliverVolatile: () => undefined,
+        reset: () => Promise.resolve(this.listener?.onGap()),
+        epochChanged: () => Promise.resolve(),
+      },
+      typeOf: () => LIMITS,
+      emptyDocuments: () => new Map(),
+    });
+  }
+
+  /**
+   * Appends an event. It is in the log once, or not at all: a lost answer is found out by the node's own number.
+   * @throws GatewayError `unavailable` (it is not in the log), `unknown_outcome` (it may be), `too_large`
+   */
+  async append(packet: EventPacket): Promise<void> {
+    const events = [encodeLogEvent('cluster.event', encodePacket(packet))];
+    await this.committer.perform({
+      room: ROOM,
+      deadline: Date.now() + PATIENCE_MS,
+      prepare: () => ({ events, changes: [], counters: [], outcome: { kind: 'skipped' } }),
+    });
+  }
+
+  /**
+   * Hears every event that is appended from now on.
+   * @throws Error that names the channel when the engine is out of reach or refuses; nothing is heard then
+   */
+  async listen(listener: ClusterLogListener): Promise<void> {
+    try {
+      await this.feed.begin(ROOM, { documents: false }, () => (this.listener = listener));
+    } catch (error) {
+      throw refusal([this.options.keys.room(ROOM).channel], error as Error);
+    }
+  }
+
+  /** Hears nothing any more, until it listens again. */
+  stop(): void {
+    if (this.listener) this.feed.release(ROOM);
+    delete this.listener;
+  }
+
+  onApplicationShutdown(): void {
+    this.stop();
+    this.committer.close();
+    this.feed.close();
+  }
+
+  private deliver(entries: readonly LogEntry[]): void {
+    for (const { events } of entries) {
+      for (const { data } of events) {
+        const packet = decodePacket(data);
+        if (packet?.kind === 'event') this.listener?.onEvent(packet);
+      }
+    }
+  }
+}
