@@ -23,7 +23,7 @@ const IsRedisUrl = ValidateBy({
   name: 'isRedisUrl',
   validator: {
     validate: (value) => problemOf(value) === undefined,
-    defaultMessage: (args) => `REDIS_SERVER is no address of a Redis server: ${problemOf(args?.value)}`,
+    defaultMessage: (args) => `REDIS_SERVER is no address of Redis: ${problemOf(args?.value)}`,
   },
 });
 
@@ -48,7 +48,10 @@ export class Config {
   @IsString()
   readonly SERVER_HOST: string = '0.0.0.0';
 
-  /** `redis://…` or `rediss://…`, the same for all nodes of a cluster; unset: the embedded engine, for one node alone. */
+  /**
+   * `redis://host` or `redis+sentinel://host1,host2/master`, `rediss…` with TLS; the same for all nodes of a cluster.
+   * Unset: the embedded engine, for one node alone.
+   */
   @IsOptional()
   @IsRedisUrl
   readonly REDIS_SERVER?: string;

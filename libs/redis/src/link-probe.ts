@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
 import type { RedisLinks } from './redis-links.js';
 
 /** How often each link has to prove itself, ms. */
@@ -44,8 +45,19 @@ export class LinkProbe {
     return age <= PROOF_MS ? undefined : `Redis: no proof of the links for ${Math.round(age / 1_000)} s`;
   }
 
+  /** A master that was demoted goes on talking to whoever is linked to it; its clients belong to its successor. */
+  private async leaveReplica(redis: Redis): Promise<void> {
+    if (redis.status !== 'ready') return;
+    // A link that does not answer is found by the probe itself.
+    const [role] = (await redis.role().catch(() => ['master'])) as [string];
+    if (role === 'master') return;
+    this.logger.warn('a link leads to a replica of Redis; it is made anew');
+    redis.disconnect(true);
+  }
+
   private async probe(): Promise<void> {
     const { commands, subscriber } = this.links;
+    for (const redis of [commands, subscriber]) void this.leaveReplica(redis);
     if (this.sent > this.heard && this.failures === 0 && subscriber.status === 'ready') {
       this.logger.warn('the subscribing link to Redis is deaf; it is made anew');
       this.sent = this.heard;

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { LuaScript } from './lua-script.js';
 import { describeTarget, type RedisTarget } from './redis-target.js';
+import { Sentinels } from './sentinels.js';
 
 /** How a node connects to Redis. */
 export interface RedisLinkOptions {
@@ -17,7 +18,8 @@ export interface RedisLinkOptions {
 }
 
 /**
- * A node's connections to one Redis server: one for commands, one for subscriptions.
+ * A node's connections to one Redis server, which may be the master that sentinels know: one for commands, one for
+ * subscriptions.
  *
  * Both reconnect for ever, with jitter. No command is ever sent twice by the driver, none queues while the link
  * is down, and each fails within its time-out: whoever calls decides what a missing answer means.
@@ -28,6 +30,7 @@ export class RedisLinks {
     readonly subscriber: Redis,
     /** Only where replicas are waited for: WAIT blocks its connection. */
     readonly fence?: Redis,
+    private readonly sentinels?: Sentinels,
   ) {}
 
   /**
@@ -35,8 +38,10 @@ export class RedisLinks {
    * @throws Error with a remedy when Redis can't be reached in time.
    */
   static async connect(options: RedisLinkOptions): Promise<RedisLinks> {
-    const fence = options.withFence ? open(options, 'fence') : undefined;
-    const links = new RedisLinks(open(options, 'commands'), open(options, 'subscriber'), fence);
+    const sentinels = options.target.kind === 'sentinel' ? new Sentinels(options.target) : undefined;
+    const openLink = (role: string): Redis => open(options, role, sentinels);
+    const fence = options.withFence ? openLink('fence') : undefined;
+    const links = new RedisLinks(openLink('commands'), openLink('subscriber'), fence, sentinels);
     const scripts = options.scripts ?? [];
     links.commands.on('ready', () => preload(links.commands, scripts));
     try {
@@ -61,17 +66,16 @@ export class RedisLinks {
 
   /** Closes both links for good; commands under way fail as `unknown`. */
   async close(): Promise<void> {
+    this.sentinels?.close();
     // On a link that has ended already, ioredis would start a timer.
     for (const redis of this.all()) if (redis.status !== 'end') redis.disconnect();
     await Promise.resolve();
   }
 }
 
-function open(options: RedisLinkOptions, role: string): Redis {
-  const { host, port, username, password, db, tls } = options.target;
+function open(options: RedisLinkOptions, role: string, sentinels?: Sentinels): Redis {
+  const { hosts, username, password, db, tls } = options.target;
   const settings: RedisOptions = {
-    host,
-    port,
     db,
     ...(username && { username }),
     ...(password && { password }),
@@ -91,7 +95,7 @@ function open(options: RedisLinkOptions, role: string): Redis {
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,
   };
-  const redis = new Redis(settings);
+  const redis = sentinels ? sentinels.open(settings) : new Redis({ ...settings, ...hosts[0]! });
   reportChanges(redis, role, describeTarget(options.target));
   return redis;
 }

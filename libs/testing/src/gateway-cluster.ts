@@ -10,6 +10,15 @@ export interface GatewayClusterOptions extends Omit<GatewayNodeOptions, 'redis'>
   readonly proxied?: boolean;
   /** How Redis is started. */
   readonly redis?: RedisServerOptions;
+  /** Redis servers that run already, e.g. `SentinelServers`; they are stopped with the cluster. Default one Redis. */
+  readonly servers?: RedisServers;
+}
+
+/** Redis servers of any set-up. */
+export interface RedisServers {
+  /** `REDIS_SERVER` of the nodes. */
+  readonly url: string;
+  stop(): Promise<void>;
 }
 
 const DEFAULT_NODES = 3;
@@ -22,7 +31,7 @@ export class GatewayCluster {
   readonly proxies: TcpProxy[] = [];
 
   private constructor(
-    readonly redis: RedisServer,
+    private readonly servers: RedisServers,
     private readonly options: GatewayClusterOptions,
   ) {}
 
@@ -31,7 +40,7 @@ export class GatewayCluster {
    * @throws Error when any of them does not come up; what had started is stopped
    */
   static async start(options: GatewayClusterOptions = {}): Promise<GatewayCluster> {
-    const cluster = new GatewayCluster(await RedisServer.start(options.redis), options);
+    const cluster = new GatewayCluster(options.servers ?? (await RedisServer.start(options.redis)), options);
     try {
       await cluster.startNodes(options.nodes ?? DEFAULT_NODES);
       return cluster;
@@ -39,6 +48,12 @@ export class GatewayCluster {
       await cluster.stop();
       throw error;
     }
+  }
+
+  /** @throws Error when the nodes use servers that the test started */
+  get redis(): RedisServer {
+    if (this.servers instanceof RedisServer) return this.servers;
+    throw new Error('this cluster uses servers of the test');
   }
 
   /**
@@ -62,7 +77,7 @@ export class GatewayCluster {
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
     await Promise.all(this.proxies.map((proxy) => proxy.stop()));
-    await this.redis.stop();
+    await this.servers.stop();
   }
 
   /** All starts must have ended, well or not, before anything is stopped: no node may come up after that. */
@@ -73,8 +88,8 @@ export class GatewayCluster {
 
   private nodeOptions(proxy: TcpProxy | undefined, env: NodeJS.ProcessEnv | undefined): GatewayNodeOptions {
     const { entry, readyWithinMs } = this.options;
-    const redis = new URL(this.redis.url);
-    if (proxy) redis.port = String(proxy.port);
-    return { entry, readyWithinMs, redis: redis.href, env: { ...this.options.env, ...env } };
+    const { url } = this.servers;
+    const redis = proxy ? url.replace(`:${this.redis.port}`, `:${proxy.port}`) : url;
+    return { entry, readyWithinMs, redis, env: { ...this.options.env, ...env } };
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
@@ -16,6 +17,8 @@ export interface RedisServerOptions {
   readonly unixSocket?: boolean;
   /** The default user's password; default none. */
   readonly password?: string;
+  /** Lines of a sentinel's configuration: it is started as one, then. Default none. */
+  readonly sentinel?: readonly string[];
   /** The program; default `redis-server` of the `PATH`. */
   readonly binary?: string;
   /** How long it may take to answer, milliseconds, also when it loads its data; default 10,000. */
@@ -144,8 +147,17 @@ export class RedisServer {
     const base = ['--bind', '127.0.0.1', '--port', String(this.port), '--dir', this.folder.path];
     const socket = unixSocket ? ['--unixsocket', this.socketPath] : [];
     const auth = password === undefined ? [] : ['--requirepass', password];
+    if (this.options.sentinel)
+      return [this.writeSentinelConfig(this.options.sentinel), '--sentinel', ...base];
     const speed = ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0'];
     return [...base, ...speed, ...socket, ...auth, ...args];
+  }
+
+  /** A sentinel keeps what it learns in its configuration, so a restart goes on with that. */
+  private writeSentinelConfig(lines: readonly string[]): string {
+    const file = join(this.folder.path, 'sentinel.conf');
+    if (!existsSync(file)) writeFileSync(file, `${lines.join('\n')}\n`);
+    return file;
   }
 
   private async waitUntilReady(started: ManagedProcess, withinMs: number): Promise<void> {
