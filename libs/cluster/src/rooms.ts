@@ -1,4 +1,6 @@
-import { Command } from '@wss/handlers';
+import type { Type } from '@nestjs/common';
+import { Command, eventNameIn, type EventName } from '@wss/handlers';
+import { IsInt, Min } from 'class-validator';
 import {
   type CommitOptions,
   type CommitScope,
@@ -12,16 +14,21 @@ import type { Channels } from './channels.js';
 import type { RoomFeed } from './room-feed.js';
 
 /** Where a logged event took its place. */
-export interface Appended {
-  readonly seq: number;
+export class Appended {
+  /** Its number in the room's log. */
+  @IsInt()
+  @Min(1)
+  readonly seq!: number;
 }
 
 /** One room to send to, from any node. */
 export interface RoomTarget {
   /**
    * Appends an event to the room's log: every member on every node gets it, in order, once. It is the one commit
-   * that the command makes; `'by node'` is for work that the node does by itself.
-   * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`
+   * that the command makes; `'by node'` is for work that the node does by itself. An event of which the room's type
+   * declares the class may be named by that class; then the compiler checks the data.
+   * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`; Error for an event that the room's type does
+   *   not declare while it declares others
    */
   append(
     scope: Command | 'by node',
@@ -29,9 +36,19 @@ export interface RoomTarget {
     data?: unknown,
     options?: CommitOptions,
   ): Promise<Appended>;
+  append<D extends object>(
+    scope: Command | 'by node',
+    event: Type<D>,
+    data: D,
+    options?: CommitOptions,
+  ): Promise<Appended>;
 
-  /** Sends an event that may be lost and has no number, at the cost of one publication. */
+  /**
+   * Sends an event that may be lost and has no number, at the cost of one publication.
+   * @throws Error for an event that the room's type does not declare as volatile while it declares others
+   */
   volatile(event: string, data?: unknown, options?: { readonly except?: string }): Promise<void>;
+  volatile<D extends object>(event: Type<D>, data: D, options?: { readonly except?: string }): Promise<void>;
 }
 
 /** A receiver of events that are sent at most once and kept nowhere. */
@@ -63,10 +80,18 @@ export class ClusterRooms extends Rooms {
 
   to(room: string): RoomTarget {
     return {
-      append: (scope, event, data, options) =>
-        this.append(scopeIn(room, scope, event), { event, data }, options),
-      volatile: (event, data, { except } = {}) => {
-        const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
+      append: async (
+        scope: Command | 'by node',
+        event: EventName,
+        data?: unknown,
+        options?: CommitOptions,
+      ) => {
+        const name = eventNameIn(this.committer.eventsOf(room), event, 'logged');
+        return this.append(scopeIn(room, scope, name), { event: name, data }, options);
+      },
+      volatile: async (event: EventName, data?: unknown, { except }: { readonly except?: string } = {}) => {
+        const name = eventNameIn(this.committer.eventsOf(room), event, 'volatile');
+        const encoded = encodeLogEvent(name, JSON.stringify(data) ?? 'null');
         return this.feed.publishVolatile(room, encoded.event, encoded.data, except);
       },
     };

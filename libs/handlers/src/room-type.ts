@@ -1,4 +1,5 @@
 import type { CanActivate, Type } from '@nestjs/common';
+import type { EventClasses, RoomEvents } from './room-events.js';
 
 /** How much of a room's log is kept for those who come back. */
 export interface HistoryOptions {
@@ -17,6 +18,13 @@ export type BackPressure = 'resync' | 'drop' | 'close';
 
 /** What a kind of room offers. */
 export interface RoomTypeOptions {
+  /**
+   * Events of the room's log by name, with the class of each one's data: `{ 'chat.sent': MessageSent }`. They are
+   * the contract, and where a type declares events, here or in `volatile`, no other may be sent. Default: any.
+   */
+  readonly events?: EventClasses;
+  /** Events that may be lost, with the class of each one's data. */
+  readonly volatile?: EventClasses;
   readonly history?: HistoryOptions;
   /** Who may join: a Nest guard in `ws` context, asked on `$join` with the command as `@CurrentCommand()`. Default: everyone. */
   readonly join?: Type<CanActivate>;
@@ -33,7 +41,11 @@ export interface RoomTypeOptions {
 }
 
 /** A declared room type with all defaults filled in. */
-export interface RoomTypeDeclaration extends Required<Omit<RoomTypeOptions, 'history' | 'join'>> {
+export interface RoomTypeDeclaration extends Required<
+  Omit<RoomTypeOptions, 'history' | 'join' | 'events' | 'volatile'>
+> {
+  /** Absent where the type declares no events. */
+  readonly events?: RoomEvents;
   readonly type: string;
   readonly history: Required<HistoryOptions>;
   readonly join?: Type<CanActivate>;

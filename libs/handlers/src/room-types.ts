@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { parseRoomName } from '@wss/protocol';
+import { RoomEvents } from './room-events.js';
 import { type RoomTypeDeclaration, type RoomTypeOptions, roomTypeOf } from './room-type.js';
 
 const DEFAULTS = {
@@ -72,7 +73,7 @@ function declaration(type: string, options: RoomTypeOptions): RoomTypeDeclaratio
       `"${type}" is no room type: lower-case letters, digits and "-", starting with a letter, at most 32`,
     );
   }
-  const { join, history, ...rest } = options;
+  const { join, history, events, volatile, ...rest } = options;
   const declared = { ...DEFAULTS, ...rest, type, history: { ...DEFAULT_HISTORY, ...history } };
   for (const [name, value] of Object.entries(declared.history)) {
     if (!Number.isSafeInteger(value) || value < 1) {
@@ -82,5 +83,10 @@ function declaration(type: string, options: RoomTypeOptions): RoomTypeDeclaratio
   if (!Number.isSafeInteger(declared.idleTtlMs) || declared.idleTtlMs < 0) {
     throw new Error(`room type "${type}": idleTtlMs must be an integer from 0`);
   }
-  return join ? { ...declared, join } : declared;
+  const closed = events !== undefined || volatile !== undefined;
+  return {
+    ...declared,
+    ...(join && { join }),
+    ...(closed && { events: new RoomEvents(type, events ?? {}, volatile ?? {}) }),
+  };
 }

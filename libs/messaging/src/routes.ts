@@ -1,6 +1,14 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
-import { type DecoratedMethod, dtoReader, HandlerExplorer, roomTypeOf, WsParamsFactory } from '@wss/handlers';
+import {
+  type DecoratedMethod,
+  dtoReader,
+  HandlerExplorer,
+  isPrimitive,
+  messageBodiesOf,
+  roomTypeOf,
+  WsParamsFactory,
+} from '@wss/handlers';
 import { isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
 import {
   GATEWAY_METADATA,
@@ -8,7 +16,6 @@ import {
   MESSAGE_METADATA,
   PARAM_ARGS_METADATA,
 } from '@nestjs/websockets/internal';
-import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
 import { SystemHandlers } from './system-handlers.js';
 import type { RoutedCommand } from './routed-command.js';
 
@@ -23,9 +30,6 @@ export interface Route {
   readonly system: boolean;
   handle(command: RoutedCommand, data: unknown): Promise<unknown>;
 }
-
-/** An argument of a handler, as Nest's decorators describe it. */
-type ParamMetadata = Record<string, { index: number; data?: unknown }>;
 
 /** Builds the table from event name to handler, once, from the decorated methods of plain providers. */
 @Injectable()
@@ -55,7 +59,7 @@ export class RouteBuilder {
     const event: unknown = Reflect.getMetadata(MESSAGE_METADATA, callback);
     const system = instance instanceof SystemHandlers;
     checkEvent(event, name, system);
-    const params = new WsParamsFactory(bodyReader(found, name));
+    const params = new WsParamsFactory(bodyReader(found));
     const handler = this.contexts.create(
       instance,
       callback,
@@ -92,27 +96,10 @@ function checkEvent(event: unknown, name: string, system: boolean): asserts even
   }
 }
 
-const PRIMITIVES = new Set<unknown>([String, Number, Boolean, Array]);
-
 /** How the handler's whole `@MessageBody()` is read: as the DTO class of the parameter. */
-function bodyReader(
-  { instance, method, class: owner }: DecoratedMethod,
-  name: string,
-): ((data: unknown) => unknown) | undefined {
-  const params = (Reflect.getMetadata(PARAM_ARGS_METADATA, owner, method) ?? {}) as ParamMetadata;
-  const types = (Reflect.getMetadata('design:paramtypes', instance, method) ?? []) as (
-    Type<object> | undefined
-  )[];
-  for (const [key, { index, data }] of Object.entries(params)) {
-    if (Number(key.split(':')[0]) !== WsParamtype.PAYLOAD) continue;
-    const type = types[index];
-    if (type === undefined || (type as unknown) === Object) {
-      throw new Error(
-        `${name}: the type of its @MessageBody() is erased, so nothing would be validated; use a class and import it as a value, not with "import type"`,
-      );
-    }
-    if (typeof data === 'string' || PRIMITIVES.has(type)) continue;
-    return dtoReader(type);
+function bodyReader(found: DecoratedMethod): ((data: unknown) => unknown) | undefined {
+  for (const body of messageBodiesOf(found)) {
+    if (body.kind === 'whole' && !isPrimitive(body.type)) return dtoReader(body.type);
   }
   return undefined;
 }

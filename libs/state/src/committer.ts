@@ -1,4 +1,4 @@
-import { type Command, GatewayError } from '@wss/handlers';
+import { type Command, GatewayError, type RoomEvents } from '@wss/handlers';
 import type { LogEntry } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
 import { answerOf } from './outcomes.js';
@@ -36,7 +36,7 @@ export class Committer {
 
   constructor(
     store: RoomStore,
-    types: RoomLimitsSource,
+    private readonly types: RoomLimitsSource,
     { nodeId, patienceMs = 1_200, now = Date.now }: CommitterOptions,
   ) {
     this.context = {
@@ -73,6 +73,11 @@ export class Committer {
     const { position, duplicate } = result;
     if (command) command.effect = { position, duplicate, answer: () => answerOf(result) };
     return result;
+  }
+
+  /** The events that a room's type declares; nothing where it declares none. */
+  eventsOf(room: string | undefined): RoomEvents | undefined {
+    return room === undefined ? undefined : this.types.of(room)?.events;
   }
 
   /** Tells that a numbered command ended without a record: what follows it is out of order until it comes again. */
@@ -127,6 +132,7 @@ export interface RoomLimits {
   readonly history: { readonly events: number; readonly ttlMs: number };
   readonly idleTtlMs: number;
   readonly durable?: boolean;
+  readonly events?: RoomEvents;
 }
 
 function limitsOf(types: RoomLimitsSource, room: string): RoomLimits {

@@ -1,4 +1,5 @@
-import { GatewayError } from '@wss/handlers';
+import type { Type } from '@nestjs/common';
+import { eventNameIn, type EventName, GatewayError, type RoomEvents } from '@wss/handlers';
 import { type EncodedEvent, isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
 import { counterSlot } from './counter-slots.js';
 import type { CounterOperation } from './room-store.js';
@@ -24,9 +25,12 @@ export interface CounterValue {
 export abstract class RoomDraft {
   /**
    * Appends an event to the room's log: kept, numbered, and sent to every member on every node, in order.
-   * @throws GatewayError `too_large` over {@link MAX_EVENT_BYTES}, `internal` for a name that is empty, too long or starts with `$`.
+   * An event of which the room's type declares the class may be named by that class; then the compiler checks the data.
+   * @throws GatewayError `too_large` over {@link MAX_EVENT_BYTES}, `internal` for a name that is empty, too long or
+   *   starts with `$`, and for an event that the room's type does not declare while it declares others.
    */
   abstract append(event: string, data?: unknown): void;
+  abstract append<D extends object>(event: Type<D>, data: D): void;
 
   /**
    * Adds to a native counter of the room, an integer that starts at 0 and never leaves its bounds.
@@ -41,8 +45,12 @@ export class CollectedDraft extends RoomDraft {
   readonly counters: CounterOperation[] = [];
   private readonly slots: { marker: string; index: number }[] = [];
 
-  append(event: string, data?: unknown): void {
-    this.events.push(encodeLogEvent(event, this.encode(data)));
+  constructor(private readonly declared?: RoomEvents) {
+    super();
+  }
+
+  append(event: EventName, data?: unknown): void {
+    this.events.push(encodeLogEvent(eventNameIn(this.declared, event, 'logged'), this.encode(data)));
   }
 
   count(name: string, by: number, bounds: CounterBounds = {}): CounterValue {

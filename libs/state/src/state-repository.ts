@@ -55,7 +55,8 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
 
   async update<R>(scope: CommitScope, update: UpdateFunction<D, R>, options?: CommitOptions): Promise<R> {
     this.check(scope.room);
-    const result = await this.committer.perform(updateWork(scope, this.type, update, options));
+    const events = this.committer.eventsOf(scope.room);
+    const result = await this.committer.perform(updateWork(scope, this.type, update, { ...options, events }));
     return valueOf(result) as R;
   }
 

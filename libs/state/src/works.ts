@@ -1,4 +1,4 @@
-import { Command, GatewayError } from '@wss/handlers';
+import { Command, GatewayError, type RoomEvents } from '@wss/handlers';
 import type { DocumentType } from './document-type.js';
 import { CollectedDraft, encodeLogEvent, type RoomDraft } from './room-draft.js';
 import type { CommitScope } from './committer.js';
@@ -19,12 +19,18 @@ export interface CommitOptions {
   readonly durable?: boolean;
 }
 
+/** How an update is made: its options, and what its room's type declares. */
+export interface UpdateWorkOptions extends CommitOptions {
+  /** Absent where every event is allowed. */
+  readonly events?: RoomEvents;
+}
+
 /** Runs an update function on a document of the scope's room. */
 export function updateWork<D extends object, R>(
   scope: CommitScope,
   type: DocumentType<D>,
   update: UpdateFunction<D, R>,
-  options: CommitOptions = {},
+  { events, ...options }: UpdateWorkOptions = {},
 ): Work {
   const identity = { ...identify(scope), ...options };
   return {
@@ -32,7 +38,7 @@ export function updateWork<D extends object, R>(
     prepare(view: BatchView): Prepared {
       const before = view.document(type);
       const value = type.clone(before.value);
-      const draft = new CollectedDraft();
+      const draft = new CollectedDraft(events);
       const result = update(value, draft);
       if (isThenable(result)) {
         throw new Error(

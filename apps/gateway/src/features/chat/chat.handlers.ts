@@ -1,23 +1,29 @@
 import { Injectable } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { type Appended, Rooms } from '@wss/cluster';
-import { Command, CurrentCommand, RoomType } from '@wss/handlers';
-import { type MessageSent, SendMessage } from './chat.messages.js';
+import { Appended, Rooms } from '@wss/cluster';
+import { Command, CurrentCommand, Reply, RoomType } from '@wss/handlers';
+import { MessageSent, SendMessage, Typing } from './chat.messages.js';
 
 @Injectable()
-@RoomType('chat', { history: { events: 1_000 } })
+@RoomType('chat', {
+  history: { events: 1_000 },
+  events: { 'chat.sent': MessageSent },
+  volatile: { 'chat.typing': Typing },
+})
 export class ChatHandlers {
   constructor(private readonly rooms: Rooms) {}
 
   @SubscribeMessage('chat.send')
+  @Reply(Appended)
   send(@MessageBody() { text }: SendMessage, @CurrentCommand() command: Command): Promise<Appended> {
-    const message: MessageSent = { user: command.user, text, at: Date.now() };
-    return this.rooms.to(command.room!).append(command, 'chat.sent', message);
+    const { room, user } = command;
+    return this.rooms.to(room!).append(command, MessageSent, { user, text, at: Date.now() });
   }
 
   @SubscribeMessage('chat.typing')
+  @Reply(null)
   async typing(@CurrentCommand() command: Command): Promise<void> {
-    const { user, client } = command;
-    await this.rooms.to(command.room!).volatile('chat.typing', { user }, { except: client.id });
+    const { room, user, client } = command;
+    await this.rooms.to(room!).volatile(Typing, { user }, { except: client.id });
   }
 }
