@@ -1,0 +1,100 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type AsyncApiDocument,
+  breakingChanges,
+  type Contract,
+  ContractExplorer,
+  describeChange,
+  readContract,
+  toAsyncApi,
+  toTypeMap,
+} from '@wss/contract';
+import { CONTRACT_INFO } from './contract-info.js';
+
+/** Names of the files in the contract's folder. */
+export const DOCUMENT_FILE = 'asyncapi.json';
+export const TYPE_MAP_FILE = 'wss-contract.ts';
+
+/** How writing or checking went, in words. */
+export interface ContractResult {
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+/** Writes the document and the SDK's type map, unless that would break somebody and nobody accepted it. */
+export function writeContract(
+  explorer: ContractExplorer,
+  folder: string,
+  { acceptBreaking }: { readonly acceptBreaking: boolean },
+): ContractResult {
+  const unknown = unknownReplies(explorer);
+  if (unknown) return unknown;
+  const contract = explorer.contract();
+  const broken = breakingText(committedIn(folder), contract);
+  if (broken !== undefined && !acceptBreaking) {
+    return {
+      ok: false,
+      text: `${broken}\nnothing was written. To break them on purpose: npm run contract -- --accept-breaking`,
+    };
+  }
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of filesOf(contract)) writeFileSync(join(folder, name), text);
+  return {
+    ok: true,
+    text: `wrote ${[...filesOf(contract).keys()].map((name) => join(folder, name)).join(' and ')}`,
+  };
+}
+
+/** Whether the folder holds the contract as it is now; if not, what would break and what to do. */
+export function checkContract(explorer: ContractExplorer, folder: string): ContractResult {
+  const unknown = unknownReplies(explorer);
+  if (unknown) return unknown;
+  const contract = explorer.contract();
+  const broken = breakingText(committedIn(folder), contract);
+  if (broken !== undefined) {
+    return {
+      ok: false,
+      text: `${broken}\nchange it back, add something new beside it, or accept it: npm run contract -- --accept-breaking`,
+    };
+  }
+  const stale = [...filesOf(contract)].filter(([name, text]) => readIfThere(join(folder, name)) !== text);
+  if (stale.length === 0) return { ok: true, text: 'the contract is as committed' };
+  const names = stale.map(([name]) => join(folder, name)).join(' and ');
+  return {
+    ok: false,
+    text: `the code says more than ${names}: run "npm run contract" and commit the result`,
+  };
+}
+
+function filesOf(contract: Contract): ReadonlyMap<string, string> {
+  return new Map([
+    [DOCUMENT_FILE, `${JSON.stringify(toAsyncApi(contract, CONTRACT_INFO), null, 2)}\n`],
+    [TYPE_MAP_FILE, toTypeMap(contract)],
+  ]);
+}
+
+function unknownReplies(explorer: ContractExplorer): ContractResult | undefined {
+  const names = explorer.unknownReplies();
+  if (names.length === 0) return undefined;
+  const list = names.map((name) => `  ${name}`).join('\n');
+  return {
+    ok: false,
+    text: `nobody can tell what these reply; put @Reply(<class>) on them, or @Reply(null) where they reply nothing:\n${list}`,
+  };
+}
+
+function committedIn(folder: string): Contract | undefined {
+  const text = readIfThere(join(folder, DOCUMENT_FILE));
+  return text === undefined ? undefined : readContract(JSON.parse(text) as AsyncApiDocument);
+}
+
+function breakingText(committed: Contract | undefined, present: Contract): string | undefined {
+  const changes = committed ? breakingChanges(committed, present) : [];
+  if (changes.length === 0) return undefined;
+  return `the contract would break:\n${changes.map((change) => `  ${describeChange(change)}`).join('\n')}`;
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}

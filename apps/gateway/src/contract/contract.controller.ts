@@ -1,0 +1,25 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { type AsyncApiDocument, ContractExplorer, toAsyncApi, toPage } from '@wss/contract';
+import { CONTRACT_INFO } from './contract-info.js';
+
+/** The contract for whoever writes a client; made once, when it is first asked for. */
+@Controller()
+export class ContractController {
+  private document?: AsyncApiDocument;
+  private html?: string;
+
+  constructor(private readonly explorer: ContractExplorer) {}
+
+  /** For machines. */
+  @Get('asyncapi.json')
+  asyncApi(): AsyncApiDocument {
+    return (this.document ??= toAsyncApi(this.explorer.contract(), CONTRACT_INFO));
+  }
+
+  /** For people. */
+  @Get('contract')
+  @Header('Content-Type', 'text/html; charset=utf-8')
+  page(): string {
+    return (this.html ??= toPage(this.explorer.contract(), CONTRACT_INFO.title));
+  }
+}

@@ -1,0 +1,42 @@
+import 'reflect-metadata';
+import { argv, stderr, stdout } from 'node:process';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { ClusterWsAdapter } from '@wss/messaging';
+import { AppModule } from '../app.module.js';
+import { loadConfig } from '../config.js';
+import { openEngine } from '../engine.js';
+import { ContractExplorer } from '@wss/contract';
+import { checkContract, type ContractResult, writeContract } from './contract-files.js';
+
+/** `npm run contract`: writes the contract of the features into a folder, or checks it against the one there. */
+async function main([folder, ...flags]: readonly string[]): Promise<ContractResult> {
+  Logger.overrideLogger(['error']);
+  const config = loadConfig({ AUTH: 'none' });
+  const nodeId = 'contract';
+  const app = await NestFactory.create(
+    AppModule.with(config, await openEngine(config, nodeId), nodeId),
+    new FastifyAdapter(),
+    { abortOnError: false },
+  );
+  app.useWebSocketAdapter(new ClusterWsAdapter(app));
+  try {
+    await app.init();
+    const explorer = app.get(ContractExplorer, { strict: false });
+    return flags.includes('--check')
+      ? checkContract(explorer, folder!)
+      : writeContract(explorer, folder!, { acceptBreaking: flags.includes('--accept-breaking') });
+  } finally {
+    await app.close();
+  }
+}
+
+try {
+  const { ok, text } = await main(argv.slice(2));
+  (ok ? stdout : stderr).write(`${text}\n`);
+  process.exit(ok ? 0 : 1);
+} catch (error) {
+  stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,158 @@
+import { Injectable, type Type } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import {
+  type DecoratedMethod,
+  type EventClasses,
+  HandlerExplorer,
+  isPrimitive,
+  messageBodiesOf,
+  replyTypeOf,
+  RoomTypes,
+  roomTypeOf,
+  sentBy,
+} from '@wss/handlers';
+import { isSystemEvent } from '@wss/protocol';
+import { DocumentRegistry } from '@wss/state';
+import { GATEWAY_METADATA, MESSAGE_MAPPING_METADATA, MESSAGE_METADATA } from '@nestjs/websockets/internal';
+import { ClassSchemas } from './class-schemas.js';
+import type { CommandContract, Contract, DocumentContract, EventContract } from './contract.js';
+import type { JsonSchema } from './json-schema.js';
+import { SchemaNames } from './schema-names.js';
+
+/** A handler that a client may call. */
+interface Handler {
+  readonly found: DecoratedMethod;
+  readonly event: string;
+  readonly roomType?: string;
+}
+
+/** Events to clients, from one place. */
+interface Sender {
+  readonly roomType?: string;
+  readonly classes: EventClasses;
+  readonly volatile: boolean;
+}
+
+/** The contract as the application's handlers, room types and documents state it. */
+@Injectable()
+export class ContractExplorer {
+  constructor(
+    private readonly explorer: HandlerExplorer,
+    private readonly discovery: DiscoveryService,
+    private readonly types: RoomTypes,
+    private readonly documents: DocumentRegistry,
+  ) {}
+
+  /**
+   * @throws Error that says what to do, as the boot does.
+   */
+  contract(): Contract {
+    const handlers = this.handlers();
+    const senders = [...this.roomSenders(), ...this.directSenders()];
+    const schemas = new ClassSchemas(this.names(handlers, senders));
+    const commandsIn = (type?: string): CommandContract[] =>
+      byEvent(handlers.filter(({ roomType }) => roomType === type).map((each) => command(each, schemas)));
+    const eventsIn = (type?: string): EventContract[] =>
+      byEvent(senders.filter(({ roomType }) => roomType === type).flatMap((each) => events(each, schemas)));
+    const rooms = [...this.types.all().keys()].sort().map((type) => ({
+      type,
+      commands: commandsIn(type),
+      events: eventsIn(type),
+      documents: this.documentsOf(type, schemas),
+    }));
+    return { commands: commandsIn(), events: eventsIn(), rooms, schemas: schemas.all() };
+  }
+
+  /** Handlers of which nobody can tell what they reply, as `Class.method`. */
+  unknownReplies(): string[] {
+    return this.handlers()
+      .filter(({ found }) => replyTypeOf(found.class.prototype as object, found.method) === undefined)
+      .map(({ found }) => `${found.class.name}.${found.method}`);
+  }
+
+  private handlers(): Handler[] {
+    const handlers: Handler[] = [];
+    const isGateway = (type: Type<object>): boolean => Reflect.hasMetadata(GATEWAY_METADATA, type);
+    for (const found of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isGateway)) {
+      const event = Reflect.getMetadata(MESSAGE_METADATA, found.callback) as string;
+      if (isSystemEvent(event)) continue;
+      const roomType = roomTypeOf(found.class)?.type;
+      handlers.push({ found, event, ...(roomType !== undefined && { roomType }) });
+    }
+    return handlers;
+  }
+
+  private roomSenders(): Sender[] {
+    return [...this.types.all().values()].flatMap(({ type, events: declared }) =>
+      declared
+        ? [
+            { roomType: type, classes: declared.logged, volatile: false },
+            { roomType: type, classes: declared.volatile, volatile: true },
+          ]
+        : [],
+    );
+  }
+
+  private directSenders(): Sender[] {
+    const providers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
+    const types = new Set(
+      providers.map(({ metatype }) => metatype).filter((type) => typeof type === 'function'),
+    );
+    return [...types].map((type) => ({ classes: sentBy(type), volatile: true }));
+  }
+
+  private documentsOf(type: string, schemas: ClassSchemas): DocumentContract[] {
+    return this.documents
+      .all()
+      .filter(({ roomType }) => roomType === type)
+      .map((document) => ({ name: document.name, value: schemas.referTo(document.type) }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  private names(handlers: readonly Handler[], senders: readonly Sender[]): ReadonlyMap<Type<object>, string> {
+    const names = new SchemaNames();
+    for (const { found, event } of [...handlers].sort((a, b) => (a.event < b.event ? -1 : 1))) {
+      for (const body of messageBodiesOf(found)) if (body.kind === 'whole') names.mention(body.type, event);
+      names.mention(replyTypeOf(found.class.prototype as object, found.method), event);
+    }
+    for (const { classes } of senders)
+      for (const [event, type] of Object.entries(classes)) names.mention(type, event);
+    for (const { type, roomType } of this.documents.all()) names.mention(type, roomType);
+    return names.resolved();
+  }
+}
+
+function command({ found, event }: Handler, schemas: ClassSchemas): CommandContract {
+  const reply = replyTypeOf(found.class.prototype as object, found.method);
+  return {
+    event,
+    data: dataOf(found, schemas),
+    ...(reply !== undefined && {
+      reply: reply === null ? { type: 'null' } : valueSchema(reply as Type<object>, schemas),
+    }),
+  };
+}
+
+function events({ classes, volatile }: Sender, schemas: ClassSchemas): EventContract[] {
+  return Object.entries(classes).map(([event, type]) => ({ event, volatile, data: schemas.referTo(type) }));
+}
+
+/** A handler that reads nothing takes any object; properties that are read one by one are not checked. */
+function dataOf(found: DecoratedMethod, schemas: ClassSchemas): JsonSchema {
+  const bodies = messageBodiesOf(found);
+  const whole = bodies.find((body) => body.kind === 'whole');
+  if (whole) return valueSchema(whole.type, schemas);
+  const names = bodies.flatMap((body) => (body.kind === 'property' ? [body.property] : []));
+  if (names.length === 0) return { type: 'object' };
+  return { type: 'object', properties: Object.fromEntries(names.map((name) => [name, {}])) };
+}
+
+function valueSchema(type: Type<object>, schemas: ClassSchemas): JsonSchema {
+  if ((type as unknown) === Array) return { type: 'array' };
+  if (isPrimitive(type)) return { type: type.name.toLowerCase() };
+  return schemas.referTo(type);
+}
+
+function byEvent<T extends { readonly event: string }>(items: readonly T[]): T[] {
+  return [...items].sort((a, b) => (a.event < b.event ? -1 : 1));
+}

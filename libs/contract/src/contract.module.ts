@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { ContractExplorer } from './contract-explorer.js';
+
+/** The application's contract, from its own handlers, room types and documents. */
+@Module({ imports: [DiscoveryModule], providers: [ContractExplorer], exports: [ContractExplorer] })
+export class ContractModule {}

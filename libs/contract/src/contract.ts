@@ -1,0 +1,41 @@
+import type { JsonSchema, Schemas } from './json-schema.js';
+
+/** An event from a client. */
+export interface CommandContract {
+  readonly event: string;
+  readonly data: JsonSchema;
+  /** Absent where the handler does not tell what it replies. */
+  readonly reply?: JsonSchema;
+}
+
+/** An event to clients. */
+export interface EventContract {
+  readonly event: string;
+  readonly data: JsonSchema;
+  /** Whether it may be lost and has no number. */
+  readonly volatile: boolean;
+}
+
+/** A document of a kind of room. */
+export interface DocumentContract {
+  readonly name: string;
+  readonly value: JsonSchema;
+}
+
+/** A kind of room. */
+export interface RoomContract {
+  readonly type: string;
+  readonly commands: readonly CommandContract[];
+  readonly events: readonly EventContract[];
+  readonly documents: readonly DocumentContract[];
+}
+
+/** What clients may send to the server and what they get from it. Everything is in alphabetical order. */
+export interface Contract {
+  /** Commands without a room. */
+  readonly commands: readonly CommandContract[];
+  /** Events outside of rooms. */
+  readonly events: readonly EventContract[];
+  readonly rooms: readonly RoomContract[];
+  readonly schemas: Schemas;
+}

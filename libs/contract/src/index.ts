@@ -1,0 +1,9 @@
+export * from './async-api.js';
+export * from './compatibility.js';
+export * from './contract.js';
+export * from './contract.module.js';
+export * from './contract-explorer.js';
+export * from './contract-page.js';
+export { type JsonSchema, type Schemas } from './json-schema.js';
+export * from './read-contract.js';
+export * from './type-map.js';

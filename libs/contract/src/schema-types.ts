@@ -1,0 +1,63 @@
+import { type JsonSchema, refName } from './json-schema.js';
+
+/** TypeScript for a schema: a type expression. Rules that TypeScript has no types for, as lengths, are left out. */
+export function typeOf(schema: JsonSchema, nameOf: (ref: string) => string): string {
+  const name = refName(schema);
+  if (name !== undefined) return nameOf(name);
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.enum) return union(schema.enum.map((value) => JSON.stringify(value)));
+  const variants = schema.anyOf ?? schema.oneOf;
+  if (variants && schema.type === undefined) return union(variants.map((each) => typeOf(each, nameOf)));
+  if (schema.type === undefined) return 'unknown';
+  const types = typeof schema.type === 'string' ? [schema.type] : schema.type;
+  return union(types.map((type) => ofType(type, schema, nameOf)));
+}
+
+/** The fields of an object, one a line. */
+export function fieldsOf(schema: JsonSchema, nameOf: (ref: string) => string, indent = '  '): string[] {
+  const required = new Set(schema.required);
+  return Object.entries(schema.properties ?? {}).map(([name, field]) => {
+    const mark = required.has(name) ? '' : '?';
+    return `${indent}readonly ${key(name)}${mark}: ${typeOf(field, nameOf)};`;
+  });
+}
+
+/** A name as a key of a type. */
+export function key(name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : `'${name.replace(/['\\]/g, '\\$&')}'`;
+}
+
+function ofType(type: string, schema: JsonSchema, nameOf: (ref: string) => string): string {
+  switch (type) {
+    case 'string':
+    case 'boolean':
+    case 'null':
+      return type;
+    case 'integer':
+    case 'number':
+      return 'number';
+    case 'array':
+      return `readonly ${wrapped(schema.items ? typeOf(schema.items, nameOf) : 'unknown')}[]`;
+    case 'object':
+      return objectType(schema, nameOf);
+    default:
+      return 'unknown';
+  }
+}
+
+function objectType(schema: JsonSchema, nameOf: (ref: string) => string): string {
+  const { additionalProperties } = schema;
+  if (typeof additionalProperties === 'object') {
+    return `{ readonly [key: string]: ${typeOf(additionalProperties, nameOf)} }`;
+  }
+  const fields = fieldsOf(schema, nameOf, '');
+  return fields.length === 0 ? '{ readonly [key: string]: never }' : `{ ${fields.join(' ')} }`;
+}
+
+function union(types: readonly string[]): string {
+  return [...new Set(types)].join(' | ') || 'never';
+}
+
+function wrapped(type: string): string {
+  return /[ |]/.test(type) ? `(${type})` : type;
+}
