@@ -36,12 +36,11 @@ const UPPER_BOUNDS = ['maxLength', 'maxItems', 'maxProperties', 'maximum', 'excl
 const OPAQUE = ['pattern', 'format', 'multipleOf', 'uniqueItems', 'not', 'allOf'];
 
 class SubsetCheck {
-  private readonly seen = new Set<string>();
-
   constructor(
     private readonly smallerSchemas: Schemas,
     private readonly largerSchemas: Schemas,
     private readonly options: SubsetOptions,
+    private readonly seen = new Set<string>(),
   ) {}
 
   compare(smallerRef: JsonSchema, largerRef: JsonSchema, field: string): SubsetProblem[] {
@@ -83,9 +82,9 @@ class SubsetCheck {
     });
   }
 
-  /** Variants are tried without remembering which pairs were seen: most of them do not fit. */
+  /** What is found out about one variant must not hide what another one breaks. */
   private apart(): SubsetCheck {
-    return new SubsetCheck(this.smallerSchemas, this.largerSchemas, this.options);
+    return new SubsetCheck(this.smallerSchemas, this.largerSchemas, this.options, new Set(this.seen));
   }
 
   private types(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {

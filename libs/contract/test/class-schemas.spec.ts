@@ -1,0 +1,182 @@
+import { describe, expect, it } from '@jest/globals';
+import { Type } from 'class-transformer';
+import {
+  Allow,
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  Contains,
+  Equals,
+  IsArray,
+  IsBoolean,
+  IsDivisibleBy,
+  IsEmail,
+  IsEnum,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsPositive,
+  IsString,
+  IsUrl,
+  IsUUID,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { ClassSchemas } from '../src/class-schemas.js';
+import type { JsonSchema } from '../src/json-schema.js';
+import { SchemaNames } from '../src/schema-names.js';
+
+enum Level {
+  Low = 1,
+  High = 2,
+}
+
+class Item {
+  @IsString()
+  @Length(1, 5)
+  name!: string;
+}
+
+class Rules {
+  @IsInt() @Min(0) @Max(9) whole!: number;
+  @Min(0) @IsInt() other!: number;
+  @IsNumber() @Max(1.5) real!: number;
+  @IsInt() @IsPositive() @IsDivisibleBy(5) step!: number;
+  @IsString() @Length(2, 4) text!: string;
+  @IsNotEmpty() @IsString() @MaxLength(8) filled!: string;
+  @IsBoolean() flag!: boolean;
+  @IsEnum(Level) level!: Level;
+  @IsIn(['a', 'b']) choice!: string;
+  @IsIn([1, 'x']) mixed!: number | string;
+  @Equals('yes') fixed!: string;
+  @IsUUID() uuid!: string;
+  @IsEmail() mail!: string;
+  @IsUrl() link!: string;
+  @Matches(/^[a-z]+$/) lower!: string;
+  @Matches(/^[a-z]+$/i) anyCase!: string;
+  @Contains('a.b') dotted!: string;
+  @IsArray() @IsString({ each: true }) @MaxLength(3, { each: true }) @ArrayMaxSize(7) tags!: string[];
+  @ArrayMinSize(1) @ArrayUnique() @ValidateNested({ each: true }) @Type(() => Item) items!: Item[];
+  @IsObject() @ValidateNested() @Type(() => Item) one!: Item;
+  @IsOptional() @IsString() maybe?: string;
+  @IsOptional() @IsIn(['a']) maybeOne?: string;
+  @IsOptional() @ValidateNested() @Type(() => Item) maybeItem?: Item;
+  @ValidateNested() @Type(() => Item) unchecked?: Item;
+  @Allow() free?: unknown;
+  @ValidateIf(() => true) @IsString() sometimes?: string;
+}
+
+const schemas = new ClassSchemas();
+schemas.referTo(Rules);
+const all = schemas.all();
+const rules = all.Rules as JsonSchema;
+const item = { $ref: '#/components/schemas/Item' };
+
+describe('rules of a class', () => {
+  it.each<[keyof Rules, JsonSchema]>([
+    ['whole', { type: 'integer', minimum: 0, maximum: 9 }],
+    ['other', { type: 'integer', minimum: 0 }],
+    ['real', { type: 'number', maximum: 1.5 }],
+    ['step', { type: 'integer', exclusiveMinimum: 0, multipleOf: 5 }],
+    ['text', { type: 'string', minLength: 2, maxLength: 4 }],
+    ['filled', { type: 'string', minLength: 1, maxLength: 8 }],
+    ['flag', { type: 'boolean' }],
+    ['level', { type: ['string', 'number'], enum: ['Low', 'High', 1, 2] }],
+    ['choice', { type: 'string', enum: ['a', 'b'] }],
+    ['mixed', { type: ['number', 'string'], enum: [1, 'x'] }],
+    ['fixed', { type: 'string', enum: ['yes'] }],
+    ['uuid', { type: 'string', format: 'uuid' }],
+    ['mail', { type: 'string', format: 'email' }],
+    ['link', { type: 'string', format: 'uri' }],
+    ['lower', { type: 'string', pattern: '^[a-z]+$' }],
+    ['anyCase', { type: 'string', description: 'matches /^[a-z]+$/i' }],
+    ['dotted', { type: 'string', pattern: 'a\\.b' }],
+    ['tags', { type: 'array', items: { type: 'string', maxLength: 3 }, maxItems: 7 }],
+    ['items', { type: 'array', items: item, minItems: 1, uniqueItems: true }],
+    ['one', { type: 'object', ...item }],
+    ['maybe', { type: ['string', 'null'] }],
+    ['maybeOne', { type: ['string', 'null'], enum: ['a', null] }],
+    ['maybeItem', { anyOf: [item, { type: 'null' }] }],
+    ['unchecked', { anyOf: [item, { type: 'null' }] }],
+    ['free', {}],
+    ['sometimes', { description: 'has rules under a condition' }],
+  ])('of %s are in its schema', (name, schema) => {
+    expect(rules.properties![name]).toEqual(schema);
+  });
+
+  it('say which fields may be absent', () => {
+    const optional = ['maybe', 'maybeOne', 'maybeItem', 'unchecked', 'free', 'sometimes'];
+    expect(Object.keys(rules.properties!).filter((name) => !rules.required!.includes(name)).sort()).toEqual(
+      optional.sort(),
+    );
+  });
+
+  it('bring the classes that they refer to', () => {
+    expect(all.Item).toEqual({
+      type: 'object',
+      properties: { name: { type: 'string', minLength: 1, maxLength: 5 } },
+      required: ['name'],
+    });
+  });
+
+  it('are inherited', () => {
+    class Base {
+      @IsString() id!: string;
+    }
+    class Derived extends Base {
+      @IsInt() count!: number;
+    }
+    class Renamed extends Base {}
+    const own = new ClassSchemas();
+    own.referTo(Derived);
+    own.referTo(Renamed);
+    const found = own.all();
+    expect(found.Derived).toMatchObject({ required: expect.arrayContaining(['id', 'count']) });
+    expect(found.Renamed).toMatchObject({ properties: { id: { type: 'string' } } });
+  });
+});
+
+describe('classes that share a name', () => {
+  const first = ((): new () => object => {
+    class Add {
+      @IsString() text!: string;
+    }
+    return Add;
+  })();
+  const second = ((): new () => object => {
+    class Add {
+      @IsInt() by!: number;
+    }
+    return Add;
+  })();
+
+  it('are told apart by the event that uses them', () => {
+    const names = new SchemaNames();
+    names.mention(first, 'board.add');
+    names.mention(second, 'counter.add');
+    const own = new ClassSchemas(names.resolved());
+    own.referTo(first);
+    own.referTo(second);
+    expect(own.all()).toMatchObject({
+      'Add-board.add': { properties: { text: { type: 'string' } } },
+      'Add-counter.add': { properties: { by: { type: 'integer' } } },
+    });
+  });
+
+  it('are told apart by a number where only other classes mention them', () => {
+    const own = new ClassSchemas();
+    expect([own.referTo(first), own.referTo(second), own.referTo(first)]).toEqual([
+      { $ref: '#/components/schemas/Add' },
+      { $ref: '#/components/schemas/Add-2' },
+      { $ref: '#/components/schemas/Add' },
+    ]);
+  });
+});
