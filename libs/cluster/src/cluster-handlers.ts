@@ -7,10 +7,9 @@ import {
 } from '@nestjs/microservices/constants.js';
 import { PatternHandler } from '@nestjs/microservices/enums/pattern-handler.enum.js';
 import { transformPatternToRoute } from '@nestjs/microservices/utils/transform-pattern.utils.js';
-import { type DecoratedMethod, HandlerExplorer, RpcParamsFactory } from '@wss/handlers';
+import { type DecoratedMethod, HandlerContexts, HandlerExplorer, RpcParamsFactory } from '@wss/handlers';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { ClusterContext } from './cluster-context.js';
-import { HandlerContexts } from './handler-contexts.js';
 
 /** Names this transport where an application has several: `@EventPattern<string>('x', CLUSTER_TRANSPORT)`. */
 export const CLUSTER_TRANSPORT = Symbol('wss.cluster');

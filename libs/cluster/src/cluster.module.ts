@@ -10,7 +10,6 @@ import { ClusterLog } from './cluster-log.js';
 import { ClusterRoutes } from './cluster-routes.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { Cluster } from './cluster.js';
-import { HandlerContexts } from './handler-contexts.js';
 import { NodeRegistry } from './node-registry.js';
 import { PacketChannels } from './packet-channels.js';
 import { PendingCalls } from './pending-calls.js';
@@ -44,7 +43,6 @@ export class ClusterModule {
         },
         PacketChannels,
         PendingCalls,
-        HandlerContexts,
         ClusterHandlers,
         ClusterRoutes,
         ClusterTransport,

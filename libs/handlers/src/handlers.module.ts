@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { HandlerContexts } from './handler-contexts.js';
 import { HandlerExplorer } from './handler-explorer.js';
 import { RoomTypes } from './room-types.js';
 
@@ -7,7 +8,7 @@ import { RoomTypes } from './room-types.js';
 @Global()
 @Module({
   imports: [DiscoveryModule],
-  providers: [HandlerExplorer, RoomTypes],
-  exports: [HandlerExplorer, RoomTypes],
+  providers: [HandlerContexts, HandlerExplorer, RoomTypes],
+  exports: [HandlerContexts, HandlerExplorer, RoomTypes],
 })
 export class HandlersModule {}

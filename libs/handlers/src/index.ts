@@ -3,6 +3,7 @@ export * from './command.js';
 export * from './command-lane.js';
 export * from './current-command.js';
 export * from './gateway-error.js';
+export * from './handler-contexts.js';
 export * from './handler-explorer.js';
 export * from './handlers.module.js';
 export * from './message-body.js';

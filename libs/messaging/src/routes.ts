@@ -1,8 +1,8 @@
 import { Injectable, type Type } from '@nestjs/common';
-import { ExternalContextCreator } from '@nestjs/core';
 import {
   type DecoratedMethod,
   dtoReader,
+  HandlerContexts,
   HandlerExplorer,
   isPrimitive,
   messageBodiesOf,
@@ -36,7 +36,7 @@ export interface Route {
 export class RouteBuilder {
   constructor(
     private readonly explorer: HandlerExplorer,
-    private readonly contexts: ExternalContextCreator,
+    private readonly contexts: HandlerContexts,
   ) {}
 
   /** @throws Error that says what to do: two handlers for one event, a `$` event, an erased body type, a request-scoped class. */
