@@ -2,6 +2,7 @@ import { getMetadataStorage, IS_OPTIONAL, ValidationTypes } from 'class-validato
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata.js';
 import type { Type } from '@nestjs/common';
+import { Empty } from '@wss/handlers';
 import { type JsonSchema, nullable, SCHEMA_PREFIX } from './json-schema.js';
 import { ruleConverters } from './rule-converters.js';
 
@@ -43,7 +44,8 @@ export class ClassSchemas {
 
   private schemaOf(type: Type<object>): JsonSchema {
     const metas = getMetadataStorage().getTargetValidationMetadatas(type, '', true, false);
-    if (metas.length === 0) return { type: 'object' };
+    // A class without rules says nothing of its fields; Empty says that there are none.
+    if (metas.length === 0) return type === Empty ? { type: 'object', properties: {} } : { type: 'object' };
     const converters = ruleConverters((nested) => this.referTo(nested as Type<object>));
     const schema = targetConstructorToSchema(type, {
       additionalConverters: converters as never,

@@ -143,7 +143,7 @@ function dataOf(found: DecoratedMethod, schemas: ClassSchemas): JsonSchema {
   const whole = bodies.find((body) => body.kind === 'whole');
   if (whole) return valueSchema(whole.type, schemas);
   const names = bodies.flatMap((body) => (body.kind === 'property' ? [body.property] : []));
-  if (names.length === 0) return { type: 'object' };
+  if (names.length === 0) return { type: 'object', properties: {} };
   return { type: 'object', properties: Object.fromEntries(names.map((name) => [name, {}])) };
 }
 

@@ -199,8 +199,9 @@ function impliedBound(schema: JsonSchema, rule: string): number | undefined {
   return undefined;
 }
 
-function isOpen({ additionalProperties, type }: JsonSchema): boolean {
-  return type === undefined || typeof additionalProperties === 'object';
+/** Whether fields that the schema does not name are taken too. */
+function isOpen({ additionalProperties, properties }: JsonSchema): boolean {
+  return properties === undefined || typeof additionalProperties === 'object';
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -50,6 +50,7 @@ function objectType(schema: JsonSchema, nameOf: (ref: string) => string): string
   if (typeof additionalProperties === 'object') {
     return `{ readonly [key: string]: ${typeOf(additionalProperties, nameOf)} }`;
   }
+  if (!schema.properties) return '{ readonly [key: string]: unknown }';
   const fields = fieldsOf(schema, nameOf, '');
   return fields.length === 0 ? '{ readonly [key: string]: never }' : `{ ${fields.join(' ')} }`;
 }
