@@ -38,7 +38,7 @@ export class HandlerExplorer {
         if (metadata === undefined) continue;
         if (!wrapper.isDependencyTreeStatic()) {
           throw new Error(
-            `${wrapper.name}.${method} handles events, so its class and what it injects must not be request-scoped`,
+            `${wrapper.name}.${method} handles events, so its class and what it injects must not be request-scoped: handlers are made once, at boot; take what belongs to a request from @CurrentCommand()`,
           );
         }
         yield { instance, class: wrapper.metatype as Type<object>, method, callback, metadata };

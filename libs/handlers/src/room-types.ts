@@ -42,6 +42,7 @@ export class RoomTypes {
   private discover(): ReadonlyMap<string, RoomTypeDeclaration> {
     const declared = new Map<string, RoomTypeDeclaration>();
     const mentioned = new Map<string, string>();
+    const declarers = new Map<string, string>();
     const seen = new Set<unknown>();
     for (const { metatype } of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
       const metadata = typeof metatype === 'function' ? roomTypeOf(metatype) : undefined;
@@ -51,9 +52,10 @@ export class RoomTypes {
       if (!metadata.options) continue;
       if (declared.has(metadata.type)) {
         throw new Error(
-          `room type "${metadata.type}" is declared twice; second: ${metatype!.name}. Give options in one class only`,
+          `room type "${metadata.type}" is declared twice, by ${declarers.get(metadata.type)} and ${metatype!.name}: give options in one of them, and @RoomType('${metadata.type}') in the other`,
         );
       }
+      declarers.set(metadata.type, metatype!.name);
       declared.set(metadata.type, declaration(metadata.type, metadata.options));
     }
     for (const [type, name] of mentioned) {

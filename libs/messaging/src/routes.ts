@@ -3,7 +3,9 @@ import {
   type DecoratedMethod,
   dtoReader,
   HandlerContexts,
+  Empty,
   HandlerExplorer,
+  hasRules,
   isPrimitive,
   messageBodiesOf,
   roomTypeOf,
@@ -59,7 +61,7 @@ export class RouteBuilder {
     const event: unknown = Reflect.getMetadata(MESSAGE_METADATA, callback);
     const system = instance instanceof SystemHandlers;
     checkEvent(event, name, system);
-    const params = new WsParamsFactory(bodyReader(found));
+    const params = new WsParamsFactory(bodyReader(found, name));
     const handler = this.contexts.create(
       instance,
       callback,
@@ -97,9 +99,18 @@ function checkEvent(event: unknown, name: string, system: boolean): asserts even
 }
 
 /** How the handler's whole `@MessageBody()` is read: as the DTO class of the parameter. */
-function bodyReader(found: DecoratedMethod): ((data: unknown) => unknown) | undefined {
+function bodyReader(found: DecoratedMethod, name: string): ((data: unknown) => unknown) | undefined {
   for (const body of messageBodiesOf(found)) {
-    if (body.kind === 'whole' && !isPrimitive(body.type)) return dtoReader(body.type);
+    if (body.kind !== 'whole' || isPrimitive(body.type)) continue;
+    requireRules(body.type, name);
+    return dtoReader(body.type);
   }
   return undefined;
+}
+
+function requireRules(type: Type<object>, name: string): void {
+  if (type === Empty || hasRules(type)) return;
+  throw new Error(
+    `${name}: ${type.name} has no class-validator rules, so all of its data would be dropped; decorate its fields, e.g. @IsString()`,
+  );
 }

@@ -4,6 +4,7 @@ import {
   Inject,
   Module,
   type OnApplicationShutdown,
+  type OnModuleInit,
   type Provider,
   type Type,
 } from '@nestjs/common';
@@ -37,8 +38,12 @@ export function InjectState(document: Type<object>): ParameterDecorator & Proper
 /** Shared state of rooms. The application gives it a store, features register their documents. */
 @Global()
 @Module({})
-export class StateModule implements OnApplicationShutdown {
-  constructor(private readonly committer: Committer) {}
+export class StateModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly committer: Committer,
+    private readonly types: RoomTypes,
+    private readonly documents: DocumentRegistry,
+  ) {}
 
   /** @param store provider of {@link RoomStore}. */
   static forRoot(store: Provider<RoomStore>, options: CommitterOptions): DynamicModule {
@@ -75,6 +80,16 @@ export class StateModule implements OnApplicationShutdown {
       providers,
       exports: providers.map((p) => (p as { provide: symbol }).provide),
     };
+  }
+
+  /** @throws Error when a document belongs to a kind of room that nobody declares. */
+  onModuleInit(): void {
+    for (const { type, roomType } of this.documents.all()) {
+      if (this.types.get(roomType)) continue;
+      throw new Error(
+        `${type.name} is a document of rooms "${roomType}", which no class declares: add @RoomType('${roomType}', {}) to its handlers, or mend the name in @RoomDocument`,
+      );
+    }
   }
 
   onApplicationShutdown(): void {
