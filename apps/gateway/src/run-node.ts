@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { ConsoleLogger, type INestApplication, Logger } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { ClusterTransport } from '@wss/cluster';
-import { ClusterWsAdapter } from '@wss/messaging';
 import { AppModule } from './app.module.js';
 import { type Config, ConfigError } from './config.js';
 import { openEngine } from './engine.js';
 import { Lifecycle } from './lifecycle.js';
+import { createNode } from './node-app.js';
 
 /** Starts a node and prints where it is; it ends with the process. */
 export async function runNode(config: Config): Promise<INestApplication> {
@@ -20,14 +17,8 @@ export async function runNode(config: Config): Promise<INestApplication> {
   const lifecycle = new Lifecycle(config);
   const nodeId = newNodeId();
   const engine = await openEngine(config, nodeId);
-  const app = await NestFactory.create(
-    AppModule.with(config, engine, nodeId),
-    new FastifyAdapter({ forceCloseConnections: true }),
-    { logger, abortOnError: false },
-  );
-  app.useWebSocketAdapter(new ClusterWsAdapter(app));
+  const app = await createNode(AppModule.with(config, engine, nodeId), { logger });
   lifecycle.attach(app);
-  app.connectMicroservice({ strategy: app.get(ClusterTransport) }, { inheritAppConfig: true });
   await app.startAllMicroservices();
   await app.listen(config.SERVER_PORT, config.SERVER_HOST);
   announce(app, config, nodeId);

@@ -1,4 +1,6 @@
 export * from './eventually.js';
+export * from './feature-cluster.js';
+export type { FeatureModules, FeatureNode } from './feature-node.js';
 export * from './free-port.js';
 export * from './gateway-cluster.js';
 export * from './gateway-node.js';

@@ -4,28 +4,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Parser } from '@asyncapi/parser';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { INestApplication } from '@nestjs/common';
 import { type AsyncApiDocument, ContractExplorer, readContract, toAsyncApi } from '@wss/contract';
-import { ClusterWsAdapter } from '@wss/messaging';
 import { AppModule } from '../app.module.js';
 import { loadConfig } from '../config.js';
 import { openEngine } from '../engine.js';
+import { createNode } from '../node-app.js';
 import { checkContract, writeContract } from './contract-files.js';
 
 const committed = fileURLToPath(new URL('../../../../contract', import.meta.url));
-let app: NestFastifyApplication;
+let app: INestApplication;
 let explorer: ContractExplorer;
 let folder: string | undefined;
 
 beforeAll(async () => {
   const config = loadConfig({ AUTH: 'none' });
-  app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.with(config, await openEngine(config, 'spec'), 'spec'),
-    new FastifyAdapter(),
-    { abortOnError: false },
-  );
-  app.useWebSocketAdapter(new ClusterWsAdapter(app));
+  app = await createNode(AppModule.with(config, await openEngine(config, 'spec'), 'spec'));
   await app.listen(0, '127.0.0.1');
   explorer = app.get(ContractExplorer, { strict: false });
 });

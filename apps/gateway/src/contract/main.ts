@@ -1,12 +1,10 @@
 import 'reflect-metadata';
 import { argv, stderr, stdout } from 'node:process';
 import { Logger } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { ClusterWsAdapter } from '@wss/messaging';
 import { AppModule } from '../app.module.js';
 import { loadConfig } from '../config.js';
 import { openEngine } from '../engine.js';
+import { createNode } from '../node-app.js';
 import { ContractExplorer } from '@wss/contract';
 import { checkContract, type ContractResult, writeContract } from './contract-files.js';
 
@@ -15,12 +13,7 @@ async function main([folder, ...flags]: readonly string[]): Promise<ContractResu
   Logger.overrideLogger(['error']);
   const config = loadConfig({ AUTH: 'none' });
   const nodeId = 'contract';
-  const app = await NestFactory.create(
-    AppModule.with(config, await openEngine(config, nodeId), nodeId),
-    new FastifyAdapter(),
-    { abortOnError: false },
-  );
-  app.useWebSocketAdapter(new ClusterWsAdapter(app));
+  const app = await createNode(AppModule.with(config, await openEngine(config, nodeId), nodeId));
   try {
     await app.init();
     const explorer = app.get(ContractExplorer, { strict: false });
