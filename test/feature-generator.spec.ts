@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TemporaryFolder } from '@wss/testing';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const PARTS = [
+  ...['apps', 'libs', 'scripts', 'tools', 'contract', 'test/quiet-logs.mjs'],
+  ...['package.json', 'package-lock.json', 'tsconfig.json', 'jest.config.mjs', 'nest-cli.json'],
+  ...['.oxlintrc.json', '.prettierrc', '.prettierignore'],
+];
+const TIMEOUT_MS = 180_000;
+
+/** A copy of the repository: a feature that is made in it is in nobody's way. */
+let copy: TemporaryFolder;
+
+const node = (...args: string[]): { code: number | null; output: string } => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: copy.path, encoding: 'utf8' });
+  return { code: status, output: `${stdout}${stderr}` };
+};
+const makeFeature = (...names: string[]) => node('scripts/feature.mjs', ...names);
+const passed = { code: 0, output: expect.any(String) as unknown };
+
+beforeAll(() => {
+  copy = new TemporaryFolder('feature');
+  for (const part of PARTS) {
+    cpSync(join(root, part), join(copy.path, part), { recursive: true, preserveTimestamps: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy.path, 'node_modules'));
+});
+afterAll(() => copy?.remove());
+
+describe('a feature made by the generator', () => {
+  const folder = 'apps/gateway/src/features';
+
+  it(
+    'compiles, follows the rules of the code, and passes its own test',
+    () => {
+      expect(makeFeature('shopping-list')).toMatchObject(passed);
+      expect(readFileSync(join(copy.path, folder, 'index.ts'), 'utf8')).toContain(
+        "import { ShoppingListModule } from './shopping-list/shopping-list.module.js';",
+      );
+      expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
+      expect(node('node_modules/oxlint/bin/oxlint', folder)).toMatchObject(passed);
+      expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
+      const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', 'features/shopping-list'];
+      expect(node(...jest)).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('8 passed') as unknown,
+      });
+    },
+    TIMEOUT_MS,
+  );
+
+  it.each([
+    ['Poll', 'is no name for a feature'],
+    ['-poll', 'is no name for a feature'],
+    ['poll--two', 'is no name for a feature'],
+    ['command', 'choose another, e.g. my-command'],
+    ['chat', 'apps/gateway/src/features/chat is there already'],
+  ])('is not called %s', (name, message) => {
+    const { code, output } = makeFeature(name);
+    expect(code).toBe(1);
+    expect(output).toContain(message);
+    expect(output).not.toContain('    at ');
+  });
+
+  it('needs one name', () => {
+    expect(makeFeature()).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('npm run feature --') as unknown,
+    });
+  });
+});
