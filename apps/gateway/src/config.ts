@@ -117,19 +117,6 @@ export class Config {
   @MinLength(32, { message: 'SESSION_SECRET must have at least 32 characters' })
   readonly SESSION_SECRET?: string;
 
-  /** Port of metrics; unset: off. */
-  @IsOptional()
-  @toNumber
-  @IsInt()
-  @Min(1)
-  @Max(65_535)
-  readonly MANAGEMENT_PORT?: number;
-
-  /** Bearer token that the management port asks for; or `MANAGEMENT_TOKEN_FILE`. Needed unless AUTH=none. */
-  @IsOptional()
-  @MinLength(16, { message: 'MANAGEMENT_TOKEN must have at least 16 characters' })
-  readonly MANAGEMENT_TOKEN?: string;
-
   /** How long a stopping node waits for the balancer to notice before it lets clients go, ms. */
   @toNumber
   @IsInt()
@@ -168,7 +155,7 @@ export class Config {
 export class ConfigError extends Error {}
 
 /** Variables that may name a file with their value, as container secrets do. */
-const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'MANAGEMENT_TOKEN', 'REDIS_SERVER'];
+const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'REDIS_SERVER'];
 const KEYS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'];
 
 /** @throws ConfigError naming every bad variable at once. */
@@ -209,13 +196,6 @@ function contradictions(config: Config): string[] {
   if (config.AUTH === 'jwt' && keys.length === 0) found.push(`AUTH=jwt needs one of ${KEYS.join(', ')}`);
   if (config.AUTH === 'none' && keys.length > 0)
     found.push(`AUTH=none and ${keys.join(', ')} contradict each other`);
-  if (
-    config.MANAGEMENT_PORT !== undefined &&
-    config.AUTH !== 'none' &&
-    config.MANAGEMENT_TOKEN === undefined
-  ) {
-    found.push('MANAGEMENT_PORT needs a MANAGEMENT_TOKEN');
-  }
   return found;
 }
 

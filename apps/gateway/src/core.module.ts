@@ -1,5 +1,6 @@
 import {
   type DynamicModule,
+  type FactoryProvider,
   Global,
   Inject,
   Module,
@@ -62,22 +63,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         { provide: ENGINE, useValue: engine },
         { provide: NodeIdentity, useValue: { nodeId } },
         { provide: Admission, useFactory: () => admissionOf(config) },
-        {
-          provide: RoomFeed,
-          inject: [Committer, RoomDelivery, RoomTypes, DocumentRegistry],
-          useFactory: (...[committer, listener, types, documents]: FeedDependencies) =>
-            new RoomFeed({
-              nodeId,
-              store,
-              channels,
-              keys,
-              committer,
-              listener,
-              typeOf: (room) => types.of(room),
-              emptyDocuments: (room) =>
-                new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
-            }),
-        },
+        feedOf(engine, nodeId),
         {
           provide: EngineWatch,
           inject: [Hub, Readiness, RoomTypes],
@@ -115,6 +101,24 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     this.engine.sessions.close();
     await this.engine.close();
   }
+}
+
+function feedOf({ store, channels, keys }: Engine, nodeId: string): FactoryProvider<RoomFeed> {
+  return {
+    provide: RoomFeed,
+    inject: [Committer, RoomDelivery, RoomTypes, DocumentRegistry],
+    useFactory: (...[committer, listener, types, documents]: FeedDependencies) =>
+      new RoomFeed({
+        nodeId,
+        store,
+        channels,
+        keys,
+        committer,
+        listener,
+        typeOf: (room) => types.of(room),
+        emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
+      }),
+  };
 }
 
 function admissionOf(config: Config): Admission {

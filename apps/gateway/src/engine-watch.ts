@@ -23,6 +23,9 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(private readonly options: EngineWatchOptions) {
     options.readiness.add(() => options.engine.problem());
+    options.readiness.add(() =>
+      options.engine.registry.holdsLease ? undefined : 'the lease of this node does not hold',
+    );
   }
 
   onApplicationBootstrap(): void {

@@ -2,7 +2,8 @@ import { type Command, GatewayError, type RoomEvents } from '@wss/handlers';
 import type { LogEntry } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
 import { answerOf } from './outcomes.js';
-import { type CommitterContext, RoomCommitter } from './room-committer.js';
+import type { CommitterContext } from './pending-work.js';
+import { RoomCommitter } from './room-committer.js';
 import type { RoomStore } from './room-store.js';
 import type { Work, WorkResult } from './work.js';
 

@@ -1,20 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, GatewayError } from '@wss/handlers';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
-import { committedEntries, type CommittedListener } from './committed-entries.js';
+import { committedEntries } from './committed-entries.js';
 import { NodeLane } from './node-lane.js';
 import { fillOutcome } from './counter-slots.js';
 import { positionKey } from './log-format.js';
 import { RoomCopy } from './room-copy.js';
-import type {
-  Committed,
-  CommitReply,
-  CommitRequest,
-  Judged,
-  RoomStore,
-  StoreError,
-  Verdict,
-} from './room-store.js';
+import {
+  type CommitterContext,
+  NOTHING,
+  NOWHERE,
+  OK,
+  type Pending,
+  refused,
+  withoutEffect,
+  workIdentity,
+} from './pending-work.js';
+import type { Committed, CommitReply, CommitRequest, Judged, StoreError, Verdict } from './room-store.js';
 import { refusalOf } from './refusals.js';
 import type { Work, WorkResult } from './work.js';
 
@@ -22,31 +24,6 @@ import type { Work, WorkResult } from './work.js';
 const MAX_BATCH = 256;
 /** Most sessions per room whose highest number is remembered. */
 const MAX_REMEMBERED = 10_000;
-
-/** Settings that all committers of a node share. */
-export interface CommitterContext {
-  readonly store: RoomStore;
-  readonly nodeId: string;
-  /** How long a commit is tried against an engine that does not answer, ms. */
-  readonly patienceMs: number;
-  readonly now: () => number;
-  readonly onCommitted: CommittedListener;
-  /** Limits of a room, from its type. */
-  readonly limitsOf: (
-    room: string,
-  ) => Pick<CommitRequest, 'history' | 'idleTtlMs'> & { readonly durable?: boolean };
-  isClosed(): boolean;
-}
-
-interface Pending {
-  readonly work: Work;
-  readonly resolve: (result: WorkResult) => void;
-  readonly reject: (error: GatewayError) => void;
-  readonly since: number;
-  tried?: boolean;
-  /** An attempt's answer was lost: the final answer is the record's or `unknown_outcome` (R12). */
-  unknown?: boolean;
-}
 
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
@@ -236,14 +213,7 @@ export class RoomCommitter {
   private async closeNodeNumbers(plan: CommitPlan): Promise<void> {
     const own = plan.entries.filter(({ lane }) => lane.id === this.lane.lane.id);
     if (own.length === 0) return;
-    const entries = own.map(({ lane, n, ack }) => ({
-      lane,
-      n,
-      ack,
-      fingerprint: '',
-      events: [],
-      outcome: { kind: 'skipped' as const },
-    }));
+    const entries = own.map(withoutEffect);
     const request = { ...this.requestOf(plan), documents: [], entries };
     while (!this.context.isClosed()) {
       try {
@@ -377,19 +347,4 @@ export class RoomCommitter {
         : error,
     );
   }
-}
-
-const NOWHERE = { epoch: '', seq: 0 };
-const OK: Verdict = { kind: 'ok' };
-const NOTHING = { events: [], changes: [], counters: [], outcome: { kind: 'skipped' } } as const;
-
-function workIdentity({ room, command, deadline }: Work): Omit<Work, 'prepare'> {
-  return command ? { room, command, deadline } : { room, deadline };
-}
-
-function refused(work: Work, error: GatewayError): Work {
-  const prepare = (): never => {
-    throw error;
-  };
-  return { ...workIdentity(work), prepare };
 }

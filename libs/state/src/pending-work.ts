@@ -1,0 +1,55 @@
+import type { GatewayError } from '@wss/handlers';
+import type { CommittedListener } from './committed-entries.js';
+import type { CommitEntry, CommitRequest, RoomStore, Verdict } from './room-store.js';
+import type { Work, WorkResult } from './work.js';
+
+/** Settings that all committers of a node share. */
+export interface CommitterContext {
+  readonly store: RoomStore;
+  readonly nodeId: string;
+  /** How long a commit is tried against an engine that does not answer, ms. */
+  readonly patienceMs: number;
+  readonly now: () => number;
+  readonly onCommitted: CommittedListener;
+  /** Limits of a room, from its type. */
+  readonly limitsOf: (
+    room: string,
+  ) => Pick<CommitRequest, 'history' | 'idleTtlMs'> & { readonly durable?: boolean };
+  isClosed(): boolean;
+}
+
+/** A work that waits for its commit. */
+export interface Pending {
+  readonly work: Work;
+  readonly resolve: (result: WorkResult) => void;
+  readonly reject: (error: GatewayError) => void;
+  readonly since: number;
+  tried?: boolean;
+  /** An attempt's answer was lost: the final answer is the record's or `unknown_outcome` (R12). */
+  unknown?: boolean;
+}
+
+/** Where a work stands that nothing was asked of the engine for. */
+export const NOWHERE = { epoch: '', seq: 0 };
+/** What is said of a work that writes nothing. */
+export const OK: Verdict = { kind: 'ok' };
+/** What a work without any effect came to. */
+export const NOTHING = { events: [], changes: [], counters: [], outcome: { kind: 'skipped' } } as const;
+
+/** What tells a work apart, without what it does. */
+export function workIdentity({ room, command, deadline }: Work): Omit<Work, 'prepare'> {
+  return command ? { room, command, deadline } : { room, deadline };
+}
+
+/** The work's place, taken by an error. */
+export function refused(work: Work, error: GatewayError): Work {
+  const prepare = (): never => {
+    throw error;
+  };
+  return { ...workIdentity(work), prepare };
+}
+
+/** Takes an entry's number without an effect. */
+export function withoutEffect({ lane, n, ack }: CommitEntry): CommitEntry {
+  return { lane, n, ack, fingerprint: '', events: [], outcome: { kind: 'skipped' } };
+}
