@@ -57,7 +57,7 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
       });
 
       it('that are volatile reach all nodes, in the order of each sender', async () => {
-        const numbers = Array.from({ length: 200 }, (_, i) => i);
+        const numbers = Array.from({ length: 50 }, (_, i) => i);
         const send = (node: TestNode, n: number): Promise<void> =>
           node.cluster.emit('test.said', n, { volatile: true });
         await Promise.all(nodes.flatMap((node) => numbers.map((n) => send(node, n))));
