@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TemporaryFolder } from '@wss/testing';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const PARTS = [
-  ...['apps', 'libs', 'scripts', 'tools', 'contract', 'test/quiet-logs.mjs'],
+  ...['apps', 'libs', 'scripts', 'tools', 'contract', 'docs', 'test/quiet-logs.mjs'],
   ...['package.json', 'package-lock.json', 'tsconfig.json', 'jest.config.mjs', 'nest-cli.json'],
   ...['.oxlintrc.json', '.prettierrc', '.prettierignore'],
 ];
@@ -54,6 +54,22 @@ describe('a feature made by the generator', () => {
     TIMEOUT_MS,
   );
 
+  it(
+    'grows by the steps of docs/features.md as they are written',
+    () => {
+      expect(makeFeature('poll')).toMatchObject(passed);
+      followDocument(join(folder, 'poll'));
+      expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
+      expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
+      const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', 'features/poll'];
+      expect(node(...jest)).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('10 passed') as unknown,
+      });
+    },
+    TIMEOUT_MS,
+  );
+
   it.each([
     ['Poll', 'is no name for a feature'],
     ['-poll', 'is no name for a feature'],
@@ -74,3 +90,37 @@ describe('a feature made by the generator', () => {
     });
   });
 });
+
+/** Does what step 3 of the document says, with the code that stands there. */
+function followDocument(folder: string): void {
+  const text = readFileSync(join(copy.path, 'docs/features.md'), 'utf8');
+  const code = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block!);
+  const [message, field, method, roomType, handler, test] = code as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const atEnd = (source: string, member: string): string => source.replace(/\}\n$/, () => `\n${member}}\n`);
+  const edit = (file: string, change: (source: string) => string): void => {
+    const path = join(copy.path, folder, file);
+    const source = readFileSync(path, 'utf8');
+    const changed = change(source);
+    expect(changed).not.toBe(source);
+    writeFileSync(path, changed);
+  };
+  const [, imports] = /`(import \{ IsInt.*?;)`/.exec(text)!;
+  edit('poll.messages.ts', (source) => source.replace(/^import .*\n/, () => `${imports}\n`) + `\n${message}`);
+  edit('poll.document.ts', (source) => source.replace('  text!: string;\n', (line) => `${line}\n${field}`));
+  edit('poll.document.ts', (source) => atEnd(source, method));
+  edit('poll.handlers.ts', (source) => source.replace(/@RoomType\(.*?\}\)\n/s, () => roomType));
+  edit('poll.handlers.ts', (source) =>
+    source.replace(" } from './poll.messages.js'", (end) => `, PollVotes${end}`),
+  );
+  edit('poll.handlers.ts', (source) => atEnd(source, handler));
+  edit('poll.spec.ts', (source) =>
+    source.replace('    await findsItems();\n  });\n', (end) => `${end}\n${test}`),
+  );
+}
