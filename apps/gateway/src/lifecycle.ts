@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { Drain } from '@wss/messaging';
 import type { Config } from './config.js';
@@ -60,7 +61,7 @@ export class Lifecycle {
     const drain = app.get(Drain);
     app.get(Readiness).drain();
     drain.refuseNew();
-    await new Promise((resolve) => setTimeout(resolve, DRAIN_DELAY_MS));
+    await delay(DRAIN_DELAY_MS);
     await drain.run({ windowMs: DRAIN_WINDOW_MS, deadline });
   }
 }

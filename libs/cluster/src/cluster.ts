@@ -53,7 +53,7 @@ export abstract class Cluster {
    * The log keeps 10,000 events, for an hour after the last: a node whose link was down reads on from where it was.
    * Where that can't be, or the engine lost what was there, the node handles the event `$resync` instead (R20).
    * @throws GatewayError `unavailable` (nobody gets it), `unknown_outcome` (some may), `too_large` (over 65,536
-   *   characters of JSON)
+   *   bytes of JSON)
    */
   abstract emit(event: string, data?: unknown, options?: EmitOptions): Promise<void>;
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { encodeEvent } from '@wss/protocol';
 import { ClientConnections } from './client-connections.js';
@@ -59,5 +60,5 @@ export class Drain {
 }
 
 function until(at: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, at - Date.now())));
+  return delay(Math.max(0, at - Date.now()));
 }

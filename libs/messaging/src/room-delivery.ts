@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
@@ -90,7 +91,7 @@ export class RoomDelivery {
       } catch (error) {
         if (attempt === 0)
           this.logger.warn(`numbers of room ${room} can't be read: ${(error as Error).message}`);
-        await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 100));
+        await delay(100 + Math.random() * 100);
       }
     }
   }
