@@ -1,5 +1,5 @@
 # The image of a node: docker build . -t wss
-# Compiling needs everything, running only the production dependencies.
+# Compiling needs everything, running only the production dependencies. Works with the classic builder too.
 FROM node:24-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
@@ -12,9 +12,10 @@ RUN node_modules/.bin/nest build gateway && find dist -name '*.map' -delete
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /src
 COPY package.json package-lock.json ./
-# Declarations, source maps and sources of the dependencies are for developers.
+# Declarations, source maps and documents of the dependencies are for developers; licences stay.
 RUN npm ci --omit=dev --no-audit --no-fund \
-  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete
+  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) \
+    ! -iname 'licen[cs]e*' ! -iname 'notice*' -delete
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production SERVER_PORT=3000
