@@ -39,9 +39,12 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** The engine can be reached, but not keep what the node promises; the message says what to do. */
+export class UnfitEngine extends Error {}
+
 /**
  * Opens the engine that the configuration names and proves that it keeps the promises.
- * @throws Error with a remedy when Redis is out of reach or unfit.
+ * @throws RedisUnreachable, or UnfitEngine, with a remedy.
  */
 export function openEngine(config: Config, nodeId: string): Promise<Engine> {
   const keys = new RedisKeys(config.WSS_NAMESPACE);
@@ -115,6 +118,8 @@ async function requireFit(links: RedisLinks): Promise<void> {
   const logger = new Logger('Engine');
   const { errors, warnings, version } = await checkServer(links.commands);
   for (const warning of warnings) logger.warn(`Redis: ${warning}`);
-  if (errors.length > 0) throw new Error(`this Redis can't keep the promises:\n  ${errors.join('\n  ')}`);
+  if (errors.length > 0) {
+    throw new UnfitEngine(`this Redis can't keep the promises:\n  ${errors.join('\n  ')}`);
+  }
   logger.log(`Redis ${version} is connected`);
 }
