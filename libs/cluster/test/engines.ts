@@ -91,23 +91,25 @@ export async function redisEngine(): Promise<EngineUnderTest & { readonly server
   const server = await RedisServer.start();
   return {
     server,
-    newCluster: () => {
-      const keys = new RedisKeys(`t${randomUUID().slice(0, 8)}`);
-      return {
-        openNode: (options) => redisLinks(server, keys, options),
-        publish: async (channel, message) => void (await server.cli('PUBLISH', channel, message)),
-        leaseLeftMs: async (nodeId) => {
-          const [seconds, micros] = (await server.cli('TIME')) as [string, string];
-          const end = Number(await server.cli('ZSCORE', keys.nodes, nodeId));
-          return end - (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
-        },
-        wipe: async () => {
-          const all = (await server.cli('KEYS', `${keys.namespace}:*`)) as string[];
-          if (all.length > 0) await server.cli('DEL', ...all);
-        },
-      };
-    },
+    newCluster: () => redisClusterOn(server, new RedisKeys(`t${randomUUID().slice(0, 8)}`)),
     stop: () => server.stop(),
+  };
+}
+
+/** A cluster on a Redis, also one whose nodes other processes are. */
+export function redisClusterOn(server: RedisServer, keys: RedisKeys): ClusterUnderTest {
+  return {
+    openNode: (options) => redisLinks(server, keys, options),
+    publish: async (channel, message) => void (await server.cli('PUBLISH', channel, message)),
+    leaseLeftMs: async (nodeId) => {
+      const [seconds, micros] = (await server.cli('TIME')) as [string, string];
+      const end = Number(await server.cli('ZSCORE', keys.nodes, nodeId));
+      return end - (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
+    },
+    wipe: async () => {
+      const all = (await server.cli('KEYS', `${keys.namespace}:*`)) as string[];
+      if (all.length > 0) await server.cli('DEL', ...all);
+    },
   };
 }
 
