@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, GatewayError } from '@wss/handlers';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
+import { MissingNumbers } from './missing-numbers.js';
 import { NodeLane } from './node-lane.js';
 import { fillOutcome } from './counter-slots.js';
 import { positionKey } from './log-format.js';
@@ -36,8 +37,7 @@ export class RoomCommitter {
   private readonly copy = new RoomCopy();
   private readonly lane: NodeLane;
   private readonly highestOf = new Map<string, number>();
-  /** Numbers that came and left no record: what follows them is out of order until they come again (R4). */
-  private readonly missing = new Map<string, number>();
+  private readonly missing = new MissingNumbers();
   private running = false;
 
   constructor(
@@ -58,7 +58,7 @@ export class RoomCommitter {
    */
   submit(work: Work): Promise<WorkResult> {
     const number = work.command?.number;
-    if (number && this.missing.get(number.session) === number.n) this.missing.delete(number.session);
+    if (number) this.missing.found(number);
     return new Promise((resolve, reject) => {
       this.queue.push({ work, resolve, reject, since: this.context.now() });
       if (!this.running) void this.run();
@@ -124,18 +124,15 @@ export class RoomCommitter {
   /** Notes that a numbered command ended without a record. */
   noteMissing({ number }: Command): void {
     if (!number || number.n <= (this.highestOf.get(number.session) ?? 0)) return;
-    const known = this.missing.get(number.session);
-    if (known !== undefined && known <= number.n) return;
-    if (this.missing.size >= MAX_REMEMBERED) this.missing.clear();
-    this.missing.set(number.session, number.n);
+    this.missing.note(number);
   }
 
   private dropLate(open: Pending[]): Pending[] {
     const now = this.context.now();
     return open.filter((pending) => {
       const number = pending.work.command?.number;
-      const expected = number && this.missing.get(number.session);
-      if (expected !== undefined && expected < number!.n) {
+      const expected = number && this.missing.before(number);
+      if (expected !== undefined) {
         pending.reject(refusalOf({ kind: 'out_of_order', expected }));
         return false;
       }

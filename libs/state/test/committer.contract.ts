@@ -93,8 +93,10 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       readonly data?: unknown;
       readonly withinMs?: number;
       readonly epoch?: string;
+      readonly generation?: number;
     }
-    function command({ n, session = 's1', data = {}, withinMs = 10_000, epoch }: CommandInit = {}): Command {
+    function command(init: CommandInit = {}): Command {
+      const { n, session = 's1', data = {}, withinMs = 10_000, epoch, generation = 1 } = init;
       const frame: ClientFrame = { event: 'tally.add', data, id: 1, room };
       const lane = lanes.get(session) ?? new CommandLane();
       lanes.set(session, lane);
@@ -103,7 +105,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
           ? undefined
           : {
               session: `${room}/${session}`,
-              generation: 1,
+              generation,
               sessionEndsAt: Date.now() + 86_400_000,
               n,
               ack: 0,
@@ -321,6 +323,19 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         ]);
         expect(results).toEqual(['rate_limited', 'out_of_order']);
         expect(await update(node, add(), { n: 1 })).toBe(1);
+      });
+
+      it('R4: do not miss a number any more when its session has gone on elsewhere', async () => {
+        const [a, b] = [await newNode(), await newNode()];
+        const busy = (): never => {
+          throw new GatewayError('rate_limited', 'later');
+        };
+        const refused = command({ n: 1 });
+        expect(await codeOf(a!.tallies.update(refused, busy))).toBe('rate_limited');
+        a!.committer.noteMissing(refused);
+        expect(await codeOf(update(a!, add(), { n: 2 }))).toBe('out_of_order');
+        expect(await update(b!, add(), { n: 1, generation: 2 })).toBe(1);
+        expect(await update(a!, add(), { n: 2, generation: 3 })).toBe(2);
       });
 
       it('tell the expected number after a hole', async () => {
