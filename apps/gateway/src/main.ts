@@ -1,6 +1,9 @@
-import { StopSignals } from './stop-signals.js';
+import 'reflect-metadata';
+import { loadConfig } from './config.js';
+import { fail, runNode } from './run-node.js';
 
-// Everything else is loaded after it; see there.
-const signals = new StopSignals();
-const { runNode } = await import('./run-node.js');
-await runNode(process.env, signals);
+try {
+  await runNode(loadConfig(process.env));
+} catch (error) {
+  fail(error);
+}

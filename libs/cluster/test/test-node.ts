@@ -9,7 +9,6 @@ import {
   ClusterContext,
   ClusterModule,
   ClusterTransport,
-  type JobSettings,
   NodeRegistry,
 } from '../src/index.js';
 import { PendingCalls } from '../src/pending-calls.js';
@@ -52,14 +51,6 @@ export class Special {
   }
 }
 
-/** What a {@link TestNode} is made of. */
-export interface TestNodeOptions {
-  /** Whether it hears the others; default yes. */
-  readonly listens?: boolean;
-  readonly providers?: Type<object>[];
-  readonly jobSettings?: JobSettings;
-}
-
 /** A node with handlers, but without an HTTP server. */
 export class TestNode {
   private constructor(
@@ -68,14 +59,15 @@ export class TestNode {
     readonly module: TestingModule,
   ) {}
 
+  /** @param options its lease; `listens`: whether it hears the others, default yes */
   static async start(
     cluster: ClusterUnderTest,
     nodeId: string,
-    options: TestNodeOptions = {},
+    options: { readonly listens?: boolean; readonly providers?: Type<object>[] } = {},
   ): Promise<TestNode> {
     const links = await cluster.openNode({ nodeId, heartbeatMs: 50, leaseMs: 1_000 });
     const module = await Test.createTestingModule({
-      imports: [ClusterModule.forNode({ ...links, jobSettings: options.jobSettings ?? {} })],
+      imports: [ClusterModule.forNode(links)],
       providers: [Recorder, ...(options.providers ?? [])],
     }).compile();
     await module.init();
