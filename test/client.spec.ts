@@ -2,20 +2,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  type Rollback,
-  type SocketConstructor,
-  type WssClientOptions,
-  WssClient,
-  type WssError,
-} from '@wss/client';
+import { type Rollback, type WssClientOptions, WssClient, type WssError } from '@wss/client';
 import { eventually, freePort, GatewayCluster, GatewayNode, TcpProxy } from '@wss/testing';
 import { WebSocket, WebSocketServer } from 'ws';
 
 const clients: WssClient[] = [];
 const open = (url: string, options: WssClientOptions = {}): WssClient => {
   const client = new WssClient(url, {
-    WebSocket: WebSocket as unknown as SocketConstructor,
+    WebSocket,
     backoff: { firstMs: 50, mostMs: 500 },
     ...options,
   });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type SocketConstructor, WssClient } from '@wss/client';
+import { WssClient } from '@wss/client';
 import { eventually, GatewayCluster, SentinelServers, TestClient } from '@wss/testing';
 import { WebSocket } from 'ws';
 import { type Load, load } from './load.js';
@@ -24,7 +24,7 @@ const allReady = (): Promise<void> =>
 
 const open = (node: number, user: string): WssClient =>
   new WssClient(`${cluster.nodes[node]!.url}?user=${user}`, {
-    WebSocket: WebSocket as unknown as SocketConstructor,
+    WebSocket,
     backoff: { firstMs: 50, mostMs: 500 },
   });
 

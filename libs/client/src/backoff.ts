@@ -8,9 +8,14 @@ export interface BackoffOptions {
   readonly stableMs?: number;
 }
 
-/** Exponential back-off with full jitter: every wait is drawn evenly from 0 to a bound that doubles. */
+/**
+ * Exponential back-off with full jitter: every wait is drawn evenly from 0 to a bound that doubles.
+ * @internal
+ */
 export class Backoff {
-  private attempts = 0;
+  /** The server asked us to stay away until then; ms since 1970, 0 if it did not. */
+  notBefore = 0;
+  private failures = 0;
   private advisedMs?: number;
 
   constructor(private readonly options: BackoffOptions) {}
@@ -23,14 +28,15 @@ export class Backoff {
   /** How long to wait now, ms. */
   next(): number {
     const { firstMs = 500, mostMs = 20_000 } = this.options;
-    const bound = Math.min(mostMs, firstMs * 2 ** this.attempts++);
+    const bound = Math.min(mostMs, firstMs * 2 ** this.failures++);
     const advised = this.advisedMs;
     delete this.advisedMs;
+    this.notBefore = advised === undefined ? 0 : Date.now() + advised;
     return advised ?? Math.random() * bound;
   }
 
   /** Tells how long the last connection held, ms. */
   held(ms: number): void {
-    if (ms >= (this.options.stableMs ?? 10_000)) this.attempts = 0;
+    if (ms >= (this.options.stableMs ?? 10_000)) this.failures = 0;
   }
 }

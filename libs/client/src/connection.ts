@@ -1,7 +1,7 @@
-import { mayReconnect, RESUME_PREFIX, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
+import { type ErrorCode, mayReconnect, RESUME_PREFIX, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import { Emitter } from './emitter.js';
-import { WssError } from './errors.js';
+import { type ClientErrorCode, WssError } from './errors.js';
 import { onPageChange, worthConnecting } from './page.js';
 import type { SocketConstructor, SocketLike } from './types.js';
 
@@ -9,147 +9,176 @@ import type { SocketConstructor, SocketLike } from './types.js';
 export type Status =
   | { readonly state: 'connecting' }
   | { readonly state: 'open' }
-  /** It was lost; another attempt follows, or waits for the page to be online and visible. */
-  | { readonly state: 'waiting'; readonly inMs?: number; readonly code?: number }
-  /** It is over: by {@link WssClient.close}, or because the server said so. */
+  /**
+   * There is none; another attempt follows `inMs` milliseconds later, without it when the page is online and visible.
+   * `code` is the close code, `error` tells why no connection came about.
+   */
+  | { readonly state: 'waiting'; readonly inMs?: number; readonly code?: number; readonly error?: WssError }
+  /** It is over: by {@link WssClient.close}, or for the reason in `error`. */
   | { readonly state: 'closed'; readonly error?: WssError };
 
 /** How to connect. */
 export interface ConnectionOptions {
   /** Whether to ask for a session. Default yes; not for a plain Nest gateway. */
   readonly session?: boolean;
-  /** An access token, or where to fetch one before each attempt. */
+  /** An access token, or where to fetch one: asked before each attempt and by {@link WssClient.refreshToken}. */
   readonly token?: string | (() => string | Promise<string>);
   /** A server that does not greet us within this time is none of ours, ms. Default 10,000. */
   readonly greetWithinMs?: number;
   readonly backoff?: BackoffOptions;
-  /** Default: the global `WebSocket`; in Node before 22 that of the `ws` package. */
+  /** Default: the global `WebSocket`; Node has one from version 22, before that give the one of the package `ws`. */
   readonly WebSocket?: SocketConstructor;
 }
 
-/** Told of what happens on the wire. */
+/**
+ * Told of what happens on the wire.
+ * @internal
+ */
 export interface WireListener {
   opened(): void;
   frame(frame: Record<string, unknown>): void;
   /** The connection is gone; it may come back. */
-  lost(): void;
+  disconnected(): void;
   /** It will not come back. */
   ended(error: WssError): void;
 }
 
-/** Keeps one WebSocket open, as long as that makes sense. */
+/**
+ * Keeps one WebSocket open, as long as that makes sense.
+ * @internal
+ */
 export class Connection {
-  readonly statuses = new Emitter<Status>();
-  status: Status = { state: 'connecting' };
-  /** Resumes the session on the next connection. */
-  resumeToken?: string;
+  readonly changes = new Emitter<Status>();
+  current: Status = { state: 'connecting' };
+  readonly waits: Backoff;
 
+  /** Resumes the session on the next connection. */
+  private resumeToken?: string;
   private socket?: SocketLike;
   private timer?: ReturnType<typeof setTimeout>;
   private openedAt = 0;
-  private readonly backoff: Backoff;
+  /** How often in a row the heartbeat found that nothing had come. */
+  private silences = 0;
+  private readonly end = new AbortController();
 
   constructor(
     private readonly url: string,
-    private readonly options: ConnectionOptions,
+    private readonly settings: ConnectionOptions,
     private readonly listener: WireListener,
   ) {
-    this.backoff = new Backoff(options.backoff ?? {});
-    onPageChange(() => this.retryNow());
+    this.waits = new Backoff(settings.backoff ?? {});
+    onPageChange(() => this.retryNow(), this.end.signal);
     void this.connect();
   }
 
   get isOpen(): boolean {
-    return this.status.state === 'open';
+    return this.current.state === 'open';
   }
 
   send(frame: object): void {
     this.socket!.send(JSON.stringify(frame));
   }
 
-  /** The server is one of ours. */
-  greeted(): void {
+  /** The server is one of ours; from now on silence is a fault. */
+  greeted(resumeToken: string, heartbeatMs: number): void {
+    this.resumeToken = resumeToken;
     clearTimeout(this.timer);
+    this.silences = 0;
+    this.timer = setInterval(() => this.beat(), heartbeatMs);
   }
 
-  /** Uses the server's advice for the next reconnect, ms. */
-  advise(ms: number): void {
-    this.backoff.advise(ms);
+  /** The token to show now. */
+  async fetchToken(): Promise<string | undefined> {
+    const { token } = this.settings;
+    try {
+      return typeof token === 'function' ? await token() : token;
+    } catch (error) {
+      throw new WssError('no_token', `the token callback failed: ${(error as Error)?.message}`, true);
+    }
   }
 
   /** Ends the connection for good. */
-  close(error?: WssError): void {
-    if (this.status.state === 'closed') return;
+  finish(error?: WssError): void {
+    if (this.current.state === 'closed') return;
     clearTimeout(this.timer);
+    this.end.abort();
     const { socket } = this;
     delete this.socket;
-    this.setStatus(error ? { state: 'closed', error } : { state: 'closed' });
+    this.setStatus({ state: 'closed', error });
+    this.changes.end();
     socket?.close(1000);
     this.listener.ended(error ?? new WssError('closed', 'the client was closed'));
   }
 
+  /** The page is back; only the server's own advice is still obeyed. */
   private retryNow(): void {
-    if (this.status.state !== 'waiting' || !worthConnecting()) return;
+    if (this.current.state === 'waiting') this.connectIn(Math.max(0, this.waits.notBefore - Date.now()));
+  }
+
+  private connectIn(ms: number): void {
     clearTimeout(this.timer);
-    void this.connect();
+    this.timer = setTimeout(() => {
+      if (worthConnecting()) void this.connect();
+    }, ms);
   }
 
   private async connect(): Promise<void> {
     this.setStatus({ state: 'connecting' });
     try {
       const protocols = await this.protocols();
-      if (this.status.state !== 'connecting') return;
-      this.use(this.open(protocols));
+      if (this.current.state === 'connecting') this.use(this.open(protocols));
     } catch (error) {
-      if (error instanceof WssError) this.close(error);
-      else this.wait();
+      if (this.current.state !== 'connecting') return;
+      if ((error as WssError).retry) this.wait({ error: error as WssError });
+      else this.finish(error as WssError);
     }
   }
 
   private open(protocols: string[]): SocketLike {
-    const WebSocket = this.options.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
+    const WebSocket = this.settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
     if (!WebSocket) {
-      throw new WssError(
-        'bad_url',
-        'there is no WebSocket here: pass the one of the "ws" package as option "WebSocket"',
-      );
+      throw new WssError('bad_url', 'no WebSocket here: give the one of "ws" as option');
     }
     try {
-      return new WebSocket(this.url, protocols.length > 0 ? protocols : undefined);
+      return new WebSocket(this.url, protocols);
     } catch (error) {
-      throw new WssError('bad_url', `no WebSocket can be opened at this URL: ${(error as Error).message}`);
+      throw new WssError('bad_url', `no WebSocket can use this URL: ${(error as Error).message}`);
     }
   }
 
   private async protocols(): Promise<string[]> {
-    const { session = true, token } = this.options;
-    const value = typeof token === 'function' ? await token() : token;
+    const { session = true } = this.settings;
+    const token = await this.fetchToken();
     return [
       ...(session ? [SUBPROTOCOL] : []),
       ...(session && this.resumeToken ? [RESUME_PREFIX + this.resumeToken] : []),
-      ...(value ? [TOKEN_PREFIX + value] : []),
+      ...(token ? [TOKEN_PREFIX + token] : []),
     ];
   }
 
+  /** The handlers stay when we are done with a socket: `ws` throws errors that nobody listens to. */
   private use(socket: SocketLike): void {
     this.socket = socket;
-    const mine = (): boolean => this.socket === socket;
-    socket.addEventListener('open', () => mine() && this.onOpen(socket));
-    socket.addEventListener('message', ({ data }: { data: unknown }) => mine() && this.onMessage(data));
-    socket.addEventListener(
-      'error',
-      (event: { message?: string }) => mine() && this.onError(event.message ?? ''),
+    const ifMine =
+      <Event>(handle: (event: Event) => void) =>
+      (event: Event) =>
+        this.socket === socket && handle(event);
+    socket.onopen = ifMine(() => this.onOpen(socket));
+    socket.onmessage = ifMine(({ data }: { data: unknown }) => this.onMessage(data));
+    socket.onerror = ifMine(({ message }: { message?: string }) => this.onFault(message ?? ''));
+    socket.onclose = ifMine(({ code, reason }: { code: number; reason: string }) =>
+      this.onClose(code, reason),
     );
-    socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => {
-      if (mine()) this.onClose(code, reason);
-    });
   }
 
   private onOpen(socket: SocketLike): void {
-    if (this.options.session !== false) {
-      if (socket.protocol !== SUBPROTOCOL) return this.close(otherServer());
+    if (this.settings.session !== false) {
+      if (socket.protocol !== SUBPROTOCOL) return this.finish(new WssError(...OTHER_SERVER));
       // Some servers accept any subprotocol; only ours greets.
-      this.timer = setTimeout(() => this.close(otherServer()), this.options.greetWithinMs ?? 10_000);
+      this.timer = setTimeout(
+        () => this.finish(new WssError(...OTHER_SERVER)),
+        this.settings.greetWithinMs ?? 10_000,
+      );
     }
     this.openedAt = Date.now();
     this.setStatus({ state: 'open' });
@@ -157,63 +186,67 @@ export class Connection {
   }
 
   private onMessage(data: unknown): void {
-    let frame: unknown;
+    this.silences = 0;
     try {
-      frame = JSON.parse(String(data));
+      this.listener.frame(JSON.parse(data as string) as Record<string, unknown>);
     } catch {
-      frame = undefined;
+      this.finish(new WssError('bad_server_frame', 'the server sent what is not in the protocol'));
     }
-    if (typeof frame === 'object' && frame !== null) this.listener.frame(frame as Record<string, unknown>);
-    else
-      this.close(
-        new WssError('bad_server_frame', 'the server sent something that is no frame of the protocol'),
-      );
+  }
+
+  /** Browsers do not show the server's ping frames, so a link that went dead is found by asking. */
+  private beat(): void {
+    if (++this.silences === 1) return this.send({ event: '$ping', id: 0 });
+    const { socket } = this;
+    this.onClose(4409, '');
+    socket!.close();
   }
 
   /** Only the `ws` package tells why an upgrade was refused; a browser never does. */
-  private onError(message: string): void {
-    const status = /Unexpected server response: (\d+)/.exec(message)?.[1];
-    const refusal = status === undefined ? undefined : REFUSALS[status];
-    if (refusal) this.close(refusal());
+  private onFault(message: string): void {
+    const status = /subprotocol/.test(message) ? '400' : (/response: (\d+)/.exec(message)?.[1] ?? '');
+    const refusal = REFUSALS[status] ?? (/^[23]/.test(status) ? REFUSALS[404] : undefined);
+    if (refusal) this.finish(new WssError(...refusal));
   }
 
   private onClose(code: number, reason: string): void {
     delete this.socket;
     clearTimeout(this.timer);
-    if (this.openedAt > 0) {
-      this.backoff.held(Date.now() - this.openedAt);
-      this.openedAt = 0;
-      this.listener.lost();
+    const { openedAt } = this;
+    this.openedAt = 0;
+    if (!mayReconnect(code)) {
+      return this.finish(new WssError('refused', `the server closed the connection: ${code} ${reason}`));
     }
-    if (mayReconnect(code)) this.wait(code);
-    else this.close(new WssError('refused', `the server closed the connection: ${code} ${reason}`));
+    if (openedAt > 0) {
+      this.waits.held(Date.now() - openedAt);
+      this.wait({ code });
+      this.listener.disconnected();
+    } else this.wait({ code, error: new WssError('unreachable', UNREACHABLE, true) });
   }
 
-  private wait(code?: number): void {
-    const inMs = this.backoff.next();
-    const known = code === undefined ? {} : { code };
-    if (!worthConnecting()) return this.setStatus({ state: 'waiting', ...known });
-    this.setStatus({ state: 'waiting', inMs, ...known });
-    this.timer = setTimeout(() => (worthConnecting() ? void this.connect() : undefined), inMs);
+  private wait(why: { code?: number; error?: WssError }): void {
+    const inMs = this.waits.next();
+    this.connectIn(inMs);
+    this.setStatus({ state: 'waiting', ...(worthConnecting() && { inMs }), ...why });
   }
 
   private setStatus(status: Status): void {
-    this.status = status;
-    this.statuses.emit(status);
+    this.current = status;
+    this.changes.emit(status);
   }
 }
 
-/** Refusals after which the same attempt can't succeed. */
-const REFUSALS: Readonly<Record<string, () => WssError>> = {
-  400: () => new WssError('version', 'the server speaks no version of the protocol that this client speaks'),
-  401: () => new WssError('unauthenticated', 'the token was refused; fetch a new one'),
-  403: () => new WssError('forbidden', 'the server does not let this origin or user connect'),
-  404: () => new WssError('bad_url', 'there is no WebSocket at this path of the server'),
-};
+const OTHER_SERVER = [
+  'version',
+  `the server does not speak ${SUBPROTOCOL}: update it or this client; for a plain gateway use { session: false }`,
+] as const;
 
-function otherServer(): WssError {
-  return new WssError(
-    'version',
-    `the server does not speak ${SUBPROTOCOL}; for a plain gateway use { session: false }`,
-  );
-}
+const UNREACHABLE = 'no connection: check the URL, the token, and whether the server runs';
+
+/** Refusals after which the same attempt can't succeed. */
+const REFUSALS: Readonly<Record<string, readonly [ClientErrorCode | ErrorCode, string]>> = {
+  400: OTHER_SERVER,
+  401: ['unauthenticated', 'the token was refused: sign in again'],
+  403: ['forbidden', 'the server does not let this origin connect'],
+  404: ['bad_url', 'no WebSocket is served at this URL: correct it'],
+};

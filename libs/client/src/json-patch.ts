@@ -16,60 +16,31 @@ export function applyPatch(value: unknown, operations: readonly PatchOperation[]
 }
 
 function applyOne(root: unknown, { op, path, from, value }: PatchOperation): unknown {
-  if (op === 'move') {
-    const moved = read(root, keysOf(from!));
-    return edit(edit(root, keysOf(from!), 'remove'), keysOf(path), 'add', moved);
-  }
-  return edit(root, keysOf(path), op, value);
+  if (op !== 'move') return edit(root, keysOf(path), op, value);
+  const keys = keysOf(from!);
+  return edit(edit(root, keys, 'remove'), keysOf(path), 'add', keys.reduce(child, root));
 }
 
-function edit(node: unknown, keys: readonly string[], op: string, value?: unknown): unknown {
-  const [key, ...rest] = keys;
+function edit(node: unknown, [key, ...rest]: readonly string[], op: string, value?: unknown): unknown {
   if (key === undefined) return value;
-  if (Array.isArray(node)) return editArray(node, key, rest, op, value);
-  const copy = { ...(node as Record<string, unknown>) };
-  if (rest.length > 0) set(copy, key, edit(get(copy, key), rest, op, value));
-  else if (op === 'remove') delete copy[key];
-  else set(copy, key, value);
-  return copy;
-}
-
-function editArray(
-  node: unknown[],
-  key: string,
-  rest: readonly string[],
-  op: string,
-  value: unknown,
-): unknown[] {
-  const copy = [...node];
-  const index = key === '-' ? copy.length : Number(key);
-  if (!(index >= 0 && index <= copy.length)) throw new Error(`no element ${key}`);
-  if (rest.length > 0) copy[index] = edit(copy[index], rest, op, value);
-  else if (op === 'add') copy.splice(index, 0, value);
-  else if (op === 'remove') copy.splice(index, 1);
+  const isList = Array.isArray(node);
+  const copy = (isList ? [...(node as unknown[])] : { ...(node as object) }) as unknown[];
+  const index = (isList && key === '-' ? copy.length : key) as number;
+  const isNew = op === 'add' && rest.length === 0 && (!isList || index <= copy.length);
+  const old = isNew || child(node, key);
+  if (rest.length > 0) copy[index] = edit(old, rest, op, value);
+  else if (isList && op !== 'replace') copy.splice(index, isNew ? 0 : 1, ...(isNew ? [value] : []));
+  else if (op === 'remove') delete copy[index];
   else copy[index] = value;
   return copy;
 }
 
-function read(node: unknown, keys: readonly string[]): unknown {
-  return keys.reduce((at, key) => (Array.isArray(at) ? at[Number(key)] : get(at as object, key)), node);
-}
-
-function get(node: object, key: string): unknown {
-  if (!Object.hasOwn(node, key)) throw new Error(`no property ${key}`);
+function child(node: unknown, key: string): unknown {
+  if (!Object.hasOwn(node as object, key)) throw new Error(`no ${key}`);
   return (node as Record<string, unknown>)[key];
 }
 
-/** Also a key like `__proto__` becomes a property, never a prototype. */
-function set(node: object, key: string, value: unknown): void {
-  Object.defineProperty(node, key, { value, enumerable: true, configurable: true, writable: true });
-}
-
 function keysOf(path: string): string[] {
-  return path === ''
-    ? []
-    : path
-        .slice(1)
-        .split('/')
-        .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const keys = path.split('/').slice(1);
+  return keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
 }

@@ -18,19 +18,22 @@ export interface DocumentPatch {
  * change keeps its identity.
  */
 export class LiveState<T = unknown> {
-  private readonly changes = new Emitter<T>();
-  private view?: DocumentView;
-  /** Whether the copy is what the server has; if not, it is being read. */
-  isRight = false;
-  private whenReady!: (value: T) => void;
   /** Resolves with the first value. */
   readonly ready: Promise<T>;
+  /**
+   * Whether the copy is what the server has; if not, it is being read.
+   * @internal
+   */
+  isRight = false;
+  private readonly changes = new Emitter<T>();
+  private view?: DocumentView;
+  private whenReady!: (value: T) => void;
 
   constructor() {
     this.ready = new Promise((resolve) => (this.whenReady = resolve));
   }
 
-  /** The copy; undefined until {@link ready}. */
+  /** The copy; undefined until {@link ready}. The same object until something changes. */
   get value(): T | undefined {
     return this.view?.value as T | undefined;
   }
@@ -46,35 +49,46 @@ export class LiveState<T = unknown> {
     return this.changes.on(listener);
   }
 
-  /** Values from now on. */
+  /** Values from now on; ends with the client. */
   values(signal?: AbortSignal): AsyncGenerator<T, void, void> {
     return this.changes.iterate(signal);
   }
 
-  /** Takes a document as it is on the server. */
+  /**
+   * Takes a document as it is on the server.
+   * @internal
+   */
   replace(view: DocumentView): void {
     this.isRight = true;
-    if (this.view?.version === view.version && view.version > 0) return;
-    this.set(view);
+    this.take(view);
   }
 
   /**
    * Applies what an event changed.
    * @returns whether the copy is right; if not, it has to be read anew
+   * @internal
    */
   patch({ base, ops }: DocumentPatch, seq: number): boolean {
     const view = this.view!;
     if (seq <= view.version) return true;
     try {
-      if (base !== view.version) throw new Error('another version');
-      this.set({ version: seq, value: applyPatch(view.value, ops) });
+      if (base !== view.version) throw new TypeError();
+      this.take({ version: seq, value: applyPatch(view.value, ops) });
     } catch {
       this.isRight = false;
     }
     return this.isRight;
   }
 
-  private set(view: DocumentView): void {
+  /**
+   * The client has ended.
+   * @internal
+   */
+  end(): void {
+    this.changes.end();
+  }
+
+  private take(view: DocumentView): void {
     this.view = view;
     this.whenReady(view.value as T);
     this.changes.emit(view.value as T);

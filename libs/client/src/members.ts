@@ -28,10 +28,11 @@ export type ReadMembers = (after: string | undefined) => Promise<MembersPage>;
 export class Members {
   private readonly changes = new Emitter<readonly Member[]>();
   private byUser = new Map<string, Member>();
-  private version?: number;
+  private at?: number;
   private reading?: Promise<void>;
-  private pending: MembersDelta[] = [];
+  private late: MembersDelta[] = [];
 
+  /** @internal */
   constructor(private readonly read: ReadMembers) {}
 
   /** Everybody who is known to be here. */
@@ -41,7 +42,7 @@ export class Members {
 
   /** Calls back with the list now and after each change. */
   subscribe(listener: (members: readonly Member[]) => void): Unsubscribe {
-    if (this.version === undefined) void this.refresh();
+    if (this.at === undefined) void this.refresh();
     else listener(this.list);
     return this.changes.on(listener);
   }
@@ -51,44 +52,50 @@ export class Members {
     return (this.reading ??= this.readAll().finally(() => delete this.reading));
   }
 
-  /** Takes a delta of the server. */
+  /**
+   * Takes a delta of the server.
+   * @internal
+   */
   apply(delta: MembersDelta): void {
-    if (this.reading) return void this.pending.push(delta);
-    if (this.version === undefined || delta.version <= this.version) return;
-    if (delta.version > this.version + 1) return void this.refresh();
-    this.take(delta);
-    this.changes.emit(this.list);
+    if (this.reading) this.late.push(delta);
+    else if (delta.version > this.at! + 1) void this.refresh();
+    else if (this.take(delta)) this.changes.emit(this.list);
   }
 
-  /** The connection was lost: what was missed is not known. */
+  /**
+   * The connection was lost: what was missed is not known.
+   * @internal
+   */
   stale(): void {
-    if (this.version !== undefined) void this.refresh();
+    if (this.at !== undefined) void this.refresh();
   }
 
-  private take({ version, joined, left }: MembersDelta): void {
-    this.version = version;
+  private take({ version, joined, left }: MembersDelta): boolean {
+    if (!(version > this.at!)) return false;
+    this.at = version;
     for (const user of left) this.byUser.delete(user);
     for (const member of joined) this.byUser.set(member.user, member);
+    return true;
   }
 
   private async readAll(): Promise<void> {
     try {
       const found = new Map<string, Member>();
-      let version: number | undefined;
-      let after: string | undefined;
+      let first: MembersPage | undefined;
+      let next: string | undefined;
       do {
-        const page: MembersPage = await this.read(after);
-        version ??= page.version;
+        const page = await this.read(next);
+        first ??= page;
         for (const member of page.users) found.set(member.user, member);
-        after = page.next;
-      } while (after !== undefined);
+        next = page.next;
+      } while (next !== undefined);
       this.byUser = found;
-      this.version = version!;
-      for (const delta of this.pending) if (delta.version > this.version) this.take(delta);
+      this.at = first.version;
+      for (const delta of this.late) this.take(delta);
     } catch {
       // The room can't be asked now; the next delta or connection asks again.
     }
-    this.pending = [];
+    this.late = [];
     this.changes.emit(this.list);
   }
 }

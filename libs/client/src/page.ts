@@ -1,12 +1,11 @@
 /** The parts of a browser that tell whether connecting makes sense now. */
 interface Page {
   readonly navigator?: { readonly onLine?: boolean };
-  readonly document?: {
-    readonly hidden?: boolean;
-    addEventListener(type: string, listener: () => void): void;
-  };
-  addEventListener?(type: string, listener: () => void): void;
+  readonly document?: { readonly hidden?: boolean; readonly addEventListener: Listen };
+  readonly addEventListener?: Listen;
 }
+
+type Listen = (type: string, listener: () => void, options: { signal: AbortSignal }) => void;
 
 const page = globalThis as unknown as Page;
 
@@ -15,8 +14,8 @@ export function worthConnecting(): boolean {
   return page.navigator?.onLine !== false && page.document?.hidden !== true;
 }
 
-/** Calls back whenever that may have changed. */
-export function onPageChange(callback: () => void): void {
-  page.addEventListener?.('online', callback);
-  page.document?.addEventListener('visibilitychange', callback);
+/** Calls back whenever that may have changed, until the signal says stop. */
+export function onPageChange(callback: () => void, signal: AbortSignal): void {
+  page.addEventListener?.('online', callback, { signal });
+  page.document?.addEventListener('visibilitychange', callback, { signal });
 }

@@ -1,5 +1,5 @@
 import type { ErrorBody } from '@wss/protocol';
-import { WssError } from './errors.js';
+import { fromBody, WssError } from './errors.js';
 import type { CommandOptions } from './types.js';
 
 /** A reply as it comes over the wire. */
@@ -11,57 +11,61 @@ export interface Reply {
   readonly epoch?: string;
 }
 
-/** A promise that also ends by time, by a signal, or from outside. */
+/**
+ * A promise that also ends by time, by a signal, or from outside.
+ * @internal
+ */
 export class Pending<T = unknown> {
   readonly promise: Promise<T>;
   settled = false;
   resolve!: (value: T) => void;
   reject!: (error: unknown) => void;
-  private readonly timer: ReturnType<typeof setTimeout>;
 
   constructor({ timeoutMs = 30_000, signal }: CommandOptions) {
     this.promise = new Promise<T>((resolve, reject) => {
-      this.resolve = (value) => this.settle(() => resolve(value));
-      this.reject = (error) => this.settle(() => reject(error));
+      const settle = (how: () => void): void => {
+        this.settled = true;
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        how();
+      };
+      this.resolve = (value) => settle(() => resolve(value));
+      this.reject = (error) => settle(() => reject(error));
+      const abort = (): void => this.reject(signal!.reason);
+      const timer = setTimeout(
+        () => this.reject(new WssError('timeout', `no answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      if (signal?.aborted) abort();
+      else signal?.addEventListener('abort', abort);
     });
-    this.timer = setTimeout(
-      () => this.reject(new WssError('timeout', `no answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-    if (signal?.aborted) this.reject(signal.reason);
-    signal?.addEventListener('abort', () => this.reject(signal.reason), { once: true });
-  }
-
-  private settle(how: () => void): void {
-    if (this.settled) return;
-    this.settled = true;
-    clearTimeout(this.timer);
-    how();
   }
 }
 
-/** Matches replies with requests on one connection at a time. */
-export class Requests {
-  private next = 1;
-  private readonly waiting = new Map<number, (reply: Reply | undefined) => void>();
+/** What a command takes, as it was when it was given. */
+export interface Snapshot {
+  readonly data: unknown;
+  /** Length as JSON, characters. */
+  readonly length: number;
+}
 
-  /** Makes the id of a request; `done` gets its reply, or nothing when the connection is lost first. */
-  add(done: (reply: Reply | undefined) => void): number {
-    const id = this.next++;
-    this.waiting.set(id, done);
-    return id;
-  }
+/** Bytes of a frame that are not data, at most. */
+const ENVELOPE = 1_024;
 
-  answer(id: unknown, reply: Reply): void {
-    const done = this.waiting.get(id as number);
-    this.waiting.delete(id as number);
-    done?.(reply);
+/**
+ * Takes a copy: a command is sent again as it was, whatever happens to its data meanwhile.
+ * @throws WssError `too_large`: a frame that is too large would end the connection
+ */
+export function snapshot(data: unknown, maxFrameBytes: number): Snapshot {
+  const json = JSON.stringify(data ?? {});
+  if (new TextEncoder().encode(json).length > maxFrameBytes - ENVELOPE) {
+    throw new WssError('too_large', `no frame of ${maxFrameBytes} bytes can carry this data`);
   }
+  return { data: JSON.parse(json), length: json.length };
+}
 
-  /** The connection is gone, and with it every reply. */
-  lost(): void {
-    const waiting = [...this.waiting.values()];
-    this.waiting.clear();
-    for (const done of waiting) done(undefined);
-  }
+/** The reply's data, or its error thrown. */
+export function dataOf({ data, error }: Reply): unknown {
+  if (error) throw fromBody(error);
+  return data ?? null;
 }

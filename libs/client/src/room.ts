@@ -1,49 +1,33 @@
-import { Emitter, type Unsubscribe } from './emitter.js';
+import { Emitter, emitterOf, type Unsubscribe } from './emitter.js';
 import { fromBody, WssError } from './errors.js';
-import { dataOf, type Lane } from './lane.js';
+import { Lane } from './lane.js';
+import type { Link } from './link.js';
 import { type DocumentPatch, type DocumentView, LiveState } from './live-state.js';
 import { Members, type MembersDelta, type MembersPage } from './members.js';
-import { Pending, type Reply } from './requests.js';
-import type { CommandOptions, DataOf, NameOf, ReplyOf, RoomPosition, RoomTypes } from './types.js';
-
-/** An event of a room. */
-export interface RoomEvent<Data = unknown> {
-  readonly event: string;
-  readonly data: Data;
-  /** Its number in the room's log; absent for volatile events. */
-  readonly seq?: number;
-}
-
-/** What was seen of a room can't be continued; documents have been replaced by the server's. */
-export interface RoomReset {
-  readonly reason: string;
-  /** Numbers that were seen and do not exist any more. */
-  readonly lost: { readonly from: number; readonly to: number } | null;
-  readonly position: RoomPosition;
-}
-
-/** What a room needs of its client. */
-export interface RoomContext {
-  readonly name: string;
-  readonly lane: Lane;
-  /** Whether the server keeps a session for this client. */
-  readonly numbered: boolean;
-  isOpen(): boolean;
-  /** Sends a frame in the room; `done` gets its reply, or nothing when the connection is lost first. */
-  request(frame: object, done: (reply: Reply | undefined) => void): void;
-  /** A command that is not numbered. */
-  command(event: string, data: unknown, options: CommandOptions): Promise<unknown>;
-  failed(error: WssError): void;
-  /** Throws when too many commands wait for a connection. */
-  ensureSpace(): void;
-}
+import { dataOf, Pending, type Reply } from './requests.js';
+import type {
+  CommandOptions,
+  DataOf,
+  JoinOptions,
+  NameOf,
+  ReplyOf,
+  RoomEvent,
+  RoomPosition,
+  RoomReset,
+  RoomTypes,
+} from './types.js';
 
 interface JoinReply extends RoomPosition {
   readonly recovered: boolean;
+  readonly missed: number;
   readonly reason?: string;
-  readonly lost?: { from: number; to: number };
+  readonly lost?: RoomReset['lost'];
   readonly documents?: Record<string, DocumentView>;
   readonly n?: number;
+}
+
+interface ResetFrame extends Omit<JoinReply, 'recovered' | 'missed' | 'n'> {
+  readonly applied: number | null;
 }
 
 interface RoomFrame {
@@ -61,49 +45,59 @@ type Loose = {
 
 /**
  * A room that the client is in, or wants to be in: it is joined again after every reconnect, and goes on where it
- * stopped. Its events come in order and each once, or `reset` tells that they can't.
+ * stopped. Its events come in order and each once, or {@link onReset} tells that they can't.
  */
 export class Room<T extends RoomTypes = Loose> {
   /** Who is here, where the kind of room shows it. */
   readonly members: Members;
 
-  private readonly byEvent = new Map<string, Emitter<RoomEvent<never>>>();
+  /** @internal */
+  readonly lane: Lane;
+
+  private readonly byEvent = new Map<string, Emitter<never>>();
   private readonly all = new Emitter<RoomEvent>();
   private readonly resets = new Emitter<RoomReset>();
-  private readonly states = new Map<string, LiveState>();
+  private readonly copies = new Map<string, LiveState>();
   private readonly reached = new Emitter<number>();
-  private position?: RoomPosition;
-  private wanted = false;
-  private joined?: Pending<void>;
+  private at?: RoomPosition;
+  private newest?: number;
+  private isWanted = false;
+  private entrance?: Pending<void>;
   private readingDocuments = false;
 
-  constructor(private readonly context: RoomContext) {
-    this.members = new Members(
-      (after) =>
-        context.command('$presence', after === undefined ? {} : { after }, {}) as Promise<MembersPage>,
-    );
+  /** @internal */
+  constructor(
+    readonly name: string,
+    private readonly link: Link,
+  ) {
+    this.lane = new Lane(name, link);
+    this.members = new Members((after) => this.request('$presence', { after }) as Promise<MembersPage>);
   }
 
-  get name(): string {
-    return this.context.name;
-  }
-
-  /** Joins; resolves when the server let us in. Everything else joins by itself. */
-  join(options: CommandOptions = {}): Promise<void> {
-    if (this.joined) return this.joined.promise;
-    this.wanted = true;
-    this.joined = new Pending<void>(options);
-    this.joined.promise.catch(() => delete this.joined);
-    if (this.context.isOpen()) this.sendJoin();
-    return this.joined.promise;
+  /**
+   * Joins; resolves when the server let us in. Everything else joins by itself.
+   * @throws WssError
+   */
+  join({ last, ...options }: JoinOptions = {}): Promise<void> {
+    if (this.entrance) return this.entrance.promise;
+    const entrance = new Pending<void>(options);
+    this.entrance = entrance;
+    this.isWanted = true;
+    this.newest = last;
+    entrance.promise.catch(() => {
+      if (this.entrance === entrance) delete this.entrance;
+    });
+    if (this.link.isOpen) this.sendJoin();
+    return entrance.promise;
   }
 
   /** Leaves; nothing more comes from the room. */
   async leave(): Promise<void> {
-    this.wanted = false;
-    delete this.joined;
-    delete this.position;
-    if (this.context.isOpen()) await this.context.command('$leave', {}, {});
+    this.isWanted = false;
+    this.end(new WssError('closed', 'the room was left: join it again'));
+    delete this.at;
+    for (const state of this.copies.values()) state.isRight = false;
+    if (this.link.isOpen) await this.request('$leave', {});
   }
 
   /** Calls back for each event of a name, in the room's order. */
@@ -112,12 +106,10 @@ export class Room<T extends RoomTypes = Loose> {
     listener: (event: RoomEvent<T['events'][E]>) => void,
   ): Unsubscribe {
     this.ensureJoined();
-    let emitter = this.byEvent.get(event);
-    if (!emitter) this.byEvent.set(event, (emitter = new Emitter()));
-    return (emitter as unknown as Emitter<RoomEvent<T['events'][E]>>).on(listener);
+    return emitterOf<RoomEvent<T['events'][E]>>(this.byEvent, event).on(listener);
   }
 
-  /** Every event from now on, in the room's order. */
+  /** Every event from now on, in the room's order; ends with the client. */
   events(signal?: AbortSignal): AsyncGenerator<RoomEvent, void, void> {
     this.ensureJoined();
     return this.all.iterate(signal);
@@ -138,130 +130,139 @@ export class Room<T extends RoomTypes = Loose> {
     data: DataOf<T['commands'], E>,
     options: CommandOptions = {},
   ): Promise<ReplyOf<T['commands'], E>> {
-    this.context.ensureSpace();
+    const { link, lane } = this;
+    const copy = link.admit(data);
     this.ensureJoined();
-    if (!this.context.numbered)
-      return (await this.context.command(event, data, options)) as ReplyOf<T['commands'], E>;
-    const reply = await this.context.lane.submit(event, data, options);
+    if (!link.hasSession) return (await this.request(event, copy.data, options)) as ReplyOf<T['commands'], E>;
+    const reply = await lane.submit(event, copy, options);
     const value = dataOf(reply) as ReplyOf<T['commands'], E>;
-    if (this.states.size > 0 && reply.seq !== undefined) await this.reach(reply.seq);
+    if (this.copies.size > 0 && reply.seq !== undefined) await this.reach(reply.seq);
     return value;
   }
 
-  /** A live copy of a document. */
+  /** A live copy of a document; the same object for the same name. */
   state<D extends NameOf<T['documents']>>(document: D): LiveState<T['documents'][D]> {
-    let state = this.states.get(document);
+    let state = this.copies.get(document);
     if (!state) {
-      this.states.set(document, (state = new LiveState()));
+      this.copies.set(document, (state = new LiveState()));
       // Documents come with a join; those of a room that is joined already have to be asked for.
-      if (this.position && this.context.isOpen()) this.readDocuments();
+      if (this.at && this.link.isOpen) this.readDocuments();
       this.ensureJoined();
     }
     return state as LiveState<T['documents'][D]>;
   }
 
-  /** The client has ended. */
-  end(error: WssError): void {
-    this.joined?.reject(error);
-    delete this.joined;
+  /**
+   * The client has ended.
+   * @internal
+   */
+  ended(error: WssError): void {
+    this.lane.end(error);
+    this.end(error);
+    this.all.end();
+    for (const state of this.copies.values()) state.end();
   }
 
-  /** The connection is open again. */
+  /**
+   * The connection is open again.
+   * @internal
+   */
   opened(): void {
-    if (this.wanted) this.sendJoin();
+    if (this.isWanted) this.sendJoin();
   }
 
-  /** Takes a frame of this room. */
+  /**
+   * Takes a frame of this room.
+   * @internal
+   */
   frame(frame: RoomFrame): void {
-    switch (frame.event) {
-      case '$epoch':
-        return this.onEpoch(frame.data as RoomPosition & { n?: number; durable?: number });
-      case '$reset':
-        return this.onReset_(frame.data as ResetFrame);
-      case '$presence':
-        return this.members.apply(frame.data as MembersDelta);
-      default:
-        return this.onEvent(frame);
-    }
+    if (!this.isWanted) return;
+    const { event, data } = frame;
+    if (event === '$epoch') this.onEpoch(data as RoomPosition & { n?: number; durable?: number });
+    else if (event === '$reset') {
+      const { applied, ...reset } = data as ResetFrame;
+      this.onStart({ ...reset, recovered: false, missed: 0, n: applied ?? undefined });
+    } else if (event === '$presence') this.members.apply(data as MembersDelta);
+    else this.onEvent(frame);
+  }
+
+  private end(error: WssError): void {
+    this.entrance?.reject(error);
+    delete this.entrance;
+    this.reached.emit(Infinity);
   }
 
   /** Joins on behalf of somebody who does not wait for it: a failure is reported as one of the client. */
   private ensureJoined(): void {
-    if (!this.joined) this.join().catch((error: WssError) => this.context.failed(error));
+    if (!this.entrance) {
+      this.join().catch((error: WssError) => error.code === 'closed' || this.link.errors.emit(error));
+    }
+  }
+
+  private ask(data: object, done: (reply: Reply | undefined) => void): void {
+    this.link.ask({ event: '$join', room: this.name, data }, done);
+  }
+
+  private request(event: string, data: unknown, options?: CommandOptions): Promise<unknown> {
+    return this.link.request({ event, room: this.name, data }, options);
   }
 
   private sendJoin(): void {
-    // A copy that was never filled needs the documents, which come only without a position.
-    const incomplete = [...this.states.values()].some(({ isRight }) => !isRight);
-    const states = this.states.size;
-    const data = { ...this.position, ...(states > 0 && { state: true }) };
-    this.context.request({ event: '$join', data }, (reply) => {
-      if (!reply || !this.wanted) return;
+    const { newest: last, at, copies } = this;
+    this.ask({ ...(at ?? { last }), state: copies.size > 0 }, (reply) => {
+      if (!reply || !this.isWanted) return;
       if (reply.error) return this.joinFailed(fromBody(reply.error));
-      this.onJoined(reply.data as JoinReply);
-      if (this.states.size > states || (incomplete && this.states.size > 0)) this.readDocuments();
+      this.onStart(reply.data as JoinReply);
+      // Documents come only with a join without a position.
+      if ([...copies.values()].some(({ isRight }) => !isRight)) this.readDocuments();
     });
   }
 
   private joinFailed(error: WssError): void {
     if (error.retry)
-      return void setTimeout(() => this.context.isOpen() && this.opened(), 500 + Math.random() * 500);
-    this.wanted = false;
-    this.joined?.reject(error);
+      return void setTimeout(() => this.link.isOpen && this.opened(), 500 + Math.random() * 500);
+    this.isWanted = false;
+    this.end(error);
   }
 
-  private onJoined(reply: JoinReply): void {
-    const { epoch, seq, recovered, reason, lost, documents, n } = reply;
-    const before = this.position;
-    if (documents) this.replaceDocuments(documents, !recovered);
-    if (!recovered) this.position = { epoch, seq };
+  /** The room begins, goes on, or starts anew: by the reply to a join, or by a reset. */
+  private onStart({ epoch, seq, missed, recovered, reason, lost, documents, n }: JoinReply): void {
+    const before = this.at?.seq ?? seq - missed;
     // What was missed follows; the position moves with it.
-    else
-      this.position = {
-        epoch,
-        seq: before ? Math.min(before.seq, seq) : documents ? seq : this.firstMissed(reply),
-      };
-    if (!recovered) this.resets.emit({ reason: reason!, lost: lost ?? null, position: this.position });
-    if (n !== undefined) this.context.lane.survived(n);
-    this.reached.emit(this.position.seq);
+    this.at = { epoch, seq: recovered ? Math.min(before, seq) : seq };
+    if (documents) this.replaceDocuments(documents, !recovered);
+    if (!recovered) this.resets.emit({ reason: reason!, lost: lost ?? null, position: this.at });
+    // Who waits for an event that is gone waits no more.
+    this.reached.emit(recovered ? this.at.seq : Infinity);
+    if (n !== undefined) this.lane.survived(n);
     this.members.stale();
-    this.joined?.resolve();
-    this.context.lane.pump();
-  }
-
-  private firstMissed({ seq, missed = 0 }: JoinReply & { missed?: number }): number {
-    return seq - missed;
+    this.entrance?.resolve();
+    this.lane.pump();
   }
 
   private onEpoch({ epoch, n, durable }: RoomPosition & { n?: number; durable?: number }): void {
-    if (this.position) this.position = { epoch, seq: this.position.seq };
-    if (n !== undefined) this.context.lane.survived(n);
-    if (durable !== undefined) this.context.lane.durable(durable);
-  }
-
-  private onReset_({ reason, epoch, seq, lost, applied, documents }: ResetFrame): void {
-    this.position = { epoch, seq };
-    this.replaceDocuments(documents, true);
-    this.resets.emit({ reason, lost, position: this.position });
-    if (applied !== null) this.context.lane.survived(applied);
-    this.reached.emit(seq);
+    if (this.at) this.at = { epoch, seq: this.at.seq };
+    if (n !== undefined) this.lane.survived(n);
+    if (durable !== undefined) this.lane.durable(durable);
   }
 
   private onEvent({ event, data, seq, patch }: RoomFrame): void {
     if (seq !== undefined) {
+      // Before the reply to a join, it is from a membership before.
+      if (!this.at) return;
       this.applyPatches(patch, seq);
-      if (this.position && seq <= this.position.seq) return;
-      if (this.position) this.position = { epoch: this.position.epoch, seq };
+      if (seq <= this.at.seq) return;
+      this.at = { epoch: this.at.epoch, seq };
     }
-    const roomEvent = seq === undefined ? { event, data } : { event, data, seq };
+    const roomEvent = { event, data, seq };
     this.all.emit(roomEvent);
-    this.byEvent.get(event)?.emit(roomEvent as RoomEvent<never>);
+    this.byEvent.get(event)?.emit(roomEvent as never);
     if (seq !== undefined) this.reached.emit(seq);
   }
 
   private applyPatches(patch: Record<string, DocumentPatch> | undefined, seq: number): void {
     for (const [name, change] of Object.entries(patch ?? {})) {
-      const state = this.states.get(name);
+      const state = this.copies.get(name);
       if (state?.isRight && !state.patch(change, seq)) this.readDocuments();
     }
   }
@@ -270,7 +271,7 @@ export class Room<T extends RoomTypes = Loose> {
   private readDocuments(): void {
     if (this.readingDocuments) return;
     this.readingDocuments = true;
-    this.context.request({ event: '$join', data: { state: true } }, (reply) => {
+    this.ask({ state: true }, (reply) => {
       this.readingDocuments = false;
       const documents = (reply?.data as JoinReply | undefined)?.documents;
       if (documents) this.replaceDocuments(documents, false);
@@ -279,14 +280,14 @@ export class Room<T extends RoomTypes = Loose> {
 
   /** A copy that is right keeps its value, unless the room itself went back. */
   private replaceDocuments(documents: Record<string, DocumentView>, all: boolean): void {
-    for (const [name, state] of this.states) {
+    for (const [name, state] of this.copies) {
       const view = Object.hasOwn(documents, name) ? documents[name] : undefined;
       if (view && (all || !state.isRight)) state.replace(view);
     }
   }
 
   private async reach(seq: number): Promise<void> {
-    if (!this.position || this.position.seq >= seq) return;
+    if (!this.at || this.at.seq >= seq) return;
     await new Promise<void>((resolve) => {
       const off = this.reached.on((at) => {
         if (at < seq) return;
@@ -295,11 +296,4 @@ export class Room<T extends RoomTypes = Loose> {
       });
     });
   }
-}
-
-interface ResetFrame extends RoomPosition {
-  readonly reason: string;
-  readonly lost: { readonly from: number; readonly to: number } | null;
-  readonly applied: number | null;
-  readonly documents: Record<string, DocumentView>;
 }

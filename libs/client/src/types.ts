@@ -57,6 +57,23 @@ export interface RoomPosition {
   readonly seq: number;
 }
 
+/** An event of a room. */
+export interface RoomEvent<Data = unknown> {
+  readonly event: string;
+  readonly data: Data;
+  /** Its number in the room's log; absent for volatile events. */
+  readonly seq?: number;
+}
+
+/** What was seen of a room can't be continued; live copies have been replaced by the server's documents. */
+export interface RoomReset {
+  readonly reason: string;
+  /** Numbers that were seen and do not exist any more. */
+  readonly lost: { readonly from: number; readonly to: number } | null;
+  /** From where the room goes on. */
+  readonly position: RoomPosition;
+}
+
 /** How one command is carried out. */
 export interface CommandOptions {
   /** Gives up waiting; what was sent already may still take effect. */
@@ -65,13 +82,22 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
+/** How a room is joined. */
+export interface JoinOptions extends CommandOptions {
+  /** When the room is joined for the first time: this many of its newest events come first. Default 0. */
+  readonly last?: number;
+}
+
 /** The part of a WebSocket that the client uses: the global one, or that of the `ws` package. */
 export interface SocketLike {
   readonly protocol: string;
-  readonly readyState: number;
+  /** Whatever function is put here is called, as the standard says. */
+  onopen: unknown;
+  onmessage: unknown;
+  onerror: unknown;
+  onclose: unknown;
   send(text: string): void;
-  close(code?: number, reason?: string): void;
-  addEventListener(type: 'open' | 'message' | 'close' | 'error', listener: (event: never) => void): void;
+  close(code?: number): void;
 }
 
 /** Makes sockets. */
