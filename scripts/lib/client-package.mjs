@@ -1,0 +1,87 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { minify } from '@swc/core';
+import { build } from 'esbuild';
+import { internalNames } from './internal-names.mjs';
+import { withLock } from './lock.mjs';
+import { Failure } from './project.mjs';
+import { run } from './run.mjs';
+
+/** The package's folder: its manifest is there, and `dist` is made. */
+export const CLIENT = 'libs/client';
+/** What the bundle may weigh, bytes after gzip. */
+export const MOST_BYTES = 6_144;
+
+const DIST = join(CLIENT, 'dist');
+const ENTRY = join(CLIENT, 'src/index.ts');
+const ALIAS = { '@wss/protocol': './libs/protocol/src/index.ts', '@wss/client': `./${ENTRY}` };
+
+/**
+ * Makes `libs/client/dist`: one minified ES module and its types.
+ * @returns the bundle's size, bytes after gzip
+ */
+export function buildClient() {
+  return withLock('client', async () => {
+    rmSync(DIST, { recursive: true, force: true });
+    const code = await minified(await bundle({ entryPoints: [ENTRY], write: false }));
+    await writeTypes();
+    writeFileSync(join(DIST, 'index.js'), code);
+    return gzipSync(code, { level: 9 }).length;
+  });
+}
+
+/** Bundles for browsers and Node: no dependency is left, and names that nobody outside uses are short. */
+export function bundle(options) {
+  const names = internalNames(ENTRY, join(CLIENT, 'src'));
+  return build({
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    mangleProps: new RegExp(`^(${names.join('|')})$`),
+    alias: ALIAS,
+    logLevel: 'warning',
+    ...options,
+  });
+}
+
+/** swc's compressor finds two percent that esbuild's does not. */
+async function minified({ outputFiles: [{ text }] }) {
+  const options = { compress: { toplevel: true, passes: 2, ecma: 2022 }, mangle: { toplevel: true } };
+  return (await minify(text, { module: true, ...options })).code;
+}
+
+/** The compiler writes a file per source; the one library that they import moves in with them. */
+async function writeTypes() {
+  const types = join(DIST, 'types');
+  const settings = join(DIST, 'tsconfig.json');
+  const compilerOptions = {
+    rootDir: '../..',
+    outDir: 'types',
+    declaration: true,
+    emitDeclarationOnly: true,
+    stripInternal: true,
+    types: [],
+  };
+  mkdirSync(types, { recursive: true });
+  writeFileSync(
+    settings,
+    JSON.stringify({
+      extends: '../../../tsconfig.json',
+      compilerOptions,
+      include: ['../src'],
+      exclude: ['../src/**/*.spec.ts'],
+    }),
+  );
+  const { code } = await run([process.execPath, 'node_modules/typescript/bin/tsc', '-p', settings]);
+  if (code !== 0) throw new Failure("the client's types could not be made.", 'mend the errors above.');
+  rmSync(settings);
+  for (const file of readdirSync(join(types, 'client/src'))) {
+    const path = join(types, 'client/src', file);
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replaceAll("'@wss/protocol'", "'../../protocol/src/index.js'"),
+    );
+  }
+}

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { GatewayNode, TemporaryFolder } from '@wss/testing';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const TIMEOUT_MS = 180_000;
+const MOST_BYTES = 6_144;
+
+/** A project of somebody who uses the SDK; it has nothing but what it installs. */
+let project: TemporaryFolder;
+
+function run(command: string, ...args: string[]): { code: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: project.path, encoding: 'utf8' });
+  return { code: status, output: `${stdout}${stderr}` };
+}
+
+const write = (file: string, text: string): void => writeFileSync(join(project.path, file), text);
+const compile = (options: object): { code: number | null; output: string } => {
+  const compilerOptions = { module: 'nodenext', strict: true, noEmit: true, target: 'es2022', ...options };
+  write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['app.ts'] }));
+  return run(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', '.');
+};
+
+beforeAll(() => {
+  project = new TemporaryFolder('client');
+  const npm = ['--offline', '--no-audit', '--no-fund'];
+  const made = spawnSync(process.execPath, ['scripts/client-build.mjs'], { cwd: root, encoding: 'utf8' });
+  expect({ ...made, output: `${made.stdout}${made.stderr}` }).toMatchObject({ status: 0 });
+  write('package.json', JSON.stringify({ name: 'app', private: true, type: 'module' }));
+  expect(run('npm', 'pack', ...npm, join(root, 'libs/client'))).toMatchObject({ code: 0 });
+  const packed = readdirSync(project.path).find((file) => file.endsWith('.tgz'))!;
+  const installed = [
+    `./${packed}`,
+    ...['ws', '@types/ws', '@types/node'].map((name) => join(root, 'node_modules', name)),
+  ];
+  expect(run('npm', 'install', ...npm, ...installed)).toMatchObject({ code: 0 });
+  copyFileSync(join(root, 'contract/wss-contract.ts'), join(project.path, 'wss-contract.ts'));
+}, TIMEOUT_MS);
+afterAll(() => project?.remove());
+
+describe('the package @wss/client', () => {
+  it('has no dependency and weighs at most 6,144 bytes after gzip', () => {
+    const folder = join(project.path, 'node_modules/@wss/client');
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as object;
+    expect(Object.keys(manifest).filter((key) => /dependencies/i.test(key))).toEqual([]);
+    const code = readFileSync(join(folder, 'dist/index.js'));
+    expect(code.toString()).not.toMatch(/\bimport\b/);
+    expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(MOST_BYTES);
+  });
+
+  it('works against a node from plain Node with the package ws', async () => {
+    const node = await GatewayNode.start();
+    write(
+      'app.mjs',
+      `import { WssClient, WssError } from '@wss/client';
+import { WebSocket } from 'ws';
+const client = new WssClient('${node.url}?user=ann', { WebSocket });
+const board = client.room('board:1');
+const copy = board.state('board');
+const heard = [];
+board.on('board.card-added', ({ seq, data }) => heard.push([seq, data.title]));
+const { card } = await board.command('board.add-card', { title: 'a' });
+await board.command('board.add-card', { title: 'b' });
+await board.command('board.move-card', { card, to: 1 });
+const error = await client.command('echo.say', { text: 5 }).catch((thrown) => thrown);
+console.log(JSON.stringify({
+  heard, cards: copy.value.cards.map(({ title }) => title), version: copy.version,
+  echo: await client.command('echo.say', { text: 'hi' }),
+  error: [error instanceof WssError, error.code, error.details], status: client.status,
+}));
+client.close();
+`,
+    );
+    const { code, output } = run(process.execPath, 'app.mjs');
+    await node.stop();
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(JSON.parse(output)).toEqual({
+      heard: [
+        [1, 'a'],
+        [2, 'b'],
+      ],
+      cards: ['b', 'a'],
+      version: 3,
+      echo: { text: 'hi' },
+      error: [true, 'invalid', expect.arrayContaining([{ path: 'text', message: 'text must be a string' }])],
+      status: { state: 'open' },
+    });
+  });
+
+  it(
+    'is typed by the contract, in Node and in browsers',
+    () => {
+      const lines = [
+        `const client = new WssClient<WssContract>('ws://localhost/', { WebSocket });`,
+        `const board = client.room('board:1');`,
+        `const { card }: { card: string } = await board.command('board.add-card', { title: 'a' });`,
+        `board.state('board').subscribe(({ cards }) => cards.map(({ id }) => id === card));`,
+        `for await (const { state } of client.statuses()) state satisfies string;`,
+      ];
+      const types = `import { WssClient } from '@wss/client';\nimport type { WssContract } from './wss-contract.js';\n`;
+      write('app.ts', `import { WebSocket } from 'ws';\n${types}${lines.join('\n')}\n`);
+      expect(compile({ lib: ['es2023'], types: ['node'] })).toEqual({ code: 0, output: '' });
+      write('app.ts', `${types}${lines.join('\n')}\n`);
+      expect(compile({ lib: ['es2023', 'dom'], types: [] })).toEqual({ code: 0, output: '' });
+      write('app.ts', `${types}${lines.join('\n')}\nboard.command('board.add-card', { titel: 'a' });\n`);
+      expect(compile({ lib: ['es2023', 'dom'], types: [] })).toMatchObject({
+        code: 2,
+        output: expect.stringContaining('titel') as unknown,
+      });
+    },
+    TIMEOUT_MS,
+  );
+});
