@@ -52,7 +52,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
       module: CoreModule,
       imports: [
         HandlersModule,
-        ClusterModule.forNode({ channels, keys, store, registry: engine.registry }),
+        ClusterModule.forNode({ channels, keys, store, registry: engine.registry, jobs: engine.jobs }),
         StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId }),
       ],
       providers: [

@@ -1,12 +1,16 @@
 import { Logger } from '@nestjs/common';
 import {
   type Channels,
+  JOB_SCRIPTS,
+  type JobQueue,
   MemoryClusterChannels,
+  MemoryJobQueue,
   MemoryNodeRegistry,
   MemorySessionStore,
   NODE_SCRIPTS,
   type NodeRegistry,
   RedisChannels,
+  RedisJobQueue,
   RedisNodeRegistry,
   RedisSessionStore,
   SESSION_SCRIPTS,
@@ -32,6 +36,7 @@ export interface Engine {
   readonly channels: Channels;
   readonly sessions: Sessions;
   readonly registry: NodeRegistry;
+  readonly jobs: JobQueue;
   /** Whether commits can be proven to survive a failover. */
   readonly canBeDurable: boolean;
   /** Why the engine can't serve now; nothing while it can. */
@@ -39,9 +44,12 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** The engine can be reached, but not keep what the node promises; the message says what to do. */
+export class UnfitEngine extends Error {}
+
 /**
  * Opens the engine that the configuration names and proves that it keeps the promises.
- * @throws Error with a remedy when Redis is out of reach or unfit.
+ * @throws RedisUnreachable, or UnfitEngine, with a remedy.
  */
 export function openEngine(config: Config, nodeId: string): Promise<Engine> {
   const keys = new RedisKeys(config.WSS_NAMESPACE);
@@ -58,6 +66,7 @@ export async function memoryEngine(engine: MemoryEngine, keys: RedisKeys, nodeId
     channels: new MemoryClusterChannels(engine),
     sessions: await Sessions.start(new MemorySessionStore(engine)),
     registry: new MemoryNodeRegistry(engine, { nodeId }),
+    jobs: new MemoryJobQueue(engine),
     canBeDurable: true,
     problem: () => undefined,
     close: () => Promise.resolve(),
@@ -72,6 +81,7 @@ async function redisEngine(config: Config, keys: RedisKeys, nodeId: string): Pro
       ...Object.values(ROOM_SCRIPTS),
       ...Object.values(SESSION_SCRIPTS),
       ...Object.values(NODE_SCRIPTS),
+      ...Object.values(JOB_SCRIPTS),
     ],
     withFence: replicas > 0,
   });
@@ -98,6 +108,7 @@ async function assemble(links: RedisLinks, keys: RedisKeys, nodeId: string, conf
     channels,
     sessions: await Sessions.start(new RedisSessionStore(links, keys), sessionOptions(config)),
     registry: new RedisNodeRegistry(links, keys, { nodeId }),
+    jobs: new RedisJobQueue(links, keys),
     canBeDurable: replicas > 0,
     problem: () => links.problem() ?? probe.problem(),
     async close() {
@@ -115,6 +126,8 @@ async function requireFit(links: RedisLinks): Promise<void> {
   const logger = new Logger('Engine');
   const { errors, warnings, version } = await checkServer(links.commands);
   for (const warning of warnings) logger.warn(`Redis: ${warning}`);
-  if (errors.length > 0) throw new Error(`this Redis can't keep the promises:\n  ${errors.join('\n  ')}`);
+  if (errors.length > 0) {
+    throw new UnfitEngine(`this Redis can't keep the promises:\n  ${errors.join('\n  ')}`);
+  }
   logger.log(`Redis ${version} is connected`);
 }

@@ -1,9 +1,6 @@
-import 'reflect-metadata';
-import { loadConfig } from './config.js';
-import { fail, runNode } from './run-node.js';
+import { StopSignals } from './stop-signals.js';
 
-try {
-  await runNode(loadConfig(process.env));
-} catch (error) {
-  fail(error);
-}
+// Everything else is loaded after it; see there.
+const signals = new StopSignals();
+const { runNode } = await import('./run-node.js');
+await runNode(process.env, signals);

@@ -1,38 +1,55 @@
+import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { ConsoleLogger, type INestApplication, Logger } from '@nestjs/common';
+import { ConsoleLogger, type INestApplication, Logger, type LoggerService } from '@nestjs/common';
+import { RedisUnreachable } from '@wss/redis';
 import { AppModule } from './app.module.js';
-import { type Config, ConfigError } from './config.js';
-import { openEngine } from './engine.js';
+import { type Config, ConfigError, loadConfig } from './config.js';
+import { openEngine, UnfitEngine } from './engine.js';
 import { Lifecycle } from './lifecycle.js';
 import { createNode } from './node-app.js';
+import type { StopSignals } from './stop-signals.js';
 
-/** Starts a node and prints where it is; it ends with the process. */
-export async function runNode(config: Config): Promise<INestApplication> {
+/** Starts a node and prints where it is. The process ends with code 1 and the reason when it can't start. */
+export async function runNode(env: NodeJS.ProcessEnv, signals: StopSignals): Promise<void> {
+  try {
+    const config = loadConfig(env);
+    await start(config, new Lifecycle(config, signals));
+  } catch (error) {
+    process.stderr.write(`wss: ${reasonOf(error)}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(config: Config, lifecycle: Lifecycle): Promise<void> {
   const logger = new ConsoleLogger({ json: config.NODE_ENV === 'production' });
   Logger.overrideLogger(logger);
   if (config.NODE_ENV === 'production' && config.AUTH === 'none') {
     logger.warn('AUTH=none: everybody may connect under any name; do not let strangers reach this node');
   }
-  const lifecycle = new Lifecycle(config);
   const nodeId = newNodeId();
-  const engine = await openEngine(config, nodeId);
-  const app = await createNode(AppModule.with(config, engine, nodeId), { logger });
-  lifecycle.attach(app);
-  await app.startAllMicroservices();
-  await app.listen(config.SERVER_PORT, config.SERVER_HOST);
-  announce(app, config, nodeId);
-  return app;
+  const app = await assemble(config, nodeId, logger);
+  await lifecycle.start(app, [
+    () => app.startAllMicroservices(),
+    () => app.listen(config.SERVER_PORT, config.SERVER_HOST),
+    () => announce(app, config, nodeId),
+  ]);
 }
 
-/** Prints why the node can't start, without a stack where the message says it all, and exits 1. */
-export function fail(error: unknown): never {
-  const text =
-    error instanceof ConfigError || !(error instanceof Error)
-      ? String(error)
-      : (error.stack ?? error.message);
-  process.stderr.write(`wss: ${error instanceof ConfigError ? error.message : text}\n`);
-  process.exit(1);
+/** Proves the engine and joins the application; nothing can be reached yet, and nothing is to be cleaned up. */
+async function assemble(config: Config, nodeId: string, logger: LoggerService): Promise<INestApplication> {
+  const engine = await openEngine(config, nodeId);
+  return createNode(AppModule.with(config, engine, nodeId), { logger });
+}
+
+/** Without a stack where the message says it all. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+    return `${error.message}: another process has it; choose another SERVER_PORT, or unset it for a free one`;
+  }
+  const known = [ConfigError, RedisUnreachable, UnfitEngine].some((type) => error instanceof type);
+  return known ? error.message : (error.stack ?? error.message);
 }
 
 function newNodeId(): string {

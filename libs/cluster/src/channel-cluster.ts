@@ -14,6 +14,7 @@ import {
   MAX_CALL_TIMEOUT_MS,
   type NodeTarget,
 } from './cluster.js';
+import { Jobs, type JobTarget } from './jobs.js';
 import { type NodeInfo, NodeRegistry } from './node-registry.js';
 import { PacketChannels } from './packet-channels.js';
 import { type PendingCall, PendingCalls } from './pending-calls.js';
@@ -37,6 +38,7 @@ export class ChannelCluster extends Cluster {
     private readonly registry: NodeRegistry,
     private readonly routes: ClusterRoutes,
     private readonly pending: PendingCalls,
+    private readonly jobs: Jobs,
   ) {
     super();
   }
@@ -57,6 +59,10 @@ export class ChannelCluster extends Cluster {
         return valueOf(answer) as T;
       },
     };
+  }
+
+  one(group: string): JobTarget {
+    return this.jobs.target(group);
   }
 
   async nodes(): Promise<NodeInfo[]> {

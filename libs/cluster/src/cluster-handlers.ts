@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import {
   PARAM_ARGS_METADATA,
+  PATTERN_EXTRAS_METADATA,
   PATTERN_HANDLER_METADATA,
   PATTERN_METADATA,
   TRANSPORT_METADATA,
@@ -10,6 +11,7 @@ import { transformPatternToRoute } from '@nestjs/microservices/utils/transform-p
 import { type DecoratedMethod, HandlerContexts, HandlerExplorer, RpcParamsFactory } from '@wss/handlers';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { ClusterContext } from './cluster-context.js';
+import { checkGroup } from './jobs.js';
 
 /** Names this transport where an application has several: `@EventPattern<string>('x', CLUSTER_TRANSPORT)`. */
 export const CLUSTER_TRANSPORT = Symbol('wss.cluster');
@@ -27,6 +29,8 @@ export interface ClusterTable {
   readonly events: ReadonlyMap<string, readonly ClusterHandler[]>;
   /** Call → its handler. */
   readonly calls: ReadonlyMap<string, ClusterHandler>;
+  /** Group → job → its handler. */
+  readonly jobs: ReadonlyMap<string, ReadonlyMap<string, ClusterHandler>>;
 }
 
 /** Finds the `@EventPattern` and `@MessagePattern` methods of plain providers and controllers. */
@@ -39,20 +43,23 @@ export class ClusterHandlers {
     private readonly contexts: HandlerContexts,
   ) {}
 
-  /** @throws Error that says what to do: two handlers for one call, no pattern, a request-scoped class. */
+  /** @throws Error that says what to do: two handlers for one call or job, no pattern, a request-scoped class. */
   build(): ClusterTable {
     const events = new Map<string, ClusterHandler[]>();
     const calls = new Map<string, ClusterHandler>();
+    const jobs = new Map<string, Map<string, ClusterHandler>>();
     for (const found of this.methods()) {
       const handler = this.handlerOf(found);
       const isCall = Reflect.getMetadata(PATTERN_HANDLER_METADATA, found.callback) === PatternHandler.MESSAGE;
+      const group = isCall ? undefined : groupOf(found, handler.name);
       for (const pattern of found.metadata as unknown[]) {
         const route = routeOf(pattern, handler.name);
-        if (isCall) addCall(calls, route, handler);
+        if (isCall) addOnly(calls, `the call "${route}"`, [route, handler]);
+        else if (group !== undefined) addJob(jobs, group, [route, handler]);
         else events.set(route, [...(events.get(route) ?? []), handler]);
       }
     }
-    return { events, calls };
+    return { events, calls, jobs };
   }
 
   /** Methods for this transport, each once, in however many places Nest holds its class. */
@@ -102,11 +109,38 @@ function routeOf(pattern: unknown, name: string): string {
   throw new Error(`${name}: the decorator needs a pattern, such as @EventPattern<string>('room.closed')`);
 }
 
-function addCall(calls: Map<string, ClusterHandler>, route: string, handler: ClusterHandler): void {
-  const other = calls.get(route);
-  if (other) {
-    const remedy = 'a call has one answer per node, so rename one or merge them';
-    throw new Error(`the call "${route}" is handled twice: by ${other.name} and ${handler.name}; ${remedy}`);
+/** The group whose jobs a method runs; nothing for a handler of events. */
+function groupOf({ callback }: DecoratedMethod, name: string): string | undefined {
+  const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, callback) as { group?: unknown } | undefined;
+  if (extras?.group === undefined) return undefined;
+  const group = String(extras.group);
+  try {
+    checkGroup(group);
+  } catch (cause) {
+    throw new Error(`${name}: ${(cause as Error).message}`, { cause });
   }
-  calls.set(route, handler);
+  return group;
+}
+
+function addJob(
+  jobs: Map<string, Map<string, ClusterHandler>>,
+  group: string,
+  [route, handler]: [string, ClusterHandler],
+): void {
+  const ofGroup = jobs.get(group) ?? new Map<string, ClusterHandler>();
+  jobs.set(group, ofGroup);
+  addOnly(ofGroup, `the job "${route}" of "${group}"`, [route, handler]);
+}
+
+function addOnly(
+  handlers: Map<string, ClusterHandler>,
+  what: string,
+  [route, handler]: [string, ClusterHandler],
+): void {
+  const other = handlers.get(route);
+  if (other) {
+    const remedy = 'it has one handler per node, so rename one or merge them';
+    throw new Error(`${what} is handled twice: by ${other.name} and ${handler.name}; ${remedy}`);
+  }
+  handlers.set(route, handler);
 }

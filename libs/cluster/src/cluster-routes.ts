@@ -46,6 +46,20 @@ export class ClusterRoutes implements OnModuleInit {
     }
   }
 
+  /**
+   * Runs the handler of a job.
+   * @throws what the handler failed with, or that there is none
+   */
+  async runJob(group: string, data: unknown, context: ClusterContext): Promise<void> {
+    const handler = this.prepare().jobs.get(group)?.get(context.getPattern());
+    if (!handler) throw new Error('this node has no handler for it');
+    try {
+      await handler.handle(data, context);
+    } catch (error) {
+      if (!(error instanceof EmptyError)) throw error;
+    }
+  }
+
   private async handle(handler: ClusterHandler, data: unknown, context: ClusterContext): Promise<void> {
     try {
       await handler.handle(data, context);

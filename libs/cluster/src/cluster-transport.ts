@@ -8,6 +8,7 @@ import { ClusterLog } from './cluster-log.js';
 import { type CallPacket, type ClusterPacket, encodePacket, type EventPacket } from './cluster-packet.js';
 import { ClusterRoutes } from './cluster-routes.js';
 import { CALL_TIMEOUT_MS } from './cluster.js';
+import { JobRunner } from './job-runner.js';
 import { NodeRegistry } from './node-registry.js';
 import { PacketChannels } from './packet-channels.js';
 import { PendingCalls } from './pending-calls.js';
@@ -44,14 +45,15 @@ export class ClusterTransport
     private readonly registry: NodeRegistry,
     private readonly routes: ClusterRoutes,
     private readonly pending: PendingCalls,
+    private readonly jobs: JobRunner,
   ) {
     super();
     this._status$.next('disconnected');
   }
 
   /**
-   * Hears the cluster, then takes the node's lease: a node that holds one can be reached. Calls back when both are
-   * done, or with the Error that says why they are not; listening can be tried again then.
+   * Hears the cluster, then takes the node's lease: a node that holds one can be reached. Then it takes jobs. Calls back when all is
+   * done, or with the Error that says why it is not; listening can be tried again then.
    */
   listen(callback: (error?: unknown) => unknown): void {
     this.starting ??= this.start();
@@ -67,7 +69,7 @@ export class ClusterTransport
   }
 
   /**
-   * Drops the lease, ends the calls that are being served within 2 s, and hears nothing any more; this node's own
+   * Ends the jobs that run within 10 s, drops the lease, ends the calls that are being served within 2 s, and hears nothing any more; this node's own
    * calls under way fail as `unavailable`. Never throws.
    */
   async close(): Promise<void> {
@@ -75,6 +77,7 @@ export class ClusterTransport
     await this.starting.catch(() => undefined);
     delete this.starting;
     if (!this.packets.listening) return;
+    await this.jobs.stop();
     await this.registry.leave();
     await this.drain();
     this.packets.stop();
@@ -102,12 +105,22 @@ export class ClusterTransport
     try {
       await this.log.listen({ onEvent: (packet) => this.onEvent(packet), onGap: () => this.resync() });
       await this.registry.join();
+      await this.startJobs();
     } catch (error) {
       this.packets.stop();
       this.log.stop();
       throw error;
     }
     this._status$.next('connected');
+  }
+
+  private async startJobs(): Promise<void> {
+    try {
+      await this.jobs.start();
+    } catch (error) {
+      await this.registry.leave();
+      throw error;
+    }
   }
 
   private receive(packet: ClusterPacket): void {

@@ -10,6 +10,10 @@ import { ClusterLog } from './cluster-log.js';
 import { ClusterRoutes } from './cluster-routes.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { Cluster } from './cluster.js';
+import { JobQueue } from './job-queue.js';
+import type { JobSettings } from './job-group.js';
+import { JOB_SETTINGS, JobRunner } from './job-runner.js';
+import { Jobs } from './jobs.js';
 import { NodeRegistry } from './node-registry.js';
 import { PacketChannels } from './packet-channels.js';
 import { PendingCalls } from './pending-calls.js';
@@ -22,13 +26,23 @@ export interface ClusterModuleOptions {
   readonly store: RoomStore;
   /** Not joined yet: the transport joins when it listens, and leaves when it closes. */
   readonly registry: NodeRegistry;
+  readonly jobs: JobQueue;
+  /** How this node runs jobs. Default as {@link JobSettings} says. */
+  readonly jobSettings?: JobSettings;
 }
 
-/** Cluster events, calls and the registry of nodes, for every module of the application. */
+/** Cluster events, calls, jobs and the registry of nodes, for every module of the application. */
 @Global()
 @Module({})
 export class ClusterModule {
-  static forNode({ channels, keys, store, registry }: ClusterModuleOptions): DynamicModule {
+  static forNode({
+    channels,
+    keys,
+    store,
+    registry,
+    jobs,
+    jobSettings = {},
+  }: ClusterModuleOptions): DynamicModule {
     return {
       module: ClusterModule,
       imports: [HandlersModule],
@@ -36,6 +50,8 @@ export class ClusterModule {
         { provide: Channels, useValue: channels },
         { provide: RedisKeys, useValue: keys },
         { provide: NodeRegistry, useValue: registry },
+        { provide: JobQueue, useValue: jobs },
+        { provide: JOB_SETTINGS, useValue: jobSettings },
         { provide: Cluster, useClass: ChannelCluster },
         {
           provide: ClusterLog,
@@ -46,6 +62,8 @@ export class ClusterModule {
         ClusterHandlers,
         ClusterRoutes,
         ClusterTransport,
+        Jobs,
+        JobRunner,
         ClusterClient,
       ],
       exports: [Cluster, ClusterClient, ClusterTransport, NodeRegistry],

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { ClusterAnswer } from './cluster-answer.js';
+import type { JobTarget } from './jobs.js';
 import type { NodeInfo } from './node-registry.js';
 
 /** How long a call waits for its answers, ms. */
@@ -74,6 +75,13 @@ export abstract class Cluster {
 
   /** One node, this one or another. */
   abstract node(nodeId: string): NodeTarget;
+
+  /**
+   * A group of nodes, for jobs that one of them does: those that have a handler with this group.
+   * @param group 1 to 64 characters of `A-Z a-z 0-9 _ . -`
+   * @throws RangeError on another name
+   */
+  abstract one(group: string): JobTarget;
 
   /**
    * The live nodes, the longest-running first.

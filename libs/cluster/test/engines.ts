@@ -11,12 +11,16 @@ import {
 import { eventually, RedisServer, TcpProxy } from '@wss/testing';
 import {
   type Channels,
+  JOB_SCRIPTS,
+  type JobQueue,
   MemoryClusterChannels,
+  MemoryJobQueue,
   MemoryNodeRegistry,
   NODE_SCRIPTS,
   type NodeRegistry,
   type NodeRegistryOptions,
   RedisChannels,
+  RedisJobQueue,
   RedisNodeRegistry,
 } from '../src/index.js';
 
@@ -26,6 +30,7 @@ export interface NodeLinks {
   readonly keys: RedisKeys;
   readonly registry: NodeRegistry;
   readonly store: RoomStore;
+  readonly jobs: JobQueue;
   setReachable(reachable: boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -76,6 +81,7 @@ function memoryLinks(engine: MemoryEngine, options: NodeRegistryOptions): NodeLi
     keys,
     store: new MemoryRoomStore(link, (room) => keys.room(room).channel),
     registry: new MemoryNodeRegistry(link, options),
+    jobs: new MemoryJobQueue(link),
     setReachable: async (value) => void (reachable = value),
     close: () => Promise.resolve(),
   };
@@ -85,23 +91,25 @@ export async function redisEngine(): Promise<EngineUnderTest & { readonly server
   const server = await RedisServer.start();
   return {
     server,
-    newCluster: () => {
-      const keys = new RedisKeys(`t${randomUUID().slice(0, 8)}`);
-      return {
-        openNode: (options) => redisLinks(server, keys, options),
-        publish: async (channel, message) => void (await server.cli('PUBLISH', channel, message)),
-        leaseLeftMs: async (nodeId) => {
-          const [seconds, micros] = (await server.cli('TIME')) as [string, string];
-          const end = Number(await server.cli('ZSCORE', keys.nodes, nodeId));
-          return end - (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
-        },
-        wipe: async () => {
-          const all = (await server.cli('KEYS', `${keys.namespace}:*`)) as string[];
-          if (all.length > 0) await server.cli('DEL', ...all);
-        },
-      };
-    },
+    newCluster: () => redisClusterOn(server, new RedisKeys(`t${randomUUID().slice(0, 8)}`)),
     stop: () => server.stop(),
+  };
+}
+
+/** A cluster on a Redis, also one whose nodes other processes are. */
+export function redisClusterOn(server: RedisServer, keys: RedisKeys): ClusterUnderTest {
+  return {
+    openNode: (options) => redisLinks(server, keys, options),
+    publish: async (channel, message) => void (await server.cli('PUBLISH', channel, message)),
+    leaseLeftMs: async (nodeId) => {
+      const [seconds, micros] = (await server.cli('TIME')) as [string, string];
+      const end = Number(await server.cli('ZSCORE', keys.nodes, nodeId));
+      return end - (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
+    },
+    wipe: async () => {
+      const all = (await server.cli('KEYS', `${keys.namespace}:*`)) as string[];
+      if (all.length > 0) await server.cli('DEL', ...all);
+    },
   };
 }
 
@@ -111,13 +119,18 @@ async function redisLinks(
   options: NodeRegistryOptions,
 ): Promise<NodeLinks> {
   const proxy = await TcpProxy.start({ to: server.port });
-  const scripts = [...Object.values(NODE_SCRIPTS), ...Object.values(ROOM_SCRIPTS)];
+  const scripts = [
+    ...Object.values(NODE_SCRIPTS),
+    ...Object.values(ROOM_SCRIPTS),
+    ...Object.values(JOB_SCRIPTS),
+  ];
   const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts });
   return {
     channels: new RedisChannels(links),
     keys,
     store: new RedisRoomStore(links, keys),
     registry: new RedisNodeRegistry(links, keys, options),
+    jobs: new RedisJobQueue(links, keys),
     setReachable: (reachable) => proxy.setMode(reachable ? 'pass' : 'cut'),
     async close() {
       // A link that is closed while it is down keeps the process for 2 s.

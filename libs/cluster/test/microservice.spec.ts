@@ -36,6 +36,7 @@ import {
   type ClusterModuleOptions,
   ClusterTransport,
   MemoryClusterChannels,
+  MemoryJobQueue,
   MemoryNodeRegistry,
   NodeRegistry,
 } from '../src/index.js';
@@ -195,6 +196,7 @@ function links(engine: MemoryEngine, nodeId: string): ClusterModuleOptions {
     keys,
     store: new MemoryRoomStore(engine, (room) => keys.room(room).channel),
     registry: new MemoryNodeRegistry(engine, { nodeId }),
+    jobs: new MemoryJobQueue(engine),
   };
 }
 
@@ -359,9 +361,36 @@ describe('what fails the boot', () => {
     }
     const app = await createApp(links(new MemoryEngine(), 'a'), { providers: [Second] });
     const message =
-      /the call "both\.ask" is handled twice: by .*; a call has one answer per node, so rename one or merge them/;
+      /the call "both\.ask" is handled twice: by .*; it has one handler per node, so rename one or merge them/;
     await expect(app.startAllMicroservices()).rejects.toThrow(message);
     await expect(app.init()).rejects.toThrow(message);
+    await app.close();
+  });
+
+  it('two methods for one job', async () => {
+    @Injectable()
+    class First {
+      @EventPattern<string>('x', { group: 'g' })
+      on(): void {}
+
+      @EventPattern<string>('x', { group: 'g' })
+      again(): void {}
+    }
+    const app = await createApp(links(new MemoryEngine(), 'a'), { providers: [First] });
+    await expect(app.init()).rejects.toThrow(
+      /the job "x" of "g" is handled twice: by First\.on and First\.again; it has one handler/,
+    );
+    await app.close();
+  });
+
+  it('a group with a bad name', async () => {
+    @Injectable()
+    class Grouped {
+      @EventPattern<string>('x', { group: 'a group' })
+      on(): void {}
+    }
+    const app = await createApp(links(new MemoryEngine(), 'a'), { providers: [Grouped] });
+    await expect(app.init()).rejects.toThrow(/Grouped\.on: a group is 1 to 64 characters/);
     await app.close();
   });
 

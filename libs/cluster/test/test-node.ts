@@ -9,6 +9,7 @@ import {
   ClusterContext,
   ClusterModule,
   ClusterTransport,
+  type JobSettings,
   NodeRegistry,
 } from '../src/index.js';
 import { PendingCalls } from '../src/pending-calls.js';
@@ -51,6 +52,14 @@ export class Special {
   }
 }
 
+/** What a {@link TestNode} is made of. */
+export interface TestNodeOptions {
+  /** Whether it hears the others; default yes. */
+  readonly listens?: boolean;
+  readonly providers?: Type<object>[];
+  readonly jobSettings?: JobSettings;
+}
+
 /** A node with handlers, but without an HTTP server. */
 export class TestNode {
   private constructor(
@@ -59,15 +68,14 @@ export class TestNode {
     readonly module: TestingModule,
   ) {}
 
-  /** @param options its lease; `listens`: whether it hears the others, default yes */
   static async start(
     cluster: ClusterUnderTest,
     nodeId: string,
-    options: { readonly listens?: boolean; readonly providers?: Type<object>[] } = {},
+    options: TestNodeOptions = {},
   ): Promise<TestNode> {
     const links = await cluster.openNode({ nodeId, heartbeatMs: 50, leaseMs: 1_000 });
     const module = await Test.createTestingModule({
-      imports: [ClusterModule.forNode(links)],
+      imports: [ClusterModule.forNode({ ...links, jobSettings: options.jobSettings ?? {} })],
       providers: [Recorder, ...(options.providers ?? [])],
     }).compile();
     await module.init();

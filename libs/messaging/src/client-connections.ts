@@ -56,6 +56,7 @@ export class ClientConnections {
   private readonly nodeId: string;
   private count = 0;
   private refusing = false;
+  private readonly admitting = new Set<Promise<void>>();
 
   // Without a router only native gateways are served, and nothing else is needed.
   constructor(
@@ -69,18 +70,31 @@ export class ClientConnections {
     this.nodeId = identity?.nodeId ?? randomBytes(6).toString('base64url');
   }
 
-  /** From now on every upgrade is refused with 503. */
+  /** From now on every upgrade is refused with 503, also one whose admission is under way. */
   refuseAll(): void {
     this.refusing = true;
   }
 
-  /** Accepts or refuses an upgrade; a refusal is a complete HTTP response. */
-  async admit({ request, url, socket, commands, accept }: Upgrade): Promise<void> {
+  /** Accepts or refuses an upgrade; a refusal is a complete HTTP response. Never rejects. */
+  admit(upgrade: Upgrade): Promise<void> {
+    const answered = this.answer(upgrade).finally(() => this.admitting.delete(answered));
+    this.admitting.add(answered);
+    return answered;
+  }
+
+  /** Resolves when all upgrades that have come until now are answered. */
+  async allAnswered(): Promise<void> {
+    await Promise.all(this.admitting);
+  }
+
+  private async answer({ request, url, socket, commands, accept }: Upgrade): Promise<void> {
     try {
-      if (this.refusing) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
-      const accepted = commands ? await this.admitClient(request, url) : { user: '' };
-      // The client may have gone while it was being admitted.
-      if (!socket.destroyed) accept(accepted);
+      this.requireOpen();
+      const accepted: AcceptedClient = commands ? await this.admitClient(request, url) : { user: '' };
+      // While it was being admitted the client may have gone, or the node may have begun to stop.
+      if (!socket.destroyed && !this.refusing) return accept(accepted);
+      if (accepted.opened) this.ports?.sessions.disconnected(accepted.opened.session);
+      this.requireOpen();
     } catch (error) {
       if (error instanceof UpgradeRefusal) return refuseUpgrade(socket, error.status, error.message);
       this.logger.error(`an upgrade failed: ${describe(error)}`);
@@ -132,6 +146,10 @@ export class ClientConnections {
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }
     for (const callback of client.closeCallbacks ?? []) callback(code);
+  }
+
+  private requireOpen(): void {
+    if (this.refusing) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
   }
 
   private async admitClient(request: IncomingMessage, url: URL): Promise<AcceptedClient> {

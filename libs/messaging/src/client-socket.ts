@@ -53,7 +53,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare native?: NativeHandlers;
   /** What it shares with the other sockets of its path. */
   declare pathContext: PathContext;
-  /** Commands under way. */
+  /** Commands under way, those included that wait for a join or leave. */
   declare inFlight: number;
   /** Called when no command is under way any more. */
   declare whenIdle?: () => void;

@@ -55,7 +55,11 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     const state = client.roomState(frame.room);
     if (!state.changing) return this.run(client, frame, state);
     // A join or leave in this room is under way: what was sent after it happens after it.
-    void state.changing.then(() => this.dispatch(client, frame));
+    client.inFlight++;
+    void state.changing.then(() => {
+      client.inFlight--;
+      this.dispatch(client, frame);
+    });
   }
 
   private run(client: ClientSocket, frame: ClientFrame, state?: RoomState): void {

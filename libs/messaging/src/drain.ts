@@ -7,18 +7,25 @@ import { Hub } from './hub.js';
 
 /** How often a group of clients is let go, ms. */
 const GROUP_MS = 50;
+/** How long clients have to answer the close frame once the time is over, ms. */
+const ANSWER_MS = 1_000;
 
 /** How a node lets its clients go. */
 export interface DrainOptions {
+  /** How long to wait for the balancer before the first of them goes, ms. Default 0. */
+  readonly delayMs?: number;
   /** Over how long their leaving is spread, and their coming back, ms. */
   readonly windowMs: number;
-  /** When the last of them is cut, ms since 1970. */
+  /** When the last of them is let go, whatever it waits for, ms since 1970. */
   readonly deadline: number;
+  /** Lets all of them go at once when it is aborted. */
+  readonly hurry?: AbortSignal;
 }
 
 /**
  * Lets all clients go: in groups spread over a window, each told when to come back, so that the other nodes do not
- * get them all at once. A client whose command is under way is let go when it has been answered.
+ * get them all at once. A client whose commands are under way is read from no more, and let go when they have been
+ * answered.
  */
 @Injectable()
 export class Drain {
@@ -29,36 +36,68 @@ export class Drain {
     private readonly connections: ClientConnections,
   ) {}
 
-  /** Upgrades are refused with 503 from now on. */
+  /** Upgrades are refused with 503 from now on, those that are being admitted too. */
   refuseNew(): void {
     this.connections.refuseAll();
   }
 
-  /** Resolves when no client is left. */
-  async run({ windowMs, deadline }: DrainOptions): Promise<void> {
-    const clients = [...this.hub.all()];
-    if (clients.length === 0) return;
-    this.logger.log(`letting ${clients.length} clients go`);
-    const groups = Math.max(1, Math.ceil(windowMs / GROUP_MS));
-    const size = Math.ceil(clients.length / groups);
-    const gone: Promise<void>[] = [];
-    for (let from = 0; from < clients.length; from += size) {
-      for (const client of clients.slice(from, from + size)) gone.push(this.letGo(client, windowMs));
-      if (from + size < clients.length) await until(Math.min(Date.now() + GROUP_MS, deadline));
+  /** Resolves when no client is left: at the deadline, or when it is in a hurry, a second later at most. */
+  async run({ delayMs = 0, windowMs, deadline, hurry }: DrainOptions): Promise<void> {
+    this.refuseNew();
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    const timer = setTimeout(end, Math.max(0, deadline - Date.now()));
+    hurry?.addEventListener('abort', end, { once: true });
+    if (hurry?.aborted) end();
+    try {
+      await pause(delayMs, over.signal);
+      await this.letAllGo(windowMs, over.signal);
+    } finally {
+      clearTimeout(timer);
+      hurry?.removeEventListener('abort', end);
     }
-    await Promise.race([Promise.all(gone), until(deadline)]);
+  }
+
+  private async letAllGo(windowMs: number, over: AbortSignal): Promise<void> {
+    const clients = [...this.hub.all()];
+    if (clients.length > 0) this.logger.log(`letting ${clients.length} clients go`);
+    const overEvent = aborted(over);
+    const size = Math.ceil(clients.length / Math.max(1, Math.ceil(windowMs / GROUP_MS)));
+    const gone: Promise<void>[] = [this.connections.allAnswered()];
+    for (let from = 0; from < clients.length; from += size) {
+      if (from > 0) await pause(GROUP_MS, over);
+      for (const client of clients.slice(from, from + size)) {
+        gone.push(this.letGo(client, windowMs, overEvent));
+      }
+    }
+    const late = new AbortController();
+    await Promise.race([Promise.all(gone), overEvent.then(() => pause(ANSWER_MS, late.signal))]);
+    late.abort();
     for (const client of this.hub.all()) client.terminate();
   }
 
-  private async letGo(client: ClientSocket, windowMs: number): Promise<void> {
+  private async letGo(client: ClientSocket, windowMs: number, over: Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
-    if (client.inFlight > 0) await new Promise<void>((resolve) => (client.whenIdle = resolve));
+    if (client.inFlight > 0) {
+      // Or a client that sends without a pause would never be idle.
+      client.pause();
+      await Promise.race([new Promise<void>((resolve) => (client.whenIdle = resolve)), over]);
+    }
     client.reply(encodeEvent('$notice', { reconnectInMs: Math.round(Math.random() * windowMs) }));
     client.closeWith(1012);
+    // What it has sent and we have not read is carried out by the node that it comes to; its answer is read.
+    client.dropFrames();
+    client.resume();
     await closed;
   }
 }
 
-function until(at: number): Promise<void> {
-  return delay(Math.max(0, at - Date.now()));
+/** Waits, but no longer than until the signal is aborted. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -134,6 +134,11 @@ export class RedisKeys {
     return `${this.namespace}:fence:${nodeId}`;
   }
 
+  /** Stream of the jobs of a group of nodes; the channel that wakes them has the same name. */
+  jobs(group: string): string {
+    return `${this.namespace}:j:${group}`;
+  }
+
   /** Channel of one node. */
   node(nodeId: string): string {
     return `${this.namespace}:n:${nodeId}`;

@@ -17,6 +17,9 @@ export interface RedisLinkOptions {
   readonly scripts?: readonly LuaScript<unknown>[];
 }
 
+/** Redis did not answer in time; the message says where it was sought and what to do. */
+export class RedisUnreachable extends Error {}
+
 /**
  * A node's connections to one Redis server, which may be the master that sentinels know: one for commands, one for
  * subscriptions.
@@ -35,7 +38,7 @@ export class RedisLinks {
 
   /**
    * Connects both links.
-   * @throws Error with a remedy when Redis can't be reached in time.
+   * @throws RedisUnreachable with a remedy when Redis can't be reached in time.
    */
   static async connect(options: RedisLinkOptions): Promise<RedisLinks> {
     const sentinels = options.target.kind === 'sentinel' ? new Sentinels(options.target) : undefined;
@@ -130,7 +133,7 @@ async function firstReady(
     timer = setTimeout(() => {
       const remedy = 'start Redis, correct REDIS_SERVER, or unset it to use the embedded engine';
       reject(
-        new Error(
+        new RedisUnreachable(
           `Redis at ${describeTarget(target)} is out of reach after ${connectWithinMs} ms (${last}): ${remedy}`,
         ),
       );

@@ -48,6 +48,15 @@ export interface MemoryNode {
   record: string;
 }
 
+/** One job of a group of nodes, as Redis keeps it. */
+export interface MemoryJob {
+  readonly text: string;
+  /** The node that has taken it. */
+  holder?: string;
+  takenAt: number;
+  deliveries: number;
+}
+
 /** What {@link MemoryEngine.promote} can bring back. */
 type Replica = Map<string, MemoryRoom>;
 
@@ -61,12 +70,15 @@ export class MemoryEngine {
   rooms = new Map<string, MemoryRoom>();
   readonly sessions = new Map<string, MemorySession>();
   readonly nodes = new Map<string, MemoryNode>();
+  /** Group → its jobs, in order. */
+  readonly jobs = new Map<string, Map<string, MemoryJob>>();
   readonly channels = new MemoryChannels();
   /** What the nodes of this process sign with. */
   readonly secret = newReplicationId();
   /** Changes whenever the data's history may have changed, as Redis' does. */
   replicationId = newReplicationId();
 
+  private jobsAdded = 0;
   private replica?: Replica;
   private repliesToLose = 0;
   private down = false;
@@ -75,6 +87,11 @@ export class MemoryEngine {
     /** The engine's clock, ms since 1970. */
     readonly now: () => number = Date.now,
   ) {}
+
+  /** Names a new job. */
+  nextJobEntry(): string {
+    return String(++this.jobsAdded);
+  }
 
   /** From now on a failover brings back this moment's data: what follows is the tail that gets lost. */
   pauseReplication(): void {

@@ -37,11 +37,9 @@ export class GatewayNode {
    * @throws Error with the process's output when it ends or the time is over first, or when there is no build
    */
   static async start(options: GatewayNodeOptions = {}): Promise<GatewayNode> {
-    const { redis, env, readyWithinMs = READY_WITHIN_MS } = options;
-    const process = await ManagedProcess.start(nodeBinary, [resolveEntry(options.entry)], {
-      env: hermeticEnv({ AUTH: 'none', NODE_ENV: 'test', REDIS_SERVER: redis, ...env }),
-    });
+    const process = await GatewayNode.launch(options);
     try {
+      const { readyWithinMs = READY_WITHIN_MS } = options;
       const [, nodeId, port] = await process.output.waitFor(READY, readyWithinMs);
       return new GatewayNode(process, nodeId!, Number(port));
     } catch (cause) {
@@ -49,6 +47,13 @@ export class GatewayNode {
       const output = await process.lastWords();
       throw new Error(`the gateway did not become ready (${JSON.stringify(exit)}):\n${output}`, { cause });
     }
+  }
+
+  /** Starts a gateway and does not wait for it: for tests of the start itself. */
+  static launch({ redis, env, entry }: GatewayNodeOptions = {}): Promise<ManagedProcess> {
+    return ManagedProcess.start(nodeBinary, [resolveEntry(entry)], {
+      env: hermeticEnv({ AUTH: 'none', NODE_ENV: 'test', REDIS_SERVER: redis, ...env }),
+    });
   }
 
   /** For clients: `ws://127.0.0.1:<port>/`. */
@@ -92,6 +97,11 @@ export class GatewayNode {
    */
   async stop(withinMs = STOP_WITHIN_MS): Promise<number | null> {
     return (await this.process.stop(withinMs)).code;
+  }
+
+  /** Sends a signal that the node handles itself, e.g. SIGTERM, and waits for nothing. */
+  signal(signal: 'SIGTERM' | 'SIGINT'): void {
+    this.process.signal(signal);
   }
 
   /** Ends the node at once (SIGKILL); resolves when it is gone. */

@@ -5,7 +5,7 @@ export * from './free-port.js';
 export * from './gateway-cluster.js';
 export * from './gateway-node.js';
 export { type FrameFilter } from './frame-queue.js';
-export { type ProcessExit } from './managed-process.js';
+export { type ManagedProcess, type ProcessExit } from './managed-process.js';
 export * from './redis-server.js';
 export * from './sentinel-servers.js';
 export { CommandFailed, UpgradeRefused, type ServerFrame } from './server-frame.js';

@@ -129,7 +129,11 @@ export class ManagedProcess {
     for (const stream of [this.child.stdout, this.child.stderr]) (stream as Socket).unref();
   }
 
-  private signal(signal: NodeJS.Signals): void {
+  /**
+   * Sends a signal and waits for nothing.
+   * @throws Error when the process has ended
+   */
+  signal(signal: NodeJS.Signals): void {
     if (!this.child.kill(signal)) throw new Error(`process ${this.pid} has ended`);
   }
 }

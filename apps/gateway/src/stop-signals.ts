@@ -1,0 +1,26 @@
+/** Signals that ask a process to end. */
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+export type StopSignal = (typeof SIGNALS)[number];
+
+/** What a process does about a signal that asks it to end; `count` is 1 for the first. */
+export type StopListener = (signal: StopSignal, count: number) => void;
+
+/**
+ * Hears SIGTERM and SIGINT from its construction on. A process with the id 1, as in a container, ignores what nobody
+ * listens to, so this file imports nothing and is the first that a node loads. Until somebody knows better, either
+ * signal ends the process at once with code 0: nothing has begun.
+ */
+export class StopSignals {
+  private listener: StopListener = () => process.exit(0);
+  private count = 0;
+
+  constructor() {
+    for (const signal of SIGNALS) process.on(signal, () => this.listener(signal, ++this.count));
+  }
+
+  /** Leaves them to a listener from now on. */
+  handOver(listener: StopListener): void {
+    this.listener = listener;
+  }
+}

@@ -1,0 +1,7 @@
+#!lua flags=allow-oom
+-- Remove a job, whoever holds it.
+-- KEYS[1] jobs, stream
+-- ARGV[1] entry id
+-- Reply: 1 removed, 0 gone already
+redis.call('XACK', KEYS[1], 'nodes', ARGV[1])
+return redis.call('XDEL', KEYS[1], ARGV[1])
