@@ -117,6 +117,13 @@ export class Config {
   @MinLength(32, { message: 'SESSION_SECRET must have at least 32 characters' })
   readonly SESSION_SECRET?: string;
 
+  /** How long a session can be resumed after its connection was lost, ms; up to an eighth less. At most a day. */
+  @toNumber
+  @IsInt()
+  @Min(1_000)
+  @Max(86_400_000)
+  readonly SESSION_TTL_MS: number = 86_400_000;
+
   /** How long a stopping node waits for the balancer to notice before it lets clients go, ms. */
   @toNumber
   @IsInt()

@@ -7,8 +7,8 @@ import {
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ClientRouting, ClusterModule, ClusterRooms, RoomFeed, Rooms } from '@wss/cluster';
-import { HandlersModule, RoomTypes } from '@wss/handlers';
+import { ClientRouting, ClusterModule, ClusterRooms, RoomFeed, Rooms, SessionExpiry } from '@wss/cluster';
+import { HandlersModule, RoomTypes, SessionHooks } from '@wss/handlers';
 import {
   Admission,
   ClientListener,
@@ -72,6 +72,11 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         },
         { provide: RoomSource, useExisting: RoomFeed },
         { provide: SessionSource, useValue: engine.sessions },
+        {
+          provide: SessionExpiry,
+          inject: [SessionHooks],
+          useFactory: (hooks: SessionHooks) => new SessionExpiry(engine.sessionStore, hooks),
+        },
         { provide: LaneNumbers, useValue: { numbersOf: store.numbers.bind(store) } },
         { provide: CommandRecorder, useExisting: CommandJudge },
         {

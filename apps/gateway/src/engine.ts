@@ -15,6 +15,7 @@ import {
   RedisSessionStore,
   SESSION_SCRIPTS,
   type SessionOptions,
+  type SessionStore,
   Sessions,
 } from '@wss/cluster';
 import {
@@ -35,6 +36,7 @@ export interface Engine {
   readonly store: RoomStore;
   readonly channels: Channels;
   readonly sessions: Sessions;
+  readonly sessionStore: SessionStore;
   readonly registry: NodeRegistry;
   readonly jobs: JobQueue;
   /** Whether commits can be proven to survive a failover. */
@@ -52,19 +54,21 @@ export class UnfitEngine extends Error {}
  * @throws RedisUnreachable, or UnfitEngine, with a remedy.
  */
 export function openEngine(config: Config, nodeId: string): Promise<Engine> {
-  const keys = new RedisKeys(config.WSS_NAMESPACE);
-  if (config.REDIS_SERVER === undefined) return memoryEngine(new MemoryEngine(), keys, nodeId);
-  return redisEngine(config, keys, nodeId);
+  if (config.REDIS_SERVER === undefined) return memoryEngine(new MemoryEngine(), config, nodeId);
+  return redisEngine(config, nodeId);
 }
 
 /** The embedded engine; nodes of one process may share it. */
-export async function memoryEngine(engine: MemoryEngine, keys: RedisKeys, nodeId: string): Promise<Engine> {
+export async function memoryEngine(engine: MemoryEngine, config: Config, nodeId: string): Promise<Engine> {
+  const keys = new RedisKeys(config.WSS_NAMESPACE);
+  const sessionStore = new MemorySessionStore(engine);
   return {
     name: 'memory',
     keys,
     store: new MemoryRoomStore(engine, (room) => keys.room(room).channel),
     channels: new MemoryClusterChannels(engine),
-    sessions: await Sessions.start(new MemorySessionStore(engine)),
+    sessions: await Sessions.start(sessionStore, sessionOptions(config)),
+    sessionStore,
     registry: new MemoryNodeRegistry(engine, { nodeId }),
     jobs: new MemoryJobQueue(engine),
     canBeDurable: true,
@@ -73,7 +77,7 @@ export async function memoryEngine(engine: MemoryEngine, keys: RedisKeys, nodeId
   };
 }
 
-async function redisEngine(config: Config, keys: RedisKeys, nodeId: string): Promise<Engine> {
+async function redisEngine(config: Config, nodeId: string): Promise<Engine> {
   const replicas = config.DURABLE_REPLICAS;
   const links = await RedisLinks.connect({
     target: parseRedisTarget(config.REDIS_SERVER!),
@@ -87,26 +91,29 @@ async function redisEngine(config: Config, keys: RedisKeys, nodeId: string): Pro
   });
   try {
     await requireFit(links);
-    return await assemble(links, keys, nodeId, config);
+    return await assemble(links, nodeId, config);
   } catch (error) {
     await links.close();
     throw error;
   }
 }
 
-async function assemble(links: RedisLinks, keys: RedisKeys, nodeId: string, config: Config): Promise<Engine> {
+async function assemble(links: RedisLinks, nodeId: string, config: Config): Promise<Engine> {
+  const keys = new RedisKeys(config.WSS_NAMESPACE);
   const replicas = config.DURABLE_REPLICAS;
   const channels = new RedisChannels(links);
   const probe = new LinkProbe(links, keys.probe(nodeId));
   await channels.subscribe(keys.probe(nodeId), (message) => probe.onMessage(message));
   probe.start();
+  const sessionStore = new RedisSessionStore(links, keys);
   const fence = links.fence && new ReplicationFence(links.fence, keys.fence(nodeId), replicas);
   return {
     name: 'redis',
     keys,
     store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, fence),
     channels,
-    sessions: await Sessions.start(new RedisSessionStore(links, keys), sessionOptions(config)),
+    sessions: await Sessions.start(sessionStore, sessionOptions(config)),
+    sessionStore,
     registry: new RedisNodeRegistry(links, keys, { nodeId }),
     jobs: new RedisJobQueue(links, keys),
     canBeDurable: replicas > 0,
@@ -118,8 +125,8 @@ async function assemble(links: RedisLinks, keys: RedisKeys, nodeId: string, conf
   };
 }
 
-function sessionOptions({ SESSION_SECRET }: Config): SessionOptions {
-  return SESSION_SECRET === undefined ? {} : { secret: SESSION_SECRET };
+function sessionOptions({ SESSION_SECRET, SESSION_TTL_MS }: Config): SessionOptions {
+  return { ttlMs: SESSION_TTL_MS, ...(SESSION_SECRET !== undefined && { secret: SESSION_SECRET }) };
 }
 
 async function requireFit(links: RedisLinks): Promise<void> {

@@ -8,6 +8,7 @@ export * from './room-start.js';
 export * from './rooms.js';
 export * from './memory-session-store.js';
 export * from './redis-session-store.js';
+export * from './session-expiry.js';
 export * from './session-store.js';
 export * from './session-tokens.js';
 export * from './sessions.js';

@@ -1,5 +1,12 @@
 import type { MemoryEngine } from '@wss/state';
-import { RECORD_GRACE_MS, type ResumedSession, type SessionClaim, SessionStore } from './session-store.js';
+import {
+  CLAIM_MS,
+  type ClaimedSession,
+  RECORD_GRACE_MS,
+  type ResumedSession,
+  type SessionClaim,
+  SessionStore,
+} from './session-store.js';
 
 /** Sessions of the nodes of one process. */
 export class MemorySessionStore extends SessionStore {
@@ -53,12 +60,33 @@ export class MemorySessionStore extends SessionStore {
     return this.engine.call(() => void this.engine.sessions.get(id)?.rooms.delete(room));
   }
 
-  extend(id: string, endsAt: number): Promise<void> {
+  extend({ id }: Pick<SessionClaim, 'id'>, endsAt: number): Promise<void> {
     return this.engine.call(() => {
       const session = this.engine.sessions.get(id);
       if (!session) return;
       session.endsAt = endsAt;
       this.extendLanes(id, session.lanes, endsAt);
+    });
+  }
+
+  claimEnded(most: number, claimMs = CLAIM_MS): Promise<ClaimedSession[]> {
+    return this.engine.call(() => {
+      const now = this.engine.now();
+      const over = [...this.engine.sessions].filter(
+        ([, { endsAt, claimedUntil = 0 }]) => endsAt <= now && claimedUntil <= now,
+      );
+      return over.slice(0, most).map(([id, session]) => {
+        session.claimedUntil = now + claimMs;
+        return { id, user: session.user, claim: String(session.claimedUntil) };
+      });
+    });
+  }
+
+  forget({ id, claim }: ClaimedSession): Promise<void> {
+    return this.engine.call(() => {
+      const session = this.engine.sessions.get(id);
+      const { now, sessions } = this.engine;
+      if (session && session.endsAt <= now() && String(session.claimedUntil) === claim) sessions.delete(id);
     });
   }
 

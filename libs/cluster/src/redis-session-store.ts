@@ -1,12 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { LuaScript, type RedisKeys, type RedisLinks, toRedisError } from '@wss/redis';
-import { RECORD_GRACE_MS, type ResumedSession, type SessionClaim, SessionStore } from './session-store.js';
+import {
+  CLAIM_MS,
+  type ClaimedSession,
+  RECORD_GRACE_MS,
+  type ResumedSession,
+  type SessionClaim,
+  SessionStore,
+} from './session-store.js';
 
 /** Scripts of the session store, to be preloaded. */
 export const SESSION_SCRIPTS = {
   resume: new LuaScript<[generation: number, lanes: string[], rooms: string[]]>(
     new URL('./lua/session_resume.lua', import.meta.url),
   ),
+  claim: new LuaScript<[now: string, claim: string, ...members: string[]]>(
+    new URL('./lua/session_claim.lua', import.meta.url),
+  ),
+  forget: new LuaScript<0 | 1>(new URL('./lua/session_forget.lua', import.meta.url)),
 };
 
 /** Sessions in Redis. */
@@ -24,6 +35,7 @@ export class RedisSessionStore extends SessionStore {
       ['hset', record, 'u', user, 'g', generation, 'e', endsAt],
       ['pexpireat', record, endsAt + RECORD_GRACE_MS],
     ]);
+    await this.noteEnd({ id, user, endsAt });
   }
 
   async resume(claim: SessionClaim, endsAt: number): Promise<ResumedSession | undefined> {
@@ -32,6 +44,7 @@ export class RedisSessionStore extends SessionStore {
     const reply = await SESSION_SCRIPTS.resume.run(this.links.commands, [record, lanes, rooms], args);
     const [generation, withLane, member] = reply;
     if (generation === 0) return undefined;
+    await this.noteEnd({ ...claim, endsAt });
     await this.extendLanes(claim.id, withLane, endsAt);
     return { generation, lanes: withLane, rooms: member };
   }
@@ -48,7 +61,7 @@ export class RedisSessionStore extends SessionStore {
     await this.call(() => this.links.commands.srem(this.keys.session(id).rooms, room));
   }
 
-  async extend(id: string, endsAt: number): Promise<void> {
+  async extend({ id, user }: Pick<SessionClaim, 'id' | 'user'>, endsAt: number): Promise<void> {
     const { record, lanes, rooms } = this.keys.session(id);
     const at = endsAt + RECORD_GRACE_MS;
     const withLane = await this.call(() => this.links.commands.smembers(lanes));
@@ -56,7 +69,34 @@ export class RedisSessionStore extends SessionStore {
       ['hset', record, 'e', endsAt],
       ...[record, lanes, rooms].map((key) => ['pexpireat', key, at]),
     ]);
+    await this.noteEnd({ id, user, endsAt });
     await this.extendLanes(id, withLane, endsAt);
+  }
+
+  async claimEnded(most: number, claimMs = CLAIM_MS): Promise<ClaimedSession[]> {
+    const args = [most, claimMs];
+    const reply = await SESSION_SCRIPTS.claim.run(this.links.commands, [this.keys.sessionEnds], args);
+    const [now, claim, ...members] = reply;
+    const claimed = members.map((member) => ({ ...parseMember(member), claim }));
+    const over = await Promise.all(claimed.map((session) => this.isOver(session, Number(now))));
+    return claimed.filter((_, i) => over[i]);
+  }
+
+  async forget({ id, user, claim }: ClaimedSession): Promise<void> {
+    const args = [memberOf(id, user), claim];
+    await SESSION_SCRIPTS.forget.run(this.links.commands, [this.keys.sessionEnds], args);
+  }
+
+  /** The record decides: it is written first, and a node may have died before it wrote the end a second time. */
+  private async isOver({ id, user }: ClaimedSession, now: number): Promise<boolean> {
+    const endsAt = Number(await this.call(() => this.links.commands.hget(this.keys.session(id).record, 'e')));
+    if (endsAt <= now) return true;
+    await this.noteEnd({ id, user, endsAt });
+    return false;
+  }
+
+  private async noteEnd({ id, user, endsAt }: Omit<SessionClaim, 'generation'>): Promise<void> {
+    await this.call(() => this.links.commands.zadd(this.keys.sessionEnds, endsAt, memberOf(id, user)));
   }
 
   private async extendLanes(id: string, rooms: readonly string[], endsAt: number): Promise<void> {
@@ -92,4 +132,14 @@ export class RedisSessionStore extends SessionStore {
       throw toRedisError(error);
     }
   }
+}
+
+/** One key holds all ends, so it names the user too; ids have no spaces. */
+function memberOf(id: string, user: string): string {
+  return `${id} ${user}`;
+}
+
+function parseMember(member: string): Pick<ClaimedSession, 'id' | 'user'> {
+  const end = member.indexOf(' ');
+  return { id: member.slice(0, end), user: member.slice(end + 1) };
 }

@@ -16,6 +16,17 @@ export interface ResumedSession {
   readonly rooms: readonly string[];
 }
 
+/** A session that is over, of which one node tells. */
+export interface ClaimedSession {
+  readonly id: string;
+  readonly user: string;
+  /** Names the claim. */
+  readonly claim: string;
+}
+
+/** How long a claim lasts, ms. */
+export const CLAIM_MS = 60_000;
+
 /** What the engine keeps of sessions. */
 export abstract class SessionStore {
   /** Stores a new session, from the greeting on. */
@@ -38,7 +49,17 @@ export abstract class SessionStore {
   abstract removeRoom(id: string, room: string): Promise<void>;
 
   /** Moves the end of a session and of the records of its commands (R6). */
-  abstract extend(id: string, endsAt: number): Promise<void>;
+  abstract extend(session: Pick<SessionClaim, 'id' | 'user'>, endsAt: number): Promise<void>;
+
+  /**
+   * Claims sessions whose end has passed: no other node gets them until the claim ends; by then they are to be
+   * forgotten. One that goes on is not among them.
+   * @param claimMs ms from now, by the engine's clock; default 60,000
+   */
+  abstract claimEnded(most: number, claimMs?: number): Promise<ClaimedSession[]>;
+
+  /** Forgets a claimed session for good, unless it went on meanwhile. */
+  abstract forget(session: ClaimedSession): Promise<void>;
 
   /** The secret that the nodes have agreed on. */
   abstract secret(): Promise<string>;

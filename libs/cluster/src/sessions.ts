@@ -135,7 +135,7 @@ export class Sessions {
     const endsAt = Date.now() + this.ttlMs;
     for (const session of this.connected) {
       try {
-        await this.store.extend(session.id, endsAt);
+        await this.store.extend(session, endsAt);
         session.endsAt = endsAt;
       } catch (error) {
         this.logger.warn(

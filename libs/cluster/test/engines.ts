@@ -16,12 +16,16 @@ import {
   MemoryClusterChannels,
   MemoryJobQueue,
   MemoryNodeRegistry,
+  MemorySessionStore,
   NODE_SCRIPTS,
   type NodeRegistry,
   type NodeRegistryOptions,
   RedisChannels,
   RedisJobQueue,
   RedisNodeRegistry,
+  RedisSessionStore,
+  SESSION_SCRIPTS,
+  type SessionStore,
 } from '../src/index.js';
 
 /** One node's own way to the engine. */
@@ -31,6 +35,7 @@ export interface NodeLinks {
   readonly registry: NodeRegistry;
   readonly store: RoomStore;
   readonly jobs: JobQueue;
+  readonly sessions: SessionStore;
   setReachable(reachable: boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -42,6 +47,8 @@ export interface ClusterUnderTest {
   publish(channel: string, message: string): Promise<void>;
   /** How long a node's lease still holds by the engine's clock, ms. */
   leaseLeftMs(nodeId: string): Promise<number>;
+  /** The engine's clock, ms since 1970. */
+  now(): Promise<number>;
   /** The engine loses everything. */
   wipe(): Promise<void>;
 }
@@ -60,6 +67,7 @@ export function memoryEngine(): EngineUnderTest {
         openNode: (options) => Promise.resolve(memoryLinks(engine, options)),
         publish: async (channel, message) => engine.channels.publish(channel, message),
         leaseLeftMs: async (nodeId) => engine.nodes.get(nodeId)!.endsAt - engine.now(),
+        now: async () => engine.now(),
         wipe: async () => {
           engine.nodes.clear();
           engine.rooms.clear();
@@ -82,6 +90,7 @@ function memoryLinks(engine: MemoryEngine, options: NodeRegistryOptions): NodeLi
     store: new MemoryRoomStore(link, (room) => keys.room(room).channel),
     registry: new MemoryNodeRegistry(link, options),
     jobs: new MemoryJobQueue(link),
+    sessions: new MemorySessionStore(link),
     setReachable: async (value) => void (reachable = value),
     close: () => Promise.resolve(),
   };
@@ -98,13 +107,17 @@ export async function redisEngine(): Promise<EngineUnderTest & { readonly server
 
 /** A cluster on a Redis, also one whose nodes other processes are. */
 export function redisClusterOn(server: RedisServer, keys: RedisKeys): ClusterUnderTest {
+  const now = async (): Promise<number> => {
+    const [seconds, micros] = (await server.cli('TIME')) as [string, string];
+    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  };
   return {
+    now,
     openNode: (options) => redisLinks(server, keys, options),
     publish: async (channel, message) => void (await server.cli('PUBLISH', channel, message)),
     leaseLeftMs: async (nodeId) => {
-      const [seconds, micros] = (await server.cli('TIME')) as [string, string];
       const end = Number(await server.cli('ZSCORE', keys.nodes, nodeId));
-      return end - (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000));
+      return end - (await now());
     },
     wipe: async () => {
       const all = (await server.cli('KEYS', `${keys.namespace}:*`)) as string[];
@@ -123,6 +136,7 @@ async function redisLinks(
     ...Object.values(NODE_SCRIPTS),
     ...Object.values(ROOM_SCRIPTS),
     ...Object.values(JOB_SCRIPTS),
+    ...Object.values(SESSION_SCRIPTS),
   ];
   const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts });
   return {
@@ -131,6 +145,7 @@ async function redisLinks(
     store: new RedisRoomStore(links, keys),
     registry: new RedisNodeRegistry(links, keys, options),
     jobs: new RedisJobQueue(links, keys),
+    sessions: new RedisSessionStore(links, keys),
     setReachable: (reachable) => proxy.setMode(reachable ? 'pass' : 'cut'),
     async close() {
       // A link that is closed while it is down keeps the process for 2 s.

@@ -13,4 +13,5 @@ export * from './room-document.js';
 export * from './room-events.js';
 export * from './room-type.js';
 export * from './room-types.js';
+export * from './session-hooks.js';
 export * from './validation.js';

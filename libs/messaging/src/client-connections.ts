@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
+import { SessionHooks } from '@wss/handlers';
 import type { ClientSocket } from './client-socket.js';
 import { CommandRouter } from './command-router.js';
 import { describe } from './connection-failure.js';
@@ -46,7 +47,14 @@ export class ConnectionPorts {
     readonly listener: ClientListener,
     readonly sessions: SessionSource,
     readonly slowClients: SlowClients,
+    private readonly hooks: SessionHooks,
   ) {}
+
+  /** Tells the other nodes, and the features of this one, that a session goes on here. */
+  restored(client: ClientSocket, { session, rooms }: OpenedSession): void {
+    this.listener.sessionResumed(session);
+    void this.hooks.run('restored', { id: session.id, user: session.user, client, rooms });
+  }
 }
 
 /** From the upgrade request to the closed socket: admission, registration, clean-up. */
@@ -122,7 +130,7 @@ export class ClientConnections {
     if (!context.router || !this.hub) return;
     if (opened) greet(client, opened);
     if (this.hub.add(client)) void this.announce(client.user);
-    if (opened?.resumed) this.ports?.listener.sessionResumed(opened.session);
+    if (opened?.resumed) this.ports?.restored(client, opened);
   }
 
   /** The client reads too slowly. */

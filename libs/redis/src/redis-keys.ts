@@ -104,6 +104,11 @@ export class RedisKeys {
     return { record: prefix, lanes: `${prefix}:l`, rooms: `${prefix}:r` };
   }
 
+  /** Sorted set: session and its user → when it ends, or may be claimed again by who tells of its end. */
+  get sessionEnds(): string {
+    return `${this.namespace}:s:ends`;
+  }
+
   /** What the nodes sign resume tokens with, where no secret is configured. */
   get secret(): string {
     return `${this.namespace}:secret`;

@@ -37,6 +37,8 @@ export interface MemorySession {
   generation: number;
   endsAt: number;
   revoked: boolean;
+  /** Until when a node has claimed to tell of its end. */
+  claimedUntil?: number;
   readonly lanes: Set<string>;
   readonly rooms: Set<string>;
 }

@@ -1,6 +1,6 @@
 import { eventually } from './eventually.js';
 import type { FeatureData } from './feature-data.js';
-import type { FeatureModules, FeatureNode } from './feature-node.js';
+import type { FeatureModules, FeatureNode, FeatureNodeOptions } from './feature-node.js';
 import { TestClient, type TestClientOptions } from './test-client.js';
 
 /** How a {@link FeatureCluster} is started. */
@@ -11,6 +11,8 @@ export interface FeatureClusterOptions {
   readonly nodes?: number;
   /** `memory` (default) needs nothing and starts in milliseconds; `redis` starts a real one of its own. */
   readonly engine?: 'memory' | 'redis';
+  /** Variables of the nodes' configuration, e.g. `{ SESSION_TTL_MS: '2000' }`; default none. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Where a client connects and what it joins. */
@@ -34,7 +36,7 @@ export class FeatureCluster {
   private readonly stopped = new Set<FeatureNode>();
 
   private constructor(
-    private readonly features: FeatureModules,
+    private readonly options: FeatureNodeOptions,
     private readonly data: FeatureData,
   ) {}
 
@@ -43,11 +45,12 @@ export class FeatureCluster {
     features,
     nodes = 2,
     engine = 'memory',
+    env = {},
   }: FeatureClusterOptions): Promise<FeatureCluster> {
     // The gateway's code is loaded by those tests only that run it in their own process.
     const { memoryData, redisData } = await import('./feature-data.js');
     const data = engine === 'memory' ? memoryData() : await redisData();
-    const cluster = new FeatureCluster(features, data);
+    const cluster = new FeatureCluster({ features, env }, data);
     try {
       for (let i = 0; i < nodes; i++) await cluster.addNode();
       return cluster;
@@ -60,7 +63,7 @@ export class FeatureCluster {
   /** Starts one more node. */
   async addNode(): Promise<FeatureNode> {
     const { FeatureNode: Node } = await import('./feature-node.js');
-    const node = await Node.start(`node${this.nodes.length}`, this.data.shared, this.features);
+    const node = await Node.start(`node${this.nodes.length}`, this.data.shared, this.options);
     this.nodes.push(node);
     return node;
   }

@@ -5,11 +5,17 @@ import { CoreModule } from '../../../apps/gateway/src/core.module.js';
 import { type Engine, memoryEngine, openEngine } from '../../../apps/gateway/src/engine.js';
 import { createNode } from '../../../apps/gateway/src/node-app.js';
 import { Readiness } from '../../../apps/gateway/src/readiness.js';
-import { RedisKeys } from '@wss/redis';
 import { MemoryEngine } from '@wss/state';
 
 /** Modules under test, as they stand in the gateway's list of features. */
 export type FeatureModules = readonly (Type<object> | DynamicModule)[];
+
+/** What a {@link FeatureNode} runs. */
+export interface FeatureNodeOptions {
+  readonly features: FeatureModules;
+  /** Variables of its configuration. */
+  readonly env?: NodeJS.ProcessEnv;
+}
 
 /** Where the nodes of a test keep their data: an engine of this process, or the Redis behind an URL. */
 export type SharedData = { readonly memory: MemoryEngine } | { readonly redis: string };
@@ -28,11 +34,11 @@ export class FeatureNode {
   ) {}
 
   /** @throws Error that says what to do, when a feature does not boot. */
-  static async start(nodeId: string, data: SharedData, features: FeatureModules): Promise<FeatureNode> {
+  static async start(nodeId: string, data: SharedData, options: FeatureNodeOptions): Promise<FeatureNode> {
     const redis = 'redis' in data ? { REDIS_SERVER: data.redis } : {};
-    const config = loadConfig({ AUTH: 'none', ...redis });
+    const config = loadConfig({ AUTH: 'none', ...redis, ...options.env });
     const engine = await open();
-    const imports = [CoreModule.with(config, engine, nodeId), ...features];
+    const imports = [CoreModule.with(config, engine, nodeId), ...options.features];
     const app = await createNode({ module: FeatureTest, imports }).catch(async (error: unknown) => {
       await engine.close();
       throw error;
@@ -48,7 +54,7 @@ export class FeatureNode {
 
     function open(): Promise<Engine> {
       if ('redis' in data) return openEngine(config, nodeId);
-      return memoryEngine(data.memory, new RedisKeys(config.WSS_NAMESPACE), nodeId);
+      return memoryEngine(data.memory, config, nodeId);
     }
   }
 

@@ -1,0 +1,89 @@
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type { Client } from './client.js';
+import { HandlerExplorer } from './handler-explorer.js';
+
+const ON_SESSION = 'wss:on-session';
+
+/** A session that goes on in a new connection. */
+export interface RestoredSession {
+  readonly id: string;
+  readonly user: string;
+  /** Its new connection. */
+  readonly client: Client;
+  /** Rooms that it is a member of; it hears nothing of one until the client joins with its position. */
+  readonly rooms: readonly string[];
+}
+
+/** A session that nobody can go on with any more. */
+export interface ExpiredSession {
+  readonly id: string;
+  readonly user: string;
+}
+
+/** What can be learned of sessions, by name. */
+export interface SessionChanges {
+  /** On the node of the new connection, each time; the client has been greeted, and its commands do not wait. */
+  restored: RestoredSession;
+  /**
+   * On one node, a few seconds after the session's end; never while it is connected. At least once: when that node
+   * dies meanwhile, another one tells it again. What Redis loses of sessions in a failover may not be told.
+   */
+  expired: ExpiredSession;
+}
+
+type Hook<Change extends keyof SessionChanges> = (session: SessionChanges[Change]) => unknown;
+
+/**
+ * Has a provider's method called when a session is `restored` or `expired`. It may be asynchronous; nobody waits for
+ * it, and what it throws is logged.
+ */
+export function OnSession<Change extends keyof SessionChanges>(change: Change) {
+  return <Method extends Hook<Change>>(
+    _target: object,
+    _name: string | symbol,
+    descriptor: TypedPropertyDescriptor<Method>,
+  ): void => Reflect.defineMetadata(ON_SESSION, change, descriptor.value!);
+}
+
+interface NamedHook {
+  readonly name: string;
+  run(session: SessionChanges[keyof SessionChanges]): unknown;
+}
+
+/** The application's `@OnSession` methods. */
+@Injectable()
+export class SessionHooks implements OnModuleInit {
+  private readonly logger = new Logger('Sessions');
+  private readonly hooks = new Map<keyof SessionChanges, NamedHook[]>();
+
+  constructor(private readonly explorer: HandlerExplorer) {}
+
+  /** @throws Error when a class with such a method is request-scoped */
+  onModuleInit(): void {
+    for (const { instance, class: owner, method, callback, metadata } of this.explorer.methodsWith(
+      ON_SESSION,
+    )) {
+      const change = metadata as keyof SessionChanges;
+      const hook = { name: `${owner.name}.${method}`, run: callback.bind(instance) };
+      this.hooks.set(change, [...(this.hooks.get(change) ?? []), hook]);
+    }
+  }
+
+  /** Calls the methods; resolves when all are done, and never rejects. */
+  async run<Change extends keyof SessionChanges>(
+    change: Change,
+    session: SessionChanges[Change],
+  ): Promise<void> {
+    await Promise.all((this.hooks.get(change) ?? []).map((hook) => this.call(hook, session)));
+  }
+
+  private async call({ name, run }: NamedHook, session: SessionChanges[keyof SessionChanges]): Promise<void> {
+    try {
+      await run(session);
+    } catch (error) {
+      this.logger.error(
+        `${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
+    }
+  }
+}
