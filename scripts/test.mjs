@@ -12,5 +12,7 @@ await main(async (args) => {
   claimBuild();
   say('testing …');
   const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  return (await run([process.execPath, ...node, 'node_modules/jest/bin/jest.js', ...args])).code;
+  // A test that failed half-way may have left servers, which end with the run but would keep it from ending.
+  const jest = [process.execPath, ...node, 'node_modules/jest/bin/jest.js', '--forceExit'];
+  return (await run([...jest, ...args])).code;
 });

@@ -114,6 +114,26 @@ describe('joining at a position', () => {
     });
   });
 
+  it('shows every command that was answered before, on a node that has not heard of it yet', async () => {
+    const late = await GatewayCluster.start({ nodes: 2, proxied: true });
+    try {
+      const [there, here] = await Promise.all(late.nodes.map(({ url }) => TestClient.connect(url)));
+      await there!.join(room);
+      for (const by of range(1, 5)) {
+        await here!.join(room, { state: true });
+        late.proxies[1]!.latencyMs = 100;
+        const { value } = await there!.command<{ value: number }>('counter.add', { by }, { room });
+        await here!.command('$leave', {}, { room });
+        const { documents, missed } = await here!.join<Joined>(room, { state: true });
+        const [last] = (await take(here!, missed)).slice(-1);
+        expect(last?.data ?? documents!.counter!.value).toMatchObject({ value });
+        late.proxies[1]!.latencyMs = 0;
+      }
+    } finally {
+      await late.stop();
+    }
+  }, 60_000);
+
   it.each([
     [
       'a position from the future',
@@ -284,11 +304,11 @@ describe('a Redis that restarts', () => {
     await cluster.redis.restart();
     const documents = { counter: { version: 0, value: { value: 0 } } };
     const reset = { reason: 'unknown_epoch', seq: 0, lost: null, documents };
-    expect(await client.next(undefined, 20_000)).toMatchObject({
+    expect(await client.next(isNoNotice, 20_000)).toMatchObject({
       event: '$reset',
       data: { ...reset, applied: 0 },
     });
-    expect(await other.next(undefined, 20_000)).toMatchObject({
+    expect(await other.next(isNoNotice, 20_000)).toMatchObject({
       event: '$reset',
       data: { ...reset, applied: null },
     });
@@ -314,7 +334,7 @@ describe('a client that stops reading', () => {
     slow.socket.resume();
     const frames: ServerFrame[] = [];
     for (let last = 0; last < sent;) {
-      const frame = await slow.next(undefined, 20_000);
+      const frame = await slow.next(isNoNotice, 20_000);
       frames.push(frame);
       last = frame.event === '$reset' ? (frame.data as { seq: number }).seq : frame.seq!;
     }

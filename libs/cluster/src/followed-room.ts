@@ -28,6 +28,9 @@ interface Arrival {
   readonly entries: readonly LogEntry[];
 }
 
+/** What is known when a client begins: nothing newer than what was heard, that this is all there is, or all of the log. */
+type Knowledge = 'heard' | 'confirmed' | 'read';
+
 interface Snapshot {
   readonly position: Position;
   readonly documents: ReadonlyMap<string, DocumentJson>;
@@ -53,6 +56,7 @@ export class FollowedRoom {
   private stopped = false;
   private holeTimer?: NodeJS.Timeout;
   private readonly readWhole = new SharedCall(() => this.read(() => this.takeWhole()));
+  private readonly confirm = new SharedCall(() => this.ensureCurrent());
   /** When something was last heard of the room, ms since 1970. */
   heardAt = 0;
 
@@ -87,15 +91,18 @@ export class FollowedRoom {
 
   /**
    * Finds out how a client begins and tells it, synchronously with the room's deliveries: what is delivered after
-   * the call comes after the start.
-   * @throws StoreError when the log has to be read and can't be.
+   * the call comes after the start. Documents, with the entries that follow them, show every command that was
+   * answered before the call, on any node.
+   * @throws StoreError when the engine has to be asked and can't be.
    */
   async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    for (let current = false; ; current = true) {
+    for (let known: Knowledge = 'heard'; ;) {
       while (this.reading) await this.reading;
-      const start = this.startFor(request, current);
-      if (start) return complete(start);
-      await this.readWhole.run();
+      const start = this.startFor(request, known);
+      if (typeof start === 'object') return complete(start);
+      if (start === 'confirmed') await this.confirm.run();
+      else await this.readWhole.run();
+      known = start;
     }
   }
 
@@ -132,17 +139,21 @@ export class FollowedRoom {
     if (top?.epoch !== this.at!.epoch || top.seq > this.at!.seq) this.repair();
   }
 
-  private startFor({ from, newest = 0, documents }: StartRequest, current: boolean): RoomStart | undefined {
+  /** The start, or what has to be known for it. */
+  private startFor(
+    { from, newest = 0, documents }: StartRequest,
+    known: Knowledge,
+  ): RoomStart | Exclude<Knowledge, 'heard'> {
     const position = this.at!;
     if (from) {
-      const judged = this.judge(from, current);
-      if (!judged) return undefined;
+      const judged = this.judge(from, known === 'read');
+      if (!judged) return 'read';
       if (Array.isArray(judged)) return { position, recovered: true, entries: judged };
-      return this.withSnapshot({ ...judged, recovered: false });
+      return this.withSnapshot({ ...judged, recovered: false }, known);
     }
-    if (documents) return this.withSnapshot({ recovered: true });
-    if (newest > 0 && !current && this.history.first > Math.max(1, position.seq - newest + 1))
-      return undefined;
+    if (documents) return this.withSnapshot({ recovered: true }, known);
+    if (newest > 0 && known !== 'read' && this.history.first > Math.max(1, position.seq - newest + 1))
+      return 'read';
     return { position, recovered: true, entries: newest > 0 ? this.history.newest(newest) : [] };
   }
 
@@ -159,13 +170,25 @@ export class FollowedRoom {
     return this.history.since(from.seq) ?? (current ? { reason: 'trimmed' } : undefined);
   }
 
-  private withSnapshot(start: Pick<RoomStart, 'recovered' | 'reason' | 'lost'>): RoomStart | undefined {
+  private withSnapshot(
+    start: Pick<RoomStart, 'recovered' | 'reason' | 'lost'>,
+    known: Knowledge,
+  ): RoomStart | 'confirmed' | 'read' {
     const { snapshot } = this;
-    if (!snapshot || Date.now() - snapshot.at > SNAPSHOT_MS) return undefined;
-    if (snapshot.position.epoch !== this.at!.epoch) return undefined;
+    if (!snapshot || Date.now() - snapshot.at > SNAPSHOT_MS) return 'read';
+    if (snapshot.position.epoch !== this.at!.epoch) return 'read';
     const entries = this.history.since(snapshot.position.seq);
-    if (!entries) return undefined;
+    if (!entries) return 'read';
+    if (known === 'heard') return 'confirmed';
     return { ...start, position: snapshot.position, documents: snapshot.documents, entries };
+  }
+
+  /** Goes to where the room stands now, if the subscription is behind; asks for nothing but the position. */
+  private async ensureCurrent(): Promise<void> {
+    const [top] = await this.options.store.tops([this.options.room]);
+    while (this.reading) await this.reading;
+    if (top?.epoch === this.at!.epoch && top.seq <= this.at!.seq) return;
+    await this.readWhole.run();
   }
 
   /** Runs one read at a time; what arrives meanwhile waits. */
