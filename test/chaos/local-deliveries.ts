@@ -51,6 +51,7 @@ export class LocalDeliveries extends RoomListener {
   deliverToUser(): void {}
   deliverToClient(): void {}
   deliverToAll(): void {}
+  durable(): void {}
   sessionTakenOver(): void {}
 
   private toAll(room: string, text: string): void {

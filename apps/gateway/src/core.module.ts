@@ -108,7 +108,10 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-function feedOf({ store, channels, keys }: Engine, nodeId: string): FactoryProvider<RoomFeed> {
+function feedOf(
+  { name, store, channels, keys, canBeDurable }: Engine,
+  nodeId: string,
+): FactoryProvider<RoomFeed> {
   return {
     provide: RoomFeed,
     inject: [Committer, RoomDelivery, RoomTypes, DocumentRegistry],
@@ -121,6 +124,7 @@ function feedOf({ store, channels, keys }: Engine, nodeId: string): FactoryProvi
         committer,
         listener,
         typeOf: (room) => types.of(room),
+        ...(name === 'redis' && canBeDurable && { durability: listener }),
         emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
       }),
   };

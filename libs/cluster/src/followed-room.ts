@@ -46,6 +46,7 @@ export class FollowedRoom {
   private readonly logger = new Logger('RoomFeed');
   private at?: Position;
   private lineage: readonly ClosedEpoch[] = [];
+  private boundTo = '';
   private history = new RoomHistory(1);
   private snapshot?: Snapshot;
   /** Entries that came too early, by their first number. */
@@ -70,11 +71,16 @@ export class FollowedRoom {
     return this.at!;
   }
 
+  /** The engine's history that the position's epoch is bound to; only after {@link start}. */
+  get replicationId(): string {
+    return this.boundTo;
+  }
+
   /** Reads where the room stands; call it when the subscription is confirmed. */
   async start(): Promise<void> {
-    const { position, lineage } = await this.options.store.resume({ room: this.options.room });
-    this.at = position;
-    this.lineage = lineage;
+    const reply = await this.options.store.resume({ room: this.options.room });
+    const { position } = reply;
+    this.moveTo(reply);
     this.history = new RoomHistory(position.seq + 1);
     this.readingDone();
   }
@@ -241,10 +247,9 @@ export class FollowedRoom {
   private async take(reply: ResumeReply, outcome: readonly LogEntry[] | LostPosition): Promise<void> {
     const { room, listener } = this.options;
     const before = this.at!;
-    const { position, lineage } = reply;
+    const { position } = reply;
     const documents = this.documentsOf(reply);
-    this.at = position;
-    this.lineage = lineage;
+    this.moveTo(reply);
     this.snapshot = { position, documents, at: Date.now() };
     if ('reason' in outcome) {
       this.history.restart(position.seq + 1);
@@ -254,6 +259,12 @@ export class FollowedRoom {
       await listener.epochChanged(room, before, { ...position, seq: before.seq });
     this.history.append(outcome);
     if (outcome.length > 0) listener.deliver(room, position.epoch, outcome);
+  }
+
+  private moveTo({ position, lineage, replicationId }: ResumeReply): void {
+    this.at = position;
+    this.lineage = lineage;
+    this.boundTo = replicationId;
   }
 
   private documentsOf({ documents }: ResumeReply): Map<string, DocumentJson> {

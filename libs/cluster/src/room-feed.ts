@@ -3,6 +3,7 @@ import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { type Committer, decodeMessage, readMessageHead, type RoomStore } from '@wss/state';
 import type { Channels } from './channels.js';
+import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FollowedRoom } from './followed-room.js';
 import type { RoomListener } from './room-listener.js';
 import type { RoomStart, StartRequest } from './room-start.js';
@@ -40,6 +41,8 @@ export interface RoomFeedOptions {
   ) => { readonly history: { readonly events: number }; readonly idleTtlMs: number } | undefined;
   /** JSON of the documents of a room that were never written, by name. */
   readonly emptyDocuments: (room: string) => ReadonlyMap<string, string>;
+  /** Whom to tell up to where logs survive every failover; only where the engine has replicas. */
+  readonly durability?: Pick<RoomListener, 'durable'>;
 }
 
 /** Follows the rooms that this node has clients in, and only those. */
@@ -47,11 +50,16 @@ export class RoomFeed {
   private readonly logger = new Logger(RoomFeed.name);
   private readonly rooms = new Map<string, Followed>();
   private readonly timer: NodeJS.Timeout;
+  private readonly watermark?: DurableWatermark;
   private comparing = false;
 
   constructor(private readonly options: RoomFeedOptions) {
     this.timer = setInterval(() => void this.compareQuiet(), QUIET_MS).unref();
-    const { channels, committer } = options;
+    const { channels, committer, store, durability } = options;
+    if (durability) {
+      const rooms = (): Iterable<WatchedRoom> => this.watched();
+      this.watermark = new DurableWatermark({ store, listener: durability, rooms });
+    }
     committer.onCommitted((room, epoch, entries) => this.onCommitted(room, epoch, entries));
     channels.onInterruption(() => {
       for (const { room } of this.rooms.values()) room.repair();
@@ -97,7 +105,16 @@ export class RoomFeed {
   /** Stops following everything. */
   close(): void {
     clearInterval(this.timer);
+    this.watermark?.close();
     for (const name of [...this.rooms.keys()]) this.drop(name);
+  }
+
+  private *watched(): Iterable<WatchedRoom> {
+    for (const [name, { room, started }] of this.rooms) {
+      if (!started()) continue;
+      const { position, replicationId } = room;
+      yield { name, position, replicationId };
+    }
   }
 
   /** Finds what the subscription missed last: with nothing after it, nothing else would tell. */
@@ -159,6 +176,7 @@ export class RoomFeed {
     const followed = this.rooms.get(name);
     if (!followed) return;
     this.rooms.delete(name);
+    this.watermark?.forget(name);
     clearTimeout(followed.linger);
     followed.room.stop();
     this.options.channels.unsubscribe(this.options.keys.room(name).channel, followed.onMessage);

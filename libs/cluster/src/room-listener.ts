@@ -30,6 +30,9 @@ export abstract class RoomListener {
   /** Positions after this one belong to a new epoch. Nothing else of the room is delivered until this resolves. */
   abstract epochChanged(room: string, before: Position, position: Position): Promise<void>;
 
+  /** The room's log survives every failover up to here. */
+  abstract durable(room: string, position: Position): void;
+
   abstract deliverToUser(user: string, event: string, data: string): void;
 
   abstract deliverToClient(clientId: string, event: string, data: string): void;

@@ -61,6 +61,14 @@ export class RoomDelivery {
     });
   }
 
+  /** Sessions with numbered commands in the room need not keep those up to here (R15). */
+  durable(room: string, position: Position): void {
+    const clients = this.hub.members(room).filter(({ session }) => session?.hasLane(room));
+    if (clients.length === 0) return;
+    const data = JSON.stringify({ ...position, durable: position.seq });
+    this.hub.deliverTo(room, clients, encodeEventJson('"$epoch"', data, room), position);
+  }
+
   /** Highest number of each client's session that survives in a room, 0 without a record; nothing for clients without numbered commands. */
   async survivingNumbers(room: string, clients: readonly ClientSocket[]): Promise<Map<ClientSocket, number>> {
     const withLane = clients.filter(({ session }) => session?.hasLane(room));

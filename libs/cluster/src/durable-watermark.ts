@@ -1,0 +1,82 @@
+import { Logger } from '@nestjs/common';
+import type { Position } from '@wss/protocol';
+import type { RoomStore } from '@wss/state';
+import type { RoomListener } from './room-listener.js';
+
+/** How often what changed is proven to survive, ms. */
+const EVERY_MS = 1_000;
+
+/** A room whose log may have grown. */
+export interface WatchedRoom {
+  readonly name: string;
+  readonly position: Position;
+  /** The history of the engine that the position's epoch is bound to. */
+  readonly replicationId: string;
+}
+
+/** What a watermark works with. */
+export interface DurableWatermarkOptions {
+  readonly store: Pick<RoomStore, 'durable'>;
+  readonly listener: Pick<RoomListener, 'durable'>;
+  /** The rooms that the node follows. */
+  readonly rooms: () => Iterable<WatchedRoom>;
+}
+
+/**
+ * Tells sessions up to where the logs of their rooms survive every failover, so that they need not keep the commands
+ * before it (R15): at most once a second and room, with one fence for all rooms.
+ */
+export class DurableWatermark {
+  private readonly logger = new Logger(DurableWatermark.name);
+  private readonly proven = new Map<string, Position>();
+  private readonly timer: NodeJS.Timeout;
+  private proving = false;
+
+  constructor(private readonly options: DurableWatermarkOptions) {
+    this.timer = setInterval(() => void this.prove(), EVERY_MS).unref();
+  }
+
+  /** Stops; what is being proven is told to nobody. */
+  close(): void {
+    clearInterval(this.timer);
+    this.proven.clear();
+  }
+
+  /** Forgets a room that is not followed any more. */
+  forget(room: string): void {
+    this.proven.delete(room);
+  }
+
+  private async prove(): Promise<void> {
+    if (this.proving) return;
+    this.proving = true;
+    try {
+      await Promise.all([...this.grown()].map(([history, rooms]) => this.proveHistory(history, rooms)));
+    } catch (error) {
+      this.logger.error(error);
+    }
+    this.proving = false;
+  }
+
+  private async proveHistory(history: string, rooms: readonly WatchedRoom[]): Promise<void> {
+    // What was read or heard of was written before the fence is.
+    if (!(await this.options.store.durable(history, EVERY_MS))) return;
+    for (const { name, position } of rooms) {
+      this.proven.set(name, position);
+      this.options.listener.durable(name, position);
+    }
+  }
+
+  /** Rooms with something to prove, as they are now, by history. */
+  private grown(): Map<string, WatchedRoom[]> {
+    const grown = new Map<string, WatchedRoom[]>();
+    for (const { name, position, replicationId } of this.options.rooms()) {
+      const proven = this.proven.get(name);
+      if (proven?.epoch === position.epoch && proven.seq >= position.seq) continue;
+      const rooms = grown.get(replicationId) ?? [];
+      rooms.push({ name, position, replicationId });
+      grown.set(replicationId, rooms);
+    }
+    return grown;
+  }
+}

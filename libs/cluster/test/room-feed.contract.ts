@@ -1,0 +1,302 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import type { LogEntry, Position } from '@wss/protocol';
+import type { RedisKeys } from '@wss/redis';
+import {
+  appendWork,
+  Committer,
+  encodeBody,
+  encodeMessage,
+  type ResumeReply,
+  type ResumeRequest,
+  type RoomStore,
+} from '@wss/state';
+import { eventually } from '@wss/testing';
+import { Channels, type MessageListener, RoomFeed, type RoomReset } from '../src/index.js';
+
+/** Nodes' ways to one engine, and the faults that the suite needs. */
+export interface FeedEngine {
+  readonly keys: RedisKeys;
+  openNode(): Promise<{ readonly store: RoomStore; readonly channels: Channels }>;
+  /** Remembers the data as a replica has it now. */
+  checkpoint(): Promise<void>;
+  /** Fails over to what was remembered, or to what there is. */
+  failOver(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const LIMITS = { type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 };
+const types = { of: () => LIMITS };
+
+/** The engine's channels, whose messages can be kept from the node for a while, as a slow link does. */
+class SlowChannels extends Channels {
+  private held?: (() => void)[];
+
+  constructor(private readonly channels: Channels) {
+    super();
+  }
+
+  hold(): void {
+    this.held = [];
+  }
+
+  /** How many messages wait. */
+  get waiting(): number {
+    return this.held?.length ?? 0;
+  }
+
+  /** @param lost how many of those that wait, the oldest ones, never arrive */
+  release(lost = 0): void {
+    const held = this.held ?? [];
+    delete this.held;
+    for (const deliver of held.slice(lost)) deliver();
+  }
+
+  subscribe(channel: string, listener: MessageListener): Promise<void> {
+    return this.channels.subscribe(channel, (message) => {
+      if (this.held) this.held.push(() => listener(message));
+      else listener(message);
+    });
+  }
+
+  unsubscribe(channel: string, listener: MessageListener): void {
+    this.channels.unsubscribe(channel, listener);
+  }
+
+  publish(channel: string, message: string): Promise<void> {
+    return this.channels.publish(channel, message);
+  }
+
+  onInterruption(callback: () => void): void {
+    this.channels.onInterruption(callback);
+  }
+}
+
+type Told =
+  | { readonly seqs: readonly number[]; readonly epoch: string }
+  | { readonly reset: RoomReset }
+  | { readonly epochAfter: number; readonly epoch: string }
+  | { readonly durable: Position };
+
+/** A node with one member of a room, who notes what is delivered. */
+class FeedNode {
+  readonly told: Told[] = [];
+  readonly events: { seq: number; data: string }[] = [];
+  reads = 0;
+  readonly committer: Committer;
+  private readonly feed: RoomFeed;
+
+  constructor(
+    readonly room: string,
+    keys: RedisKeys,
+    store: RoomStore,
+    readonly channels: SlowChannels,
+  ) {
+    const nodeId = randomUUID();
+    this.committer = new Committer(store, types, { nodeId });
+    this.feed = new RoomFeed({
+      nodeId,
+      store: this.counting(store),
+      channels,
+      keys,
+      committer: this.committer,
+      typeOf: () => LIMITS,
+      emptyDocuments: () => new Map(),
+      durability: { durable: (_room, durable) => void this.told.push({ durable }) },
+      listener: {
+        deliver: (_room, epoch, entries) => this.onEntries(epoch, entries),
+        deliverVolatile: () => undefined,
+        reset: async (_room, _before, reset) => void this.told.push({ reset }),
+        epochChanged: async (_room, _before, { epoch, seq }) =>
+          void this.told.push({ epoch, epochAfter: seq }),
+      },
+    });
+  }
+
+  async join(): Promise<Position> {
+    let position: Position | undefined;
+    await this.feed.begin(this.room, { documents: false }, (start) => (position = start.position));
+    return position!;
+  }
+
+  /** Adds one event; the room's position after it. */
+  async add(): Promise<Position> {
+    const event = { event: 'added', data: {} };
+    return (await this.committer.perform(appendWork({ room: this.room }, event))).position;
+  }
+
+  get seqs(): number[] {
+    return this.events.map(({ seq }) => seq);
+  }
+
+  get resets(): RoomReset[] {
+    return this.told.flatMap((told) => ('reset' in told ? [told.reset] : []));
+  }
+
+  get durable(): Position[] {
+    return this.told.flatMap((told) => ('durable' in told ? [told.durable] : []));
+  }
+
+  close(): void {
+    this.feed.close();
+    this.committer.close();
+  }
+
+  private onEntries(epoch: string, entries: readonly LogEntry[]): void {
+    const seqs: number[] = [];
+    for (const { first, events } of entries) {
+      events.forEach(({ data }, i) => {
+        seqs.push(first + i);
+        this.events.push({ seq: first + i, data });
+      });
+    }
+    this.told.push({ epoch, seqs });
+  }
+
+  private counting(store: RoomStore): RoomStore {
+    const counted = Object.create(store) as RoomStore;
+    counted.resume = (request: ResumeRequest): Promise<ResumeReply> => {
+      this.reads++;
+      return store.resume(request);
+    };
+    return counted;
+  }
+}
+
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** What a node that follows a room promises to its members, on any engine. */
+export function roomFeedContract(name: string, create: () => Promise<FeedEngine>): void {
+  describe(`rooms that are followed on ${name}`, () => {
+    let engine: FeedEngine;
+    let room: string;
+    let writer: FeedNode;
+    let reader: FeedNode;
+    const nodes: FeedNode[] = [];
+
+    beforeAll(async () => {
+      engine = await create();
+    });
+    afterAll(() => engine?.stop());
+    beforeEach(async () => {
+      room = `feed:${randomUUID()}`;
+      [writer, reader] = [await newNode(), await newNode()];
+      for (const node of [writer, reader]) await node.join();
+    });
+    afterEach(() => {
+      for (const node of nodes.splice(0)) node.close();
+    });
+
+    async function newNode(): Promise<FeedNode> {
+      const { store, channels } = await engine.openNode();
+      const node = new FeedNode(room, engine.keys, store, new SlowChannels(channels));
+      nodes.push(node);
+      return node;
+    }
+    const has = (node: FeedNode, seqs: number[]): Promise<void> =>
+      eventually(() => expect(node.seqs).toEqual(seqs));
+    const forge = (epoch: string, seq: number): Promise<void> => {
+      const body = encodeBody([{ event: '"forged"', data: '"forged"' }]);
+      return writer.channels.publish(
+        engine.keys.room(room).channel,
+        encodeMessage({ epoch, seq }, seq, [body]),
+      );
+    };
+
+    it('deliver every event once and in order, whoever wrote it', async () => {
+      await Promise.all(range(1, 50).flatMap(() => [writer.add(), reader.add()]));
+      for (const node of [writer, reader]) await has(node, range(1, 100));
+    });
+
+    describe('R14', () => {
+      it('R14: drop what an epoch sent that is known to be over', async () => {
+        const { epoch: old } = await writer.add();
+        await has(reader, [1]);
+        await engine.failOver();
+        const { epoch } = await writer.add();
+        expect(epoch).not.toBe(old);
+        await has(reader, [1, 2]);
+        const { reads } = reader;
+        await forge(old, 3);
+        await writer.add();
+        await has(reader, [1, 2, 3]);
+        expect(JSON.stringify(reader.events)).not.toContain('forged');
+        expect(reader.reads).toBe(reads);
+      });
+
+      it.each([
+        ['lower', () => '1.forged'],
+        ['higher', () => `${Date.now() + 3_600_000}.forged`],
+      ])(
+        'R14: deliver nothing of an unknown epoch with a %s number; the room is read',
+        async (_what, epoch) => {
+          await writer.add();
+          await has(reader, [1]);
+          const { reads } = reader;
+          await forge(epoch(), 2);
+          await eventually(() => expect(reader.reads).toBeGreaterThan(reads));
+          await writer.add();
+          await has(reader, [1, 2]);
+          expect(JSON.stringify(reader.events)).not.toContain('forged');
+          expect(reader.resets).toEqual([]);
+        },
+      );
+
+      it('R14: reset only who saw more than what survived', async () => {
+        const late = await newNode();
+        await late.join();
+        await writer.add();
+        for (const node of nodes) await has(node, [1]);
+        await engine.checkpoint();
+        late.channels.hold();
+        for (const _ of range(2, 4)) await writer.add();
+        await has(reader, range(1, 4));
+        await engine.failOver();
+        const { epoch } = await writer.add();
+        await eventually(() => expect(reader.resets).toHaveLength(1));
+        expect(reader.resets[0]).toMatchObject({ reason: 'rolled_back', lost: { from: 2, to: 4 } });
+        await eventually(() => expect(late.channels.waiting).toBe(4));
+        late.channels.release(3);
+        await has(late, [1, 2]);
+        expect(late.resets).toEqual([]);
+        expect(late.told).toContainEqual({ epoch, epochAfter: 1 });
+        await writer.add();
+        await has(late, [1, 2, 3]);
+        await has(reader, [...range(1, 4), 3]);
+      });
+    });
+
+    it('R15: tell up to where the log survives, when the replicas have it', async () => {
+      const position = await writer.add();
+      for (const node of [writer, reader]) {
+        await eventually(() => expect(node.durable.at(-1)).toEqual(position));
+      }
+      await engine.failOver();
+      const next = await writer.add();
+      await eventually(() => expect(reader.durable.at(-1)).toEqual(next));
+      expect(next).toMatchObject({ seq: 2 });
+    });
+
+    it('R18: leave a hole below an own commit to the subscription first, and read it when nothing comes', async () => {
+      reader.channels.hold();
+      await writer.add();
+      await eventually(() => expect(reader.channels.waiting).toBe(1));
+      const { reads } = reader;
+      await reader.add();
+      expect(reader.seqs).toEqual([]);
+      reader.channels.release();
+      expect(reader.seqs).toEqual([1, 2]);
+      expect(reader.reads).toBe(reads);
+
+      reader.channels.hold();
+      await writer.add();
+      await reader.add();
+      await has(reader, [1, 2, 3, 4]);
+      expect(reader.reads).toBe(reads + 1);
+      reader.channels.release();
+      await reader.add();
+      await has(reader, range(1, 5));
+    });
+  });
+}
