@@ -265,7 +265,7 @@ describe('a node that misses messages', () => {
 });
 
 describe('a Redis that restarts', () => {
-  it('with its data goes on under a new epoch, and nobody has to start anew', async () => {
+  it('R15: with its data goes on under a new epoch, and tells senders what survived', async () => {
     const cluster = await GatewayCluster.start({
       nodes: 2,
       redis: { args: ['--appendonly', 'yes', '--appendfsync', 'always'] },
