@@ -249,3 +249,64 @@ describe('a server that is none of ours', () => {
     server.close();
   });
 });
+
+/** A server of ours whose answers come when the test wants them. */
+async function scripted(): Promise<{
+  url: string;
+  next(event: string): Promise<{ id: number }>;
+  send(frame: object): void;
+  close(): void;
+}> {
+  const server = new WebSocketServer({ port: 0, handleProtocols: () => 'wss.v1' });
+  const frames: { event: string; id: number }[] = [];
+  let send = (frame: object): void => void frame;
+  server.on('connection', (socket) => {
+    send = (frame) => socket.send(JSON.stringify(frame));
+    socket.on('message', (message) => frames.push(JSON.parse(String(message)) as (typeof frames)[0]));
+    const limits = { heartbeatMs: 25_000, maxFrameBytes: 65_536 };
+    const data = {
+      session: 's',
+      token: 't',
+      resumed: false,
+      rooms: [],
+      client: 'n.1',
+      user: 'ann',
+      ...limits,
+    };
+    send({ event: '$hello', data });
+  });
+  return {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    next: (wanted) =>
+      eventually(() => {
+        const at = frames.findIndex(({ event }) => event === wanted);
+        expect(at).toBeGreaterThanOrEqual(0);
+        return frames.splice(at, 1)[0]!;
+      }),
+    send: (frame) => send(frame),
+    close: () => server.close(),
+  };
+}
+
+describe('the highest number that survived', () => {
+  it('is of no weight where it was read before a command of the same epoch was answered (R15)', async () => {
+    const server = await scripted();
+    const client = open(server.url);
+    const room = client.room('chat:x');
+    const rollbacks: Rollback[] = [];
+    client.onRollback((rollback) => rollbacks.push(rollback));
+    const joined = room.join();
+    const join = await server.next('$join');
+    const sent = room.command('chat.send', { text: 'a' });
+    server.send({ id: (await server.next('chat.send')).id, data: {}, seq: 1, epoch: '5.a' });
+    await sent;
+    const start = { epoch: '5.a', seq: 0, recovered: true, missed: 0, n: 0 };
+    server.send({ id: join.id, data: start });
+    await joined;
+    expect(rollbacks).toEqual([]);
+    server.send({ event: '$epoch', room: 'chat:x', data: { epoch: '6.b', seq: 0, n: 0 } });
+    await eventually(() => expect(rollbacks).toHaveLength(1));
+    expect(rollbacks[0]).toMatchObject({ commands: [{ n: 1, event: 'chat.send' }], resubmitted: true });
+    server.close();
+  });
+});

@@ -41,6 +41,7 @@ interface Entry extends NumberedCommand {
   state: 'open' | 'done' | 'failed';
   /** Where it took effect. */
   seq?: number;
+  epoch?: string;
   inFlight: boolean;
   /** How often it was sent. */
   attempts: number;
@@ -117,8 +118,13 @@ export class Lane {
     for (const { answer } of [...this.waiting.splice(0), ...this.numbered.values()]) answer.reject(error);
   }
 
-  /** The server says which number is the highest that survived; what is above it and was answered has been lost. */
-  survived(n: number): void {
+  /**
+   * The server says which number is the highest that survived, and in which epoch; what is above it and was answered
+   * has been lost. Unless it was answered in that epoch: then the number was read before.
+   */
+  survived(highest: number, epoch?: string): void {
+    let n = highest;
+    for (const entry of this.numbered.values()) if (epoch && entry.epoch === epoch) n = Math.max(n, entry.n);
     if (n >= this.acked) return;
     const resubmitted = this.link.settings.onRollback !== 'report';
     const commands: NumberedCommand[] = [];
@@ -197,7 +203,8 @@ export class Lane {
 
   private answered(entry: Entry, reply: Reply): void {
     entry.state = reply.error ? 'failed' : 'done';
-    if (reply.seq !== undefined) entry.seq = reply.seq;
+    const { seq, epoch } = reply;
+    if (seq !== undefined) Object.assign(entry, { seq, epoch });
     while (this.isAnswered(this.acked + 1)) this.acked++;
     this.forget();
     entry.answer.resolve(reply);

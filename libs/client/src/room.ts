@@ -234,7 +234,7 @@ export class Room<T extends RoomTypes = Loose> {
     if (!recovered) this.resets.emit({ reason: reason!, lost: lost ?? null, position: this.at });
     // Who waits for an event that is gone waits no more.
     this.reached.emit(recovered ? this.at.seq : Infinity);
-    if (n !== undefined) this.lane.survived(n);
+    if (n !== undefined) this.lane.survived(n, epoch);
     this.members.stale();
     this.entrance?.resolve();
     this.lane.pump();
@@ -242,7 +242,7 @@ export class Room<T extends RoomTypes = Loose> {
 
   private onEpoch({ epoch, n, durable }: RoomPosition & { n?: number; durable?: number }): void {
     if (this.at) this.at = { epoch, seq: this.at.seq };
-    if (n !== undefined) this.lane.survived(n);
+    if (n !== undefined) this.lane.survived(n, epoch);
     if (durable !== undefined) this.lane.durable(durable);
   }
 
