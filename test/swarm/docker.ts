@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+
+/**
+ * Runs a Docker command to its end and returns what it printed, without the white space around it.
+ * @param env is added to this process's environment
+ * @throws Error with what it printed on stderr, when it fails
+ */
+export async function docker(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const child = spawn('docker', args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const code = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  const [output, errors, exit] = await Promise.all([text(child.stdout), text(child.stderr), code]);
+  if (exit !== 0) throw new Error(`docker ${args.join(' ')} ended with ${exit}: ${errors.trim()}`);
+  return output.trim();
+}
+
+/** Like {@link docker}: what it printed, line by line. */
+export async function dockerLines(args: readonly string[]): Promise<string[]> {
+  const output = await docker(args);
+  return output === '' ? [] : output.split('\n');
+}

@@ -1,0 +1,126 @@
+import { type SocketConstructor, WssClient } from '@wss/client';
+import { WebSocket } from 'ws';
+
+/** A connection that was lost. */
+export interface Loss {
+  readonly code: number;
+  /** Id of the node it led to. */
+  readonly nodeId: string;
+}
+
+/** How a {@link Member} works. */
+export interface MemberOptions {
+  readonly url: string;
+  readonly name: string;
+  readonly room: `chat:${string}`;
+  /** Pause between an answer and the next command, ms. */
+  readonly pauseMs: number;
+}
+
+/** How long a command may take, outages included, ms. */
+const COMMAND_MS = 90_000;
+
+/** A client that is in a room, sends numbered commands one after the other, and writes down what happens to it. */
+export class Member {
+  /** Texts of the room's events, in the order in which they came. */
+  readonly seen: string[] = [];
+  readonly losses: Loss[] = [];
+  /** Attempts to connect that failed. */
+  failedAttempts = 0;
+  /** What must not happen. */
+  readonly mistakes: string[] = [];
+  /** Commands that were answered with success. */
+  sent = 0;
+  /** Longest time without a connection that was greeted, ms. */
+  longestOutageMs = 0;
+  /** Longest time from a command to its answer, ms. */
+  longestAnswerMs = 0;
+
+  private readonly client: WssClient;
+  private nodeId = '';
+  private lostAtMs?: number;
+  private greeted = false;
+  private seq = 0;
+  private stopping = false;
+  private working?: Promise<void>;
+
+  constructor(readonly options: MemberOptions) {
+    this.client = new WssClient(`${options.url}?user=${options.name}`, {
+      WebSocket: WebSocket as unknown as SocketConstructor,
+    });
+    this.watchConnection();
+    this.watchRoom();
+  }
+
+  /** Resolves when the server let it in. */
+  join(): Promise<void> {
+    return this.client.room(this.options.room).join();
+  }
+
+  start(): void {
+    this.working = this.work();
+  }
+
+  /** Resolves when its last command was answered. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.working;
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  private watchConnection(): void {
+    this.client.onStatus((status) => {
+      if (status.state === 'closed') return void (this.stopping || this.mistakes.push('closed for good'));
+      if (status.state !== 'waiting') return;
+      if (!this.greeted) return void this.failedAttempts++;
+      this.greeted = false;
+      this.lostAtMs = performance.now();
+      this.losses.push({ code: status.code ?? 0, nodeId: this.nodeId });
+    });
+    this.client.onHello(({ client, resumed }) => {
+      this.greeted = true;
+      this.nodeId = client.slice(0, client.lastIndexOf('.'));
+      if (this.lostAtMs === undefined) return;
+      if (!resumed) this.mistakes.push('the session was not resumed');
+      this.longestOutageMs = Math.max(this.longestOutageMs, performance.now() - this.lostAtMs);
+    });
+    this.client.onError((error) => this.mistakes.push(`${error.code}: ${error.message}`));
+    this.client.onRollback(() => this.mistakes.push('commands were lost by the storage'));
+  }
+
+  private watchRoom(): void {
+    const room = this.client.room(this.options.room);
+    room.on('chat.sent', ({ data, seq }) => {
+      if (seq !== this.seq + 1) this.mistakes.push(`event ${seq} after ${this.seq}`);
+      this.seq = seq!;
+      this.seen.push((data as { text: string }).text);
+    });
+    room.onReset(({ reason }) => this.mistakes.push(`reset: ${reason}`));
+  }
+
+  private async work(): Promise<void> {
+    const room = this.client.room(this.options.room);
+    await this.pause();
+    while (!this.stopping) {
+      const startedMs = performance.now();
+      try {
+        const text = `${this.options.name}.${this.sent + 1}`;
+        await room.command('chat.send', { text }, { timeoutMs: COMMAND_MS });
+        this.sent++;
+      } catch (error) {
+        this.mistakes.push(`a command failed: ${(error as Error).message}`);
+        return;
+      }
+      this.longestAnswerMs = Math.max(this.longestAnswerMs, performance.now() - startedMs);
+      await this.pause();
+    }
+  }
+
+  /** Everybody at his own time, on average `pauseMs`. */
+  private pause(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, Math.random() * 2 * this.options.pauseMs));
+  }
+}

@@ -1,0 +1,95 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { Crowd, type CrowdReport } from './crowd.js';
+import { SwarmStack } from './swarm-stack.js';
+
+/** Made by scripts/test-swarm.mjs. */
+const [FIRST, SECOND, UNHEALTHY] = ['wss-test:first', 'wss-test:second', 'wss-test:unhealthy'];
+const CLIENTS = 300;
+const MEMBERS_PER_ROOM = 10;
+
+let stack: SwarmStack;
+let crowd: Crowd;
+beforeAll(async () => {
+  stack = await SwarmStack.prepare('wss-test', 'dev-stack.yml');
+  await stack.deploy({ IMAGE: FIRST });
+  await stack.settled(3);
+  await stack.reachable(3);
+});
+afterAll(() => stack?.remove());
+beforeEach(async () => {
+  crowd = await Crowd.gather({ url: stack.url, clients: CLIENTS, membersPerRoom: MEMBERS_PER_ROOM });
+  await crowd.everybodyWorks();
+});
+afterEach(() => crowd?.close());
+
+const codesOf = ({ losses }: CrowdReport): number[] => [...new Set(losses.map(({ code }) => code))];
+
+function report(what: string, { commands, losses, ...rest }: CrowdReport): void {
+  const { failedAttempts, longestOutageMs, longestAnswerMs } = rest;
+  process.stdout.write(
+    `wss: ${what}: ${CLIENTS} clients, ${commands} commands, ${losses.length} connections lost, ` +
+      `${failedAttempts} failed attempts to connect, longest outage ${Math.round(longestOutageMs)} ms, ` +
+      `longest answer ${Math.round(longestAnswerMs)} ms\n`,
+  );
+}
+
+it('replaces every node by a new image, and no client loses anything', async () => {
+  await stack.deploy({ IMAGE: SECOND });
+  await stack.updated('gateway', 'completed');
+  await stack.settled(3);
+  await crowd.everybodyWorks();
+  const result = await crowd.finish();
+  report('rolling update', result);
+  expect(codesOf(result)).toEqual([1012]);
+  expect(await stack.inspect('gateway', '{{.Spec.TaskTemplate.ContainerSpec.Image}}')).toBe(SECOND);
+});
+
+it('loses a node to kill -9, and only its clients notice', async () => {
+  const killed = await stack.killGateway();
+  await stack.settled(3);
+  await crowd.everybodyWorks();
+  const result = await crowd.finish();
+  report('kill -9', result);
+  expect(codesOf(result)).toEqual([1006]);
+  expect(new Set(result.losses.map(({ nodeId }) => nodeId))).toEqual(new Set([killed]));
+});
+
+it('grows to five nodes and shrinks to two, and no client loses anything', async () => {
+  await stack.scale('gateway', 5);
+  await stack.settled(5);
+  await stack.scale('gateway', 2);
+  await stack.settled(2);
+  await crowd.everybodyWorks();
+  const result = await crowd.finish();
+  report('scaling 3 to 5 to 2', result);
+  expect(codesOf(result)).toEqual([1012]);
+  await stack.scale('gateway', 3);
+  await stack.settled(3);
+});
+
+it('rolls an image back that fails its health check, and no client notices', async () => {
+  const before = await stack.inspect('gateway', '{{.Spec.TaskTemplate.ContainerSpec.Image}}');
+  await stack.deploy({ IMAGE: UNHEALTHY });
+  await stack.updated('gateway', 'rollback_completed');
+  expect(await stack.inspect('gateway', '{{.Spec.TaskTemplate.ContainerSpec.Image}}')).toBe(before);
+  await stack.settled(3);
+  await crowd.everybodyWorks();
+  const result = await crowd.finish();
+  report('rollback of an unhealthy image', result);
+  expect(result.losses).toEqual([]);
+});
+
+it('moves to a Redis outside of the stack by one line', async () => {
+  crowd.close();
+  await stack.addService('outside', ['redis:7', 'redis-server', '--protected-mode', 'no']);
+  await stack.deploy({ IMAGE: SECOND, REDIS_SERVER: 'redis://wss-test_outside:6379' });
+  await stack.updated('gateway', 'completed');
+  await stack.scale('redis', 0);
+  await stack.settled(3);
+  await stack.reachable(3);
+  crowd = await Crowd.gather({ url: stack.url, clients: CLIENTS, membersPerRoom: MEMBERS_PER_ROOM });
+  await crowd.everybodyWorks();
+  const result = await crowd.finish();
+  report('a Redis outside', result);
+  expect(result.losses).toEqual([]);
+});

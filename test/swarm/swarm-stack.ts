@@ -1,0 +1,140 @@
+import { expect } from '@jest/globals';
+import { eventually, freePort } from '@wss/testing';
+import { docker, dockerLines } from './docker.js';
+
+/** Variables of the stack file. */
+export type StackEnv = Readonly<Record<string, string>>;
+
+/** How long Docker may take for a change of the stack, ms. */
+const WITHIN_MS = 240_000;
+const EVERY_MS = 500;
+
+/** A stack on the Swarm that the `docker` command talks to; its published port must answer at `SWARM_HOST`. */
+export class SwarmStack {
+  private constructor(
+    private readonly name: string,
+    private readonly file: string,
+    private readonly port: number,
+  ) {}
+
+  /** Prepares a stack on a free port, and removes what an earlier run left of it. */
+  static async prepare(name: string, file: string): Promise<SwarmStack> {
+    const stack = new SwarmStack(name, file, await freePort());
+    await stack.remove();
+    return stack;
+  }
+
+  /** Where clients connect. */
+  get url(): string {
+    return `ws://${process.env.SWARM_HOST || '127.0.0.1'}:${this.port}/`;
+  }
+
+  /** Deploys the stack file, or changes what is deployed; does not wait until it has come about. */
+  async deploy(env: StackEnv): Promise<void> {
+    const ours = { PUBLISHED_PORT: String(this.port), HAPROXY_CONFIG: this.name };
+    await docker(['stack', 'deploy', '-c', this.file, this.name], { ...ours, ...env });
+  }
+
+  /** Resolves when that many gateways run and none is leaving any more. */
+  async settled(replicas: number): Promise<void> {
+    const running = ['--filter', 'desired-state=running', '--format', '{{.CurrentState}}'];
+    await eventually(
+      async () => {
+        const states = await dockerLines(['service', 'ps', ...running, this.serviceName('gateway')]);
+        expect(states.filter((state) => state.startsWith('Running'))).toHaveLength(replicas);
+        expect(await this.containers('gateway')).toHaveLength(replicas);
+      },
+      { withinMs: WITHIN_MS, everyMs: EVERY_MS },
+    );
+  }
+
+  /** Resolves when requests reach that many nodes; as long as there are no clients, the balancer takes turns. */
+  async reachable(nodes: number): Promise<void> {
+    await eventually(async () => expect(await this.answeringNodes(nodes * 4)).toBe(nodes), {
+      withinMs: WITHIN_MS,
+      everyMs: EVERY_MS,
+    });
+  }
+
+  /** Resolves when Docker says that the update of a service has ended as expected; fails with its tasks otherwise. */
+  async updated(service: string, expected: 'completed' | 'rollback_completed'): Promise<void> {
+    const state = await eventually(
+      async () => {
+        const found = await this.inspect(service, '{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}');
+        expect(found).toMatch(/^(completed|paused|rollback_completed|rollback_paused)$/);
+        return found;
+      },
+      { withinMs: WITHIN_MS, everyMs: EVERY_MS },
+    );
+    if (state === expected) return;
+    const tasks = await docker(['service', 'ps', '--no-trunc', this.serviceName(service)]);
+    throw new Error(`the update ended as ${state}:\n${tasks}`);
+  }
+
+  /** What `docker service inspect` says in that format. */
+  inspect(service: string, format: string): Promise<string> {
+    return docker(['service', 'inspect', '--format', format, this.serviceName(service)]);
+  }
+
+  async scale(service: string, replicas: number): Promise<void> {
+    await docker(['service', 'scale', '--detach', `${this.serviceName(service)}=${replicas}`]);
+  }
+
+  /** Starts a service of its own inside the stack's network. */
+  async addService(name: string, args: readonly string[]): Promise<void> {
+    const label = `com.docker.stack.namespace=${this.name}`;
+    const options = ['--detach', '--label', label, '--network', `${this.name}_wss`];
+    await docker(['service', 'create', ...options, '--name', this.serviceName(name), ...args]);
+  }
+
+  /** Ids of a service's running containers on this machine. */
+  containers(service: string): Promise<string[]> {
+    const label = `com.docker.swarm.service.name=${this.serviceName(service)}`;
+    return dockerLines(['ps', '--quiet', '--filter', `label=${label}`]);
+  }
+
+  /** Kills one container of a gateway as `kill -9` does, and returns the id of the node in it. */
+  async killGateway(): Promise<string> {
+    const [container] = await this.containers('gateway');
+    const script = "fetch('http://127.0.0.1:3000/health/live').then((a) => a.text()).then(console.log)";
+    const { nodeId } = JSON.parse(await docker(['exec', container!, 'node', '-e', script])) as Health;
+    await docker(['kill', '--signal', 'KILL', container!]);
+    return nodeId;
+  }
+
+  /** Removes everything, and resolves when nothing of it is left. */
+  async remove(): Promise<void> {
+    const label = `com.docker.stack.namespace=${this.name}`;
+    const filter = ['--quiet', '--filter', `label=${label}`];
+    await docker(['stack', 'rm', this.name]);
+    await eventually(
+      async () => {
+        const containers = await dockerLines(['ps', '--all', ...filter]);
+        expect([...containers, ...(await dockerLines(['network', 'ls', ...filter]))]).toEqual([]);
+      },
+      { withinMs: WITHIN_MS, everyMs: EVERY_MS },
+    );
+    const volumes = await dockerLines(['volume', 'ls', ...filter]);
+    if (volumes.length > 0) await docker(['volume', 'rm', ...volumes]);
+  }
+
+  private serviceName(service: string): string {
+    return `${this.name}_${service}`;
+  }
+
+  private async answeringNodes(requests: number): Promise<number> {
+    const url = `${this.url.replace('ws:', 'http:')}health/ready`;
+    const answers = await Promise.all(
+      Array.from({ length: requests }, async () => {
+        const answer = await fetch(url, { headers: { connection: 'close' } });
+        expect(answer.status).toBe(200);
+        return ((await answer.json()) as Health).nodeId;
+      }),
+    );
+    return new Set(answers).size;
+  }
+}
+
+interface Health {
+  readonly nodeId: string;
+}
