@@ -151,6 +151,8 @@ export class DriverRoom {
       this.position = { epoch: state.epoch, seq: this.seq };
       this.see({ what: 'epoch', seq: this.seq, epoch: state.epoch });
       if (state.n !== undefined) this.surviveUpTo(state.n, '$epoch', notOf(state.epoch));
+    } else {
+      this.client.history.count(`${this.client.name} got ${event}`);
     }
   }
 

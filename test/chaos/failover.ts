@@ -57,7 +57,8 @@ export async function runFailovers(options: FailoverOptions): Promise<FailoverVe
     );
     const run = new FailoverRun(pair, stage, away, calm);
     for (let i = 0; i < failovers; i++) tails.push(await run.failOver());
-    return { ...(await stage.finish()), tails };
+    const verdict = await stage.finish();
+    return { ...verdict, tails, problems: [...verdict.problems, ...dishonest(tails), ...noticed(verdict)] };
   } finally {
     await stage.leave();
     await Promise.all(nodes.map((node) => node.kill()));
@@ -110,11 +111,19 @@ class FailoverRun {
   }
 }
 
-/** Whether a client was ever told to begin anew, or that commands of its own were lost. */
-export function noticed({ history }: Verdict, client: string): boolean {
-  return history.items.some(
-    (item) =>
-      (item.type === 'seen' && item.client === client && item.what === 'reset') ||
-      (item.type === 'operation' && item.client === client && item.lost !== undefined),
+function dishonest(tails: FailoverVerdict['tails']): string[] {
+  return tails.flatMap(({ lost, declared }, i) =>
+    lost === declared ? [] : [`failover ${i + 1} lost ${lost} events, and ${declared} were declared lost`],
   );
+}
+
+/** Clients on the surviving prefix who were told to begin anew, or that commands of theirs were lost. */
+function noticed({ history }: Verdict): string[] {
+  return history.items.flatMap((item) => {
+    if (item.type !== 'seen' && item.type !== 'operation') return [];
+    if (item.client !== 'away' && item.client !== 'calm') return [];
+    if (item.type === 'operation')
+      return item.lost === undefined ? [] : [`${item.client} was told of a loss`];
+    return item.what === 'reset' ? [`${item.client} had to begin anew at ${item.seq}: ${item.reason}`] : [];
+  });
 }

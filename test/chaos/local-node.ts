@@ -18,7 +18,7 @@ import {
   ERROR_CODES,
   type Position,
 } from '@wss/protocol';
-import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
 import {
   CommandJudge,
   Committer,
@@ -38,13 +38,11 @@ import { LocalDeliveries, Members, viewsOf } from './local-deliveries.js';
 export const KEYS = new RedisKeys('chaos');
 const DEADLINE_MS = 10_000;
 
-/** The demo's counter, which also remembers what each user added last and refuses to add the same again. */
+/** The demo's counter. */
 @RoomDocument('counter', { name: 'counter' })
-class RememberingCounter {
+class LocalCounter {
   @IsInt()
   value = 0;
-
-  last: Record<string, number> = {};
 }
 
 /** What is wrong with a node on purpose, so that the checkers have something to find. */
@@ -52,6 +50,8 @@ export interface Flaw {
   readonly scripts?: RoomScripts;
   readonly store?: (store: RoomStore) => RoomStore;
   readonly channels?: (channels: Channels) => Channels;
+  /** The driver sends again what its connection was cut before it was answered. */
+  readonly resends?: boolean;
   /** Errors are answered before the engine has judged the number. */
   readonly answersErrorsAtOnce?: boolean;
 }
@@ -61,8 +61,13 @@ export interface LocalNodeOptions {
   /** URL of its Redis, of a proxy as a rule. */
   readonly redis: string;
   readonly flaw?: Flaw;
-  /** Events that a room's log keeps; default 1,000. */
-  readonly historyEvents?: number;
+  /**
+   * What each user added last, outside the engine and shared by all nodes: with it the handler refuses who adds the
+   * same amount twice in a row, as one does that finds its work done.
+   */
+  readonly ledger?: Map<string, number>;
+  /** Replicas that a success waits for; default none. */
+  readonly replicas?: number;
 }
 
 /**
@@ -72,7 +77,7 @@ export interface LocalNodeOptions {
  */
 export class LocalNode {
   private readonly committer: Committer;
-  private readonly counters: RoomStateRepository<RememberingCounter>;
+  private readonly counters: RoomStateRepository<LocalCounter>;
   private readonly judge: CommandJudge;
   private readonly feed: RoomFeed;
   private readonly members = new Members();
@@ -84,11 +89,11 @@ export class LocalNode {
     private readonly sessions: Sessions,
     private readonly options: LocalNodeOptions,
   ) {
-    const { flaw, historyEvents = 1_000 } = options;
-    const limits = { history: { events: historyEvents, ttlMs: 86_400_000 }, idleTtlMs: 0 };
+    const { flaw, replicas = 0 } = options;
+    const limits = { history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0, durable: replicas > 0 };
     const nodeId = randomUUID().slice(0, 8);
     this.committer = new Committer(store, { of: () => limits }, { nodeId });
-    this.counters = new RoomStateRepository(new DocumentType(RememberingCounter), store, this.committer);
+    this.counters = new RoomStateRepository(new DocumentType(LocalCounter), store, this.committer);
     this.judge = new CommandJudge(this.committer);
     const channels: Channels = new RedisChannels(links);
     this.feed = new RoomFeed({
@@ -104,14 +109,17 @@ export class LocalNode {
   }
 
   static async start(options: LocalNodeOptions): Promise<LocalNode> {
-    const { redis, flaw } = options;
+    const { redis, flaw, replicas = 0 } = options;
     const scripts = flaw?.scripts ?? ROOM_SCRIPTS;
     const links = await RedisLinks.connect({
       target: parseRedisTarget(redis),
       scripts: [...Object.values(scripts), ...Object.values(SESSION_SCRIPTS)],
       commandTimeoutMs: 300,
+      withFence: replicas > 0,
     });
-    const store = new RedisRoomStore(links, KEYS, scripts);
+    if (flaw?.resends) links.commands.options.autoResendUnfulfilledCommands = true;
+    const fence = links.fence && new ReplicationFence(links.fence, KEYS.fence(randomUUID()), replicas);
+    const store = new RedisRoomStore(links, KEYS, scripts, fence);
     const sessions = await Sessions.start(new RedisSessionStore(links, KEYS), { secret: 'chaos' });
     return new LocalNode(links, flaw?.store?.(store) ?? store, sessions, options);
   }
@@ -246,9 +254,10 @@ export class LocalNode {
     }
     const { by } = command.data as { by: number };
     if (!Number.isInteger(by)) throw new GatewayError('invalid', 'an integer is needed');
+    const { ledger } = this.options;
+    if (ledger?.get(command.user) === by) throw new GatewayError('rejected', 'you added that just now');
+    ledger?.set(command.user, by);
     return this.counters.update(command, (counter, room) => {
-      if (counter.last[command.user] === by) throw new GatewayError('rejected', 'you added that just now');
-      counter.last[command.user] = by;
       const value = (counter.value += by);
       room.append('counter.added', { by, value });
       return { value };

@@ -54,6 +54,12 @@ export class RedisPair {
     await this.link.setMode('mute');
   }
 
+  /** The replica hears everything again, and catches up. */
+  async heal(): Promise<void> {
+    await this.link.setMode('pass');
+    await this.replicated();
+  }
+
   /**
    * Kills the master, promotes the replica and leads the nodes to it. A new replica follows when {@link restock} is
    * called.

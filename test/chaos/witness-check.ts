@@ -97,12 +97,14 @@ class RoomWitness {
       const id = `${operation.client}#${operation.index}`;
       known.set(id, [...(known.get(id) ?? []), operation]);
     }
+    const failed = (id: string): boolean => !!known.get(id)?.every(({ error }) => error !== undefined);
     const last = new Map<string, number>();
     for (const { client, index, seq } of this.placed) {
       const attempts = known.get(`${client}#${index}`);
-      const before = last.get(client) ?? 0;
+      let before = last.get(client) ?? 0;
+      while (before + 1 < index && failed(`${client}#${before + 1}`)) before++;
       if (!attempts) this.report('effect without a command', `event ${seq} (${client}#${index})`);
-      else if (attempts.every(({ error }) => error !== undefined)) {
+      else if (failed(`${client}#${index}`)) {
         this.report(
           'effect of a command that was answered with an error',
           `event ${seq} (${client}#${index})`,
