@@ -59,8 +59,31 @@ export interface MemoryJob {
   deliveries: number;
 }
 
+/** Who is in one room, as the Lua scripts keep it in Redis. */
+export interface MemoryPresence {
+  version: number;
+  /** Ms since 1970. */
+  announcedAt: number;
+  /** History under which it was announced last. */
+  replicationId: string;
+  /** Users who are here, in the order of their UTF-8 bytes. */
+  users: string[];
+  /** User → number of clients. */
+  readonly clients: Map<string, number>;
+  /** User → JSON. */
+  readonly metas: Map<string, string>;
+  /** Users to be announced as come → when they came, ms since 1970. */
+  readonly coming: Map<string, number>;
+  /** Users to be announced as gone → from when on. */
+  readonly going: Map<string, number>;
+  /** Owner → client → user. */
+  readonly entries: Map<string, Map<string, string>>;
+  /** Owners that may write nothing → until when that is remembered. */
+  readonly dead: Map<string, number>;
+}
+
 /** What {@link MemoryEngine.promote} can bring back. */
-type Replica = Map<string, MemoryRoom>;
+type Replica = Pick<MemoryEngine, 'rooms' | 'presence' | 'presenceRooms'>;
 
 /**
  * Shared data of all nodes in this process: rooms and channels, with the same semantics as Redis.
@@ -70,6 +93,14 @@ type Replica = Map<string, MemoryRoom>;
  */
 export class MemoryEngine {
   rooms = new Map<string, MemoryRoom>();
+  /** By room. */
+  presence = new Map<string, MemoryPresence>();
+  /** Rooms in which an owner of presence entries may have some. */
+  presenceRooms = new Map<string, Set<string>>();
+  /** Owner of presence entries → node that cleans up behind it, until when. */
+  readonly presenceClaims = new Map<string, { readonly by: string; readonly until: number }>();
+  /** Highest version of all announcements; no failover takes it back, as none takes back Redis' clock. */
+  presenceVersion = 0;
   readonly sessions = new Map<string, MemorySession>();
   readonly nodes = new Map<string, MemoryNode>();
   /** Group → its jobs, in order. */
@@ -97,12 +128,13 @@ export class MemoryEngine {
 
   /** From now on a failover brings back this moment's data: what follows is the tail that gets lost. */
   pauseReplication(): void {
-    this.replica = structuredClone(this.rooms);
+    const { rooms, presence, presenceRooms } = this;
+    this.replica = structuredClone({ rooms, presence, presenceRooms });
   }
 
   /** Fails over to the replica; without {@link pauseReplication} before, nothing is lost. */
   promote(): void {
-    if (this.replica) this.rooms = this.replica;
+    Object.assign(this, this.replica);
     delete this.replica;
     this.replicationId = newReplicationId();
   }

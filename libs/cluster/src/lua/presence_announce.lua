@@ -1,0 +1,70 @@
+-- Second part of every script that changes who is in a room: announces, in one message for all that happened since
+-- the last one, "!" and JSON: {"version", "joined": [{"user", "meta"?}], "left": [user]}.
+local MOST_USERS, MOST_BYTES, LONGEST_GRACE = 500, 65536, 60000
+-- Each announcement takes more than a microsecond. So where versions begin at the time in microseconds, they are
+-- beyond all that anybody can have seen: when a room was empty in between, or a failover lost some of them. Where the
+-- clock was set back meanwhile, this many are skipped.
+local LOST_VERSIONS = 1000
+-- In a big room the pause is longer, by this for each thousand users, unless more have come than fit into one
+-- announcement.
+local PAUSE_PER_THOUSAND = 200
+
+local function take_joined()
+  local joined, bytes = {}, 0
+  for _, user in ipairs(redis.call('ZRANGE', KEYS[5], 0, MOST_USERS - 1)) do
+    if bytes > MOST_BYTES then break end
+    local meta = redis.call('HGET', KEYS[4], user)
+    local json = '{"user":' .. cjson.encode(user) .. (meta and ',"meta":' .. meta or '') .. '}'
+    joined[#joined + 1], bytes = json, bytes + #json
+    redis.call('ZREM', KEYS[5], user)
+  end
+  return table.concat(joined, ',')
+end
+
+local function take_left()
+  local left = {}
+  for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', digits(now), 'LIMIT', 0, MOST_USERS)) do
+    -- Nobody leaves before it was said that he came.
+    if not redis.call('ZSCORE', KEYS[5], user) then
+      left[#left + 1] = cjson.encode(user)
+      redis.call('ZREM', KEYS[6], user)
+      redis.call('ZREM', KEYS[2], user)
+      redis.call('HDEL', KEYS[4], user)
+    end
+  end
+  return table.concat(left, ',')
+end
+
+local function publish(state)
+  local joined = take_joined()
+  local left = take_left()
+  local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
+  local version = tonumber(state[1] or '0')
+  version = state[3] == replid and version + 1 or math.max(version + LOST_VERSIONS, now_us)
+  redis.call('HSET', KEYS[1], 'v', digits(version), 'a', digits(now), 'r', replid)
+  local json = '{"version":' .. digits(version) .. ',"joined":[' .. joined .. '],"left":[' .. left .. ']}'
+  redis.call(ARGV[3], ARGV[2], '!' .. json)
+  if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', KEYS[1]) end
+end
+
+-- In how many ms something is to be announced; -1 if nothing is.
+local function due_in(announced_at)
+  local first = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')[2]
+  if redis.call('EXISTS', KEYS[5]) == 1 then first = now end
+  if not first then return -1 end
+  local fit = redis.call('ZCARD', KEYS[5]) <= MOST_USERS
+  local longer = fit and math.floor(redis.call('ZCARD', KEYS[2]) / 1000) * PAUSE_PER_THOUSAND or 0
+  return math.max(0, math.max(tonumber(first), math.min(announced_at, now) + math.max(pause, longer)) - now)
+end
+
+-- Announces what is to be announced, unless the pause is not over; returns in how many ms to call again, -1 never.
+local function announce()
+  -- What lies too far ahead was written before the clock was set back.
+  local ahead = redis.call('ZRANGEBYSCORE', KEYS[6], digits(now + LONGEST_GRACE), '+inf', 'LIMIT', 0, MOST_USERS)
+  for _, user in ipairs(ahead) do redis.call('ZADD', KEYS[6], digits(now), user) end
+  local state = redis.call('HMGET', KEYS[1], 'v', 'a', 'r')
+  local wait = due_in(tonumber(state[2] or '0'))
+  if wait ~= 0 then return wait end
+  publish(state)
+  return due_in(now)
+end

@@ -1,0 +1,10 @@
+#!lua flags=no-writes
+-- Read who is in a room, in the order of their names.
+-- KEYS[1] state · KEYS[2] users · KEYS[3] user -> what it tells of itself, JSON
+-- ARGV[1] name after which to begin, '' at the first · [2] most users
+-- Reply: {version, number of users, {user, ...}, {JSON or nil, ...}}
+local from = ARGV[1] == '' and '-' or '(' .. ARGV[1]
+local users = redis.call('ZRANGEBYLEX', KEYS[2], from, '+', 'LIMIT', 0, ARGV[2])
+local metas = {}
+if #users > 0 then metas = redis.call('HMGET', KEYS[3], unpack(users)) end
+return { redis.call('HGET', KEYS[1], 'v') or '0', redis.call('ZCARD', KEYS[2]), users, metas }

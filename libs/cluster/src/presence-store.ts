@@ -1,0 +1,138 @@
+/** A client came: one more entry of the owner. */
+export interface PresenceEnter {
+  readonly client: string;
+  readonly user: string;
+  /** JSON object; shown while the user is here, if this is the client that brings the user in. */
+  readonly meta?: string;
+}
+
+/** A client left. */
+export interface PresenceLeave {
+  readonly client: string;
+  /** How long its user, if it was the last client, is still here in case it comes back, ms; less than 60,000. */
+  readonly graceMs: number;
+}
+
+export type PresenceChange = PresenceEnter | PresenceLeave;
+
+/** What happens to the entries of one owner in one room. */
+export interface PresenceUpdate {
+  readonly room: string;
+  /** Incarnation of a node: `<node id>~<number>`. */
+  readonly owner: string;
+  /** In this order. None: announces what is due. */
+  readonly changes: readonly PresenceChange[];
+  /** Least pause between two announcements of the room, ms. */
+  readonly pauseMs: number;
+}
+
+/** What came of an update. */
+export type PresenceUpdated =
+  /** Done. `dueInMs`: when something is to be announced next and somebody has to call again; absent: never. */
+  | { readonly status: 'done'; readonly dueInMs?: number }
+  /** Nothing was done: the owner was taken for dead, and never writes anything in this room again. */
+  | { readonly status: 'dead' };
+
+/** Removal of a dead owner's entries. */
+export interface PresenceSweep {
+  readonly room: string;
+  readonly owner: string;
+  /** From when on its users count as gone, unless they are back; ms since 1970 by the engine's clock. */
+  readonly goneAt: number;
+  readonly pauseMs: number;
+}
+
+/** What a part of a removal left. */
+export interface PresenceSwept {
+  /** Entries are left: call again. */
+  readonly more: boolean;
+  readonly dueInMs?: number;
+}
+
+/** Users of a room as stored; metas are JSON. */
+export interface StoredUsers {
+  readonly version: number;
+  readonly count: number;
+  readonly users: readonly { readonly user: string; readonly meta?: string }[];
+}
+
+/** An owner of entries, and whether its node is alive. */
+export interface PresenceOwner {
+  readonly owner: string;
+  /** When the lease of its node ends or ended, ms since 1970 by the engine's clock; absent when it has none. */
+  readonly leaseEndsAt?: number;
+}
+
+/** All owners, at one moment. */
+export interface PresenceLook {
+  /** Changes whenever the engine's history may have changed. */
+  readonly replicationId: string;
+  /** The engine's clock, ms since 1970. */
+  readonly now: number;
+  readonly owners: readonly PresenceOwner[];
+}
+
+/**
+ * Where it is kept who is in rooms. Each call on a room is one atomic step; all times are the engine's. A user's
+ * first entry and the end of the grace after the last one are announced once each, on the room's channel as
+ * {@link encodePresence}, with a version that grows by one from announcement to announcement of one history, and by
+ * more after a failover.
+ *
+ * Every method throws an Error when the engine can't be reached; {@link update}, {@link sweep} and those that add or
+ * remove may have been done then, and repeating them does no harm.
+ */
+export abstract class PresenceStore {
+  /** Notes that the owner may have entries in a room. Comes before the first entry there. */
+  abstract addRoom(owner: string, room: string): Promise<void>;
+
+  /** Notes that the owner has no entries in a room any more. */
+  abstract removeRoom(owner: string, room: string): Promise<void>;
+
+  /** Some of the rooms in which an owner may have entries; none when there are none. */
+  abstract roomsOf(owner: string, most: number): Promise<string[]>;
+
+  /** Forgets an owner, unless it has rooms. */
+  abstract removeOwner(owner: string): Promise<void>;
+
+  /** Changes entries and announces what is to be announced; never creates anything by a leave. */
+  abstract update(update: PresenceUpdate): Promise<PresenceUpdated>;
+
+  /** Removes a part of a dead owner's entries; from now on, for an hour, it may write nothing in this room. */
+  abstract sweep(sweep: PresenceSweep): Promise<PresenceSwept>;
+
+  /** The owner's entries in a room, client → user, and all owners that have any. */
+  abstract inspect(
+    room: string,
+    owner: string,
+  ): Promise<{ readonly entries: ReadonlyMap<string, string>; readonly owners: readonly string[] }>;
+
+  /** Users after a name, in the order of their UTF-8 bytes. */
+  abstract list(room: string, after: string, most: number): Promise<StoredUsers>;
+
+  /** Number of users, at constant cost. */
+  abstract count(room: string): Promise<number>;
+
+  /** All owners, and whether their nodes are alive. */
+  abstract look(): Promise<PresenceLook>;
+
+  /**
+   * Takes or keeps the right to clean up behind a dead owner, so that only one node works at it. It saves work; what
+   * it protects is safe without it.
+   */
+  abstract claim(owner: string, by: string, ms: number): Promise<boolean>;
+}
+
+/** Most changes in one update. */
+export const MAX_PRESENCE_CHANGES = 500;
+/** Entries that one call of {@link PresenceStore.sweep} removes at most. */
+export const SWEEP_ENTRIES = 1_000;
+
+/** Owner of the entries of a node's incarnation; the number grows when the node was taken for dead. */
+export function ownerOf(nodeId: string, incarnation: number): string {
+  return `${nodeId}~${incarnation}`;
+}
+
+/** Id of the node that an owner belongs to. */
+export function nodeOfOwner(owner: string): string {
+  return owner.slice(0, owner.lastIndexOf('~'));
+}

@@ -1,0 +1,169 @@
+import {
+  LuaScript,
+  type PresenceKeys,
+  RedisError,
+  type RedisKeys,
+  type RedisLinks,
+  toRedisError,
+} from '@wss/redis';
+import {
+  type PresenceChange,
+  type PresenceLook,
+  PresenceStore,
+  type PresenceSweep,
+  type PresenceSwept,
+  type PresenceUpdate,
+  type PresenceUpdated,
+  type StoredUsers,
+  SWEEP_ENTRIES,
+} from './presence-store.js';
+
+const file = (name: string): URL => new URL(`./lua/presence${name}.lua`, import.meta.url);
+const changing = [file(''), file('_announce')] as const;
+
+/** Scripts of the presence store, to be preloaded. */
+export const PRESENCE_SCRIPTS = {
+  update: new LuaScript<['done', number, number] | ['late' | 'dead', number]>(...changing, file('_update')),
+  sweep: new LuaScript<[left: number, now: number, dueInMs: number]>(...changing, file('_sweep')),
+  list: new LuaScript<[version: string, count: number, users: string[], metas: (string | null)[]]>(
+    file('_list'),
+  ),
+  look: new LuaScript<[string, number, ...string[]]>(file('_look')),
+};
+
+/** How long after it was sent an update may still be done, ms; later it would undo what came after it. */
+const UPDATE_VALID_MS = 3_000;
+
+/** Who is in rooms, in Redis: all keys of a room in one hash slot. */
+export class RedisPresenceStore extends PresenceStore {
+  /** Redis' clock minus our steady one, ms; not known before the first answer. */
+  private offsetMs = -Infinity;
+
+  constructor(
+    private readonly links: Pick<RedisLinks, 'commands'>,
+    private readonly keys: RedisKeys,
+  ) {
+    super();
+  }
+
+  async addRoom(owner: string, room: string): Promise<void> {
+    // One after the other, for they may be on two servers; the order counts, against that of removeOwner.
+    await this.call(() => this.links.commands.sadd(this.keys.presenceRooms(owner), room));
+    await this.call(() => this.links.commands.sadd(this.keys.presenceOwners, owner));
+  }
+
+  async removeRoom(owner: string, room: string): Promise<void> {
+    await this.call(() => this.links.commands.srem(this.keys.presenceRooms(owner), room));
+  }
+
+  roomsOf(owner: string, most: number): Promise<string[]> {
+    return this.call(() => this.links.commands.srandmember(this.keys.presenceRooms(owner), most));
+  }
+
+  async removeOwner(owner: string): Promise<void> {
+    const { presenceOwners } = this.keys;
+    if (await this.hasRooms(owner)) return;
+    await this.call(() => this.links.commands.srem(presenceOwners, owner));
+    // A room that was added before this is seen here; one that is added after it adds the owner again.
+    if (await this.hasRooms(owner)) await this.call(() => this.links.commands.sadd(presenceOwners, owner));
+  }
+
+  async update(update: PresenceUpdate): Promise<PresenceUpdated> {
+    const { room, owner, changes, pauseMs } = update;
+    const keys = changingKeys(this.keys.presence(room), owner);
+    const head = [owner, this.keys.room(room).channel, 'PUBLISH', pauseMs];
+    const tail = changes.flatMap(encodeChange);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const validUntil = Math.floor(performance.now() + this.offsetMs + UPDATE_VALID_MS);
+      const args = [...head, Number.isFinite(validUntil) ? validUntil : 0, ...tail];
+      const [status, now, dueInMs] = await PRESENCE_SCRIPTS.update.run(this.links.commands, keys, args);
+      this.offsetMs = now - performance.now();
+      if (status === 'done') return { status, ...due(dueInMs) };
+      if (status === 'dead') return { status };
+      // Redis' clock is another than we thought; nothing was done.
+    }
+    throw new RedisError('refused', 'the clock of Redis does not stand still long enough');
+  }
+
+  async sweep({ room, owner, goneAt, pauseMs }: PresenceSweep): Promise<PresenceSwept> {
+    const keys = changingKeys(this.keys.presence(room), owner);
+    const args = [owner, this.keys.room(room).channel, 'PUBLISH', pauseMs, goneAt, SWEEP_ENTRIES];
+    const [left, , dueInMs] = await PRESENCE_SCRIPTS.sweep.run(this.links.commands, keys, args);
+    return { more: left === 1, ...due(dueInMs) };
+  }
+
+  async inspect(
+    room: string,
+    owner: string,
+  ): Promise<{ entries: ReadonlyMap<string, string>; owners: readonly string[] }> {
+    const keys = this.keys.presence(room);
+    const { commands } = this.links;
+    const [entries, owners] = await this.call(() =>
+      Promise.all([commands.hgetall(keys.entries(owner)), commands.hkeys(keys.owners)]),
+    );
+    return { entries: new Map(Object.entries(entries)), owners };
+  }
+
+  async list(room: string, after: string, most: number): Promise<StoredUsers> {
+    const { state, users, metas } = this.keys.presence(room);
+    const reply = await PRESENCE_SCRIPTS.list.run(this.links.commands, [state, users, metas], [after, most]);
+    const [version, count, found, told] = reply;
+    return {
+      version: Number(version),
+      count,
+      users: found.map((user, index) => ({ user, ...(told[index] && { meta: told[index] }) })),
+    };
+  }
+
+  count(room: string): Promise<number> {
+    return this.call(() => this.links.commands.zcard(this.keys.presence(room).users));
+  }
+
+  async look(): Promise<PresenceLook> {
+    const { nodes, presenceOwners } = this.keys;
+    const reply = await PRESENCE_SCRIPTS.look.run(this.links.commands, [nodes, presenceOwners], []);
+    const [replicationId, now, ...rest] = reply;
+    const owners = [];
+    for (let i = 0; i < rest.length; i += 2) {
+      owners.push({ owner: rest[i]!, ...(rest[i + 1] !== '' && { leaseEndsAt: Number(rest[i + 1]) }) });
+    }
+    return { replicationId, now, owners };
+  }
+
+  async claim(owner: string, by: string, ms: number): Promise<boolean> {
+    const key = this.keys.presenceClaim(owner);
+    const holder = await this.call(() => this.links.commands.set(key, by, 'PX', ms, 'NX', 'GET'));
+    if (holder === by) await this.call(() => this.links.commands.pexpire(key, ms));
+    return holder === null || holder === by;
+  }
+
+  private async hasRooms(owner: string): Promise<boolean> {
+    return (await this.call(() => this.links.commands.exists(this.keys.presenceRooms(owner)))) === 1;
+  }
+
+  private async call<T>(run: () => Promise<T>): Promise<T> {
+    if (this.links.commands.status !== 'ready') {
+      throw new RedisError('unsent', `the link to Redis is ${this.links.commands.status}`);
+    }
+    try {
+      return await run();
+    } catch (error) {
+      throw toRedisError(error);
+    }
+  }
+}
+
+function changingKeys(keys: PresenceKeys, owner: string): string[] {
+  const { state, users, clients, metas, coming, going, owners, dead } = keys;
+  return [state, users, clients, metas, coming, going, owners, dead, keys.entries(owner)];
+}
+
+function encodeChange(change: PresenceChange): (string | number)[] {
+  return 'user' in change
+    ? [`+${change.client}`, change.user, change.meta ?? '']
+    : [`-${change.client}`, change.graceMs, ''];
+}
+
+function due(dueInMs: number): { dueInMs?: number } {
+  return dueInMs < 0 ? {} : { dueInMs };
+}

@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto';
+import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { MemoryEngine, StoreError } from '@wss/state';
+import { RedisServer, TcpProxy } from '@wss/testing';
+import {
+  isPresence,
+  MemoryNodeRegistry,
+  MemoryPresenceStore,
+  NODE_SCRIPTS,
+  type NodeRegistry,
+  PRESENCE_SCRIPTS,
+  type PresenceDelta,
+  presenceJson,
+  type PresenceStore,
+  RedisNodeRegistry,
+  RedisPresenceStore,
+} from '../src/index.js';
+
+/** Short leases, so that deaths are noticed quickly. */
+export const LEASE = { heartbeatMs: 50, leaseMs: 1_000 };
+
+/** One node's own way to the engine. */
+export interface PresenceLinks {
+  readonly store: PresenceStore;
+  readonly registry: NodeRegistry;
+  setReachable(reachable: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** An engine under test, with the faults that the suites need. */
+export interface PresenceEngine {
+  readonly keys: RedisKeys;
+  /** A way to the engine that is always there. */
+  readonly store: PresenceStore;
+  openNode(nodeId: string): Promise<PresenceLinks>;
+  /** All announcements of a room from now on, in order; the array grows. */
+  hear(room: string): Promise<PresenceDelta[]>;
+  /** What is kept of a room's presence, but for the owners that may write nothing there. */
+  leftovers(room: string): Promise<string[]>;
+  /** All leases end, as after a long outage. */
+  endLeases(): Promise<void>;
+  newHistory(): Promise<void>;
+  checkpoint(): Promise<void>;
+  loseSinceCheckpoint(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** An engine whose clock is an hour ahead of the nodes'. */
+export async function memoryPresence(): Promise<PresenceEngine> {
+  const engine = new MemoryEngine(() => Date.now() + 3_600_000);
+  const keys = new RedisKeys('test');
+  const channelOf = (room: string): string => keys.room(room).channel;
+  const store = new MemoryPresenceStore(engine, channelOf);
+  return {
+    keys,
+    store,
+    openNode: (nodeId) => Promise.resolve(memoryNode(engine, nodeId, channelOf)),
+    async hear(room) {
+      const deltas: PresenceDelta[] = [];
+      engine.channels.subscribe(channelOf(room), collect(deltas));
+      return deltas;
+    },
+    async leftovers(room) {
+      const presence = engine.presence.get(room);
+      if (!presence) return [];
+      const { users, clients, metas, coming, going, entries } = presence;
+      return [...users, ...[clients, metas, coming, going, entries].flatMap((map) => [...map.keys()])];
+    },
+    endLeases: async () => engine.nodes.clear(),
+    newHistory: async () => engine.promote(),
+    checkpoint: async () => engine.pauseReplication(),
+    loseSinceCheckpoint: async () => engine.promote(),
+    stop: () => Promise.resolve(),
+  };
+}
+
+function memoryNode(
+  engine: MemoryEngine,
+  nodeId: string,
+  channelOf: (room: string) => string,
+): PresenceLinks {
+  let reachable = true;
+  const link = new Proxy(engine, {
+    get: (target, name) => (name === 'call' ? call : (Reflect.get(target, name) as unknown)),
+  });
+  const call: MemoryEngine['call'] = (work) =>
+    reachable ? engine.call(work) : Promise.reject(new StoreError('unavailable', 'cut off'));
+  return {
+    store: new MemoryPresenceStore(link, channelOf),
+    registry: new MemoryNodeRegistry(link, { nodeId, ...LEASE }),
+    setReachable: async (value) => void (reachable = value),
+    close: () => Promise.resolve(),
+  };
+}
+
+export async function redisPresence(): Promise<PresenceEngine & { readonly links: RedisLinks }> {
+  const server = await RedisServer.start({ args: ['--enable-debug-command', 'local'] });
+  const keys = new RedisKeys(`t${randomUUID().slice(0, 8)}`);
+  const scripts = [...Object.values(NODE_SCRIPTS), ...Object.values(PRESENCE_SCRIPTS)];
+  const target = parseRedisTarget(server.url);
+  const links = await RedisLinks.connect({ target, scripts, commandTimeoutMs: 10_000 });
+  const { commands, subscriber } = links;
+  subscriber.setMaxListeners(0);
+  let replica = new Map<string, Buffer>();
+  const newHistory = async (): Promise<void> => void (await commands.call('DEBUG', 'CHANGE-REPL-ID'));
+  return {
+    links,
+    keys,
+    store: new RedisPresenceStore(links, keys),
+    openNode: (nodeId) => redisNode(server, keys, nodeId),
+    async hear(room) {
+      const deltas: PresenceDelta[] = [];
+      const { channel } = keys.room(room);
+      const add = collect(deltas);
+      subscriber.on('message', (from, message) => from === channel && add(message));
+      await subscriber.subscribe(channel);
+      return deltas;
+    },
+    async leftovers(room) {
+      const found = await commands.keys(`${keys.presence(room).state}*`);
+      return found.filter((key) => key !== keys.presence(room).dead);
+    },
+    endLeases: async () => void (await commands.del(keys.nodes, keys.nodeRecords)),
+    newHistory,
+    async checkpoint() {
+      replica = new Map();
+      for (const key of await commands.keys('*')) replica.set(key, (await commands.dumpBuffer(key))!);
+    },
+    async loseSinceCheckpoint() {
+      const restore = commands.multi().flushall();
+      for (const [key, dump] of replica) restore.restore(key, 0, dump);
+      await restore.exec();
+      await newHistory();
+    },
+    async stop() {
+      await links.close();
+      await server.stop();
+    },
+  };
+}
+
+async function redisNode(server: RedisServer, keys: RedisKeys, nodeId: string): Promise<PresenceLinks> {
+  const proxy = await TcpProxy.start({ to: server.port });
+  const scripts = [...Object.values(NODE_SCRIPTS), ...Object.values(PRESENCE_SCRIPTS)];
+  const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts });
+  return {
+    store: new RedisPresenceStore(links, keys),
+    registry: new RedisNodeRegistry(links, keys, { nodeId, ...LEASE }),
+    setReachable: (reachable) => proxy.setMode(reachable ? 'pass' : 'cut'),
+    async close() {
+      await links.close();
+      await proxy.stop();
+    },
+  };
+}
+
+function collect(deltas: PresenceDelta[]): (message: string) => void {
+  return (message) => {
+    if (isPresence(message)) deltas.push(JSON.parse(presenceJson(message)) as PresenceDelta);
+  };
+}
+
+/** Whom the announcements leave in the room, in order of their names. */
+export function fold(deltas: readonly PresenceDelta[]): string[] {
+  const users = new Set<string>();
+  for (const { joined, left } of deltas) {
+    for (const { user } of joined) users.add(user);
+    for (const user of left) users.delete(user);
+  }
+  return [...users].sort();
+}
+
+/** How often a user was announced as come and as gone. */
+export function announcementsOf(
+  deltas: readonly PresenceDelta[],
+  name: string,
+): { joined: number; left: number } {
+  const joined = deltas.flatMap((delta) => delta.joined).filter(({ user }) => user === name).length;
+  return { joined, left: deltas.flatMap(({ left }) => left).filter((user) => user === name).length };
+}

@@ -1,0 +1,4 @@
+import { memoryPresence } from './presence-engines.js';
+import { presenceStoreContract } from './presence-store.contract.js';
+
+presenceStoreContract('memory', memoryPresence);

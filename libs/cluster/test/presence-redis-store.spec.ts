@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type PresenceStore, PRESENCE_SCRIPTS, RedisPresenceStore } from '../src/index.js';
+import { redisPresence } from './presence-engines.js';
+import { presenceStoreContract } from './presence-store.contract.js';
+
+presenceStoreContract('Redis', redisPresence);
+
+describe('a call that comes late', () => {
+  let engine: Awaited<ReturnType<typeof redisPresence>>;
+  let store: PresenceStore;
+  beforeAll(async () => {
+    engine = await redisPresence();
+    store = new RedisPresenceStore(engine.links, engine.keys);
+  });
+  afterAll(() => engine.stop());
+
+  const ROOM = 'chat:late';
+  const sendLate = async (): Promise<unknown> => {
+    const { state, users, clients, metas, coming, going, owners, dead, entries } = engine.keys.presence(ROOM);
+    const keys = [state, users, clients, metas, coming, going, owners, dead, entries('a~0')];
+    const validUntil = (await store.look()).now - 1;
+    const args = ['a~0', engine.keys.room(ROOM).channel, 'PUBLISH', 0, validUntil, '+a.1', 'ann', ''];
+    return PRESENCE_SCRIPTS.update.run(engine.links.commands, keys, args);
+  };
+
+  it('does nothing', async () => {
+    expect(await sendLate()).toEqual(['late', expect.any(Number)]);
+    expect(await engine.leftovers(ROOM)).toEqual([]);
+  });
+
+  it('is no matter for a store that has just begun, or whose clock differs', async () => {
+    const changes = [{ client: 'a.1', user: 'ann' }];
+    const fresh = new RedisPresenceStore(engine.links, engine.keys);
+    Object.assign(fresh, { offsetMs: -1e9 });
+    for (const one of [new RedisPresenceStore(engine.links, engine.keys), fresh]) {
+      expect(await one.update({ room: ROOM, owner: 'a~0', changes, pauseMs: 0 })).toEqual({ status: 'done' });
+    }
+    expect(await store.count(ROOM)).toBe(1);
+  });
+});
