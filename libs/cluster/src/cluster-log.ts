@@ -53,6 +53,7 @@ export class ClusterLog implements OnApplicationShutdown {
       listener: {
         deliver: (_room, _epoch, entries) => this.deliver(entries),
         deliverVolatile: () => undefined,
+        deliverPresence: () => undefined,
         reset: () => Promise.resolve(this.listener?.onGap()),
         epochChanged: () => Promise.resolve(),
       },

@@ -5,6 +5,7 @@ import { type Committer, decodeMessage, readMessageHead, type RoomStore } from '
 import type { Channels } from './channels.js';
 import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FollowedRoom } from './followed-room.js';
+import { isPresence, presenceJson } from './presence-format.js';
 import type { RoomListener } from './room-listener.js';
 import type { RoomStart, StartRequest } from './room-start.js';
 import { decodeVolatile, encodeVolatile, isVolatile } from './volatile-format.js';
@@ -27,6 +28,12 @@ interface Followed {
   linger?: NodeJS.Timeout;
 }
 
+/** Takes what a feed hears to the room's members here. */
+export type FeedListener = Pick<
+  RoomListener,
+  'deliver' | 'deliverVolatile' | 'deliverPresence' | 'reset' | 'epochChanged'
+>;
+
 /** What a feed works with. */
 export interface RoomFeedOptions {
   readonly nodeId: string;
@@ -34,7 +41,7 @@ export interface RoomFeedOptions {
   readonly channels: Channels;
   readonly keys: RedisKeys;
   readonly committer: Committer;
-  readonly listener: Pick<RoomListener, 'deliver' | 'deliverVolatile' | 'reset' | 'epochChanged'>;
+  readonly listener: FeedListener;
   /** What the room's type says of it; nothing of an undeclared kind. */
   readonly typeOf: (
     room: string,
@@ -188,6 +195,7 @@ export class RoomFeed {
 
   private onMessage(name: string, room: FollowedRoom, message: string): void {
     if (isVolatile(message)) return this.onVolatile(name, message);
+    if (isPresence(message)) return this.options.listener.deliverPresence(name, presenceJson(message));
     const { epoch, last } = readMessageHead(message);
     // The echo of what was delivered already is dropped before it is taken apart.
     if (room.has(epoch, last)) return;

@@ -106,6 +106,7 @@ class FeedNode {
       listener: {
         deliver: (_room, epoch, entries) => this.onEntries(epoch, entries),
         deliverVolatile: () => undefined,
+        deliverPresence: () => undefined,
         reset: async (_room, _before, reset) => void this.told.push({ reset }),
         epochChanged: async (_room, _before, { epoch, seq }) =>
           void this.told.push({ epoch, epochAfter: seq }),

@@ -1,0 +1,258 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { PresenceChanges } from './presence-changes.js';
+import { MAX_PRESENCE_CHANGES, type PresenceEnter, type PresenceStore } from './presence-store.js';
+
+/** What a room needs of its node. */
+export interface PresenceHost {
+  /** The node's present incarnation. */
+  readonly owner: string;
+  /** Whether the node is certainly not taken for dead; entries are added only then. */
+  readonly alive: boolean;
+  /** This incarnation was taken for dead. */
+  refused(owner: string): void;
+  /** These owners have entries in the room. */
+  sawOwners(room: AttendedRoom, owners: readonly string[]): void;
+  /** Nothing is left to do in the room. */
+  detached(room: AttendedRoom): void;
+}
+
+/** Times of a room's presence, ms. */
+export interface PresenceTimes {
+  /** How long a user whose last client was cut off is still here. Default 5,000; less than 60,000. */
+  readonly graceMs: number;
+  /** Least pause between two announcements of one room. Default 250. */
+  readonly pauseMs: number;
+  /** How long a room is looked after when nobody of this node is in it any more. Default 5,000. */
+  readonly lingerMs: number;
+  /** How often a node compares its entries with those in the engine. Default 60,000. */
+  readonly reconcileMs: number;
+}
+
+type Step = () => Promise<void>;
+
+/**
+ * One room as this node looks after it: what its clients do there is brought to the engine in order, through
+ * outages, many changes in one call; and what is to be announced later is announced in time.
+ *
+ * It works at one thing at a time. What is to be done follows from what it knows, so a step that failed is simply
+ * taken again.
+ */
+export class AttendedRoom {
+  private readonly logger = new Logger('Presence');
+  private readonly changes = new PresenceChanges();
+  private readonly tasks: Step[] = [];
+  private settling: (() => void)[] = [];
+  private working = false;
+  private sending = false;
+  private sentLast = false;
+  private closed = false;
+  private timer?: NodeJS.Timeout;
+  /** Owner whose list of rooms holds this one. */
+  private listedFor?: string;
+  private dueAt = Infinity;
+  private reconcileAt: number;
+  private usedAt = performance.now();
+
+  constructor(
+    readonly room: string,
+    private readonly store: PresenceStore,
+    private readonly host: PresenceHost,
+    private readonly times: PresenceTimes,
+  ) {
+    this.reconcileAt = this.nextReconcile();
+  }
+
+  /** A client of this node came. */
+  enter(entry: PresenceEnter): void {
+    if (this.changes.enter(entry)) this.wake();
+  }
+
+  /** A client of this node left. */
+  leave(client: string, graceMs: number): void {
+    if (this.changes.leave(client, graceMs)) this.wake();
+  }
+
+  /** Whether one of these users has a client of this node here. */
+  hasAnyOf(users: ReadonlySet<string>): boolean {
+    return this.changes.hasAnyOf(users);
+  }
+
+  /** Compares with the engine soon: its history may have changed. */
+  reconcile(): void {
+    this.reconcileAt = 0;
+    this.wake();
+  }
+
+  /** Brings everything to the engine again, for a new incarnation. */
+  startAgain(): void {
+    this.changes.startAgain();
+    this.wake();
+  }
+
+  /** Goes on with what had to wait, as far as it can. */
+  wake(): void {
+    if (this.working || this.closed) return;
+    this.working = true;
+    clearTimeout(this.timer);
+    void this.work();
+  }
+
+  /** Takes a dead owner's entries out of the room, after this node's own clients have been brought in. */
+  sweep(owner: string, goneAt: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.tasks.push(() => this.sweepAll(owner, goneAt).then(resolve, reject));
+      this.wake();
+    });
+  }
+
+  /** Resolves when what happened up to now is known to the engine. */
+  settled(): Promise<void> {
+    if (this.changes.size === 0 && !this.sending) return Promise.resolve();
+    return new Promise((resolve) => this.settling.push(resolve));
+  }
+
+  /** Stops at once; what is waiting stays undone. */
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  private async work(): Promise<void> {
+    let failures = 0;
+    for (let step = this.nextStep(); step && !this.closed; step = this.nextStep()) {
+      try {
+        await step();
+        failures = 0;
+      } catch (error) {
+        if (failures === 0) this.logger.debug(`presence in ${this.room} waits: ${(error as Error).message}`);
+        await delay(Math.min(1_000, 50 * 2 ** failures++) * (0.5 + Math.random()), undefined, { ref: false });
+      }
+    }
+    this.working = false;
+    if (this.closed) return;
+    const pause = this.nextTime() - performance.now() + 1;
+    this.timer = setTimeout(() => this.wake(), Math.max(1, pause)).unref();
+  }
+
+  /** Changes come first, but after each call something else has its turn: a busy room never runs out of changes. */
+  private nextStep(): Step | undefined {
+    const now = performance.now();
+    const sends = this.changes.has(!this.host.alive) || now >= this.dueAt;
+    const other = sends && !this.sentLast ? undefined : this.otherStep(now);
+    this.sentLast = !other && sends;
+    return this.sentLast ? () => this.send() : other;
+  }
+
+  private otherStep(now: number): Step | undefined {
+    const task = this.tasks.shift();
+    if (task) return task;
+    if (now >= this.reconcileAt && this.host.alive) return () => this.compare();
+    return now >= this.idleAt() ? () => this.detach() : undefined;
+  }
+
+  private nextTime(): number {
+    const now = performance.now();
+    if (this.host.alive) return Math.min(this.dueAt, this.reconcileAt, this.idleAt(), now + 60_000);
+    return Math.min(this.dueAt, this.idleAt(), now + (this.changes.size > 0 ? 500 : 60_000));
+  }
+
+  private idleAt(): number {
+    const busy = this.changes.clients > 0 || this.changes.size > 0 || this.dueAt < Infinity;
+    return busy ? Infinity : this.usedAt + this.times.lingerMs;
+  }
+
+  /** Sends what is waiting; with nothing waiting, announces what is due. */
+  private async send(): Promise<void> {
+    const { owner } = this.host;
+    // Leaves may always be sent: they take nothing from anybody who has not been taken for dead.
+    const changes = this.changes.take(MAX_PRESENCE_CHANGES, !this.host.alive);
+    const settling = this.changes.size === 0 ? this.settling.splice(0) : [];
+    this.sending = true;
+    try {
+      if (changes.some((change) => 'user' in change)) await this.list(owner);
+      const { room, times } = this;
+      const updated = await this.store.update({ room, owner, changes, pauseMs: times.pauseMs });
+      if (updated.status === 'dead') {
+        this.settling.push(...settling);
+        this.dueAt = Infinity;
+        return this.host.refused(owner);
+      }
+      this.callAgain(updated.dueInMs);
+      if (this.changes.size === 0) settling.push(...this.settling.splice(0));
+      for (const resolve of settling) resolve();
+    } catch (error) {
+      this.changes.putBack(changes);
+      this.settling.push(...settling);
+      throw error;
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  private async sweepAll(owner: string, goneAt: number): Promise<void> {
+    await this.list(this.host.owner);
+    const { room, times } = this;
+    for (let more = true; more;) {
+      const swept = await this.store.sweep({ room, owner, goneAt, pauseMs: times.pauseMs });
+      this.callAgain(swept.dueInMs);
+      more = swept.more;
+    }
+  }
+
+  private async compare(): Promise<void> {
+    // Whoever asks for it from now on asks for another one.
+    this.reconcileAt = this.nextReconcile();
+    try {
+      await this.compareAs(this.host.owner);
+    } catch (error) {
+      this.reconcileAt = 0;
+      throw error;
+    }
+  }
+
+  private async compareAs(owner: string): Promise<void> {
+    if (this.changes.clients > 0) {
+      await this.store.addRoom(owner, this.room);
+      this.listedFor = owner;
+    }
+    const { entries, owners } = await this.store.inspect(this.room, owner);
+    if (owner !== this.host.owner) return;
+    this.changes.compare(entries, this.times.graceMs);
+    // A call whose answer was lost may have left something to be announced.
+    this.dueAt = 0;
+    this.host.sawOwners(this, owners);
+  }
+
+  private async detach(): Promise<void> {
+    if (this.listedFor !== undefined) {
+      const owner = this.listedFor;
+      // A call that came late may have left something behind.
+      const { entries } = await this.store.inspect(this.room, owner);
+      if (owner === this.host.owner) this.changes.compare(entries, this.times.graceMs);
+      if (this.idleAt() === Infinity) return;
+      await this.store.removeRoom(owner, this.room);
+      delete this.listedFor;
+    }
+    if (this.idleAt() === Infinity || this.tasks.length > 0) return;
+    this.closed = true;
+    this.host.detached(this);
+  }
+
+  /** The list comes before the first entry, so that whoever cleans up behind us finds it. */
+  private async list(owner: string): Promise<void> {
+    if (this.listedFor === owner) return;
+    await this.store.addRoom(owner, this.room);
+    this.listedFor = owner;
+  }
+
+  private callAgain(inMs: number | undefined): void {
+    this.usedAt = performance.now();
+    this.dueAt = inMs === undefined ? Infinity : this.usedAt + inMs;
+  }
+
+  /** Not all rooms at the same time. */
+  private nextReconcile(): number {
+    return performance.now() + this.times.reconcileMs * (0.8 + 0.4 * Math.random());
+  }
+}
