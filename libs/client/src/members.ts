@@ -24,23 +24,28 @@ export interface MembersDelta {
 /** Asks the server for a page of members. */
 export type ReadMembers = (after: string | undefined) => Promise<MembersPage>;
 
-/** Who is in a room: a list kept up to date by the server's deltas; a missed delta makes it be read anew. */
+/**
+ * Who is in a room: a list kept up to date by the server's deltas. It is read when somebody asks for it, and anew
+ * after each join and each delta that was missed.
+ */
 export class Members {
   private readonly changes = new Emitter<readonly Member[]>();
   private byUser = new Map<string, Member>();
   private at?: number;
+  private wanted = false;
   private reading?: Promise<void>;
+  private again = false;
   private late: MembersDelta[] = [];
 
   /** @internal */
   constructor(private readonly read: ReadMembers) {}
 
-  /** Everybody who is known to be here. */
+  /** Everybody who is known to be here; nobody before {@link subscribe} or {@link refresh}. */
   get list(): readonly Member[] {
     return [...this.byUser.values()];
   }
 
-  /** Calls back with the list now and after each change. */
+  /** Calls back with the list now, if it is known, and after each change. The room has to be joined as well. */
   subscribe(listener: (members: readonly Member[]) => void): Unsubscribe {
     if (this.at === undefined) void this.refresh();
     else listener(this.list);
@@ -49,7 +54,8 @@ export class Members {
 
   /** Reads the list anew; it is also read by itself when that is needed. */
   refresh(): Promise<void> {
-    return (this.reading ??= this.readAll().finally(() => delete this.reading));
+    this.wanted = true;
+    return (this.reading ??= this.readAll().finally(() => this.readingDone()));
   }
 
   /**
@@ -59,23 +65,24 @@ export class Members {
   apply(delta: MembersDelta): void {
     if (this.reading) this.late.push(delta);
     else if (delta.version > this.at! + 1) void this.refresh();
-    else if (this.take(delta)) this.changes.emit(this.list);
+    else if (delta.version > this.at!) this.take(delta);
   }
 
   /**
-   * The connection was lost: what was missed is not known.
+   * The room was joined: what was missed is not known.
    * @internal
    */
   stale(): void {
-    if (this.at !== undefined) void this.refresh();
+    if (this.reading) this.again = true;
+    else if (this.wanted) void this.refresh();
   }
 
-  private take({ version, joined, left }: MembersDelta): boolean {
-    if (!(version > this.at!)) return false;
+  /** Who came and went since the last delta is in both lists. */
+  private take({ version, joined, left }: MembersDelta): void {
     this.at = version;
-    for (const user of left) this.byUser.delete(user);
     for (const member of joined) this.byUser.set(member.user, member);
-    return true;
+    for (const user of left) this.byUser.delete(user);
+    this.changes.emit(this.list);
   }
 
   private async readAll(): Promise<void> {
@@ -91,11 +98,18 @@ export class Members {
       } while (next !== undefined);
       this.byUser = found;
       this.at = first.version;
-      for (const delta of this.late) this.take(delta);
+      this.changes.emit(this.list);
     } catch {
-      // The room can't be asked now; the next delta or connection asks again.
+      // The room can't be asked now; it is asked when it has been joined.
     }
+  }
+
+  private readingDone(): void {
+    const { late, again } = this;
+    delete this.reading;
     this.late = [];
-    this.changes.emit(this.list);
+    this.again = false;
+    for (const delta of late) this.apply(delta);
+    if (again) void this.refresh();
   }
 }
