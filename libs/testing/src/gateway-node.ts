@@ -14,12 +14,12 @@ export interface GatewayNodeOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** The script to run; default the built gateway, `dist/apps/gateway/src/main.js`. */
   readonly entry?: string;
-  /** How long it may take to say that it is ready, milliseconds; default 20,000. */
+  /** How long it may take to say that it is ready, milliseconds; default 60,000. */
   readonly readyWithinMs?: number;
 }
 
 const READY = /^wss node (\S+) is ready: http:\/\/127\.0\.0\.1:(\d+)\/$/;
-const READY_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 60_000;
 const LINE_WITHIN_MS = 5_000;
 const STOP_WITHIN_MS = 20_000;
 

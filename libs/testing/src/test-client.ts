@@ -32,6 +32,13 @@ export interface ConnectionClosed {
   readonly reason: string;
 }
 
+/** Data of `$presence` from the server. */
+export interface PresenceAnnouncement {
+  readonly version: number;
+  readonly joined: readonly { readonly user: string; readonly meta?: object }[];
+  readonly left: readonly string[];
+}
+
 const DEFAULT_WITHIN_MS = 5_000;
 
 /**
@@ -41,6 +48,11 @@ const DEFAULT_WITHIN_MS = 5_000;
 export class TestClient {
   /** Resolves when the connection has ended; never rejects. */
   readonly closed: Promise<ConnectionClosed>;
+  /**
+   * Announcements of who came to rooms and who left (`$presence`), in order; the array grows. They come at a time of
+   * their own, so they are not among the other frames.
+   */
+  readonly presence: ServerFrame<PresenceAnnouncement>[] = [];
   private readonly queue = new FrameQueue();
   private requests = 0;
 
@@ -48,7 +60,7 @@ export class TestClient {
     /** For what this class does not offer, e.g. pings or a paused reader. */
     readonly socket: WebSocket,
   ) {
-    socket.on('message', (bytes: Buffer, isBinary) => this.queue.push(parseServerFrame(bytes, isBinary)));
+    socket.on('message', (bytes: Buffer, isBinary) => this.take(parseServerFrame(bytes, isBinary)));
     socket.on('error', (error) => this.queue.end(`the connection failed with ${error.message}`));
     this.closed = new Promise((resolve) => {
       socket.once('close', (code, reason) => {
@@ -72,7 +84,7 @@ export class TestClient {
     return client;
   }
 
-  /** All frames received so far, taken or not, in order. */
+  /** All frames received so far but for {@link presence}, taken or not, in order. */
   get frames(): readonly ServerFrame[] {
     return this.queue.all;
   }
@@ -161,6 +173,11 @@ export class TestClient {
   async terminate(): Promise<ConnectionClosed> {
     this.socket.terminate();
     return this.closed;
+  }
+
+  private take(frame: ServerFrame): void {
+    if (frame.event === '$presence') this.presence.push(frame as ServerFrame<PresenceAnnouncement>);
+    else this.queue.push(frame);
   }
 
   private ask<T>(
