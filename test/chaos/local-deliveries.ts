@@ -48,6 +48,7 @@ export class LocalDeliveries extends RoomListener {
     await this.tell(room, '$epoch', (n) => (n === undefined ? position : { ...position, n }));
   }
 
+  deliverPresence(): void {}
   deliverToUser(): void {}
   deliverToClient(): void {}
   deliverToAll(): void {}

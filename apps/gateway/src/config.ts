@@ -145,6 +145,13 @@ export class Config {
   @Max(10)
   readonly DURABLE_REPLICAS: number = 0;
 
+  /** How long a user whose last client in a room was cut off is still there, in case it comes back, ms. */
+  @toNumber
+  @IsInt()
+  @Min(0)
+  @Max(50_000)
+  readonly PRESENCE_GRACE_MS: number = 5_000;
+
   /** Bound of the whole shutdown, ms. Keep it under the grace period of whoever stops the process. */
   @toNumber
   @IsInt()

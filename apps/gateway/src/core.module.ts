@@ -1,13 +1,25 @@
 import {
+  type BeforeApplicationShutdown,
   type DynamicModule,
   type FactoryProvider,
   Global,
   Inject,
   Module,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ClientRouting, ClusterModule, ClusterRooms, RoomFeed, Rooms, SessionExpiry } from '@wss/cluster';
+import {
+  ClientRouting,
+  ClusterModule,
+  ClusterRooms,
+  NodePresence,
+  Presence,
+  PresenceListener,
+  RoomFeed,
+  Rooms,
+  SessionExpiry,
+} from '@wss/cluster';
 import { HandlersModule, RoomTypes, SessionHooks } from '@wss/handlers';
 import {
   Admission,
@@ -28,22 +40,26 @@ import { DevelopmentAdmission } from './development-admission.js';
 import type { Engine } from './engine.js';
 import { Origins } from './origins.js';
 import { EngineWatch } from './engine-watch.js';
+import { presenceProviders } from './presence-providers.js';
 import { Readiness } from './readiness.js';
 import { TokenAdmission } from './token-admission.js';
 import { TokenVerifier } from './token-verifier.js';
 
-type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry];
+type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry, NodePresence];
 
 const ENGINE = Symbol('Engine');
 
 /** Joins the libraries: clients on this side, the engine on the other. */
 @Global()
 @Module({})
-export class CoreModule implements OnModuleInit, OnApplicationShutdown {
+export class CoreModule
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   constructor(
     @Inject(ENGINE) private readonly engine: Engine,
     private readonly routing: ClientRouting,
     private readonly feed: RoomFeed,
+    private readonly presence: NodePresence,
   ) {}
 
   static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
@@ -64,6 +80,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         { provide: NodeIdentity, useValue: { nodeId } },
         { provide: Admission, useFactory: () => admissionOf(config) },
         feedOf(engine, nodeId),
+        ...presenceProviders(config, engine),
         {
           provide: EngineWatch,
           inject: [Hub, Readiness, RoomTypes],
@@ -92,12 +109,21 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         },
         { provide: ClientListener, useExisting: ClientRouting },
       ],
-      exports: [Rooms, Readiness, NodeIdentity, Config, ...MESSAGING_PROVIDERS],
+      exports: [Rooms, Presence, Readiness, NodeIdentity, Config, ...MESSAGING_PROVIDERS],
     };
   }
 
   async onModuleInit(): Promise<void> {
     await this.routing.start();
+  }
+
+  onApplicationBootstrap(): void {
+    this.presence.start();
+  }
+
+  /** Comes after the clients have gone, for the gateway is one of the providers, and before the lease is dropped. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.presence.close();
   }
 
   /** The engine goes last: until here commands and clean-up may need it. */
@@ -114,17 +140,17 @@ function feedOf(
 ): FactoryProvider<RoomFeed> {
   return {
     provide: RoomFeed,
-    inject: [Committer, RoomDelivery, RoomTypes, DocumentRegistry],
-    useFactory: (...[committer, listener, types, documents]: FeedDependencies) =>
+    inject: [Committer, RoomDelivery, RoomTypes, DocumentRegistry, NodePresence],
+    useFactory: (...[committer, delivery, types, documents, presence]: FeedDependencies) =>
       new RoomFeed({
         nodeId,
         store,
         channels,
         keys,
         committer,
-        listener,
+        listener: new PresenceListener(delivery, presence),
         typeOf: (room) => types.of(room),
-        ...(name === 'redis' && canBeDurable && { durability: listener }),
+        ...(name === 'redis' && canBeDurable && { durability: delivery }),
         emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
       }),
   };

@@ -6,12 +6,16 @@ import {
   MemoryClusterChannels,
   MemoryJobQueue,
   MemoryNodeRegistry,
+  MemoryPresenceStore,
   MemorySessionStore,
   NODE_SCRIPTS,
   type NodeRegistry,
+  PRESENCE_SCRIPTS,
+  type PresenceStore,
   RedisChannels,
   RedisJobQueue,
   RedisNodeRegistry,
+  RedisPresenceStore,
   RedisSessionStore,
   SESSION_SCRIPTS,
   type SessionOptions,
@@ -39,6 +43,7 @@ export interface Engine {
   readonly sessionStore: SessionStore;
   readonly registry: NodeRegistry;
   readonly jobs: JobQueue;
+  readonly presence: PresenceStore;
   /** Whether commits can be proven to survive a failover. */
   readonly canBeDurable: boolean;
   /** Why the engine can't serve now; nothing while it can. */
@@ -62,15 +67,17 @@ export function openEngine(config: Config, nodeId: string): Promise<Engine> {
 export async function memoryEngine(engine: MemoryEngine, config: Config, nodeId: string): Promise<Engine> {
   const keys = new RedisKeys(config.WSS_NAMESPACE);
   const sessionStore = new MemorySessionStore(engine);
+  const channelOf = (room: string): string => keys.room(room).channel;
   return {
     name: 'memory',
     keys,
-    store: new MemoryRoomStore(engine, (room) => keys.room(room).channel),
+    store: new MemoryRoomStore(engine, channelOf),
     channels: new MemoryClusterChannels(engine),
     sessions: await Sessions.start(sessionStore, sessionOptions(config)),
     sessionStore,
     registry: new MemoryNodeRegistry(engine, { nodeId }),
     jobs: new MemoryJobQueue(engine),
+    presence: new MemoryPresenceStore(engine, channelOf),
     canBeDurable: true,
     problem: () => undefined,
     close: () => Promise.resolve(),
@@ -86,6 +93,7 @@ async function redisEngine(config: Config, nodeId: string): Promise<Engine> {
       ...Object.values(SESSION_SCRIPTS),
       ...Object.values(NODE_SCRIPTS),
       ...Object.values(JOB_SCRIPTS),
+      ...Object.values(PRESENCE_SCRIPTS),
     ],
     withFence: replicas > 0,
   });
@@ -116,6 +124,7 @@ async function assemble(links: RedisLinks, nodeId: string, config: Config): Prom
     sessionStore,
     registry: new RedisNodeRegistry(links, keys, { nodeId }),
     jobs: new RedisJobQueue(links, keys),
+    presence: new RedisPresenceStore(links, keys),
     canBeDurable: replicas > 0,
     problem: () => links.problem() ?? probe.problem(),
     async close() {

@@ -28,7 +28,7 @@ export interface RoomTypeOptions {
   readonly history?: HistoryOptions;
   /** Who may join: a Nest guard in `ws` context, asked on `$join` with the command as `@CurrentCommand()`. Default: everyone. */
   readonly join?: Type<CanActivate>;
-  /** Whether members see who else is here. Default no. */
+  /** Whether members see who else is here: they get `$presence` and may ask for the list. Default no. */
   readonly presence?: boolean;
   /** Default `resync`. */
   readonly backPressure?: BackPressure;

@@ -83,7 +83,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     }
     this.deadlines.add(command);
     const running = this.handle(route, command);
-    if (route?.system && state) this.holdRoom(state, running);
+    if (route?.system && state && route.event !== '$presence') this.holdRoom(state, running);
   }
 
   private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {

@@ -7,6 +7,8 @@ import { Flusher } from './flusher.js';
 import { Heartbeats } from './heartbeats.js';
 import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
+import { Memberships } from './memberships.js';
+import { PresenceReader } from './presence-reader.js';
 import { RoomAccess } from './room-access.js';
 import { RoomDelivery } from './room-delivery.js';
 import { RouteBuilder } from './routes.js';
@@ -16,15 +18,17 @@ import { SystemHandlers } from './system-handlers.js';
 
 /**
  * Clients, their rooms on this node, and the way of their frames to handlers. The module that provides them also
- * provides the ports: `RoomSource`, `ClientListener`, `Admission`,
- * `NodeIdentity`, `SessionSource`, `LaneNumbers`, `CommandRecorder`.
+ * provides the ports: `RoomSource`, `PresenceSource`, `ClientListener`, `Admission`, `NodeIdentity`, `SessionSource`,
+ * `LaneNumbers`, `CommandRecorder`.
  */
 export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,
   Hub,
   JoinGuards,
   RoomDelivery,
+  Memberships,
   RoomAccess,
+  PresenceReader,
   SlowClients,
   Heartbeats,
   RouteBuilder,

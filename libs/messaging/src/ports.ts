@@ -39,6 +39,39 @@ export abstract class RoomSource {
   abstract release(room: string): void;
 }
 
+/** Which part of a room's users to read. */
+export interface PresenceRange {
+  /** Name of the user after whom to begin; default at the first. */
+  readonly after?: string;
+  readonly limit?: number;
+}
+
+/** Part of a room's users, as `$presence` answers it. */
+export interface PresencePage {
+  readonly version: number;
+  readonly count: number;
+  readonly users: readonly { readonly user: string; readonly meta?: object }[];
+  readonly next?: string;
+}
+
+/**
+ * Keeps who is in rooms, all nodes taken together, and announces it. The application provides it. Rooms whose kind
+ * does not show who is in them are passed over.
+ */
+export abstract class PresenceSource {
+  /** A client takes part in a room from now on; repeating it changes nothing. */
+  abstract entered(room: string, client: { readonly id: string; readonly user: string }, meta?: object): void;
+
+  /** A client left a room by its own will. */
+  abstract left(room: string, clientId: string): void;
+
+  /** A client's connection has gone; its user may be back in a moment. */
+  abstract cutOff(room: string, clientId: string): void;
+
+  /** @throws GatewayError `unavailable` */
+  abstract page(room: string, range: PresenceRange): Promise<PresencePage>;
+}
+
 /** What the engine remembers of sessions' numbered commands. */
 export abstract class LaneNumbers {
   /** The highest number that each session's record in the room holds; nothing without a record. */

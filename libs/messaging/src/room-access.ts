@@ -1,18 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import { GatewayError, RoomTypes } from '@wss/handlers';
-import { parseRoomName } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import type { ClientSocket } from './client-socket.js';
+import { declaredTypeOf } from './declared-type.js';
 import { entryFrames } from './entry-frames.js';
 import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
-import { LaneNumbers, RoomSource, type RoomStart, SessionSource, type StartRequest } from './ports.js';
+import { Memberships } from './memberships.js';
+import { LaneNumbers, RoomSource, type RoomStart, type StartRequest } from './ports.js';
 import { encodeDocuments } from './room-delivery.js';
 import { SharedFrames } from './shared-frames.js';
 import type { RoutedCommand } from './routed-command.js';
 
 /** How long a join waits for the engine, ms. */
 const JOIN_TIMEOUT_MS = 2_000;
+
+/** How a client wants to begin in a room, and what it tells of itself there. */
+export interface JoinRequest extends StartRequest {
+  readonly meta?: object;
+}
 
 /** Joins and leaves of this node's clients. */
 @Injectable()
@@ -25,7 +31,7 @@ export class RoomAccess {
     private readonly source: RoomSource,
     private readonly guards: JoinGuards,
     private readonly numbers: LaneNumbers,
-    private readonly sessions: SessionSource,
+    private readonly memberships: Memberships,
   ) {}
 
   /**
@@ -33,7 +39,7 @@ export class RoomAccess {
    * live. Members whose session was resumed are not asked by the guard again.
    * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `forbidden` by its guard, `unavailable`.
    */
-  async join(command: RoutedCommand, request: StartRequest): Promise<void> {
+  async join(command: RoutedCommand, request: JoinRequest): Promise<void> {
     const room = command.room!;
     const { client } = command;
     await this.check(command, room);
@@ -50,15 +56,18 @@ export class RoomAccess {
 
   /** Leaves a room; leaving one that was not joined is no error. */
   leave(client: ClientSocket, room: string): void {
-    this.unfollow(client, room);
-    const state = client.roomState(room);
-    if (state.joined && client.session) this.sessions.left(client.session, room);
-    state.joined = false;
+    this.stopSending(client, room);
+    this.memberships.left(client, room);
     client.dropRoomState(room);
   }
 
-  /** Stops sending a room's events to a client; it stays a member, for when its session is resumed. */
+  /** The client's connection has gone; it stays a member, for when its session is resumed. */
   unfollow(client: ClientSocket, room: string): void {
+    this.stopSending(client, room);
+    this.memberships.cutOff(client, room);
+  }
+
+  private stopSending(client: ClientSocket, room: string): void {
     const state = client.roomState(room);
     if (!state.following) return;
     state.following = false;
@@ -68,15 +77,7 @@ export class RoomAccess {
   }
 
   private async check(command: RoutedCommand, room: string): Promise<void> {
-    if (!parseRoomName(room)) {
-      throw new GatewayError('invalid', 'a room is named type:key', {
-        details: [
-          { path: 'room', message: 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 _ . -' },
-        ],
-      });
-    }
-    const type = this.types.of(room);
-    if (!type) throw new GatewayError('not_found', 'no such kind of room');
+    const type = declaredTypeOf(this.types, room);
     if (!type.join || command.client.roomState(room).joined) return;
     if (!(await this.guards.allows(type.join, command))) {
       throw new GatewayError('forbidden', 'you may not join this room');
@@ -120,17 +121,11 @@ export class RoomAccess {
     }
   }
 
-  private enter(
-    command: RoutedCommand,
-    request: StartRequest,
-    start: RoomStart,
-    n: number | undefined,
-  ): void {
+  private enter(command: RoutedCommand, request: JoinRequest, start: RoomStart, n: number | undefined): void {
     const room = command.room!;
     const { client } = command;
     const state = client.roomState(room);
-    if (!state.joined && client.session) this.sessions.joined(client.session, room);
-    state.joined = true;
+    this.memberships.joined(client, room, request.meta);
     state.following = true;
     this.hub.join(room, client, { withPatch: request.documents });
     command.answerInOrder(encodeStart(start, n));

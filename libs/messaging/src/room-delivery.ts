@@ -31,6 +31,11 @@ export class RoomDelivery {
     this.hub.deliverVolatile(room, event, data, except);
   }
 
+  /** Who came to a room and who left; members who miss it see that by its version. */
+  deliverPresence(room: string, delta: string): void {
+    this.hub.deliverVolatile(room, '"$presence"', delta);
+  }
+
   deliverToUser(user: string, event: string, data: string): void {
     this.hub.deliverToUser(user, event, data);
   }

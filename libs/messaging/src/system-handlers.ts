@@ -1,12 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, GatewayError } from '@wss/handlers';
-import { IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsBoolean, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Answers } from './answers.js';
 import { ClientSocket } from './client-socket.js';
-import { Admission, UpgradeRefusal } from './ports.js';
+import { Admission, type PresencePage, UpgradeRefusal } from './ports.js';
 import { RoomAccess } from './room-access.js';
+import { PresenceReader } from './presence-reader.js';
 import type { RoutedCommand } from './routed-command.js';
+
+/** Most of what a client may tell of itself in a room, bytes of JSON. */
+const MAX_META_BYTES = 1_024;
 
 /** Data of `$join`. */
 export class JoinRoom {
@@ -32,6 +36,26 @@ export class JoinRoom {
   @IsOptional()
   @IsBoolean()
   state?: boolean;
+
+  /** What others see of the user, where the room shows who is in it. */
+  @IsOptional()
+  @IsObject()
+  meta?: object;
+}
+
+/** Data of `$presence`. */
+export class ReadPresence {
+  /** Name of the user after whom to begin. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1_024)
+  after?: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(500)
+  limit?: number;
 }
 
 /** Data of `$auth`. */
@@ -46,6 +70,7 @@ export class RefreshToken {
 export class SystemHandlers {
   constructor(
     private readonly rooms: RoomAccess,
+    private readonly presence: PresenceReader,
     private readonly answers: Answers,
     private readonly admission: Admission,
   ) {}
@@ -53,14 +78,20 @@ export class SystemHandlers {
   @SubscribeMessage('$join')
   async join(@MessageBody() data: JoinRoom, @CurrentCommand() command: RoutedCommand): Promise<void> {
     needRoom(command);
-    const { epoch, seq, last = 0, state = false } = data;
+    const { epoch, seq, last = 0, state = false, meta } = data;
     if ((epoch === undefined) !== (seq === undefined)) {
       throw new GatewayError('invalid', 'a position is "epoch" and "seq" together', {
         details: [{ path: epoch === undefined ? 'epoch' : 'seq', message: 'is missing' }],
       });
     }
+    if (meta && Buffer.byteLength(JSON.stringify(meta)) > MAX_META_BYTES) {
+      throw new GatewayError('invalid', 'too much about a user', {
+        details: [{ path: 'meta', message: `must be at most ${MAX_META_BYTES} bytes of JSON` }],
+      });
+    }
     const from = epoch === undefined ? undefined : { epoch, seq: seq! };
-    await this.rooms.join(command, { newest: last, documents: state, ...(from && { from }) });
+    const request = { newest: last, documents: state, ...(from && { from }), ...(meta && { meta }) };
+    await this.rooms.join(command, request);
   }
 
   @SubscribeMessage('$leave')
@@ -68,6 +99,18 @@ export class SystemHandlers {
     needRoom(command);
     this.rooms.leave(command.client, command.room!);
     return {};
+  }
+
+  @SubscribeMessage('$presence')
+  members(
+    @MessageBody() { after, limit }: ReadPresence,
+    @CurrentCommand() command: RoutedCommand,
+  ): Promise<PresencePage> {
+    needRoom(command);
+    return this.presence.page(command, {
+      ...(after !== undefined && { after }),
+      ...(limit !== undefined && { limit }),
+    });
   }
 
   @SubscribeMessage('$skip')

@@ -10,6 +10,8 @@ import {
   MESSAGING_PROVIDERS,
   NodeIdentity,
   type OpenedSession,
+  type PresencePage,
+  PresenceSource,
   RoomSource,
   type RoomStart,
   SessionSource,
@@ -25,6 +27,15 @@ class EmptyRooms extends RoomSource {
   }
 
   release(): void {}
+}
+
+class EmptyPresence extends PresenceSource {
+  entered(): void {}
+  left(): void {}
+  cutOff(): void {}
+  page(): Promise<PresencePage> {
+    return Promise.resolve({ version: 0, count: 0, users: [] });
+  }
 }
 
 /** Lets everybody in but `?user=nobody`. */
@@ -94,6 +105,7 @@ export function routerModule(metadata: ModuleMetadata): ModuleMetadata {
       ...MESSAGING_PROVIDERS,
       { provide: NodeIdentity, useValue: { nodeId: 'n1' } },
       { provide: RoomSource, useClass: EmptyRooms },
+      { provide: PresenceSource, useClass: EmptyPresence },
       { provide: Admission, useClass: OpenAdmission },
       { provide: ClientListener, useClass: NoListener },
       { provide: SessionSource, useClass: ShortSessions },

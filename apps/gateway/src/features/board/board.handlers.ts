@@ -17,6 +17,7 @@ import {
 
 @Injectable()
 @RoomType('board', {
+  presence: true,
   events: {
     'board.card-added': CardAdded,
     'board.card-moved': CardMoved,

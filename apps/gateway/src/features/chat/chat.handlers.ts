@@ -7,6 +7,7 @@ import { MessageSent, SendMessage, Typing } from './chat.messages.js';
 @Injectable()
 @RoomType('chat', {
   history: { events: 1_000 },
+  presence: true,
   events: { 'chat.sent': MessageSent },
   volatile: { 'chat.typing': Typing },
 })

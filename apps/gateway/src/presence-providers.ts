@@ -1,0 +1,24 @@
+import type { Provider } from '@nestjs/common';
+import { ClusterPresence, NodePresence, Presence } from '@wss/cluster';
+import { RoomTypes } from '@wss/handlers';
+import { PresenceSource } from '@wss/messaging';
+import type { Config } from './config.js';
+import type { Engine } from './engine.js';
+
+/** Who is in rooms: this node's part of it, and what features and clients ask. */
+export function presenceProviders(config: Config, engine: Engine): Provider[] {
+  const { presence: store, registry } = engine;
+  return [
+    {
+      provide: NodePresence,
+      useFactory: () => new NodePresence({ store, registry, graceMs: config.PRESENCE_GRACE_MS }),
+    },
+    {
+      provide: Presence,
+      inject: [NodePresence, RoomTypes],
+      useFactory: (node: NodePresence, types: RoomTypes) =>
+        new ClusterPresence(node, store, (room) => types.of(room)?.presence === true),
+    },
+    { provide: PresenceSource, useExisting: Presence },
+  ];
+}
