@@ -14,7 +14,9 @@ const PROOF_MS = 5_000;
 export class LinkProbe {
   private readonly logger = new Logger(LinkProbe.name);
   private timer?: NodeJS.Timeout;
-  private provenAt = Date.now();
+  /** On the steady clock: the system's may be set. */
+  private provenAt = performance.now();
+  private deaf = false;
   private sent = 0;
   private heard = 0;
   private failures = 0;
@@ -36,12 +38,14 @@ export class LinkProbe {
   /** Takes a message of the probe's channel. */
   onMessage(message: string): void {
     this.heard = Math.max(this.heard, Number(message));
-    this.provenAt = Date.now();
+    this.provenAt = performance.now();
+    this.deaf = false;
   }
 
-  /** What is wrong; nothing while the last proof is fresh. */
+  /** What is wrong; nothing while the last proof is fresh. A link that was deaf has to bring a new one. */
   problem(): string | undefined {
-    const age = Date.now() - this.provenAt;
+    if (this.deaf) return 'Redis: the subscribing link was deaf and has not proven itself since';
+    const age = performance.now() - this.provenAt;
     return age <= PROOF_MS ? undefined : `Redis: no proof of the links for ${Math.round(age / 1_000)} s`;
   }
 
@@ -61,6 +65,7 @@ export class LinkProbe {
     if (this.sent > this.heard && this.failures === 0 && subscriber.status === 'ready') {
       this.logger.warn('the subscribing link to Redis is deaf; it is made anew');
       this.sent = this.heard;
+      this.deaf = true;
       subscriber.disconnect(true);
       return;
     }

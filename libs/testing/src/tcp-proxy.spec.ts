@@ -165,6 +165,17 @@ describe('between a client and Redis', () => {
     await ended(client);
   });
 
+  it('deafens the connections of this moment, and no later ones', async () => {
+    const deaf = await connected();
+    proxy.deafenNow();
+    await expect(deaf.incr('n')).rejects.toThrow('Command timed out');
+    const other = await connected();
+    expect(await other.incr('n')).toBe(2);
+    await proxy.setMode('mute');
+    await proxy.setMode('pass');
+    expect(deaf.status).toBe('ready');
+  });
+
   it('mute hides the end of either side from the other', async () => {
     const [leaving, staying] = [await connected(), await connected()];
     await Promise.all([leaving.incr('n'), staying.incr('n')]);

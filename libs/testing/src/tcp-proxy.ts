@@ -34,10 +34,9 @@ export class TcpProxy {
 
   private currentMode: ProxyMode = 'pass';
   private readonly open = new Set<TcpConnection>();
-  private readonly rules: ConnectionRules = {
-    requests: { swallows: () => this.isMode('mute', 'muteRequests'), latencyMs: () => this.latencyMs },
-    replies: { swallows: () => this.isMode('mute', 'dropReplies'), latencyMs: () => this.latencyMs },
-  };
+  private accepted = 0;
+  /** Connections up to this one get no more replies. */
+  private deafUntil = 0;
 
   private constructor(
     /** Where nodes connect to; stays the same in all modes. */
@@ -97,6 +96,11 @@ export class TcpProxy {
     this.reset(() => true);
   }
 
+  /** Swallows the replies of the connections of this moment, for ever; new ones are as the mode says. */
+  deafenNow(): void {
+    this.deafUntil = this.accepted;
+  }
+
   /** Resets all connections and listens no more. */
   async stop(): Promise<void> {
     this.cutNow();
@@ -108,9 +112,21 @@ export class TcpProxy {
   private serve(server: Server): void {
     server.on('connection', (near: Socket) => {
       const far = connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
-      const connection = new TcpConnection(near, far, this.rules, () => this.open.delete(connection));
+      const rules = this.rulesOf(++this.accepted);
+      const connection = new TcpConnection(near, far, rules, () => this.open.delete(connection));
       this.open.add(connection);
     });
+  }
+
+  private rulesOf(connection: number): ConnectionRules {
+    const latencyMs = (): number => this.latencyMs;
+    return {
+      requests: { latencyMs, swallows: () => this.isMode('mute', 'muteRequests') },
+      replies: {
+        latencyMs,
+        swallows: () => connection <= this.deafUntil || this.isMode('mute', 'dropReplies'),
+      },
+    };
   }
 
   private reset(which: (connection: TcpConnection) => boolean): void {
