@@ -1,6 +1,7 @@
 import { eventually } from './eventually.js';
 import type { FeatureData } from './feature-data.js';
 import type { FeatureModules, FeatureNode, FeatureNodeOptions } from './feature-node.js';
+import type { RedisServers } from './gateway-cluster.js';
 import { TestClient, type TestClientOptions } from './test-client.js';
 
 /** How a {@link FeatureCluster} is started. */
@@ -9,8 +10,11 @@ export interface FeatureClusterOptions {
   readonly features: FeatureModules;
   /** How many nodes; default 2. */
   readonly nodes?: number;
-  /** `memory` (default) needs nothing and starts in milliseconds; `redis` starts a real one of its own. */
-  readonly engine?: 'memory' | 'redis';
+  /**
+   * `memory` (default) needs nothing and starts in milliseconds; `redis` starts a real one of its own. Servers that
+   * run already, e.g. `SentinelServers`, are stopped with the cluster, and have the faults that the test gives them.
+   */
+  readonly engine?: 'memory' | 'redis' | RedisServers;
   /** Variables of the nodes' configuration, e.g. `{ SESSION_TTL_MS: '2000' }`; default none. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -48,8 +52,12 @@ export class FeatureCluster {
     env = {},
   }: FeatureClusterOptions): Promise<FeatureCluster> {
     // The gateway's code is loaded by those tests only that run it in their own process.
-    const { memoryData, redisData } = await import('./feature-data.js');
-    const data = engine === 'memory' ? memoryData() : await redisData();
+    const { memoryData, redisData, serversData } = await import('./feature-data.js');
+    const data = await (engine === 'memory'
+      ? memoryData()
+      : engine === 'redis'
+        ? redisData()
+        : serversData(engine));
     const cluster = new FeatureCluster({ features, env }, data);
     try {
       for (let i = 0; i < nodes; i++) await cluster.addNode();

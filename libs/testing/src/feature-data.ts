@@ -1,4 +1,5 @@
 import { eventually } from './eventually.js';
+import type { RedisServers } from './gateway-cluster.js';
 import { newMemory, type SharedData } from './feature-node.js';
 import { RedisServer } from './redis-server.js';
 import { TcpProxy } from './tcp-proxy.js';
@@ -33,6 +34,13 @@ export function memoryData(): FeatureData {
     },
     stop: () => Promise.resolve(),
   };
+}
+
+/** Servers of the test. */
+export function serversData(servers: RedisServers): FeatureData {
+  const refuse = (): Promise<never> =>
+    Promise.reject(new Error("these servers are the test's own to disturb"));
+  return { shared: { redis: servers.url }, loseTail: refuse, outage: refuse, stop: () => servers.stop() };
 }
 
 /** A real Redis with a replica, which the nodes reach through a proxy. */

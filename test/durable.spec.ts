@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { Injectable, Module } from '@nestjs/common';
+import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
+import { type Command, CurrentCommand, RoomDocument, RoomType } from '@wss/handlers';
+import { InjectState, StateModule, type StateRepository } from '@wss/state';
+import { eventually, FeatureCluster, SentinelServers, type TestClient } from '@wss/testing';
+import { IsInt, Min } from 'class-validator';
+
+class Addition {
+  @IsInt()
+  by!: number;
+}
+
+@RoomDocument('vault')
+class Vault {
+  @IsInt()
+  @Min(0)
+  value = 0;
+}
+
+@RoomDocument('jar')
+class Jar {
+  @IsInt()
+  @Min(0)
+  value = 0;
+}
+
+@Injectable()
+@RoomType('vault', { durable: true })
+class VaultHandlers {
+  constructor(@InjectState(Vault) private readonly vaults: StateRepository<Vault>) {}
+
+  @SubscribeMessage('vault.add')
+  add(@MessageBody() { by }: Addition, @CurrentCommand() command: Command): Promise<{ value: number }> {
+    return this.vaults.update(command, (vault) => ({ value: (vault.value += by) }));
+  }
+}
+
+@Injectable()
+@RoomType('jar', {})
+class JarHandlers {
+  constructor(@InjectState(Jar) private readonly jars: StateRepository<Jar>) {}
+
+  @SubscribeMessage('jar.add')
+  add(@MessageBody() { by }: Addition, @CurrentCommand() command: Command): Promise<{ value: number }> {
+    return this.jars.update(command, (jar) => ({ value: (jar.value += by) }));
+  }
+}
+
+@Module({ imports: [StateModule.forFeature([Vault, Jar])], providers: [VaultHandlers, JarHandlers] })
+class DurableModule {}
+
+let servers: SentinelServers;
+let cluster: FeatureCluster;
+beforeAll(async () => {
+  servers = await SentinelServers.start({ replicas: 1 });
+  const env = { DURABLE_REPLICAS: '1' };
+  cluster = await FeatureCluster.start({ features: [DurableModule], nodes: 2, engine: servers, env });
+}, 60_000);
+afterAll(() => cluster?.stop());
+
+const allServe = (): Promise<void> =>
+  eventually(() => expect(cluster.nodes.flatMap((node) => node.problems())).toEqual([]), {
+    withinMs: 30_000,
+  });
+
+async function member(node: number, ...rooms: string[]): Promise<TestClient> {
+  const client = await cluster.connect('ann', { node, protocols: ['wss.v1'] });
+  await client.event('$hello');
+  for (const room of rooms) await client.join(room);
+  return client;
+}
+
+it('R19: a durable reply survives the death of the master, an ordinary one may not', async () => {
+  const vault = `vault:${randomUUID()}`;
+  const jar = `jar:${randomUUID()}`;
+  const client = await member(0, vault, jar);
+  const add = (room: string, n: number) =>
+    client.request<{ value: number }>(`${room.split(':')[0]}.add`, { by: 1 }, { room, n, ack: n - 1 });
+  for (let n = 1; n <= 20; n++) {
+    expect(await add(vault, n)).toMatchObject({ data: { value: n } });
+    expect(await add(jar, n)).toMatchObject({ data: { value: n } });
+  }
+
+  const former = await servers.master();
+  const replica = servers.servers.find((server) => server !== former)!;
+  await replica.pause();
+  for (let n = 21; n <= 40; n++) expect(await add(jar, n)).toMatchObject({ data: { value: n } });
+  const unproven = await add(vault, 21);
+  expect(unproven.error).toMatchObject({ code: 'unknown_outcome', retry: true });
+  await former.kill();
+  replica.resume();
+  await servers.promoted(former);
+  await allServe();
+
+  const witness = await member(1, vault, jar);
+  const { documents: kept } = await witness.join<Documents>(vault, { state: true });
+  const { documents: left } = await witness.join<Documents>(jar, { state: true });
+  expect(kept['vault']!.value.value).toBeGreaterThanOrEqual(20);
+  expect(left['jar']!.value.value).toBeLessThan(40);
+}, 120_000);
+
+interface Documents {
+  readonly documents: Record<string, { readonly value: { readonly value: number } }>;
+}
+
+it('R19: a reply that could not be proven durable is proven when the same number comes again', async () => {
+  const vault = `vault:${randomUUID()}`;
+  for (const server of servers.servers) if (server !== (await servers.master())) await server.restart();
+  await servers.inStep();
+  await allServe();
+  const client = await member(0, vault);
+  const add = (n: number) =>
+    client.request<{ value: number }>('vault.add', { by: 1 }, { room: vault, n, ack: n - 1 });
+  expect(await eventually(() => add(1))).toMatchObject({ data: { value: 1 } });
+  const master = await servers.master();
+  const replica = servers.servers.find((server) => server !== master)!;
+  await replica.pause();
+  expect((await add(2)).error).toMatchObject({ code: 'unknown_outcome', retry: true });
+  replica.resume();
+  const proven = await eventually(
+    async () => {
+      const reply = await add(2);
+      expect(reply.error).toBeUndefined();
+      return reply;
+    },
+    { withinMs: 20_000 },
+  );
+  expect(proven).toMatchObject({ data: { value: 2 }, dup: true });
+}, 120_000);
