@@ -7,7 +7,8 @@ RUN npm ci --no-audit --no-fund
 COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY libs libs
 COPY apps apps
-RUN node_modules/.bin/nest build gateway && find dist -name '*.map' -delete
+COPY scripts scripts
+RUN node_modules/.bin/nest build gateway && node scripts/page-build.mjs dist && find dist -name '*.map' -delete
 
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /src

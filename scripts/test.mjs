@@ -1,13 +1,18 @@
-import { main, say } from './lib/project.mjs';
+import { resolve } from 'node:path';
+import { Failure, main, say } from './lib/project.mjs';
 import { claimBuild, ensureBuilt } from './lib/build.mjs';
 import { ensureProgram } from './lib/debian.mjs';
 import { ensureInstalled } from './lib/install.mjs';
 import { run } from './lib/run.mjs';
 
+/** The only test that needs a browser. */
+const PAGE_TEST = 'test/demo.page.spec.ts';
+
 /** Runs the tests, or those whose path matches a pattern; further arguments are Jest's. */
 await main(async (args) => {
   await ensureInstalled();
   await ensureProgram('redis-server');
+  if (isSelected(PAGE_TEST, args)) await ensureBrowser();
   await ensureBuilt();
   claimBuild();
   say('testing …');
@@ -16,3 +21,19 @@ await main(async (args) => {
   const jest = [process.execPath, ...node, 'node_modules/jest/bin/jest.js', '--forceExit'];
   return (await run([...jest, ...args])).code;
 });
+
+/** Whether Jest will run this file: without patterns all, else those whose path one of them matches. */
+function isSelected(file, args) {
+  const patterns = args.filter((arg) => !arg.startsWith('-'));
+  return patterns.length === 0 || patterns.some((pattern) => new RegExp(pattern, 'i').test(resolve(file)));
+}
+
+/** Without a browser the page's test fails and says so; the others do not need one. */
+async function ensureBrowser() {
+  try {
+    await ensureProgram('chromium');
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    say(`${error.message}\n  Until then ${PAGE_TEST} fails.`);
+  }
+}

@@ -78,7 +78,7 @@ export function prepareFolder(name) {
     extends: '../../../tsconfig.build.json',
     compilerOptions: { outDir: `../../${id}` },
     include: ['../../../apps/*/src', '../../../libs/*/src'],
-    exclude: ['../../../**/*.spec.ts'],
+    exclude: ['../../../**/*.spec.ts', '../../../apps/gateway/src/page'],
   };
   writeFileSync(settingsOf(folder), JSON.stringify(settings));
   return folder;
@@ -127,6 +127,13 @@ async function compile(folder) {
   if (code !== 0) throw new Failure('the build failed; the one before it stays.', 'mend the errors above.');
   if (!existsSync(join(folder, ENTRY)))
     throw new Failure('the build failed: there is no apps/gateway/src/main.ts.');
+  await completePage(folder);
+}
+
+/** The bundler is loaded when it is needed: it may have to be installed first. */
+export async function completePage(folder) {
+  const { bundlePage } = await import('./page-bundle.mjs');
+  await bundlePage(folder);
 }
 
 function publish(folder) {

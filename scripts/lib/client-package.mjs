@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { minify } from '@swc/core';
-import { build } from 'esbuild';
+import { bundle } from './bundle.mjs';
 import { internalNames } from './internal-names.mjs';
 import { withLock } from './lock.mjs';
 import { Failure } from './project.mjs';
@@ -15,7 +15,6 @@ export const MOST_BYTES = 6_144;
 
 const DIST = join(CLIENT, 'dist');
 const ENTRY = join(CLIENT, 'src/index.ts');
-const ALIAS = { '@wss/protocol': './libs/protocol/src/index.ts', '@wss/client': `./${ENTRY}` };
 
 /**
  * Makes `libs/client/dist`: one minified ES module and its types.
@@ -24,25 +23,13 @@ const ALIAS = { '@wss/protocol': './libs/protocol/src/index.ts', '@wss/client': 
 export function buildClient() {
   return withLock('client', async () => {
     rmSync(DIST, { recursive: true, force: true });
-    const code = await minified(await bundle({ entryPoints: [ENTRY], write: false }));
+    // Names that nobody outside uses are short.
+    const names = internalNames(ENTRY, join(CLIENT, 'src'));
+    const mangleProps = new RegExp(`^(${names.join('|')})$`);
+    const code = await minified(await bundle({ entryPoints: [ENTRY], mangleProps, write: false }));
     await writeTypes();
     writeFileSync(join(DIST, 'index.js'), code);
     return gzipSync(code, { level: 9 }).length;
-  });
-}
-
-/** Bundles for browsers and Node: no dependency is left, and names that nobody outside uses are short. */
-export function bundle(options) {
-  const names = internalNames(ENTRY, join(CLIENT, 'src'));
-  return build({
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    minify: true,
-    mangleProps: new RegExp(`^(${names.join('|')})$`),
-    alias: ALIAS,
-    logLevel: 'warning',
-    ...options,
   });
 }
 

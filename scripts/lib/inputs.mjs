@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 /** Files beside the sources on which a build depends. */
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
-const ASSET = /\.(lua|html)$/;
+/** Copied, not compiled; the page's script is bundled. */
+const ASSET = /\.(lua|html|css)$|[\\/]src[\\/]page[\\/].*\.ts$/;
 
 /** A digest of names, sizes and times of everything a build depends on: another one, another build. */
 export function inputsDigest() {

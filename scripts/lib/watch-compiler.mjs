@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { NEST, settingsOf } from './build.mjs';
+import { completePage, NEST, settingsOf } from './build.mjs';
 import { assetFiles, digest } from './inputs.mjs';
 import { eachLine } from './lines.mjs';
 import { ended, fit } from './run.mjs';
@@ -35,7 +35,16 @@ export class WatchCompiler {
     const [, errors] = /Found (\d+) errors?\. Watching/.exec(text) ?? [];
     if (errors === undefined) return;
     this.isSound = errors === '0';
-    if (this.isSound) this.onCompiled();
+    if (this.isSound) void this.complete();
+  }
+
+  async complete() {
+    try {
+      await completePage(this.folder);
+      this.onCompiled();
+    } catch {
+      // The bundler has said what is wrong; the next change tries again.
+    }
   }
 
   copyChangedAssets() {
@@ -44,7 +53,7 @@ export class WatchCompiler {
     if (now === this.assets) return;
     this.assets = now;
     for (const path of files) this.copy(path);
-    if (this.isSound) this.onCompiled();
+    if (this.isSound) void this.complete();
   }
 
   copy(path) {

@@ -1,14 +1,40 @@
 import { readFileSync } from 'node:fs';
 import { Controller, Get, Header } from '@nestjs/common';
 
-const page = readFileSync(new URL('./page/index.html', import.meta.url), 'utf8');
+/** Nothing from elsewhere is loaded, and nothing inline is run. */
+const POLICY =
+  "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'self'";
 
-/** The demo page. */
+/** The demo page: the SDK at work. Its script is bundled when the gateway is built. */
 @Controller()
 export class PageController {
+  private readonly files = new Map<string, string>();
+
   @Get()
   @Header('Content-Type', 'text/html; charset=utf-8')
+  @Header('Content-Security-Policy', POLICY)
   index(): string {
-    return page;
+    return this.file('index.html');
+  }
+
+  @Get('page.css')
+  @Header('Content-Type', 'text/css; charset=utf-8')
+  style(): string {
+    return this.file('page.css');
+  }
+
+  @Get('page.js')
+  @Header('Content-Type', 'text/javascript; charset=utf-8')
+  script(): string {
+    return this.file('page.js');
+  }
+
+  private file(name: string): string {
+    let text = this.files.get(name);
+    if (text === undefined) {
+      text = readFileSync(new URL(`./page/${name}`, import.meta.url), 'utf8');
+      this.files.set(name, text);
+    }
+    return text;
   }
 }

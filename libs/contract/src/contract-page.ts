@@ -16,6 +16,7 @@ export function toPage(contract: Contract, title: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escape(title)}: contract</title>
+<link rel="icon" href="data:,">
 <style>${STYLE}</style>
 </head>
 <body>
@@ -126,10 +127,16 @@ a { color: var(--accent); text-decoration: none; } a:hover { text-decoration: un
 code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
 i, .rules { opacity: .7; font-size: .9em; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; } th { text-align: left; font-size: .8em; opacity: .7; }
+table { border-collapse: collapse; table-layout: fixed; width: 100%; } th:first-child { width: 7.5rem; } th { text-align: left; font-size: .8em; opacity: .7; }
 th, td { padding: .5rem .75rem; } tbody tr { border-top: 1px solid var(--line); }
 .kind { background: var(--soft); border-radius: 1rem; font-size: .75em; padding: .1rem .6rem; }
 .command { background: #2563eb33; } .event { background: #16a34a33; } .document { background: #d9770633; }
+@media (max-width: 40rem) {
+thead { display: none; } tbody tr { display: grid; grid-template-columns: 7rem 1fr; padding: .5rem .75rem; }
+tbody tr:first-child { border-top: 0; } td { padding: .15rem 0; } td:nth-child(n+3) { grid-column: 2; }
+td:empty { display: none; } td:nth-child(3)::before { content: "data "; } td:nth-child(4)::before { content: "reply "; }
+td:nth-child(n+3)::before { font-size: .8em; opacity: .7; }
+}
 .types { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); }
 article { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; }
 article:target { border-color: var(--accent); } dl { margin: 0; } dd { margin: 0 0 .4rem 1rem; }
