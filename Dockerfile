@@ -28,7 +28,7 @@ USER node
 EXPOSE 3000
 # Liveness, not readiness: a node that waits for Redis is to be left alone, a restart would cost it its clients.
 # Patient and without a second Node process, because a busy machine must not lose nodes to their check.
-HEALTHCHECK --interval=5s --timeout=10s --start-period=30s --retries=6 \
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=6 \
   CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$SERVER_PORT && printf 'GET /health/live HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
 # Not through npm or a shell: signals must reach the node itself.
 CMD ["node", "dist/apps/gateway/src/main.js"]
