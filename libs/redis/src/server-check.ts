@@ -12,7 +12,15 @@ export interface ServerCheck {
 
 /** Asks a server for everything that the promises depend on. */
 export async function checkServer(redis: Redis): Promise<ServerCheck> {
-  const info = parseInfo(await redis.info());
+  const text = await redis.info().catch((error: Error) => {
+    if (error.message.startsWith('NOPERM')) return undefined;
+    throw error;
+  });
+  if (text === undefined) {
+    const error = 'INFO is forbidden, which tells what history Redis is on; allow the user +info';
+    return { errors: [error], warnings: [], version: 'unknown' };
+  }
+  const info = parseInfo(text);
   const errors: string[] = [];
   const warnings: string[] = [];
   const version = info.get('redis_version') ?? 'unknown';

@@ -1,0 +1,116 @@
+import { main, say } from '../scripts/lib/project.mjs';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { ensureBuilt } from '../scripts/lib/build.mjs';
+import { ensureProgram } from '../scripts/lib/debian.mjs';
+
+/**
+ * What commits cost against the plainest thing that Redis can do (INCR), and against the textbook loop (WATCH/MULTI),
+ * in one run. Every workload is a closed loop; rounds are interleaved, the figures are medians.
+ */
+const WORKLOADS = [
+  { name: 'INCR, 1 writer', kind: 'incr', writers: 1 },
+  { name: 'RoomStore.commit, 1 writer', kind: 'commit', writers: 1 },
+  { name: 'update, 1 writer', kind: 'update', writers: 1 },
+  { name: 'INCR, 10 writers', kind: 'incr', writers: 10 },
+  { name: 'update, one room, 10 writers', kind: 'update', writers: 10 },
+  { name: 'INCR, 100 writers', kind: 'incr', writers: 100 },
+  { name: 'RoomStore.commit, 100 rooms, 100 writers', kind: 'commit', writers: 100, rooms: 100 },
+  { name: 'update, 100 rooms, 100 writers', kind: 'update', writers: 100, rooms: 100 },
+  { name: 'WATCH/MULTI, one document, 100 writers', kind: 'watch', writers: 100 },
+  { name: 'update, one room, 100 writers, 1 node', kind: 'update', writers: 100 },
+  { name: 'update, one room, 100 writers, 2 nodes', kind: 'update', writers: 50, nodes: 2 },
+  { name: 'update, one room, 100 writers, 4 nodes', kind: 'update', writers: 25, nodes: 2, processes: 2 },
+  { name: 'update, one room, 100 writers, 10 nodes', kind: 'update', writers: 10, nodes: 5, processes: 2 },
+  { name: 'update, one room, 100 writers, 10 processes', kind: 'update', writers: 10, processes: 10 },
+];
+
+let runs = 0;
+
+await main(async (args) => {
+  const { values } = parseArgs({
+    args,
+    options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '2' } },
+  });
+  await ensureProgram('redis-server');
+  await ensureBuilt();
+  const { RedisServer } = await import('../dist/libs/testing/src/redis-server.js');
+  const server = await RedisServer.start();
+  const workers = Array.from({ length: 10 }, () => fork(new URL('commits/worker.mjs', import.meta.url)));
+  try {
+    const samples = new Map(WORKLOADS.map((workload) => [workload, []]));
+    for (let round = 0; round < Number(values.rounds); round++) {
+      for (const workload of round % 2 === 0 ? WORKLOADS : [...WORKLOADS].reverse()) {
+        samples
+          .get(workload)
+          .push(await measure(workload, { server, workers, seconds: Number(values.seconds) }));
+      }
+    }
+    report(samples);
+  } finally {
+    for (const worker of workers) worker.kill('SIGKILL');
+    await server.stop();
+  }
+});
+
+async function measure({ kind, writers, rooms = 1, nodes = 1, processes = 1 }, { server, workers, seconds }) {
+  const used = workers.slice(0, processes);
+  const workload = { kind, writers, rooms, nodes, seconds, url: server.url, run: `r${++runs}` };
+  for (const worker of used) worker.send(workload);
+  await Promise.all(used.map((worker) => once(worker, 'message')));
+  await server.cli('CONFIG', 'RESETSTAT');
+  const results = used.map((worker) => once(worker, 'message'));
+  for (const worker of used) worker.send('go');
+  const perNode = (await Promise.all(results)).flatMap(([nodesOfWorker]) => nodesOfWorker);
+  const calls = callsOf(String(await server.cli('INFO', 'commandstats')));
+  await server.cli('FLUSHALL');
+  const done = perNode.reduce((sum, node) => sum + node.done, 0);
+  return {
+    rate: done / seconds,
+    p99: Math.max(...perNode.map(({ p99 }) => p99)),
+    fairness: Math.min(...perNode.map((node) => node.done)) / Math.max(...perNode.map((node) => node.done)),
+    roundTrips: calls / done,
+  };
+}
+
+/** Scripts that were called; what they call inside is not counted. */
+function callsOf(stats) {
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+}
+
+function report(samples) {
+  const of = (name, key) => median(samples.get(WORKLOADS.find((workload) => workload.name === name)), key);
+  const rows = WORKLOADS.map((workload) => {
+    const runsOf = samples.get(workload);
+    const reference =
+      workload.kind === 'incr' || workload.kind === 'watch' ? undefined : referenceOf(workload);
+    return [
+      workload.name,
+      {
+        'per second': Math.round(median(runsOf, 'rate')),
+        ratio: reference
+          ? `${(median(runsOf, 'rate') / of(reference, 'rate')).toFixed(2)} × ${reference}`
+          : '',
+        'p99, ms': median(runsOf, 'p99').toFixed(1),
+        'slowest / fastest node': median(runsOf, 'fairness').toFixed(2),
+        'scripts per command':
+          workload.kind === 'incr' || workload.kind === 'watch'
+            ? ''
+            : median(runsOf, 'roundTrips').toFixed(2),
+      },
+    ];
+  });
+  console.table(Object.fromEntries(rows));
+  say(`medians of ${samples.get(WORKLOADS[0]).length} rounds`);
+}
+
+function referenceOf({ writers, rooms = 1, nodes = 1, processes = 1 }) {
+  if (rooms === 1 && writers * nodes * processes === 100) return 'WATCH/MULTI, one document, 100 writers';
+  return `INCR, ${writers} writer${writers === 1 ? '' : 's'}`;
+}
+
+function median(samples, key) {
+  const sorted = samples.map((sample) => sample[key]).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
