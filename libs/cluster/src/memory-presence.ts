@@ -77,7 +77,7 @@ export function dueIn(
   const { coming, going, users, announcedAt } = presence;
   if (coming.size === 0 && going.size === 0) return undefined;
   const first = coming.size > 0 ? now : least(going.values());
-  const longer = coming.size <= MOST_USERS ? Math.floor(users.length / 1_000) * PAUSE_PER_THOUSAND_MS : 0;
+  const longer = Math.floor(users.length / 1_000) * PAUSE_PER_THOUSAND_MS;
   return Math.max(0, Math.max(first, Math.min(announcedAt, now) + Math.max(pauseMs, longer)) - now);
 }
 

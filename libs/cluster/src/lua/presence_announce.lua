@@ -5,8 +5,7 @@ local MOST_USERS, MOST_BYTES, LONGEST_GRACE = 500, 65536, 60000
 -- beyond all that anybody can have seen: when a room was empty in between, or a failover lost some of them. Where the
 -- clock was set back meanwhile, this many are skipped.
 local LOST_VERSIONS = 1000
--- In a big room the pause is longer, by this for each thousand users, unless more have come than fit into one
--- announcement.
+-- In a big room the pause is longer, ms for each thousand users: what is announced goes to each of them.
 local PAUSE_PER_THOUSAND = 200
 
 local function take_joined()
@@ -52,8 +51,7 @@ local function due_in(announced_at)
   local first = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')[2]
   if redis.call('EXISTS', KEYS[5]) == 1 then first = now end
   if not first then return -1 end
-  local fit = redis.call('ZCARD', KEYS[5]) <= MOST_USERS
-  local longer = fit and math.floor(redis.call('ZCARD', KEYS[2]) / 1000) * PAUSE_PER_THOUSAND or 0
+  local longer = math.floor(redis.call('ZCARD', KEYS[2]) / 1000) * PAUSE_PER_THOUSAND
   return math.max(0, math.max(tonumber(first), math.min(announced_at, now) + math.max(pause, longer)) - now)
 end
 
