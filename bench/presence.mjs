@@ -1,0 +1,109 @@
+import '../scripts/lib/project.mjs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { main, say } from '../scripts/lib/project.mjs';
+import { ensureBuilt } from '../scripts/lib/build.mjs';
+import { Client } from './presence/client.mjs';
+
+/** What presence costs a big room: latency of its messages under churn, against the same room without presence. */
+const KINDS = ['plain', 'shown'];
+const AT_ONCE = 200;
+/** Each joins and leaves in turn; half of them are in the room. */
+const CHURNERS = 200;
+const CHURN_PER_SECOND = 100;
+const MESSAGES_PER_SECOND = 2;
+/** A room that was quiet for this long has announced everybody. */
+const QUIET_MS = 4_000;
+
+await main(async (args) => {
+  const number = (value) => ({ type: 'string', default: value });
+  const options = { members: number('10000'), seconds: number('10'), rounds: number('3') };
+  const { values } = parseArgs({ args, options });
+  const [members, seconds, rounds] = [values.members, values.seconds, values.rounds].map(Number);
+  await ensureBuilt();
+  const { GatewayCluster } = await import('../dist/libs/testing/src/index.js');
+  const entry = fileURLToPath(new URL('presence/node.mjs', import.meta.url));
+  const cluster = await GatewayCluster.start({ nodes: 2, entry });
+  try {
+    const urls = cluster.nodes.map(({ url }) => url);
+    say(`${members} members on two nodes, ${CHURN_PER_SECOND} joins and as many leaves a second`);
+    const clients = await open(members, urls, 'u');
+    const churners = await open(CHURNERS, urls, 'c');
+    const samples = { plain: [], shown: [] };
+    for (let round = 0; round < rounds; round++) {
+      for (const kind of KINDS) {
+        const room = `${kind}:${round}`;
+        samples[kind].push(await measure({ kind, room, clients, churners, seconds }));
+      }
+    }
+    report(samples);
+    for (const { socket } of [...clients, ...churners]) socket.terminate();
+  } finally {
+    await cluster.stop();
+  }
+});
+
+async function measure({ kind, room, clients, churners, seconds }) {
+  await inGroups(clients, (client) => client.ask('$join', room));
+  await untilQuiet(clients[0]);
+  for (const client of clients) client.latencies = [];
+  const stop = new AbortController();
+  const churning = churn(churners, room, stop.signal);
+  const announced = clients[0].announcements;
+  for (let i = 0; i < seconds * MESSAGES_PER_SECOND; i++) {
+    await Promise.all([clients[i].ask(`${kind}.say`, room), delay(1_000 / MESSAGES_PER_SECOND)]);
+  }
+  stop.abort();
+  await churning;
+  await untilQuiet(clients[0]);
+  const latencies = clients.flatMap((client) => client.latencies).sort((a, b) => a - b);
+  const at = (part) => latencies[Math.floor((latencies.length - 1) * part)];
+  const result = { p50: at(0.5), p99: at(0.99), announcements: clients[0].announcements - announced };
+  say(`${room}: p50 ${result.p50} ms, p99 ${result.p99} ms, ${latencies.length} deliveries`);
+  await inGroups(clients, (client) => client.ask('$leave', room));
+  return { ...result, deliveries: latencies.length };
+}
+
+/** The first one in the room leaves, the next one joins, all the time. */
+async function churn(churners, room, signal) {
+  const half = churners.length / 2;
+  const pending = [];
+  for (let i = 0; !signal.aborted; i++) {
+    pending.push(churners[i % churners.length].ask('$join', room));
+    pending.push(churners[(i + half) % churners.length].ask('$leave', room));
+    await delay(1_000 / CHURN_PER_SECOND);
+  }
+  await Promise.all(pending);
+  await Promise.all(churners.map((client) => client.ask('$leave', room)));
+}
+
+async function untilQuiet(client) {
+  while (performance.now() - client.heardAt < QUIET_MS) await delay(100);
+}
+
+async function inGroups(clients, work) {
+  for (let from = 0; from < clients.length; from += AT_ONCE) {
+    await Promise.all(clients.slice(from, from + AT_ONCE).map(work));
+  }
+}
+
+async function open(count, urls, prefix) {
+  const clients = Array.from({ length: count }, (_, i) => new Client(`${urls[i % 2]}?user=${prefix}${i}`));
+  await inGroups(clients, (client) => client.open());
+  return clients;
+}
+
+function report(samples) {
+  const median = (kind, key) => {
+    const sorted = samples[kind].map((sample) => sample[key]).sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)];
+  };
+  const row = (kind) => ({
+    'p50, ms': median(kind, 'p50'),
+    'p99, ms': median(kind, 'p99'),
+    deliveries: median(kind, 'deliveries'),
+    announcements: median(kind, 'announcements'),
+  });
+  console.table({ 'without presence': row('plain'), 'with presence': row('shown') });
+}
