@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { connect } from 'node:net';
-import { freePort, GatewayCluster, GatewayNode, RedisServer, TestClient } from '@wss/testing';
+import { freePort, GatewayCluster, GatewayNode, rawUpgrade, RedisServer, TestClient } from '@wss/testing';
 
 async function exitOf(env: NodeJS.ProcessEnv): Promise<string> {
   return GatewayNode.start({ env }).then(
@@ -102,8 +101,7 @@ describe('a node', () => {
     ['subprotocols of which it knows none', '/', { 'Sec-WebSocket-Protocol': 'mqtt, wss.v9' }, 400],
     ['a user name that is none', '/?user=%00', {}, 400],
   ])('refuses %s with a complete response', async (_what, path, headers, status) => {
-    const response = await upgrade(Number(new URL(node.httpUrl).port), path, headers);
-    expect(response).toMatch(new RegExp(`^HTTP/1.1 ${status} [^\r]+\r\n(?:[^\r]+\r\n)+\r\n.+\n$`));
+    expect(await rawUpgrade(node.port, path, headers)).toMatchObject({ status });
   });
 
   it('answers a plain client without greeting it, and the page and health over HTTP', async () => {
@@ -184,23 +182,3 @@ describe('a cluster', () => {
     await cluster.stop();
   });
 });
-
-function upgrade(port: number, path: string, headers: Record<string, string>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      const lines = [
-        `GET ${path} HTTP/1.1`,
-        'Host: node',
-        'Connection: Upgrade',
-        'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-        ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-      ];
-      socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-    });
-    let text = '';
-    socket.setEncoding('utf8').on('data', (data: string) => (text += data));
-    socket.on('end', () => resolve(text)).on('error', reject);
-  });
-}

@@ -19,6 +19,14 @@ export interface TokenIdentity {
 /** The token proves nothing: it is malformed, signed by somebody else, over, or for somebody else. */
 export class TokenRefused extends Error {}
 
+/** Codes of what says that there are no keys to verify with, and nothing of the token. */
+const NO_KEYS = new Set([
+  errors.JWKSTimeout.code,
+  errors.JWKSInvalid.code,
+  // An answer of the server of keys that is no success.
+  errors.JOSEError.code,
+]);
+
 /** Verifies signed tokens (JWT). */
 export class TokenVerifier {
   private readonly key: KeyObject | JWTVerifyGetKey;
@@ -59,7 +67,7 @@ export class TokenVerifier {
         ? jwtVerify(token, key, options)
         : jwtVerify(token, key, options));
     } catch (error) {
-      if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError)) throw error;
+      if (!(error instanceof errors.JOSEError) || NO_KEYS.has(error.code)) throw error;
       throw new TokenRefused(error.message);
     }
   }
