@@ -6,6 +6,8 @@ import { CoreModule } from './core.module.js';
 import type { Engine } from './engine.js';
 import { features } from './features/index.js';
 import { HealthController } from './health.controller.js';
+import { ManagementModule, measured } from './metrics/management.module.js';
+import { Metrics } from './metrics/metrics.js';
 import { PageController } from './page.controller.js';
 
 @Module({})
@@ -13,8 +15,17 @@ export class AppModule {
   static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
     return {
       module: AppModule,
-      imports: [CoreModule.with(config, engine, nodeId), ContractModule, ...features],
+      imports: [...coreOf(config, engine, nodeId), ContractModule, ...features],
       controllers: [ContractController, HealthController, PageController],
     };
   }
+}
+
+function coreOf(config: Config, engine: Engine, nodeId: string): DynamicModule[] {
+  if (!ManagementModule.isWanted(config)) return [CoreModule.with(config, engine, nodeId)];
+  const metrics = new Metrics();
+  return [
+    CoreModule.with(config, measured(engine, metrics), nodeId),
+    ManagementModule.with(metrics),
+  ];
 }

@@ -159,7 +159,28 @@ export class Config {
   @Max(600_000)
   readonly SHUTDOWN_TIMEOUT_MS: number = 25_000;
 
-  /** `production` makes logs JSON lines. */
+  /**
+   * TCP port of metrics, for operators alone; 0: a random free one. Unset: no such port, but in development
+   * (`AUTH=none`) a random free one of 127.0.0.1.
+   */
+  @IsOptional()
+  @toNumber
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  readonly MANAGEMENT_PORT?: number;
+
+  /** What who asks there brings as `Authorization: Bearer …`, at least 32 characters; or `MANAGEMENT_TOKEN_FILE`. */
+  @IsOptional()
+  @MinLength(32, { message: 'MANAGEMENT_TOKEN must have at least 32 characters' })
+  readonly MANAGEMENT_TOKEN?: string;
+
+  /** `json`: a line of JSON for each entry of the log; `text`: lines for people. Unset: `json` in production. */
+  @IsOptional()
+  @IsIn(['json', 'text'], { message: 'LOG_FORMAT must be json or text' })
+  readonly LOG_FORMAT?: 'json' | 'text';
+
+  /** `production` makes logs JSON lines unless `LOG_FORMAT` says otherwise. */
   @IsOptional()
   @IsString()
   readonly NODE_ENV?: string;
@@ -169,7 +190,7 @@ export class Config {
 export class ConfigError extends Error {}
 
 /** Variables that may name a file with their value, as container secrets do. */
-const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'REDIS_SERVER'];
+const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'MANAGEMENT_TOKEN', 'REDIS_SERVER'];
 const KEYS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'];
 
 /** @throws ConfigError naming every bad variable at once. */
@@ -210,6 +231,10 @@ function contradictions(config: Config): string[] {
   if (config.AUTH === 'jwt' && keys.length === 0) found.push(`AUTH=jwt needs one of ${KEYS.join(', ')}`);
   if (config.AUTH === 'none' && keys.length > 0)
     found.push(`AUTH=none and ${keys.join(', ')} contradict each other`);
+  if (config.AUTH === 'jwt' && config.MANAGEMENT_PORT !== undefined && config.MANAGEMENT_TOKEN === undefined)
+    found.push('MANAGEMENT_PORT needs a MANAGEMENT_TOKEN');
+  if (config.MANAGEMENT_PORT && config.MANAGEMENT_PORT === config.SERVER_PORT)
+    found.push('MANAGEMENT_PORT and SERVER_PORT are the same; give two');
   return found;
 }
 

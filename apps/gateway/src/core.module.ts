@@ -40,12 +40,14 @@ import { DevelopmentAdmission } from './development-admission.js';
 import type { Engine } from './engine.js';
 import { Origins } from './origins.js';
 import { EngineWatch } from './engine-watch.js';
+import { measuredListener } from './metrics/measured-listener.js';
+import { Metrics } from './metrics/metrics.js';
 import { presenceProviders } from './presence-providers.js';
 import { Readiness } from './readiness.js';
 import { TokenAdmission } from './token-admission.js';
 import { TokenVerifier } from './token-verifier.js';
 
-type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry, NodePresence];
+type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry, NodePresence, Hub, Metrics?];
 
 const ENGINE = Symbol('Engine');
 
@@ -109,7 +111,7 @@ export class CoreModule
         },
         { provide: ClientListener, useExisting: ClientRouting },
       ],
-      exports: [Rooms, Presence, Readiness, NodeIdentity, Config, ...MESSAGING_PROVIDERS],
+      exports: [Rooms, RoomFeed, Presence, Readiness, NodeIdentity, Config, ...MESSAGING_PROVIDERS],
     };
   }
 
@@ -140,15 +142,26 @@ function feedOf(
 ): FactoryProvider<RoomFeed> {
   return {
     provide: RoomFeed,
-    inject: [Committer, RoomDelivery, RoomTypes, DocumentRegistry, NodePresence],
-    useFactory: (...[committer, delivery, types, documents, presence]: FeedDependencies) =>
+    inject: [
+      Committer,
+      RoomDelivery,
+      RoomTypes,
+      DocumentRegistry,
+      NodePresence,
+      Hub,
+      { token: Metrics, optional: true },
+    ],
+    useFactory: (...[committer, delivery, types, documents, presence, hub, metrics]: FeedDependencies) =>
       new RoomFeed({
         nodeId,
         store,
         channels,
         keys,
         committer,
-        listener: new PresenceListener(delivery, presence),
+        listener: new PresenceListener(
+          metrics ? measuredListener(delivery, hub, metrics) : delivery,
+          presence,
+        ),
         typeOf: (room) => types.of(room),
         ...(name === 'redis' && canBeDurable && { durability: delivery }),
         emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),

@@ -1,13 +1,14 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { ConsoleLogger, type INestApplication, Logger, type LoggerService } from '@nestjs/common';
+import { type INestApplication, Logger, type LoggerService } from '@nestjs/common';
 import { RedisUnreachable } from '@wss/redis';
 import { AppModule } from './app.module.js';
 import { type Config, ConfigError, loadConfig } from './config.js';
 import { openEngine, UnfitEngine } from './engine.js';
 import { Lifecycle } from './lifecycle.js';
 import { createNode } from './node-app.js';
+import { NodeLogger } from './node-logger.js';
 import type { StopSignals } from './stop-signals.js';
 
 /** Starts a node and prints where it is. The process ends with code 1 and the reason when it can't start. */
@@ -22,12 +23,12 @@ export async function runNode(env: NodeJS.ProcessEnv, signals: StopSignals): Pro
 }
 
 async function start(config: Config, lifecycle: Lifecycle): Promise<void> {
-  const logger = new ConsoleLogger({ json: config.NODE_ENV === 'production' });
+  const nodeId = newNodeId();
+  const logger = new NodeLogger(config, nodeId);
   Logger.overrideLogger(logger);
   if (config.NODE_ENV === 'production' && config.AUTH === 'none') {
     logger.warn('AUTH=none: everybody may connect under any name; do not let strangers reach this node');
   }
-  const nodeId = newNodeId();
   const app = await assemble(config, nodeId, logger);
   await lifecycle.start(app, [
     () => app.startAllMicroservices(),
@@ -46,7 +47,7 @@ async function assemble(config: Config, nodeId: string, logger: LoggerService): 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-    return `${error.message}: another process has it; choose another SERVER_PORT, or unset it for a free one`;
+    return `${error.message}: another process has it; choose another one, or unset the variable for a free one`;
   }
   const known = [ConfigError, RedisUnreachable, UnfitEngine].some((type) => error instanceof type);
   return known ? error.message : (error.stack ?? error.message);

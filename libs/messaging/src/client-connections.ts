@@ -19,6 +19,7 @@ import {
   UpgradeRefusal,
 } from './ports.js';
 import { greet, offeredProtocols } from './greeting.js';
+import { MessagingObserver } from './messaging-observer.js';
 import type { PathContext } from './path-context.js';
 import { RoomAccess } from './room-access.js';
 import { SlowClients } from './slow-clients.js';
@@ -48,6 +49,7 @@ export class ConnectionPorts {
     readonly sessions: SessionSource,
     readonly slowClients: SlowClients,
     private readonly hooks: SessionHooks,
+    @Optional() readonly observer?: MessagingObserver,
   ) {}
 
   /** Tells the other nodes, and the features of this one, that a session goes on here. */
@@ -100,14 +102,22 @@ export class ClientConnections {
       this.requireOpen();
       const accepted: AcceptedClient = commands ? await this.admitClient(request, url) : { user: '' };
       // While it was being admitted the client may have gone, or the node may have begun to stop.
-      if (!socket.destroyed && !this.refusing) return accept(accepted);
+      if (!socket.destroyed && !this.refusing) {
+        this.ports?.observer?.upgradeAnswered(101);
+        return accept(accepted);
+      }
       if (accepted.opened) this.ports?.sessions.disconnected(accepted.opened.session);
       this.requireOpen();
     } catch (error) {
-      if (error instanceof UpgradeRefusal) return refuseUpgrade(socket, error.status, error.message);
+      if (error instanceof UpgradeRefusal) return this.refuse(socket, error);
       this.logger.error(`an upgrade failed: ${describe(error)}`);
-      refuseUpgrade(socket, 503, 'the node could not admit the connection');
+      this.refuse(socket, new UpgradeRefusal(503, 'the node could not admit the connection'));
     }
+  }
+
+  private refuse(socket: Duplex, { status, message }: UpgradeRefusal): void {
+    this.ports?.observer?.upgradeAnswered(status);
+    refuseUpgrade(socket, status, message);
   }
 
   /** Registers an accepted socket; a client with a session is greeted before anything else is sent. */
@@ -150,6 +160,7 @@ export class ClientConnections {
     client.native?.stop();
     if (client.pathContext.router && this.hub) {
       for (const room of client.joinedRooms()) this.rooms?.unfollow(client, room);
+      this.ports?.observer?.clientGone(code);
       if (client.session) this.ports?.sessions.disconnected(client.session);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }

@@ -1,9 +1,10 @@
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
 import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/handlers';
 import { type ClientFrame, encodeError, FrameError, parseRoomName } from '@wss/protocol';
 import { Answers } from './answers.js';
 import type { ClientSocket, RoomState } from './client-socket.js';
 import { Deadlines } from './deadlines.js';
+import { MessagingObserver } from './messaging-observer.js';
 import { SessionSource } from './ports.js';
 import { RoutedCommand } from './routed-command.js';
 import { type Route, RouteBuilder } from './routes.js';
@@ -28,6 +29,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     private readonly types: RoomTypes,
     private readonly answers: Answers,
     private readonly sessions: SessionSource,
+    @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
   onModuleInit(): void {
@@ -155,13 +157,23 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   private expire(command: RoutedCommand): void {
     if (!command.expire()) return;
     this.answers.refuse(command, new GatewayError('unavailable', 'the command was not done in time'));
+    this.observe(command);
   }
 
   private finish(command: RoutedCommand): void {
     const { client, room } = command;
     command.pass();
+    this.observe(command);
     if (room !== undefined) client.dropRoomState(room);
     if (--client.inFlight === 0) client.whenIdle?.();
+  }
+
+  /** Only names of handlers: a client must not be able to invent any number of events. */
+  private observe(command: RoutedCommand): void {
+    if (!this.observer || command.observed) return;
+    command.observed = true;
+    const event = this.routes.has(command.event) ? command.event : 'unknown';
+    this.observer.commandEnded(event, command.outcome, (performance.now() - command.startedAt) / 1_000);
   }
 
   private log(name: string, command: RoutedCommand, cause: unknown): void {

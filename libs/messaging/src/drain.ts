@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, Optional } from '@nestjs/common';
 import { encodeEvent } from '@wss/protocol';
 import { ClientConnections } from './client-connections.js';
 import type { ClientSocket } from './client-socket.js';
 import { Hub } from './hub.js';
+import { MessagingObserver } from './messaging-observer.js';
 
 /** How often a group of clients is let go, ms. */
 const GROUP_MS = 50;
@@ -34,6 +35,7 @@ export class Drain {
   constructor(
     private readonly hub: Hub,
     private readonly connections: ClientConnections,
+    @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
   /** Upgrades are refused with 503 from now on, those that are being admitted too. */
@@ -73,7 +75,10 @@ export class Drain {
     const late = new AbortController();
     await Promise.race([Promise.all(gone), overEvent.then(() => pause(ANSWER_MS, late.signal))]);
     late.abort();
-    for (const client of this.hub.all()) client.terminate();
+    for (const client of this.hub.all()) {
+      client.terminate();
+      this.observer?.clientDrained('cut');
+    }
   }
 
   private async letGo(client: ClientSocket, windowMs: number, over: Promise<void>): Promise<void> {
@@ -89,6 +94,7 @@ export class Drain {
     client.dropFrames();
     client.resume();
     await closed;
+    this.observer?.clientDrained('closed');
   }
 }
 

@@ -5,6 +5,7 @@ export * from './command-router.js';
 export * from './drain.js';
 export * from './hub.js';
 export * from './messaging-providers.js';
+export * from './messaging-observer.js';
 export * from './ports.js';
 export * from './room-access.js';
 export * from './room-delivery.js';

@@ -7,6 +7,12 @@ import { textFrame } from './text-frame.js';
 export class RoutedCommand extends Command {
   /** The reply was sent, or there is none to send any more. */
   answered = false;
+  /** What it was answered with: `ok` or the code of an error. */
+  outcome = 'ok';
+  /** When it came, ms of the process' steady clock. */
+  readonly startedAt = performance.now();
+  /** Its end has been reported. */
+  observed = false;
 
   declare readonly client: ClientSocket;
 
@@ -28,6 +34,7 @@ export class RoutedCommand extends Command {
 
   /** Replies with an error; without an `id` it goes out as an `error` event. */
   fail(error: GatewayError, position?: ReplyPosition): void {
+    if (!this.answered) this.outcome = error.code;
     this.finish(() => encodeError(this.id, error.toBody(), position));
   }
 

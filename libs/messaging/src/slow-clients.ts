@@ -1,10 +1,11 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, Optional } from '@nestjs/common';
 import { RoomTypes } from '@wss/handlers';
 import type { LogEntry, Position } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import type { ClientSocket } from './client-socket.js';
 import { entryFrames } from './entry-frames.js';
 import { Hub } from './hub.js';
+import { MessagingObserver } from './messaging-observer.js';
 import { RoomSource, type RoomStart } from './ports.js';
 import { encodeReset, RoomDelivery } from './room-delivery.js';
 import { SharedFrames } from './shared-frames.js';
@@ -27,18 +28,21 @@ export class SlowClients {
     private readonly types: RoomTypes,
     private readonly source: RoomSource,
     private readonly delivery: RoomDelivery,
+    @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
   /** The client has more unread than it may. */
   overflowed(client: ClientSocket): void {
     const queue = client.queue;
     if (!queue) return;
-    queue.drop(({ after }) => after === undefined);
+    const lost = queue.drop(({ after }) => after === undefined);
+    if (lost.length > 0) this.observer?.clientSlow('dropped');
     if (!queue.overflowing) return;
     const dropped = queue.drop(({ room }) => this.types.of(room)?.backPressure === 'resync');
     for (const { room, after } of dropped) this.fallBehind(client, room, after!);
     if (!queue.overflowing) return;
     this.logger.debug(`client ${client.id} is too slow`);
+    this.observer?.clientSlow('closed');
     queue.clear();
     client.closeWith(4408);
   }
@@ -54,6 +58,7 @@ export class SlowClients {
     if (state.lagging) return;
     state.lagging = seen;
     this.hub.pause(room, client);
+    this.observer?.clientSlow('paused');
   }
 
   private async catchUp(client: ClientSocket, room: string): Promise<void> {

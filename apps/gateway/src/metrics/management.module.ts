@@ -1,0 +1,44 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { RoomFeed } from '@wss/cluster';
+import { Hub, MessagingObserver } from '@wss/messaging';
+import type { Config } from '../config.js';
+import type { Engine } from '../engine.js';
+import { Readiness } from '../readiness.js';
+import { ManagementServer } from './management.server.js';
+import { MeasuredRoomStore } from './measured-store.js';
+import { Metrics } from './metrics.js';
+
+/** Counts what happens on this node and shows it on the management port. */
+@Global()
+@Module({})
+export class ManagementModule {
+  constructor(metrics: Metrics, hub: Hub, feed: RoomFeed, readiness: Readiness) {
+    metrics.gauge('clients', 'Clients on this node', () => hub.size);
+    metrics.gauge('rooms', 'Rooms that this node follows', () => feed.size);
+    metrics.gauge('ready', 'Whether the node may get clients', () => Number(readiness.problems().length === 0));
+  }
+
+  /** Whether the configuration wants it: where a port is given, and in development. */
+  static isWanted({ MANAGEMENT_PORT, AUTH }: Config): boolean {
+    return MANAGEMENT_PORT !== undefined || AUTH === 'none';
+  }
+
+  static with(metrics: Metrics): DynamicModule {
+    return {
+      module: ManagementModule,
+      providers: [
+        { provide: Metrics, useValue: metrics },
+        { provide: MessagingObserver, useExisting: Metrics },
+        ManagementServer,
+      ],
+      exports: [Metrics, MessagingObserver],
+    };
+  }
+}
+
+/** The engine, with its commits and reads counted. */
+export function measured(engine: Engine, metrics: Metrics): Engine {
+  metrics.gauge('engine_up', 'Whether the engine serves', () => Number(engine.problem() === undefined));
+  metrics.gauge('lease_held', 'Whether the lease of the node holds', () => Number(engine.registry.holdsLease));
+  return { ...engine, store: new MeasuredRoomStore(engine.store, metrics) };
+}

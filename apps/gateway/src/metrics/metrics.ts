@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import { MessagingObserver, type SlowClientAction } from '@wss/messaging';
+import { CLOSE_CODES } from '@wss/protocol';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const COMMANDS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/** Close codes that come from the other side or from no side. */
+const FOREIGN_CODES = new Set([1005, 1006]);
+
+/**
+ * Everything that a node counts, in Prometheus' terms. The values of every label are a set that the code bounds:
+ * nothing that a client names becomes one.
+ */
+@Injectable()
+export class Metrics extends MessagingObserver {
+  readonly registry = new Registry();
+
+  private readonly commands = this.counter('commands_total', 'Commands that have ended', [
+    'event',
+    'outcome',
+  ]);
+  private readonly commandSeconds = this.histogram('command_duration_seconds', {
+    help: 'From the frame to the answer',
+    labels: ['event'],
+    buckets: SECONDS,
+  });
+  private readonly upgrades = this.counter('upgrades_total', 'Upgrades that were answered', ['status']);
+  private readonly closes = this.counter('client_closes_total', 'Connections that have ended', ['code']);
+  private readonly slow = this.counter('slow_clients_total', 'What slow clients were dealt', ['action']);
+  private readonly drained = this.counter('drained_clients_total', 'Clients of the stopping node', ['how']);
+
+  /** `committed`, `conflict`, `judged` (numbers that were refused or known) or `failed`. */
+  readonly commits = this.counter('commit_batches_total', 'Commits that the engine answered', ['outcome']);
+  readonly commitCommands = this.histogram('commit_batch_commands', {
+    help: 'Commands in one commit',
+    buckets: COMMANDS,
+  });
+  readonly commitSeconds = this.histogram('commit_duration_seconds', {
+    help: 'From the call of the engine to its answer',
+    buckets: SECONDS,
+  });
+  /** Reads of what a room's subscription missed; `ok` or `failed`. */
+  readonly repairs = this.counter('gap_repairs_total', 'Reads of what was missed', ['outcome']);
+  readonly repairedEvents = this.counter('gap_repaired_events_total', 'Events that such reads brought');
+  /** To members on this node; `log` or `volatile`. */
+  readonly deliveries = this.counter('deliveries_total', 'Events times the members who got them', ['kind']);
+  /** `continued`: members went on; `reset`: they had to start anew. */
+  readonly epochs = this.counter('room_epochs_total', 'Rooms whose history changed', ['outcome']);
+
+  constructor() {
+    super();
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  commandEnded(event: string, outcome: string, seconds: number): void {
+    this.commands.inc({ event, outcome });
+    this.commandSeconds.observe({ event }, seconds);
+  }
+
+  upgradeAnswered(status: number): void {
+    this.upgrades.inc({ status });
+  }
+
+  clientGone(code: number): void {
+    const known = code in CLOSE_CODES || FOREIGN_CODES.has(code);
+    this.closes.inc({ code: known ? String(code) : 'other' });
+  }
+
+  clientSlow(action: SlowClientAction): void {
+    this.slow.inc({ action });
+  }
+
+  clientDrained(how: 'closed' | 'cut'): void {
+    this.drained.inc({ how });
+  }
+
+  /** A gauge that is read when the metrics are. */
+  gauge(name: string, help: string, read: () => number): void {
+    const { registry } = this;
+    new Gauge({
+      name: `wss_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  private counter<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: Label[] = [],
+  ): Counter<Label> {
+    return new Counter({ name: `wss_${name}`, help, labelNames, registers: [this.registry] });
+  }
+
+  private histogram<Label extends string = never>(
+    name: string,
+    { help, labels = [], buckets }: { help: string; labels?: Label[]; buckets: number[] },
+  ): Histogram<Label> {
+    return new Histogram({
+      name: `wss_${name}`,
+      help,
+      labelNames: labels,
+      buckets,
+      registers: [this.registry],
+    });
+  }
+}
