@@ -50,7 +50,11 @@ describe('logs in JSON', () => {
     expect(lines.length).toBeGreaterThan(10);
     expect(lines.filter(({ nodeId, level }) => nodeId !== node.nodeId || level === undefined)).toEqual([]);
     expect(lines).toContainEqual(
-      expect.objectContaining({ level: 'warn', context: 'RedisLinks', message: expect.stringMatching(/is lost/) }),
+      expect.objectContaining({
+        level: 'warn',
+        context: 'RedisLinks',
+        message: expect.stringMatching(/is lost/),
+      }),
     );
     expect(node.output.join('\n')).not.toContain(secret);
   });

@@ -62,9 +62,7 @@ describe('metrics', () => {
     expect(mine.get('wss_upgrades_total{status="403"}')).toBe(1);
     expect(theirs.get('wss_deliveries_total{kind="log"}')).toBe(5);
     await Promise.all([ann.close(), bob.close()]);
-    await eventually(async () =>
-      expect((await read(0)).get('wss_client_closes_total{code="1000"}')).toBe(1),
-    );
+    await eventually(async () => expect((await read(0)).get('wss_client_closes_total{code="1000"}')).toBe(1));
   });
 
   it('have no label that a client makes up, and names as Prometheus wants them', async () => {
@@ -81,7 +79,10 @@ describe('metrics', () => {
     });
     expect(text).not.toContain(made);
     expect(text).not.toContain(room);
-    const types = [...text.matchAll(/^# TYPE (wss_\S+) (\w+)$/gm)].map(([, name, type]) => ({ name: name!, type }));
+    const types = [...text.matchAll(/^# TYPE (wss_\S+) (\w+)$/gm)].map(([, name, type]) => ({
+      name: name!,
+      type,
+    }));
     expect(types.length).toBeGreaterThan(10);
     for (const { name, type } of types) {
       expect(name).toMatch(/^wss(_[a-z]+)+$/);
@@ -103,7 +104,8 @@ describe('metrics', () => {
     expect((await read(1)).get('wss_ready')).toBe(0);
     for (let i = 0; i < 3; i++) await writer.command('counter.add', { by: 1 }, { room });
     await cluster.proxies[1]!.setMode('pass');
-    for (let seq = 1; seq <= 3; seq++) expect(await reader.event('counter.added', 20_000)).toMatchObject({ seq });
+    for (let seq = 1; seq <= 3; seq++)
+      expect(await reader.event('counter.added', 20_000)).toMatchObject({ seq });
     const values = await read(1);
     expect(values.get('wss_gap_repairs_total{outcome="ok"}')).toBeGreaterThan(0);
     expect(values.get('wss_gap_repaired_events_total')).toBeGreaterThanOrEqual(3);

@@ -24,8 +24,5 @@ export class AppModule {
 function coreOf(config: Config, engine: Engine, nodeId: string): DynamicModule[] {
   if (!ManagementModule.isWanted(config)) return [CoreModule.with(config, engine, nodeId)];
   const metrics = new Metrics();
-  return [
-    CoreModule.with(config, measured(engine, metrics), nodeId),
-    ManagementModule.with(metrics),
-  ];
+  return [CoreModule.with(config, measured(engine, metrics), nodeId), ManagementModule.with(metrics)];
 }

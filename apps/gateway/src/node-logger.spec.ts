@@ -19,7 +19,9 @@ it('names the node, and the client that a line is about', () => {
     nodeId: 'abc123',
     clientId: 'abc123.1z',
   });
-  expect(JSON.parse(written({ LOG_FORMAT: 'json' }, 'client other9.1 failed'))).not.toHaveProperty('clientId');
+  expect(JSON.parse(written({ LOG_FORMAT: 'json' }, 'client other9.1 failed'))).not.toHaveProperty(
+    'clientId',
+  );
 });
 
 it.each([

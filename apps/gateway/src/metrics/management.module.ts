@@ -15,7 +15,9 @@ export class ManagementModule {
   constructor(metrics: Metrics, hub: Hub, feed: RoomFeed, readiness: Readiness) {
     metrics.gauge('clients', 'Clients on this node', () => hub.size);
     metrics.gauge('rooms', 'Rooms that this node follows', () => feed.size);
-    metrics.gauge('ready', 'Whether the node may get clients', () => Number(readiness.problems().length === 0));
+    metrics.gauge('ready', 'Whether the node may get clients', () =>
+      Number(readiness.problems().length === 0),
+    );
   }
 
   /** Whether the configuration wants it: where a port is given, and in development. */
@@ -39,6 +41,8 @@ export class ManagementModule {
 /** The engine, with its commits and reads counted. */
 export function measured(engine: Engine, metrics: Metrics): Engine {
   metrics.gauge('engine_up', 'Whether the engine serves', () => Number(engine.problem() === undefined));
-  metrics.gauge('lease_held', 'Whether the lease of the node holds', () => Number(engine.registry.holdsLease));
+  metrics.gauge('lease_held', 'Whether the lease of the node holds', () =>
+    Number(engine.registry.holdsLease),
+  );
   return { ...engine, store: new MeasuredRoomStore(engine.store, metrics) };
 }

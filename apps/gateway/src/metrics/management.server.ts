@@ -1,12 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-} from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '../config.js';
 import { Metrics } from './metrics.js';
 
@@ -67,7 +62,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
   private mayAsk({ headers }: IncomingMessage): boolean {
     const { MANAGEMENT_TOKEN } = this.config;
     if (MANAGEMENT_TOKEN === undefined) return true;
-    const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+    const given = /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
     return timingSafeEqual(digest(given), digest(MANAGEMENT_TOKEN));
   }
 }
