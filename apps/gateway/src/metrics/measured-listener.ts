@@ -17,6 +17,7 @@ export function measuredListener(listener: FeedListener, hub: Hub, metrics: Metr
       deliveries.inc({ kind: 'volatile' }, hub.membersOf(room));
       listener.deliverVolatile(room, event, data, except);
     },
+    deliverPresence: (...presence) => listener.deliverPresence(...presence),
     reset(room, before, reset) {
       epochs.inc({ outcome: 'reset' });
       return listener.reset(room, before, reset);
