@@ -6,7 +6,7 @@ import { run } from './lib/run.mjs';
 const JEST = 'node_modules/jest/bin/jest.js';
 const STACK = 'wss-test';
 /** For one step of a test: a rolling update takes minutes. */
-const TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = 900_000;
 
 /**
  * Tries the image and the stack on the Swarm that the `docker` command talks to, and removes them again. It must be a

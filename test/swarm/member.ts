@@ -18,7 +18,7 @@ export interface MemberOptions {
 }
 
 /** How long a command may take, outages included, ms. */
-const COMMAND_MS = 90_000;
+const COMMAND_MS = 300_000;
 
 /** A client that is in a room, sends numbered commands one after the other, and writes down what happens to it. */
 export class Member {

@@ -82,6 +82,7 @@ it('rolls an image back that fails its health check, and no client notices', asy
 it('moves to a Redis outside of the stack by one line', async () => {
   crowd.close();
   await stack.addService('outside', ['redis:7', 'redis-server', '--protected-mode', 'no']);
+  await stack.settled(1, 'outside');
   await stack.deploy({ IMAGE: SECOND, REDIS_SERVER: 'redis://wss-test_outside:6379' });
   await stack.updated('gateway', 'completed');
   await stack.scale('redis', 0);

@@ -6,7 +6,7 @@ import { docker, dockerLines } from './docker.js';
 export type StackEnv = Readonly<Record<string, string>>;
 
 /** How long Docker may take for a change of the stack, ms. */
-const WITHIN_MS = 240_000;
+const WITHIN_MS = 400_000;
 const EVERY_MS = 500;
 
 /** A stack on the Swarm that the `docker` command talks to; its published port must answer at `SWARM_HOST`. */
@@ -35,14 +35,14 @@ export class SwarmStack {
     await docker(['stack', 'deploy', '-c', this.file, this.name], { ...ours, ...env });
   }
 
-  /** Resolves when that many gateways run and none is leaving any more. */
-  async settled(replicas: number): Promise<void> {
+  /** Resolves when that many tasks of a service run and none is leaving any more. */
+  async settled(replicas: number, service = 'gateway'): Promise<void> {
     const running = ['--filter', 'desired-state=running', '--format', '{{.CurrentState}}'];
     await eventually(
       async () => {
-        const states = await dockerLines(['service', 'ps', ...running, this.serviceName('gateway')]);
+        const states = await dockerLines(['service', 'ps', ...running, this.serviceName(service)]);
         expect(states.filter((state) => state.startsWith('Running'))).toHaveLength(replicas);
-        expect(await this.containers('gateway')).toHaveLength(replicas);
+        expect(await this.containers(service)).toHaveLength(replicas);
       },
       { withinMs: WITHIN_MS, everyMs: EVERY_MS },
     );
