@@ -7,6 +7,7 @@ const WINDOW = 32;
 interface LaneState {
   readonly stored?: MemoryLane;
   highest: number;
+  generation: number;
 }
 
 /** Judges all of a commit before anything is written (R2); the twin of the first half of `room_commit.lua`. */
@@ -62,7 +63,7 @@ export class CommitJudge {
     const { generation, endsAt } = entry.lane;
     const lane = this.laneOf(entry);
     if (endsAt > 0 && this.now > endsAt) return { kind: 'expired' };
-    if (generation < (lane.stored?.generation ?? 0)) return { kind: 'expired' };
+    if (generation < lane.generation) return { kind: 'expired' };
     if (lane.stored && lane.stored.birth !== this.room.birth) return { kind: 'expired' };
     if (entry.n <= lane.highest) return judgeRepeat(entry, lane);
     if (entry.n > lane.highest + 1) {
@@ -73,6 +74,7 @@ export class CommitJudge {
     const ack = Math.max(lane.stored?.ack ?? 0, entry.ack);
     if (endsAt > 0 && entry.n > ack + WINDOW) return { kind: 'window' };
     lane.highest = entry.n;
+    lane.generation = generation;
     return { kind: 'ok' };
   }
 
@@ -80,7 +82,8 @@ export class CommitJudge {
     const known = this.lanes.get(id);
     if (known) return known;
     const stored = this.room.lanes.get(id);
-    const state: LaneState = { highest: stored?.highest ?? 0, ...(stored && { stored }) };
+    const { highest = 0, generation = 0 } = stored ?? {};
+    const state: LaneState = { highest, generation, ...(stored && { stored }) };
     this.lanes.set(id, state);
     return state;
   }

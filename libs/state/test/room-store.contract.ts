@@ -257,6 +257,11 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         expect(await verdicts([entry(3, { generation: 2 })])).toEqual(['expired']);
       });
 
+      it('R8: refuse an older generation also behind the newer one in the same batch', async () => {
+        const batch = [entry(1, { generation: 2 }), entry(2, { generation: 1 })];
+        expect(await verdicts(batch)).toEqual(['ok', 'expired']);
+      });
+
       it('R9: keep at most 32 replies that were not acknowledged', async () => {
         for (let n = 1; n <= 32; n++) await committed([entry(n)]);
         expect(await verdicts([entry(33)])).toEqual(['window']);
