@@ -4,7 +4,7 @@ import type { Additions } from './additions.js';
 import type { Connection, Dial } from './connection.js';
 import { DriverRoom } from './driver-room.js';
 import type { History } from './history.js';
-import type { Random } from './random.js';
+import type { Random } from '@wss/testing';
 
 /** A connection on which a request stays unanswered for this long is given up, ms. */
 const IMPATIENCE_MS = 2_500;

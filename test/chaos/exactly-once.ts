@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RedisServer, TcpProxy } from '@wss/testing';
 import type { Flaw } from './local-node.js';
 import { dialAnyOf, type LocalChaosNode, startLocalNode } from './nodes.js';
-import type { Random } from './random.js';
+import type { Random } from '@wss/testing';
 import { Stage, type Verdict } from './stage.js';
 
 /** How much a run does. */

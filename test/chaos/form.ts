@@ -5,7 +5,6 @@ interface Form {
   readonly commands: number;
   readonly localFailovers: number;
   readonly processFailovers: number;
-  readonly fuzzedSequences: number;
   /** After this long a run counts as hung, ms. */
   readonly timeoutMs: number;
 }
@@ -14,7 +13,6 @@ const SHORT: Form = {
   commands: 600,
   localFailovers: 3,
   processFailovers: 2,
-  fuzzedSequences: 300,
   timeoutMs: 120_000,
 };
 
@@ -22,7 +20,6 @@ const LONG: Form = {
   commands: 10_000,
   localFailovers: 20,
   processFailovers: 10,
-  fuzzedSequences: 10_000,
   timeoutMs: 1_800_000,
 };
 

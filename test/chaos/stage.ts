@@ -8,7 +8,7 @@ import { DriverClient } from './driver-client.js';
 import { History } from './history.js';
 import { checkLinearizability } from './linearizability.js';
 import { KEYS } from './local-node.js';
-import { newSeed, Random } from './random.js';
+import { newSeed, Random } from '@wss/testing';
 import { checkPositions } from './witness-check.js';
 
 /** What a stage is set for. */

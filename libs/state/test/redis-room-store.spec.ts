@@ -1,44 +1,4 @@
-import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
-import { RedisServer } from '@wss/testing';
-import { RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
-import { collector } from './collector.js';
+import { redisStore } from './room-store-engines.js';
 import { roomStoreContract } from './room-store.contract.js';
 
-roomStoreContract('Redis', async () => {
-  const server = await RedisServer.start({ args: ['--enable-debug-command', 'local'] });
-  const scripts = Object.values(ROOM_SCRIPTS);
-  const links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts });
-  const keys = new RedisKeys('test');
-  let replica = new Map<string, Buffer>();
-  const { commands } = links;
-  const newHistory = async (): Promise<void> => {
-    await commands.call('DEBUG', 'CHANGE-REPL-ID');
-  };
-  return {
-    store: new RedisRoomStore(links, keys),
-    newHistory,
-    async checkpoint() {
-      replica = new Map();
-      for (const key of await commands.keys('*')) replica.set(key, (await commands.dumpBuffer(key))!);
-    },
-    async loseSinceCheckpoint() {
-      await commands.flushall();
-      for (const [key, dump] of replica) await commands.restore(key, 0, dump);
-      await newHistory();
-    },
-    async wipe() {
-      await commands.flushall();
-    },
-    async subscribe(room) {
-      const messages = collector();
-      const { channel } = keys.room(room);
-      links.subscriber.on('message', (from, message) => from === channel && messages.add(message));
-      await links.subscriber.subscribe(channel);
-      return messages;
-    },
-    async stop() {
-      await links.close();
-      await server.stop();
-    },
-  };
-});
+roomStoreContract('Redis', redisStore);

@@ -7,6 +7,7 @@ export * from './gateway-node.js';
 export { type FrameFilter } from './frame-queue.js';
 export { type ManagedProcess, type ProcessExit } from './managed-process.js';
 export * from './raw-upgrade.js';
+export * from './random.js';
 export * from './redis-server.js';
 export * from './sentinel-servers.js';
 export { CommandFailed, UpgradeRefused, type ServerFrame } from './server-frame.js';

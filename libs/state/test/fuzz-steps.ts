@@ -1,0 +1,179 @@
+import type { Random } from '@wss/testing';
+import type { CommitEntry, DocumentWrite } from '../src/index.js';
+
+/** A position whose epoch is the how manieth of the sequence. */
+interface PositionIndex {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+interface EntryStep extends Omit<CommitEntry, 'lane' | 'epoch' | 'events'> {
+  readonly lane: string;
+  readonly generation: number;
+  /** Whether its session is over. */
+  readonly ended: boolean;
+  readonly epoch?: number;
+  /** How many. */
+  readonly events: number;
+}
+
+export interface CommitStep {
+  readonly do: 'commit';
+  readonly entries: readonly EntryStep[];
+  readonly documents: readonly (Omit<DocumentWrite, 'base'> & { readonly base?: PositionIndex })[];
+  readonly countsConflict: boolean;
+  readonly judgeOnly: boolean;
+  /** What is over when the commit is: everything in the log, or the room. */
+  readonly ages?: 'log' | 'room';
+}
+
+/** What a sequence does to both engines. */
+export type Step =
+  | CommitStep
+  | {
+      readonly do: 'resume';
+      readonly from?: PositionIndex;
+      readonly newest?: number;
+      readonly most: number;
+      readonly documents: boolean;
+      readonly lane: string;
+    }
+  | { readonly do: 'numbers'; readonly lanes: readonly string[] }
+  | { readonly do: 'tops' | 'newHistory' | 'checkpoint' | 'loseSinceCheckpoint' | 'wipe' };
+
+const LANES = ['s1', 's2', 'node'];
+
+/** Makes up steps; it follows what was answered just well enough that many of them take effect. */
+export class FuzzSteps {
+  private readonly highest = new Map<string, number>();
+  private readonly generations = new Map<string, number>();
+  private readonly bases = new Map<string, PositionIndex>();
+  private epoch = 0;
+  private seq = 0;
+  private checkpointed = false;
+
+  constructor(private readonly random: Random) {}
+
+  next(): Step {
+    const { random } = this;
+    const dice = random.below(100);
+    if (dice < 60) return this.commit();
+    if (dice < 85) return this.resume();
+    if (dice < 89) return { do: 'numbers', lanes: LANES };
+    if (dice < 93) return { do: 'tops' };
+    if (dice < 95 && !this.checkpointed) return { do: 'newHistory' };
+    if (dice === 99 && !this.checkpointed) return { do: 'wipe' };
+    this.checkpointed = !this.checkpointed;
+    return { do: this.checkpointed ? 'checkpoint' : 'loseSinceCheckpoint' };
+  }
+
+  /** Learns from an engine's answer. */
+  learn(step: Step, answer: string): void {
+    const position = /"position":\{"epoch":"#(\d+)","seq":(\d+)\}/.exec(answer);
+    if (position) [this.epoch, this.seq] = [Number(position[1]), Number(position[2])];
+    for (const [, name, epoch, seq] of answer.matchAll(/"(d\d)":\{"position":"#(\d+):(\d+)"/g)) {
+      this.bases.set(name!, { epoch: Number(epoch), seq: Number(seq) });
+    }
+    for (const [, expected] of answer.matchAll(/"expected":(\d+)/g)) {
+      if (step.do === 'commit') this.highest.set(step.entries[0]!.lane, Number(expected) - 1);
+    }
+    if (step.do !== 'commit' || !answer.includes('"committed"')) return;
+    for (const { lane, n } of step.entries) this.highest.set(lane, Math.max(n, this.highest.get(lane) ?? 0));
+    const seqs = JSON.parse(/"seqs":(\[[^\]]*\])/.exec(answer)![1]!) as number[];
+    for (const { name, json, entry } of step.documents) {
+      if (json !== undefined) this.bases.set(name, { epoch: this.epoch, seq: seqs[entry!]! });
+    }
+  }
+
+  private commit(): CommitStep {
+    const { random } = this;
+    const numbers = new Map(this.highest);
+    const entries = Array.from({ length: 1 + random.below(3) }, () => this.entry(numbers));
+    const documents = ['d1', 'd2']
+      .filter(() => random.below(2) === 0)
+      .map((name) => this.document(name, entries));
+    const age = random.below(20);
+    return {
+      do: 'commit',
+      entries,
+      documents,
+      countsConflict: random.below(2) === 0,
+      judgeOnly: random.below(12) === 0,
+      ...(age === 0 && { ages: 'log' as const }),
+      ...(age === 1 && { ages: 'room' as const }),
+    };
+  }
+
+  private entry(numbers: Map<string, number>): EntryStep {
+    const { random } = this;
+    const lane = random.pick(LANES);
+    const highest = numbers.get(lane) ?? 0;
+    const n = Math.max(1, highest + random.pick([1, 1, 1, 1, 1, 1, 1, 0, -1, 2, 34]));
+    numbers.set(lane, Math.max(n, highest));
+    const counters = random.below(4) === 0 ? [this.counter()] : undefined;
+    const epoch = random.below(3) === 0 ? random.below(this.epoch + 2) : undefined;
+    return {
+      lane,
+      n,
+      generation: this.generation(lane),
+      ended: random.below(25) === 0,
+      ack: random.pick([0, n - 1, n - 1, n, n + 3, Math.max(0, n - 2)]),
+      fingerprint: random.below(15) === 0 ? 'other' : `f${n}`,
+      events: random.pick([0, 1, 1, 1, 2, 3]),
+      outcome: random.pick([
+        { kind: 'result', json: counters ? '{"c":\x010\x02}' : `{"n":${n}}` },
+        { kind: 'error', json: '{"code":"x"}' },
+        { kind: 'position' },
+        { kind: 'skipped' },
+      ] as const),
+      ...(random.below(4) === 0 && { patch: '{"d1":{"base":0,"ops":[]}}' }),
+      ...(counters && { counters }),
+      ...(epoch !== undefined && { epoch }),
+    };
+  }
+
+  /** The lane's own as a rule; sometimes a newer one, sometimes an older one. */
+  private generation(lane: string): number {
+    const { random } = this;
+    const present = this.generations.get(lane) ?? 0;
+    if (random.below(25) === 0) return Math.max(0, present - 1);
+    const generation = present + (random.below(25) === 0 ? 1 : 0);
+    this.generations.set(lane, generation);
+    return generation;
+  }
+
+  private counter(): NonNullable<CommitEntry['counters']>[number] {
+    const { random } = this;
+    return {
+      name: random.pick(['c1', 'c2']),
+      by: random.pick([1, 2, -1, 5, -4, Number.MAX_SAFE_INTEGER - 3]),
+      ...(random.below(2) === 0 && { min: random.pick([0, -3]) }),
+      ...(random.below(2) === 0 && { max: random.pick([3, 10]) }),
+    };
+  }
+
+  private document(name: string, entries: readonly EntryStep[]): CommitStep['documents'][number] {
+    const { random } = this;
+    const stale = random.below(8) === 0;
+    const base = stale
+      ? random.pick([undefined, { epoch: random.below(this.epoch + 2), seq: this.seq }])
+      : this.bases.get(name);
+    const writes = random.below(3) > 0;
+    return {
+      name,
+      ...(base && { base }),
+      ...(writes && { json: `{"v":${random.below(1_000)}}`, entry: random.below(entries.length) }),
+    };
+  }
+
+  private resume(): Step {
+    const { random } = this;
+    const epoch = Math.max(0, this.epoch - random.pick([0, 0, 0, 0, 1, 2, -1]));
+    const from = { epoch, seq: Math.max(0, this.seq - random.pick([0, 0, 1, 2, 5, 9, -1, -4])) };
+    const lane = random.pick(LANES);
+    const documents = random.below(2) === 0;
+    const most = random.pick([1_000, 1_000, 1_000, 3]);
+    if (random.below(4) > 0) return { do: 'resume', from, most, documents, lane };
+    return { do: 'resume', newest: random.below(8), most, documents, lane };
+  }
+}

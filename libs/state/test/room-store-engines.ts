@@ -1,0 +1,63 @@
+import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { RedisServer } from '@wss/testing';
+import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
+import { collector } from './collector.js';
+import type { StoreUnderTest } from './room-store.contract.js';
+
+/** A store on an engine in this process. */
+export function memoryStore(): Promise<StoreUnderTest> {
+  const engine = new MemoryEngine();
+  return Promise.resolve({
+    store: new MemoryRoomStore(engine),
+    newHistory: async () => engine.promote(),
+    checkpoint: async () => engine.pauseReplication(),
+    loseSinceCheckpoint: async () => engine.promote(),
+    wipe: async () => engine.rooms.clear(),
+    subscribe: (room) => {
+      const messages = collector();
+      engine.channels.subscribe(room, messages.add);
+      return Promise.resolve(messages);
+    },
+    stop: () => Promise.resolve(),
+  });
+}
+
+/** A store on a Redis server of its own. */
+export async function redisStore(): Promise<StoreUnderTest> {
+  const server = await RedisServer.start({ args: ['--enable-debug-command', 'local'] });
+  const scripts = Object.values(ROOM_SCRIPTS);
+  const links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts });
+  const keys = new RedisKeys('test');
+  let replica = new Map<string, Buffer>();
+  const { commands } = links;
+  const newHistory = async (): Promise<void> => {
+    await commands.call('DEBUG', 'CHANGE-REPL-ID');
+  };
+  return {
+    store: new RedisRoomStore(links, keys),
+    newHistory,
+    async checkpoint() {
+      replica = new Map();
+      for (const key of await commands.keys('*')) replica.set(key, (await commands.dumpBuffer(key))!);
+    },
+    async loseSinceCheckpoint() {
+      await commands.flushall();
+      for (const [key, dump] of replica) await commands.restore(key, 0, dump);
+      await newHistory();
+    },
+    async wipe() {
+      await commands.flushall();
+    },
+    async subscribe(room) {
+      const messages = collector();
+      const { channel } = keys.room(room);
+      links.subscriber.on('message', (from, message) => from === channel && messages.add(message));
+      await links.subscriber.subscribe(channel);
+      return messages;
+    },
+    async stop() {
+      await links.close();
+      await server.stop();
+    },
+  };
+}
