@@ -75,6 +75,10 @@ describe('the demo page in two windows on two nodes', () => {
     async () => {
       const ann = await open('ann', cluster.nodes[0]!.port);
       const bob = await open('bob', cluster.nodes[1]!.port, PHONE);
+      const faces = (page: Page): Promise<string[]> =>
+        page.locator('#members li').evaluateAll((items) => items.map((item) => item.getAttribute('title')!));
+      await eventually(async () => expect(await faces(ann)).toEqual(['ann', 'bob']), WITHIN);
+      await eventually(async () => expect(await faces(bob)).toEqual(['bob', 'ann']), WITHIN);
       await ann.fill('#text', 'hello <b>bob</b>');
       await ann.press('#text', 'Enter');
       await eventually(
