@@ -83,7 +83,15 @@ export class SwarmStack {
   /** Starts a service of its own inside the stack's network. */
   async addService(name: string, args: readonly string[]): Promise<void> {
     const label = `com.docker.stack.namespace=${this.name}`;
-    const options = ['--detach', '--label', label, '--network', `${this.name}_wss`];
+    const options = [
+      '--detach',
+      '--label',
+      label,
+      '--network',
+      `${this.name}_wss`,
+      '--endpoint-mode',
+      'dnsrr',
+    ];
     await docker(['service', 'create', ...options, '--name', this.serviceName(name), ...args]);
   }
 
