@@ -28,9 +28,6 @@ interface Arrival {
   readonly entries: readonly LogEntry[];
 }
 
-/** What is known when a client begins: nothing newer than what was heard, that this is all there is, or all of the log. */
-type Knowledge = 'heard' | 'confirmed' | 'read';
-
 interface Snapshot {
   readonly position: Position;
   readonly documents: ReadonlyMap<string, DocumentJson>;
@@ -57,7 +54,7 @@ export class FollowedRoom {
   private stopped = false;
   private holeTimer?: NodeJS.Timeout;
   private readonly readWhole = new SharedCall(() => this.read(() => this.takeWhole()));
-  private readonly confirm = new SharedCall(() => this.ensureCurrent());
+  private readonly confirming = new SharedCall(() => this.ensureCurrent());
   /** When something was last heard of the room, ms since 1970. */
   heardAt = 0;
 
@@ -96,19 +93,25 @@ export class FollowedRoom {
   }
 
   /**
+   * Goes to where the room stands now, in case messages are late or their link is down: what begins after it shows
+   * every command that was answered before the call, on any node, and nothing of a history that is over.
+   * @throws StoreError when the engine can't be asked.
+   */
+  confirm(): Promise<void> {
+    return this.confirming.run();
+  }
+
+  /**
    * Finds out how a client begins and tells it, synchronously with the room's deliveries: what is delivered after
-   * the call comes after the start. Documents, with the entries that follow them, show every command that was
-   * answered before the call, on any node.
-   * @throws StoreError when the engine has to be asked and can't be.
+   * the call comes after the start.
+   * @throws StoreError when the log has to be read and can't be.
    */
   async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    for (let known: Knowledge = 'heard'; ;) {
+    for (let current = false; ; current = true) {
       while (this.reading) await this.reading;
-      const start = this.startFor(request, known);
-      if (typeof start === 'object') return complete(start);
-      if (start === 'confirmed') await this.confirm.run();
-      else await this.readWhole.run();
-      known = start;
+      const start = this.startFor(request, current);
+      if (start) return complete(start);
+      await this.readWhole.run();
     }
   }
 
@@ -145,21 +148,17 @@ export class FollowedRoom {
     if (top?.epoch !== this.at!.epoch || top.seq > this.at!.seq) this.repair();
   }
 
-  /** The start, or what has to be known for it. */
-  private startFor(
-    { from, newest = 0, documents }: StartRequest,
-    known: Knowledge,
-  ): RoomStart | Exclude<Knowledge, 'heard'> {
+  private startFor({ from, newest = 0, documents }: StartRequest, current: boolean): RoomStart | undefined {
     const position = this.at!;
     if (from) {
-      const judged = this.judge(from, known === 'read');
-      if (!judged) return 'read';
+      const judged = this.judge(from, current);
+      if (!judged) return undefined;
       if (Array.isArray(judged)) return { position, recovered: true, entries: judged };
-      return this.withSnapshot({ ...judged, recovered: false }, known);
+      return this.withSnapshot({ ...judged, recovered: false });
     }
-    if (documents) return this.withSnapshot({ recovered: true }, known);
-    if (newest > 0 && known !== 'read' && this.history.first > Math.max(1, position.seq - newest + 1))
-      return 'read';
+    if (documents) return this.withSnapshot({ recovered: true });
+    if (newest > 0 && !current && this.history.first > Math.max(1, position.seq - newest + 1))
+      return undefined;
     return { position, recovered: true, entries: newest > 0 ? this.history.newest(newest) : [] };
   }
 
@@ -176,25 +175,20 @@ export class FollowedRoom {
     return this.history.since(from.seq) ?? (current ? { reason: 'trimmed' } : undefined);
   }
 
-  private withSnapshot(
-    start: Pick<RoomStart, 'recovered' | 'reason' | 'lost'>,
-    known: Knowledge,
-  ): RoomStart | 'confirmed' | 'read' {
+  private withSnapshot(start: Pick<RoomStart, 'recovered' | 'reason' | 'lost'>): RoomStart | undefined {
     const { snapshot } = this;
-    if (!snapshot || Date.now() - snapshot.at > SNAPSHOT_MS) return 'read';
-    if (snapshot.position.epoch !== this.at!.epoch) return 'read';
+    if (!snapshot || Date.now() - snapshot.at > SNAPSHOT_MS) return undefined;
+    if (snapshot.position.epoch !== this.at!.epoch) return undefined;
     const entries = this.history.since(snapshot.position.seq);
-    if (!entries) return 'read';
-    if (known === 'heard') return 'confirmed';
+    if (!entries) return undefined;
     return { ...start, position: snapshot.position, documents: snapshot.documents, entries };
   }
 
-  /** Goes to where the room stands now, if the subscription is behind; asks for nothing but the position. */
   private async ensureCurrent(): Promise<void> {
     const [top] = await this.options.store.tops([this.options.room]);
     while (this.reading) await this.reading;
     if (top?.epoch === this.at!.epoch && top.seq <= this.at!.seq) return;
-    await this.readWhole.run();
+    await this.read(() => this.takeMissed());
   }
 
   /** Runs one read at a time; what arrives meanwhile waits. */
@@ -206,25 +200,22 @@ export class FollowedRoom {
   }
 
   private async catchUp(): Promise<void> {
-    const { room, store } = this.options;
     for (let attempt = 0; !this.stopped; attempt++) {
       try {
-        const reply = await store.resume({
-          room,
-          from: this.at!,
-          most: this.options.historyEvents,
-          documents: true,
-        });
-        return await this.take(
-          reply,
-          reply.reason ? { reason: reply.reason, ...(reply.lost && { lost: reply.lost }) } : reply.entries,
-        );
+        return await this.takeMissed();
       } catch (error) {
         if (attempt === 0)
-          this.logger.warn(`room ${room} can't be read: ${(error as Error).message}; trying on`);
+          this.logger.warn(`room ${this.options.room} can't be read: ${(error as Error).message}; trying on`);
         await delay(Math.min(1_000, 50 * 2 ** attempt) * (0.5 + Math.random()));
       }
     }
+  }
+
+  private async takeMissed(): Promise<void> {
+    const { room, store, historyEvents } = this.options;
+    const reply = await store.resume({ room, from: this.at!, most: historyEvents, documents: true });
+    const { reason, lost, entries } = reply;
+    await this.take(reply, reason ? { reason, ...(lost && { lost }) } : entries);
   }
 
   private async takeWhole(): Promise<void> {

@@ -75,14 +75,17 @@ export class RoomFeed {
 
   /**
    * Follows a room and lets a client begin in it: `complete` is called synchronously with the room's deliveries, so
-   * that exactly what is delivered later comes after the start.
+   * that exactly what is delivered later comes after the start. With its events, the start shows every command that
+   * was answered before the call, on any node.
    * @throws StoreError or RedisError when the engine is out of reach.
    */
   async begin(name: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    const followed = this.rooms.get(name) ?? this.follow(name);
+    const known = this.rooms.get(name);
+    const followed = known ?? this.follow(name);
     clearTimeout(followed.linger);
     delete followed.linger;
     await followed.opened;
+    if (known) await followed.room.confirm();
     await followed.room.begin(request, complete);
   }
 

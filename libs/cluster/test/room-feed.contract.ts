@@ -12,7 +12,7 @@ import {
   type RoomStore,
 } from '@wss/state';
 import { eventually } from '@wss/testing';
-import { Channels, type MessageListener, RoomFeed, type RoomReset } from '../src/index.js';
+import { Channels, type MessageListener, RoomFeed, type RoomReset, type RoomStart } from '../src/index.js';
 
 /** Nodes' ways to one engine, and the faults that the suite needs. */
 export interface FeedEngine {
@@ -114,10 +114,10 @@ class FeedNode {
     });
   }
 
-  async join(): Promise<Position> {
-    let position: Position | undefined;
-    await this.feed.begin(this.room, { documents: false }, (start) => (position = start.position));
-    return position!;
+  async join(from?: Position): Promise<RoomStart> {
+    let begun: RoomStart | undefined;
+    await this.feed.begin(this.room, { documents: false, ...(from && { from }) }, (start) => (begun = start));
+    return begun!;
   }
 
   /** Adds one event; the room's position after it. */
@@ -266,6 +266,32 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
         await has(late, [1, 2, 3]);
         await has(reader, [...range(1, 4), 3]);
       });
+    });
+
+    it('show nothing of a history that is over to who joins before the node has heard of it', async () => {
+      const { epoch } = await writer.add();
+      for (const node of nodes) await has(node, [1]);
+      await engine.checkpoint();
+      for (const _ of range(2, 4)) await writer.add();
+      await has(reader, range(1, 4));
+      for (const { channels } of nodes) channels.hold();
+      await engine.failOver();
+      const start = await reader.join({ epoch, seq: 1 });
+      expect(start).toMatchObject({ recovered: true, entries: [], position: { seq: 1 } });
+      expect(start.position.epoch).not.toBe(epoch);
+      expect(reader.resets).toMatchObject([{ reason: 'rolled_back', lost: { from: 2, to: 4 } }]);
+    });
+
+    it('show every command that was answered before, though nothing was heard of it', async () => {
+      reader.channels.hold();
+      const position = await writer.add();
+      const start = await reader.join({ epoch: position.epoch, seq: 0 });
+      expect(start.position).toEqual(position);
+      expect(start.entries).toHaveLength(1);
+      await has(reader, [1]);
+      reader.channels.release();
+      await writer.add();
+      await has(reader, [1, 2]);
     });
 
     it('R15: tell up to where the log survives, when the replicas have it', async () => {
