@@ -8,6 +8,7 @@ export { type FrameFilter } from './frame-queue.js';
 export { type ManagedProcess, type ProcessExit } from './managed-process.js';
 export * from './random.js';
 export * from './raw-upgrade.js';
+export * from './redis-cluster-servers.js';
 export * from './redis-server.js';
 export * from './sentinel-servers.js';
 export { CommandFailed, UpgradeRefused, type ServerFrame } from './server-frame.js';
