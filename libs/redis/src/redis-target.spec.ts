@@ -7,6 +7,8 @@ describe('an address of Redis', () => {
     ['rediss://u:p%40ss@redis.example:7000/3', 'rediss://redis.example:7000/3'],
     ['redis://:secret@[::1]:6380', 'redis://[::1]:6380'],
     ['redis+sentinel://s1,s2:5000/main', 'redis+sentinel://s1:26379,s2:5000/main'],
+    ['redis://u:secret@h1,h2:7000,[::1]', 'redis+cluster://h1:6379,h2:7000,[::1]:6379'],
+    ['rediss+cluster://h1:7000', 'rediss+cluster://h1:7000'],
     ['rediss+sentinel://u:secret@s1/main/2', 'rediss+sentinel://s1:26379/main/2'],
   ])('%s is %s', (url, described) => {
     expect(describeTarget(parseRedisTarget(url))).toBe(described);
@@ -26,6 +28,8 @@ describe('an address of Redis', () => {
     ['redis://u:secret@h:x', /a host in it is none/],
     ['redis://u:sec%ret@h', /not percent-encoded/],
     ['redis://h/zero', /a database number/],
+    ['redis://u:secret@h1,h2/1', /a Redis Cluster has no database 1; expected redis:/],
+    ['redis://u:secret@h1,', /names no host/],
     ['redis+sentinel://u:secret@h1,h2', /names no master; expected redis\+sentinel:/],
   ])('%s is refused, and the password stays secret', (url, problem) => {
     expect(() => parseRedisTarget(url)).toThrow(problem);

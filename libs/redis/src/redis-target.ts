@@ -6,9 +6,9 @@ export interface RedisAddress {
 
 /** A Redis set-up as `REDIS_SERVER` names it. */
 export interface RedisTarget {
-  /** `single`: one server. `sentinel`: the master that sentinels know. */
-  readonly kind: 'single' | 'sentinel';
-  /** The server; or sentinels, at least one that answers. */
+  /** `single`: one server. `sentinel`: the master that sentinels know. `cluster`: the masters of a Redis Cluster. */
+  readonly kind: 'single' | 'sentinel' | 'cluster';
+  /** The server; or sentinels, or servers of the cluster, at least one that answers. */
   readonly hosts: readonly RedisAddress[];
   /** Name of the master, with sentinels. */
   readonly master?: string;
@@ -21,7 +21,9 @@ export interface RedisTarget {
 
 const SINGLE = 'redis://host:6379';
 const SENTINEL = 'redis+sentinel://host1:26379,host2:26379/master';
-const PORTS = { single: 6_379, sentinel: 26_379 };
+const CLUSTER = 'redis://host1:6379,host2:6379';
+const FORMS = `${SINGLE}, ${CLUSTER} or ${SENTINEL}`;
+const PORTS = { single: 6_379, sentinel: 26_379, cluster: 6_379 };
 
 /**
  * Reads the address of a Redis set-up. With TLS the scheme begins with `rediss`; user, password and a last `/db` are
@@ -29,28 +31,36 @@ const PORTS = { single: 6_379, sentinel: 26_379 };
  *
  * - `redis://host:6379`: one server.
  * - `redis+sentinel://host1,host2/name`: the master of that name; sentinels listen on 26379 by default.
+ * - `redis://host1,host2` or `redis+cluster://host`: the Redis Cluster that these servers, or this one, belong to.
  *
  * @throws Error that names what is wrong and the form wanted, never the password.
  */
 export function parseRedisTarget(url: string): RedisTarget {
   const parts = /^([a-z+]+):\/\/(?:([^/]*)@)?([^/@]*)(?:\/(.*))?$/i.exec(url.trim());
-  if (!parts) throw new Error(`it is no URL; expected ${SINGLE} or ${SENTINEL}`);
+  if (!parts) throw new Error(`it is no URL; expected ${FORMS}`);
   const [, scheme = '', credentials = '', hosts = '', path = ''] = parts;
   const [protocol, mode] = scheme.toLowerCase().split('+');
-  if (!['redis', 'rediss'].includes(protocol!) || ![undefined, 'sentinel'].includes(mode)) {
-    throw new Error(`its scheme is "${scheme}"; expected ${SINGLE}, with TLS rediss://…, or ${SENTINEL}`);
+  if (!['redis', 'rediss'].includes(protocol!) || ![undefined, 'sentinel', 'cluster'].includes(mode)) {
+    throw new Error(`its scheme is "${scheme}"; expected ${FORMS}, with TLS rediss://…`);
   }
-  const kind = mode === 'sentinel' ? 'sentinel' : 'single';
+  const kind = kindOf(mode, hosts);
   const common = { ...readCredentials(credentials), tls: protocol === 'rediss' };
   const addresses = hosts.split(',').map((host) => readAddress(host, PORTS[kind]));
   if (kind === 'sentinel') return { kind, hosts: addresses, ...common, ...readMaster(path) };
-  if (addresses.length > 1) throw new Error(`it names several hosts; expected ${SINGLE} or ${SENTINEL}`);
-  return { kind, hosts: addresses, ...common, db: readDatabase(path) };
+  const db = readDatabase(path);
+  if (kind === 'cluster' && db > 0)
+    throw new Error(`a Redis Cluster has no database ${db}; expected ${CLUSTER}`);
+  return { kind, hosts: addresses, ...common, db };
+}
+
+function kindOf(mode: string | undefined, hosts: string): RedisTarget['kind'] {
+  if (mode === 'sentinel' || mode === 'cluster') return mode;
+  return hosts.includes(',') ? 'cluster' : 'single';
 }
 
 /** The target for messages, without user and password. */
 export function describeTarget({ kind, hosts, master, db, tls }: RedisTarget): string {
-  const scheme = `${tls ? 'rediss' : 'redis'}${kind === 'sentinel' ? '+sentinel' : ''}`;
+  const scheme = `${tls ? 'rediss' : 'redis'}${kind === 'single' ? '' : `+${kind}`}`;
   const name = master === undefined ? '' : `/${master}`;
   return `${scheme}://${hosts.map(describeAddress).join(',')}${name}${db ? `/${db}` : ''}`;
 }
@@ -74,7 +84,7 @@ function readCredentials(text: string): Pick<RedisTarget, 'username' | 'password
 }
 
 function readAddress(text: string, defaultPort: number): RedisAddress {
-  if (text === '') throw new Error(`it names no host; expected ${SINGLE} or ${SENTINEL}`);
+  if (text === '') throw new Error(`it names no host; expected ${FORMS}`);
   const [, ipv6, name, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
   const host = ipv6 ?? name;
   const number = port === undefined ? defaultPort : Number(port);

@@ -1,0 +1,32 @@
+/** Slots of a Redis Cluster. */
+export const SLOTS = 16_384;
+
+/** The hash slot of a key or a sharded channel: of its first `{…}` that is not empty, else of the whole. */
+export function slotOf(key: string): number {
+  return crc16(Buffer.from(hashedPart(key))) % SLOTS;
+}
+
+/** A name in the hash slot of a key, and in its namespace, that is no key's. */
+export function absentBeside(key: string): string {
+  return `${key.slice(0, key.indexOf(':') + 1)}{${hashedPart(key)}}:-`;
+}
+
+/** The part of a key that decides on its slot. */
+function hashedPart(key: string): string {
+  const open = key.indexOf('{');
+  const close = key.indexOf('}', open + 1);
+  return open < 0 || close <= open + 1 ? key : key.slice(open + 1, close);
+}
+
+/** CRC-16/XMODEM, as Redis Cluster wants it. */
+function crc16(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ byte]!;
+  return crc;
+}
+
+const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  return crc & 0xffff;
+});
