@@ -21,16 +21,24 @@ import {
   type SessionOptions,
   type SessionStore,
   Sessions,
+  ShardedChannels,
 } from '@wss/cluster';
 import {
   checkServer,
+  ClusterFence,
+  ClusterLinks,
+  ClusterProbe,
+  type DataLinks,
+  type Fence,
   LinkProbe,
   parseRedisTarget,
   RedisKeys,
+  type RedisLinkOptions,
   RedisLinks,
   ReplicationFence,
 } from '@wss/redis';
 import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS, type RoomStore } from '@wss/state';
+import type { Redis } from 'ioredis';
 import type { Config } from './config.js';
 
 /** Where shared data lives, and how nodes hear of each other. */
@@ -56,7 +64,7 @@ export class UnfitEngine extends Error {}
 
 /**
  * Opens the engine that the configuration names and proves that it keeps the promises.
- * @throws RedisUnreachable, or UnfitEngine, with a remedy.
+ * @throws RedisUnreachable, NoRedisCluster or UnfitEngine, with a remedy.
  */
 export function openEngine(config: Config, nodeId: string): Promise<Engine> {
   if (config.REDIS_SERVER === undefined) return memoryEngine(new MemoryEngine(), config, nodeId);
@@ -84,10 +92,11 @@ export async function memoryEngine(engine: MemoryEngine, config: Config, nodeId:
   };
 }
 
-async function redisEngine(config: Config, nodeId: string): Promise<Engine> {
-  const replicas = config.DURABLE_REPLICAS;
-  const links = await RedisLinks.connect({
-    target: parseRedisTarget(config.REDIS_SERVER!),
+function redisEngine(config: Config, nodeId: string): Promise<Engine> {
+  const keys = new RedisKeys(config.WSS_NAMESPACE);
+  const target = parseRedisTarget(config.REDIS_SERVER!);
+  const options: RedisLinkOptions = {
+    target,
     scripts: [
       ...Object.values(ROOM_SCRIPTS),
       ...Object.values(SESSION_SCRIPTS),
@@ -95,26 +104,76 @@ async function redisEngine(config: Config, nodeId: string): Promise<Engine> {
       ...Object.values(JOB_SCRIPTS),
       ...Object.values(PRESENCE_SCRIPTS),
     ],
-    withFence: replicas > 0,
+    withFence: config.DURABLE_REPLICAS > 0,
+  };
+  return target.kind === 'cluster'
+    ? redisClusterEngine(options, { config, keys, nodeId })
+    : redisServerEngine(options, { config, keys, nodeId });
+}
+
+/** What an engine on Redis is made for. */
+interface EngineParts {
+  readonly config: Config;
+  readonly keys: RedisKeys;
+  readonly nodeId: string;
+}
+
+/** What differs between one server and many. */
+interface RedisSide {
+  readonly links: DataLinks & { problem(): string | undefined; close(): Promise<void> };
+  readonly channels: Channels;
+  readonly probe: { problem(): string | undefined; stop(): void };
+  readonly fence: Fence | undefined;
+}
+
+async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts): Promise<Engine> {
+  const { config, keys, nodeId } = parts;
+  const links = await RedisLinks.connect(options);
+  return closingOnFailure(links, async () => {
+    await requireFit([links.commands]);
+    const channels = new RedisChannels(links);
+    const channel = keys.probe(nodeId);
+    const probe = new LinkProbe(links, { channel: () => channel, publish: links.publish });
+    await channels.subscribe(channel, (message) => probe.onMessage(message));
+    probe.start();
+    const fence =
+      links.fence && new ReplicationFence(links.fence, keys.fence(nodeId), config.DURABLE_REPLICAS);
+    return assemble({ links, channels, probe, fence }, parts);
   });
+}
+
+async function redisClusterEngine(options: RedisLinkOptions, parts: EngineParts): Promise<Engine> {
+  const { config, keys, nodeId } = parts;
+  const links = await ClusterLinks.connect(options);
+  return closingOnFailure(links, async () => {
+    await requireFit(
+      links.shards.map(({ commands }) => commands),
+      true,
+    );
+    const channels = new ShardedChannels(links);
+    const probe = new ClusterProbe(links, channels, keys.probe(nodeId));
+    await probe.start();
+    const fence = options.withFence
+      ? new ClusterFence(links, keys.fence(nodeId), config.DURABLE_REPLICAS)
+      : undefined;
+    return assemble({ links, channels, probe, fence }, parts);
+  });
+}
+
+async function closingOnFailure<T>(links: { close(): Promise<void> }, work: () => Promise<T>): Promise<T> {
   try {
-    await requireFit(links);
-    return await assemble(links, nodeId, config);
+    return await work();
   } catch (error) {
     await links.close();
     throw error;
   }
 }
 
-async function assemble(links: RedisLinks, nodeId: string, config: Config): Promise<Engine> {
-  const keys = new RedisKeys(config.WSS_NAMESPACE);
-  const replicas = config.DURABLE_REPLICAS;
-  const channels = new RedisChannels(links);
-  const probe = new LinkProbe(links, keys.probe(nodeId));
-  await channels.subscribe(keys.probe(nodeId), (message) => probe.onMessage(message));
-  probe.start();
+async function assemble(
+  { links, channels, probe, fence }: RedisSide,
+  { config, keys, nodeId }: EngineParts,
+): Promise<Engine> {
   const sessionStore = new RedisSessionStore(links, keys);
-  const fence = links.fence && new ReplicationFence(links.fence, keys.fence(nodeId), replicas);
   return {
     name: 'redis',
     keys,
@@ -125,7 +184,7 @@ async function assemble(links: RedisLinks, nodeId: string, config: Config): Prom
     registry: new RedisNodeRegistry(links, keys, { nodeId }),
     jobs: new RedisJobQueue(links, keys),
     presence: new RedisPresenceStore(links, keys),
-    canBeDurable: replicas > 0,
+    canBeDurable: fence !== undefined,
     problem: () => links.problem() ?? probe.problem(),
     async close() {
       probe.stop();
@@ -138,12 +197,15 @@ function sessionOptions({ SESSION_SECRET, SESSION_TTL_MS }: Config): SessionOpti
   return { ttlMs: SESSION_TTL_MS, ...(SESSION_SECRET !== undefined && { secret: SESSION_SECRET }) };
 }
 
-async function requireFit(links: RedisLinks): Promise<void> {
+async function requireFit(servers: readonly Redis[], clustered = false): Promise<void> {
   const logger = new Logger('Engine');
-  const { errors, warnings, version } = await checkServer(links.commands);
-  for (const warning of warnings) logger.warn(`Redis: ${warning}`);
-  if (errors.length > 0) {
-    throw new UnfitEngine(`this Redis can't keep the promises:\n  ${errors.join('\n  ')}`);
+  const checks = await Promise.all(servers.map((redis) => checkServer(redis, clustered)));
+  // What holds for all servers of a cluster is said once.
+  for (const warning of new Set(checks.flatMap(({ warnings }) => warnings))) logger.warn(`Redis: ${warning}`);
+  const errors = new Set(checks.flatMap((check) => check.errors));
+  if (errors.size > 0) {
+    throw new UnfitEngine(`this Redis can't keep the promises:\n  ${[...errors].join('\n  ')}`);
   }
-  logger.log(`Redis ${version} is connected`);
+  const versions = [...new Set(checks.map(({ version }) => version))].join(' and ');
+  logger.log(`Redis ${versions} is connected${clustered ? `, ${servers.length} masters` : ''}`);
 }

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { type INestApplication, Logger, type LoggerService } from '@nestjs/common';
-import { RedisUnreachable } from '@wss/redis';
+import { NoRedisCluster, RedisUnreachable } from '@wss/redis';
 import { AppModule } from './app.module.js';
 import { type Config, ConfigError, loadConfig } from './config.js';
 import { openEngine, UnfitEngine } from './engine.js';
@@ -49,7 +49,9 @@ function reasonOf(error: unknown): string {
   if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
     return `${error.message}: another process has it; choose another one, or unset the variable for a free one`;
   }
-  const known = [ConfigError, RedisUnreachable, UnfitEngine].some((type) => error instanceof type);
+  const known = [ConfigError, NoRedisCluster, RedisUnreachable, UnfitEngine].some(
+    (type) => error instanceof type,
+  );
   return known ? error.message : (error.stack ?? error.message);
 }
 

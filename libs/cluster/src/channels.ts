@@ -21,6 +21,6 @@ export abstract class Channels {
    */
   abstract publish(channel: string, message: string): Promise<void>;
 
-  /** Calls back whenever subscriptions were interrupted and hold again: messages may be missing. */
-  abstract onInterruption(callback: () => void): void;
+  /** Calls back whenever subscriptions were interrupted and hold again: messages of these channels may be missing. */
+  abstract onInterruption(callback: (channels: Pick<ReadonlySet<string>, 'has'>) => void): void;
 }

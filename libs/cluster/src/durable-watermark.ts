@@ -60,7 +60,7 @@ export class DurableWatermark {
 
   private async proveHistory(history: string, rooms: readonly WatchedRoom[]): Promise<void> {
     // What was read or heard of was written before the fence is.
-    if (!(await this.options.store.durable(history, EVERY_MS))) return;
+    if (!(await this.options.store.durable(rooms[0]!.name, history, EVERY_MS))) return;
     for (const { name, position } of rooms) {
       this.proven.set(name, position);
       this.options.listener.durable(name, position);

@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
-import { type ClosedEpoch, epochNumber, type ResumeReply, type RoomStore, seqOf } from '@wss/state';
+import {
+  type ClosedEpoch,
+  epochNumber,
+  type ResumeReply,
+  type RoomStore,
+  type RoomTop,
+  seqOf,
+} from '@wss/state';
 import { RoomHistory } from './room-history.js';
 import type { DocumentJson, RoomListener } from './room-listener.js';
 import type { LostPosition, RoomStart, StartRequest } from './room-start.js';
@@ -143,8 +150,8 @@ export class FollowedRoom {
   }
 
   /** Compares with where the room stands according to the engine. */
-  compare(top: Position | undefined): void {
-    if (this.reading) return;
+  compare(top: RoomTop): void {
+    if (this.reading || top === 'unreachable') return;
     if (top?.epoch !== this.at!.epoch || top.seq > this.at!.seq) this.repair();
   }
 

@@ -20,7 +20,7 @@ export class MemoryClusterChannels extends Channels {
     return this.engine.call(() => this.engine.channels.publish(channel, message));
   }
 
-  onInterruption(_callback: () => void): void {
+  onInterruption(): void {
     // A process does not lose its link to itself.
   }
 }

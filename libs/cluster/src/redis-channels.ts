@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { type RedisLinks, toRedisError } from '@wss/redis';
+import { ChannelListeners } from './channel-listeners.js';
 import { Channels, type MessageListener } from './channels.js';
 
 /** Most channels in one SUBSCRIBE. */
@@ -14,19 +15,20 @@ interface Waiting {
 /** Channels on one Redis server, over the node's subscribing link. */
 export class RedisChannels extends Channels {
   private readonly logger = new Logger(RedisChannels.name);
-  private readonly listeners = new Map<string, Set<MessageListener>>();
-  private readonly callbacks: (() => void)[] = [];
+  private readonly listeners = new ChannelListeners();
+  private readonly callbacks: ((channels: ReadonlySet<string>) => void)[] = [];
   private waiting: Waiting[] = [];
 
   constructor(private readonly links: RedisLinks) {
     super();
-    links.subscriber.on('message', (channel: string, message: string) => this.deliver(channel, message));
+    links.subscriber.on('message', (channel: string, message: string) =>
+      this.listeners.deliver(channel, message),
+    );
     links.subscriber.on('ready', () => void this.subscribeAgain());
   }
 
   subscribe(channel: string, listener: MessageListener): Promise<void> {
-    const set = this.listeners.get(channel) ?? new Set();
-    this.listeners.set(channel, set.add(listener));
+    this.listeners.add(channel, listener);
     // Asked for even where another listener is there already: its own request may not be confirmed yet.
     return new Promise<void>((resolve, reject) => {
       if (this.waiting.push({ channel, resolve, reject }) === 1) queueMicrotask(() => void this.flush());
@@ -37,10 +39,7 @@ export class RedisChannels extends Channels {
   }
 
   unsubscribe(channel: string, listener: MessageListener): void {
-    const set = this.listeners.get(channel);
-    set?.delete(listener);
-    if (set?.size !== 0) return;
-    this.listeners.delete(channel);
+    if (!this.listeners.remove(channel, listener)) return;
     if (this.links.subscriber.status !== 'ready') return;
     this.links.subscriber.unsubscribe(channel).catch((error: Error) => {
       this.logger.debug(`unsubscribing failed, the link's next life will be without it: ${error.message}`);
@@ -55,18 +54,8 @@ export class RedisChannels extends Channels {
     }
   }
 
-  onInterruption(callback: () => void): void {
+  onInterruption(callback: (channels: ReadonlySet<string>) => void): void {
     this.callbacks.push(callback);
-  }
-
-  private deliver(channel: string, message: string): void {
-    for (const listener of this.listeners.get(channel) ?? []) {
-      try {
-        listener(message);
-      } catch (error) {
-        this.logger.error(error);
-      }
-    }
   }
 
   /** One command for all subscriptions that were asked for in this turn. */
@@ -85,7 +74,7 @@ export class RedisChannels extends Channels {
   }
 
   private async subscribeAgain(): Promise<void> {
-    const channels = [...this.listeners.keys()];
+    const channels = this.listeners.channels();
     try {
       for (let from = 0; from < channels.length; from += MAX_SUBSCRIBE) {
         await this.links.subscriber.subscribe(...channels.slice(from, from + MAX_SUBSCRIBE));
@@ -95,6 +84,6 @@ export class RedisChannels extends Channels {
       this.links.subscriber.disconnect(true);
       return;
     }
-    for (const callback of this.callbacks) callback();
+    for (const callback of this.callbacks) callback(new Set(channels));
   }
 }

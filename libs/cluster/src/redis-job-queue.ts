@@ -1,4 +1,4 @@
-import { LuaScript, type RedisKeys, type RedisLinks } from '@wss/redis';
+import { type DataLinks, LuaScript, type RedisKeys } from '@wss/redis';
 import { JobQueue, MAX_OUTSTANDING_JOBS, type TakenJob, type TakeOptions } from './job-queue.js';
 
 /** Scripts of the job queue, to be preloaded. */
@@ -13,7 +13,7 @@ export const JOB_SCRIPTS = {
 /** Jobs in Redis, a stream per group. They are as durable as Redis is. */
 export class RedisJobQueue extends JobQueue {
   constructor(
-    private readonly links: Pick<RedisLinks, 'commands'>,
+    private readonly links: Pick<DataLinks, 'commands'>,
     private readonly keys: RedisKeys,
   ) {
     super();

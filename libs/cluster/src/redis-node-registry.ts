@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { LuaScript, type RedisKeys, type RedisLinks, toRedisError } from '@wss/redis';
+import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
 import { LEASE_MS, type Renewal } from './lease-keeper.js';
 import {
   decodeNodes,
@@ -21,7 +21,7 @@ export class RedisNodeRegistry extends NodeRegistry {
   private readonly logger = new Logger(RedisNodeRegistry.name);
 
   constructor(
-    private readonly links: Pick<RedisLinks, 'commands'>,
+    private readonly links: Pick<DataLinks, 'commands'>,
     private readonly keys: RedisKeys,
     options: NodeRegistryOptions,
   ) {
@@ -48,7 +48,7 @@ export class RedisNodeRegistry extends NodeRegistry {
     const { nodes, nodeRecords } = this.keys;
     const { nodeId } = this.self;
     try {
-      await this.links.commands.multi().zrem(nodes, nodeId).hdel(nodeRecords, nodeId).exec();
+      await this.links.commands.pipeline().zrem(nodes, nodeId).hdel(nodeRecords, nodeId).exec();
     } catch (error) {
       this.logger.warn(`the lease could not be dropped and ends by itself: ${toRedisError(error).message}`);
     }

@@ -1,9 +1,9 @@
 import {
+  type DataLinks,
   LuaScript,
   type PresenceKeys,
   RedisError,
   type RedisKeys,
-  type RedisLinks,
   toRedisError,
 } from '@wss/redis';
 import {
@@ -40,7 +40,7 @@ export class RedisPresenceStore extends PresenceStore {
   private offsetMs = -Infinity;
 
   constructor(
-    private readonly links: Pick<RedisLinks, 'commands'>,
+    private readonly links: Pick<DataLinks, 'commands' | 'publish'>,
     private readonly keys: RedisKeys,
   ) {
     super();
@@ -71,7 +71,7 @@ export class RedisPresenceStore extends PresenceStore {
   async update(update: PresenceUpdate): Promise<PresenceUpdated> {
     const { room, owner, changes, pauseMs } = update;
     const keys = changingKeys(this.keys.presence(room), owner);
-    const head = [owner, this.keys.room(room).channel, 'PUBLISH', pauseMs];
+    const head = [owner, this.keys.room(room).channel, this.links.publish, pauseMs];
     const tail = changes.flatMap(encodeChange);
     for (let attempt = 0; attempt < 3; attempt++) {
       const validUntil = Math.floor(performance.now() + this.offsetMs + UPDATE_VALID_MS);
@@ -87,7 +87,7 @@ export class RedisPresenceStore extends PresenceStore {
 
   async sweep({ room, owner, goneAt, pauseMs }: PresenceSweep): Promise<PresenceSwept> {
     const keys = changingKeys(this.keys.presence(room), owner);
-    const args = [owner, this.keys.room(room).channel, 'PUBLISH', pauseMs, goneAt, SWEEP_ENTRIES];
+    const args = [owner, this.keys.room(room).channel, this.links.publish, pauseMs, goneAt, SWEEP_ENTRIES];
     const [left, , dueInMs] = await PRESENCE_SCRIPTS.sweep.run(this.links.commands, keys, args);
     return { more: left === 1, ...due(dueInMs) };
   }

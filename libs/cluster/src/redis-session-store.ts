@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { LuaScript, type RedisKeys, type RedisLinks, toRedisError } from '@wss/redis';
+import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
 import {
   CLAIM_MS,
   type ClaimedSession,
@@ -23,7 +23,7 @@ export const SESSION_SCRIPTS = {
 /** Sessions in Redis. */
 export class RedisSessionStore extends SessionStore {
   constructor(
-    private readonly links: Pick<RedisLinks, 'commands'>,
+    private readonly links: Pick<DataLinks, 'commands'>,
     private readonly keys: RedisKeys,
   ) {
     super();

@@ -62,14 +62,14 @@ export class RoomFeed {
 
   constructor(private readonly options: RoomFeedOptions) {
     this.timer = setInterval(() => void this.compareQuiet(), QUIET_MS).unref();
-    const { channels, committer, store, durability } = options;
+    const { channels, committer, keys, store, durability } = options;
     if (durability) {
       const rooms = (): Iterable<WatchedRoom> => this.watched();
       this.watermark = new DurableWatermark({ store, listener: durability, rooms });
     }
     committer.onCommitted((room, epoch, entries) => this.onCommitted(room, epoch, entries));
-    channels.onInterruption(() => {
-      for (const { room } of this.rooms.values()) room.repair();
+    channels.onInterruption((interrupted) => {
+      for (const [name, { room }] of this.rooms) if (interrupted.has(keys.room(name).channel)) room.repair();
     });
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { ClusterLinks, parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import {
   MemoryEngine,
   MemoryRoomStore,
@@ -8,7 +8,7 @@ import {
   type RoomStore,
   StoreError,
 } from '@wss/state';
-import { eventually, RedisServer, TcpProxy } from '@wss/testing';
+import { eventually, RedisClusterServers, RedisServer, TcpProxy } from '@wss/testing';
 import {
   type Channels,
   JOB_SCRIPTS,
@@ -26,6 +26,7 @@ import {
   RedisSessionStore,
   SESSION_SCRIPTS,
   type SessionStore,
+  ShardedChannels,
 } from '../src/index.js';
 
 /** One node's own way to the engine. */
@@ -96,35 +97,84 @@ function memoryLinks(engine: MemoryEngine, options: NodeRegistryOptions): NodeLi
   };
 }
 
+/** @param serverOf who has a key or a channel; @param servers everybody */
+function onServers(
+  {
+    servers,
+    serverOf,
+    publish,
+  }: {
+    servers: readonly RedisServer[];
+    serverOf: (key: string) => Promise<RedisServer>;
+    publish: 'PUBLISH' | 'SPUBLISH';
+  },
+  keys: RedisKeys,
+): Omit<ClusterUnderTest, 'openNode'> {
+  const now = async (): Promise<number> => {
+    const [seconds, micros] = (await (await serverOf(keys.nodes)).cli('TIME')) as [string, string];
+    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  };
+  return {
+    now,
+    publish: async (channel, message) =>
+      void (await (await serverOf(channel)).cli(publish, channel, message)),
+    leaseLeftMs: async (nodeId) => {
+      const end = Number(await (await serverOf(keys.nodes)).cli('ZSCORE', keys.nodes, nodeId));
+      return end - (await now());
+    },
+    wipe: async () => {
+      for (const server of servers) {
+        for (const key of (await server.cli('KEYS', `${keys.namespace}:*`)) as string[])
+          await server.cli('DEL', key);
+      }
+    },
+  };
+}
+
+const newKeys = (): RedisKeys => new RedisKeys(`t${randomUUID().slice(0, 8)}`);
+
 export async function redisEngine(): Promise<EngineUnderTest & { readonly server: RedisServer }> {
   const server = await RedisServer.start();
   return {
     server,
-    newCluster: () => redisClusterOn(server, new RedisKeys(`t${randomUUID().slice(0, 8)}`)),
+    newCluster: () => redisClusterOn(server, newKeys()),
     stop: () => server.stop(),
   };
 }
 
 /** A cluster on a Redis, also one whose nodes other processes are. */
 export function redisClusterOn(server: RedisServer, keys: RedisKeys): ClusterUnderTest {
-  const now = async (): Promise<number> => {
-    const [seconds, micros] = (await server.cli('TIME')) as [string, string];
-    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
-  };
   return {
-    now,
     openNode: (options) => redisLinks(server, keys, options),
-    publish: async (channel, message) => void (await server.cli('PUBLISH', channel, message)),
-    leaseLeftMs: async (nodeId) => {
-      const end = Number(await server.cli('ZSCORE', keys.nodes, nodeId));
-      return end - (await now());
-    },
-    wipe: async () => {
-      const all = (await server.cli('KEYS', `${keys.namespace}:*`)) as string[];
-      if (all.length > 0) await server.cli('DEL', ...all);
-    },
+    ...onServers({ servers: [server], serverOf: () => Promise.resolve(server), publish: 'PUBLISH' }, keys),
   };
 }
+
+export async function redisClusterEngine(): Promise<
+  EngineUnderTest & { readonly servers: RedisClusterServers }
+> {
+  const cluster = await RedisClusterServers.start();
+  return {
+    servers: cluster,
+    newCluster: () => {
+      const keys = newKeys();
+      const serverOf = async (key: string): Promise<RedisServer> =>
+        cluster.masterOf(await cluster.slotOf(key));
+      return {
+        openNode: (options) => redisClusterLinks(cluster, keys, options),
+        ...onServers({ servers: cluster.servers, serverOf, publish: 'SPUBLISH' }, keys),
+      };
+    },
+    stop: () => cluster.stop(),
+  };
+}
+
+const SCRIPTS = [
+  ...Object.values(NODE_SCRIPTS),
+  ...Object.values(ROOM_SCRIPTS),
+  ...Object.values(JOB_SCRIPTS),
+  ...Object.values(SESSION_SCRIPTS),
+];
 
 async function redisLinks(
   server: RedisServer,
@@ -132,29 +182,56 @@ async function redisLinks(
   options: NodeRegistryOptions,
 ): Promise<NodeLinks> {
   const proxy = await TcpProxy.start({ to: server.port });
-  const scripts = [
-    ...Object.values(NODE_SCRIPTS),
-    ...Object.values(ROOM_SCRIPTS),
-    ...Object.values(JOB_SCRIPTS),
-    ...Object.values(SESSION_SCRIPTS),
-  ];
-  const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts });
+  const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts: SCRIPTS });
+  return nodeLinks({ links, channels: new RedisChannels(links), proxies: [proxy] }, keys, options);
+}
+
+async function redisClusterLinks(
+  { servers }: RedisClusterServers,
+  keys: RedisKeys,
+  options: NodeRegistryOptions,
+): Promise<NodeLinks> {
+  const proxies = await Promise.all(servers.map(({ port }) => TcpProxy.start({ to: port })));
+  const links = await ClusterLinks.connect({
+    target: parseRedisTarget(`redis://${proxies.map(({ port }) => `127.0.0.1:${port}`).join(',')}`),
+    translate: ({ host, port }) => ({
+      host,
+      port: proxies[servers.findIndex((server) => server.port === port)]?.port ?? port,
+    }),
+    scripts: SCRIPTS,
+  });
+  return nodeLinks({ links, channels: new ShardedChannels(links), proxies }, keys, options);
+}
+
+interface NodeSide {
+  readonly links: RedisLinks | ClusterLinks;
+  readonly channels: Channels;
+  readonly proxies: readonly TcpProxy[];
+}
+
+function nodeLinks(
+  { links, channels, proxies }: NodeSide,
+  keys: RedisKeys,
+  options: NodeRegistryOptions,
+): NodeLinks {
+  const setMode = async (mode: 'pass' | 'cut'): Promise<void> =>
+    void (await Promise.all(proxies.map((proxy) => proxy.setMode(mode))));
   return {
-    channels: new RedisChannels(links),
+    channels,
     keys,
     store: new RedisRoomStore(links, keys),
     registry: new RedisNodeRegistry(links, keys, options),
     jobs: new RedisJobQueue(links, keys),
     sessions: new RedisSessionStore(links, keys),
-    setReachable: (reachable) => proxy.setMode(reachable ? 'pass' : 'cut'),
+    setReachable: (reachable) => setMode(reachable ? 'pass' : 'cut'),
     async close() {
       // A link that is closed while it is down keeps the process for 2 s.
-      await proxy.setMode('pass');
+      await setMode('pass');
       await eventually(() => {
         if (links.problem()) throw new Error(links.problem());
       });
       await links.close();
-      await proxy.stop();
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
     },
   };
 }

@@ -67,7 +67,7 @@ class SlowChannels extends Channels {
     return this.channels.publish(channel, message);
   }
 
-  onInterruption(callback: () => void): void {
+  onInterruption(callback: Parameters<Channels['onInterruption']>[0]): void {
     this.channels.onInterruption(callback);
   }
 }

@@ -1,5 +1,11 @@
+export * from './cluster-fence.js';
+export * from './cluster-links.js';
+export * from './cluster-probe.js';
+export * from './data-links.js';
+export { slotOf } from './hash-slot.js';
 export * from './link-probe.js';
 export * from './lua-script.js';
+export { type LinkRole, type RedisLinkOptions, RedisUnreachable } from './open-link.js';
 export * from './redis-errors.js';
 export * from './redis-keys.js';
 export * from './redis-links.js';

@@ -1,11 +1,25 @@
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import type { RedisLinks } from './redis-links.js';
+import type { DataLinks } from './data-links.js';
+import { isRedirection } from './redis-errors.js';
 
 /** How often each link has to prove itself, ms. */
 const EVERY_MS = 2_000;
 /** A link without a proof for this long does not count as up, ms. */
 const PROOF_MS = 5_000;
+
+/** The links to one server. */
+export interface ProbedLinks {
+  readonly commands: Redis;
+  readonly subscriber: Redis;
+}
+
+/** Where and how a probe is sent. */
+export interface ProbeWay {
+  /** The channel; nothing while its subscription is not confirmed. */
+  readonly channel: () => string | undefined;
+  readonly publish: DataLinks['publish'];
+}
 
 /**
  * Proves the links: a message to ourselves goes out over the commanding link and has to come back over the
@@ -20,10 +34,11 @@ export class LinkProbe {
   private sent = 0;
   private heard = 0;
   private failures = 0;
+  private channel?: string;
 
   constructor(
-    private readonly links: RedisLinks,
-    private readonly channel: string,
+    private readonly links: ProbedLinks,
+    private readonly way: ProbeWay,
   ) {}
 
   /** Begins to probe; the caller subscribes the channel and hands what comes to {@link onMessage}. */
@@ -61,7 +76,12 @@ export class LinkProbe {
 
   private async probe(): Promise<void> {
     const { commands, subscriber } = this.links;
-    for (const redis of [commands, subscriber]) void this.leaveReplica(redis);
+    // In a cluster, the slots of a master that was demoted lead to its successor.
+    if (this.way.publish === 'PUBLISH')
+      for (const redis of [commands, subscriber]) void this.leaveReplica(redis);
+    const channel = this.way.channel();
+    if (channel !== this.channel) this.sent = this.heard;
+    this.channel = channel;
     if (this.sent > this.heard && this.failures === 0 && subscriber.status === 'ready') {
       this.logger.warn('the subscribing link to Redis is deaf; it is made anew');
       this.sent = this.heard;
@@ -69,12 +89,16 @@ export class LinkProbe {
       subscriber.disconnect(true);
       return;
     }
+    const next = String(this.sent + 1);
     try {
-      if (commands.status !== 'ready') return;
-      await commands.publish(this.channel, String(this.sent + 1));
+      if (commands.status !== 'ready' || channel === undefined) return;
+      await (this.way.publish === 'PUBLISH'
+        ? commands.publish(channel, next)
+        : commands.spublish(channel, next));
       this.sent++;
       this.failures = 0;
-    } catch {
+    } catch (error) {
+      if (isRedirection(error)) return;
       if (++this.failures < 2 || commands.status !== 'ready') return;
       this.logger.warn('the commanding link to Redis does not answer; it is made anew');
       this.failures = 0;

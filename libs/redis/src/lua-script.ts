@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
+import type { Commands } from './data-links.js';
 import { RedisError, toRedisError } from './redis-errors.js';
+
+/** Where a script runs. */
+type ScriptLink = Pick<Commands, 'status' | 'evalsha' | 'eval'>;
 
 /**
  * One atomic operation in Lua: called by its hash, sent whole when a Redis server does not know it yet.
@@ -21,9 +24,10 @@ export class LuaScript<Reply> {
 
   /**
    * Runs the script.
+   * @param keys all that it touches, in one hash slot
    * @throws RedisError that tells whether it can have run.
    */
-  async run(redis: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<Reply> {
+  async run(redis: ScriptLink, keys: readonly string[], args: readonly (string | number)[]): Promise<Reply> {
     if (redis.status !== 'ready') throw new RedisError('unsent', `the link to Redis is ${redis.status}`);
     try {
       return (await redis.evalsha(this.sha, keys.length, ...keys, ...args)) as Reply;
@@ -35,7 +39,7 @@ export class LuaScript<Reply> {
 
   /** NOSCRIPT proves that nothing ran, so sending the text is no repetition. */
   private async runWhole(
-    redis: Redis,
+    redis: ScriptLink,
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<Reply> {

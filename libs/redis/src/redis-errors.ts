@@ -4,7 +4,7 @@ export type RedisFailure =
   | 'unsent'
   /** It was sent and no answer came: it may have been done. */
   | 'unknown'
-  /** Redis answered that it does not run it now (out of memory, read-only, too few replicas, loading): nothing was done. */
+  /** Redis answered that it does not run it now (out of memory, read-only, too few replicas, loading, slot elsewhere): nothing was done. */
   | 'refused'
   /** Redis answered with an error that a retry will not cure; our scripts write nothing before they can fail. */
   | 'broken';
@@ -30,10 +30,20 @@ const REFUSALS = new Set([
   'LOADING',
   'BUSY',
   'MASTERDOWN',
-  'CLUSTERDOWN',
-  'TRYAGAIN',
   'NOREPLID',
+  'MOVED',
+  'ASK',
+  'TRYAGAIN',
+  'CLUSTERDOWN',
 ]);
+
+/**
+ * Whether a server of a cluster refused a command because its slot is elsewhere, is about to move, or is served by
+ * nobody now. Such a refusal comes before anything is done.
+ */
+export function isRedirection(error: unknown): boolean {
+  return error instanceof Error && /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message);
+}
 
 /** Classifies what an ioredis call rejected with, given that the connection was ready when it was sent. */
 export function toRedisError(error: unknown): RedisError {

@@ -6,24 +6,33 @@ interface Waiter {
   readonly resolve: (durable: boolean) => void;
 }
 
+/** Proves that writes have reached all replicas that may be promoted. */
+export interface Fence {
+  /**
+   * Whether everything written on this history until now survives a failover; false when that is not proven in time, ms.
+   * @param key one that was written
+   */
+  wait(replicationId: string, withinMs: number, key: string): Promise<boolean>;
+}
+
 /**
  * Proves that writes have reached the replicas: one write and one WAIT for all who wait at a time. The replication
  * stream is ordered, so whatever was answered before the fence was written is covered by it. It counts only on the
  * history that the write was made on.
  */
-export class ReplicationFence {
+export class ReplicationFence implements Fence {
   private waiting: Waiter[] = [];
   private running = false;
 
   constructor(
     /** A connection of its own: WAIT blocks it. */
     private readonly redis: Redis,
-    private readonly key: string,
+    /** Written for the purpose; nothing while none is known that the server has. */
+    private readonly key: string | (() => string | undefined),
     /** Replicas that may be promoted; all of them must have it. */
     readonly replicas: number,
   ) {}
 
-  /** Whether everything written on this history until now survives a failover; false when that is not proven in time, ms. */
   wait(replicationId: string, withinMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       this.waiting.push({ replicationId, deadline: Date.now() + withinMs, resolve });
@@ -52,15 +61,18 @@ export class ReplicationFence {
   private async fence(withinMs: number): Promise<string | undefined> {
     const timeoutMs = Math.max(1, Math.min(500, withinMs));
     try {
-      if (this.redis.status !== 'ready') throw new Error(`the link is ${this.redis.status}`);
+      const key = typeof this.key === 'string' ? this.key : this.key();
+      if (this.redis.status !== 'ready' || key === undefined) throw new Error('it can not be written now');
       const replies = await this.redis
         .pipeline()
-        .set(this.key, Date.now())
+        .set(key, Date.now())
         .wait(this.replicas, timeoutMs)
         .info('replication')
         .exec();
-      const [, reached, info] = replies ?? [];
-      if (!reached || reached[0] || Number(reached[1]) < this.replicas) return undefined;
+      const [written, reached, info] = replies ?? [];
+      // Without the write, WAIT would be content with what this connection wrote before.
+      if (!written || written[0] || !reached || reached[0]) return undefined;
+      if (Number(reached[1]) < this.replicas) return undefined;
       return /master_replid:(\w+)/.exec(String(info?.[1]))?.[1];
     } catch {
       await new Promise((resolve) => setTimeout(resolve, Math.min(100, timeoutMs)));

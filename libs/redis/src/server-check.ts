@@ -10,8 +10,11 @@ export interface ServerCheck {
   readonly version: string;
 }
 
-/** Asks a server for everything that the promises depend on. */
-export async function checkServer(redis: Redis): Promise<ServerCheck> {
+/**
+ * Asks a server for everything that the promises depend on.
+ * @param clustered whether it is known to be a master of a Redis Cluster; default no
+ */
+export async function checkServer(redis: Redis, clustered = false): Promise<ServerCheck> {
   const text = await redis.info().catch((error: Error) => {
     if (error.message.startsWith('NOPERM')) return undefined;
     throw error;
@@ -26,6 +29,7 @@ export async function checkServer(redis: Redis): Promise<ServerCheck> {
   const version = info.get('redis_version') ?? 'unknown';
   checkVersion(version, info, errors, warnings);
   checkMemory(info, errors);
+  checkCluster(info, clustered, errors, warnings);
   if (!(await replicationIdIsReadable(redis))) {
     errors.push(
       "a script can't read master_replid from INFO replication; allow the user +info, or use plain Redis",
@@ -45,6 +49,21 @@ function checkVersion(
   const other = info.get('server_name') ?? (info.has('dragonfly_version') ? 'dragonfly' : 'redis');
   if (other !== 'redis')
     warnings.push(`${other} is compatible with Redis, but the promises were never tested on it`);
+}
+
+function checkCluster(
+  info: Map<string, string>,
+  clustered: boolean,
+  errors: string[],
+  warnings: string[],
+): void {
+  if (!clustered && info.get('cluster_enabled') === '1') {
+    errors.push(
+      'it belongs to a Redis Cluster; name several of its servers, as in redis://host1,host2, or one as redis+cluster://host',
+    );
+  }
+  if (clustered && info.get('connected_slaves') === '0')
+    warnings.push('a master of the cluster has no replica: when it dies, its rooms are out of reach');
 }
 
 function checkMemory(info: Map<string, string>, errors: string[]): void {

@@ -11,7 +11,7 @@ interface Claim {
 
 /** Which master has which slot. */
 export class SlotMap {
-  private readonly owners: (string | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  private readonly owners: (string | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
   /** Masters that have slots, by `host:port`. */
   readonly masters = new Map<string, RedisAddress>();
   /** Slots that nobody has. */
@@ -22,7 +22,7 @@ export class SlotMap {
    * @param views replies to CLUSTER NODES, and whom they came from
    */
   constructor(views: readonly { readonly text: string; readonly from: RedisAddress }[], tls = false) {
-    const epochs = new Array<number>(SLOTS).fill(-1);
+    const epochs = Array.from({ length: SLOTS }, () => -1);
     for (const { text, from } of views) {
       for (const { address, configEpoch, ranges } of readClaims(text, from, tls)) {
         const name = describeAddress(address);

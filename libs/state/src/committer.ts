@@ -69,8 +69,7 @@ export class Committer {
     const submitted = this.roomOf(work.room).submit(work);
     command?.pass();
     const result = await submitted;
-    if (work.durable ?? this.context.limitsOf(work.room).durable)
-      await this.requireDurable(result, work.deadline);
+    if (work.durable ?? this.context.limitsOf(work.room).durable) await this.requireDurable(work, result);
     const { position, duplicate } = result;
     if (command) command.effect = { position, duplicate, answer: () => answerOf(result) };
     return result;
@@ -97,10 +96,10 @@ export class Committer {
   }
 
   /** A repeat is fenced too: its first answer may never have been sent because the fence failed. */
-  private async requireDurable({ replicationId }: WorkResult, deadline: number): Promise<void> {
+  private async requireDurable({ room, deadline }: Work, { replicationId }: WorkResult): Promise<void> {
     if (replicationId === undefined) return;
     const withinMs = Math.max(this.context.patienceMs, deadline - this.context.now());
-    if (await this.context.store.durable(replicationId, withinMs)) return;
+    if (await this.context.store.durable(room, replicationId, withinMs)) return;
     throw new GatewayError('unknown_outcome', 'applied, but not proven to survive a failover', {
       applied: true,
     });

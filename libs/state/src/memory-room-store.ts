@@ -73,7 +73,7 @@ export class MemoryRoomStore extends RoomStore {
   }
 
   /** The embedded engine has nothing to fail over to; what it promises it promises at once. */
-  durable(replicationId: string): Promise<boolean> {
+  durable(_room: string, replicationId: string): Promise<boolean> {
     return this.engine.call(() => this.engine.replicationId === replicationId);
   }
 

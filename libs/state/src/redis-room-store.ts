@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Position } from '@wss/protocol';
-import type { ChainableCommander } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import {
   LuaScript,
   RedisError,
+  type DataLinks,
+  type Fence,
+  type KeyGroup,
   type RedisKeys,
-  type RedisLinks,
   type RoomKeys,
-  type ReplicationFence,
   toRedisError,
 } from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
@@ -22,6 +23,7 @@ import {
   type ResumeReply,
   type ResumeRequest,
   RoomStore,
+  type RoomTop,
   type StoredDocument,
   StoreError,
   type Verdict,
@@ -44,17 +46,17 @@ export const ROOM_SCRIPTS: RoomScripts = {
 /** Rooms in Redis: one script call, all keys of a room in one hash slot. */
 export class RedisRoomStore extends RoomStore {
   constructor(
-    private readonly links: Pick<RedisLinks, 'commands'>,
+    private readonly links: DataLinks,
     private readonly keys: RedisKeys,
     private readonly scripts: RoomScripts = ROOM_SCRIPTS,
-    private readonly fence?: ReplicationFence,
+    private readonly fence?: Fence,
   ) {
     super();
   }
 
   async commit(request: CommitRequest): Promise<CommitReply> {
     const keys = this.keys.room(request.room);
-    const { lanes, args } = encodeCommit(request, keys);
+    const { lanes, args } = encodeCommit(request, keys, this.links.publish);
     const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
     const operations = request.entries.reduce((sum, entry) => sum + (entry.counters?.length ?? 0), 0);
     return decodeCommit(reply, request.entries.length, operations);
@@ -63,21 +65,41 @@ export class RedisRoomStore extends RoomStore {
   async resume(request: ResumeRequest): Promise<ResumeReply> {
     const { from, newest = 0, most = 1_000, documents = false } = request;
     const keys = this.keys.room(request.room);
-    // Redis wants every key declared; without a lane an unused name stands in.
-    const lane = keys.lane(request.lane ?? '-');
+    // Redis wants every key declared; without a lane the meta stands in, which has no such field.
+    const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
     const args = [newNonce(), from?.epoch ?? '', from?.seq ?? 0, newest, most, documents ? 1 : 0];
     const reply = await this.run(this.scripts.resume, [keys.meta, keys.documents, keys.log, lane], args);
     return decodeResume(reply);
   }
 
-  async tops(rooms: readonly string[]): Promise<(Position | undefined)[]> {
-    const pipeline = this.links.commands.pipeline();
+  async tops(rooms: readonly string[]): Promise<RoomTop[]> {
+    const metas = rooms.map((room) => this.keys.room(room).meta);
+    const tops: RoomTop[] = rooms.map(() => 'unreachable');
+    const groups = this.links.byServer(metas);
+    const read = async ({ redis, indices }: KeyGroup): Promise<void> => {
+      const found = await this.topsOf(
+        redis,
+        indices.map((index) => metas[index]!),
+      );
+      indices.forEach((index, i) => (tops[index] = found[i]));
+    };
+    const results = await Promise.allSettled(groups.map(read));
+    const failed = results.flatMap((result) => (result.status === 'rejected' ? [result] : []));
+    if (failed.length > 0 && failed.length === groups.length) throw failed[0]!.reason;
+    return tops;
+  }
+
+  private async topsOf(redis: Redis | undefined, metas: readonly string[]): Promise<RoomTop[]> {
+    if (redis?.status !== 'ready') throw new StoreError('unavailable', 'the link to Redis is down');
+    const pipeline = redis.pipeline();
     pipeline.info('replication');
-    for (const room of rooms) pipeline.hmget(this.keys.room(room).meta, 's', 'n', 'e', 'r');
-    const [info, ...metas] = await this.execute(pipeline);
-    const replicationId = /master_replid:(\w+)/.exec(String(info))?.[1];
-    return (metas as (string | null)[][]).map(([seq, number, nonce, replid]) =>
-      seq && replid === replicationId ? { epoch: `${number}.${nonce}`, seq: Number(seq) } : undefined,
+    for (const meta of metas) pipeline.hmget(meta, 's', 'n', 'e', 'r');
+    const [info, ...found] = await results(pipeline);
+    if (info![0]) throw toStoreError(toRedisError(info![0]));
+    const replicationId = /master_replid:(\w+)/.exec(String(info![1]))?.[1];
+    // A room that a server has no more is found by resuming it.
+    return found.map(([error, meta]) =>
+      error ? undefined : topOf(meta as (string | null)[], replicationId),
     );
   }
 
@@ -89,8 +111,9 @@ export class RedisRoomStore extends RoomStore {
     return results.map((n) => (n === null ? undefined : Number(n)));
   }
 
-  durable(replicationId: string, withinMs: number): Promise<boolean> {
-    return this.fence ? this.fence.wait(replicationId, withinMs) : Promise.resolve(false);
+  durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
+    if (!this.fence) return Promise.resolve(false);
+    return this.fence.wait(replicationId, withinMs, this.keys.room(room).meta);
   }
 
   async keep(room: string, idleTtlMs: number): Promise<void> {
@@ -104,10 +127,7 @@ export class RedisRoomStore extends RoomStore {
   private async execute(pipeline: ChainableCommander): Promise<unknown[]> {
     if (this.links.commands.status !== 'ready')
       throw new StoreError('unavailable', 'the link to Redis is down');
-    const results = await pipeline.exec().catch((error: unknown) => {
-      throw toStoreError(toRedisError(error));
-    });
-    return (results ?? []).map(([error, result]) => {
+    return (await results(pipeline)).map(([error, result]) => {
       if (error) throw toStoreError(toRedisError(error));
       return result;
     });
@@ -124,6 +144,20 @@ export class RedisRoomStore extends RoomStore {
       throw toStoreError(error);
     }
   }
+}
+
+type Results = NonNullable<Awaited<ReturnType<ChainableCommander['exec']>>>;
+
+async function results(pipeline: ChainableCommander): Promise<Results> {
+  try {
+    return (await pipeline.exec()) ?? [];
+  } catch (error) {
+    throw toStoreError(toRedisError(error));
+  }
+}
+
+function topOf([seq, number, nonce, replid]: (string | null)[], replicationId?: string): RoomTop {
+  return seq && replid === replicationId ? { epoch: `${number}.${nonce}`, seq: Number(seq) } : undefined;
 }
 
 const OUTCOME = {
@@ -149,12 +183,13 @@ function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {
 function encodeCommit(
   request: CommitRequest,
   keys: RoomKeys,
+  publish: DataLinks['publish'],
 ): { lanes: string[]; args: (string | number)[] } {
   const { history, idleTtlMs, countsConflict, judgeOnly, documents, entries } = request;
   const lanes = new Map<string, number>();
   const mode = judgeOnly ? 2 : countsConflict ? 1 : 0;
   const args: (string | number)[] = [newNonce(), keys.channel, history.events, history.ttlMs, idleTtlMs];
-  args.push(mode, 'PUBLISH', documents.length, entries.length, 0);
+  args.push(mode, publish, documents.length, entries.length, 0);
   for (const { name, base, json = '', entry } of documents) {
     args.push(name, base, json, entry === undefined ? 0 : entry + 1);
   }

@@ -187,6 +187,12 @@ export class StoreError extends Error {
 }
 
 /**
+ * Where a room stands; nothing of one that has to be resumed, because its history may have changed; `unreachable` where
+ * the part of the engine that has it can't be asked.
+ */
+export type RoomTop = Position | 'unreachable' | undefined;
+
+/**
  * Where rooms live: their log, documents, counters and records of commands.
  *
  * Every method is one round trip and atomic per room. Reads are linearizable with commits. A reply names only
@@ -206,11 +212,10 @@ export abstract class RoomStore {
   abstract resume(request: ResumeRequest): Promise<ResumeReply>;
 
   /**
-   * Where rooms stand, in one round trip; nothing of a room that has to be resumed, because its history may have
-   * changed.
-   * @throws StoreError
+   * Where rooms stand, in one round trip.
+   * @throws StoreError when none of them can be reached
    */
-  abstract tops(rooms: readonly string[]): Promise<(Position | undefined)[]>;
+  abstract tops(rooms: readonly string[]): Promise<RoomTop[]>;
 
   /**
    * The highest recorded number of each lane in a room; nothing of one without a record.
@@ -219,10 +224,10 @@ export abstract class RoomStore {
   abstract numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]>;
 
   /**
-   * Whether everything that was written on this history until now survives a failover (R19). Resolves to false when
+   * Whether everything that was written to the room on this history until now survives a failover (R19). Resolves to false when
    * that is not proven in time, ms, or the history has changed.
    */
-  abstract durable(replicationId: string, withinMs: number): Promise<boolean>;
+  abstract durable(room: string, replicationId: string, withinMs: number): Promise<boolean>;
 
   /**
    * Lets an idle room live this long from now, ms (R17).

@@ -94,8 +94,8 @@ describe('durable commits', () => {
   it('R19: do not count a fence on another history', async () => {
     await add(1);
     const { replicationId } = await store.resume({ room });
-    expect(await store.durable(replicationId, 2_000)).toBe(true);
+    expect(await store.durable(room, replicationId, 2_000)).toBe(true);
     await links.commands.call('DEBUG', 'CHANGE-REPL-ID');
-    expect(await store.durable(replicationId, 2_000)).toBe(false);
+    expect(await store.durable(room, replicationId, 2_000)).toBe(false);
   });
 });

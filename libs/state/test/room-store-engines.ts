@@ -2,6 +2,7 @@ import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { RedisServer } from '@wss/testing';
 import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
 import { collector } from './collector.js';
+import { redisFaults } from './redis-faults.js';
 import type { StoreUnderTest } from './room-store.contract.js';
 
 /** A store on an engine in this process. */
@@ -28,26 +29,9 @@ export async function redisStore(): Promise<StoreUnderTest> {
   const scripts = Object.values(ROOM_SCRIPTS);
   const links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts });
   const keys = new RedisKeys('test');
-  let replica = new Map<string, Buffer>();
-  const { commands } = links;
-  const newHistory = async (): Promise<void> => {
-    await commands.call('DEBUG', 'CHANGE-REPL-ID');
-  };
   return {
     store: new RedisRoomStore(links, keys),
-    newHistory,
-    async checkpoint() {
-      replica = new Map();
-      for (const key of await commands.keys('*')) replica.set(key, (await commands.dumpBuffer(key))!);
-    },
-    async loseSinceCheckpoint() {
-      await commands.flushall();
-      for (const [key, dump] of replica) await commands.restore(key, 0, dump);
-      await newHistory();
-    },
-    async wipe() {
-      await commands.flushall();
-    },
+    ...redisFaults([links.commands]),
     async subscribe(room) {
       const messages = collector();
       const { channel } = keys.room(room);

@@ -1,0 +1,36 @@
+import { Logger } from '@nestjs/common';
+import type { MessageListener } from './channels.js';
+
+/** Who listens to which channel on this node. */
+export class ChannelListeners {
+  private readonly logger = new Logger('Channels');
+  private readonly byChannel = new Map<string, Set<MessageListener>>();
+
+  add(channel: string, listener: MessageListener): void {
+    const listeners = this.byChannel.get(channel) ?? new Set();
+    this.byChannel.set(channel, listeners.add(listener));
+  }
+
+  /** @returns whether nobody listens to the channel any more */
+  remove(channel: string, listener: MessageListener): boolean {
+    const listeners = this.byChannel.get(channel);
+    listeners?.delete(listener);
+    if (listeners?.size !== 0) return false;
+    return this.byChannel.delete(channel);
+  }
+
+  channels(): string[] {
+    return [...this.byChannel.keys()];
+  }
+
+  /** Hands a message to all listeners; one that throws costs the others nothing. */
+  deliver(channel: string, message: string): void {
+    for (const listener of this.byChannel.get(channel) ?? []) {
+      try {
+        listener(message);
+      } catch (error) {
+        this.logger.error(error);
+      }
+    }
+  }
+}

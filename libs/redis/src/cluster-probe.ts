@@ -1,0 +1,96 @@
+import type { ClusterLinks, Shard } from './cluster-links.js';
+import { LinkProbe } from './link-probe.js';
+
+/** Subscriptions that probes come back over. */
+export interface ProbeChannels {
+  subscribe(channel: string, listener: (message: string) => void): Promise<void>;
+  unsubscribe(channel: string, listener: (message: string) => void): void;
+}
+
+interface Probed {
+  readonly probe: LinkProbe;
+  readonly onMessage: (message: string) => void;
+  channel?: string;
+  confirmed: boolean;
+}
+
+/** A {@link LinkProbe} for the links to each master of a cluster. */
+export class ClusterProbe {
+  private readonly probed = new Map<Shard, Probed>();
+  private stopped = false;
+
+  /** @param prefix begins the names of the channels; a hash tag follows that leads to the master */
+  constructor(
+    private readonly links: ClusterLinks,
+    private readonly channels: ProbeChannels,
+    private readonly prefix: string,
+  ) {}
+
+  /** Begins to probe; resolves when the first subscriptions were answered. */
+  async start(): Promise<void> {
+    this.links.onLook(() => void this.follow());
+    await this.follow();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const [shard, probed] of this.probed) this.leave(shard, probed);
+  }
+
+  /** What is wrong; nothing while the last proof of each link is fresh. */
+  problem(): string | undefined {
+    for (const { probe } of this.probed.values()) {
+      const problem = probe.problem();
+      if (problem) return problem;
+    }
+    return undefined;
+  }
+
+  /** Probes the masters that there are, each over a channel that it has. */
+  private async follow(): Promise<void> {
+    if (this.stopped) return;
+    const { shards } = this.links;
+    for (const [shard, probed] of this.probed) if (!shards.includes(shard)) this.leave(shard, probed);
+    await Promise.all(shards.map((shard) => this.prove(shard)));
+  }
+
+  private async prove(shard: Shard): Promise<void> {
+    const probed = this.probed.get(shard) ?? this.open(shard);
+    const tag = this.links.tagOf(shard);
+    const channel = tag === undefined ? undefined : `${this.prefix}:{${tag}}`;
+    if (channel === probed.channel) return;
+    this.close(probed);
+    if (channel === undefined) return;
+    probed.channel = channel;
+    try {
+      await this.channels.subscribe(channel, probed.onMessage);
+      probed.confirmed = probed.channel === channel;
+    } catch {
+      // The next look tries again; without a proof the node is not ready meanwhile.
+      delete probed.channel;
+    }
+  }
+
+  private open(shard: Shard): Probed {
+    const probe = new LinkProbe(shard, {
+      channel: () => (probed.confirmed ? probed.channel : undefined),
+      publish: this.links.publish,
+    });
+    const probed: Probed = { probe, onMessage: (message) => probe.onMessage(message), confirmed: false };
+    this.probed.set(shard, probed);
+    probe.start();
+    return probed;
+  }
+
+  private close(probed: Probed): void {
+    if (probed.channel !== undefined) this.channels.unsubscribe(probed.channel, probed.onMessage);
+    delete probed.channel;
+    probed.confirmed = false;
+  }
+
+  private leave(shard: Shard, probed: Probed): void {
+    probed.probe.stop();
+    this.close(probed);
+    this.probed.delete(shard);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Redis } from 'ioredis';
+
+/** Commands on data that stores may send: each has one key, and that comes first. */
+type OneKey =
+  | 'get'
+  | 'set'
+  | 'del'
+  | 'exists'
+  | 'incr'
+  | 'expire'
+  | 'pexpire'
+  | 'pexpireat'
+  | 'pttl'
+  | 'hget'
+  | 'hset'
+  | 'hdel'
+  | 'hmget'
+  | 'hgetall'
+  | 'hkeys'
+  | 'hlen'
+  | 'hincrby'
+  | 'sadd'
+  | 'srem'
+  | 'smembers'
+  | 'sismember'
+  | 'scard'
+  | 'srandmember'
+  | 'zadd'
+  | 'zrem'
+  | 'zcard'
+  | 'zscore'
+  | 'zrange'
+  | 'zrangebyscore'
+  | 'xadd'
+  | 'xrange'
+  | 'xlen'
+  | 'xdel'
+  | 'spublish';
+
+/**
+ * What stores send: to the one server, or, in a cluster, each command to the master that has its key. A pipeline may
+ * have keys of several masters; it is no transaction. Scripts are called by `LuaScript`.
+ */
+export type Commands = Pick<Redis, OneKey | 'status' | 'evalsha' | 'eval' | 'pipeline'>;
+
+/** A server, and which keys of a list it has. */
+export interface KeyGroup {
+  /** Nothing while it is not known who has them. */
+  readonly redis: Redis | undefined;
+  /** Positions in the list. */
+  readonly indices: readonly number[];
+}
+
+/** A node's links to its data, on one server or on many. */
+export interface DataLinks {
+  readonly commands: Commands;
+  /** The command with which a script publishes. */
+  readonly publish: 'PUBLISH' | 'SPUBLISH';
+  /** Groups keys by the server that has them, for what has to be asked per server. */
+  byServer(keys: readonly string[]): KeyGroup[];
+}

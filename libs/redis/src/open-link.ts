@@ -1,0 +1,118 @@
+import { Logger } from '@nestjs/common';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { LuaScript } from './lua-script.js';
+import { describeAddress, describeTarget, type RedisAddress, type RedisTarget } from './redis-target.js';
+import { Sentinels } from './sentinels.js';
+
+/** How long a start waits for Redis, ms. */
+export const CONNECT_WITHIN_MS = 10_000;
+
+/** How a node connects to Redis. */
+export interface RedisLinkOptions {
+  readonly target: RedisTarget;
+  /** A command without an answer fails after this long, ms. Default 700. */
+  readonly commandTimeoutMs?: number;
+  /** How long to wait for Redis at start, ms. Default {@link CONNECT_WITHIN_MS}. */
+  readonly connectWithinMs?: number;
+  /** Whether replicas are waited for. Default no. */
+  readonly withFence?: boolean;
+  /** Where a cluster's server is to be reached that announces another address to its like; default where it says. */
+  readonly translate?: (address: RedisAddress) => RedisAddress;
+  /** Loaded on every new connection, so that calls by hash do not miss. */
+  readonly scripts?: readonly LuaScript<unknown>[];
+}
+
+/** What a link is for; servers show it in CLIENT LIST as `wss-<role>`. */
+export type LinkRole = 'commands' | 'subscriber' | 'fence' | 'seed';
+
+/** Makes a link to the server, or to the one that sentinels or a cluster name; {@link firstReady} connects it. */
+export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinels | RedisAddress): Redis {
+  const { username, password, db, tls } = options.target;
+  const settings: RedisOptions = {
+    db,
+    ...(username && { username }),
+    ...(password && { password }),
+    ...(tls && { tls: {} }),
+    connectionName: `wss-${role}`,
+    lazyConnect: true,
+    // A reply that was lost with its connection must not make the driver apply the command again.
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: options.commandTimeoutMs ?? 700,
+    connectTimeout: 2_000,
+    maxLoadingRetryTime: 200,
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    // Whoever subscribed subscribes again and knows when that is confirmed.
+    autoResubscribe: false,
+    // A failover leaves this connection on a replica; only a new one finds the master.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,
+  };
+  const redis = to instanceof Sentinels ? to.open(settings) : new Redis({ ...settings, ...to });
+  reportChanges(redis, role, to instanceof Sentinels ? describeTarget(options.target) : describeAddress(to));
+  return redis;
+}
+
+/** One line when a link is lost and one when it is back, however often it retries in between. */
+function reportChanges(redis: Redis, role: string, where: string): void {
+  const logger = new Logger('RedisLinks');
+  let lost = false;
+  redis.on('ready', () => {
+    if (lost) logger.log(`the ${role} link to ${where} is back`);
+    lost = false;
+  });
+  redis.on('close', () => {
+    if (!lost && redis.status !== 'end') logger.warn(`the ${role} link to ${where} is lost; reconnecting`);
+    lost = true;
+  });
+  redis.on('error', (error: Error) => logger.debug(`${role} link: ${error.message}`));
+}
+
+/**
+ * Connects a link and waits until it serves.
+ * @throws RedisUnreachable with a remedy when that takes too long
+ */
+export async function firstReady(
+  redis: Redis,
+  { target, connectWithinMs = CONNECT_WITHIN_MS }: RedisLinkOptions,
+): Promise<void> {
+  let last = 'no answer';
+  const remember = (error: Error): void => {
+    last = error.message || (error as NodeJS.ErrnoException).code || last;
+  };
+  redis.on('error', remember);
+  const ready = new Promise<void>((resolve) => redis.once('ready', resolve));
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(outOfReach(target, connectWithinMs, last));
+    }, connectWithinMs);
+  });
+  redis.connect().catch(remember);
+  try {
+    await Promise.race([ready, timeout]);
+  } finally {
+    clearTimeout(timer);
+    redis.off('error', remember);
+  }
+}
+
+/** Redis did not answer in time; the message says where it was sought and what to do. */
+export class RedisUnreachable extends Error {}
+
+/** Why a node can't start, and what to do. */
+export function outOfReach(target: RedisTarget, afterMs: number, reason: string): RedisUnreachable {
+  const remedy = 'start Redis, correct REDIS_SERVER, or unset it to use the embedded engine';
+  return new RedisUnreachable(
+    `Redis at ${describeTarget(target)} is out of reach after ${afterMs} ms (${reason}): ${remedy}`,
+  );
+}
+
+/** Lets a server know the scripts that will be called by their hashes. */
+export function preload(redis: Redis, scripts: readonly LuaScript<unknown>[]): void {
+  for (const script of scripts) {
+    redis.script('LOAD', script.source).catch((error: Error) => {
+      new Logger('RedisLinks').warn(`a script could not be preloaded: ${error.message}`);
+    });
+  }
+}
