@@ -49,7 +49,8 @@ export class Config {
   readonly SERVER_HOST: string = '0.0.0.0';
 
   /**
-   * `redis://host` or `redis+sentinel://host1,host2/master`, `rediss…` with TLS; the same for all nodes of a cluster.
+   * `redis://host`, `redis://host1,host2` (a Redis Cluster) or `redis+sentinel://host1,host2/master`, `rediss…` with TLS;
+   * the same for all nodes.
    * Unset: the embedded engine, for one node alone.
    */
   @IsOptional()

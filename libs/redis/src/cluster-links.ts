@@ -209,7 +209,7 @@ export class ClusterLinks implements DataLinks {
     const ready = this.shards.filter(({ commands }) => commands.status === 'ready');
     const told = await Promise.allSettled(ready.map(({ commands, address }) => askView(commands, address)));
     const views = told.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-    if (views.length > 0) return views;
+    if (views.length > 0 || this.closed) return views;
     const { hosts } = this.options.target;
     const answers = await Promise.allSettled(hosts.map((host) => askSeed(this.options, host)));
     const reasons = answers.flatMap((answer) =>

@@ -49,7 +49,12 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
     retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,
   };
   const redis = to instanceof Sentinels ? to.open(settings) : new Redis({ ...settings, ...to });
-  reportChanges(redis, role, to instanceof Sentinels ? describeTarget(options.target) : describeAddress(to));
+  if (role !== 'seed')
+    reportChanges(
+      redis,
+      role,
+      to instanceof Sentinels ? describeTarget(options.target) : describeAddress(to),
+    );
   return redis;
 }
 

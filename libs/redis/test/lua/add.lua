@@ -1,0 +1,4 @@
+#!lua
+-- Add one.
+-- KEYS[1] counter
+return redis.call('INCR', KEYS[1])
