@@ -194,7 +194,7 @@ export class FollowedRoom {
   private async ensureCurrent(): Promise<void> {
     const [top] = await this.options.store.tops([this.options.room]);
     while (this.reading) await this.reading;
-    if (top?.epoch === this.at!.epoch && top.seq <= this.at!.seq) return;
+    if (top !== 'unreachable' && top?.epoch === this.at!.epoch && top.seq <= this.at!.seq) return;
     await this.read(() => this.takeMissed());
   }
 
