@@ -1,10 +1,10 @@
-import type { Position } from '@wss/protocol';
 import {
   type CommitReply,
   type CommitRequest,
   type ResumeReply,
   type ResumeRequest,
   RoomStore,
+  type RoomTop,
 } from '@wss/state';
 import type { Metrics } from './metrics.js';
 
@@ -48,7 +48,7 @@ export class MeasuredRoomStore extends RoomStore {
     }
   }
 
-  tops(rooms: readonly string[]): Promise<(Position | undefined)[]> {
+  tops(rooms: readonly string[]): Promise<RoomTop[]> {
     return this.store.tops(rooms);
   }
 
@@ -56,8 +56,8 @@ export class MeasuredRoomStore extends RoomStore {
     return this.store.numbers(room, lanes);
   }
 
-  durable(replicationId: string, withinMs: number): Promise<boolean> {
-    return this.store.durable(replicationId, withinMs);
+  durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
+    return this.store.durable(room, replicationId, withinMs);
   }
 
   keep(room: string, idleTtlMs: number): Promise<void> {
