@@ -15,6 +15,9 @@ import type { RoutedCommand } from './routed-command.js';
 /** How long a join waits for the engine, ms. */
 const JOIN_TIMEOUT_MS = 2_000;
 
+/** How often a room may change its epoch while a client joins. */
+const MAX_EPOCHS = 5;
+
 /** How a client wants to begin in a room, and what it tells of itself there. */
 export interface JoinRequest extends StartRequest {
   readonly meta?: object;
@@ -45,13 +48,36 @@ export class RoomAccess {
     await this.check(command, room);
     this.joining.set(room, (this.joining.get(room) ?? 0) + 1);
     try {
-      const n = await this.highestNumber(client, room);
-      await this.begin(room, request, (start) => {
-        if (client.readyState === WebSocket.OPEN) this.enter(command, request, start, n);
-      });
+      if (client.session?.hasLane(room)) await this.joinWithNumber(command, request, client.session.id);
+      else await this.begin(room, request, (start) => this.enter(command, request, start));
     } finally {
       this.joinEnded(room);
     }
+  }
+
+  /**
+   * The number that survived belongs to the epoch that the reply names: it was read between two looks at the room
+   * that saw this epoch. A number from before a failover would hide what was lost by it.
+   */
+  private async joinWithNumber(command: RoutedCommand, request: JoinRequest, session: string): Promise<void> {
+    const room = command.room!;
+    for (let attempt = 0; attempt < MAX_EPOCHS; attempt++) {
+      const before = await this.epochOf(room);
+      const n = await this.highestNumber(session, room);
+      let after: string | undefined;
+      await this.begin(room, request, (start) => {
+        after = start.position.epoch;
+        if (after === before) this.enter(command, request, start, n);
+      });
+      if (after === before) return;
+    }
+    throw outOfReach(new Error(`room ${room} changed its epoch ${MAX_EPOCHS} times`));
+  }
+
+  private async epochOf(room: string): Promise<string | undefined> {
+    let epoch: string | undefined;
+    await this.begin(room, { documents: false }, ({ position }) => (epoch = position.epoch));
+    return epoch;
   }
 
   /** Leaves a room; leaving one that was not joined is no error. */
@@ -84,10 +110,9 @@ export class RoomAccess {
     }
   }
 
-  private async highestNumber({ session }: ClientSocket, room: string): Promise<number | undefined> {
-    if (!session?.hasLane(room)) return undefined;
+  private async highestNumber(session: string, room: string): Promise<number> {
     try {
-      const [n] = await this.numbers.numbersOf(room, [session.id]);
+      const [n] = await this.numbers.numbersOf(room, [session]);
       return n ?? 0;
     } catch (error) {
       throw outOfReach(error);
@@ -121,9 +146,10 @@ export class RoomAccess {
     }
   }
 
-  private enter(command: RoutedCommand, request: JoinRequest, start: RoomStart, n: number | undefined): void {
+  private enter(command: RoutedCommand, request: JoinRequest, start: RoomStart, n?: number): void {
     const room = command.room!;
     const { client } = command;
+    if (client.readyState !== WebSocket.OPEN) return;
     const state = client.roomState(room);
     this.memberships.joined(client, room, request.meta);
     state.following = true;
