@@ -45,7 +45,12 @@ describe('a feature made by the generator', () => {
       expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
       expect(node('node_modules/oxlint/bin/oxlint', folder)).toMatchObject(passed);
       expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
-      const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', 'features/shopping-list'];
+      const jest = [
+        '--experimental-vm-modules',
+        'node_modules/jest/bin/jest.js',
+        '--forceExit',
+        'features/shopping-list',
+      ];
       expect(node(...jest)).toMatchObject({
         code: 0,
         output: expect.stringContaining('8 passed') as unknown,
@@ -61,7 +66,12 @@ describe('a feature made by the generator', () => {
       followDocument(join(folder, 'poll'));
       expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
       expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
-      const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', 'features/poll'];
+      const jest = [
+        '--experimental-vm-modules',
+        'node_modules/jest/bin/jest.js',
+        '--forceExit',
+        'features/poll',
+      ];
       expect(node(...jest)).toMatchObject({
         code: 0,
         output: expect.stringContaining('10 passed') as unknown,

@@ -110,10 +110,17 @@ describe('a node', () => {
     await client.close();
     const page = await fetch(node.httpUrl);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
-    for (const path of ['health/live', 'health/ready']) {
-      const response = await fetch(new URL(path, node.httpUrl));
-      expect([response.status, await response.json()]).toEqual([200, { status: 'ok', nodeId: node.nodeId }]);
-    }
+    const live = await fetch(new URL('health/live', node.httpUrl));
+    expect([live.status, await live.json()]).toEqual([200, { status: 'ok', nodeId: node.nodeId }]);
+    const ready = await fetch(new URL('health/ready', node.httpUrl));
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      expect.objectContaining({
+        status: 'ok',
+        error: {},
+        details: { node: { status: 'up' }, lease: { status: 'up' } },
+      }),
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
 import { ContractModule } from '@wss/contract';
 import type { Config } from './config.js';
 import { ContractController } from './contract/contract.controller.js';
@@ -15,7 +16,12 @@ export class AppModule {
   static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
     return {
       module: AppModule,
-      imports: [...coreOf(config, engine, nodeId), ContractModule, ...features],
+      imports: [
+        ...coreOf(config, engine, nodeId),
+        ContractModule,
+        TerminusModule.forRoot({ logger: false }),
+        ...features,
+      ],
       controllers: [ContractController, HealthController, PageController],
     };
   }

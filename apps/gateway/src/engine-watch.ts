@@ -22,9 +22,10 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
   private degraded = false;
 
   constructor(private readonly options: EngineWatchOptions) {
-    options.readiness.add(() => options.engine.problem());
-    options.readiness.add(() =>
-      options.engine.registry.holdsLease ? undefined : 'the lease of this node does not hold',
+    const { engine, readiness } = options;
+    for (const [part, check] of Object.entries(engine.checks)) readiness.add(part, check);
+    readiness.add('lease', () =>
+      engine.registry.holdsLease ? undefined : 'the lease of this node does not hold',
     );
   }
 
@@ -48,8 +49,13 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  private problems(): string[] {
+    const checks = Object.values(this.options.engine.checks);
+    return checks.map((check) => check()).filter((problem) => problem !== undefined);
+  }
+
   private look(): void {
-    const problem = this.options.engine.problem();
+    const [problem] = this.problems();
     const degraded = problem !== undefined;
     if (degraded === this.degraded) return;
     this.degraded = degraded;

@@ -54,8 +54,8 @@ export interface Engine {
   readonly presence: PresenceStore;
   /** Whether commits can be proven to survive a failover. */
   readonly canBeDurable: boolean;
-  /** Why the engine can't serve now; nothing while it can. */
-  problem(): string | undefined;
+  /** What is wrong with each part of the way to the engine; nothing while it serves. */
+  readonly checks: Readonly<Record<string, () => string | undefined>>;
   close(): Promise<void>;
 }
 
@@ -87,7 +87,7 @@ export async function memoryEngine(engine: MemoryEngine, config: Config, nodeId:
     jobs: new MemoryJobQueue(engine),
     presence: new MemoryPresenceStore(engine, channelOf),
     canBeDurable: true,
-    problem: () => undefined,
+    checks: {},
     close: () => Promise.resolve(),
   };
 }
@@ -185,7 +185,7 @@ async function assemble(
     jobs: new RedisJobQueue(links, keys),
     presence: new RedisPresenceStore(links, keys),
     canBeDurable: fence !== undefined,
-    problem: () => links.problem() ?? probe.problem(),
+    checks: { links: () => links.problem(), proofs: () => probe.problem() },
     async close() {
       probe.stop();
       await links.close();

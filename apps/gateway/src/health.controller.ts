@@ -1,11 +1,20 @@
-import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
+import {
+  HealthCheck,
+  type HealthCheckResult,
+  HealthCheckService,
+  type HealthIndicatorResult,
+  HealthIndicatorService,
+} from '@nestjs/terminus';
 import { NodeIdentity } from '@wss/messaging';
-import { Readiness } from './readiness.js';
+import { Readiness, type ReadinessCheck } from './readiness.js';
 
 /** Health for whoever runs the node; needs no token. */
 @Controller('health')
 export class HealthController {
   constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
     private readonly readiness: Readiness,
     private readonly node: NodeIdentity,
   ) {}
@@ -16,12 +25,25 @@ export class HealthController {
     return { status: 'ok', nodeId: this.node.nodeId };
   }
 
-  /** The node may get clients; 503 with the reasons while it may not. */
+  /**
+   * The node may get clients; 503 while it may not. Either way each part says how it is: the node, its links to the
+   * engine, their last proof, its lease.
+   */
   @Get('ready')
-  ready(): object {
-    const problems = this.readiness.problems();
-    const { nodeId } = this.node;
-    if (problems.length > 0) throw new ServiceUnavailableException({ status: 'error', nodeId, problems });
-    return { status: 'ok', nodeId };
+  @HealthCheck({ swaggerDocumentation: false })
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check(
+      [...this.readiness.checks].map(
+        ([part, check]) =>
+          () =>
+            this.look(part, check),
+      ),
+    );
+  }
+
+  private look(part: string, check: ReadinessCheck): HealthIndicatorResult {
+    const problem = check();
+    const indicator = this.indicators.check(part);
+    return problem === undefined ? indicator.up() : indicator.down(problem);
   }
 }

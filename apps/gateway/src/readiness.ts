@@ -1,14 +1,24 @@
 import { Injectable } from '@nestjs/common';
 
+/** What is wrong with a part of the node; nothing while it serves. */
+export type ReadinessCheck = () => string | undefined;
+
 /** Whether this node should get new clients, and why not. */
 @Injectable()
 export class Readiness {
   private draining = false;
-  private readonly checks: (() => string | undefined)[] = [];
+  private readonly all = new Map<string, ReadinessCheck>([
+    ['node', () => (this.draining ? 'the node is shutting down' : undefined)],
+  ]);
 
-  /** Adds a check that returns what is wrong, or nothing. */
-  add(check: () => string | undefined): void {
-    this.checks.push(check);
+  /** The checks, by the name of the part. */
+  get checks(): ReadonlyMap<string, ReadinessCheck> {
+    return this.all;
+  }
+
+  /** Adds the check of a part. */
+  add(part: string, check: ReadinessCheck): void {
+    this.all.set(part, check);
   }
 
   /** From now on the node is not ready. */
@@ -18,7 +28,6 @@ export class Readiness {
 
   /** What keeps the node from being ready; empty when it is. */
   problems(): string[] {
-    const found = this.checks.map((check) => check()).filter((problem) => problem !== undefined);
-    return this.draining ? ['the node is shutting down', ...found] : found;
+    return [...this.all.values()].map((check) => check()).filter((problem) => problem !== undefined);
   }
 }

@@ -40,7 +40,9 @@ export class ManagementModule {
 
 /** The engine, with its commits and reads counted. */
 export function measured(engine: Engine, metrics: Metrics): Engine {
-  metrics.gauge('engine_up', 'Whether the engine serves', () => Number(engine.problem() === undefined));
+  metrics.gauge('engine_up', 'Whether the engine serves', () =>
+    Number(Object.values(engine.checks).every((check) => check() === undefined)),
+  );
   metrics.gauge('lease_held', 'Whether the lease of the node holds', () =>
     Number(engine.registry.holdsLease),
   );
