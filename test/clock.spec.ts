@@ -44,8 +44,8 @@ it('nodes whose clocks are five minutes off serve like others', async () => {
     );
     expect(minutes).toEqual([0, 0, 5, 5, -5, -5]);
   }
-  for (const { httpUrl } of cluster.nodes) {
-    await eventually(async () => expect((await fetch(new URL('health/ready', httpUrl))).status).toBe(200));
+  for (const node of cluster.nodes) {
+    await eventually(async () => expect(await node.readiness()).toBe(200));
   }
 });
 

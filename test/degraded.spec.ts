@@ -8,10 +8,10 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-const readiness = async (node: number): Promise<number> =>
-  (await fetch(new URL('health/ready', cluster.nodes[node]!.httpUrl))).status;
 const isReady = (node: number, ready: boolean): Promise<void> =>
-  eventually(async () => expect(await readiness(node)).toBe(ready ? 200 : 503), { withinMs: 30_000 });
+  eventually(async () => expect(await cluster.nodes[node]!.readiness()).toBe(ready ? 200 : 503), {
+    withinMs: 30_000,
+  });
 
 /** Sends numbered commands until each is answered, as a client does that follows the protocol. */
 async function sendAll(client: TestClient, room: string, count: number): Promise<void> {

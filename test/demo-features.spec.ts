@@ -1,30 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { CommandFailed, GatewayCluster, GatewayNode, type ServerFrame, TestClient } from '@wss/testing';
+import { CommandFailed, type ServerFrame, TestClient } from '@wss/testing';
+import { engines, type Running } from './running.js';
 
-interface Running {
-  readonly urls: readonly string[];
-  stop(): Promise<unknown>;
-}
-
-const engines: [string, () => Promise<Running>][] = [
-  [
-    'the memory engine, one node',
-    async () => {
-      const node = await GatewayNode.start();
-      return { urls: [node.url, node.url, node.url], stop: () => node.stop() };
-    },
-  ],
-  [
-    'Redis, three nodes',
-    async () => {
-      const cluster = await GatewayCluster.start({ nodes: 3 });
-      return { urls: cluster.nodes.map(({ url }) => url), stop: () => cluster.stop() };
-    },
-  ],
-];
-
-describe.each(engines)('the demo features on %s', (_name, start) => {
+describe.each(engines(3))('the demo features on %s', (_name, start) => {
   let running: Running;
   let clients: TestClient[];
   let id: string;

@@ -35,6 +35,17 @@ afterAll(() => copy?.remove());
 describe('a feature made by the generator', () => {
   const folder = 'apps/gateway/src/features';
 
+  /** It is formatted, compiles, and passes its own test. */
+  const expectSound = (feature: string, tests: string): void => {
+    expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
+    expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
+    const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--forceExit'];
+    expect(node(...jest, `features/${feature}`)).toMatchObject({
+      code: 0,
+      output: expect.stringContaining(tests) as unknown,
+    });
+  };
+
   it(
     'compiles, follows the rules of the code, and passes its own test',
     () => {
@@ -42,19 +53,8 @@ describe('a feature made by the generator', () => {
       expect(readFileSync(join(copy.path, folder, 'index.ts'), 'utf8')).toContain(
         "import { ShoppingListModule } from './shopping-list/shopping-list.module.js';",
       );
-      expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
       expect(node('node_modules/oxlint/bin/oxlint', folder)).toMatchObject(passed);
-      expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
-      const jest = [
-        '--experimental-vm-modules',
-        'node_modules/jest/bin/jest.js',
-        '--forceExit',
-        'features/shopping-list',
-      ];
-      expect(node(...jest)).toMatchObject({
-        code: 0,
-        output: expect.stringContaining('8 passed') as unknown,
-      });
+      expectSound('shopping-list', '8 passed');
     },
     TIMEOUT_MS,
   );
@@ -64,18 +64,7 @@ describe('a feature made by the generator', () => {
     () => {
       expect(makeFeature('poll')).toMatchObject(passed);
       followDocument(join(folder, 'poll'));
-      expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
-      expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
-      const jest = [
-        '--experimental-vm-modules',
-        'node_modules/jest/bin/jest.js',
-        '--forceExit',
-        'features/poll',
-      ];
-      expect(node(...jest)).toMatchObject({
-        code: 0,
-        output: expect.stringContaining('10 passed') as unknown,
-      });
+      expectSound('poll', '10 passed');
     },
     TIMEOUT_MS,
   );

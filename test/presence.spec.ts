@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type SocketConstructor, WssClient } from '@wss/client';
-import { eventually, GatewayCluster, GatewayNode, TestClient } from '@wss/testing';
+import { WssClient } from '@wss/client';
+import { eventually, GatewayCluster, TestClient } from '@wss/testing';
+import { engines, type Running } from './running.js';
 import { WebSocket } from 'ws';
 
 interface Page {
@@ -35,29 +36,7 @@ async function member(url: string, user: string, room: string, data: object = {}
   return client;
 }
 
-interface Running {
-  readonly urls: readonly string[];
-  stop(): Promise<unknown>;
-}
-
-const engines: [string, () => Promise<Running>][] = [
-  [
-    'the memory engine, one node',
-    async () => {
-      const node = await GatewayNode.start();
-      return { urls: [node.url, node.url], stop: () => node.stop() };
-    },
-  ],
-  [
-    'Redis, two nodes',
-    async () => {
-      const cluster = await GatewayCluster.start({ nodes: 2 });
-      return { urls: cluster.nodes.map(({ url }) => url), stop: () => cluster.stop() };
-    },
-  ],
-];
-
-describe.each(engines)('presence on %s', (_name, start) => {
+describe.each(engines(2))('presence on %s', (_name, start) => {
   let running: Running;
   let room: string;
   beforeAll(async () => {
@@ -152,7 +131,7 @@ describe.each(engines)('presence on %s', (_name, start) => {
 
   it('gives the SDK a live list of members', async () => {
     const open = (url: string, user: string): WssClient =>
-      new WssClient(`${url}?user=${user}`, { WebSocket: WebSocket as unknown as SocketConstructor });
+      new WssClient(`${url}?user=${user}`, { WebSocket });
     const ann = open(running.urls[0]!, 'ann');
     const { members } = ann.room(room as 'chat:x');
     const seen: string[][] = [];

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type SocketConstructor, WssClient } from '@wss/client';
+import { WssClient } from '@wss/client';
 import {
   eventually,
   GatewayCluster,
@@ -26,15 +26,16 @@ afterEach(async () => {
 });
 afterAll(() => cluster?.stop());
 
-const readiness = async (node: number): Promise<number> =>
-  (await fetch(new URL('health/ready', cluster.nodes[node]!.httpUrl))).status;
 const allReady = (): Promise<void> =>
-  eventually(async () => expect([await readiness(0), await readiness(1)]).toEqual([200, 200]), {
-    withinMs: 20_000,
-  });
+  eventually(
+    async () => {
+      for (const node of cluster.nodes.slice(0, 2)) expect(await node.readiness()).toBe(200);
+    },
+    { withinMs: 20_000 },
+  );
 const open = (node: number, user: string): WssClient =>
   new WssClient(`${cluster.nodes[node]!.url}?user=${user}`, {
-    WebSocket: WebSocket as unknown as SocketConstructor,
+    WebSocket,
     backoff: { firstMs: 50, mostMs: 500 },
   });
 const connect = async (node: number): Promise<TestClient> => {

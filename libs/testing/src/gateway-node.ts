@@ -66,6 +66,11 @@ export class GatewayNode {
     return `http://127.0.0.1:${this.port}/`;
   }
 
+  /** HTTP status of its readiness: 200 while it may get clients, else 503. */
+  async readiness(): Promise<number> {
+    return (await fetch(new URL('health/ready', this.httpUrl))).status;
+  }
+
   get pid(): number {
     return this.process.pid;
   }
