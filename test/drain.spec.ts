@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type Hello, type SocketConstructor, WssClient } from '@wss/client';
+import { type Hello, WssClient } from '@wss/client';
 import { eventually, GatewayCluster, TcpProxy } from '@wss/testing';
 import { WebSocket } from 'ws';
 
@@ -53,7 +53,7 @@ function open(port: number, user: string, onAdvice: (ms: number) => void = () =>
     }
   }
   const client = new WssClient(`ws://127.0.0.1:${port}/?user=${user}`, {
-    WebSocket: ObservedSocket as unknown as SocketConstructor,
+    WebSocket: ObservedSocket,
     greetWithinMs: PATIENCE.withinMs,
   });
   opened.push(client);

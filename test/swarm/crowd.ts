@@ -15,8 +15,8 @@ export interface CrowdReport {
   readonly commands: number;
   readonly losses: readonly Loss[];
   readonly failedAttempts: number;
-  /** Of all clients, ms. */
-  readonly longestOutageMs: number;
+  /** Of all lost connections, ms, ascending. */
+  readonly outagesMs: readonly number[];
   /** Of all commands, ms. */
   readonly longestAnswerMs: number;
 }
@@ -74,11 +74,12 @@ export class Crowd {
     expect(this.members.flatMap(({ mistakes }) => mistakes)).toEqual([]);
     for (const members of this.rooms) await expectOneLog(members);
     const { members } = this;
+    const losses = members.flatMap((member) => member.losses);
     return {
       commands: this.answered,
-      losses: members.flatMap(({ losses }) => losses),
+      losses,
       failedAttempts: sum(members.map(({ failedAttempts }) => failedAttempts)),
-      longestOutageMs: Math.max(...members.map(({ longestOutageMs }) => longestOutageMs)),
+      outagesMs: losses.map(({ outageMs }) => outageMs ?? Infinity).toSorted((a, b) => a - b),
       longestAnswerMs: Math.max(...members.map(({ longestAnswerMs }) => longestAnswerMs)),
     };
   }

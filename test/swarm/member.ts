@@ -1,4 +1,4 @@
-import { type SocketConstructor, WssClient } from '@wss/client';
+import { WssClient } from '@wss/client';
 import { WebSocket } from 'ws';
 
 /** A connection that was lost. */
@@ -6,6 +6,12 @@ export interface Loss {
   readonly code: number;
   /** Id of the node it led to. */
   readonly nodeId: string;
+  /** When it was lost. */
+  readonly at: Date;
+  /** From then on, each with the ms since: what happened until a node greeted the client again. */
+  readonly steps: string[];
+  /** Time until a node greeted the client again, ms; nothing if none has. */
+  outageMs?: number;
 }
 
 /** How a {@link Member} works. */
@@ -31,14 +37,11 @@ export class Member {
   readonly mistakes: string[] = [];
   /** Commands that were answered with success. */
   sent = 0;
-  /** Longest time without a connection that was greeted, ms. */
-  longestOutageMs = 0;
   /** Longest time from a command to its answer, ms. */
   longestAnswerMs = 0;
 
   private readonly client: WssClient;
   private nodeId = '';
-  private lostAtMs?: number;
   private greeted = false;
   private seq = 0;
   private stopping = false;
@@ -46,7 +49,7 @@ export class Member {
 
   constructor(readonly options: MemberOptions) {
     this.client = new WssClient(`${options.url}?user=${options.name}`, {
-      WebSocket: WebSocket as unknown as SocketConstructor,
+      WebSocket: this.tracedSocket(),
     });
     this.watchConnection();
     this.watchRoom();
@@ -74,21 +77,41 @@ export class Member {
   private watchConnection(): void {
     this.client.onStatus((status) => {
       if (status.state === 'closed') return void (this.stopping || this.mistakes.push('closed for good'));
-      if (status.state !== 'waiting') return;
-      if (!this.greeted) return void this.failedAttempts++;
-      this.greeted = false;
-      this.lostAtMs = performance.now();
-      this.losses.push({ code: status.code ?? 0, nodeId: this.nodeId });
+      if (status.state !== 'waiting') return this.trace(status.state);
+      if (this.greeted) {
+        this.greeted = false;
+        this.losses.push({ code: status.code ?? 0, nodeId: this.nodeId, at: new Date(), steps: [] });
+      } else this.failedAttempts++;
+      this.trace(`waiting ${Math.round(status.inMs ?? 0)} ms`);
     });
     this.client.onHello(({ client, resumed }) => {
       this.greeted = true;
       this.nodeId = client.slice(0, client.lastIndexOf('.'));
-      if (this.lostAtMs === undefined) return;
+      const loss = this.losses.at(-1);
+      if (!loss) return;
       if (!resumed) this.mistakes.push('the session was not resumed');
-      this.longestOutageMs = Math.max(this.longestOutageMs, performance.now() - this.lostAtMs);
+      this.trace(`greeted by ${this.nodeId}`);
+      loss.outageMs ??= Date.now() - loss.at.getTime();
     });
     this.client.onError((error) => this.mistakes.push(`${error.code}: ${error.message}`));
     this.client.onRollback(() => this.mistakes.push('commands were lost by the storage'));
+  }
+
+  /** Notes what happens until a lost connection is replaced. */
+  private trace(step: string): void {
+    const loss = this.losses.at(-1);
+    if (loss?.outageMs === undefined) loss?.steps.push(`${Date.now() - loss.at.getTime()} ${step}`);
+  }
+
+  /** Sockets that tell why a connection did not come about; the client itself does not need to know. */
+  private tracedSocket(): new (url: string, protocols?: string[]) => WebSocket {
+    const trace = (error: Error): void => this.trace(error.message);
+    return class extends WebSocket {
+      constructor(url: string, protocols?: string[]) {
+        super(url, protocols);
+        this.on('error', trace);
+      }
+    };
   }
 
   private watchRoom(): void {

@@ -6,6 +6,8 @@ import { SwarmStack } from './swarm-stack.js';
 const [FIRST, SECOND, UNHEALTHY] = ['wss-test:first', 'wss-test:second', 'wss-test:unhealthy'];
 const CLIENTS = 300;
 const MEMBERS_PER_ROOM = 10;
+/** Outages above this are reported one by one, ms. */
+const LONG_MS = 5_000;
 
 let stack: SwarmStack;
 let crowd: Crowd;
@@ -24,13 +26,22 @@ afterEach(() => crowd?.close());
 
 const codesOf = ({ losses }: CrowdReport): number[] => [...new Set(losses.map(({ code }) => code))];
 
-function report(what: string, { commands, losses, ...rest }: CrowdReport): void {
-  const { failedAttempts, longestOutageMs, longestAnswerMs } = rest;
-  process.stdout.write(
+function report(what: string, { commands, losses, outagesMs, ...rest }: CrowdReport): void {
+  const { failedAttempts, longestAnswerMs } = rest;
+  const outage = (share: number): number => outagesMs[Math.floor((outagesMs.length - 1) * share)] ?? 0;
+  say(
     `wss: ${what}: ${CLIENTS} clients, ${commands} commands, ${losses.length} connections lost, ` +
-      `${failedAttempts} failed attempts to connect, longest outage ${Math.round(longestOutageMs)} ms, ` +
-      `longest answer ${Math.round(longestAnswerMs)} ms\n`,
+      `${failedAttempts} failed attempts to connect, outage ${outage(0.5)} ms in the middle, ` +
+      `${outage(0.99)} ms of 99 %, ${outage(1)} ms at most, longest answer ${Math.round(longestAnswerMs)} ms`,
   );
+  for (const { at, code, nodeId, steps, outageMs = Infinity } of losses) {
+    if (outageMs <= LONG_MS) continue;
+    say(`wss:   ${at.toISOString()} ${code} from ${nodeId}, back after ${outageMs} ms: ${steps.join('; ')}`);
+  }
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 it('replaces every node by a new image, and no client loses anything', async () => {
