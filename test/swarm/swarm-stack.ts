@@ -131,7 +131,7 @@ export class SwarmStack {
   }
 
   private async answeringNodes(requests: number): Promise<number> {
-    const url = `${this.url.replace('ws:', 'http:')}health/ready`;
+    const url = `${this.url.replace('ws:', 'http:')}health/live`;
     const answers = await Promise.all(
       Array.from({ length: requests }, async () => {
         const answer = await fetch(url, { headers: { connection: 'close' } });

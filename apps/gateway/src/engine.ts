@@ -30,8 +30,10 @@ import {
   ClusterProbe,
   type DataLinks,
   type Fence,
+  type LinkCount,
   LinkProbe,
   parseRedisTarget,
+  type ProbeRecord,
   RedisKeys,
   type RedisLinkOptions,
   RedisLinks,
@@ -56,7 +58,15 @@ export interface Engine {
   readonly canBeDurable: boolean;
   /** What is wrong with each part of the way to the engine; nothing while it serves. */
   readonly checks: Readonly<Record<string, () => string | undefined>>;
+  /** The links to Redis; none of the embedded engine. */
+  readonly links?: EngineLinks;
   close(): Promise<void>;
+}
+
+/** What is known of the links to Redis. */
+export interface EngineLinks {
+  counts(): LinkCount[];
+  readonly probes: ProbeRecord;
 }
 
 /** The engine can be reached, but not keep what the node promises; the message says what to do. */
@@ -120,9 +130,13 @@ interface EngineParts {
 
 /** What differs between one server and many. */
 interface RedisSide {
-  readonly links: DataLinks & { problem(): string | undefined; close(): Promise<void> };
+  readonly links: DataLinks & {
+    problem(): string | undefined;
+    counts(): LinkCount[];
+    close(): Promise<void>;
+  };
   readonly channels: Channels;
-  readonly probe: { problem(): string | undefined; stop(): void };
+  readonly probe: { readonly record: ProbeRecord; problem(): string | undefined; stop(): void };
   readonly fence: Fence | undefined;
 }
 
@@ -186,6 +200,7 @@ async function assemble(
     presence: new RedisPresenceStore(links, keys),
     canBeDurable: fence !== undefined,
     checks: { links: () => links.problem(), proofs: () => probe.problem() },
+    links: { counts: () => links.counts(), probes: probe.record },
     async close() {
       probe.stop();
       await links.close();

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { askSeed, askView, type ClusterView } from './cluster-view.js';
 import type { Commands, DataLinks, KeyGroup } from './data-links.js';
 import { slotOf } from './hash-slot.js';
+import { countLinks, type LinkCount } from './link-count.js';
 import { CONNECT_WITHIN_MS, openLink, outOfReach, preload, type RedisLinkOptions } from './open-link.js';
 import { isRedirection, RedisError } from './redis-errors.js';
 import { describeTarget, type RedisAddress } from './redis-target.js';
@@ -101,6 +102,11 @@ export class ClusterLinks implements DataLinks {
     const links = this.shards.flatMap(linksOf);
     const down = links.filter(({ status }) => status !== 'ready');
     return down.length === 0 ? undefined : `Redis: ${down.length} of ${links.length} links are down`;
+  }
+
+  /** How many links there are, to all masters, and how many are up. */
+  counts(): LinkCount[] {
+    return countLinks(this.shards);
   }
 
   /** Calls back with each subscribing link, now and whenever one is opened. */

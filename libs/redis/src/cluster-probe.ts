@@ -1,5 +1,6 @@
 import type { ClusterLinks, Shard } from './cluster-links.js';
 import { LinkProbe } from './link-probe.js';
+import { ProbeRecord } from './probe-record.js';
 
 /** Subscriptions that probes come back over. */
 export interface ProbeChannels {
@@ -16,6 +17,8 @@ interface Probed {
 
 /** A {@link LinkProbe} for the links to each master of a cluster. */
 export class ClusterProbe {
+  /** Of all masters together. */
+  readonly record = new ProbeRecord();
   private readonly probed = new Map<Shard, Probed>();
   private stopped = false;
 
@@ -72,10 +75,8 @@ export class ClusterProbe {
   }
 
   private open(shard: Shard): Probed {
-    const probe = new LinkProbe(shard, {
-      channel: () => (probed.confirmed ? probed.channel : undefined),
-      publish: this.links.publish,
-    });
+    const channel = (): string | undefined => (probed.confirmed ? probed.channel : undefined);
+    const probe = new LinkProbe(shard, { channel, publish: this.links.publish }, this.record);
     const probed: Probed = { probe, onMessage: (message) => probe.onMessage(message), confirmed: false };
     this.probed.set(shard, probed);
     probe.start();

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import type { DataLinks } from './data-links.js';
+import { ProbeRecord } from './probe-record.js';
 import { isRedirection } from './redis-errors.js';
 
 /** How often each link has to prove itself, ms. */
@@ -34,11 +35,15 @@ export class LinkProbe {
   private sent = 0;
   private heard = 0;
   private failures = 0;
+  /** The probe that is under way. */
+  private pending?: number;
   private channel?: string;
 
   constructor(
     private readonly links: ProbedLinks,
     private readonly way: ProbeWay,
+    /** Written to, and shared by whoever probes other links of the node. */
+    readonly record = new ProbeRecord(),
   ) {}
 
   /** Begins to probe; the caller subscribes the channel and hands what comes to {@link onMessage}. */
@@ -53,6 +58,10 @@ export class LinkProbe {
   /** Takes a message of the probe's channel. */
   onMessage(message: string): void {
     this.heard = Math.max(this.heard, Number(message));
+    if (this.pending === Number(message)) {
+      delete this.pending;
+      this.record.answered++;
+    }
     this.provenAt = performance.now();
     this.deaf = false;
   }
@@ -65,12 +74,14 @@ export class LinkProbe {
   }
 
   /** A master that was demoted goes on talking to whoever is linked to it; its clients belong to its successor. */
-  private async leaveReplica(redis: Redis): Promise<void> {
+  private async leaveReplica(role: 'commands' | 'subscriber'): Promise<void> {
+    const redis = this.links[role];
     if (redis.status !== 'ready') return;
     // A link that does not answer is found by the probe itself.
-    const [role] = (await redis.role().catch(() => ['master'])) as [string];
-    if (role === 'master') return;
+    const [actual] = (await redis.role().catch(() => ['master'])) as [string];
+    if (actual === 'master') return;
     this.logger.warn('a link leads to a replica of Redis; it is made anew');
+    this.record.replaced(role, 'replica');
     redis.disconnect(true);
   }
 
@@ -78,7 +89,8 @@ export class LinkProbe {
     const { commands, subscriber } = this.links;
     // In a cluster, the slots of a master that was demoted lead to its successor.
     if (this.way.publish === 'PUBLISH')
-      for (const redis of [commands, subscriber]) void this.leaveReplica(redis);
+      for (const role of ['commands', 'subscriber'] as const) void this.leaveReplica(role);
+    this.giveUp();
     const channel = this.way.channel();
     if (channel !== this.channel) this.sent = this.heard;
     this.channel = channel;
@@ -86,15 +98,13 @@ export class LinkProbe {
       this.logger.warn('the subscribing link to Redis is deaf; it is made anew');
       this.sent = this.heard;
       this.deaf = true;
+      this.record.replaced('subscriber', 'deaf');
       subscriber.disconnect(true);
       return;
     }
-    const next = String(this.sent + 1);
+    if (commands.status !== 'ready' || channel === undefined) return;
     try {
-      if (commands.status !== 'ready' || channel === undefined) return;
-      await (this.way.publish === 'PUBLISH'
-        ? commands.publish(channel, next)
-        : commands.spublish(channel, next));
+      await this.send(channel, this.sent + 1);
       this.sent++;
       this.failures = 0;
     } catch (error) {
@@ -102,7 +112,24 @@ export class LinkProbe {
       if (++this.failures < 2 || commands.status !== 'ready') return;
       this.logger.warn('the commanding link to Redis does not answer; it is made anew');
       this.failures = 0;
+      this.record.replaced('commands', 'mute');
       commands.disconnect(true);
     }
+  }
+
+  private async send(channel: string, number: number): Promise<void> {
+    const { commands } = this.links;
+    this.pending = number;
+    this.record.sent++;
+    await (this.way.publish === 'PUBLISH'
+      ? commands.publish(channel, String(number))
+      : commands.spublish(channel, String(number)));
+  }
+
+  /** A probe that has not come back by now is not waited for any longer. */
+  private giveUp(): void {
+    if (this.pending === undefined) return;
+    delete this.pending;
+    this.record.missed++;
   }
 }

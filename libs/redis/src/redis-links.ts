@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { DataLinks, KeyGroup } from './data-links.js';
+import { countLinks, type LinkCount } from './link-count.js';
 import { firstReady, openLink, preload, type LinkRole, type RedisLinkOptions } from './open-link.js';
 import { Sentinels } from './sentinels.js';
 
@@ -46,6 +47,11 @@ export class RedisLinks implements DataLinks {
     const links = this.all();
     const down = links.filter(({ status }) => status !== 'ready');
     return down.length === 0 ? undefined : `Redis: ${down.length} of ${links.length} links are down`;
+  }
+
+  /** How many links there are, and how many are up. */
+  counts(): LinkCount[] {
+    return countLinks([this]);
   }
 
   byServer(keys: readonly string[]): KeyGroup[] {
