@@ -112,6 +112,37 @@ describe('metrics', () => {
     await Promise.all([writer.close(), reader.close()]);
   });
 
+  it('tell of links that were deaf, of the probes that found them, and of links that are up', async () => {
+    const links = (values: Values): unknown[] =>
+      ['commands', 'subscriber'].flatMap((role) =>
+        ['links', 'links_up'].map((name) => values.get(`wss_${name}{role="${role}"}`)),
+      );
+    await eventually(
+      async () => {
+        const values = await read(1);
+        expect(values.get('wss_link_probes_total{outcome="answered"}')).toBeGreaterThan(0);
+        expect(links(values)).toEqual([1, 1, 1, 1]);
+      },
+      { withinMs: 20_000 },
+    );
+    cluster.proxies[1]!.deafenNow();
+    const healed = await eventually(
+      async () => {
+        const values = await read(1);
+        expect(values.get('wss_links_replaced_total{role="commands",cause="mute"}')).toBeGreaterThan(0);
+        expect(values.get('wss_links_replaced_total{role="subscriber",cause="deaf"}')).toBeGreaterThan(0);
+        expect(values.get('wss_ready')).toBe(1);
+        return values;
+      },
+      { withinMs: 30_000 },
+    );
+    expect(healed.get('wss_link_probes_total{outcome="missed"}')).toBeGreaterThan(0);
+    expect(links(healed)).toEqual([1, 1, 1, 1]);
+    await cluster.proxies[1]!.setMode('cut');
+    await eventually(async () => expect(links(await read(1))).toEqual([1, 0, 1, 0]), { withinMs: 20_000 });
+    await cluster.proxies[1]!.setMode('pass');
+  }, 120_000);
+
   it('can be read while the node lets its clients go', async () => {
     const node = await cluster.addNode({ DRAIN_DELAY_MS: '600000', SHUTDOWN_TIMEOUT_MS: '600000' });
     const url = await managementUrl(node);

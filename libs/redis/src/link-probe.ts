@@ -120,7 +120,6 @@ export class LinkProbe {
   private async send(channel: string, number: number): Promise<void> {
     const { commands } = this.links;
     this.pending = number;
-    this.record.sent++;
     await (this.way.publish === 'PUBLISH'
       ? commands.publish(channel, String(number))
       : commands.spublish(channel, String(number)));

@@ -2,7 +2,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { RoomFeed } from '@wss/cluster';
 import { Hub, MessagingObserver } from '@wss/messaging';
 import type { Config } from '../config.js';
-import type { Engine } from '../engine.js';
+import type { Engine, EngineLinks } from '../engine.js';
 import { Readiness } from '../readiness.js';
 import { ManagementServer } from './management.server.js';
 import { MeasuredRoomStore } from './measured-store.js';
@@ -46,5 +46,25 @@ export function measured(engine: Engine, metrics: Metrics): Engine {
   metrics.gauge('lease_held', 'Whether the lease of the node holds', () =>
     Number(engine.registry.holdsLease),
   );
+  if (engine.links) measureLinks(engine.links, metrics);
   return { ...engine, store: new MeasuredRoomStore(engine.store, metrics) };
+}
+
+/** What the links to Redis are like, and what their probes find. */
+function measureLinks({ counts, probes }: EngineLinks, metrics: Metrics): void {
+  metrics.gauges('links', 'Links to Redis that the node keeps', ['role'], () =>
+    counts().map(({ role, all }) => [{ role }, all]),
+  );
+  metrics.gauges('links_up', 'Links to Redis that are up', ['role'], () =>
+    counts().map(({ role, up }) => [{ role }, up]),
+  );
+  metrics.counters(
+    'link_probes_total',
+    'Probes of links that came back, or did not in time',
+    ['outcome'],
+    () => (['answered', 'missed'] as const).map((outcome) => [{ outcome }, probes[outcome]]),
+  );
+  metrics.counters('links_replaced_total', 'Links that a probe made anew', ['role', 'cause'], () =>
+    probes.replacements.map(({ role, cause, count }) => [{ role, cause }, count]),
+  );
 }

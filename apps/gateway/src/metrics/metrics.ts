@@ -6,6 +6,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const COMMANDS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
+/** Values by their labels. */
+type Read<Label extends string> = () => readonly (readonly [Partial<Record<Label, string>>, number])[];
+
 /** Close codes that come from the other side or from no side. */
 const FOREIGN_CODES = new Set([1005, 1006]);
 
@@ -78,13 +81,32 @@ export class Metrics extends MessagingObserver {
 
   /** A gauge that is read when the metrics are. */
   gauge(name: string, help: string, read: () => number): void {
-    const { registry } = this;
+    this.gauges(name, help, [], () => [[{}, read()]]);
+  }
+
+  /** Gauges with labels, read when the metrics are. */
+  gauges<Label extends string>(name: string, help: string, labelNames: Label[], read: Read<Label>): void {
     new Gauge({
       name: `wss_${name}`,
       help,
-      registers: [registry],
+      labelNames,
+      registers: [this.registry],
       collect() {
-        this.set(read());
+        for (const [labels, value] of read()) this.set(labels, value);
+      },
+    });
+  }
+
+  /** Counters that others keep, read when the metrics are. */
+  counters<Label extends string>(name: string, help: string, labelNames: Label[], read: Read<Label>): void {
+    new Counter({
+      name: `wss_${name}`,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of read()) this.inc(labels, value);
       },
     });
   }

@@ -1,0 +1,25 @@
+import type { Redis } from 'ioredis';
+
+const ROLES = ['commands', 'subscriber', 'fence'] as const;
+
+/** The links to one server. */
+export interface ServerLinks {
+  readonly commands: Redis;
+  readonly subscriber: Redis;
+  readonly fence?: Redis | undefined;
+}
+
+/** How many links of one kind a node has. */
+export interface LinkCount {
+  readonly role: (typeof ROLES)[number];
+  readonly up: number;
+  readonly all: number;
+}
+
+/** Counts the links to some servers by their kind; without the kinds that none has. */
+export function countLinks(servers: readonly ServerLinks[]): LinkCount[] {
+  return ROLES.map((role) => {
+    const links = servers.flatMap((server) => server[role] ?? []);
+    return { role, up: links.filter(({ status }) => status === 'ready').length, all: links.length };
+  }).filter(({ all }) => all > 0);
+}
