@@ -15,7 +15,7 @@ const ANSWER_MS = 1_000;
 export interface DrainOptions {
   /** How long to wait for the balancer before the first of them goes, ms. Default 0. */
   readonly delayMs?: number;
-  /** Over how long their leaving is spread, and their coming back, ms. */
+  /** Over how long their leaving is spread, and so their coming back, ms. */
   readonly windowMs: number;
   /** When the last of them is let go, whatever it waits for, ms since 1970. */
   readonly deadline: number;
@@ -25,8 +25,8 @@ export interface DrainOptions {
 
 /**
  * Lets all clients go: in groups spread over a window, each told when to come back, so that the other nodes do not
- * get them all at once. A client whose commands are under way is read from no more, and let go when they have been
- * answered.
+ * get them all at once. Each has a place in the window: who leaves there may come back at once, who has to leave before
+ * waits for it. A client whose commands are under way is read from no more, and let go when they have been answered.
  */
 @Injectable()
 export class Drain {
@@ -66,11 +66,10 @@ export class Drain {
     const overEvent = aborted(over);
     const size = Math.ceil(clients.length / Math.max(1, Math.ceil(windowMs / GROUP_MS)));
     const gone: Promise<void>[] = [this.connections.allAnswered()];
-    for (let from = 0; from < clients.length; from += size) {
-      if (from > 0) await pause(GROUP_MS, over);
-      for (const client of clients.slice(from, from + size)) {
-        gone.push(this.letGo(client, windowMs, overEvent));
-      }
+    const startedAt = performance.now();
+    for (const [index, client] of clients.entries()) {
+      if (index > 0 && index % size === 0) await pause(GROUP_MS, over);
+      gone.push(this.letGo(client, startedAt + (index / size) * GROUP_MS, overEvent));
     }
     const late = new AbortController();
     await Promise.race([Promise.all(gone), overEvent.then(() => pause(ANSWER_MS, late.signal))]);
@@ -81,14 +80,16 @@ export class Drain {
     }
   }
 
-  private async letGo(client: ClientSocket, windowMs: number, over: Promise<void>): Promise<void> {
+  /** @param backAt when the client may come back, on the steady clock */
+  private async letGo(client: ClientSocket, backAt: number, over: Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
     if (client.inFlight > 0) {
       // Or a client that sends without a pause would never be idle.
       client.pause();
       await Promise.race([new Promise<void>((resolve) => (client.whenIdle = resolve)), over]);
     }
-    client.reply(encodeEvent('$notice', { reconnectInMs: Math.round(Math.random() * windowMs) }));
+    const reconnectInMs = Math.max(0, Math.round(backAt - performance.now()));
+    client.reply(encodeEvent('$notice', { reconnectInMs }));
     client.closeWith(1012);
     // What it has sent and we have not read is carried out by the node that it comes to; its answer is read.
     client.dropFrames();
