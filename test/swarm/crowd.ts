@@ -8,6 +8,8 @@ export interface CrowdOptions {
   readonly url: string;
   readonly clients: number;
   readonly membersPerRoom: number;
+  /** Makes the access tokens; without it clients say their names. */
+  readonly tokenOf?: (name: string) => Promise<string>;
 }
 
 /** What a crowd went through. */
@@ -29,15 +31,20 @@ export class Crowd {
   private constructor(private readonly rooms: readonly (readonly Member[])[]) {}
 
   /** Connects them all; when it resolves, all are in their rooms and work. */
-  static async gather({ url, clients, membersPerRoom }: CrowdOptions): Promise<Crowd> {
+  static async gather({ url, clients, membersPerRoom, tokenOf }: CrowdOptions): Promise<Crowd> {
     const id = randomUUID();
     const rooms = Array.from({ length: Math.ceil(clients / membersPerRoom) }, (_, at) => {
       const room = `chat:${id}-${at}` as const;
       const size = Math.min(membersPerRoom, clients - at * membersPerRoom);
       const names = Array.from({ length: size }, (__, member) => `u${at}-${member}`);
-      return names.map((name) => new Member({ url, name, room, pauseMs: PAUSE_MS }));
+      return Promise.all(
+        names.map(async (name) => {
+          const token = await tokenOf?.(name);
+          return new Member({ url, name, room, pauseMs: PAUSE_MS, ...(token !== undefined && { token }) });
+        }),
+      );
     });
-    const crowd = new Crowd(rooms);
+    const crowd = new Crowd(await Promise.all(rooms));
     try {
       await Promise.all(crowd.members.map((member) => member.join()));
     } catch (error) {

@@ -1,16 +1,24 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 
+/** What a Docker command gets. */
+export interface DockerOptions {
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it reads. */
+  readonly input?: string;
+}
+
 /**
  * Runs a Docker command to its end and returns what it printed, without the white space around it.
- * @param env is added to this process's environment
  * @throws Error with what it printed on stderr, when it fails
  */
 export async function docker(
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, input = '' }: DockerOptions = {},
 ): Promise<string> {
-  const child = spawn('docker', args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('docker', args, { env: { ...process.env, ...env } });
+  child.stdin.end(input);
   const code = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);

@@ -18,6 +18,8 @@ export interface Loss {
 export interface MemberOptions {
   readonly url: string;
   readonly name: string;
+  /** An access token; without one it says its name. */
+  readonly token?: string;
   readonly room: `chat:${string}`;
   /** Pause between an answer and the next command, ms. */
   readonly pauseMs: number;
@@ -48,7 +50,9 @@ export class Member {
   private working?: Promise<void>;
 
   constructor(readonly options: MemberOptions) {
-    this.client = new WssClient(`${options.url}?user=${options.name}`, {
+    const { url, name, token } = options;
+    this.client = new WssClient(token === undefined ? `${url}?user=${name}` : url, {
+      token,
       WebSocket: this.tracedSocket(),
     });
     this.watchConnection();

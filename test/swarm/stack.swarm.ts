@@ -1,11 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { Crowd, type CrowdReport } from './crowd.js';
+import { randomBytes } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { Crowd, type CrowdOptions, type CrowdReport } from './crowd.js';
 import { SwarmStack } from './swarm-stack.js';
 
 /** Made by scripts/test-swarm.mjs. */
 const [FIRST, SECOND, UNHEALTHY] = ['wss-test:first', 'wss-test:second', 'wss-test:unhealthy'];
 const CLIENTS = 300;
 const MEMBERS_PER_ROOM = 10;
+/** Of the stack file. */
+const MANAGEMENT_PORT = 3001;
 /** Outages above this are reported one by one, ms. */
 const LONG_MS = 5_000;
 
@@ -18,11 +22,17 @@ beforeAll(async () => {
   await stack.reachable(3);
 });
 afterAll(() => stack?.remove());
-beforeEach(async () => {
-  crowd = await Crowd.gather({ url: stack.url, clients: CLIENTS, membersPerRoom: MEMBERS_PER_ROOM });
-  await crowd.everybodyWorks();
-});
+beforeEach(() => gather());
 afterEach(() => crowd?.close());
+
+async function gather(tokenOf?: CrowdOptions['tokenOf']): Promise<void> {
+  const { url } = stack;
+  crowd = await Crowd.gather({ url, clients: CLIENTS, membersPerRoom: MEMBERS_PER_ROOM, tokenOf });
+  await crowd.everybodyWorks();
+}
+
+const statusInside = async (headers?: Record<string, string>): Promise<number[]> =>
+  (await stack.inside(MANAGEMENT_PORT, '/metrics', headers)).map(({ status }) => status);
 
 const codesOf = ({ losses }: CrowdReport): number[] => [...new Set(losses.map(({ code }) => code))];
 
@@ -53,6 +63,17 @@ it('replaces every node by a new image, and no client loses anything', async () 
   report('rolling update', result);
   expect(codesOf(result)).toEqual([1012]);
   expect(await stack.inspect('gateway', '{{.Spec.TaskTemplate.ContainerSpec.Image}}')).toBe(SECOND);
+});
+
+it('shows the metrics of every node, inside its network only', async () => {
+  const answers = await stack.inside(MANAGEMENT_PORT, '/metrics');
+  const clients = answers.map(({ text }) => Number(/^wss_clients (\d+)$/m.exec(text)?.[1]));
+  expect(clients).toHaveLength(3);
+  expect(clients.reduce((sum, count) => sum + count, 0)).toBe(CLIENTS);
+  expect((await fetch(new URL('metrics', stack.httpUrl))).status).toBe(404);
+  const result = await crowd.finish();
+  report('metrics', result);
+  expect(result.losses).toEqual([]);
 });
 
 it('loses a node to kill -9, and only its clients notice', async () => {
@@ -99,9 +120,38 @@ it('moves to a Redis outside of the stack by one line', async () => {
   await stack.scale('redis', 0);
   await stack.settled(3);
   await stack.reachable(3);
-  crowd = await Crowd.gather({ url: stack.url, clients: CLIENTS, membersPerRoom: MEMBERS_PER_ROOM });
-  await crowd.everybodyWorks();
+  await gather();
   const result = await crowd.finish();
   report('a Redis outside', result);
+  expect(result.losses).toEqual([]);
+});
+
+it('lets in only who brings a token signed with the secret of the Swarm', async () => {
+  crowd.close();
+  const [key, management] = [randomBytes(48).toString('base64'), randomBytes(48).toString('base64')];
+  const JWT_SECRET_NAME = await stack.addSecret('jwt', key);
+  const MANAGEMENT_SECRET_NAME = await stack.addSecret('management', management);
+  const names = { JWT_SECRET_NAME, MANAGEMENT_SECRET_NAME };
+  await stack.deploy({ IMAGE: SECOND, ...names }, 'docker/jwt-stack.yml');
+  await stack.updated('gateway', 'completed');
+  await stack.settled(3);
+  await stack.reachable(3);
+
+  const tokenOf = (name: string, signedWith = key): Promise<string> =>
+    new SignJWT({ sub: name }).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(signedWith));
+  const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
+  const good = bearer(await tokenOf('ann'));
+  const foreign = bearer(await tokenOf('ann', management));
+  expect(await stack.refusal('/')).toBe(401);
+  expect(await stack.refusal('/?user=ann')).toBe(401);
+  expect(await stack.refusal('/', foreign)).toBe(401);
+  expect(await stack.refusal('/', { ...good, Origin: 'https://elsewhere.example' })).toBe(403);
+  expect(await stack.refusal('/elsewhere', good)).toBe(404);
+  expect(await statusInside()).toEqual([401, 401, 401]);
+  expect(await statusInside(bearer(management))).toEqual([200, 200, 200]);
+
+  await gather(tokenOf);
+  const result = await crowd.finish();
+  report('signed tokens', result);
   expect(result.losses).toEqual([]);
 });

@@ -1,5 +1,7 @@
 import { expect } from '@jest/globals';
+import { text } from 'node:stream/consumers';
 import { eventually, freePort } from '@wss/testing';
+import { WebSocket } from 'ws';
 import { docker, dockerLines } from './docker.js';
 
 /** Variables of the stack file. */
@@ -8,6 +10,13 @@ export type StackEnv = Readonly<Record<string, string>>;
 /** How long Docker may take for a change of the stack, ms. */
 const WITHIN_MS = 400_000;
 const EVERY_MS = 500;
+const NAMESPACE = 'com.docker.stack.namespace';
+
+/** What a node answered. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
 
 /** A stack on the Swarm that the `docker` command talks to; its published port must answer at `SWARM_HOST`. */
 export class SwarmStack {
@@ -29,10 +38,54 @@ export class SwarmStack {
     return `ws://${process.env.SWARM_HOST || '127.0.0.1'}:${this.port}/`;
   }
 
-  /** Deploys the stack file, or changes what is deployed; does not wait until it has come about. */
-  async deploy(env: StackEnv): Promise<void> {
+  /** Where everybody else asks. */
+  get httpUrl(): string {
+    return this.url.replace('ws:', 'http:');
+  }
+
+  /** Deploys the stack file and others on top, or changes what is deployed; does not wait until it has come about. */
+  async deploy(env: StackEnv, ...more: readonly string[]): Promise<void> {
     const ours = { PUBLISHED_PORT: String(this.port), HAPROXY_CONFIG: this.name };
-    await docker(['stack', 'deploy', '-c', this.file, this.name], { ...ours, ...env });
+    const files = [this.file, ...more].flatMap((file) => ['-c', file]);
+    await docker(['stack', 'deploy', ...files, this.name], { env: { ...ours, ...env } });
+  }
+
+  /** Makes a secret that is removed with the stack, and returns its name. */
+  async addSecret(secret: string, value: string): Promise<string> {
+    const name = this.serviceName(secret);
+    await docker(['secret', 'create', ...this.label(), name, '-'], { input: value });
+    return name;
+  }
+
+  /** Asks for a WebSocket and returns the status of the complete response that refuses it. */
+  async refusal(target: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+    const url = new URL(target, this.httpUrl);
+    return new Promise((resolve, reject) => {
+      const socket = new WebSocket(url.href.replace('http:', 'ws:'), ['wss.v1'], { headers });
+      socket.once('open', () => reject(new Error(`${target} was let in`)));
+      socket.once('error', reject);
+      socket.once('unexpected-response', (_request, response) => {
+        text(response).then(() => resolve(response.statusCode!), reject);
+      });
+    });
+  }
+
+  /** What each node answers on a port that only the stack's network reaches. */
+  async inside(
+    port: number,
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer[]> {
+    const [container] = await this.containers('gateway');
+    const script = `
+      const { lookup } = await import('node:dns/promises');
+      const nodes = await lookup('tasks.gateway', { all: true });
+      const ask = ({ address }) => fetch('http://' + address + ':${port}${path}', ${JSON.stringify({ headers })});
+      const answers = await Promise.all(nodes.map(ask));
+      const told = answers.map(async (answer) => ({ status: answer.status, text: await answer.text() }));
+      console.log(JSON.stringify(await Promise.all(told)));`;
+    const node = ['node', '--input-type=module', '-e', script];
+    return JSON.parse(await docker(['exec', container!, ...node])) as Answer[];
   }
 
   /** Resolves when that many tasks of a service run and none is leaving any more. */
@@ -82,16 +135,8 @@ export class SwarmStack {
 
   /** Starts a service of its own inside the stack's network. */
   async addService(name: string, args: readonly string[]): Promise<void> {
-    const label = `com.docker.stack.namespace=${this.name}`;
-    const options = [
-      '--detach',
-      '--label',
-      label,
-      '--network',
-      `${this.name}_wss`,
-      '--endpoint-mode',
-      'dnsrr',
-    ];
+    const network = ['--network', `${this.name}_wss`, '--endpoint-mode', 'dnsrr'];
+    const options = ['--detach', ...this.label(), ...network];
     await docker(['service', 'create', ...options, '--name', this.serviceName(name), ...args]);
   }
 
@@ -112,8 +157,7 @@ export class SwarmStack {
 
   /** Removes everything, and resolves when nothing of it is left. */
   async remove(): Promise<void> {
-    const label = `com.docker.stack.namespace=${this.name}`;
-    const filter = ['--quiet', '--filter', `label=${label}`];
+    const filter = ['--quiet', '--filter', `label=${NAMESPACE}=${this.name}`];
     await docker(['stack', 'rm', this.name]);
     await eventually(
       async () => {
@@ -126,12 +170,17 @@ export class SwarmStack {
     if (volumes.length > 0) await docker(['volume', 'rm', ...volumes]);
   }
 
+  /** Makes what carries it a part of the stack. */
+  private label(): string[] {
+    return ['--label', `${NAMESPACE}=${this.name}`];
+  }
+
   private serviceName(service: string): string {
     return `${this.name}_${service}`;
   }
 
   private async answeringNodes(requests: number): Promise<number> {
-    const url = `${this.url.replace('ws:', 'http:')}health/live`;
+    const url = new URL('health/live', this.httpUrl);
     const answers = await Promise.all(
       Array.from({ length: requests }, async () => {
         const answer = await fetch(url, { headers: { connection: 'close' } });
