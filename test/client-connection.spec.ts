@@ -80,6 +80,34 @@ describe('a connection of the SDK', () => {
     await isOpen(client);
   });
 
+  it('gives an attempt up that nobody answers, and makes another', async () => {
+    const server = createServer();
+    const sockets = new WebSocketServer({ noServer: true });
+    let attempts = 0;
+    server.on('upgrade', (request, socket, head) => {
+      endings.push(() => socket.destroy());
+      // As a node that was frozen, or a balancer that waits for one.
+      if (attempts++ === 0) return;
+      sockets.handleUpgrade(request, socket, head, (webSocket) => greet(webSocket));
+    });
+    const client = open(await listening(server), { greetWithinMs: 500 });
+    const seen = watch(client);
+    await isOpen(client);
+    expect(seen).toContainEqual(expect.objectContaining({ state: 'waiting', code: 4409 }));
+    expect(attempts).toBeGreaterThan(1);
+  });
+
+  it('goes on trying where it was greeted before', async () => {
+    const url = scripted((socket, turn) => {
+      if (turn !== 1) greet(socket);
+      if (turn === 0) socket.close(1012);
+    });
+    const client = open(url, { greetWithinMs: 500 });
+    let hellos = 0;
+    client.onHello(() => hellos++);
+    await eventually(() => expect(hellos).toBe(2), { withinMs: 10_000 });
+  });
+
   it("obeys the server's advice", async () => {
     const url = scripted((socket, turn) => {
       greet(socket);

@@ -23,7 +23,10 @@ export interface ConnectionOptions {
   readonly session?: boolean;
   /** An access token, or where to fetch one: asked before each attempt and by {@link WssClient.refreshToken}. */
   readonly token?: string | (() => string | Promise<string>);
-  /** A server that does not greet us within this time is none of ours, ms. Default 10,000. */
+  /**
+   * An attempt to connect is given up and made again when the server does not answer, or does not greet us, for this
+   * long, ms. One that lets us in and has never greeted us is none of ours: then it is over. Default 10,000.
+   */
   readonly greetWithinMs?: number;
   readonly backoff?: BackoffOptions;
   /** Default: the global `WebSocket`; Node has one from version 22, before that give the one of the package `ws`. */
@@ -137,7 +140,7 @@ export class Connection {
   private open(protocols: string[]): SocketLike {
     const WebSocket = this.settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
     if (!WebSocket) {
-      throw new WssError('bad_url', 'no WebSocket here: give the one of "ws" as option');
+      throw new WssError('bad_url', 'no WebSocket here: give that of "ws"');
     }
     try {
       return new WebSocket(this.url, protocols);
@@ -159,6 +162,7 @@ export class Connection {
   /** The handlers stay when we are done with a socket: `ws` throws errors that nobody listens to. */
   private use(socket: SocketLike): void {
     this.socket = socket;
+    this.expectProgress();
     const ifMine =
       <Event>(handle: (event: Event) => void) =>
       (event: Event) =>
@@ -172,14 +176,10 @@ export class Connection {
   }
 
   private onOpen(socket: SocketLike): void {
-    if (this.settings.session !== false) {
-      if (socket.protocol !== SUBPROTOCOL) return this.finish(new WssError(...OTHER_SERVER));
-      // Some servers accept any subprotocol; only ours greets.
-      this.timer = setTimeout(
-        () => this.finish(new WssError(...OTHER_SERVER)),
-        this.settings.greetWithinMs ?? 10_000,
-      );
-    }
+    // Some servers accept any subprotocol; only ours greets.
+    if (this.settings.session === false) clearTimeout(this.timer);
+    else if (socket.protocol === SUBPROTOCOL) this.expectProgress();
+    else return this.finish(new WssError(...OTHER_SERVER));
     this.openedAt = Date.now();
     this.setStatus({ state: 'open' });
     this.listener.opened();
@@ -190,16 +190,29 @@ export class Connection {
     try {
       this.listener.frame(JSON.parse(data as string) as Record<string, unknown>);
     } catch {
-      this.finish(new WssError('bad_server_frame', 'the server sent what is not in the protocol'));
+      this.finish(new WssError('bad_server_frame', 'the server sent what is no frame'));
     }
   }
 
   /** Browsers do not show the server's ping frames, so a link that went dead is found by asking. */
   private beat(): void {
-    if (++this.silences === 1) return this.send({ event: '$ping', id: 0 });
+    if (++this.silences === 1) this.send({ event: '$ping', id: 0 });
+    else this.giveUp();
+  }
+
+  private giveUp(): void {
     const { socket } = this;
     this.onClose(4409, '');
     socket!.close();
+  }
+
+  /** Bounds the wait for the server's next step on the way to its greeting. */
+  private expectProgress(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (this.resumeToken || !this.isOpen) this.giveUp();
+      else this.finish(new WssError(...OTHER_SERVER));
+    }, this.settings.greetWithinMs ?? 10_000);
   }
 
   /** Only the `ws` package tells why an upgrade was refused; a browser never does. */
@@ -238,10 +251,10 @@ export class Connection {
 
 const OTHER_SERVER = [
   'version',
-  `the server does not speak ${SUBPROTOCOL}: update it or this client; for a plain gateway use { session: false }`,
+  `the server does not speak ${SUBPROTOCOL}: update it or this client; a plain gateway needs { session: false }`,
 ] as const;
 
-const UNREACHABLE = 'no connection: check the URL, the token, and whether the server runs';
+const UNREACHABLE = 'no connection: check URL, token, server';
 
 /** Refusals after which the same attempt can't succeed. */
 const REFUSALS: Readonly<Record<string, readonly [ClientErrorCode | ErrorCode, string]>> = {
