@@ -13,9 +13,9 @@ RUN node_modules/.bin/nest build gateway && node scripts/page-build.mjs dist && 
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /src
 COPY package.json package-lock.json ./
-# Declarations, source maps and documents of the dependencies are for developers; licences stay.
+# Sources, declarations, source maps and documents of the dependencies are for developers; licences stay.
 RUN npm ci --omit=dev --no-audit --no-fund \
-  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) \
+  && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.md' \) \
     ! -iname 'licen[cs]e*' ! -iname 'notice*' -delete
 
 FROM node:24-bookworm-slim
