@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { writeFileSync } from 'node:fs';
+import { type AddressInfo, connect } from 'node:net';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { GatewayNode, rawUpgrade, RedisServer, TcpProxy, TemporaryFolder, TestClient } from '@wss/testing';
@@ -224,3 +225,19 @@ async function portOf(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
 }
+
+describe('a node that has no time', () => {
+  it('keeps those who connect at once until it has', async () => {
+    const node = await GatewayNode.start();
+    const limit = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
+    await node.pause();
+    const sockets = Array.from({ length: Math.min(2_000, limit) }, () => connect(node.port, '127.0.0.1'));
+    try {
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      node.resume();
+      await node.stop();
+    }
+  });
+});

@@ -1,16 +1,16 @@
 import type { DynamicModule, INestApplication } from '@nestjs/common';
 import type { NestApplicationOptions } from '@nestjs/common/interfaces/nest-application-options.interface.js';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ClusterTransport } from '@wss/cluster';
 import { ClusterWsAdapter } from '@wss/messaging';
+import { HttpAdapter } from './http-adapter.js';
 
 /** A node's application: HTTP, the WebSocket adapter and the cluster transport, joined but not started. */
 export async function createNode(
   module: DynamicModule,
   options: NestApplicationOptions = {},
 ): Promise<INestApplication> {
-  const http = new FastifyAdapter({ forceCloseConnections: true });
+  const http = new HttpAdapter({ forceCloseConnections: true });
   const app = await NestFactory.create(module, http, { ...options, abortOnError: false });
   app.useWebSocketAdapter(new ClusterWsAdapter(app));
   app.connectMicroservice({ strategy: app.get(ClusterTransport) }, { inheritAppConfig: true });

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { CLOSE_CODES, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
 import { ClientSocket } from './client-socket.js';
-import { MAX_FRAME_BYTES } from './limits.js';
+import { LISTEN_BACKLOG, MAX_FRAME_BYTES } from './limits.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** How long the clients of a server that is closed have to answer the close frame, ms. */
@@ -113,7 +113,7 @@ export class SocketServers {
       response.writeHead(426, { Upgrade: 'websocket', Connection: 'Upgrade' }).end();
     });
     httpServer.on('error', this.onError);
-    httpServer.listen(port);
+    httpServer.listen({ port, backlog: LISTEN_BACKLOG });
     // A port without a host is bound at once, except by the workers of a Node cluster.
     if (!httpServer.listening && cluster.isPrimary) {
       throw new Error(`port ${port} can't be opened, probably it is taken; give the gateway another one`);
