@@ -23,6 +23,7 @@ import { MessagingObserver } from './messaging-observer.js';
 import type { PathContext } from './path-context.js';
 import { RoomAccess } from './room-access.js';
 import { SlowClients } from './slow-clients.js';
+import { Turns } from './turns.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** What admission found out about a client. */
@@ -59,6 +60,12 @@ export class ConnectionPorts {
   }
 }
 
+/**
+ * Most sessions that are opened at the same time. When the clients of a lost node come at once, the others wait for
+ * their turn here: asked all at once, the engine's answers would be late for most of them, and they would come again.
+ */
+const OPENING_AT_ONCE = 100;
+
 /** From the upgrade request to the closed socket: admission, registration, clean-up. */
 @Injectable()
 export class ClientConnections {
@@ -67,6 +74,7 @@ export class ClientConnections {
   private count = 0;
   private refusing = false;
   private readonly admitting = new Set<Promise<void>>();
+  private readonly opening = new Turns(OPENING_AT_ONCE);
 
   // Without a router only native gateways are served, and nothing else is needed.
   constructor(
@@ -175,7 +183,11 @@ export class ClientConnections {
     const offered = offeredProtocols(request);
     const admitted = (await this.ports?.admission.admit(request, url)) ?? { user: '' };
     if (!offered.session) return admitted;
-    const opened = await this.ports?.sessions.open(admitted.user, offered.resume);
+    const opened = await this.opening.run(async () => {
+      this.requireOpen();
+      if (request.socket.destroyed) throw new UpgradeRefusal(503, 'the client has gone');
+      return this.ports?.sessions.open(admitted.user, offered.resume);
+    });
     return opened ? { ...admitted, opened } : admitted;
   }
 
