@@ -19,6 +19,10 @@ export interface NodePresenceOptions extends Partial<PresenceTimes> {
 
 /** Longest wait for changes to become known before it is read who is in a room, ms. */
 const SETTLE_MS = 1_000;
+/** Announcements that a node sends to its clients, per ms, when somebody comes or goes in all rooms all the time. */
+const FRAMES_PER_MS = 10;
+/** Longest pause between two announcements of a room, for what this node's clients are concerned, ms. */
+const LONGEST_PAUSE_MS = 2_000;
 /** Longest wait for the last changes when the node stops, ms. */
 const CLOSE_MS = 2_000;
 
@@ -34,6 +38,8 @@ export class NodePresence implements PresenceHost {
   private readonly registry: NodeRegistry;
   private readonly times: PresenceTimes;
   private incarnation = 0;
+  /** Clients in rooms; one in two rooms counts twice. */
+  private clients = 0;
   private closing = false;
 
   constructor(options: NodePresenceOptions) {
@@ -67,17 +73,18 @@ export class NodePresence implements PresenceHost {
   /** A client of this node came into a room; repeating it changes nothing. */
   entered(room: string, client: { readonly id: string; readonly user: string }, meta?: object): void {
     const json = meta && JSON.stringify(meta);
-    this.attend(room).enter({ client: client.id, user: client.user, ...(json && { meta: json }) });
+    const entry = { client: client.id, user: client.user, ...(json && { meta: json }) };
+    if (this.attend(room).enter(entry)) this.clients++;
   }
 
   /** A client of this node left a room by its own will. */
   left(room: string, clientId: string): void {
-    this.rooms.get(room)?.leave(clientId, 0);
+    this.leave(room, clientId, 0);
   }
 
   /** A client of this node was cut off; its user is still here for the grace, in case it comes back. */
   cutOff(room: string, clientId: string): void {
-    this.rooms.get(room)?.leave(clientId, this.times.graceMs);
+    this.leave(room, clientId, this.times.graceMs);
   }
 
   /** The engine's history of a room may have changed. */
@@ -130,6 +137,11 @@ export class NodePresence implements PresenceHost {
     return this.registry.holdsLease;
   }
 
+  /** Part of {@link PresenceHost}: what is announced goes to each client. */
+  get pauseMs(): number {
+    return Math.max(this.times.pauseMs, Math.min(Math.floor(this.clients / FRAMES_PER_MS), LONGEST_PAUSE_MS));
+  }
+
   /** Part of {@link PresenceHost}. */
   refused(owner: string): void {
     if (owner !== this.owner || this.closing) return;
@@ -148,6 +160,10 @@ export class NodePresence implements PresenceHost {
   /** Part of {@link PresenceHost}. */
   detached(room: AttendedRoom): void {
     if (this.rooms.get(room.room) === room) this.rooms.delete(room.room);
+  }
+
+  private leave(room: string, clientId: string, graceMs: number): void {
+    if (this.rooms.get(room)?.leave(clientId, graceMs)) this.clients--;
   }
 
   private attend(name: string): AttendedRoom {

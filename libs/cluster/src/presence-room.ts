@@ -9,6 +9,8 @@ export interface PresenceHost {
   readonly owner: string;
   /** Whether the node is certainly not taken for dead; entries are added only then. */
   readonly alive: boolean;
+  /** Least pause between two announcements of a room now, ms. */
+  readonly pauseMs: number;
   /** This incarnation was taken for dead. */
   refused(owner: string): void;
   /** These owners have entries in the room. */
@@ -21,7 +23,7 @@ export interface PresenceHost {
 export interface PresenceTimes {
   /** How long a user whose last client was cut off is still here. Default 5,000; less than 60,000. */
   readonly graceMs: number;
-  /** Least pause between two announcements of one room. Default 250. */
+  /** Least pause between two announcements of one room, longer on a node with many clients. Default 250. */
   readonly pauseMs: number;
   /** How long a room is looked after when nobody of this node is in it any more. Default 5,000. */
   readonly lingerMs: number;
@@ -63,14 +65,18 @@ export class AttendedRoom {
     this.reconcileAt = this.nextReconcile();
   }
 
-  /** A client of this node came. */
-  enter(entry: PresenceEnter): void {
-    if (this.changes.enter(entry)) this.wake();
+  /** A client of this node came; returns whether it was not here. */
+  enter(entry: PresenceEnter): boolean {
+    const entered = this.changes.enter(entry);
+    if (entered) this.wake();
+    return entered;
   }
 
-  /** A client of this node left. */
-  leave(client: string, graceMs: number): void {
-    if (this.changes.leave(client, graceMs)) this.wake();
+  /** A client of this node left; returns whether it was here. */
+  leave(client: string, graceMs: number): boolean {
+    const left = this.changes.leave(client, graceMs);
+    if (left) this.wake();
+    return left;
   }
 
   /** Whether one of these users has a client of this node here. */
@@ -171,8 +177,8 @@ export class AttendedRoom {
     this.sending = true;
     try {
       if (changes.some((change) => 'user' in change)) await this.list(owner);
-      const { room, times } = this;
-      const updated = await this.store.update({ room, owner, changes, pauseMs: times.pauseMs });
+      const { room } = this;
+      const updated = await this.store.update({ room, owner, changes, pauseMs: this.host.pauseMs });
       if (updated.status === 'dead') {
         this.settling.push(...settling);
         this.dueAt = Infinity;
@@ -192,9 +198,9 @@ export class AttendedRoom {
 
   private async sweepAll(owner: string, goneAt: number): Promise<void> {
     await this.list(this.host.owner);
-    const { room, times } = this;
+    const { room } = this;
     for (let more = true; more;) {
-      const swept = await this.store.sweep({ room, owner, goneAt, pauseMs: times.pauseMs });
+      const swept = await this.store.sweep({ room, owner, goneAt, pauseMs: this.host.pauseMs });
       this.callAgain(swept.dueInMs);
       more = swept.more;
     }
