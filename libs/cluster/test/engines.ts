@@ -8,7 +8,7 @@ import {
   type RoomStore,
   StoreError,
 } from '@wss/state';
-import { eventually, RedisClusterServers, RedisServer, TcpProxy } from '@wss/testing';
+import { ClusterProxies, eventually, type RedisClusterServers, RedisServer, TcpProxy } from '@wss/testing';
 import {
   type Channels,
   JOB_SCRIPTS,
@@ -150,12 +150,9 @@ export function redisClusterOn(server: RedisServer, keys: RedisKeys): ClusterUnd
   };
 }
 
-export async function redisClusterEngine(): Promise<
-  EngineUnderTest & { readonly servers: RedisClusterServers }
-> {
-  const cluster = await RedisClusterServers.start();
+/** @param cluster servers that run already, and go on */
+export function redisClusterEngine(cluster: RedisClusterServers): EngineUnderTest {
   return {
-    servers: cluster,
     newCluster: () => {
       const keys = newKeys();
       const serverOf = async (key: string): Promise<RedisServer> =>
@@ -165,7 +162,7 @@ export async function redisClusterEngine(): Promise<
         ...onServers({ servers: cluster.servers, serverOf, publish: 'SPUBLISH' }, keys),
       };
     },
-    stop: () => cluster.stop(),
+    stop: () => Promise.resolve(),
   };
 }
 
@@ -183,39 +180,32 @@ async function redisLinks(
 ): Promise<NodeLinks> {
   const proxy = await TcpProxy.start({ to: server.port });
   const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts: SCRIPTS });
-  return nodeLinks({ links, channels: new RedisChannels(links), proxies: [proxy] }, keys, options);
+  return nodeLinks({ links, channels: new RedisChannels(links), way: proxy }, keys, options);
 }
 
 async function redisClusterLinks(
-  { servers }: RedisClusterServers,
+  servers: RedisClusterServers,
   keys: RedisKeys,
   options: NodeRegistryOptions,
 ): Promise<NodeLinks> {
-  const proxies = await Promise.all(servers.map(({ port }) => TcpProxy.start({ to: port })));
-  const links = await ClusterLinks.connect({
-    target: parseRedisTarget(`redis://${proxies.map(({ port }) => `127.0.0.1:${port}`).join(',')}`),
-    translate: ({ host, port }) => ({
-      host,
-      port: proxies[servers.findIndex((server) => server.port === port)]?.port ?? port,
-    }),
-    scripts: SCRIPTS,
-  });
-  return nodeLinks({ links, channels: new ShardedChannels(links), proxies }, keys, options);
+  const proxies = await ClusterProxies.start(servers);
+  const { translate } = proxies;
+  const target = parseRedisTarget(proxies.url);
+  const links = await ClusterLinks.connect({ target, translate, scripts: SCRIPTS });
+  return nodeLinks({ links, channels: new ShardedChannels(links), way: proxies }, keys, options);
 }
 
 interface NodeSide {
   readonly links: RedisLinks | ClusterLinks;
   readonly channels: Channels;
-  readonly proxies: readonly TcpProxy[];
+  readonly way: TcpProxy | ClusterProxies;
 }
 
 function nodeLinks(
-  { links, channels, proxies }: NodeSide,
+  { links, channels, way }: NodeSide,
   keys: RedisKeys,
   options: NodeRegistryOptions,
 ): NodeLinks {
-  const setMode = async (mode: 'pass' | 'cut'): Promise<void> =>
-    void (await Promise.all(proxies.map((proxy) => proxy.setMode(mode))));
   return {
     channels,
     keys,
@@ -223,15 +213,15 @@ function nodeLinks(
     registry: new RedisNodeRegistry(links, keys, options),
     jobs: new RedisJobQueue(links, keys),
     sessions: new RedisSessionStore(links, keys),
-    setReachable: (reachable) => setMode(reachable ? 'pass' : 'cut'),
+    setReachable: (reachable) => way.setMode(reachable ? 'pass' : 'cut'),
     async close() {
       // A link that is closed while it is down keeps the process for 2 s.
-      await setMode('pass');
+      await way.setMode('pass');
       await eventually(() => {
         if (links.problem()) throw new Error(links.problem());
       });
       await links.close();
-      await Promise.all(proxies.map((proxy) => proxy.stop()));
+      await way.stop();
     },
   };
 }

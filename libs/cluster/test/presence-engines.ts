@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { ClusterLinks, type DataLinks, parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { MemoryEngine, StoreError } from '@wss/state';
-import { RedisServer, TcpProxy } from '@wss/testing';
+import {
+  ClusterProxies,
+  type RedisClusterServers,
+  type RedisFaults,
+  redisFaults,
+  RedisServer,
+  TcpProxy,
+} from '@wss/testing';
+import type { Redis } from 'ioredis';
 import {
   isPresence,
   MemoryNodeRegistry,
@@ -14,6 +22,7 @@ import {
   type PresenceStore,
   RedisNodeRegistry,
   RedisPresenceStore,
+  ShardedChannels,
 } from '../src/index.js';
 
 /** Short leases, so that deaths are noticed quickly. */
@@ -95,42 +104,21 @@ function memoryNode(
 
 export async function redisPresence(): Promise<PresenceEngine & { readonly links: RedisLinks }> {
   const server = await RedisServer.start({ args: ['--enable-debug-command', 'local'] });
-  const keys = new RedisKeys(`t${randomUUID().slice(0, 8)}`);
-  const scripts = [...Object.values(NODE_SCRIPTS), ...Object.values(PRESENCE_SCRIPTS)];
+  const keys = newKeys();
   const target = parseRedisTarget(server.url);
-  const links = await RedisLinks.connect({ target, scripts, commandTimeoutMs: 10_000 });
-  const { commands, subscriber } = links;
-  subscriber.setMaxListeners(0);
-  let replica = new Map<string, Buffer>();
-  const newHistory = async (): Promise<void> => void (await commands.call('DEBUG', 'CHANGE-REPL-ID'));
+  const links = await RedisLinks.connect({ target, scripts: SCRIPTS, commandTimeoutMs: 10_000 });
+  links.subscriber.setMaxListeners(0);
   return {
     links,
-    keys,
-    store: new RedisPresenceStore(links, keys),
     openNode: (nodeId) => redisNode(server, keys, nodeId),
+    ...onRedis(links, [links.commands], keys),
     async hear(room) {
       const deltas: PresenceDelta[] = [];
       const { channel } = keys.room(room);
       const add = collect(deltas);
-      subscriber.on('message', (from, message) => from === channel && add(message));
-      await subscriber.subscribe(channel);
+      links.subscriber.on('message', (from, message) => from === channel && add(message));
+      await links.subscriber.subscribe(channel);
       return deltas;
-    },
-    async leftovers(room) {
-      const found = await commands.keys(`${keys.presence(room).state}*`);
-      return found.filter((key) => key !== keys.presence(room).dead);
-    },
-    endLeases: async () => void (await commands.del(keys.nodes, keys.nodeRecords)),
-    newHistory,
-    async checkpoint() {
-      replica = new Map();
-      for (const key of await commands.keys('*')) replica.set(key, (await commands.dumpBuffer(key))!);
-    },
-    async loseSinceCheckpoint() {
-      const restore = commands.multi().flushall();
-      for (const [key, dump] of replica) restore.restore(key, 0, dump);
-      await restore.exec();
-      await newHistory();
     },
     async stop() {
       await links.close();
@@ -139,17 +127,86 @@ export async function redisPresence(): Promise<PresenceEngine & { readonly links
   };
 }
 
+/** @param servers run already, with DEBUG, and go on */
+export async function redisClusterPresence(servers: RedisClusterServers): Promise<PresenceEngine> {
+  const keys = newKeys();
+  const target = parseRedisTarget(servers.url);
+  const links = await ClusterLinks.connect({ target, scripts: SCRIPTS, commandTimeoutMs: 10_000 });
+  const channels = new ShardedChannels(links);
+  return {
+    openNode: (nodeId) => redisClusterNode(servers, keys, nodeId),
+    ...onRedis(
+      links,
+      links.shards.map(({ commands }) => commands),
+      keys,
+    ),
+    async hear(room) {
+      const deltas: PresenceDelta[] = [];
+      await channels.subscribe(keys.room(room).channel, collect(deltas));
+      return deltas;
+    },
+    stop: () => links.close(),
+  };
+}
+
+function onRedis(
+  links: DataLinks,
+  masters: readonly Redis[],
+  keys: RedisKeys,
+): Pick<PresenceEngine, 'keys' | 'store' | 'leftovers' | 'endLeases'> & RedisFaults {
+  return {
+    keys,
+    store: new RedisPresenceStore(links, keys),
+    async leftovers(room) {
+      const { state, dead } = keys.presence(room);
+      const found = await Promise.all(masters.map((redis) => redis.keys(`${state}*`)));
+      return found.flat().filter((key) => key !== dead);
+    },
+    async endLeases() {
+      await links.commands.del(keys.nodes);
+      await links.commands.del(keys.nodeRecords);
+    },
+    ...redisFaults(masters),
+  };
+}
+
+const SCRIPTS = [...Object.values(NODE_SCRIPTS), ...Object.values(PRESENCE_SCRIPTS)];
+
+const newKeys = (): RedisKeys => new RedisKeys(`t${randomUUID().slice(0, 8)}`);
+
 async function redisNode(server: RedisServer, keys: RedisKeys, nodeId: string): Promise<PresenceLinks> {
   const proxy = await TcpProxy.start({ to: server.port });
-  const scripts = [...Object.values(NODE_SCRIPTS), ...Object.values(PRESENCE_SCRIPTS)];
-  const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts });
+  const links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), scripts: SCRIPTS });
+  return nodeLinks({ links, way: proxy, keys, nodeId });
+}
+
+async function redisClusterNode(
+  servers: RedisClusterServers,
+  keys: RedisKeys,
+  nodeId: string,
+): Promise<PresenceLinks> {
+  const proxies = await ClusterProxies.start(servers);
+  const { translate } = proxies;
+  const target = parseRedisTarget(proxies.url);
+  const links = await ClusterLinks.connect({ target, translate, scripts: SCRIPTS });
+  return nodeLinks({ links, way: proxies, keys, nodeId });
+}
+
+interface NodeSide {
+  readonly links: RedisLinks | ClusterLinks;
+  readonly way: TcpProxy | ClusterProxies;
+  readonly keys: RedisKeys;
+  readonly nodeId: string;
+}
+
+function nodeLinks({ links, way, keys, nodeId }: NodeSide): PresenceLinks {
   return {
     store: new RedisPresenceStore(links, keys),
     registry: new RedisNodeRegistry(links, keys, { nodeId, ...LEASE }),
-    setReachable: (reachable) => proxy.setMode(reachable ? 'pass' : 'cut'),
+    setReachable: (reachable) => way.setMode(reachable ? 'pass' : 'cut'),
     async close() {
       await links.close();
-      await proxy.stop();
+      await way.stop();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
 import { RedisRoomStore, ROOM_SCRIPTS } from '@wss/state';
-import { eventually, RedisServer } from '@wss/testing';
+import { eventually, redisFaults, RedisServer } from '@wss/testing';
 import { RedisChannels } from '../src/index.js';
 import { roomFeedContract } from './room-feed.contract.js';
 
@@ -22,9 +22,9 @@ roomFeedContract('Redis', async () => {
     opened.push(links);
     return links;
   };
-  const { commands } = await open();
+  const faults = redisFaults([(await open()).commands]);
   const keys = new RedisKeys('test');
-  let kept: Map<string, Buffer> | undefined;
+  let kept = false;
   return {
     keys,
     async openNode() {
@@ -36,15 +36,13 @@ roomFeedContract('Redis', async () => {
       };
     },
     async checkpoint() {
-      kept = new Map();
-      for (const key of await commands.keys('*')) kept.set(key, (await commands.dumpBuffer(key))!);
+      await faults.checkpoint();
+      kept = true;
     },
     async failOver() {
-      await commands.call('DEBUG', 'CHANGE-REPL-ID');
-      if (!kept) return;
-      await commands.flushall();
-      for (const [key, dump] of kept) await commands.restore(key, 0, dump);
-      kept = undefined;
+      if (kept) await faults.loseSinceCheckpoint();
+      else await faults.newHistory();
+      kept = false;
     },
     async stop() {
       for (const links of opened) await links.close();

@@ -1,6 +1,70 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { ClusterFence, ClusterLinks, parseRedisTarget, RedisKeys } from '@wss/redis';
+import { RedisRoomStore, ROOM_SCRIPTS } from '@wss/state';
+import { RedisClusterServers, redisFaults } from '@wss/testing';
+import { ShardedChannels } from '../src/index.js';
 import { clusterContract } from './cluster.contract.js';
-import { redisClusterEngine } from './engines.js';
+import { type EngineUnderTest, redisClusterEngine } from './engines.js';
+import { jobQueueContract } from './job-queue.contract.js';
+import { jobsContract } from './jobs.contract.js';
+import { nodePresenceContract } from './node-presence.contract.js';
+import { redisClusterPresence } from './presence-engines.js';
+import { presenceStoreContract } from './presence-store.contract.js';
+import { type FeedEngine, roomFeedContract } from './room-feed.contract.js';
 import { sessionStoreContract } from './session-store.contract.js';
 
-clusterContract('Redis Cluster', redisClusterEngine);
-sessionStoreContract('Redis Cluster', redisClusterEngine);
+let servers: RedisClusterServers;
+beforeAll(async () => {
+  const args = ['--enable-debug-command', 'local', '--repl-diskless-sync-delay', '0'];
+  servers = await RedisClusterServers.start({ replicas: 1, args });
+});
+afterAll(() => servers?.stop());
+
+const engine = (): Promise<EngineUnderTest> => Promise.resolve(redisClusterEngine(servers));
+clusterContract('Redis Cluster', engine);
+sessionStoreContract('Redis Cluster', engine);
+jobQueueContract('Redis Cluster', engine);
+jobsContract('Redis Cluster', engine);
+presenceStoreContract('Redis Cluster', () => redisClusterPresence(servers));
+nodePresenceContract('Redis Cluster', () => redisClusterPresence(servers));
+
+roomFeedContract('Redis Cluster', async (): Promise<FeedEngine> => {
+  const opened: ClusterLinks[] = [];
+  const open = async (): Promise<ClusterLinks> => {
+    const target = parseRedisTarget(servers.url);
+    const links = await ClusterLinks.connect({
+      target,
+      scripts: Object.values(ROOM_SCRIPTS),
+      withFence: true,
+    });
+    opened.push(links);
+    return links;
+  };
+  const { shards } = await open();
+  const faults = redisFaults(shards.map(({ commands }) => commands));
+  const keys = new RedisKeys('test');
+  let kept = false;
+  return {
+    keys,
+    async openNode() {
+      const links = await open();
+      const fence = new ClusterFence(links, keys.fence(String(opened.length)), 1);
+      return {
+        store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, fence),
+        channels: new ShardedChannels(links),
+      };
+    },
+    async checkpoint() {
+      await faults.checkpoint();
+      kept = true;
+    },
+    async failOver() {
+      if (kept) await faults.loseSinceCheckpoint();
+      else await faults.newHistory();
+      kept = false;
+    },
+    async stop() {
+      for (const links of opened) await links.close();
+    },
+  };
+});

@@ -2,6 +2,7 @@ import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { RedisServer, TcpProxy } from '@wss/testing';
 import { RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
 import { committerContract } from './committer.contract.js';
+import { loseReplies } from './lost-replies.js';
 
 committerContract('Redis', async () => {
   const server = await RedisServer.start();
@@ -17,21 +18,7 @@ committerContract('Redis', async () => {
     },
     async loseReplies(count) {
       const { links, proxy } = opened.at(-1)!;
-      await proxy.setMode('dropReplies');
-      let seen = 0;
-      const { commands } = links;
-      const evalsha = commands.evalsha.bind(commands) as (...args: unknown[]) => Promise<unknown>;
-      // The mode is lifted once the calls have been lost, so that the test needs no clock.
-      Object.assign(commands, {
-        evalsha: async (...args: unknown[]) => {
-          try {
-            return await evalsha(...args);
-          } catch (error) {
-            if (++seen === count) await proxy.setMode('pass');
-            throw error;
-          }
-        },
-      });
+      await loseReplies({ commands: [links.commands], setMode: (mode) => proxy.setMode(mode), count });
     },
     async setReachable(reachable) {
       await opened.at(-1)!.proxy.setMode(reachable ? 'pass' : 'cut');

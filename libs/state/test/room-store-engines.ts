@@ -1,8 +1,7 @@
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
-import { RedisServer } from '@wss/testing';
+import { redisFaults, RedisServer } from '@wss/testing';
 import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
 import { collector } from './collector.js';
-import { redisFaults } from './redis-faults.js';
 import type { StoreUnderTest } from './room-store.contract.js';
 
 /** A store on an engine in this process. */

@@ -1,3 +1,4 @@
+export * from './cluster-proxies.js';
 export * from './eventually.js';
 export * from './feature-cluster.js';
 export type { FeatureModules, FeatureNode } from './feature-node.js';
@@ -9,6 +10,7 @@ export { type ManagedProcess, type ProcessExit } from './managed-process.js';
 export * from './random.js';
 export * from './raw-upgrade.js';
 export * from './redis-cluster-servers.js';
+export * from './redis-faults.js';
 export * from './redis-server.js';
 export * from './sentinel-servers.js';
 export { CommandFailed, UpgradeRefused, type ServerFrame } from './server-frame.js';

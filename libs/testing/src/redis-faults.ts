@@ -1,0 +1,50 @@
+import type { Redis } from 'ioredis';
+
+/** What can happen to the data of Redis servers. */
+export interface RedisFaults {
+  /** The servers go on with their data under another replication id, as after a restart. */
+  newHistory(): Promise<void>;
+  /** Remembers the data as replicas have it now. */
+  checkpoint(): Promise<void>;
+  /** What was written since the checkpoint is lost, as when replicas take over. */
+  loseSinceCheckpoint(): Promise<void>;
+  /** Everything is lost; the history stays. */
+  wipe(): Promise<void>;
+}
+
+/** @param servers links to all masters; they must allow DEBUG */
+export function redisFaults(servers: readonly Redis[]): RedisFaults {
+  let replicas = servers.map(() => new Map<string, Buffer>());
+  const newHistory = async (): Promise<void> => {
+    for (const redis of servers) await redis.call('DEBUG', 'CHANGE-REPL-ID');
+  };
+  return {
+    newHistory,
+    async wipe() {
+      for (const redis of servers) await redis.flushall();
+    },
+    async checkpoint() {
+      replicas = await Promise.all(servers.map(dumpAll));
+    },
+    async loseSinceCheckpoint() {
+      for (const [i, redis] of servers.entries()) {
+        // At once, or those who write meanwhile would write between; a cluster has no transactions over several slots.
+        const restore = servers.length === 1 ? redis.multi() : redis.pipeline();
+        restore.flushall();
+        for (const [key, dump] of replicas[i]!) restore.restore(key, 0, dump, 'REPLACE');
+        await restore.exec();
+      }
+      await newHistory();
+    },
+  };
+}
+
+async function dumpAll(redis: Redis): Promise<Map<string, Buffer>> {
+  const dumps = new Map<string, Buffer>();
+  for (const key of await redis.keys('*')) {
+    const dump = await redis.dumpBuffer(key);
+    // It may have expired meanwhile.
+    if (dump) dumps.set(key, dump);
+  }
+  return dumps;
+}
