@@ -11,7 +11,7 @@ const MEMBERS_PER_ROOM = 10;
 /** Of the stack file. */
 const MANAGEMENT_PORT = 3001;
 /** Outages above this are reported one by one, ms. */
-const LONG_MS = 5_000;
+const LONG_MS = 2_000;
 
 let stack: SwarmStack;
 let crowd: Crowd;

@@ -194,15 +194,20 @@ export class ConfigError extends Error {}
 const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'MANAGEMENT_TOKEN', 'REDIS_SERVER'];
 const KEYS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'];
 
+/** Whether there is a value, even one that can't be read: that is told already, and not that it is missing. */
+type IsGiven = (name: string) => boolean;
+
 /** @throws ConfigError naming every bad variable at once. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const problems: string[] = [];
   for (const name of FROM_FILE) readFile(set, name, problems);
-  if (set.AUTH === undefined && KEYS.some((name) => set[name] !== undefined)) set.AUTH = 'jwt';
+  const isGiven: IsGiven = (name) =>
+    set[name] !== undefined || (FROM_FILE.includes(name) && set[`${name}_FILE`] !== undefined);
+  if (set.AUTH === undefined && KEYS.some(isGiven)) set.AUTH = 'jwt';
   const config = plainToInstance(Config, pick(set), { exposeDefaultValues: true });
   problems.push(...validateSync(config).flatMap(({ constraints }) => Object.values(constraints ?? {})));
-  problems.push(...contradictions(config));
+  problems.push(...contradictions(config, isGiven));
   if (problems.length > 0) throw new ConfigError(`bad configuration:\n  ${problems.join('\n  ')}`);
   return Object.freeze(config);
 }
@@ -214,7 +219,7 @@ function readFile(env: NodeJS.ProcessEnv, name: string, problems: string[]): voi
   try {
     env[name] = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    problems.push(`${name}_FILE can't be read: ${(error as NodeJS.ErrnoException).code}`);
+    problems.push(`${name}_FILE can't be read: ${(error as NodeJS.ErrnoException).code}, ${file}`);
   }
 }
 
@@ -225,14 +230,14 @@ function pick(env: NodeJS.ProcessEnv): Partial<Record<keyof Config, string>> {
   return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }
 
-function contradictions(config: Config): string[] {
-  const keys = KEYS.filter((name) => config[name as keyof Config] !== undefined);
+function contradictions(config: Config, isGiven: IsGiven): string[] {
+  const keys = KEYS.filter(isGiven);
   const found: string[] = [];
   if (keys.length > 1) found.push(`${keys.join(' and ')} are set; give one of them`);
   if (config.AUTH === 'jwt' && keys.length === 0) found.push(`AUTH=jwt needs one of ${KEYS.join(', ')}`);
   if (config.AUTH === 'none' && keys.length > 0)
     found.push(`AUTH=none and ${keys.join(', ')} contradict each other`);
-  if (config.AUTH === 'jwt' && config.MANAGEMENT_PORT !== undefined && config.MANAGEMENT_TOKEN === undefined)
+  if (config.AUTH === 'jwt' && config.MANAGEMENT_PORT !== undefined && !isGiven('MANAGEMENT_TOKEN'))
     found.push('MANAGEMENT_PORT needs a MANAGEMENT_TOKEN');
   if (config.MANAGEMENT_PORT && config.MANAGEMENT_PORT === config.SERVER_PORT)
     found.push('MANAGEMENT_PORT and SERVER_PORT are the same; give two');
