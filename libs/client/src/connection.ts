@@ -24,8 +24,9 @@ export interface ConnectionOptions {
   /** An access token, or where to fetch one: asked before each attempt and by {@link WssClient.refreshToken}. */
   readonly token?: string | (() => string | Promise<string>);
   /**
-   * An attempt to connect is given up and made again when the server does not answer, or does not greet us, for this
-   * long, ms. One that lets us in and has never greeted us is none of ours: then it is over. Default 10,000.
+   * An attempt to connect is given up and made again when the server has let us in and does not greet us within this
+   * time, ms, or does not answer for three times as long; one that has never greeted us is none of ours: then it is
+   * over. Default 10,000.
    */
   readonly greetWithinMs?: number;
   readonly backoff?: BackoffOptions;
@@ -140,7 +141,7 @@ export class Connection {
   private open(protocols: string[]): SocketLike {
     const WebSocket = this.settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
     if (!WebSocket) {
-      throw new WssError('bad_url', 'no WebSocket here: give that of "ws"');
+      throw new WssError('bad_url', 'no WebSocket here: use "ws"');
     }
     try {
       return new WebSocket(this.url, protocols);
@@ -162,7 +163,7 @@ export class Connection {
   /** The handlers stay when we are done with a socket: `ws` throws errors that nobody listens to. */
   private use(socket: SocketLike): void {
     this.socket = socket;
-    this.expectProgress();
+    this.expectProgress(3);
     const ifMine =
       <Event>(handle: (event: Event) => void) =>
       (event: Event) =>
@@ -176,11 +177,11 @@ export class Connection {
   }
 
   private onOpen(socket: SocketLike): void {
+    this.openedAt = Date.now();
     // Some servers accept any subprotocol; only ours greets.
     if (this.settings.session === false) clearTimeout(this.timer);
-    else if (socket.protocol === SUBPROTOCOL) this.expectProgress();
+    else if (socket.protocol === SUBPROTOCOL) this.expectProgress(1);
     else return this.finish(new WssError(...OTHER_SERVER));
-    this.openedAt = Date.now();
     this.setStatus({ state: 'open' });
     this.listener.opened();
   }
@@ -190,7 +191,7 @@ export class Connection {
     try {
       this.listener.frame(JSON.parse(data as string) as Record<string, unknown>);
     } catch {
-      this.finish(new WssError('bad_server_frame', 'the server sent what is no frame'));
+      this.finish(new WssError('bad_server_frame', 'the server sent bad frames'));
     }
   }
 
@@ -206,13 +207,16 @@ export class Connection {
     socket!.close();
   }
 
-  /** Bounds the wait for the server's next step on the way to its greeting. */
-  private expectProgress(): void {
+  /** Bounds the wait for the server's next step on the way to its greeting; a node with many to let in takes longer. */
+  private expectProgress(times: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      if (this.resumeToken || !this.isOpen) this.giveUp();
-      else this.finish(new WssError(...OTHER_SERVER));
-    }, this.settings.greetWithinMs ?? 10_000);
+    this.timer = setTimeout(
+      () => {
+        if (this.resumeToken || !this.openedAt) this.giveUp();
+        else this.finish(new WssError(...OTHER_SERVER));
+      },
+      times * (this.settings.greetWithinMs ?? 10_000),
+    );
   }
 
   /** Only the `ws` package tells why an upgrade was refused; a browser never does. */
