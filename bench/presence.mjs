@@ -1,12 +1,17 @@
 import '../scripts/lib/project.mjs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { main, say } from '../scripts/lib/project.mjs';
 import { ensureBuilt } from '../scripts/lib/build.mjs';
 import { Client } from './presence/client.mjs';
+import { measureDeath } from './presence/deaths.mjs';
 
-/** What presence costs a big room: latency of its messages under churn, against the same room without presence. */
+/**
+ * What presence costs a big room: latency of its messages under churn, against the same room without presence. And how
+ * long it takes until the users of a node that was killed are announced as gone.
+ */
 const KINDS = ['plain', 'shown'];
 const AT_ONCE = 200;
 /** Each joins and leaves in turn; half of them are in the room. */
@@ -18,9 +23,14 @@ const QUIET_MS = 4_000;
 
 await main(async (args) => {
   const number = (value) => ({ type: 'string', default: value });
-  const options = { members: number('10000'), seconds: number('10'), rounds: number('3') };
+  const options = {
+    members: number('10000'),
+    seconds: number('10'),
+    rounds: number('3'),
+    deaths: number('3'),
+  };
   const { values } = parseArgs({ args, options });
-  const [members, seconds, rounds] = [values.members, values.seconds, values.rounds].map(Number);
+  const [members, seconds, rounds, deaths] = Object.keys(options).map((name) => Number(values[name]));
   await ensureBuilt();
   const { GatewayCluster } = await import('../dist/libs/testing/src/index.js');
   const entry = fileURLToPath(new URL('presence/node.mjs', import.meta.url));
@@ -39,6 +49,11 @@ await main(async (args) => {
     }
     report(samples);
     for (const { socket } of [...clients, ...churners]) socket.terminate();
+    const times = [];
+    for (let i = 0; i < deaths; i++) times.push(await measureDeath(cluster, `shown:death${i}`));
+    if (deaths > 0) {
+      say(`a node killed: all leaves told, once each, after ${times.map((t) => t.toFixed(1)).join(', ')} s`);
+    }
   } finally {
     await cluster.stop();
   }
@@ -60,7 +75,10 @@ async function measure({ kind, room, clients, churners, seconds }) {
   const latencies = clients.flatMap((client) => client.latencies).sort((a, b) => a - b);
   const at = (part) => latencies[Math.floor((latencies.length - 1) * part)];
   const result = { p50: at(0.5), p99: at(0.99), announcements: clients[0].announcements - announced };
-  say(`${room}: p50 ${result.p50} ms, p99 ${result.p99} ms, ${latencies.length} deliveries`);
+  const load = loadavg()[0].toFixed(1);
+  say(
+    `${room}: p50 ${result.p50} ms, p99 ${result.p99} ms, ${latencies.length} deliveries; load average ${load}`,
+  );
   await inGroups(clients, (client) => client.ask('$leave', room));
   return { ...result, deliveries: latencies.length };
 }
@@ -106,4 +124,5 @@ function report(samples) {
     announcements: median(kind, 'announcements'),
   });
   console.table({ 'without presence': row('plain'), 'with presence': row('shown') });
+  say(`p99 with presence / without: ${(median('shown', 'p99') / median('plain', 'p99')).toFixed(2)}`);
 }

@@ -10,6 +10,7 @@ import {
   TestClient,
 } from '@wss/testing';
 import { WebSocket } from 'ws';
+import { expectPresenceToSurvive } from './attendance.js';
 import { type Load, load } from './load.js';
 
 let servers: RedisClusterServers;
@@ -113,6 +114,17 @@ it('goes on with the successor of a master that died, by itself; what was lost i
   await former.restart();
   await allReady();
 }, 60_000);
+
+it('R21: nobody is taken for gone because the master of a room was replaced', async () => {
+  await expectPresenceToSurvive(cluster, async (room) => {
+    const slot = await slotOfRoom(room);
+    const former = await servers.masterOf(slot);
+    await former.kill();
+    await eventually(async () => expect(await servers.masterOf(slot)).not.toBe(former), { withinMs: 20_000 });
+    await former.restart();
+    await allReady();
+  });
+}, 90_000);
 
 it('refuses to start with an address of another kind of set-up, and tells which is right', async () => {
   const [member] = servers.servers;

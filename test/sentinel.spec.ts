@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { WssClient } from '@wss/client';
 import { eventually, GatewayCluster, SentinelServers, TestClient } from '@wss/testing';
 import { WebSocket } from 'ws';
+import { expectPresenceToSurvive } from './attendance.js';
 import { type Load, load } from './load.js';
 
 let servers: SentinelServers;
@@ -69,3 +70,14 @@ it('tells clients when the master dies, and goes on with its successor; what was
   await allReady();
   await watcher.close();
 }, 60_000);
+
+it('R21: nobody is taken for gone because the master was replaced', async () => {
+  await expectPresenceToSurvive(cluster, async () => {
+    await servers.inStep();
+    const former = await servers.master();
+    await former.kill();
+    await servers.promoted(former);
+    await former.restart();
+    await allReady();
+  });
+}, 90_000);
