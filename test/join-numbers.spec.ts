@@ -3,7 +3,7 @@ import { Injectable, Module } from '@nestjs/common';
 import { SubscribeMessage } from '@nestjs/websockets';
 import { type Appended, Rooms } from '@wss/cluster';
 import { Command, CurrentCommand, RoomType } from '@wss/handlers';
-import { LaneNumbers } from '@wss/messaging';
+import { LaneNumbers, RoomSource } from '@wss/messaging';
 import { FeatureCluster } from '@wss/testing';
 
 @Injectable()
@@ -34,12 +34,12 @@ describe.each(['memory', 'redis'] as const)('joining while the engine fails over
 
     // The number is read before the failover, and is on its way until after it.
     const numbers = cluster.nodes[0]!.get(LaneNumbers);
-    const read = numbers.numbersOf;
+    const read = numbers.numberIn.bind(numbers);
     const arrives = signal();
     const wasRead = signal();
-    numbers.numbersOf = async (...question) => {
+    numbers.numberIn = async (...question) => {
       const answer = await read(...question);
-      numbers.numbersOf = read;
+      numbers.numberIn = read;
       wasRead.give();
       await arrives.given;
       return answer;
@@ -55,6 +55,24 @@ describe.each(['memory', 'redis'] as const)('joining while the engine fails over
     const joined = await joining!;
     expect(joined.epoch).not.toBe(epoch);
     expect(joined.n).toBe(1);
+  });
+
+  it('R15: asks once where the room stands', async () => {
+    const room = 'note:2';
+    cluster = await FeatureCluster.start({ features: [NoteModule], nodes: 1, engine });
+    const client = await cluster.connect('ann', { protocols: ['wss.v1'] });
+    await client.next();
+    await client.join(room);
+    await client.command('note.write', {}, { room, n: 1 });
+    const source = cluster.nodes[0]!.get(RoomSource);
+    const begin = source.begin.bind(source);
+    let asked = 0;
+    source.begin = (...request) => {
+      asked++;
+      return begin(...request);
+    };
+    expect(await client.join(room)).toMatchObject({ n: 1 });
+    expect(asked).toBe(1);
   });
 });
 

@@ -44,6 +44,7 @@ import { measuredListener } from './metrics/measured-listener.js';
 import { Metrics } from './metrics/metrics.js';
 import { presenceProviders } from './presence-providers.js';
 import { Readiness } from './readiness.js';
+import { StoredNumbers } from './stored-numbers.js';
 import { TokenAdmission } from './token-admission.js';
 import { TokenVerifier } from './token-verifier.js';
 
@@ -96,7 +97,7 @@ export class CoreModule
           inject: [SessionHooks],
           useFactory: (hooks: SessionHooks) => new SessionExpiry(engine.sessionStore, hooks),
         },
-        { provide: LaneNumbers, useValue: { numbersOf: store.numbers.bind(store) } },
+        { provide: LaneNumbers, useValue: new StoredNumbers(store) },
         { provide: CommandRecorder, useExisting: CommandJudge },
         {
           provide: Rooms,

@@ -76,6 +76,9 @@ export abstract class PresenceSource {
 export abstract class LaneNumbers {
   /** The highest number that each session's record in the room holds; nothing without a record. */
   abstract numbersOf(room: string, sessions: readonly string[]): Promise<(number | undefined)[]>;
+
+  /** The highest number that a session's record in the room holds, and the room's epoch at the same moment. */
+  abstract numberIn(room: string, session: string): Promise<{ readonly n?: number; readonly epoch: string }>;
 }
 
 /** Told of clients that come and go, so that messages to users can be routed. */

@@ -56,28 +56,21 @@ export class RoomAccess {
   }
 
   /**
-   * The number that survived belongs to the epoch that the reply names: it was read between two looks at the room
-   * that saw this epoch. A number from before a failover would hide what was lost by it.
+   * The number that survived belongs to the epoch that the reply names: a number from before a failover would hide
+   * what was lost by it.
    */
   private async joinWithNumber(command: RoutedCommand, request: JoinRequest, session: string): Promise<void> {
     const room = command.room!;
     for (let attempt = 0; attempt < MAX_EPOCHS; attempt++) {
-      const before = await this.epochOf(room);
-      const n = await this.highestNumber(session, room);
-      let after: string | undefined;
+      const { n = 0, epoch } = await this.numberIn(room, session);
+      let entered = false;
       await this.begin(room, request, (start) => {
-        after = start.position.epoch;
-        if (after === before) this.enter(command, request, start, n);
+        entered = start.position.epoch === epoch;
+        if (entered) this.enter(command, request, start, n);
       });
-      if (after === before) return;
+      if (entered) return;
     }
     throw outOfReach(new Error(`room ${room} changed its epoch ${MAX_EPOCHS} times`));
-  }
-
-  private async epochOf(room: string): Promise<string | undefined> {
-    let epoch: string | undefined;
-    await this.begin(room, { documents: false }, ({ position }) => (epoch = position.epoch));
-    return epoch;
   }
 
   /** Leaves a room; leaving one that was not joined is no error. */
@@ -110,10 +103,9 @@ export class RoomAccess {
     }
   }
 
-  private async highestNumber(session: string, room: string): Promise<number> {
+  private async numberIn(room: string, session: string): Promise<{ n?: number; epoch: string }> {
     try {
-      const [n] = await this.numbers.numbersOf(room, [session]);
-      return n ?? 0;
+      return await this.numbers.numberIn(room, session);
     } catch (error) {
       throw outOfReach(error);
     }

@@ -84,6 +84,10 @@ class NoNumbers extends LaneNumbers {
   numbersOf(_room: string, sessions: readonly string[]): Promise<undefined[]> {
     return Promise.resolve(sessions.map(() => undefined));
   }
+
+  numberIn(): Promise<{ epoch: string }> {
+    return Promise.resolve({ epoch: 'e' });
+  }
 }
 
 class NoRecords extends CommandRecorder {
