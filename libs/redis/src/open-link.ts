@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { LuaScript } from './lua-script.js';
+import { type LinkSettings, PatientRedis } from './patient-redis.js';
 import { describeAddress, describeTarget, type RedisAddress, type RedisTarget } from './redis-target.js';
 import { Sentinels } from './sentinels.js';
 
@@ -28,7 +29,7 @@ export type LinkRole = 'commands' | 'subscriber' | 'fence' | 'seed';
 /** Makes a link to the server, or to the one that sentinels or a cluster name; {@link firstReady} connects it. */
 export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinels | RedisAddress): Redis {
   const { username, password, db, tls } = options.target;
-  const settings: RedisOptions = {
+  const settings: LinkSettings = {
     db,
     ...(username && { username }),
     ...(password && { password }),
@@ -37,7 +38,6 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
     lazyConnect: true,
     // A reply that was lost with its connection must not make the driver apply the command again.
     autoResendUnfulfilledCommands: false,
-    commandTimeout: options.commandTimeoutMs ?? 700,
     connectTimeout: 2_000,
     maxLoadingRetryTime: 200,
     maxRetriesPerRequest: 1,
@@ -48,7 +48,11 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,
   };
-  const redis = to instanceof Sentinels ? to.open(settings) : new Redis({ ...settings, ...to });
+  const timeoutMs = options.commandTimeoutMs ?? 700;
+  const redis =
+    to instanceof Sentinels
+      ? to.open(settings, timeoutMs)
+      : new PatientRedis({ ...settings, ...to }, timeoutMs);
   if (role !== 'seed')
     reportChanges(
       redis,

@@ -2,6 +2,7 @@ import { connect as connectPlain } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Logger } from '@nestjs/common';
 import { AbstractConnector, Redis, type RedisOptions } from 'ioredis';
+import { type LinkSettings, PatientRedis } from './patient-redis.js';
 import { describeAddress, type RedisAddress, type RedisTarget } from './redis-target.js';
 
 /** How long one sentinel may take to answer, ms. */
@@ -40,11 +41,11 @@ export class Sentinels {
   }
 
   /** Opens a link that always leads to the master; it is to be connected by the caller. */
-  open(options: RedisOptions): Redis {
+  open(options: LinkSettings, timeoutMs: number): Redis {
     const opened = (address: RedisAddress): void => void (seat.address = address);
     const { tls } = this.target;
     const Connector = connectorOf({ find: () => this.find(), opened, tls });
-    const seat: Seat = { redis: new Redis({ ...options, Connector }) };
+    const seat: Seat = { redis: new PatientRedis({ ...options, Connector }, timeoutMs) };
     this.seats.push(seat);
     return seat.redis;
   }

@@ -54,6 +54,13 @@ describe('the settings of a link', () => {
     expect(answered).toBe(false);
   });
 
+  it('an answer that waits in the socket: a busy process takes it for what it is, not for late', async () => {
+    const asked = links.commands.incr('counter');
+    const until = performance.now() + 1_500;
+    while (performance.now() < until);
+    expect(await asked).toBe(1);
+  });
+
   it('no link: the driver alone would keep the command for later; ours refuses it at once', async () => {
     await proxy.setMode('cut');
     await eventually(() => expect(links.problem()).toBeDefined());
