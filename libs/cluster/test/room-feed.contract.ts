@@ -1,18 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import type { LogEntry, Position } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
-import {
-  appendWork,
-  Committer,
-  encodeBody,
-  encodeMessage,
-  type ResumeReply,
-  type ResumeRequest,
-  type RoomStore,
-} from '@wss/state';
+import { encodeBody, encodeMessage, type RoomStore } from '@wss/state';
 import { eventually } from '@wss/testing';
-import { Channels, type MessageListener, RoomFeed, type RoomReset, type RoomStart } from '../src/index.js';
+import type { Channels } from '../src/index.js';
+import { FeedNode, SlowChannels } from './feed-node.js';
 
 /** Nodes' ways to one engine, and the faults that the suite needs. */
 export interface FeedEngine {
@@ -23,145 +15,6 @@ export interface FeedEngine {
   /** Fails over to what was remembered, or to what there is. */
   failOver(): Promise<void>;
   stop(): Promise<void>;
-}
-
-const LIMITS = { type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 };
-const types = { of: () => LIMITS };
-
-/** The engine's channels, whose messages can be kept from the node for a while, as a slow link does. */
-class SlowChannels extends Channels {
-  private held?: (() => void)[];
-
-  constructor(private readonly channels: Channels) {
-    super();
-  }
-
-  hold(): void {
-    this.held = [];
-  }
-
-  /** How many messages wait. */
-  get waiting(): number {
-    return this.held?.length ?? 0;
-  }
-
-  /** @param lost how many of those that wait, the oldest ones, never arrive */
-  release(lost = 0): void {
-    const held = this.held ?? [];
-    delete this.held;
-    for (const deliver of held.slice(lost)) deliver();
-  }
-
-  subscribe(channel: string, listener: MessageListener): Promise<void> {
-    return this.channels.subscribe(channel, (message) => {
-      if (this.held) this.held.push(() => listener(message));
-      else listener(message);
-    });
-  }
-
-  unsubscribe(channel: string, listener: MessageListener): void {
-    this.channels.unsubscribe(channel, listener);
-  }
-
-  publish(channel: string, message: string): Promise<void> {
-    return this.channels.publish(channel, message);
-  }
-
-  onInterruption(callback: Parameters<Channels['onInterruption']>[0]): void {
-    this.channels.onInterruption(callback);
-  }
-}
-
-type Told =
-  | { readonly seqs: readonly number[]; readonly epoch: string }
-  | { readonly reset: RoomReset }
-  | { readonly epochAfter: number; readonly epoch: string }
-  | { readonly durable: Position };
-
-/** A node with one member of a room, who notes what is delivered. */
-class FeedNode {
-  readonly told: Told[] = [];
-  readonly events: { seq: number; data: string }[] = [];
-  reads = 0;
-  readonly committer: Committer;
-  private readonly feed: RoomFeed;
-
-  constructor(
-    readonly room: string,
-    keys: RedisKeys,
-    store: RoomStore,
-    readonly channels: SlowChannels,
-  ) {
-    const nodeId = randomUUID();
-    this.committer = new Committer(store, types, { nodeId });
-    this.feed = new RoomFeed({
-      nodeId,
-      store: this.counting(store),
-      channels,
-      keys,
-      committer: this.committer,
-      typeOf: () => LIMITS,
-      emptyDocuments: () => new Map(),
-      durability: { durable: (_room, durable) => void this.told.push({ durable }) },
-      listener: {
-        deliver: (_room, epoch, entries) => this.onEntries(epoch, entries),
-        deliverVolatile: () => undefined,
-        deliverPresence: () => undefined,
-        reset: async (_room, _before, reset) => void this.told.push({ reset }),
-        epochChanged: async (_room, _before, { epoch, seq }) =>
-          void this.told.push({ epoch, epochAfter: seq }),
-      },
-    });
-  }
-
-  async join(from?: Position): Promise<RoomStart> {
-    let begun: RoomStart | undefined;
-    await this.feed.begin(this.room, { documents: false, ...(from && { from }) }, (start) => (begun = start));
-    return begun!;
-  }
-
-  /** Adds one event; the room's position after it. */
-  async add(): Promise<Position> {
-    const event = { event: 'added', data: {} };
-    return (await this.committer.perform(appendWork({ room: this.room }, event))).position;
-  }
-
-  get seqs(): number[] {
-    return this.events.map(({ seq }) => seq);
-  }
-
-  get resets(): RoomReset[] {
-    return this.told.flatMap((told) => ('reset' in told ? [told.reset] : []));
-  }
-
-  get durable(): Position[] {
-    return this.told.flatMap((told) => ('durable' in told ? [told.durable] : []));
-  }
-
-  close(): void {
-    this.feed.close();
-    this.committer.close();
-  }
-
-  private onEntries(epoch: string, entries: readonly LogEntry[]): void {
-    const seqs: number[] = [];
-    for (const { first, events } of entries) {
-      events.forEach(({ data }, i) => {
-        seqs.push(first + i);
-        this.events.push({ seq: first + i, data });
-      });
-    }
-    this.told.push({ epoch, seqs });
-  }
-
-  private counting(store: RoomStore): RoomStore {
-    const counted = Object.create(store) as RoomStore;
-    counted.resume = (request: ResumeRequest): Promise<ResumeReply> => {
-      this.reads++;
-      return store.resume(request);
-    };
-    return counted;
-  }
 }
 
 const range = (from: number, to: number): number[] =>
