@@ -85,7 +85,7 @@ export class Archive {
       this.problem = new Error(`${room}: the archive missed ${log.length + 1}…${first - 1}`);
     log.splice(first - 1, Infinity, ...newest);
     // Without a stream nothing is known of its end but the number in the meta hash.
-    log.length = Math.min(log.length, newest.at(-1)?.seq ?? Number(meta.s ?? 0));
+    log.length = Math.min(log.length, newest.at(-1)?.seq ?? Number.parseInt(meta.s ?? '0', 10));
     for (const past of (meta.l ?? '').split(',').filter((text) => text !== '')) {
       const [epoch, end] = past.split('@') as [string, string];
       this.closed.get(room)![epoch] = Number(end);
@@ -94,13 +94,13 @@ export class Archive {
 
   private async finalRoom(redis: Redis, room: string): Promise<FinalRoom> {
     const keys = this.keys.room(room);
-    const { n, e } = await redis.hgetall(keys.meta);
+    const history = await redis.hget(keys.meta, 'e');
     const document = await redis.hget(keys.documents, 'counter');
     return {
       type: 'room',
       room,
       log: [...this.logs.get(room)!],
-      epoch: `${n}.${e}`,
+      epoch: history!.split(' ')[2]!,
       closed: { ...this.closed.get(room)! },
       document: documentOf(document),
     };

@@ -18,9 +18,7 @@ export function flawedScripts(changes: {
   };
 }
 
-type Script = RoomScripts['commit'];
-
-function flawed(script: Script, changes: readonly Change[]): Script {
+function flawed<Reply>(script: LuaScript<Reply>, changes: readonly Change[]): LuaScript<Reply> {
   let text = script.source;
   for (const [from, to] of changes) {
     if (text.split(from).length !== 2) throw new Error(`the script does not have this once: ${from}`);
@@ -29,36 +27,33 @@ function flawed(script: Script, changes: readonly Change[]): Script {
   const folder = new TemporaryFolder('flaw');
   const file = join(folder.path, 'script.lua');
   writeFileSync(file, text);
-  const copy: Script = new LuaScript(pathToFileURL(file));
+  const copy = new LuaScript<Reply>(pathToFileURL(file));
   folder.remove();
   return copy;
 }
 
-const STORE_EPOCH = "redis.call('HSET', key, 's', room.seq, 'n', room.number, 'e', nonce,";
+const STORE_EPOCH = "call('HSET', key, 's', room.top or '0', 'e', history, 'l', lineage)";
 
 /** The bugs that a script may have, by the rule that it breaks. */
 export const SCRIPT_FLAWS = {
   noDedupe: () =>
     flawedScripts({
-      commit: [['if entry.n <= lane.highest then return judge_repeat(entry, lane) end', '']],
+      commit: [['if n <= lane.highest then return judge_repeat(lane, key, n, at) end', '']],
     }),
   /** A repeat is left out, but what the node computed together with it is written (R2). */
   keepsBatchDocument: () =>
     flawedScripts({
       commit: [
         [
-          "if verdicts[i] ~= 'ok' then refused = true end",
-          "entry.skip = string.sub(verdicts[i], 1, 4) == 'dup|'\n" +
-            "if verdicts[i] ~= 'ok' and not entry.skip then refused = true end",
+          "if verdict ~= 'ok' then refused = true end",
+          "if verdict ~= 'ok' and string.sub(verdict, 1, 4) ~= 'dup|' then refused = true end",
         ],
+        ["if body ~= '' then", "if body ~= '' and verdicts[i] == 'ok' then"],
         [
-          'if entry.events > 0 then\n    room.seq =',
-          'if entry.events > 0 and not entry.skip then\n    room.seq =',
+          "local record = seqs[i] .. '|' .. fill(ARGV[at + 6])\n",
+          "local record = seqs[i] .. '|' .. fill(ARGV[at + 6])\n  if verdicts[i] ~= 'ok' then n = 'x' end\n",
         ],
-        [
-          'list[#list + 1] = entry.n\n',
-          "if entry.skip then entry.n = 'x' end\n  list[#list + 1] = entry.n\n",
-        ],
+        ['if lane.newest ~= at then', "if n == 'x' or lane.newest ~= at then"],
       ],
     }),
   /** A document's version is a number that two branches of the history share (R3). */
@@ -66,36 +61,32 @@ export const SCRIPT_FLAWS = {
     flawedScripts({
       commit: [
         [
-          'if base ~= document.base then conflict = true end',
-          "if string.match(base, '%d*$') ~= string.match(document.base, '%d*$') then conflict = true end",
+          "if base == '' or string.sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end",
+          "if string.match(document, '^[^|]*:(%d+)|') ~= string.match(base, '%d*$') then conflict = true end",
         ],
       ],
     }),
   /** A number is judged after its session, and its record, have gone (R6). */
   judgesEndedSession: () =>
-    flawedScripts({ commit: [["if entry.ends > 0 and now > entry.ends then return 'expired' end", '']] }),
+    flawedScripts({ commit: [["if ends ~= '0' and now > ends + 0 then return 'expired' end", '']] }),
   /** Replies name an epoch that is stored nowhere (R13). */
   mintsWithoutStoring: () => {
-    const changes: Change[] = [[STORE_EPOCH, `if not meta[3] then ${STORE_EPOCH}`]];
-    const closing: Change = [
-      "'b', room.birth)\n  end\n  room.epoch",
-      "'b', room.birth) end\n  end\n  room.epoch",
-    ];
-    return flawedScripts({ commit: [...changes, closing], resume: [...changes, closing] });
+    const changes: Change[] = [[STORE_EPOCH, `if not past then ${STORE_EPOCH} end`]];
+    return flawedScripts({ commit: changes, resume: changes });
   },
   staticEpoch: () => {
-    const changes: Change[] = [['if meta[4] ~= replid then', 'if not meta[4] then']];
+    const changes: Change[] = [['if past ~= replid then', 'if not past then']];
     return flawedScripts({ commit: changes, resume: changes });
   },
   publishesBeforeWriting: () =>
     flawedScripts({
       commit: [
         [
-          "redis.call('XADD', KEYS[3],",
-          "redis.call('PUBLISH', channel, room.epoch .. ':' .. room.seq .. ' ' .. (room.seq - entry.events + 1) .. '\\n' .. body)\n" +
-            "    redis.call('XADD', KEYS[3],",
+          'if i == last_logged then',
+          "call('PUBLISH', ARGV[2], room.epoch .. ':' .. digits .. ' ' .. digits .. '\\n' .. body)\n" +
+            '    if i == last_logged then',
         ],
-        ['redis.call(ARGV[7], channel,', 'local _ = (ARGV[7] .. channel .. '],
+        ['call(ARGV[7], ARGV[2],', 'local _ = (ARGV[7] .. ARGV[2] .. '],
       ],
     }),
   servesTrimmedLog: () =>

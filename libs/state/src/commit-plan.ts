@@ -5,12 +5,14 @@ import { fingerprintOf } from './fingerprint.js';
 import { diffJson } from './json-patch.js';
 import { seqOf } from './log-format.js';
 import { refusalOf } from './refusals.js';
-import type { CommitEntry, DocumentWrite, Lane } from './room-store.js';
+import type { CommitEntry, DocumentWrite, Lane, Outcome } from './room-store.js';
 import type { RoomCopy } from './room-copy.js';
 import type { BatchView, DocumentChange, DocumentState, Prepared, Work } from './work.js';
 
 /** A change of a document without an event of its own becomes this one (R16). */
 const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A document while a plan is made. */
 interface PlannedDocument extends DocumentState {
@@ -101,9 +103,9 @@ export class CommitPlan implements BatchView {
   }
 
   /** The documents after the plan, for the copy of the next one. */
-  changedDocuments(): { change: DocumentChange; entry: number }[] {
-    return [...this.documents.values()].flatMap(({ type, value, json, changed }) =>
-      changed ? [{ change: { type, value, json }, entry: changed.entry }] : [],
+  changedDocuments(): { change: DocumentChange & DocumentState; entry: number }[] {
+    return [...this.documents.values()].flatMap(({ type, value, json, plain, changed }) =>
+      changed ? [{ change: { type, value, json, plain }, entry: changed.entry }] : [],
     );
   }
 
@@ -118,36 +120,31 @@ export class CommitPlan implements BatchView {
     this.steps.push({ work, prepared, entry });
   }
 
-  private push(work: Work, prepared: Prepared): number {
-    const alone =
-      prepared.events.length === 0 && (prepared.changes.length > 0 || prepared.counters.length > 0);
-    const events = alone ? [CHANGED] : prepared.events;
-    this.events += events.length;
+  private push(work: Work, { events, changes, counters, outcome }: Prepared): number {
+    const alone = events.length === 0 && (changes.length > 0 || counters.length > 0);
+    const logged = alone ? [CHANGED] : events;
+    this.events += logged.length;
     const index = this.entries.length;
-    const patch = this.applyChanges(prepared.changes, index);
-    this.entries.push({
-      ...this.identity(work),
-      events,
-      outcome: prepared.outcome,
-      ...(patch !== undefined && { patch }),
-      ...(prepared.counters.length > 0 && { counters: prepared.counters }),
-    });
+    const patch = this.applyChanges(changes, index);
+    const entry: Mutable<CommitEntry> = this.identified(work, logged, outcome);
+    if (patch !== undefined) entry.patch = patch;
+    if (counters.length > 0) entry.counters = counters;
+    this.entries.push(entry);
     return index;
   }
 
-  private identity({ command }: Work): Pick<CommitEntry, 'lane' | 'n' | 'ack' | 'epoch' | 'fingerprint'> {
+  private identified({ command }: Work, events: CommitEntry['events'], outcome: Outcome): CommitEntry {
     if (!command?.number) {
-      const n = this.numbers.highest + ++this.nodeEntries;
-      return { lane: this.numbers.lane, n, ack: this.numbers.highest, fingerprint: '' };
+      const { lane, highest } = this.numbers;
+      const n = highest + ++this.nodeEntries;
+      return { lane, n, ack: highest, fingerprint: '', events, outcome };
     }
     const { session, generation, sessionEndsAt, n, ack, epoch } = command.number;
-    return {
-      lane: { id: session, generation, endsAt: sessionEndsAt },
-      n,
-      ack,
-      fingerprint: fingerprintOf(command),
-      ...(epoch !== undefined && { epoch }),
-    };
+    const lane = { id: session, generation, endsAt: sessionEndsAt };
+    const fingerprint = fingerprintOf(command);
+    return epoch === undefined
+      ? { lane, n, ack, fingerprint, events, outcome }
+      : { lane, n, ack, fingerprint, events, outcome, epoch };
   }
 
   /** The patch names each document's base version, which inside a batch is known only as a distance (see `PATCH_BASE`). */
@@ -158,8 +155,10 @@ export class CommitPlan implements BatchView {
       const base = before.changed
         ? `\x03${this.events - before.changed.events}\x04`
         : String(seqOf(before.base));
-      const ops = JSON.stringify(diffJson(JSON.parse(before.json), JSON.parse(json)));
-      this.documents.set(type.name, { ...before, value, json, changed: { entry, events: this.events } });
+      const plain: unknown = JSON.parse(json);
+      const ops = JSON.stringify(diffJson(before.plain ?? JSON.parse(before.json), plain));
+      const changed = { entry, events: this.events };
+      this.documents.set(type.name, { type: before.type, base: before.base, value, json, plain, changed });
       return `${JSON.stringify(type.name)}:{"base":${base},"ops":${ops}}`;
     });
     return `{${parts.join(',')}}`;

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Command } from '@wss/handlers';
 
 /** Tells whether a repeated number carries the same command: of event, data and user (R8). */
 export function fingerprintOf(command: Command): string {
   const text = `${command.user}\n${command.event}\n${JSON.stringify(command.data) ?? ''}`;
-  return createHash('sha1').update(text).digest('base64url').slice(0, 16);
+  return hash('sha1', text, 'base64url').slice(0, 16);
 }

@@ -14,28 +14,32 @@ type Json = Record<string, unknown>;
  */
 export function diffJson(before: unknown, after: unknown): PatchOperation[] {
   const operations: PatchOperation[] = [];
-  diffValue(before, after, '', operations);
+  diffValue(before, after, undefined, operations);
   return operations;
 }
 
-function diffValue(before: unknown, after: unknown, path: string, out: PatchOperation[]): void {
+/** Where a value stands, from the inside out; most values are equal, so it becomes text only for those that are not. */
+type Place = { readonly parent: Place; readonly key: string | number } | undefined;
+
+function diffValue(before: unknown, after: unknown, place: Place, out: PatchOperation[]): void {
   if (Object.is(before, after)) return;
-  if (Array.isArray(before) && Array.isArray(after)) return diffArray(before, after, path, out);
-  if (isObject(before) && isObject(after)) return diffObject(before, after, path, out);
-  out.push({ op: 'replace', path, value: after });
+  if (Array.isArray(before) && Array.isArray(after)) return diffArray(before, after, place, out);
+  if (isObject(before) && isObject(after)) return diffObject(before, after, place, out);
+  out.push({ op: 'replace', path: pathOf(place), value: after });
 }
 
-function diffObject(before: Json, after: Json, path: string, out: PatchOperation[]): void {
+function diffObject(before: Json, after: Json, parent: Place, out: PatchOperation[]): void {
   for (const key of Object.keys(before)) {
-    if (!Object.hasOwn(after, key)) out.push({ op: 'remove', path: join(path, key) });
+    if (!Object.hasOwn(after, key)) out.push({ op: 'remove', path: pathOf({ parent, key }) });
   }
   for (const key of Object.keys(after)) {
-    if (Object.hasOwn(before, key)) diffValue(before[key], after[key], join(path, key), out);
-    else out.push({ op: 'add', path: join(path, key), value: after[key] });
+    if (Object.is(before[key], after[key]) && Object.hasOwn(before, key)) continue;
+    if (Object.hasOwn(before, key)) diffValue(before[key], after[key], { parent, key }, out);
+    else out.push({ op: 'add', path: pathOf({ parent, key }), value: after[key] });
   }
 }
 
-function diffArray(before: unknown[], after: unknown[], path: string, out: PatchOperation[]): void {
+function diffArray(before: unknown[], after: unknown[], parent: Place, out: PatchOperation[]): void {
   let start = 0;
   let endBefore = before.length;
   let endAfter = after.length;
@@ -44,11 +48,11 @@ function diffArray(before: unknown[], after: unknown[], path: string, out: Patch
     endBefore--;
     endAfter--;
   }
-  if (endBefore === endAfter && moved(before, after, start, endBefore, path, out)) return;
+  if (endBefore === endAfter && moved(before, after, start, endBefore, parent, out)) return;
   const common = Math.min(endBefore, endAfter);
-  for (let i = start; i < common; i++) diffValue(before[i], after[i], join(path, i), out);
-  for (let i = endBefore - 1; i >= common; i--) out.push({ op: 'remove', path: join(path, i) });
-  for (let i = common; i < endAfter; i++) out.push({ op: 'add', path: join(path, i), value: after[i] });
+  for (let i = start; i < common; i++) diffValue(before[i], after[i], { parent, key: i }, out);
+  for (let i = endBefore - 1; i >= common; i--) out.push({ op: 'remove', path: pathOf({ parent, key: i }) });
+  for (let i = common; i < endAfter; i++) out.push({ op: 'add', path: pathOf({ parent, key: i }), value: after[i] });
 }
 
 /** Recognizes one element that moved within [start, end). */
@@ -57,10 +61,11 @@ function moved(
   after: unknown[],
   start: number,
   end: number,
-  path: string,
+  parent: Place,
   out: PatchOperation[],
 ): boolean {
   const last = end - 1;
+  const at = (key: number): string => pathOf({ parent, key });
   if (last <= start) return false;
   const shifted = (by: number): boolean => {
     const [from, to] = by > 0 ? [start + 1, end] : [start, last];
@@ -68,11 +73,11 @@ function moved(
     return true;
   };
   if (equalJson(before[start], after[last]) && shifted(1)) {
-    out.push({ op: 'move', from: join(path, start), path: join(path, last) });
+    out.push({ op: 'move', from: at(start), path: at(last) });
     return true;
   }
   if (equalJson(before[last], after[start]) && shifted(-1)) {
-    out.push({ op: 'move', from: join(path, last), path: join(path, start) });
+    out.push({ op: 'move', from: at(last), path: at(start) });
     return true;
   }
   return false;
@@ -95,6 +100,8 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function join(path: string, key: string | number): string {
-  return `${path}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+/** The place as a JSON Pointer (RFC 6901). */
+function pathOf(place: Place): string {
+  if (!place) return '';
+  return `${pathOf(place.parent)}/${String(place.key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

@@ -33,7 +33,7 @@ const head = new URL('./lua/room.lua', import.meta.url);
 
 /** Lua texts of the store; tests may hand in changed ones to see that faults are caught. */
 export interface RoomScripts {
-  readonly commit: LuaScript<(string | number)[]>;
+  readonly commit: LuaScript<string[]>;
   readonly resume: LuaScript<(string | number)[]>;
 }
 
@@ -58,8 +58,7 @@ export class RedisRoomStore extends RoomStore {
     const keys = this.keys.room(request.room);
     const { lanes, args } = encodeCommit(request, keys, this.links.publish);
     const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
-    const operations = request.entries.reduce((sum, entry) => sum + (entry.counters?.length ?? 0), 0);
-    return decodeCommit(reply, request.entries.length, operations);
+    return decodeCommit(reply, request.entries);
   }
 
   async resume(request: ResumeRequest): Promise<ResumeReply> {
@@ -93,7 +92,7 @@ export class RedisRoomStore extends RoomStore {
     if (redis?.status !== 'ready') throw new StoreError('unavailable', 'the link to Redis is down');
     const pipeline = redis.pipeline();
     pipeline.info('replication');
-    for (const meta of metas) pipeline.hmget(meta, 's', 'n', 'e', 'r');
+    for (const meta of metas) pipeline.hmget(meta, 's', 'e');
     const [info, ...found] = await results(pipeline);
     if (info![0]) throw toStoreError(toRedisError(info![0]));
     const replicationId = /master_replid:(\w+)/.exec(String(info![1]))?.[1];
@@ -108,7 +107,7 @@ export class RedisRoomStore extends RoomStore {
     const pipeline = this.links.commands.pipeline();
     for (const lane of lanes) pipeline.hget(keys.lane(lane), 'h');
     const results = (await this.execute(pipeline)) as (string | null)[];
-    return results.map((n) => (n === null ? undefined : Number(n)));
+    return results.map((head) => (head === null ? undefined : Number.parseInt(head, 10)));
   }
 
   durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
@@ -133,11 +132,11 @@ export class RedisRoomStore extends RoomStore {
     });
   }
 
-  private async run(
-    script: LuaScript<(string | number)[]>,
+  private async run<Reply>(
+    script: LuaScript<Reply>,
     keys: readonly string[],
     args: readonly (string | number)[],
-  ): Promise<(string | number)[]> {
+  ): Promise<Reply> {
     try {
       return await script.run(this.links.commands, keys, args);
     } catch (error) {
@@ -156,8 +155,10 @@ async function results(pipeline: ChainableCommander): Promise<Results> {
   }
 }
 
-function topOf([seq, number, nonce, replid]: (string | null)[], replicationId?: string): RoomTop {
-  return seq && replid === replicationId ? { epoch: `${number}.${nonce}`, seq: Number(seq) } : undefined;
+function topOf([top, history]: (string | null)[], replicationId?: string): RoomTop {
+  if (!top || !history) return undefined;
+  const [replid, , epoch] = history.split(' ') as [string, string, string];
+  return replid === replicationId ? { epoch, seq: Number.parseInt(top, 10) } : undefined;
 }
 
 const OUTCOME = {
@@ -172,8 +173,12 @@ function toStoreError(error: unknown): StoreError {
   return new StoreError(OUTCOME[failure], (error as Error).message, { cause: error });
 }
 
+const NONCES = randomBytes(6).toString('base64url');
+let nonces = 0;
+
+/** Another one for every call: two branches of a history must never mint the same epoch. */
 function newNonce(): string {
-  return randomBytes(6).toString('base64url');
+  return NONCES + (nonces++).toString(36);
 }
 
 function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {
@@ -186,61 +191,70 @@ function encodeCommit(
   publish: DataLinks['publish'],
 ): { lanes: string[]; args: (string | number)[] } {
   const { history, idleTtlMs, countsConflict, judgeOnly, documents, entries } = request;
-  const lanes = new Map<string, number>();
   const mode = judgeOnly ? 2 : countsConflict ? 1 : 0;
   const args: (string | number)[] = [newNonce(), keys.channel, history.events, history.ttlMs, idleTtlMs];
-  args.push(mode, publish, documents.length, entries.length, 0);
+  args.push(mode, publish, documents.length, entries.length);
   for (const { name, base, json = '', entry } of documents) {
     args.push(name, base, json, entry === undefined ? 0 : entry + 1);
   }
   const operations: (string | number)[] = [];
   entries.forEach((entry, index) => {
-    if (!lanes.has(entry.lane.id)) lanes.set(entry.lane.id, lanes.size + 1);
-    const before = operations.length / 5;
+    const firstSlot = operations.length / 5 + 1;
     for (const { name, by, min, max } of entry.counters ?? []) {
       operations.push(index + 1, name, by, min ?? '', max ?? '');
     }
-    pushEntry(args, entry, lanes.get(entry.lane.id)!, before + 1);
+    pushEntry(args, entry, firstSlot);
   });
-  args[9] = operations.length / 5;
   for (const operation of operations) args.push(operation);
-  return { lanes: [...lanes.keys()].map((lane) => keys.lane(lane)), args };
+  return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), args };
 }
 
-function pushEntry(args: (string | number)[], entry: CommitEntry, lane: number, firstSlot: number): void {
-  let body = entry.events.length > 0 ? encodeBody(entry.events, entry.patch) : '';
+function pushEntry(args: (string | number)[], entry: CommitEntry, firstSlot: number): void {
+  const { lane, n, ack, epoch = '', fingerprint, events, patch, counters } = entry;
+  let body = events.length > 0 ? encodeBody(events, patch) : '';
   let outcome = encodeOutcome(entry.outcome);
-  if (entry.counters) {
+  if (counters) {
     body = shiftSlots(body, firstSlot);
     outcome = shiftSlots(outcome, firstSlot);
   }
-  const { generation, endsAt } = entry.lane;
-  args.push(lane, entry.n, entry.ack, entry.fingerprint, generation, endsAt, entry.epoch ?? '');
-  args.push(entry.events.length, body, outcome);
+  args.push(n, ack, lane.generation, lane.endsAt, epoch, body, `${fingerprint}|${outcome}`);
 }
 
-function decodeCommit(reply: readonly (string | number)[], entries: number, operations: number): CommitReply {
-  const position: Position = { epoch: String(reply[1]), seq: Number(reply[2]) };
-  if (reply[0] === 'committed') {
-    const seqs = reply.slice(5, 5 + entries).map(Number);
-    const counters = reply.slice(5 + entries, 5 + entries + operations).map(Number);
+function decodeCommit(reply: readonly string[], entries: readonly CommitEntry[]): CommitReply {
+  const [status, epoch, digits, conflicts, replicationId] = reply[0]!.split(' ') as StatusLine;
+  const position: Position = { epoch, seq: Number(digits) };
+  if (status === 'committed') {
     return {
-      status: 'committed',
+      status,
       position,
-      seqs,
-      counters,
-      contended: Number(reply[3]) > 0,
-      replicationId: String(reply[4]),
+      seqs: seqsOf(entries, position.seq),
+      counters: reply.slice(1).map(Number),
+      contended: conflicts !== '0',
+      replicationId,
     };
   }
   return {
-    status: 'judged',
+    status,
     position,
-    conflict: reply[3] === 1,
-    replicationId: String(reply[4]),
-    verdicts: reply.slice(5, 5 + entries).map((verdict) => decodeVerdict(String(verdict))),
-    documents: decodeDocuments(reply.slice(5 + entries)),
+    conflict: conflicts === '1',
+    replicationId,
+    verdicts: reply.slice(1, 1 + entries.length).map(decodeVerdict),
+    documents: decodeDocuments(reply.slice(1 + entries.length)),
   };
+}
+
+type StatusLine = [
+  status: CommitReply['status'],
+  epoch: string,
+  digits: string,
+  conflicts: string,
+  replicationId: string,
+];
+
+/** Every event takes one number and the last one is known, so the others need not be told. */
+function seqsOf(entries: readonly CommitEntry[], last: number): number[] {
+  let seq = entries.reduce((rest, { events }) => rest - events.length, last);
+  return entries.map(({ events }) => (seq += events.length));
 }
 
 function decodeVerdict(text: string): Verdict {

@@ -247,7 +247,8 @@ export class RoomCommitter {
     plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
     for (const { change, entry } of plan.changedDocuments()) {
       const base = positionKey({ epoch, seq: reply.seqs[entry]! });
-      this.copy.written(change.type.name, { base, json: change.json, value: change.value });
+      const { value, json, plain } = change;
+      this.copy.written(change.type.name, { base, value, json, plain });
     }
     this.lane.advance(plan.entries.filter(({ lane }) => lane.id === this.lane.lane.id).length);
     const entries = committedEntries(plan.entries, reply);

@@ -8,6 +8,8 @@ export interface DocumentState<D extends object = object> {
   /** Never changed in place: runs work on a clone. */
   readonly value: D;
   readonly json: string;
+  /** What the JSON says, where it was parsed already. */
+  readonly plain?: unknown;
 }
 
 /** What the works of one batch see of their room. */

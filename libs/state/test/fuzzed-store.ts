@@ -111,7 +111,7 @@ export class FuzzedStore {
 
   /** With each epoch by its index. */
   private named(text: string): string {
-    return text.replace(/\d{10,}\.[\w-]{8}/g, (epoch) => `#${indexOf(this.epochs, epoch)}`);
+    return text.replace(/\d{10,}\.[\w-]{8,}/g, (epoch) => `#${indexOf(this.epochs, epoch)}`);
   }
 }
 

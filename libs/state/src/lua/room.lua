@@ -6,46 +6,59 @@
 -- new one is opened, and stored before anything else is judged (R13). So positions on the surviving prefix stay
 -- valid, and those beyond it are known to be lost. After Kafka's leader epochs (KIP-101).
 --
--- Meta hash: s last sequence number · n epoch number · e epoch nonce · r replication id · l lineage, newest
--- first, "n.e@end,…", at most 64 · b birth nonce · c conflicts since the last commit.
+-- Meta hash: s "last sequence number[ conflicts since the last commit]" · e "replication id, birth nonce, epoch" ·
+--   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce".
+--
+-- Costly in a script, by instructions counted: a number that becomes text, a reply with several values, a table per
+-- value. Hence few fields whose texts are taken apart, and a sequence number that becomes text once.
 
 local LINEAGE = 64
+local call = redis.call
+
+-- Closes the epoch that the room was on, if any, and opens the next one; complete in one write.
+local function open_epoch(room, key, past, nonce)
+  local lineage = call('HGET', key, 'l') or ''
+  if past then
+    local kept, count = { past .. '@' .. room.digits }, 1
+    for older in string.gmatch(lineage, '[^,]+') do
+      if count == LINEAGE then break end
+      count = count + 1
+      kept[count] = older
+    end
+    lineage = table.concat(kept, ',')
+  end
+  -- At least the clock's seconds: a double failover that forgets an epoch must not use its number again.
+  room.number = string.format('%d', math.max(room.number + 1, call('TIME')[1] + 0))
+  room.epoch = room.number .. '.' .. nonce
+  room.birth = room.birth or nonce
+  local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch
+  call('HSET', key, 's', room.top or '0', 'e', history, 'l', lineage)
+end
 
 -- The room's meta, on the current history; or nil and the error to reply with. Writes only when the history changed.
 local function open_room(key, nonce)
-  local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  local info = call('INFO', 'replication')
+  local _, before = string.find(info, 'master_replid:', 1, true)
+  local replid = before and string.match(info, '^%x+', before + 1)
   if not replid or #replid ~= 40 then
     return nil, redis.error_reply('NOREPLID this server hides its replication id')
   end
-  local meta = redis.call('HMGET', key, 's', 'n', 'e', 'r', 'l', 'b', 'c')
+  local top, history = call('HGET', key, 's'), call('HGET', key, 'e')
+  local digits, conflicts = top or '0', '0'
+  if string.find(digits, ' ', 1, true) then digits, conflicts = string.match(top, '^(%d+) (%d+)$') end
+  local past, birth, epoch, number
+  if history then past, birth, epoch, number = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+)$') end
   local room = {
-    seq = tonumber(meta[1] or '0'), number = tonumber(meta[2] or '0'), nonce = meta[3], replid = replid,
-    lineage = meta[5] or '', birth = meta[6], conflicts = tonumber(meta[7] or '0')
+    seq = digits + 0, digits = digits, conflicts = conflicts, top = top, replid = replid, birth = birth,
+    epoch = epoch, number = number or '0'
   }
-  if meta[4] ~= replid then
-    if room.nonce then
-      local closed = room.number .. '.' .. room.nonce .. '@' .. room.seq
-      local kept, count = { closed }, 1
-      for past in string.gmatch(room.lineage, '[^,]+') do
-        if count == LINEAGE then break end
-        count = count + 1
-        kept[count] = past
-      end
-      room.lineage = table.concat(kept, ',')
-    end
-    -- At least the clock's seconds: a double failover that forgets an epoch must not use its number again.
-    room.number = math.max(room.number + 1, tonumber(redis.call('TIME')[1]))
-    room.nonce = nonce
-    room.birth = room.birth or nonce
-    redis.call('HSET', key, 's', room.seq, 'n', room.number, 'e', nonce, 'r', replid, 'l', room.lineage, 'b', room.birth)
-  end
-  room.epoch = room.number .. '.' .. room.nonce
+  if past ~= replid then open_epoch(room, key, epoch, nonce) end
   return room
 end
 
 -- Where a closed epoch of this room ended; nil when it is none.
-local function epoch_end(room, epoch)
-  for past, last in string.gmatch(room.lineage, '([^@,]+)@(%d+)') do
+local function epoch_end(key, epoch)
+  for past, last in string.gmatch(call('HGET', key, 'l') or '', '([^@,]+)@(%d+)') do
     if past == epoch then return tonumber(last) end
   end
   return nil

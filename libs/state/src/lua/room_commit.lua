@@ -1,181 +1,197 @@
 -- Commit to one room: documents change, events are logged and published, commands are recorded; or nothing happens.
 --
--- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] counters · KEYS[5…] one record hash per lane
+-- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] counters · KEYS[5…] record hash of each entry's lane
 -- ARGV[1] nonce for a new epoch · [2] channel · [3] log entries to keep · [4] log time to live, ms · [5] idle time
 --   to live of the room, ms, 0 never · [6] 1: a conflict counts, 2: judge only · [7] PUBLISH or SPUBLISH · [8] documents ·
---   [9] entries · [10] counter operations; then
+--   [9] entries; then
 --   per document: name · position it was read at, '' never written · new JSON, '' unchanged · entry that changed it
---   per entry: lane (1…) · n · ack · fingerprint · generation · end of the session, ms, 0 for a node's own lane ·
---     epoch of the lane's last reply · number of events · body for the log · outcome to record
+--   per entry: n · ack · generation · end of the session, ms, 0 for a node's own lane · epoch of the lane's last
+--     reply · body for the log, '' none · record "fingerprint|outcome"
 --   per counter operation: entry · name · by · lowest · highest ('' no bound)
 -- A "\1i\2" in a body or outcome becomes the result of counter operation i.
 --
--- Document: "epoch:seq|json". Record: h highest n · a acknowledged · g generation · b birth of the room ·
+-- Document: "epoch:seq|json". Record hash: h "highest n, acknowledged n, generation, birth of the room" ·
 --   <n> "seq|fingerprint|outcome".
--- Reply: {'committed', epoch, seq, conflicts, replication id, seq of each entry…, result of each counter operation…}
---   {'judged', epoch, seq, 1 if documents differ, replication id, verdict of each entry…, name, document, …}: nothing was written.
+-- Reply: {'committed epoch seq conflicts replid', result of each counter operation…}
+--   {'judged epoch seq differ replid', verdict of each entry…, name, document, …}: nothing was written; differ is 1 if
+--   documents do.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
 local WINDOW = 32
-local NODE_LANE_MS = 900000
+local NODE_LANE_MS = '900000'
 local RECORD_GRACE_MS = 3600000
+local DOCUMENT, ENTRY, OPERATION = 4, 7, 5
 
 local room, refusal = open_room(KEYS[1], ARGV[1])
 if not room then return refusal end
-local channel, keep, history_ms, idle_ms = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local time = call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
 
-local cursor = 10
-local function take(count)
-  local from = cursor + 1
-  cursor = cursor + count
-  return unpack(ARGV, from, cursor)
-end
+local documents_from = 10
+local documents_to = documents_from + DOCUMENT * ARGV[8] - 1
+local entries_from = documents_to + 1
+local entries = ARGV[9] + 0
+local operations_from = entries_from + ENTRY * entries
+local operations = (#ARGV + 1 - operations_from) / OPERATION
 
-local documents, entries, operations, lanes = {}, {}, {}, {}
-for i = 1, tonumber(ARGV[8]) do
-  local name, base, json, entry = take(4)
-  documents[i] = { name = name, base = base, json = json, entry = tonumber(entry) }
-end
-for i = 1, tonumber(ARGV[9]) do
-  local lane, n, ack, print, generation, ends, epoch, events, body, outcome = take(10)
-  entries[i] = {
-    lane = tonumber(lane), n = tonumber(n), ack = tonumber(ack), print = print, generation = tonumber(generation),
-    ends = tonumber(ends), epoch = epoch, events = tonumber(events), body = body, outcome = outcome
+-- A text in arithmetic becomes a number at a third less than by tonumber.
+local lanes = {}
+local function lane_of(key)
+  local head = call('HGET', key, 'h')
+  local highest, ack, generation, birth = '0', '0', '0', nil
+  if head then highest, ack, generation, birth = string.match(head, '^(%d+) (%d+) (%d+) (%S+)$') end
+  highest = highest + 0
+  local lane = {
+    stored = highest, highest = highest, ack = ack + 0, acked = ack + 0, acked_digits = ack, generation = generation,
+    birth = birth
   }
-end
-for i = 1, tonumber(ARGV[10]) do
-  local entry, name, by, low, high = take(5)
-  operations[i] = { entry = tonumber(entry), name = name, by = tonumber(by), low = tonumber(low), high = tonumber(high) }
-end
-
-local function lane_of(entry)
-  local lane = lanes[entry.lane]
-  if not lane then
-    local key = KEYS[4 + entry.lane]
-    local fields = redis.call('HMGET', key, 'h', 'a', 'g', 'b')
-    lane = { key = key, ack = tonumber(fields[2] or '0'), generation = tonumber(fields[3] or '0'), birth = fields[4] }
-    lane.stored = tonumber(fields[1])
-    lane.highest = lane.stored or 0
-    lanes[entry.lane] = lane
-  end
+  lanes[key] = lane
   return lane
 end
 
-local function judge_repeat(entry, lane)
-  if entry.n > (lane.stored or 0) then return 'later' end
-  local record = redis.call('HGET', lane.key, entry.n)
+local function judge_repeat(lane, key, n, at)
+  if n > lane.stored then return 'later' end
+  local record = call('HGET', key, ARGV[at])
   if not record then return 'dup|' end
-  if string.match(record, '^%d+|([^|]*)|') ~= entry.print then return 'reused' end
+  if string.match(record, '^%d+|([^|]*)|') ~= string.match(ARGV[at + 6], '^([^|]*)|') then return 'reused' end
   return 'dup|' .. record
 end
 
-local function judge(entry)
-  local lane = lane_of(entry)
-  if entry.ends > 0 and now > entry.ends then return 'expired' end
-  if entry.generation < lane.generation then return 'expired' end
-  if lane.stored and lane.birth ~= room.birth then return 'expired' end
-  if entry.n <= lane.highest then return judge_repeat(entry, lane) end
-  if entry.n > lane.highest + 1 then
-    if lane.highest == 0 and not epoch_end(room, entry.epoch) then return 'expired' end
+local function judge(key, at)
+  local lane = lanes[key] or lane_of(key)
+  local n, ack, generation, ends = ARGV[at] + 0, ARGV[at + 1] + 0, ARGV[at + 2], ARGV[at + 3]
+  if ends ~= '0' and now > ends + 0 then return 'expired' end
+  if generation ~= lane.generation and generation + 0 < lane.generation + 0 then return 'expired' end
+  if lane.birth and lane.birth ~= room.birth then return 'expired' end
+  if n <= lane.highest then return judge_repeat(lane, key, n, at) end
+  if n > lane.highest + 1 then
+    if lane.highest == 0 and not epoch_end(KEYS[1], ARGV[at + 4]) then return 'expired' end
     return 'order|' .. (lane.highest + 1)
   end
-  if entry.ends > 0 and entry.n > math.max(lane.ack, entry.ack) + WINDOW then return 'window' end
-  lane.highest = entry.n
-  lane.generation = entry.generation
-  lane.ends = entry.ends
-  lane.trim = math.min(math.max(lane.trim or 0, entry.ack), entry.n - 1)
+  if ends ~= '0' and n > lane.ack + WINDOW and n > ack + WINDOW then return 'window' end
+  lane.highest = n
+  lane.newest = at
+  lane.generation = generation
+  if ack > lane.acked then
+    lane.acked, lane.acked_digits = ack, ARGV[at + 1]
+    if ack >= n then lane.acked, lane.acked_digits = n - 1, string.format('%d', n - 1) end
+  end
   return 'ok'
 end
 
 -- Judge everything before anything is written (R2).
-local verdicts, refused = {}, false
-for i, entry in ipairs(entries) do
-  verdicts[i] = judge(entry)
-  if verdicts[i] ~= 'ok' then refused = true end
+local verdicts, refused, last_logged = {}, false, 0
+for i = 1, entries do
+  local at = entries_from + ENTRY * (i - 1)
+  local verdict = judge(KEYS[4 + i], at)
+  verdicts[i] = verdict
+  if verdict ~= 'ok' then refused = true end
+  if ARGV[at + 5] ~= '' then last_logged = i end
 end
 local values, results = {}, {}
-for i, op in ipairs(operations) do
-  if verdicts[op.entry] == 'ok' then
-    local value = (values[op.name] or tonumber(redis.call('HGET', KEYS[4], op.name) or '0')) + op.by
-    if (op.low and value < op.low) or (op.high and value > op.high) or math.abs(value) > 9007199254740991 then
-      verdicts[op.entry] = 'bound|' .. i
+for i = 1, operations do
+  local at = operations_from + OPERATION * (i - 1)
+  local entry, name, low, high = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  if verdicts[entry] == 'ok' then
+    local value = (values[name] or tonumber(call('HGET', KEYS[4], name) or '0')) + tonumber(ARGV[at + 2])
+    if (low and value < low) or (high and value > high) or math.abs(value) > 9007199254740991 then
+      verdicts[entry] = 'bound|' .. i
       refused = true
     else
-      values[op.name] = value
+      values[name] = value
       results[i] = string.format('%.0f', value)
     end
   end
 end
 local conflict, current = false, {}
-for i, document in ipairs(documents) do
-  current[i] = redis.call('HGET', KEYS[2], document.name)
-  local base = current[i] and string.match(current[i], '^([^|]*)|') or ''
-  if base ~= document.base then conflict = true end
+for at = documents_from, documents_to, DOCUMENT do
+  local document, base = call('HGET', KEYS[2], ARGV[at]), ARGV[at + 1]
+  current[at] = document
+  if document then
+    if base == '' or string.sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end
+  elseif base ~= '' then
+    conflict = true
+  end
 end
 if refused or conflict or ARGV[6] == '2' then
-  if conflict and ARGV[6] == '1' then redis.call('HINCRBY', KEYS[1], 'c', 1) end
-  local reply = { 'judged', room.epoch, room.seq, conflict and 1 or 0, room.replid, unpack(verdicts) }
-  for i, document in ipairs(documents) do
-    reply[#reply + 1] = document.name
-    reply[#reply + 1] = current[i] or ''
+  if conflict and ARGV[6] == '1' then
+    call('HSET', KEYS[1], 's', room.digits .. ' ' .. string.format('%d', room.conflicts + 1))
+  end
+  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. (conflict and ' 1 ' or ' 0 ') .. room.replid }
+  for i = 1, entries do reply[i + 1] = verdicts[i] end
+  for at = documents_from, documents_to, DOCUMENT do
+    reply[#reply + 1] = ARGV[at]
+    reply[#reply + 1] = current[at] or ''
   end
   return reply
 end
 
 -- Write. The log goes first: it refuses a sequence that went backwards, before anything else is changed.
 local function fill(text)
-  if #operations == 0 then return text end
+  if operations == 0 then return text end
   return (string.gsub(text, '\1(%d+)\2', function(i) return results[tonumber(i)] end))
 end
-local first, published = room.seq + 1, {}
-for _, entry in ipairs(entries) do
-  if entry.events > 0 then
-    room.seq = room.seq + entry.events
-    local body = fill(entry.body)
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', keep, room.number .. '-' .. room.seq, 'd', body)
+local first, digits, seqs, published = room.seq + 1, room.digits, {}, {}
+for i = 1, entries do
+  local body = ARGV[entries_from + ENTRY * (i - 1) + 5]
+  if body ~= '' then
+    body = fill(body)
+    room.seq = room.seq + string.match(body, '^%d+')
+    digits = string.format('%d', room.seq)
+    if i == last_logged then
+      call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], room.number .. '-' .. digits, 'd', body)
+    else
+      call('XADD', KEYS[3], room.number .. '-' .. digits, 'd', body)
+    end
     published[#published + 1] = body
   end
-  entry.seq = room.seq
+  seqs[i] = digits
 end
-for _, document in ipairs(documents) do
-  if document.json ~= '' then
-    redis.call('HSET', KEYS[2], document.name, room.epoch .. ':' .. entries[document.entry].seq .. '|' .. document.json)
+for at = documents_from, documents_to, DOCUMENT do
+  if ARGV[at + 2] ~= '' then
+    call('HSET', KEYS[2], ARGV[at], room.epoch .. ':' .. seqs[tonumber(ARGV[at + 3])] .. '|' .. ARGV[at + 2])
   end
 end
-for name, value in pairs(values) do redis.call('HSET', KEYS[4], name, string.format('%.0f', value)) end
+for name, value in pairs(values) do call('HSET', KEYS[4], name, string.format('%.0f', value)) end
 
-local fields = {}
-for _, entry in ipairs(entries) do
-  local list = fields[entry.lane] or {}
-  fields[entry.lane] = list
-  list[#list + 1] = entry.n
-  list[#list + 1] = entry.seq .. '|' .. entry.print .. '|' .. fill(entry.outcome)
+-- The numbers that are acknowledged now and were not before: their records go.
+local function trim(key, lane)
+  if lane.acked == lane.ack + 1 then
+    call('HDEL', key, lane.acked_digits)
+  elseif lane.acked > lane.ack then
+    local done = {}
+    for n = lane.ack + 1, lane.acked do done[#done + 1] = n end
+    call('HDEL', key, unpack(done))
+  end
 end
-for index, lane in pairs(lanes) do
-  redis.call('HSET', lane.key, 'h', lane.highest, 'a', math.max(lane.ack, lane.trim), 'g', lane.generation,
-    'b', room.birth, unpack(fields[index]))
-  local done = {}
-  for n = lane.ack + 1, lane.trim do done[#done + 1] = n end
-  if #done > 0 then redis.call('HDEL', lane.key, unpack(done)) end
-  if lane.ends == 0 then
-    redis.call('PEXPIRE', lane.key, NODE_LANE_MS)
-  elseif not lane.stored then
-    redis.call('PEXPIREAT', lane.key, lane.ends + RECORD_GRACE_MS)
+for i = 1, entries do
+  local key, at = KEYS[4 + i], entries_from + ENTRY * (i - 1)
+  local lane, n = lanes[key], ARGV[at]
+  local record = seqs[i] .. '|' .. fill(ARGV[at + 6])
+  if lane.newest ~= at then
+    call('HSET', key, n, record)
+  else
+    local head = n .. ' ' .. lane.acked_digits .. ' ' .. ARGV[at + 2] .. ' ' .. room.birth
+    call('HSET', key, 'h', head, n, record)
+    trim(key, lane)
+    if ARGV[at + 3] == '0' then
+      call('PEXPIRE', key, NODE_LANE_MS)
+    elseif not lane.birth then
+      call('PEXPIREAT', key, string.format('%d', ARGV[at + 3] + RECORD_GRACE_MS))
+    end
   end
 end
 if #published > 0 then
-  redis.call('HSET', KEYS[1], 's', room.seq, 'c', 0)
-  redis.call('PEXPIRE', KEYS[3], history_ms)
-  if idle_ms > 0 then
-    local at = string.format('%.0f', now + idle_ms)
-    for _, i in ipairs({ 1, 2, 4 }) do redis.call('PEXPIREAT', KEYS[i], at) end
-    redis.call('PEXPIREAT', KEYS[3], at, 'LT')
+  call('HSET', KEYS[1], 's', digits)
+  call('PEXPIRE', KEYS[3], ARGV[4])
+  if ARGV[5] ~= '0' then
+    local at = string.format('%d', now + ARGV[5])
+    for _, i in ipairs({ 1, 2, 4 }) do call('PEXPIREAT', KEYS[i], at) end
+    call('PEXPIREAT', KEYS[3], at, 'LT')
   end
-  redis.call(ARGV[7], channel, room.epoch .. ':' .. room.seq .. ' ' .. first .. '\n' .. table.concat(published, '\n'))
+  local from = first == room.seq and digits or string.format('%d', first)
+  call(ARGV[7], ARGV[2], room.epoch .. ':' .. digits .. ' ' .. from .. '\n' .. table.concat(published, '\n'))
 end
 
-local reply = { 'committed', room.epoch, room.seq, room.conflicts, room.replid }
-for _, entry in ipairs(entries) do reply[#reply + 1] = entry.seq end
-for i = 1, #operations do reply[#reply + 1] = results[i] end
+local reply = { 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. room.conflicts .. ' ' .. room.replid }
+for i = 1, operations do reply[i + 1] = results[i] end
 return reply

@@ -20,7 +20,7 @@ end
 -- Whole entries, oldest first, of the newest events back to the one after `from`; and the oldest event among them.
 local function newest_back_to(from)
   local entries, oldest = {}, room.seq + 1
-  for _, entry in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', room.seq - from)) do
+  for _, entry in ipairs(call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', room.seq - from)) do
     local last = tonumber(string.match(entry[1], '%-(%d+)$'))
     if oldest <= from + 1 or last ~= oldest - 1 then break end
     oldest = last - tonumber(string.match(entry[2][2], '^%d+')) + 1
@@ -33,7 +33,7 @@ local mode, entries, oldest, lost_from, lost_to = 'live', {}, 0, 0, 0
 if epoch == '' then
   if newest > 0 and room.seq > 0 then entries = newest_back_to(math.max(0, room.seq - newest)) end
 else
-  local limit = epoch == room.epoch and room.seq or epoch_end(room, epoch)
+  local limit = epoch == room.epoch and room.seq or epoch_end(KEYS[1], epoch)
   if not limit then
     mode = 'unknown_epoch'
   elseif seq > limit then
@@ -49,9 +49,11 @@ else
 end
 if mode == 'trimmed' then entries = {} end
 
-local reply = { mode, room.epoch, room.seq, redis.call('HGET', KEYS[4], 'h') or '', lost_from, lost_to, room.replid, room.lineage }
+local highest = string.match(call('HGET', KEYS[4], 'h') or '', '^%d*')
+local lineage = call('HGET', KEYS[1], 'l') or ''
+local reply = { mode, room.epoch, room.seq, highest, lost_from, lost_to, room.replid, lineage }
 local documents = {}
-if ARGV[6] == '1' then documents = redis.call('HGETALL', KEYS[2]) end
+if ARGV[6] == '1' then documents = call('HGETALL', KEYS[2]) end
 reply[#reply + 1] = #documents / 2
 for _, part in ipairs(documents) do reply[#reply + 1] = part end
 for _, entry in ipairs(entries) do
