@@ -31,17 +31,22 @@ let runs = 0;
 await main(async (args) => {
   const { values } = parseArgs({
     args,
-    options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '2' } },
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '2' },
+      only: { type: 'string', default: '' },
+    },
   });
+  const workloads = chosen(values.only);
   await ensureProgram('redis-server');
   await ensureBuilt();
   const { RedisServer } = await import('../dist/libs/testing/src/redis-server.js');
   const server = await RedisServer.start();
   const workers = Array.from({ length: 10 }, () => fork(new URL('commits/worker.mjs', import.meta.url)));
   try {
-    const samples = new Map(WORKLOADS.map((workload) => [workload, []]));
+    const samples = new Map(workloads.map((workload) => [workload, []]));
     for (let round = 0; round < Number(values.rounds); round++) {
-      for (const workload of round % 2 === 0 ? WORKLOADS : [...WORKLOADS].reverse()) {
+      for (const workload of round % 2 === 0 ? workloads : [...workloads].reverse()) {
         samples
           .get(workload)
           .push(await measure(workload, { server, workers, seconds: Number(values.seconds) }));
@@ -53,6 +58,13 @@ await main(async (args) => {
     await server.stop();
   }
 });
+
+/** The workloads whose names match, and those that they are compared with. */
+function chosen(pattern) {
+  const named = WORKLOADS.filter(({ name }) => new RegExp(pattern).test(name));
+  const references = named.map(referenceOf);
+  return WORKLOADS.filter((workload) => named.includes(workload) || references.includes(workload.name));
+}
 
 async function measure({ kind, writers, rooms = 1, nodes = 1, processes = 1 }, { server, workers, seconds }) {
   const used = workers.slice(0, processes);
@@ -81,8 +93,7 @@ function callsOf(stats) {
 
 function report(samples) {
   const of = (name, key) => median(samples.get(WORKLOADS.find((workload) => workload.name === name)), key);
-  const rows = WORKLOADS.map((workload) => {
-    const runsOf = samples.get(workload);
+  const rows = [...samples].map(([workload, runsOf]) => {
     const reference =
       workload.kind === 'incr' || workload.kind === 'watch' ? undefined : referenceOf(workload);
     return [
@@ -102,7 +113,7 @@ function report(samples) {
     ];
   });
   console.table(Object.fromEntries(rows));
-  say(`medians of ${samples.get(WORKLOADS[0]).length} rounds`);
+  say(`medians of ${[...samples.values()][0].length} rounds`);
 }
 
 function referenceOf({ writers, rooms = 1, nodes = 1, processes = 1 }) {
