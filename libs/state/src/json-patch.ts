@@ -52,7 +52,8 @@ function diffArray(before: unknown[], after: unknown[], parent: Place, out: Patc
   const common = Math.min(endBefore, endAfter);
   for (let i = start; i < common; i++) diffValue(before[i], after[i], { parent, key: i }, out);
   for (let i = endBefore - 1; i >= common; i--) out.push({ op: 'remove', path: pathOf({ parent, key: i }) });
-  for (let i = common; i < endAfter; i++) out.push({ op: 'add', path: pathOf({ parent, key: i }), value: after[i] });
+  for (let i = common; i < endAfter; i++)
+    out.push({ op: 'add', path: pathOf({ parent, key: i }), value: after[i] });
 }
 
 /** Recognizes one element that moved within [start, end). */
