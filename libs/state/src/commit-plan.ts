@@ -3,10 +3,10 @@ import { type EncodedEvent, ERROR_CODES } from '@wss/protocol';
 import type { DocumentType } from './document-type.js';
 import { fingerprintOf } from './fingerprint.js';
 import { diffJson } from './json-patch.js';
-import { seqOf } from './log-format.js';
+import { positionKey, seqOf } from './log-format.js';
 import { refusalOf } from './refusals.js';
 import type { CommitEntry, DocumentWrite, Lane, Outcome } from './room-store.js';
-import type { RoomCopy } from './room-copy.js';
+import type { CopiedDocument, RoomCopy } from './room-copy.js';
 import type { BatchView, DocumentChange, DocumentState, Prepared, Work } from './work.js';
 
 /** A change of a document without an event of its own becomes this one (R16). */
@@ -15,10 +15,7 @@ const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A document while a plan is made. */
-interface PlannedDocument extends DocumentState {
-  readonly type: DocumentType<object>;
-  /** Full position of what was read. */
-  readonly base: string;
+interface PlannedDocument extends CopiedDocument {
   /** Entry that changed it last, and how many events of the plan there were up to that entry's end. */
   readonly changed?: { readonly entry: number; readonly events: number };
 }
@@ -80,7 +77,7 @@ export class CommitPlan implements BatchView {
   document<D extends object>(type: DocumentType<D>): DocumentState<D> {
     const known = this.documents.get(type.name);
     if (known) return known as unknown as DocumentState<D>;
-    const planned = { ...this.copy.document(type), type: type as unknown as DocumentType<object> };
+    const planned = this.copy.document(type);
     this.documents.set(type.name, planned as unknown as PlannedDocument);
     return planned;
   }
@@ -102,11 +99,12 @@ export class CommitPlan implements BatchView {
     );
   }
 
-  /** The documents after the plan, for the copy of the next one. */
-  changedDocuments(): { change: DocumentChange & DocumentState; entry: number }[] {
-    return [...this.documents.values()].flatMap(({ type, value, json, plain, changed }) =>
-      changed ? [{ change: { type, value, json, plain }, entry: changed.entry }] : [],
-    );
+  /** The documents that it changed, as they are once its entries are written at these numbers. */
+  written(epoch: string, seqs: readonly number[]): CopiedDocument[] {
+    return [...this.documents.values()].flatMap(({ type, value, json, plain, changed }) => {
+      if (!changed) return [];
+      return [{ type, value, json, plain, base: positionKey({ epoch, seq: seqs[changed.entry]! }) }];
+    });
   }
 
   private addPrepared(work: Work, prepared: Prepared): void {

@@ -53,7 +53,7 @@ export class CommitJudge {
       status: 'judged',
       position: { epoch: `${room.number}.${room.nonce}`, seq: room.seq },
       verdicts: this.verdicts,
-      conflict: this.conflict,
+      conflicts: this.conflict ? room.conflicts + 1 : 0,
       replicationId: room.replicationId,
       documents,
     };

@@ -33,8 +33,10 @@ export class MemoryRoomStore extends RoomStore {
     return this.engine.call(() => {
       const room = this.open(request.room);
       const judge = new CommitJudge(room, request, this.engine.now());
+      if (!judge.refused && !request.judgeOnly) return this.write(room, request, judge);
+      const reply = judge.reply();
       if (judge.conflict && request.countsConflict && !request.judgeOnly) room.conflicts++;
-      return judge.refused || request.judgeOnly ? judge.reply() : this.write(room, request, judge);
+      return reply;
     });
   }
 
@@ -100,7 +102,7 @@ export class MemoryRoomStore extends RoomStore {
   }
 
   private write(room: MemoryRoom, request: CommitRequest, judge: CommitJudge): CommitReply {
-    const contended = room.conflicts > 0;
+    const { conflicts } = room;
     const first = room.seq + 1;
     const bodies: string[] = [];
     const seqs = request.entries.map((entry, index) => {
@@ -123,7 +125,7 @@ export class MemoryRoomStore extends RoomStore {
       position: positionOf(room),
       seqs,
       counters: judge.results.map(({ value }) => value),
-      contended,
+      conflicts,
       replicationId: room.replicationId,
     };
   }

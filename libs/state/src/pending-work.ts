@@ -53,3 +53,13 @@ export function refused(work: Work, error: GatewayError): Work {
 export function withoutEffect({ lane, n, ack }: CommitEntry): CommitEntry {
   return { lane, n, ack, fingerprint: '', events: [], outcome: { kind: 'skipped' } };
 }
+
+/**
+ * How many of a batch can be judged now. A number that stands twice in it, and a counter that would leave its bounds
+ * after others of the batch changed it, can be judged only when what comes before is written: they wait for the next
+ * batch but one, with all that follows them.
+ */
+export function certain(verdicts: readonly Verdict[]): number {
+  const first = verdicts.findIndex(({ kind }, index) => kind === 'later' || (kind === 'bound' && index > 0));
+  return first < 0 ? verdicts.length : first;
+}

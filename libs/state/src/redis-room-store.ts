@@ -229,14 +229,14 @@ function decodeCommit(reply: readonly string[], entries: readonly CommitEntry[])
       position,
       seqs: seqsOf(entries, position.seq),
       counters: reply.slice(1).map(Number),
-      contended: conflicts !== '0',
+      conflicts: Number(conflicts),
       replicationId,
     };
   }
   return {
     status,
     position,
-    conflict: conflicts === '1',
+    conflicts: Number(conflicts),
     replicationId,
     verdicts: reply.slice(1, 1 + entries.length).map(decodeVerdict),
     documents: decodeDocuments(reply.slice(1 + entries.length)),

@@ -2,15 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, GatewayError } from '@wss/handlers';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
+import { Contention } from './contention.js';
 import { MissingNumbers } from './missing-numbers.js';
 import { NodeLane } from './node-lane.js';
 import { fillOutcome } from './counter-slots.js';
-import { positionKey } from './log-format.js';
 import { RoomCopy } from './room-copy.js';
 import {
   type CommitterContext,
   NOTHING,
   NOWHERE,
+  certain,
   OK,
   type Pending,
   refused,
@@ -29,8 +30,8 @@ const MAX_REMEMBERED = 10_000;
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
  *
- * A batch is resolved before the next is sent. A node that won against others yields 1–10 ms, so that none
- * starves; on a conflict the works run again on the documents that came with the refusal.
+ * A batch is resolved before the next is sent. Nodes that write the same room let each other go first (see
+ * {@link Contention}); on a conflict the works run again on the documents as they are then.
  */
 export class RoomCommitter {
   private readonly queue: Pending[] = [];
@@ -38,7 +39,10 @@ export class RoomCommitter {
   private readonly lane: NodeLane;
   private readonly highestOf = new Map<string, number>();
   private readonly missing = new MissingNumbers();
+  private readonly contention = new Contention();
   private running = false;
+  /** Most works in the next batch. */
+  private most = MAX_BATCH;
 
   constructor(
     private readonly room: string,
@@ -78,7 +82,9 @@ export class RoomCommitter {
   private async run(): Promise<void> {
     this.running = true;
     while (this.queue.length > 0) {
-      const batch = this.queue.splice(0, MAX_BATCH);
+      await this.letOthersGo();
+      const batch = this.queue.splice(0, this.most);
+      this.most = MAX_BATCH;
       try {
         await this.runBatch(batch);
       } catch (error) {
@@ -91,20 +97,26 @@ export class RoomCommitter {
   }
 
   private async runBatch(batch: Pending[]): Promise<void> {
-    let open = await this.answerRepeats(batch);
-    while ((open = this.dropLate(open)).length > 0) {
-      const plan = this.plan(open);
-      if (plan.isEmpty) return this.settleEmpty(plan, open);
-      const request = this.requestOf(plan);
-      const reply = await this.send(request, open, plan);
-      if (!reply) return;
-      if (reply.status === 'committed') {
-        this.settle(plan, open, reply);
-        if (reply.contended) await delay(1 + Math.random() * 9);
-        return;
-      }
-      open = this.answerJudged(plan, open, reply);
+    const open = this.dropLate(await this.answerRepeats(batch));
+    if (open.length === 0) return;
+    const began = performance.now();
+    const plan = this.plan(open);
+    if (plan.isEmpty) return this.settleEmpty(plan, open);
+    const reply = await this.send(this.requestOf(plan), open, plan);
+    if (!reply) return;
+    if (reply.status === 'committed') {
+      this.contention.won(reply.conflicts, performance.now() - began);
+      return this.settle(plan, open, reply);
     }
+    this.answerJudged(plan, open, reply);
+    if (reply.conflicts > 0) this.contention.lost(reply.conflicts);
+  }
+
+  /** Where other nodes write this room too: waits for its turn, and then takes the documents as they are. */
+  private async letOthersGo(): Promise<void> {
+    const { pauseMs } = this.contention;
+    if (pauseMs > 0) await delay(pauseMs);
+    if (this.contention.takeStale()) await this.copy.refresh(this.context.store, this.room);
   }
 
   /** Numbers that this node knows to be recorded never enter a batch (R2). */
@@ -116,7 +128,7 @@ export class RoomCommitter {
     const plan = this.plan(repeats, true);
     const reply = await this.send({ ...this.requestOf(plan), documents: [], judgeOnly: true }, repeats, plan);
     if (!reply) return batch.filter((pending) => !repeats.includes(pending));
-    const again = this.answerJudged(plan, repeats, reply as Judged);
+    const again = this.answerVerdicts(plan, repeats, reply as Judged);
     for (const { work } of again) this.highestOf.delete(work.command!.number!.session);
     return batch.filter((pending) => !repeats.includes(pending) || again.includes(pending));
   }
@@ -245,11 +257,7 @@ export class RoomCommitter {
   private settle(plan: CommitPlan, open: readonly Pending[], reply: Committed): void {
     const { epoch } = reply.position;
     plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
-    for (const { change, entry } of plan.changedDocuments()) {
-      const base = positionKey({ epoch, seq: reply.seqs[entry]! });
-      const { value, json, plain } = change;
-      this.copy.written(change.type.name, { base, value, json, plain });
-    }
+    this.copy.written(plan.written(epoch, reply.seqs));
     this.lane.advance(plan.entries.filter(({ lane }) => lane.id === this.lane.lane.id).length);
     const entries = committedEntries(plan.entries, reply);
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
@@ -281,16 +289,21 @@ export class RoomCommitter {
     this.highestOf.set(session, Math.max(n, this.highestOf.get(session) ?? 0));
   }
 
-  /** Answers what the verdicts settle and returns the rest, to be run again on the documents as they are now. */
-  private answerJudged(plan: CommitPlan, open: readonly Pending[], reply: Judged): Pending[] {
+  /** Answers what the verdicts settle and queues the rest first, to be run again on the documents as they are now. */
+  private answerJudged(plan: CommitPlan, open: readonly Pending[], reply: Judged): void {
     for (const type of plan.types) this.copy.seen(type, reply.documents.get(type.name));
+    this.queue.unshift(...this.answerVerdicts(plan, open, reply));
+  }
+
+  private answerVerdicts(plan: CommitPlan, open: readonly Pending[], reply: Judged): Pending[] {
     const verdicts = plan.steps.map(({ entry }) => (entry === undefined ? OK : reply.verdicts[entry]!));
     const isOwn = (index: number): boolean =>
       plan.entries[plan.steps[index]!.entry!]!.lane === this.lane.lane;
     const lostLane = verdicts.some(
       ({ kind }, index) => (kind === 'out_of_order' || kind === 'expired') && isOwn(index),
     );
-    const count = this.requeueFromFirstUncertain(verdicts, open);
+    const count = certain(verdicts);
+    this.queue.unshift(...open.slice(count));
     const again = open.slice(0, count).flatMap((pending, index) => {
       const verdict = verdicts[index]!;
       if (verdict.kind === 'ok' || (lostLane && isOwn(index))) return [pending];
@@ -300,21 +313,8 @@ export class RoomCommitter {
       return [];
     });
     if (lostLane) this.lane.renew();
+    if (count < open.length && again.length > 0) this.most = again.length;
     return again;
-  }
-
-  /**
-   * A number that stands twice in a batch, and a counter that would leave its bounds after others of the batch
-   * changed it, can be judged only when what comes before is written: they wait for the next batch, with all
-   * that follows them.
-   */
-  private requeueFromFirstUncertain(verdicts: readonly Verdict[], open: readonly Pending[]): number {
-    const first = verdicts.findIndex(
-      ({ kind }, index) => kind === 'later' || (kind === 'bound' && index > 0),
-    );
-    if (first < 0) return open.length;
-    this.queue.unshift(...open.slice(first));
-    return first;
   }
 
   private answerDuplicate(

@@ -1,9 +1,10 @@
 import type { DocumentType } from './document-type.js';
-import type { StoredDocument } from './room-store.js';
+import type { RoomStore, StoredDocument } from './room-store.js';
 import type { DocumentState } from './work.js';
 
 /** A document of the copy and where it was read. */
 export interface CopiedDocument<D extends object = object> extends DocumentState<D> {
+  readonly type: DocumentType<D>;
   /** Full position of the commit that wrote it (R3); '' if it was never written. */
   readonly base: string;
 }
@@ -15,8 +16,8 @@ export class RoomCopy {
   /** The document as last seen; one that was never seen is taken for never written. */
   document<D extends object>(type: DocumentType<D>): CopiedDocument<D> {
     const known = this.documents.get(type.name);
-    if (known) return known as CopiedDocument<D>;
-    return { base: '', json: type.emptyJson, value: type.create() };
+    if (known) return known as unknown as CopiedDocument<D>;
+    return { type, base: '', json: type.emptyJson, value: type.create() };
   }
 
   /** Whether all of these documents have been seen. */
@@ -26,15 +27,27 @@ export class RoomCopy {
   }
 
   /** Takes over what this node wrote. */
-  written(name: string, document: CopiedDocument): void {
-    this.documents.set(name, document);
+  written(documents: readonly CopiedDocument[]): void {
+    for (const document of documents) this.documents.set(document.type.name, document);
+  }
+
+  /** Reads what it holds again. Where that fails, the next commit tells what is old. */
+  async refresh(store: RoomStore, room: string): Promise<void> {
+    if (this.documents.size === 0) return;
+    try {
+      const { documents } = await store.resume({ room, documents: true });
+      for (const { type } of this.documents.values()) this.seen(type, documents.get(type.name));
+    } catch {
+      // Nobody waits for this read; what is wrong comes up again in the commit, which has somebody to tell.
+    }
   }
 
   /** Takes over what the engine holds. */
   seen(type: DocumentType<object>, stored: StoredDocument | undefined): void {
+    if (this.documents.get(type.name)?.base === (stored?.position ?? '')) return;
     const document = stored
-      ? { base: stored.position, json: stored.json, value: type.parse(stored.json) }
-      : { base: '', json: type.emptyJson, value: type.create() };
+      ? { type, base: stored.position, json: stored.json, value: type.parse(stored.json) }
+      : { type, base: '', json: type.emptyJson, value: type.create() };
     this.documents.set(type.name, document);
   }
 

@@ -111,8 +111,8 @@ export interface Committed {
   readonly seqs: readonly number[];
   /** Results of the counter operations, in the order of the entries. */
   readonly counters: readonly number[];
-  /** Others lost against this commit or those before it; the winner should yield. */
-  readonly contended: boolean;
+  /** How many lost against the commit before this one; the winner should let them go first. */
+  readonly conflicts: number;
   /** The history that Redis is on; a fence counts only on the same one. */
   readonly replicationId: string;
 }
@@ -122,8 +122,8 @@ export interface Judged {
   readonly status: 'judged';
   readonly position: Position;
   readonly verdicts: readonly Verdict[];
-  /** A document was not at its base any more. */
-  readonly conflict: boolean;
+  /** Not 0 if a document was not at its base any more: the how-manieth it is that lost since the last commit. */
+  readonly conflicts: number;
   readonly replicationId: string;
   /** The documents of the request as they are now; those never written are missing. */
   readonly documents: ReadonlyMap<string, StoredDocument>;

@@ -169,7 +169,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         const { position } = await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
         const base = `${position.epoch}:1`;
         const reply = await judged([entry(2)], [{ name: 'board', base: '', json: '2', entry: 0 }]);
-        expect([reply.conflict, reply.verdicts]).toEqual([true, [{ kind: 'ok' }]]);
+        expect([reply.conflicts, reply.verdicts]).toEqual([1, [{ kind: 'ok' }]]);
         expect(reply.documents.get('board')).toEqual({ position: base, json: '1' });
         expect((await top()).seq).toBe(1);
         await committed([entry(2)], [{ name: 'board', base, json: '2', entry: 0 }]);
@@ -177,17 +177,19 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
 
       it('that were only read are checked too', async () => {
         await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
-        expect((await judged([entry(2)], [{ name: 'board', base: '' }])).conflict).toBe(true);
+        expect((await judged([entry(2)], [{ name: 'board', base: '' }])).conflicts).toBe(1);
       });
 
-      it('tell the next winner that others lost, once', async () => {
+      it('tell the losers their rank and the next winner how many they were, once', async () => {
         const first = await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
-        await judged([entry(2)], [{ name: 'board', base: '' }], { countsConflict: false });
-        expect((await committed([entry(2)])).contended).toBe(false);
-        await judged([entry(3)], [{ name: 'board', base: '' }]);
-        expect((await committed([entry(3)])).contended).toBe(true);
-        expect((await committed([entry(4)])).contended).toBe(false);
-        expect(first.contended).toBe(false);
+        const stale = [{ name: 'board', base: '' }];
+        expect((await judged([entry(2)], stale, { countsConflict: false })).conflicts).toBe(1);
+        expect((await committed([entry(2)])).conflicts).toBe(0);
+        expect((await judged([entry(3)], stale)).conflicts).toBe(1);
+        expect((await judged([entry(3)], stale)).conflicts).toBe(2);
+        expect((await committed([entry(3)])).conflicts).toBe(2);
+        expect((await committed([entry(4)])).conflicts).toBe(0);
+        expect(first.conflicts).toBe(0);
       });
     });
 
@@ -377,7 +379,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         );
         const base = `${dead.position.epoch}:2`;
         const reply = await judged([entry(2)], [{ name: 'board', base, json: '4', entry: 0 }]);
-        expect([reply.conflict, reply.documents.get('board')?.json]).toEqual([true, '3']);
+        expect([reply.conflicts, reply.documents.get('board')?.json]).toEqual([1, '3']);
       });
 
       it('are unknown after the data was wiped, so that no number is taken for another', async () => {

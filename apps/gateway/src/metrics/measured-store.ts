@@ -67,5 +67,5 @@ export class MeasuredRoomStore extends RoomStore {
 
 function outcomeOf(reply: CommitReply): 'committed' | 'conflict' | 'judged' {
   if (reply.status === 'committed') return 'committed';
-  return reply.conflict ? 'conflict' : 'judged';
+  return reply.conflicts > 0 ? 'conflict' : 'judged';
 }

@@ -13,8 +13,8 @@
 -- Document: "epoch:seq|json". Record hash: h "highest n, acknowledged n, generation, birth of the room" ·
 --   <n> "seq|fingerprint|outcome".
 -- Reply: {'committed epoch seq conflicts replid', result of each counter operation…}
---   {'judged epoch seq differ replid', verdict of each entry…, name, document, …}: nothing was written; differ is 1 if
---   documents do.
+--   {'judged epoch seq conflicts replid', verdict of each entry…, name, document, …}: nothing was written; conflicts
+--   is not 0 if documents differ, and counts this one.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
 local WINDOW = 32
 local NODE_LANE_MS = '900000'
@@ -113,10 +113,9 @@ for at = documents_from, documents_to, DOCUMENT do
   end
 end
 if refused or conflict or ARGV[6] == '2' then
-  if conflict and ARGV[6] == '1' then
-    call('HSET', KEYS[1], 's', room.digits .. ' ' .. string.format('%d', room.conflicts + 1))
-  end
-  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. (conflict and ' 1 ' or ' 0 ') .. room.replid }
+  local conflicts = conflict and string.format('%d', room.conflicts + 1) or '0'
+  if conflict and ARGV[6] == '1' then call('HSET', KEYS[1], 's', room.digits .. ' ' .. conflicts) end
+  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. conflicts .. ' ' .. room.replid }
   for i = 1, entries do reply[i + 1] = verdicts[i] end
   for at = documents_from, documents_to, DOCUMENT do
     reply[#reply + 1] = ARGV[at]
