@@ -26,13 +26,13 @@ export async function resendElsewhere(scene: Scene): Promise<void> {
 
 /**
  * A node that wrote on the branch that died writes on the surviving one, which has got as many events meanwhile.
- * Nothing brings its document up to date but the refusal.
+ * Nothing brings its document up to date but the refusal: it has met no other node, so it does not read before it writes.
  */
 export async function twoBranches(scene: Scene): Promise<void> {
   const ann = await scene.client(0);
   const ben = await scene.client(1);
   const cat = await scene.client(0);
-  for (const client of [ann, ben, cat]) await add(client);
+  for (const client of [ann, cat]) await add(client);
   await scene.stage.settle();
   await scene.pair.loseTail();
   const end = await scene.top();

@@ -1,7 +1,10 @@
-import type { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/handlers';
 import type { CommittedListener } from './committed-entries.js';
-import type { CommitEntry, CommitRequest, RoomStore, Verdict } from './room-store.js';
+import type { CommitEntry, CommitRequest, RoomStore, StoreError, Verdict } from './room-store.js';
 import type { Work, WorkResult } from './work.js';
+
+/** Most works in one commit. */
+export const MAX_BATCH = 256;
 
 /** Settings that all committers of a node share. */
 export interface CommitterContext {
@@ -62,4 +65,18 @@ export function withoutEffect({ lane, n, ack }: CommitEntry): CommitEntry {
 export function certain(verdicts: readonly Verdict[]): number {
   const first = verdicts.findIndex(({ kind }, index) => kind === 'later' || (kind === 'bound' && index > 0));
   return first < 0 ? verdicts.length : first;
+}
+
+/** What the works of a commit are told that the engine did not answer. */
+export function failureOf(error: StoreError): GatewayError {
+  return error.outcome === 'broken'
+    ? new GatewayError('internal', 'internal error', { cause: error })
+    : new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+}
+
+/** What a work is told at last: once an attempt's answer was lost, nobody knows that it was not done (R12). */
+export function finalError({ unknown }: Pending, error: GatewayError): GatewayError {
+  if (!unknown || (error.code !== 'conflict' && error.code !== 'unavailable')) return error;
+  const message = 'the answer was lost; the command may have been done';
+  return new GatewayError('unknown_outcome', message, { cause: error });
 }

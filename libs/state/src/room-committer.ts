@@ -1,17 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, GatewayError } from '@wss/handlers';
+import type { Position } from '@wss/protocol';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
 import { Contention } from './contention.js';
-import { MissingNumbers } from './missing-numbers.js';
 import { NodeLane } from './node-lane.js';
+import { SessionNumbers } from './session-numbers.js';
 import { fillOutcome } from './counter-slots.js';
+import { type Batch, LookAhead } from './look-ahead.js';
 import { RoomCopy } from './room-copy.js';
 import {
   type CommitterContext,
   NOTHING,
   NOWHERE,
   certain,
+  failureOf,
+  finalError,
+  MAX_BATCH,
   OK,
   type Pending,
   refused,
@@ -21,11 +26,6 @@ import {
 import type { Committed, CommitReply, CommitRequest, Judged, StoreError, Verdict } from './room-store.js';
 import { refusalOf } from './refusals.js';
 import type { Work, WorkResult } from './work.js';
-
-/** Most works in one commit. */
-const MAX_BATCH = 256;
-/** Most sessions per room whose highest number is remembered. */
-const MAX_REMEMBERED = 10_000;
 
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
@@ -37,9 +37,9 @@ export class RoomCommitter {
   private readonly queue: Pending[] = [];
   private readonly copy = new RoomCopy();
   private readonly lane: NodeLane;
-  private readonly highestOf = new Map<string, number>();
-  private readonly missing = new MissingNumbers();
+  private readonly numbers = new SessionNumbers();
   private readonly contention = new Contention();
+  private readonly ahead: LookAhead;
   private running = false;
   /** Most works in the next batch. */
   private most = MAX_BATCH;
@@ -49,6 +49,7 @@ export class RoomCommitter {
     private readonly context: CommitterContext,
   ) {
     this.lane = new NodeLane(`@${context.nodeId}`, context.now);
+    this.ahead = new LookAhead(this.copy, this.lane);
   }
 
   /** Whether nothing is queued or under way; only then may the committer be dropped. */
@@ -62,10 +63,11 @@ export class RoomCommitter {
    */
   submit(work: Work): Promise<WorkResult> {
     const number = work.command?.number;
-    if (number) this.missing.found(number);
+    if (number) this.numbers.came(number);
     return new Promise((resolve, reject) => {
       this.queue.push({ work, resolve, reject, since: this.context.now() });
-      if (!this.running) void this.run();
+      if (this.running) this.planAhead();
+      else void this.run();
     });
   }
 
@@ -81,35 +83,64 @@ export class RoomCommitter {
 
   private async run(): Promise<void> {
     this.running = true;
-    while (this.queue.length > 0) {
-      await this.letOthersGo();
-      const batch = this.queue.splice(0, this.most);
+    for (let ahead; (ahead = this.takeAhead()) || this.queue.length > 0;) {
+      if (!ahead) await this.letOthersGo();
+      const works = ahead?.open ?? this.queue.splice(0, this.most);
       this.most = MAX_BATCH;
       try {
-        await this.runBatch(batch);
+        await this.commit(ahead ?? (await this.gather(works)));
       } catch (error) {
         const failure = new GatewayError('internal', 'internal error', { cause: error });
-        for (const pending of batch) pending.reject(failure);
+        for (const pending of works) pending.reject(failure);
+        this.queue.unshift(...this.ahead.drop());
         this.copy.clear();
       }
     }
     this.running = false;
   }
 
-  private async runBatch(batch: Pending[]): Promise<void> {
-    const open = this.dropLate(await this.answerRepeats(batch));
-    if (open.length === 0) return;
+  private async gather(works: Pending[]): Promise<Batch> {
+    const open = this.dropLate(await this.answerRepeats(works));
+    return { open, plan: this.plan(open) };
+  }
+
+  private async commit({ open, plan }: Batch): Promise<void> {
+    if (plan.isEmpty)
+      return plan.steps.forEach((step, index) => this.settleEmpty(step, open[index]!, NOWHERE));
     const began = performance.now();
-    const plan = this.plan(open);
-    if (plan.isEmpty) return this.settleEmpty(plan, open);
-    const reply = await this.send(this.requestOf(plan), open, plan);
-    if (!reply) return;
-    if (reply.status === 'committed') {
-      this.contention.won(reply.conflicts, performance.now() - began);
-      return this.settle(plan, open, reply);
+    const sending = this.send(this.requestOf(plan), { open, plan });
+    this.ahead.begin(plan);
+    this.planAhead();
+    const reply = await sending;
+    if (reply?.status !== 'committed') {
+      this.queue.unshift(...this.ahead.drop());
+      if (reply) this.answerJudged(plan, open, reply);
+      return;
     }
-    this.answerJudged(plan, open, reply);
-    if (reply.conflicts > 0) this.contention.lost(reply.conflicts);
+    this.contention.won(reply.conflicts, performance.now() - began);
+    this.ahead.confirm(reply);
+    this.settle(plan, open, reply);
+  }
+
+  /** Plans what waits, as far as it would enter the next batch as it is. */
+  private planAhead(): void {
+    if (this.contention.expected) return;
+    while (this.queue[0] && this.fits(this.queue[0]) && this.ahead.add(this.queue[0])) this.queue.shift();
+  }
+
+  private takeAhead(): Batch | undefined {
+    const batch = this.ahead.take();
+    if (!batch || (this.contention.pauseMs === 0 && batch.open.every((pending) => this.fits(pending))))
+      return batch;
+    this.queue.unshift(...batch.open);
+    return undefined;
+  }
+
+  /** Whether nothing keeps a work from the next batch: it is no repeat, not late, and nothing before it is missing. */
+  private fits(pending: Pending): boolean {
+    const number = pending.work.command?.number;
+    if (this.context.now() >= pending.work.deadline) return false;
+    return !number || (!this.numbers.isRepeat(number) && this.numbers.missingBefore(number) === undefined);
   }
 
   /** Where other nodes write this room too: waits for its turn, and then takes the documents as they are. */
@@ -121,29 +152,29 @@ export class RoomCommitter {
 
   /** Numbers that this node knows to be recorded never enter a batch (R2). */
   private async answerRepeats(batch: Pending[]): Promise<Pending[]> {
-    const isRepeat = ({ work: { command } }: Pending): boolean =>
-      !!command?.number && command.number.n <= (this.highestOf.get(command.number.session) ?? 0);
-    const repeats = batch.filter(isRepeat);
+    const repeats = batch.filter(
+      ({ work: { command } }) => command?.number && this.numbers.isRepeat(command.number),
+    );
     if (repeats.length === 0) return batch;
     const plan = this.plan(repeats, true);
-    const reply = await this.send({ ...this.requestOf(plan), documents: [], judgeOnly: true }, repeats, plan);
+    const request = { ...this.requestOf(plan), documents: [], judgeOnly: true };
+    const reply = await this.send(request, { open: repeats, plan });
     if (!reply) return batch.filter((pending) => !repeats.includes(pending));
     const again = this.answerVerdicts(plan, repeats, reply as Judged);
-    for (const { work } of again) this.highestOf.delete(work.command!.number!.session);
+    for (const { work } of again) this.numbers.forget(work.command!.number!.session);
     return batch.filter((pending) => !repeats.includes(pending) || again.includes(pending));
   }
 
   /** Notes that a numbered command ended without a record. */
   noteMissing({ number }: Command): void {
-    if (!number || number.n <= (this.highestOf.get(number.session) ?? 0)) return;
-    this.missing.note(number);
+    if (number) this.numbers.unrecorded(number);
   }
 
   private dropLate(open: Pending[]): Pending[] {
     const now = this.context.now();
     return open.filter((pending) => {
       const number = pending.work.command?.number;
-      const expected = number && this.missing.before(number);
+      const expected = number && this.numbers.missingBefore(number);
       if (expected !== undefined) {
         pending.reject(refusalOf({ kind: 'out_of_order', expected }));
         return false;
@@ -178,11 +209,7 @@ export class RoomCommitter {
   }
 
   /** Sends a commit until it is answered; gives up, answers the works and resolves to nothing when patience ends. */
-  private async send(
-    request: CommitRequest,
-    open: readonly Pending[],
-    plan: CommitPlan,
-  ): Promise<CommitReply | undefined> {
+  private async send(request: CommitRequest, { open, plan }: Batch): Promise<CommitReply | undefined> {
     let failingSince: number | undefined;
     for (const pending of open) pending.tried = true;
     for (;;) {
@@ -204,13 +231,10 @@ export class RoomCommitter {
   }
 
   private async giveUp(open: readonly Pending[], plan: CommitPlan, error: StoreError): Promise<void> {
-    const failure =
-      error.outcome === 'broken'
-        ? new GatewayError('internal', 'internal error', { cause: error })
-        : new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+    const failure = failureOf(error);
     const unknown = open.some((pending) => pending.unknown);
     for (const pending of open) this.reject(pending, failure);
-    for (const pending of this.queue.splice(0)) this.reject(pending, failure);
+    for (const pending of [...this.ahead.drop(), ...this.queue.splice(0)]) this.reject(pending, failure);
     this.copy.clear();
     if (unknown) await this.closeNodeNumbers(plan);
   }
@@ -246,14 +270,6 @@ export class RoomCommitter {
     }
   }
 
-  /** Nothing was read and nothing is to be written, so there is nothing to ask the engine. */
-  private settleEmpty(plan: CommitPlan, open: readonly Pending[]): void {
-    plan.steps.forEach(({ error, prepared }, index) => {
-      if (error) this.reject(open[index]!, error);
-      else open[index]!.resolve({ outcome: prepared!.outcome, position: NOWHERE, duplicate: false });
-    });
-  }
-
   private settle(plan: CommitPlan, open: readonly Pending[], reply: Committed): void {
     const { epoch } = reply.position;
     plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
@@ -263,15 +279,17 @@ export class RoomCommitter {
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
   }
 
+  /** What leaves nothing behind is answered as it was found, even without the engine where nothing was read. */
+  private settleEmpty({ error, prepared }: PlannedStep, pending: Pending, position: Position): void {
+    if (error) return this.reject(pending, error);
+    pending.resolve({ outcome: prepared!.outcome, position, duplicate: false });
+  }
+
   private settleStep(step: PlannedStep, pending: Pending, plan: CommitPlan, reply: Committed): void {
     const { epoch, seq } = reply.position;
     const { replicationId } = reply;
-    if (step.entry === undefined) {
-      if (step.error) return this.reject(pending, step.error);
-      const { outcome } = step.prepared!;
-      return pending.resolve({ outcome, position: { epoch, seq }, duplicate: false });
-    }
-    this.remember(step.work);
+    if (step.entry === undefined) return this.settleEmpty(step, pending, { epoch, seq });
+    if (step.work.command?.number) this.numbers.recorded(step.work.command.number);
     const entry = plan.entries[step.entry]!;
     pending.resolve({
       outcome: fillOutcome(entry.outcome, plan.entries, step.entry, reply.counters),
@@ -282,16 +300,10 @@ export class RoomCommitter {
     });
   }
 
-  private remember({ command }: Work): void {
-    if (!command?.number) return;
-    const { session, n } = command.number;
-    if (this.highestOf.size >= MAX_REMEMBERED) this.highestOf.clear();
-    this.highestOf.set(session, Math.max(n, this.highestOf.get(session) ?? 0));
-  }
-
   /** Answers what the verdicts settle and queues the rest first, to be run again on the documents as they are now. */
   private answerJudged(plan: CommitPlan, open: readonly Pending[], reply: Judged): void {
     for (const type of plan.types) this.copy.seen(type, reply.documents.get(type.name));
+    if (reply.conflicts > 0) this.contention.lost(reply.conflicts);
     this.queue.unshift(...this.answerVerdicts(plan, open, reply));
   }
 
@@ -324,7 +336,7 @@ export class RoomCommitter {
     own: boolean,
   ): void {
     if (own) this.lane.advance(1);
-    else this.remember(pending.work);
+    else if (pending.work.command?.number) this.numbers.recorded(pending.work.command.number);
     pending.resolve({
       outcome: record?.outcome ?? { kind: 'skipped' },
       position: { epoch: position.epoch, seq: record?.seq ?? position.seq },
@@ -336,13 +348,6 @@ export class RoomCommitter {
 
   private reject(pending: Pending, error: GatewayError): void {
     if (pending.work.command) this.noteMissing(pending.work.command);
-    const lost = pending.unknown && (error.code === 'conflict' || error.code === 'unavailable');
-    pending.reject(
-      lost
-        ? new GatewayError('unknown_outcome', 'the answer was lost; the command may have been done', {
-            cause: error,
-          })
-        : error,
-    );
+    pending.reject(finalError(pending, error));
   }
 }

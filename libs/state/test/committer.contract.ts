@@ -12,6 +12,7 @@ import type { ClientFrame, LogEntry } from '@wss/protocol';
 import { IsInt, Max } from 'class-validator';
 import jsonPatch from 'fast-json-patch';
 import {
+  appendWork,
   Committer,
   DocumentType,
   recordWork,
@@ -94,9 +95,10 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       readonly withinMs?: number;
       readonly epoch?: string;
       readonly generation?: number;
+      readonly ack?: number;
     }
     function command(init: CommandInit = {}): Command {
-      const { n, session = 's1', data = {}, withinMs = 10_000, epoch, generation = 1 } = init;
+      const { n, session = 's1', data = {}, withinMs = 10_000, epoch, generation = 1, ack = 0 } = init;
       const frame: ClientFrame = { event: 'tally.add', data, id: 1, room };
       const lane = lanes.get(session) ?? new CommandLane();
       lanes.set(session, lane);
@@ -108,7 +110,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
               generation,
               sessionEndsAt: Date.now() + 86_400_000,
               n,
-              ack: 0,
+              ack,
               ...(epoch !== undefined && { epoch }),
             };
       return new Command({ frame, client, deadline: Date.now() + withinMs, lane, ...(number && { number }) });
@@ -146,19 +148,31 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       expect((await logOf(three[0]!)).map(({ first }) => first)).toEqual(values.map((_, i) => i + 1));
     });
 
-    it('R16: writes patches whose fold is the document at the end of every command', async () => {
-      const [a, b] = [await newNode(), await newNode()];
-      const change: UpdateFunction<Tally, void> = (tally, draft) => {
-        draft.append('tally.added');
-        if (tally.value % 2 === 0) draft.append('tally.even');
-        tally.value++;
-        tally.by[`k${tally.value % 5}`] = tally.value;
-        if (tally.value % 7 === 0) delete tally.by[`k${(tally.value + 1) % 5}`];
-      };
-      await Promise.all([a!, b!].flatMap((node) => Array.from({ length: 40 }, () => update(node, change))));
+    const change: UpdateFunction<Tally, void> = (tally, draft) => {
+      draft.append('tally.added');
+      if (tally.value % 2 === 0) draft.append('tally.even');
+      tally.value++;
+      tally.by[`k${tally.value % 5}`] = tally.value;
+      if (tally.value % 7 === 0) delete tally.by[`k${(tally.value + 1) % 5}`];
+    };
+    /** Each writer sends its next command when the last one is answered, so that some are planned while others commit. */
+    const inTurns = <R>(writers: number, times: number, act: (writer: number, turn: number) => Promise<R>) =>
+      Promise.all(
+        Array.from({ length: writers }, async (_, writer) => {
+          const results: R[] = [];
+          for (let turn = 0; turn < times; turn++) {
+            // A timer's turn, so that answers and commands do not fall into one.
+            await new Promise((resolve) => setTimeout(resolve, Math.random() * 2));
+            results.push(await act(writer, turn));
+          }
+          return results;
+        }),
+      );
+    async function expectFold(node: Node): Promise<void> {
       let copy: object = { value: 0, by: {} };
       let base = 0;
-      for (const entry of await logOf(a!)) {
+      for (const entry of await logOf(node)) {
+        if (entry.patch === undefined) continue;
         const last = entry.first + entry.events.length - 1;
         const text = entry.patch!.replace(/\x03(\d+)\x04/, (_all, back: string) =>
           String(last - Number(back)),
@@ -168,8 +182,24 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         copy = jsonPatch.applyPatch(copy, tally.ops, true).newDocument;
         base = last;
       }
-      const { value, version } = await a!.tallies.read({ room });
+      const { value, version } = await node.tallies.read({ room });
       expect([copy, base]).toEqual([{ ...value }, version]);
+    }
+
+    it('R16: writes patches whose fold is the document at the end of every command', async () => {
+      const [a, b] = [await newNode(), await newNode()];
+      await Promise.all([a!, b!].flatMap((node) => Array.from({ length: 40 }, () => update(node, change))));
+      await expectFold(a!);
+    });
+
+    it('R16: does so too where commands are planned while others commit, and others append in between', async () => {
+      const [a, b] = [await newNode(), await newNode()];
+      const append = (): Promise<unknown> =>
+        b!.committer.perform(appendWork({ room }, { event: 'tally.noted', data: {} }));
+      await Promise.all([inTurns(12, 20, () => update(a!, change)), inTurns(2, 40, append)]);
+      expect((await a!.tallies.read({ room })).value.value).toBe(240);
+      await expectFold(a!);
+      expect((await logOf(a!)).length).toBe(320);
     });
 
     it('tells this node of its own commits, in order and with their numbers', async () => {
@@ -382,6 +412,19 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         expect(results).toEqual([2, 3, 4, 5]);
         expect((await node.tallies.read({ room })).value.value).toBe(5);
         expect(await update(node, add())).toBe(6);
+      });
+
+      it('apply commands once that were planned on a commit whose answer is lost', async () => {
+        const node = await newNode(5_000);
+        const losing = inTurns(1, 10, () => engine.loseReplies(1));
+        const results = await inTurns(12, 20, (writer, turn) =>
+          update(node, add(), writer < 6 ? { session: `w${writer}`, n: turn + 1, ack: turn } : {}),
+        );
+        await losing;
+        const values = results.flat().sort((a, b) => a - b);
+        expect(values).toEqual(Array.from({ length: 240 }, (_, i) => i + 1));
+        expect((await node.tallies.read({ room })).value.value).toBe(240);
+        await expectFold(node);
       });
 
       it('R12: end as unknown_outcome when no answer comes, and the next commits are right', async () => {

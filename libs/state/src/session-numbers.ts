@@ -1,0 +1,42 @@
+import type { CommandNumber } from '@wss/handlers';
+import { MissingNumbers } from './missing-numbers.js';
+
+/** Most sessions per room whose highest number is remembered. */
+const MAX_REMEMBERED = 10_000;
+
+/** What a node knows of the numbers of its sessions in one room: which are recorded, and which left no record. */
+export class SessionNumbers {
+  private readonly highest = new Map<string, number>();
+  private readonly missing = new MissingNumbers();
+
+  /** The number came, for the first time or again. */
+  came(number: CommandNumber): void {
+    this.missing.found(number);
+  }
+
+  /** The number is recorded. */
+  recorded({ session, n }: CommandNumber): void {
+    if (this.highest.size >= MAX_REMEMBERED) this.highest.clear();
+    this.highest.set(session, Math.max(n, this.highest.get(session) ?? 0));
+  }
+
+  /** The number ended without a record. */
+  unrecorded(number: CommandNumber): void {
+    if (!this.isRepeat(number)) this.missing.note(number);
+  }
+
+  /** The engine does not know the session's numbers any more. */
+  forget(session: string): void {
+    this.highest.delete(session);
+  }
+
+  /** Whether the number is known to be recorded. */
+  isRepeat({ session, n }: CommandNumber): boolean {
+    return n <= (this.highest.get(session) ?? 0);
+  }
+
+  /** The missing number that comes before this one; undefined when none does. */
+  missingBefore(number: CommandNumber): number | undefined {
+    return this.missing.before(number);
+  }
+}
