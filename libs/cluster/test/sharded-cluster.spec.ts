@@ -26,7 +26,9 @@ sessionStoreContract('Redis Cluster', engine);
 jobQueueContract('Redis Cluster', engine);
 jobsContract('Redis Cluster', engine);
 presenceStoreContract('Redis Cluster', () => redisClusterPresence(servers));
-nodePresenceContract('Redis Cluster', () => redisClusterPresence(servers));
+// Half a minute of waiting for leases, for what the store's suite and test/redis-cluster.spec.ts show in short.
+if (process.env['CHAOS'] === 'long')
+  nodePresenceContract('Redis Cluster', () => redisClusterPresence(servers));
 
 roomFeedContract('Redis Cluster', async (): Promise<FeedEngine> => {
   const opened: ClusterLinks[] = [];
