@@ -47,7 +47,7 @@ export class PatientRedis extends Redis {
 
   private wake(inMs: number): NodeJS.Timeout {
     this.wakeAt = performance.now() + inMs;
-    return setTimeout(() => this.failLate(), inMs);
+    return setTimeout(() => this.failLate(), inMs).unref();
   }
 
   private failLate(): void {
