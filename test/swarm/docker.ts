@@ -18,7 +18,8 @@ export async function docker(
   { env = {}, input = '' }: DockerOptions = {},
 ): Promise<string> {
   const child = spawn('docker', args, { env: { ...process.env, ...env } });
-  child.stdin.end(input);
+  // A command that ends before it has read tells by its code whether it wanted to.
+  child.stdin.on('error', () => undefined).end(input);
   const code = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
