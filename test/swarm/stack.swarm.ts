@@ -36,11 +36,12 @@ const statusInside = async (headers?: Record<string, string>): Promise<number[]>
 
 const codesOf = ({ losses }: CrowdReport): number[] => [...new Set(losses.map(({ code }) => code))];
 
-function report(what: string, { commands, losses, outagesMs, ...rest }: CrowdReport): void {
-  const { failedAttempts, longestAnswerMs } = rest;
+function report(what: string, result: CrowdReport): void {
+  const { commands, losses, outagesMs, failedAttempts, longestAnswerMs } = result;
   const outage = (share: number): number => outagesMs[Math.floor((outagesMs.length - 1) * share)] ?? 0;
   say(
-    `wss: ${what}: ${CLIENTS} clients, ${commands} commands, ${losses.length} connections lost, ` +
+    `wss: ${what}: ${CLIENTS} clients, ${commands} commands, ${losses.length} connections lost` +
+      `${losses.length > 0 ? ` with ${codesOf(result).join(' and ')}` : ''}, ` +
       `${failedAttempts} failed attempts to connect, outage ${outage(0.5)} ms in the middle, ` +
       `${outage(0.99)} ms of 99 %, ${outage(1)} ms at most, longest answer ${Math.round(longestAnswerMs)} ms`,
   );
