@@ -23,3 +23,9 @@ it('ends with the last failure when the time is over', async () => {
 it('is bounded even when the assertion never ends', async () => {
   await expect(eventually(() => never, { withinMs: 30 })).rejects.toThrow('the last attempt did not end');
 });
+
+it('takes false for not holding, and tells so when the time is over', async () => {
+  let attempts = 0;
+  expect(await eventually(() => ++attempts === 3, { everyMs: 1 })).toBe(true);
+  await expect(eventually(() => false, { withinMs: 30, everyMs: 5 })).rejects.toThrow('it is false');
+});

@@ -12,7 +12,7 @@ export interface EventuallyOptions {
 /**
  * Repeats an assertion until it holds and returns its result: for conditions that another process brings about.
  *
- * @param assertion throws, or rejects, as long as the condition does not hold; one attempt at a time
+ * @param assertion throws, rejects or returns false as long as the condition does not hold; one attempt at a time
  * @throws Error when the time is over, with the last failure in its message and as its `cause`
  */
 export async function eventually<T>(
@@ -33,7 +33,8 @@ type Attempt<T> = { readonly value: T } | { readonly error: unknown };
 async function tryOnce<T>(assertion: () => T | Promise<T>, withinMs: number): Promise<Attempt<T>> {
   const run = async () => assertion();
   try {
-    return { value: await within(run(), withinMs, () => new Error('the last attempt did not end')) };
+    const value = await within(run(), withinMs, () => new Error('the last attempt did not end'));
+    return value === false ? { error: new Error('it is false') } : { value };
   } catch (error) {
     return { error };
   }
