@@ -106,6 +106,18 @@ describe('the demo page in two windows on two nodes', () => {
   );
 
   it(
+    'finds its WebSocket where the node has it',
+    async () => {
+      const { port } = await cluster.addNode({ WS_PATH: '/live/socket' });
+      const ann = await open('ann', port);
+      await add(ann, 'one');
+      await bothShow(['one']);
+      expect(problems).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'moves a card once when its node is killed while the card is being moved',
     async () => {
       const ann = await open('ann', balancer.port);

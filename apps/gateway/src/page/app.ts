@@ -13,6 +13,7 @@ const key = query.get('room') ?? 'demo';
 
 const url = new URL(location.href);
 url.protocol = url.protocol.replace('http', 'ws');
+url.pathname = document.querySelector<HTMLMetaElement>('meta[name="wss-path"]')!.content;
 url.hash = '';
 const client = new WssClient<WssContract>(url.href);
 
