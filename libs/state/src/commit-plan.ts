@@ -5,7 +5,7 @@ import { fingerprintOf } from './fingerprint.js';
 import { diffJson } from './json-patch.js';
 import { positionKey, seqOf } from './log-format.js';
 import { refusalOf } from './refusals.js';
-import type { CommitEntry, Committed, DocumentWrite, Lane, Outcome } from './room-store.js';
+import type { CommitEntry, DocumentWrite, Lane, Outcome } from './room-store.js';
 import type { CopiedDocument, RoomCopy } from './room-copy.js';
 import type { BatchView, DocumentChange, DocumentState, Prepared, Work } from './work.js';
 
@@ -14,13 +14,8 @@ const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Holds the place of the number at which an entry of the plan before this one will have been written. */
-const FOLLOWED = /\x05(\d+)\x06/g;
-
 /** A document while a plan is made. */
 interface PlannedDocument extends CopiedDocument {
-  /** Entry of the plan before this one that wrote it, while its position is not known. */
-  readonly after?: number;
   /** Entry that changed it last, and how many events of the plan there were up to that entry's end. */
   readonly changed?: { readonly entry: number; readonly events: number };
 }
@@ -49,18 +44,14 @@ export class CommitPlan implements BatchView {
 
   private readonly documents = new Map<string, PlannedDocument>();
   /** Sessions whose command failed in a way that leaves its number open, and that number. */
-  private readonly unrecorded: Map<string, number>;
+  private readonly unrecorded = new Map<string, number>();
   private events = 0;
   private nodeEntries = 0;
 
-  /** @param before what will have been committed, if this plan is sent; see {@link follow} */
   constructor(
     private readonly copy: RoomCopy,
     private readonly numbers: NodeNumbers,
-    private readonly before?: CommitPlan,
-  ) {
-    this.unrecorded = new Map(before?.unrecorded);
-  }
+  ) {}
 
   add(work: Work): void {
     const { session = '', n } = work.command?.number ?? {};
@@ -88,20 +79,9 @@ export class CommitPlan implements BatchView {
   document<D extends object>(type: DocumentType<D>): DocumentState<D> {
     const known = this.documents.get(type.name);
     if (known) return known as unknown as DocumentState<D>;
-    const planned = this.before?.changedDocument(type) ?? this.copy.document(type);
+    const planned = this.copy.document(type);
     this.documents.set(type.name, planned as unknown as PlannedDocument);
     return planned;
-  }
-
-  /** The plan before this one was committed: fills in where that wrote the documents on which this one rests. */
-  follow({ position: { epoch }, seqs }: Committed): void {
-    for (const [name, { after, ...document }] of this.documents) {
-      if (after === undefined) continue;
-      this.documents.set(name, { ...document, base: positionKey({ epoch, seq: seqs[after]! }) });
-    }
-    for (const entry of this.entries as Mutable<CommitEntry>[]) {
-      entry.patch &&= entry.patch.replace(FOLLOWED, (_place, index: string) => String(seqs[Number(index)]));
-    }
   }
 
   /** Whether it neither read nor leaves anything. */
@@ -127,13 +107,6 @@ export class CommitPlan implements BatchView {
       if (!changed) return [];
       return [{ type, value, json, plain, base: positionKey({ epoch, seq: seqs[changed.entry]! }) }];
     });
-  }
-
-  private changedDocument<D extends object>(type: DocumentType<D>): DocumentState<D> | undefined {
-    const document = this.documents.get(type.name);
-    if (!document?.changed) return undefined;
-    const { value, json, plain, changed } = document;
-    return { type, value, json, plain, base: '', after: changed.entry } as unknown as DocumentState<D>;
   }
 
   private addPrepared(work: Work, prepared: Prepared): void {
@@ -163,7 +136,7 @@ export class CommitPlan implements BatchView {
   private identified({ command }: Work, events: CommitEntry['events'], outcome: Outcome): CommitEntry {
     if (!command?.number) {
       const { lane, highest } = this.numbers;
-      const n = highest + (this.before?.nodeEntries ?? 0) + ++this.nodeEntries;
+      const n = highest + ++this.nodeEntries;
       return { lane, n, ack: highest, fingerprint: '', events, outcome };
     }
     const { session, generation, sessionEndsAt, n, ack, epoch } = command.number;
@@ -179,7 +152,9 @@ export class CommitPlan implements BatchView {
     if (changes.length === 0) return undefined;
     const parts = changes.map(({ type, value, json }) => {
       const before = this.documents.get(type.name)!;
-      const base = this.baseOf(before);
+      const base = before.changed
+        ? `\x03${this.events - before.changed.events}\x04`
+        : String(seqOf(before.base));
       const plain: unknown = JSON.parse(json);
       const ops = JSON.stringify(diffJson(before.plain ?? JSON.parse(before.json), plain));
       const changed = { entry, events: this.events };
@@ -187,10 +162,5 @@ export class CommitPlan implements BatchView {
       return `${JSON.stringify(type.name)}:{"base":${base},"ops":${ops}}`;
     });
     return `{${parts.join(',')}}`;
-  }
-
-  private baseOf({ base, changed, after }: PlannedDocument): string {
-    if (changed) return `\x03${this.events - changed.events}\x04`;
-    return after === undefined ? String(seqOf(base)) : `\x05${after}\x06`;
   }
 }

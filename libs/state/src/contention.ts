@@ -28,11 +28,6 @@ export class Contention {
     return Math.max(0, this.quietUntil - this.now());
   }
 
-  /** Whether others are expected to write before this node's next commit. */
-  get expected(): boolean {
-    return this.rivals >= 0.5;
-  }
-
   /** Whether the documents are to be read before the next attempt, because others will have written. Asking answers it. */
   takeStale(): boolean {
     const { stale } = this;

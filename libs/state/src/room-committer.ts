@@ -7,7 +7,6 @@ import { Contention } from './contention.js';
 import { NodeLane } from './node-lane.js';
 import { SessionNumbers } from './session-numbers.js';
 import { fillOutcome } from './counter-slots.js';
-import { type Batch, LookAhead } from './look-ahead.js';
 import { RoomCopy } from './room-copy.js';
 import {
   type CommitterContext,
@@ -27,6 +26,12 @@ import type { Committed, CommitReply, CommitRequest, Judged, StoreError, Verdict
 import { refusalOf } from './refusals.js';
 import type { Work, WorkResult } from './work.js';
 
+/** Works that go out together, and what they are planned to leave. */
+interface Batch {
+  readonly open: readonly Pending[];
+  readonly plan: CommitPlan;
+}
+
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
  *
@@ -39,7 +44,6 @@ export class RoomCommitter {
   private readonly lane: NodeLane;
   private readonly numbers = new SessionNumbers();
   private readonly contention = new Contention();
-  private readonly ahead: LookAhead;
   private running = false;
   /** Most works in the next batch. */
   private most = MAX_BATCH;
@@ -49,7 +53,6 @@ export class RoomCommitter {
     private readonly context: CommitterContext,
   ) {
     this.lane = new NodeLane(`@${context.nodeId}`, context.now);
-    this.ahead = new LookAhead(this.copy, this.lane);
   }
 
   /** Whether nothing is queued or under way; only then may the committer be dropped. */
@@ -66,8 +69,7 @@ export class RoomCommitter {
     if (number) this.numbers.came(number);
     return new Promise((resolve, reject) => {
       this.queue.push({ work, resolve, reject, since: this.context.now() });
-      if (this.running) this.planAhead();
-      else void this.run();
+      if (!this.running) void this.run();
     });
   }
 
@@ -83,64 +85,35 @@ export class RoomCommitter {
 
   private async run(): Promise<void> {
     this.running = true;
-    for (let ahead; (ahead = this.takeAhead()) || this.queue.length > 0;) {
-      if (!ahead) await this.letOthersGo();
-      const works = ahead?.open ?? this.queue.splice(0, this.most);
+    while (this.queue.length > 0) {
+      await this.letOthersGo();
+      const works = this.queue.splice(0, this.most);
       this.most = MAX_BATCH;
       try {
-        await this.commit(ahead ?? (await this.gather(works)));
+        await this.runBatch(works);
       } catch (error) {
         const failure = new GatewayError('internal', 'internal error', { cause: error });
         for (const pending of works) pending.reject(failure);
-        this.queue.unshift(...this.ahead.drop());
         this.copy.clear();
       }
     }
     this.running = false;
   }
 
-  private async gather(works: Pending[]): Promise<Batch> {
+  private async runBatch(works: Pending[]): Promise<void> {
     const open = this.dropLate(await this.answerRepeats(works));
-    return { open, plan: this.plan(open) };
-  }
-
-  private async commit({ open, plan }: Batch): Promise<void> {
+    if (open.length === 0) return;
+    const began = performance.now();
+    const plan = this.plan(open);
     if (plan.isEmpty)
       return plan.steps.forEach((step, index) => this.settleEmpty(step, open[index]!, NOWHERE));
-    const began = performance.now();
-    const sending = this.send(this.requestOf(plan), { open, plan });
-    this.ahead.begin(plan);
-    this.planAhead();
-    const reply = await sending;
-    if (reply?.status !== 'committed') {
-      this.queue.unshift(...this.ahead.drop());
-      if (reply) this.answerJudged(plan, open, reply);
-      return;
+    const reply = await this.send(this.requestOf(plan), { open, plan });
+    if (reply?.status === 'committed') {
+      this.contention.won(reply.conflicts, performance.now() - began);
+      this.settle(plan, open, reply);
+    } else if (reply) {
+      this.answerJudged(plan, open, reply);
     }
-    this.contention.won(reply.conflicts, performance.now() - began);
-    this.ahead.confirm(reply);
-    this.settle(plan, open, reply);
-  }
-
-  /** Plans what waits, as far as it would enter the next batch as it is. */
-  private planAhead(): void {
-    if (this.contention.expected) return;
-    while (this.queue[0] && this.fits(this.queue[0]) && this.ahead.add(this.queue[0])) this.queue.shift();
-  }
-
-  private takeAhead(): Batch | undefined {
-    const batch = this.ahead.take();
-    if (!batch || (this.contention.pauseMs === 0 && batch.open.every((pending) => this.fits(pending))))
-      return batch;
-    this.queue.unshift(...batch.open);
-    return undefined;
-  }
-
-  /** Whether nothing keeps a work from the next batch: it is no repeat, not late, and nothing before it is missing. */
-  private fits(pending: Pending): boolean {
-    const number = pending.work.command?.number;
-    if (this.context.now() >= pending.work.deadline) return false;
-    return !number || (!this.numbers.isRepeat(number) && this.numbers.missingBefore(number) === undefined);
   }
 
   /** Where other nodes write this room too: waits for its turn, and then takes the documents as they are. */
@@ -234,7 +207,7 @@ export class RoomCommitter {
     const failure = failureOf(error);
     const unknown = open.some((pending) => pending.unknown);
     for (const pending of open) this.reject(pending, failure);
-    for (const pending of [...this.ahead.drop(), ...this.queue.splice(0)]) this.reject(pending, failure);
+    for (const pending of this.queue.splice(0)) this.reject(pending, failure);
     this.copy.clear();
     if (unknown) await this.closeNodeNumbers(plan);
   }

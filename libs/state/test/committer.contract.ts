@@ -155,7 +155,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       tally.by[`k${tally.value % 5}`] = tally.value;
       if (tally.value % 7 === 0) delete tally.by[`k${(tally.value + 1) % 5}`];
     };
-    /** Each writer sends its next command when the last one is answered, so that some are planned while others commit. */
+    /** Each writer sends its next command when the last one is answered, so that some come while others commit. */
     const inTurns = <R>(writers: number, times: number, act: (writer: number, turn: number) => Promise<R>) =>
       Promise.all(
         Array.from({ length: writers }, async (_, writer) => {
@@ -192,7 +192,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       await expectFold(a!);
     });
 
-    it('R16: does so too where commands are planned while others commit, and others append in between', async () => {
+    it('R16: does so too where commands come while others commit, and others append in between', async () => {
       const [a, b] = [await newNode(), await newNode()];
       const append = (): Promise<unknown> =>
         b!.committer.perform(appendWork({ room }, { event: 'tally.noted', data: {} }));
@@ -414,7 +414,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         expect(await update(node, add())).toBe(6);
       });
 
-      it('apply commands once that were planned on a commit whose answer is lost', async () => {
+      it('apply commands once that come while answers are lost', async () => {
         const node = await newNode(5_000);
         const losing = inTurns(1, 10, () => engine.loseReplies(1));
         const results = await inTurns(12, 20, (writer, turn) =>
