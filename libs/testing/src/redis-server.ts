@@ -162,8 +162,8 @@ export class RedisServer {
 
   private async waitUntilReady(started: ManagedProcess, withinMs: number): Promise<void> {
     try {
-      const answered = await eventually(() => !started.ended && this.answers(started), { withinMs });
-      if (answered) return;
+      const state = await eventually(() => (started.ended ? 'ended' : this.answers(started)), { withinMs });
+      if (state === 'ready') return;
     } catch (cause) {
       const log = started.output.tail();
       throw new Error(`the Redis on port ${this.port} does not answer:\n${log}`, { cause });
@@ -174,10 +174,10 @@ export class RedisServer {
   }
 
   /** Another server may have taken the port and answer in its place, hence the look at its process id. */
-  private async answers(started: ManagedProcess): Promise<true> {
+  private async answers(started: ManagedProcess): Promise<'ready'> {
     await this.cli('PING');
     const info = String(await this.cli('INFO', 'server'));
     if (!info.includes(`process_id:${started.pid}\r`)) throw new Error('another server answers');
-    return true;
+    return 'ready';
   }
 }
