@@ -8,6 +8,8 @@ export interface RedisFaults {
   checkpoint(): Promise<void>;
   /** What was written since the checkpoint is lost, as when replicas take over. */
   loseSinceCheckpoint(): Promise<void>;
+  /** Others take over: what was written since the checkpoint is lost, or nothing where there was none since the last time. */
+  failOver(): Promise<void>;
   /** Everything is lost; the history stays. */
   wipe(): Promise<void>;
 }
@@ -15,26 +17,33 @@ export interface RedisFaults {
 /** @param servers links to all masters; they must allow DEBUG */
 export function redisFaults(servers: readonly Redis[]): RedisFaults {
   let replicas = servers.map(() => new Map<string, Buffer>());
+  let kept = false;
   const newHistory = async (): Promise<void> => {
     for (const redis of servers) await redis.call('DEBUG', 'CHANGE-REPL-ID');
   };
+  const loseSinceCheckpoint = async (): Promise<void> => {
+    for (const [i, redis] of servers.entries()) {
+      // At once, or those who write meanwhile would write between; a cluster has no transactions over several slots.
+      const restore = servers.length === 1 ? redis.multi() : redis.pipeline();
+      restore.flushall();
+      for (const [key, dump] of replicas[i]!) restore.restore(key, 0, dump, 'REPLACE');
+      await restore.exec();
+    }
+    await newHistory();
+  };
   return {
     newHistory,
+    loseSinceCheckpoint,
+    async failOver() {
+      await (kept ? loseSinceCheckpoint() : newHistory());
+      kept = false;
+    },
     async wipe() {
       for (const redis of servers) await redis.flushall();
     },
     async checkpoint() {
       replicas = await Promise.all(servers.map(dumpAll));
-    },
-    async loseSinceCheckpoint() {
-      for (const [i, redis] of servers.entries()) {
-        // At once, or those who write meanwhile would write between; a cluster has no transactions over several slots.
-        const restore = servers.length === 1 ? redis.multi() : redis.pipeline();
-        restore.flushall();
-        for (const [key, dump] of replicas[i]!) restore.restore(key, 0, dump, 'REPLACE');
-        await restore.exec();
-      }
-      await newHistory();
+      kept = true;
     },
   };
 }
