@@ -80,13 +80,22 @@ export class RoomFeed {
    * @throws StoreError or RedisError when the engine is out of reach.
    */
   async begin(name: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    const known = this.rooms.get(name);
-    const followed = known ?? this.follow(name);
-    clearTimeout(followed.linger);
-    delete followed.linger;
-    await followed.opened;
-    if (known) await followed.room.confirm();
-    await followed.room.begin(request, complete);
+    for (let begun = false; !begun;) {
+      const known = this.rooms.get(name);
+      const followed = known ?? this.follow(name);
+      clearTimeout(followed.linger);
+      delete followed.linger;
+      await followed.opened;
+      if (known) await followed.room.confirm();
+      await followed.room.begin(request, (start) => {
+        // Others may have left meanwhile, and the room have been dropped; then nothing would come after the start.
+        if (this.rooms.get(name) !== followed) return;
+        clearTimeout(followed.linger);
+        delete followed.linger;
+        begun = true;
+        complete(start);
+      });
+    }
   }
 
   /** Tells that no client of this node is in the room any more. */

@@ -10,6 +10,7 @@ const types = { of: () => LIMITS };
 /** The engine's channels, whose messages can be kept from the node for a while, as a slow link does. */
 export class SlowChannels extends Channels {
   private held?: (() => void)[];
+  private readonly slow = new Map<MessageListener, MessageListener>();
 
   constructor(private readonly channels: Channels) {
     super();
@@ -32,14 +33,17 @@ export class SlowChannels extends Channels {
   }
 
   subscribe(channel: string, listener: MessageListener): Promise<void> {
-    return this.channels.subscribe(channel, (message) => {
+    const slow: MessageListener = (message) => {
       if (this.held) this.held.push(() => listener(message));
       else listener(message);
-    });
+    };
+    this.slow.set(listener, slow);
+    return this.channels.subscribe(channel, slow);
   }
 
   unsubscribe(channel: string, listener: MessageListener): void {
-    this.channels.unsubscribe(channel, listener);
+    this.channels.unsubscribe(channel, this.slow.get(listener)!);
+    this.slow.delete(listener);
   }
 
   publish(channel: string, message: string): Promise<void> {
@@ -97,6 +101,11 @@ export class FeedNode<C extends Channels = SlowChannels> {
     let begun: RoomStart | undefined;
     await this.feed.begin(this.room, { documents: false, ...(from && { from }) }, (start) => (begun = start));
     return begun!;
+  }
+
+  /** Tells that the member has left. */
+  release(): void {
+    this.feed.release(this.room);
   }
 
   /** Adds one event; the room's position after it. */

@@ -63,6 +63,21 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
       for (const node of [writer, reader]) await has(node, range(1, 100));
     });
 
+    it('go on for who began while the last member left, however long that was ago', async () => {
+      await writer.add();
+      await has(reader, [1]);
+      const begins = reader.join();
+      reader.release();
+      await begins;
+      let last = 1;
+      // Longer than a room is kept without members.
+      for (const end = performance.now() + 2_500; performance.now() < end;) {
+        last = (await writer.add()).seq;
+        await has(reader, range(1, last));
+      }
+      expect(last).toBeGreaterThan(2);
+    });
+
     describe('R14', () => {
       it('R14: drop what an epoch sent that is known to be over', async () => {
         const { epoch: old } = await writer.add();
