@@ -83,15 +83,13 @@ export class RoomFeed {
     for (let begun = false; !begun;) {
       const known = this.rooms.get(name);
       const followed = known ?? this.follow(name);
-      clearTimeout(followed.linger);
-      delete followed.linger;
+      keep(followed);
       await followed.opened;
       if (known) await followed.room.confirm();
       await followed.room.begin(request, (start) => {
         // Others may have left meanwhile, and the room have been dropped; then nothing would come after the start.
         if (this.rooms.get(name) !== followed) return;
-        clearTimeout(followed.linger);
-        delete followed.linger;
+        keep(followed);
         begun = true;
         complete(start);
       });
@@ -218,4 +216,10 @@ export class RoomFeed {
     const { nodeId, event, data, except } = decodeVolatile(message);
     if (nodeId !== this.options.nodeId) this.options.listener.deliverVolatile(name, event, data, except);
   }
+}
+
+/** Somebody is in the room, or about to be: it is not dropped for being empty. */
+function keep(followed: Followed): void {
+  clearTimeout(followed.linger);
+  delete followed.linger;
 }

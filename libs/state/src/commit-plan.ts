@@ -126,14 +126,18 @@ export class CommitPlan implements BatchView {
     this.events += logged.length;
     const index = this.entries.length;
     const patch = this.applyChanges(changes, index);
-    const entry: Mutable<CommitEntry> = this.identified(work, logged, outcome);
+    const entry = this.identified(work, logged, outcome);
     if (patch !== undefined) entry.patch = patch;
     if (counters.length > 0) entry.counters = counters;
     this.entries.push(entry);
     return index;
   }
 
-  private identified({ command }: Work, events: CommitEntry['events'], outcome: Outcome): CommitEntry {
+  private identified(
+    { command }: Work,
+    events: CommitEntry['events'],
+    outcome: Outcome,
+  ): Mutable<CommitEntry> {
     if (!command?.number) {
       const { lane, highest } = this.numbers;
       const n = highest + ++this.nodeEntries;
@@ -142,9 +146,9 @@ export class CommitPlan implements BatchView {
     const { session, generation, sessionEndsAt, n, ack, epoch } = command.number;
     const lane = { id: session, generation, endsAt: sessionEndsAt };
     const fingerprint = fingerprintOf(command);
-    return epoch === undefined
-      ? { lane, n, ack, fingerprint, events, outcome }
-      : { lane, n, ack, fingerprint, events, outcome, epoch };
+    const entry: Mutable<CommitEntry> = { lane, n, ack, fingerprint, events, outcome };
+    if (epoch !== undefined) entry.epoch = epoch;
+    return entry;
   }
 
   /** The patch names each document's base version, which inside a batch is known only as a distance (see `PATCH_BASE`). */

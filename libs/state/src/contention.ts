@@ -11,9 +11,8 @@ const NEWEST = 0.2;
  * Every commit leaves the others with old documents, so who comes before its turn does work that can't count. The
  * engine counts who lost since the last commit: a node that lost lets those go first that lost before it, and the
  * node that won lets all of them go. Pauses are that number of turns long, a turn being what this node's own commits
- * took lately, from reading to the answer. What each learns raises its estimate of the others at once and fades with
- * every commit that nobody lost against, as in additive-increase congestion control turned round. Nothing depends on
- * it but speed: the engine alone decides what is written.
+ * took lately, from planning to the answer. What each learns raises its estimate of the others at once and fades with
+ * every commit that nobody lost against. Nothing depends on it but speed: the engine alone decides what is written.
  */
 export class Contention {
   private rivals = 0;

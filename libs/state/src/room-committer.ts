@@ -9,13 +9,13 @@ import { SessionNumbers } from './session-numbers.js';
 import { fillOutcome } from './counter-slots.js';
 import { RoomCopy } from './room-copy.js';
 import {
-  type CommitterContext,
-  NOTHING,
-  NOWHERE,
   certain,
+  type CommitterContext,
   failureOf,
   finalError,
   MAX_BATCH,
+  NOTHING,
+  NOWHERE,
   OK,
   type Pending,
   refused,
