@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { RedisChannels } from '../../dist/libs/cluster/src/index.js';
 import { Command, CommandLane, RoomDocument } from '../../dist/libs/handlers/src/index.js';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '../../dist/libs/redis/src/index.js';
 import {
@@ -51,7 +52,7 @@ const kinds = {
 
   async update(workload) {
     const { store, links, nodeId } = await openNode(workload);
-    const committer = new Committer(store, types, { nodeId });
+    const committer = new Committer(store, types, { nodeId, turns: new RedisChannels(links) });
     const documents = new RoomStateRepository(new DocumentType(Bench), store, committer);
     return {
       work: (writer) => {
@@ -153,7 +154,6 @@ async function commit(store, room, lane, n) {
     documents: [],
     history: HISTORY,
     idleTtlMs: 0,
-    countsConflict: false,
   });
   if (reply.status !== 'committed') throw new Error(JSON.stringify(reply.verdicts));
 }

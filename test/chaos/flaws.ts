@@ -15,6 +15,7 @@ export function flawedScripts(changes: {
   return {
     commit: flawed(ROOM_SCRIPTS.commit, changes.commit ?? []),
     resume: flawed(ROOM_SCRIPTS.resume, changes.resume ?? []),
+    pass: ROOM_SCRIPTS.pass,
   };
 }
 
@@ -117,6 +118,14 @@ export class UnfencedRepeats extends RoomStore {
 
   numbers(...args: Parameters<RoomStore['numbers']>): ReturnType<RoomStore['numbers']> {
     return this.store.numbers(...args);
+  }
+
+  turnChannel(...args: Parameters<RoomStore['turnChannel']>): string {
+    return this.store.turnChannel(...args);
+  }
+
+  pass(...args: Parameters<RoomStore['pass']>): ReturnType<RoomStore['pass']> {
+    return this.store.pass(...args);
   }
 
   keep(...args: Parameters<RoomStore['keep']>): ReturnType<RoomStore['keep']> {

@@ -92,10 +92,10 @@ export class LocalNode {
     const { flaw, replicas = 0 } = options;
     const limits = { history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0, durable: replicas > 0 };
     const nodeId = randomUUID().slice(0, 8);
-    this.committer = new Committer(store, { of: () => limits }, { nodeId });
+    const channels: Channels = new RedisChannels(links);
+    this.committer = new Committer(store, { of: () => limits }, { nodeId, turns: channels });
     this.counters = new RoomStateRepository(new DocumentType(LocalCounter), store, this.committer);
     this.judge = new CommandJudge(this.committer);
-    const channels: Channels = new RedisChannels(links);
     this.feed = new RoomFeed({
       nodeId,
       store,

@@ -109,7 +109,6 @@ export async function endedSession({ nodes, pair, stage }: Scene): Promise<void>
       documents: [],
       history: { events: 1_000, ttlMs: 60_000 },
       idleTtlMs: 0,
-      countsConflict: false,
     });
   await commit();
   await pair.master.cli('DEL', KEYS.room(ROOM).lane('ended'));

@@ -72,7 +72,7 @@ export class CoreModule
       imports: [
         HandlersModule,
         ClusterModule.forNode({ channels, keys, store, registry: engine.registry, jobs: engine.jobs }),
-        StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId }),
+        StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId, turns: channels }),
       ],
       providers: [
         ...MESSAGING_PROVIDERS,

@@ -17,7 +17,7 @@ export class MemoryClusterChannels extends Channels {
   }
 
   publish(channel: string, message: string): Promise<void> {
-    return this.engine.call(() => this.engine.channels.publish(channel, message));
+    return this.engine.call(() => void this.engine.channels.publish(channel, message));
   }
 
   onInterruption(): void {

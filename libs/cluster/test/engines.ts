@@ -66,7 +66,7 @@ export function memoryEngine(): EngineUnderTest {
       const engine = new MemoryEngine(() => Date.now() + 3_600_000);
       return {
         openNode: (options) => Promise.resolve(memoryLinks(engine, options)),
-        publish: async (channel, message) => engine.channels.publish(channel, message),
+        publish: async (channel, message) => void engine.channels.publish(channel, message),
         leaseLeftMs: async (nodeId) => engine.nodes.get(nodeId)!.endsAt - engine.now(),
         now: async () => engine.now(),
         wipe: async () => {

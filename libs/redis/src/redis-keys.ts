@@ -10,6 +10,8 @@ export interface RoomKeys {
   readonly counters: string;
   /** Channel on which commits and volatile events are published. */
   readonly channel: string;
+  /** Channel on which a node that waits to write the room is called. */
+  turn(nodeId: string): string;
   /** Hash: record of the numbered commands of one lane. */
   lane(lane: string): string;
 }
@@ -63,6 +65,7 @@ export class RedisKeys {
       log: `${prefix}:x`,
       counters: `${prefix}:v`,
       channel: prefix,
+      turn: (nodeId) => `${prefix}:t:${nodeId}`,
       lane: (lane) => `${prefix}:k:${lane}`,
     };
   }

@@ -5,6 +5,7 @@ import { answerOf } from './outcomes.js';
 import type { CommitterContext } from './pending-work.js';
 import { RoomCommitter } from './room-committer.js';
 import type { RoomStore } from './room-store.js';
+import type { TurnChannels } from './room-turns.js';
 import type { Work, WorkResult } from './work.js';
 
 /** Rooms whose documents and numbers a node keeps at hand; the least recently used ones are dropped. */
@@ -14,6 +15,8 @@ const MAX_ROOMS = 2_000;
 export interface CommitterOptions {
   /** This incarnation of the node. */
   readonly nodeId: string;
+  /** Where nodes call each other to write a room. Without it, nodes that write one room try until they succeed. */
+  readonly turns?: TurnChannels;
   /** How long a commit is tried against an engine that does not answer, ms. Default 1,200. */
   readonly patienceMs?: number;
   /** Clock, ms since 1970. */
@@ -38,11 +41,12 @@ export class Committer {
   constructor(
     store: RoomStore,
     private readonly types: RoomLimitsSource,
-    { nodeId, patienceMs = 1_200, now = Date.now }: CommitterOptions,
+    { nodeId, turns, patienceMs = 1_200, now = Date.now }: CommitterOptions,
   ) {
     this.context = {
       store,
       nodeId,
+      ...(turns && { turns }),
       patienceMs,
       now,
       onCommitted: (room, epoch, entries) => this.announce(room, epoch, entries),
@@ -93,6 +97,7 @@ export class Committer {
   /** Stops trying; what is under way is answered as if patience had ended. */
   close(): void {
     this.closed = true;
+    for (const room of this.rooms.values()) room.close();
   }
 
   /** A repeat is fenced too: its first answer may never have been sent because the fence failed. */
@@ -117,6 +122,7 @@ export class Committer {
   private dropOldestIdle(): void {
     for (const [room, committer] of this.rooms) {
       if (!committer.idle) continue;
+      committer.close();
       this.rooms.delete(room);
       return;
     }

@@ -42,7 +42,7 @@ export class CommitJudge {
     return this.results.filter((result) => result.entry === entry).map(({ value }) => value);
   }
 
-  reply(): CommitReply {
+  reply(ahead: number | undefined): CommitReply {
     const { room } = this;
     const documents = new Map<string, StoredDocument>();
     for (const { name } of this.request.documents) {
@@ -53,7 +53,8 @@ export class CommitJudge {
       status: 'judged',
       position: { epoch: `${room.number}.${room.nonce}`, seq: room.seq },
       verdicts: this.verdicts,
-      conflicts: this.conflict ? room.conflicts + 1 : 0,
+      conflict: this.conflict,
+      ...(ahead !== undefined && { ahead }),
       replicationId: room.replicationId,
       documents,
     };

@@ -20,7 +20,8 @@ export interface MemoryRoom {
   nonce: string;
   replicationId: string;
   birth: string;
-  conflicts: number;
+  /** Nodes that wait to write it; the first has been called. */
+  line: string[];
   expiresAt: number;
   logExpiresAt: number;
   /** Newest first. */
@@ -180,11 +181,15 @@ export class MemoryChannels {
     if (set?.size === 0) this.listeners.delete(channel);
   }
 
-  /** Delivers later in this turn, as a network would: never while the publisher is still running. */
-  publish(channel: string, message: string): void {
+  /**
+   * Delivers later in this turn, as a network would: never while the publisher is still running.
+   * @returns how many listen
+   */
+  publish(channel: string, message: string): number {
     queueMicrotask(() => {
       for (const listener of this.listeners.get(channel) ?? []) listener(message);
     });
+    return this.listeners.get(channel)?.size ?? 0;
   }
 }
 

@@ -4,6 +4,7 @@ import { fillSlots } from './counter-slots.js';
 import { encodeBody, encodeMessage, positionKey } from './log-format.js';
 import type { MemoryEngine, MemoryLane, MemoryRoom } from './memory-engine.js';
 import { CommitJudge } from './memory-commit-judge.js';
+import { type CallNode, MemoryRoomLine } from './memory-room-line.js';
 import {
   type CommitEntry,
   type CommitReply,
@@ -14,6 +15,7 @@ import {
   RoomStore,
   type StoredDocument,
 } from './room-store.js';
+import { encodeTurn } from './turn-format.js';
 
 const LINEAGE = 64;
 const NODE_LANE_MS = 900_000;
@@ -34,9 +36,8 @@ export class MemoryRoomStore extends RoomStore {
       const room = this.open(request.room);
       const judge = new CommitJudge(room, request, this.engine.now());
       if (!judge.refused && !request.judgeOnly) return this.write(room, request, judge);
-      const reply = judge.reply();
-      if (judge.conflict && request.countsConflict && !request.judgeOnly) room.conflicts++;
-      return reply;
+      const waits = judge.conflict && !request.judgeOnly && request.inLine !== undefined;
+      return judge.reply(waits ? new MemoryRoomLine(room.line).stand(request.inLine!) : undefined);
     });
   }
 
@@ -79,6 +80,17 @@ export class MemoryRoomStore extends RoomStore {
     return this.engine.call(() => this.engine.replicationId === replicationId);
   }
 
+  turnChannel(room: string, nodeId: string): string {
+    return `${this.channelOf(room)}:t:${nodeId}`;
+  }
+
+  pass(name: string, nodeId: string): Promise<void> {
+    return this.engine.call(() => {
+      const room = this.engine.rooms.get(name);
+      if (room) new MemoryRoomLine(room.line).leave(nodeId, this.calling(name, room, []));
+    });
+  }
+
   keep(room: string, idleTtlMs: number): Promise<void> {
     return this.engine.call(() => {
       const known = this.engine.rooms.get(room);
@@ -102,7 +114,6 @@ export class MemoryRoomStore extends RoomStore {
   }
 
   private write(room: MemoryRoom, request: CommitRequest, judge: CommitJudge): CommitReply {
-    const { conflicts } = room;
     const first = room.seq + 1;
     const bodies: string[] = [];
     const seqs = request.entries.map((entry, index) => {
@@ -119,20 +130,34 @@ export class MemoryRoomStore extends RoomStore {
     request.entries.forEach((entry, index) => {
       record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());
     });
+    const written = request.documents.map(({ name }) => name);
+    const ahead = new MemoryRoomLine(room.line).wrote(
+      request.inLine,
+      this.calling(request.room, room, written),
+    );
     if (bodies.length > 0) this.publish(room, request, encodeMessage(positionOf(room), first, bodies));
     return {
       status: 'committed',
       position: positionOf(room),
       seqs,
       counters: judge.results.map(({ value }) => value),
-      conflicts,
+      ahead,
       replicationId: room.replicationId,
     };
   }
 
+  /** Calls nodes of the room's line, with these documents. */
+  private calling(name: string, room: MemoryRoom, documents: readonly string[]): CallNode {
+    const known = documents.flatMap((document) => {
+      const stored = room.documents.get(document);
+      return stored ? [[document, stored] as const] : [];
+    });
+    const message = encodeTurn(positionOf(room), new Map(known));
+    return (nodeId) => this.engine.channels.publish(this.turnChannel(name, nodeId), message) > 0;
+  }
+
   private publish(room: MemoryRoom, request: CommitRequest, message: string): void {
     const now = this.engine.now();
-    room.conflicts = 0;
     room.log.splice(0, Math.max(0, room.log.length - request.history.events));
     room.logExpiresAt = now + request.history.ttlMs;
     if (request.idleTtlMs > 0) room.expiresAt = now + request.idleTtlMs;
@@ -147,7 +172,7 @@ function emptyRoom(lanes: Map<string, MemoryLane>): MemoryRoom {
     nonce: '',
     replicationId: '',
     birth: '',
-    conflicts: 0,
+    line: [],
     expiresAt: Infinity,
     logExpiresAt: Infinity,
     lineage: [],

@@ -1,5 +1,6 @@
 import { GatewayError } from '@wss/handlers';
 import type { CommittedListener } from './committed-entries.js';
+import type { TurnChannels } from './room-turns.js';
 import type { CommitEntry, CommitRequest, RoomStore, StoreError, Verdict } from './room-store.js';
 import type { Work, WorkResult } from './work.js';
 
@@ -10,6 +11,8 @@ export const MAX_BATCH = 256;
 export interface CommitterContext {
   readonly store: RoomStore;
   readonly nodeId: string;
+  /** Where nodes call each other to write a room; without them they try until they succeed. */
+  readonly turns?: TurnChannels;
   /** How long a commit is tried against an engine that does not answer, ms. */
   readonly patienceMs: number;
   readonly now: () => number;

@@ -30,17 +30,20 @@ import {
 } from './room-store.js';
 
 const head = new URL('./lua/room.lua', import.meta.url);
+const line = new URL('./lua/room_line.lua', import.meta.url);
 
 /** Lua texts of the store; tests may hand in changed ones to see that faults are caught. */
 export interface RoomScripts {
   readonly commit: LuaScript<string[]>;
   readonly resume: LuaScript<(string | number)[]>;
+  readonly pass: LuaScript<number>;
 }
 
 /** The scripts as shipped. */
 export const ROOM_SCRIPTS: RoomScripts = {
-  commit: new LuaScript(head, new URL('./lua/room_commit.lua', import.meta.url)),
+  commit: new LuaScript(head, line, new URL('./lua/room_commit.lua', import.meta.url)),
   resume: new LuaScript(head, new URL('./lua/room_resume.lua', import.meta.url)),
+  pass: new LuaScript(head, line, new URL('./lua/room_pass.lua', import.meta.url)),
 };
 
 /** Rooms in Redis: one script call, all keys of a room in one hash slot. */
@@ -113,6 +116,15 @@ export class RedisRoomStore extends RoomStore {
   durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
     if (!this.fence) return Promise.resolve(false);
     return this.fence.wait(replicationId, withinMs, this.keys.room(room).meta);
+  }
+
+  turnChannel(room: string, nodeId: string): string {
+    return this.keys.room(room).turn(nodeId);
+  }
+
+  async pass(room: string, nodeId: string): Promise<void> {
+    const { meta, channel } = this.keys.room(room);
+    await this.run(this.scripts.pass, [meta], [channel, nodeId, this.links.publish]);
   }
 
   async keep(room: string, idleTtlMs: number): Promise<void> {
@@ -190,8 +202,8 @@ function encodeCommit(
   keys: RoomKeys,
   publish: DataLinks['publish'],
 ): { lanes: string[]; args: (string | number)[] } {
-  const { history, idleTtlMs, countsConflict, judgeOnly, documents, entries } = request;
-  const mode = judgeOnly ? 2 : countsConflict ? 1 : 0;
+  const { history, idleTtlMs, inLine, judgeOnly, documents, entries } = request;
+  const mode = judgeOnly ? 2 : inLine === undefined ? 0 : `@${inLine}`;
   const args: (string | number)[] = [newNonce(), keys.channel, history.events, history.ttlMs, idleTtlMs];
   args.push(mode, publish, documents.length, entries.length);
   for (const { name, base, json = '', entry } of documents) {
@@ -221,7 +233,7 @@ function pushEntry(args: (string | number)[], entry: CommitEntry, firstSlot: num
 }
 
 function decodeCommit(reply: readonly string[], entries: readonly CommitEntry[]): CommitReply {
-  const [status, epoch, digits, conflicts, replicationId] = reply[0]!.split(' ') as StatusLine;
+  const [status, epoch, digits, ahead, replicationId] = reply[0]!.split(' ') as StatusLine;
   const position: Position = { epoch, seq: Number(digits) };
   if (status === 'committed') {
     return {
@@ -229,14 +241,15 @@ function decodeCommit(reply: readonly string[], entries: readonly CommitEntry[])
       position,
       seqs: seqsOf(entries, position.seq),
       counters: reply.slice(1).map(Number),
-      conflicts: Number(conflicts),
+      ahead: Number(ahead),
       replicationId,
     };
   }
   return {
     status,
     position,
-    conflicts: Number(conflicts),
+    conflict: ahead !== '-',
+    ...(/\d/.test(ahead) && { ahead: Number(ahead) }),
     replicationId,
     verdicts: reply.slice(1, 1 + entries.length).map(decodeVerdict),
     documents: decodeDocuments(reply.slice(1 + entries.length)),
@@ -247,7 +260,7 @@ type StatusLine = [
   status: CommitReply['status'],
   epoch: string,
   digits: string,
-  conflicts: string,
+  ahead: string,
   replicationId: string,
 ];
 

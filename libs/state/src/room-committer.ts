@@ -3,11 +3,11 @@ import { type Command, GatewayError } from '@wss/handlers';
 import type { Position } from '@wss/protocol';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
-import { Contention } from './contention.js';
 import { NodeLane } from './node-lane.js';
 import { SessionNumbers } from './session-numbers.js';
 import { fillOutcome } from './counter-slots.js';
 import { RoomCopy } from './room-copy.js';
+import { RoomTurns, type TurnSource } from './room-turns.js';
 import {
   certain,
   type CommitterContext,
@@ -35,15 +35,15 @@ interface Batch {
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
  *
- * A batch is resolved before the next is sent. Nodes that write the same room let each other go first (see
- * {@link Contention}); on a conflict the works run again on the documents as they are then.
+ * A batch is resolved before the next is sent. Nodes that write the same room take turns (see {@link RoomTurns});
+ * on a conflict the works run again on the documents as they are then.
  */
 export class RoomCommitter {
   private readonly queue: Pending[] = [];
   private readonly copy = new RoomCopy();
   private readonly lane: NodeLane;
   private readonly numbers = new SessionNumbers();
-  private readonly contention = new Contention();
+  private readonly turns: RoomTurns;
   private running = false;
   /** Most works in the next batch. */
   private most = MAX_BATCH;
@@ -53,6 +53,7 @@ export class RoomCommitter {
     private readonly context: CommitterContext,
   ) {
     this.lane = new NodeLane(`@${context.nodeId}`, context.now);
+    this.turns = new RoomTurns(turnsOf(room, context));
   }
 
   /** Whether nothing is queued or under way; only then may the committer be dropped. */
@@ -73,6 +74,11 @@ export class RoomCommitter {
     });
   }
 
+  /** Ends what it holds outside of memory. */
+  close(): void {
+    this.turns.close();
+  }
+
   /** Resolves when everything that was submitted until now is settled; undefined if that is so already. */
   settled(): Promise<void> | undefined {
     if (!this.running) return undefined;
@@ -85,8 +91,9 @@ export class RoomCommitter {
 
   private async run(): Promise<void> {
     this.running = true;
+    this.turns.begin();
     while (this.queue.length > 0) {
-      await this.letOthersGo();
+      if (this.turns.waits) await this.takeTurn();
       const works = this.queue.splice(0, this.most);
       this.most = MAX_BATCH;
       try {
@@ -98,29 +105,36 @@ export class RoomCommitter {
       }
     }
     this.running = false;
+    this.turns.rest();
   }
 
   private async runBatch(works: Pending[]): Promise<void> {
     const open = this.dropLate(await this.answerRepeats(works));
     if (open.length === 0) return;
-    const began = performance.now();
     const plan = this.plan(open);
     if (plan.isEmpty)
       return plan.steps.forEach((step, index) => this.settleEmpty(step, open[index]!, NOWHERE));
-    const reply = await this.send(this.requestOf(plan), { open, plan });
+    const guessed = !this.copy.knows(plan.types);
+    const inLine = this.turns.hears && !guessed;
+    const request = this.requestOf(plan);
+    const reply = await this.send(inLine ? { ...request, inLine: this.context.nodeId } : request, {
+      open,
+      plan,
+    });
     if (reply?.status === 'committed') {
-      this.contention.won(reply.conflicts, performance.now() - began);
+      this.turns.won(reply, inLine);
       this.settle(plan, open, reply);
     } else if (reply) {
+      if (reply.conflict && !guessed) this.turns.lost(reply);
       this.answerJudged(plan, open, reply);
     }
   }
 
-  /** Where other nodes write this room too: waits for its turn, and then takes the documents as they are. */
-  private async letOthersGo(): Promise<void> {
-    const { pauseMs } = this.contention;
-    if (pauseMs > 0) await delay(pauseMs);
-    if (this.contention.takeStale()) await this.copy.refresh(this.context.store, this.room);
+  /** Where other nodes write this room too: waits for its turn, and takes the documents as they are then. */
+  private async takeTurn(): Promise<void> {
+    const turn = await this.turns.turn();
+    if (!turn || turn.documents.size === 0) await this.copy.refresh(this.context.store, this.room);
+    else this.copy.heard(turn.documents);
   }
 
   /** Numbers that this node knows to be recorded never enter a batch (R2). */
@@ -169,15 +183,13 @@ export class RoomCommitter {
   }
 
   private requestOf(plan: CommitPlan): CommitRequest {
-    const documents = plan.writes;
     const limits = this.context.limitsOf(this.room);
     return {
       room: this.room,
       entries: plan.entries,
-      documents,
+      documents: plan.writes,
       history: limits.history,
       idleTtlMs: limits.idleTtlMs,
-      countsConflict: this.copy.knows(documents.map(({ name }) => name)),
     };
   }
 
@@ -276,7 +288,6 @@ export class RoomCommitter {
   /** Answers what the verdicts settle and queues the rest first, to be run again on the documents as they are now. */
   private answerJudged(plan: CommitPlan, open: readonly Pending[], reply: Judged): void {
     for (const type of plan.types) this.copy.seen(type, reply.documents.get(type.name));
-    if (reply.conflicts > 0) this.contention.lost(reply.conflicts);
     this.queue.unshift(...this.answerVerdicts(plan, open, reply));
   }
 
@@ -323,4 +334,13 @@ export class RoomCommitter {
     if (pending.work.command) this.noteMissing(pending.work.command);
     pending.reject(finalError(pending, error));
   }
+}
+
+function turnsOf(room: string, { store, nodeId, turns }: CommitterContext): TurnSource | undefined {
+  if (!turns) return undefined;
+  const pass = (): void => {
+    // Where that fails, who waits goes ahead by itself.
+    store.pass(room, nodeId).catch(() => undefined);
+  };
+  return { channels: turns, channel: store.turnChannel(room, nodeId), pass };
 }

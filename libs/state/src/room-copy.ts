@@ -21,9 +21,8 @@ export class RoomCopy {
   }
 
   /** Whether all of these documents have been seen. */
-  knows(names: Iterable<string>): boolean {
-    for (const name of names) if (!this.documents.has(name)) return false;
-    return true;
+  knows(types: readonly DocumentType<object>[]): boolean {
+    return types.every(({ name }) => this.documents.has(name));
   }
 
   /** Takes over what this node wrote. */
@@ -39,6 +38,14 @@ export class RoomCopy {
       for (const { type } of this.documents.values()) this.seen(type, documents.get(type.name));
     } catch {
       // Nobody waits for this read; what is wrong comes up again in the commit, which has somebody to tell.
+    }
+  }
+
+  /** Takes over what others wrote, of those documents that it holds. */
+  heard(documents: ReadonlyMap<string, StoredDocument>): void {
+    for (const { type } of this.documents.values()) {
+      const stored = documents.get(type.name);
+      if (stored) this.seen(type, stored);
     }
   }
 

@@ -66,8 +66,8 @@ export interface CommitRequest {
   readonly history: { readonly events: number; readonly ttlMs: number };
   /** The room expires this long after its last commit, ms; 0 never. */
   readonly idleTtlMs: number;
-  /** Whether a difference of documents counts as a conflict that others should yield to; not on a first, blind attempt. */
-  readonly countsConflict: boolean;
+  /** This node, if it is to stand in the room's line where others write it too; it must listen to {@link RoomStore.turnChannel}. */
+  readonly inLine?: string;
   /** Only judges: a commit that could be written is answered with verdicts too. */
   readonly judgeOnly?: boolean;
 }
@@ -111,8 +111,8 @@ export interface Committed {
   readonly seqs: readonly number[];
   /** Results of the counter operations, in the order of the entries. */
   readonly counters: readonly number[];
-  /** How many lost against the commit before this one; the winner should let them go first. */
-  readonly conflicts: number;
+  /** How many nodes are to write the room before this one does again. */
+  readonly ahead: number;
   /** The history that Redis is on; a fence counts only on the same one. */
   readonly replicationId: string;
 }
@@ -122,8 +122,10 @@ export interface Judged {
   readonly status: 'judged';
   readonly position: Position;
   readonly verdicts: readonly Verdict[];
-  /** Not 0 if a document was not at its base any more: the how-manieth it is that lost since the last commit. */
-  readonly conflicts: number;
+  /** Whether a document was not at its base any more. */
+  readonly conflict: boolean;
+  /** How many nodes are to write the room before this one tries again; absent where it is not in the line. */
+  readonly ahead?: number;
   readonly replicationId: string;
   /** The documents of the request as they are now; those never written are missing. */
   readonly documents: ReadonlyMap<string, StoredDocument>;
@@ -228,6 +230,18 @@ export abstract class RoomStore {
    * that is not proven in time, ms, or the history has changed.
    */
   abstract durable(room: string, replicationId: string, withinMs: number): Promise<boolean>;
+
+  /**
+   * The channel on which a node that is in a room's line hears that its turn has come, see `decodeTurn`. The line is
+   * advice that saves useless attempts: a call may get lost, and who was not called may write all the same.
+   */
+  abstract turnChannel(room: string, nodeId: string): string;
+
+  /**
+   * Leaves the line of a room without a commit; the next node is called.
+   * @throws StoreError
+   */
+  abstract pass(room: string, nodeId: string): Promise<void>;
 
   /**
    * Lets an idle room live this long from now, ms (R17).

@@ -21,7 +21,8 @@ export interface CommitStep {
   readonly do: 'commit';
   readonly entries: readonly EntryStep[];
   readonly documents: readonly (Omit<DocumentWrite, 'base'> & { readonly base?: PositionIndex })[];
-  readonly countsConflict: boolean;
+  /** The node that may stand in the line. */
+  readonly inLine?: string;
   readonly judgeOnly: boolean;
   /** What is over when the commit is: everything in the log, or the room. */
   readonly ages?: 'log' | 'room';
@@ -38,10 +39,13 @@ export type Step =
       readonly documents: boolean;
       readonly lane: string;
     }
+  | { readonly do: 'pass'; readonly node: string }
   | { readonly do: 'numbers'; readonly lanes: readonly string[] }
   | { readonly do: 'tops' | 'newHistory' | 'checkpoint' | 'loseSinceCheckpoint' | 'wipe' };
 
 const LANES = ['s1', 's2', 'node'];
+/** Nodes that write the room. */
+export const NODES = ['n1', 'n2', 'n3'];
 
 /** Makes up steps; it follows what was answered just well enough that many of them take effect. */
 export class FuzzSteps {
@@ -57,7 +61,8 @@ export class FuzzSteps {
   next(): Step {
     const { random } = this;
     const dice = random.below(100);
-    if (dice < 60) return this.commit();
+    if (dice < 57) return this.commit();
+    if (dice < 60) return { do: 'pass', node: random.pick(NODES) };
     if (dice < 85) return this.resume();
     if (dice < 89) return { do: 'numbers', lanes: LANES };
     if (dice < 93) return { do: 'tops' };
@@ -97,8 +102,8 @@ export class FuzzSteps {
       do: 'commit',
       entries,
       documents,
-      countsConflict: random.below(2) === 0,
       judgeOnly: random.below(12) === 0,
+      ...(random.below(4) > 0 && { inLine: random.pick(NODES) }),
       ...(age === 0 && { ages: 'log' as const }),
       ...(age === 1 && { ages: 'room' as const }),
     };

@@ -1,6 +1,6 @@
 import type { Position } from '@wss/protocol';
 import { StoreError } from '../src/index.js';
-import type { CommitStep, Step } from './fuzz-steps.js';
+import { type CommitStep, NODES, type Step } from './fuzz-steps.js';
 import type { StoreUnderTest } from './room-store.contract.js';
 
 const DAY = 86_400_000;
@@ -21,7 +21,9 @@ export class FuzzedStore {
   ) {}
 
   static async open(engine: StoreUnderTest, room: string): Promise<FuzzedStore> {
-    return new FuzzedStore(engine, room, await engine.subscribe(room));
+    // One of the nodes hears when it is called.
+    await engine.subscribe(engine.store.turnChannel(room, NODES[0]!));
+    return new FuzzedStore(engine, room, await engine.subscribe(engine.channelOf(room)));
   }
 
   /** Forgets everything, for a new sequence. */
@@ -56,6 +58,8 @@ export class FuzzedStore {
       }
       case 'numbers':
         return engine.store.numbers(room, step.lanes);
+      case 'pass':
+        return engine.store.pass(room, step.node);
       case 'tops':
         return engine.store.tops([room]);
       default:

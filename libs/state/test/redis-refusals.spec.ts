@@ -66,7 +66,6 @@ describe('a Redis that refuses', () => {
       documents: [{ name: 'board', base: '', json: `{"n":${n}}`, entry: 0 }],
       history: { events: 1_000, ttlMs: 86_400_000 },
       idleTtlMs: 0,
-      countsConflict: false,
     });
   }
   const read = (): Promise<ResumeReply> => store.resume({ room, newest: 100, documents: true, lane: 's1' });

@@ -13,9 +13,10 @@ export function memoryStore(): Promise<StoreUnderTest> {
     checkpoint: async () => engine.pauseReplication(),
     loseSinceCheckpoint: async () => engine.promote(),
     wipe: async () => engine.rooms.clear(),
-    subscribe: (room) => {
+    channelOf: (room) => room,
+    subscribe: (channel) => {
       const messages = collector();
-      engine.channels.subscribe(room, messages.add);
+      engine.channels.subscribe(channel, messages.add);
       return Promise.resolve(messages);
     },
     stop: () => Promise.resolve(),
@@ -28,12 +29,14 @@ export async function redisStore(): Promise<StoreUnderTest> {
   const scripts = Object.values(ROOM_SCRIPTS);
   const links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts });
   const keys = new RedisKeys('test');
+  // One for each channel that a test listens to.
+  links.subscriber.setMaxListeners(0);
   return {
     store: new RedisRoomStore(links, keys),
     ...redisFaults([links.commands]),
-    async subscribe(room) {
+    channelOf: (room) => keys.room(room).channel,
+    async subscribe(channel) {
       const messages = collector();
-      const { channel } = keys.room(room);
       links.subscriber.on('message', (from, message) => from === channel && messages.add(message));
       await links.subscriber.subscribe(channel);
       return messages;

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
-import type {
-  CommitEntry,
-  CommitReply,
-  Committed,
-  CommitRequest,
-  DocumentWrite,
-  Judged,
-  RoomStore,
+import {
+  type CommitEntry,
+  type CommitReply,
+  type Committed,
+  type CommitRequest,
+  decodeTurn,
+  type DocumentWrite,
+  type Judged,
+  type RoomStore,
+  type Turn,
 } from '../src/index.js';
+import type { Collected } from './collector.js';
 
 /** An engine under test, with the faults that the suite needs. */
 export interface StoreUnderTest {
@@ -22,8 +25,10 @@ export interface StoreUnderTest {
   loseSinceCheckpoint(): Promise<void>;
   /** Deletes everything, as FLUSHALL would. */
   wipe(): Promise<void>;
-  /** Next message on a room's channel. */
-  subscribe(room: string): Promise<{ messages: string[]; next(count: number): Promise<string[]> }>;
+  /** Channel of a room's events. */
+  channelOf(room: string): string;
+  /** Messages on a channel from now on. */
+  subscribe(channel: string): Promise<Collected>;
   stop(): Promise<void>;
 }
 
@@ -72,7 +77,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       documents: readonly DocumentWrite[] = [],
       more: Partial<CommitRequest> = {},
     ): Promise<CommitReply> {
-      const request = { room, entries, documents, history: HISTORY, idleTtlMs: 0, countsConflict: true };
+      const request = { room, entries, documents, history: HISTORY, idleTtlMs: 0 };
       return engine.store.commit({ ...request, ...more });
     }
     async function committed(...args: Parameters<typeof commit>): Promise<Committed> {
@@ -108,7 +113,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       });
 
       it('publishes each commit once, in order, with its position first', async () => {
-        const channel = await engine.subscribe(room);
+        const channel = await engine.subscribe(engine.channelOf(room));
         const { position } = await committed([entry(1, { patch: '{"board":[]}' }), entry(2)]);
         await committed([entry(3)]);
         expect(await channel.next(2)).toEqual([
@@ -118,7 +123,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       });
 
       it('publishes nothing for records without events', async () => {
-        const channel = await engine.subscribe(room);
+        const channel = await engine.subscribe(engine.channelOf(room));
         await committed([entry(1, { events: [] })]);
         await committed([entry(2)]);
         expect((await channel.next(1))[0]).toContain('{"n":2}');
@@ -169,7 +174,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         const { position } = await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
         const base = `${position.epoch}:1`;
         const reply = await judged([entry(2)], [{ name: 'board', base: '', json: '2', entry: 0 }]);
-        expect([reply.conflicts, reply.verdicts]).toEqual([1, [{ kind: 'ok' }]]);
+        expect([reply.conflict, reply.verdicts]).toEqual([true, [{ kind: 'ok' }]]);
         expect(reply.documents.get('board')).toEqual({ position: base, json: '1' });
         expect((await top()).seq).toBe(1);
         await committed([entry(2)], [{ name: 'board', base, json: '2', entry: 0 }]);
@@ -177,19 +182,123 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
 
       it('that were only read are checked too', async () => {
         await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
-        expect((await judged([entry(2)], [{ name: 'board', base: '' }])).conflicts).toBe(1);
+        expect((await judged([entry(2)], [{ name: 'board', base: '' }])).conflict).toBe(true);
+      });
+    });
+
+    describe('the line of nodes that write one room', () => {
+      const STALE = [{ name: 'board', base: '', json: '0', entry: 0 }];
+      let n: number;
+      let base: string;
+
+      beforeEach(async () => {
+        n = 0;
+        base = '';
+        await write();
+      });
+      /** A commit that counts. */
+      async function write(inLine?: string): Promise<Committed> {
+        const documents = [{ name: 'board', base, json: String(++n), entry: 0 }];
+        const reply = await committed([entry(n)], documents, inLine === undefined ? {} : { inLine });
+        base = `${reply.position.epoch}:${reply.position.seq}`;
+        return reply;
+      }
+      const lose = async (inLine?: string): Promise<number | undefined> =>
+        (await judged([entry(n + 1)], STALE, inLine === undefined ? {} : { inLine })).ahead;
+      const listen = async (...nodes: string[]) =>
+        Promise.all(nodes.map((node) => engine.subscribe(engine.store.turnChannel(room, node))));
+      const called = async (calls: { next(count: number): Promise<string[]> }): Promise<Turn> =>
+        decodeTurn((await calls.next(1))[0]!);
+
+      it('tells each loser how many go first, once, and who does not stand in it nothing', async () => {
+        expect([await lose('a'), await lose('b'), await lose(), await lose('b'), await lose('a')]).toEqual([
+          0,
+          1,
+          undefined,
+          1,
+          0,
+        ]);
+        expect((await judged([entry(n + 1)], STALE, { inLine: 'c', judgeOnly: true })).ahead).toBeUndefined();
+        expect((await judged([entry(n + 2)], [], { inLine: 'c' })).ahead).toBeUndefined();
+        expect(await lose('d')).toBe(2);
       });
 
-      it('tell the losers their rank and the next winner how many they were, once', async () => {
-        const first = await committed([entry(1)], [{ name: 'board', base: '', json: '1', entry: 0 }]);
-        const stale = [{ name: 'board', base: '' }];
-        expect((await judged([entry(2)], stale, { countsConflict: false })).conflicts).toBe(1);
-        expect((await committed([entry(2)])).conflicts).toBe(0);
-        expect((await judged([entry(3)], stale)).conflicts).toBe(1);
-        expect((await judged([entry(3)], stale)).conflicts).toBe(2);
-        expect((await committed([entry(3)])).conflicts).toBe(2);
-        expect((await committed([entry(4)])).conflicts).toBe(0);
-        expect(first.conflicts).toBe(0);
+      it('has no part in a room that one node writes', async () => {
+        expect([(await write('a')).ahead, (await write('a')).ahead, (await write()).ahead]).toEqual([
+          0, 0, 0,
+        ]);
+      });
+
+      it('calls the next one after each commit, with the documents, and lets who has written stand last', async () => {
+        const [a, b] = (await listen('a', 'b')) as [Collected, Collected];
+        await lose('a');
+        await lose('b');
+        const first = await write('a');
+        expect(first.ahead).toBe(1);
+        expect(await called(b)).toEqual({
+          position: first.position,
+          documents: new Map([['board', { position: base, json: '2' }]]),
+        });
+        const second = await write('b');
+        expect([second.ahead, (await called(a)).position]).toEqual([1, second.position]);
+      });
+
+      it('keeps the turn of who was called while a node that was not in it writes', async () => {
+        const [a] = (await listen('a', 'b')) as [Collected];
+        await lose('a');
+        await lose('b');
+        expect([(await write('c')).ahead, (await write()).ahead]).toEqual([2, 3]);
+        expect([await lose('a'), await lose('c'), a.messages]).toEqual([0, 2, []]);
+      });
+
+      it('drops who was called when one that waits overtakes it', async () => {
+        const [, , c] = (await listen('a', 'b', 'c')) as [Collected, Collected, Collected];
+        for (const node of ['a', 'b', 'c']) await lose(node);
+        expect((await write('b')).ahead).toBe(1);
+        await called(c);
+        expect(await lose('a')).toBe(2);
+      });
+
+      it('drops who does not listen, and is empty when nobody else waits', async () => {
+        const [c] = (await listen('c')) as [Collected];
+        for (const node of ['a', 'b', 'c']) await lose(node);
+        expect((await write('a')).ahead).toBe(1);
+        await called(c);
+        for (const node of ['x', 'y']) await lose(node);
+        expect((await write('c')).ahead).toBe(0);
+        expect((await write('c')).ahead).toBe(0);
+      });
+
+      it('is left by who has nothing to write; the next one is called if it was the first', async () => {
+        const [b] = (await listen('b', 'c')) as [Collected];
+        for (const node of ['a', 'b', 'c']) await lose(node);
+        await engine.store.pass(room, 'c');
+        await engine.store.pass(room, 'z');
+        expect(b.messages).toEqual([]);
+        await engine.store.pass(room, 'a');
+        expect(await called(b)).toEqual({ position: await top(), documents: new Map() });
+        expect([await lose('b'), await lose('a')]).toEqual([0, 1]);
+      });
+
+      it('calls without the documents where they are long', async () => {
+        const [b] = (await listen('b')) as [Collected];
+        for (const node of ['a', 'b']) await lose(node);
+        const long = [{ name: 'board', base, json: JSON.stringify('x'.repeat(20_000)), entry: 0 }];
+        const { position } = await committed([entry(n + 1)], long, { inLine: 'a' });
+        expect(await called(b)).toEqual({ position, documents: new Map() });
+      });
+
+      it('takes 64 nodes at most', async () => {
+        for (let i = 0; i < 64; i++) expect(await lose(`n${i}`)).toBe(i);
+        expect(await lose('more')).toBeUndefined();
+      });
+
+      it('survives a new history, and moves on with commits that log nothing', async () => {
+        const [b] = (await listen('b')) as [Collected];
+        for (const node of ['a', 'b']) await lose(node);
+        await engine.newHistory();
+        const { ahead, position } = await committed([entry(n + 1, { events: [] })], [], { inLine: 'a' });
+        expect([ahead, await called(b)]).toEqual([1, { position, documents: new Map() }]);
       });
     });
 
@@ -379,7 +488,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         );
         const base = `${dead.position.epoch}:2`;
         const reply = await judged([entry(2)], [{ name: 'board', base, json: '4', entry: 0 }]);
-        expect([reply.conflicts, reply.documents.get('board')?.json]).toEqual([1, '3']);
+        expect([reply.conflict, reply.documents.get('board')?.json]).toEqual([true, '3']);
       });
 
       it('are unknown after the data was wiped, so that no number is taken for another', async () => {

@@ -21,9 +21,9 @@ roomStoreContract('Redis Cluster', async () => {
   return {
     store: new RedisRoomStore(links, keys),
     ...redisFaults(links.shards.map(({ commands }) => commands)),
-    async subscribe(room) {
+    channelOf: (room) => keys.room(room).channel,
+    async subscribe(channel) {
       const messages = collector();
-      const { channel } = keys.room(room);
       const { subscriber } = links.shardOf(slotOf(channel))!;
       subscriber.on('smessage', (from, message) => from === channel && messages.add(message));
       await subscriber.ssubscribe(channel);

@@ -60,6 +60,14 @@ export class MeasuredRoomStore extends RoomStore {
     return this.store.durable(room, replicationId, withinMs);
   }
 
+  turnChannel(room: string, nodeId: string): string {
+    return this.store.turnChannel(room, nodeId);
+  }
+
+  pass(room: string, nodeId: string): Promise<void> {
+    return this.store.pass(room, nodeId);
+  }
+
   keep(room: string, idleTtlMs: number): Promise<void> {
     return this.store.keep(room, idleTtlMs);
   }
@@ -67,5 +75,5 @@ export class MeasuredRoomStore extends RoomStore {
 
 function outcomeOf(reply: CommitReply): 'committed' | 'conflict' | 'judged' {
   if (reply.status === 'committed') return 'committed';
-  return reply.conflicts > 0 ? 'conflict' : 'judged';
+  return reply.conflict ? 'conflict' : 'judged';
 }

@@ -6,7 +6,7 @@
 -- new one is opened, and stored before anything else is judged (R13). So positions on the surviving prefix stay
 -- valid, and those beyond it are known to be lost. After Kafka's leader epochs (KIP-101).
 --
--- Meta hash: s "last sequence number[ conflicts since the last commit]" · e "replication id, birth nonce, epoch" ·
+-- Meta hash: s "last sequence number[ nodes that wait to write]" · e "replication id, birth nonce, epoch" ·
 --   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce".
 --
 -- Costly in a script, by instructions counted: a number that becomes text, a reply with several values, a table per
@@ -44,12 +44,12 @@ local function open_room(key, nonce)
     return nil, redis.error_reply('NOREPLID this server hides its replication id')
   end
   local top, history = call('HGET', key, 's'), call('HGET', key, 'e')
-  local digits, conflicts = top or '0', '0'
-  if string.find(digits, ' ', 1, true) then digits, conflicts = string.match(top, '^(%d+) (%d+)$') end
+  local digits, line = top or '0', nil
+  if string.find(digits, ' ', 1, true) then digits, line = string.match(top, '^(%d+) (.*)$') end
   local past, birth, epoch, number
   if history then past, birth, epoch, number = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+)$') end
   local room = {
-    seq = digits + 0, digits = digits, conflicts = conflicts, top = top, replid = replid, birth = birth,
+    seq = digits + 0, digits = digits, line = line, top = top, replid = replid, birth = birth,
     epoch = epoch, number = number or '0'
   }
   if past ~= replid then open_epoch(room, key, epoch, nonce) end

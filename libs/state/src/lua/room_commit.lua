@@ -2,8 +2,8 @@
 --
 -- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] counters · KEYS[5…] record hash of each entry's lane
 -- ARGV[1] nonce for a new epoch · [2] channel · [3] log entries to keep · [4] log time to live, ms · [5] idle time
---   to live of the room, ms, 0 never · [6] 1: a conflict counts, 2: judge only · [7] PUBLISH or SPUBLISH · [8] documents ·
---   [9] entries; then
+--   to live of the room, ms, 0 never · [6] "@node": it stands in line when others write the room too, 2: judge only,
+--   0 neither · [7] PUBLISH or SPUBLISH · [8] documents · [9] entries; then
 --   per document: name · position it was read at, '' never written · new JSON, '' unchanged · entry that changed it
 --   per entry: n · ack · generation · end of the session, ms, 0 for a node's own lane · epoch of the lane's last
 --     reply · body for the log, '' none · record "fingerprint|outcome"
@@ -12,9 +12,10 @@
 --
 -- Document: "epoch:seq|json". Record hash: h "highest n, acknowledged n, generation, birth of the room" ·
 --   <n> "seq|fingerprint|outcome".
--- Reply: {'committed epoch seq conflicts replid', result of each counter operation…}
---   {'judged epoch seq conflicts replid', verdict of each entry…, name, document, …}: nothing was written; conflicts
---   is not 0 if documents differ, and counts this one.
+-- Reply: {'committed epoch seq ahead replid', result of each counter operation…}; ahead counts the nodes whose turn
+--   comes before the next one of this node
+--   {'judged epoch seq ahead replid', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
+--   no document differs, '?' if some do and the node is not in the line.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
 local WINDOW = 32
 local NODE_LANE_MS = '900000'
@@ -112,10 +113,20 @@ for at = documents_from, documents_to, DOCUMENT do
     conflict = true
   end
 end
+local node = string.match(ARGV[6], '^@(.+)$')
 if refused or conflict or ARGV[6] == '2' then
-  local conflicts = conflict and string.format('%d', room.conflicts + 1) or '0'
-  if conflict and ARGV[6] == '1' then call('HSET', KEYS[1], 's', room.digits .. ' ' .. conflicts) end
-  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. conflicts .. ' ' .. room.replid }
+  local ahead = conflict and '?' or '-'
+  if conflict and node then
+    local nodes = nodes_of(room.line)
+    local place = place_of(nodes, node)
+    if not place and #nodes < MOST_WAITING then
+      place = #nodes + 1
+      nodes[place] = node
+      call('HSET', KEYS[1], 's', room.digits .. line_of(nodes))
+    end
+    if place then ahead = string.format('%d', place - 1) end
+  end
+  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid }
   for i = 1, entries do reply[i + 1] = verdicts[i] end
   for at = documents_from, documents_to, DOCUMENT do
     reply[#reply + 1] = ARGV[at]
@@ -147,7 +158,9 @@ for i = 1, entries do
 end
 for at = documents_from, documents_to, DOCUMENT do
   if ARGV[at + 2] ~= '' then
-    call('HSET', KEYS[2], ARGV[at], room.epoch .. ':' .. seqs[tonumber(ARGV[at + 3])] .. '|' .. ARGV[at + 2])
+    local stored = room.epoch .. ':' .. seqs[tonumber(ARGV[at + 3])] .. '|' .. ARGV[at + 2]
+    call('HSET', KEYS[2], ARGV[at], stored)
+    current[at] = stored
   end
 end
 for name, value in pairs(values) do call('HSET', KEYS[4], name, string.format('%.0f', value)) end
@@ -179,8 +192,26 @@ for i = 1, entries do
     end
   end
 end
+-- Was the node called, or did it overtake who was? Then the next one is called, and the node stands last.
+local ahead, waiting = '0', ''
+if room.line then
+  local nodes = nodes_of(room.line)
+  local place = node and place_of(nodes, node)
+  if place then table.remove(nodes, place) end
+  if place and place > 1 then table.remove(nodes, 1) end
+  if node and #nodes > 0 and #nodes < MOST_WAITING then nodes[#nodes + 1] = node end
+  if place then
+    local news = { room.epoch .. ':' .. digits }
+    for at = documents_from, documents_to, DOCUMENT do
+      if current[at] then news[#news + 1] = '\n' .. ARGV[at] .. '\n' .. current[at] end
+    end
+    call_first(nodes, node, ARGV[7], ARGV[2], news)
+  end
+  waiting = line_of(nodes)
+  ahead = string.format('%d', node and nodes[#nodes] == node and #nodes - 1 or #nodes)
+end
+if room.line or #published > 0 then call('HSET', KEYS[1], 's', digits .. waiting) end
 if #published > 0 then
-  call('HSET', KEYS[1], 's', digits)
   call('PEXPIRE', KEYS[3], ARGV[4])
   if ARGV[5] ~= '0' then
     local at = string.format('%d', now + ARGV[5])
@@ -191,6 +222,6 @@ if #published > 0 then
   call(ARGV[7], ARGV[2], room.epoch .. ':' .. digits .. ' ' .. from .. '\n' .. table.concat(published, '\n'))
 end
 
-local reply = { 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. room.conflicts .. ' ' .. room.replid }
+local reply = { 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid }
 for i = 1, operations do reply[i + 1] = results[i] end
 return reply

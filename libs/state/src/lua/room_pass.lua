@@ -1,0 +1,16 @@
+-- A node of the line that has nothing to write leaves it, and calls the next one if it was the first.
+--
+-- KEYS[1] meta · ARGV[1] channel · [2] node · [3] PUBLISH or SPUBLISH
+-- Reply: how many nodes are left.
+local digits, line = string.match(call('HGET', KEYS[1], 's') or '', '^(%d+) (.*)$')
+if not line then return 0 end
+local nodes = nodes_of(line)
+local place = place_of(nodes, ARGV[2])
+if not place then return #nodes end
+table.remove(nodes, place)
+if place == 1 then
+  local epoch = string.match(call('HGET', KEYS[1], 'e') or '', '%S+$') or ''
+  call_first(nodes, nil, ARGV[3], ARGV[1], { epoch .. ':' .. digits })
+end
+call('HSET', KEYS[1], 's', digits .. line_of(nodes))
+return #nodes

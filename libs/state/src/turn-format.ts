@@ -1,0 +1,35 @@
+import type { Position } from '@wss/protocol';
+import { positionKey } from './log-format.js';
+import { decodeDocument } from './record-format.js';
+import type { StoredDocument } from './room-store.js';
+
+/** Documents longer than this are not sent along with a call, bytes; who is called reads them. */
+const MOST_NEWS = 16_384;
+
+/** What a node is told whose turn it is to write a room. */
+export interface Turn {
+  /** The room's position when it was called. */
+  readonly position: Position;
+  /** Documents of the last commit as they are now; not necessarily all of the room. */
+  readonly documents: ReadonlyMap<string, StoredDocument>;
+}
+
+/** Encodes a call: the position, then a line for each document's name and one for what is stored of it. */
+export function encodeTurn(position: Position, documents: ReadonlyMap<string, StoredDocument>): string {
+  const head = positionKey(position);
+  const lines = [...documents].flatMap(([name, stored]) => [name, `${stored.position}|${stored.json}`]);
+  const text = [head, ...lines].join('\n');
+  return Buffer.byteLength(text) > MOST_NEWS ? head : text;
+}
+
+/** Decodes a call. */
+export function decodeTurn(message: string): Turn {
+  const [head, ...lines] = message.split('\n') as [string, ...string[]];
+  const colon = head.lastIndexOf(':');
+  const documents = new Map<string, StoredDocument>();
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const stored = decodeDocument(lines[i + 1]!);
+    if (stored) documents.set(lines[i]!, stored);
+  }
+  return { position: { epoch: head.slice(0, colon), seq: Number(head.slice(colon + 1)) }, documents };
+}
