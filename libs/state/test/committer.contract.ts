@@ -14,11 +14,13 @@ import { IsInt, Max } from 'class-validator';
 import jsonPatch from 'fast-json-patch';
 import {
   appendWork,
+  type CommitReply,
   Committer,
   DocumentType,
   recordWork,
   RoomStateRepository,
   type RoomStore,
+  type TurnChannels,
   type UpdateFunction,
   type WorkResult,
 } from '../src/index.js';
@@ -35,7 +37,7 @@ export class Tally {
 /** An engine under test, with the faults that the suite needs. */
 export interface EngineUnderTest {
   /** A store with links of its own. */
-  openStore(): Promise<RoomStore>;
+  openStore(): Promise<{ readonly store: RoomStore; readonly turns: TurnChannels }>;
   /** The next answers to the newest store are lost; its calls are carried out. */
   loseReplies(count: number): Promise<void>;
   /** Whether the newest store can reach its engine. */
@@ -46,6 +48,8 @@ export interface EngineUnderTest {
 const types = {
   of: () => ({ type: 'tally', history: { events: 100_000, ttlMs: 86_400_000 }, idleTtlMs: 0 }),
 };
+/** Channels on which every call gets lost. */
+const DEAF: TurnChannels = { subscribe: () => Promise.resolve(), unsubscribe: () => undefined };
 const client: Client = { id: 'c', user: 'ann' };
 
 /** One node: a repository with its own queue and links. */
@@ -82,9 +86,10 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       lanes = new Map();
     });
 
-    async function newNode(patienceMs = 1_200): Promise<Node> {
-      const store = await engine.openStore();
-      const node = new Node(store, new Committer(store, types, { nodeId: randomUUID(), patienceMs }));
+    async function newNode(patienceMs = 1_200, deaf = false): Promise<Node> {
+      const { store, turns } = await engine.openStore();
+      const options = { nodeId: randomUUID(), patienceMs, turns: deaf ? DEAF : turns };
+      const node = new Node(store, new Committer(store, types, options));
       nodes.push(node);
       return node;
     }
@@ -188,6 +193,51 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       const { value, version } = await node.tallies.read({ room });
       expect([copy, base]).toEqual([{ ...value }, version]);
     }
+
+    /** Answers of a node's commits from now on. */
+    function answersOf({ store }: Node): CommitReply[] {
+      const answers: CommitReply[] = [];
+      const commit = store.commit.bind(store);
+      store.commit = async (request) => {
+        const reply = await commit(request);
+        answers.push(reply);
+        return reply;
+      };
+      return answers;
+    }
+
+    it('lets nodes that write one room take turns, so that hardly an attempt is in vain', async () => {
+      const four = [await newNode(), await newNode(), await newNode(), await newNode()];
+      const answers = four.map(answersOf);
+      await Promise.all(four.map((node) => inTurns(4, 50, () => update(node, add()))));
+      const all = answers.flat();
+      const inVain = all.filter((reply) => reply.status === 'judged');
+      expect(inVain.length).toBeLessThan(all.length / 4);
+      expect((await four[0]!.tallies.read({ room })).value.value).toBe(800);
+    });
+
+    it('goes ahead where no call arrives, and loses nothing', async () => {
+      const three = [await newNode(1_200, true), await newNode(1_200, true), await newNode()];
+      await Promise.all(three.map((node) => inTurns(2, 10, () => update(node, add()))));
+      expect((await three[0]!.tallies.read({ room })).value.value).toBe(60);
+    });
+
+    it('leaves the line when it has nothing to write any more, so that nobody waits for it', async () => {
+      const [a, b] = (await Promise.all([newNode(), newNode()])) as [Node, Node];
+      const waited = () => answers.some((reply) => reply.status === 'committed' && reply.ahead > 0);
+      const answers = answersOf(b);
+      for (let round = 0; round < 50 && !waited(); round++) {
+        await Promise.all([a, b].map((node) => inTurns(2, 5, () => update(node, add()))));
+      }
+      expect(waited()).toBe(true);
+      const alone = async () => {
+        answers.length = 0;
+        await update(b, add());
+        return answers.length === 1 && answers[0]!.status === 'committed' && answers[0]!.ahead === 0;
+      };
+      for (let round = 0; round < 20 && !(await alone()); round++);
+      expect(await alone()).toBe(true);
+    });
 
     it('R16: writes patches whose fold is the document at the end of every command', async () => {
       const [a, b] = [await newNode(), await newNode()];

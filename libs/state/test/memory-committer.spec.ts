@@ -4,7 +4,14 @@ import { committerContract } from './committer.contract.js';
 committerContract('the memory engine', () => {
   const engine = new MemoryEngine();
   return Promise.resolve({
-    openStore: () => Promise.resolve(new MemoryRoomStore(engine)),
+    openStore: () =>
+      Promise.resolve({
+        store: new MemoryRoomStore(engine),
+        turns: {
+          subscribe: async (channel, listener) => engine.channels.subscribe(channel, listener),
+          unsubscribe: (channel, listener) => engine.channels.unsubscribe(channel, listener),
+        },
+      }),
     loseReplies: async (count) => engine.loseReplies(count),
     setReachable: async (reachable) => engine.setReachable(reachable),
     stop: () => Promise.resolve(),

@@ -3,6 +3,7 @@ import { RedisServer, TcpProxy } from '@wss/testing';
 import { RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
 import { committerContract } from './committer.contract.js';
 import { loseReplies } from './lost-replies.js';
+import { turnListener } from './turn-listener.js';
 
 committerContract('Redis', async () => {
   const server = await RedisServer.start();
@@ -14,7 +15,10 @@ committerContract('Redis', async () => {
       const target = parseRedisTarget(proxy.url);
       const links = await RedisLinks.connect({ target, scripts, commandTimeoutMs: 300 });
       opened.push({ links, proxy });
-      return new RedisRoomStore(links, new RedisKeys('test'));
+      return {
+        store: new RedisRoomStore(links, new RedisKeys('test')),
+        turns: turnListener(() => links.subscriber),
+      };
     },
     async loseReplies(count) {
       const { links, proxy } = opened.at(-1)!;

@@ -6,6 +6,7 @@ import { collector } from './collector.js';
 import { committerContract } from './committer.contract.js';
 import { loseReplies } from './lost-replies.js';
 import { roomStoreContract } from './room-store.contract.js';
+import { turnListener } from './turn-listener.js';
 
 let servers: RedisClusterServers;
 beforeAll(async () => {
@@ -42,7 +43,10 @@ committerContract('Redis Cluster', async () => {
       const target = parseRedisTarget(proxies.url);
       const links = await ClusterLinks.connect({ target, translate, scripts, commandTimeoutMs: 300 });
       opened.push({ links, proxies });
-      return new RedisRoomStore(links, new RedisKeys('test'));
+      return {
+        store: new RedisRoomStore(links, new RedisKeys('test')),
+        turns: turnListener((channel) => links.shardOf(slotOf(channel))!.subscriber, 's'),
+      };
     },
     async loseReplies(count) {
       const { links, proxies } = opened.at(-1)!;
