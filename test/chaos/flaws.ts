@@ -39,7 +39,7 @@ const STORE_EPOCH = "call('HSET', key, 's', room.top or '0', 'e', history, 'l', 
 export const SCRIPT_FLAWS = {
   noDedupe: () =>
     flawedScripts({
-      commit: [['if n <= lane.highest then return judge_repeat(lane, key, n, at) end', '']],
+      commit: [['if n <= lane.highest then return judge_repeat(lane, key, n, digits, ARGV[2 + i]) end', '']],
     }),
   /** A repeat is left out, but what the node computed together with it is written (R2). */
   keepsBatchDocument: () =>
@@ -49,12 +49,11 @@ export const SCRIPT_FLAWS = {
           "if verdict ~= 'ok' then refused = true end",
           "if verdict ~= 'ok' and string.sub(verdict, 1, 4) ~= 'dup|' then refused = true end",
         ],
-        ["if body ~= '' then", "if body ~= '' and verdicts[i] == 'ok' then"],
         [
-          "local record = seqs[i] .. '|' .. fill(ARGV[at + 6])\n",
-          "local record = seqs[i] .. '|' .. fill(ARGV[at + 6])\n  if verdicts[i] ~= 'ok' then n = 'x' end\n",
+          'for i = 1, entries do\n  local key, n, record',
+          "for i = 1, entries do if verdicts[i] == 'ok' then\n  local key, n, record",
         ],
-        ['if lane.newest ~= at then', "if n == 'x' or lane.newest ~= at then"],
+        ["    call('HSET', key, n, record)\n  end\nend", "    call('HSET', key, n, record)\n  end\nend end"],
       ],
     }),
   /** A document's version is a number that two branches of the history share (R3). */
@@ -62,7 +61,7 @@ export const SCRIPT_FLAWS = {
     flawedScripts({
       commit: [
         [
-          "if base == '' or string.sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end",
+          "if base == '' or sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end",
           "if string.match(document, '^[^|]*:(%d+)|') ~= string.match(base, '%d*$') then conflict = true end",
         ],
       ],
@@ -83,11 +82,11 @@ export const SCRIPT_FLAWS = {
     flawedScripts({
       commit: [
         [
-          'if i == last_logged then',
-          "call('PUBLISH', ARGV[2], room.epoch .. ':' .. digits .. ' ' .. digits .. '\\n' .. body)\n" +
-            '    if i == last_logged then',
+          "local id, total = room.number .. '-' .. digits,",
+          "call('PUBLISH', channel, room.epoch .. ':' .. digits .. ' ' .. digits .. '\\n' .. text)\n" +
+            "  local id, total = room.number .. '-' .. digits,",
         ],
-        ['call(ARGV[7], ARGV[2],', 'local _ = (ARGV[7] .. ARGV[2] .. '],
+        ['call(publish, channel, room', 'local _ = (publish .. room'],
       ],
     }),
   servesTrimmedLog: () =>

@@ -1,10 +1,11 @@
-import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
+import { type EncodedEvent, lastSeq, type LogEntry, type Position } from '@wss/protocol';
 
 /*
  * How log entries look in the engine and on a room's channel. JSON holds no raw line break, so lines separate
  * the parts and nobody has to parse JSON to pass an event on.
  *
  *   body     "<number of events>[+]" LF (event LF data)…  [LF patch, announced by the plus]
+ *   log      body (LF body)…, all of one commit
  *   message  "<epoch>:<last seq> <first seq>" LF body (LF body)…
  */
 
@@ -16,11 +17,11 @@ export function encodeBody(events: readonly EncodedEvent[], patch?: string): str
   return lines.join('\n');
 }
 
-/** Decodes a body whose last event has this sequence number. */
-export function decodeEntry(body: string, last: number): LogEntry {
-  const lines = body.split('\n');
-  const [entry] = takeEntry(lines, 0, last);
-  return { ...entry, first: last - entry.events.length + 1 };
+/** Decodes the bodies of one commit, with a line break between them, whose last event has this sequence number. */
+export function decodeBodies(bodies: string, last: number): LogEntry[] {
+  const entries = takeEntries(bodies.split('\n'), 1);
+  const before = last - lastSeq(entries.at(-1)!);
+  return entries.map((entry) => ({ ...entry, first: entry.first + before }));
 }
 
 /** Encodes what is published for one commit. */
@@ -53,7 +54,10 @@ export function readMessageHead(message: string): MessageHead {
 /** The entries of a message. */
 export function decodeMessage(message: string): { epoch: string; entries: LogEntry[] } {
   const { epoch, first, bodyAt } = readMessageHead(message);
-  const lines = message.slice(bodyAt).split('\n');
+  return { epoch, entries: takeEntries(message.slice(bodyAt).split('\n'), first) };
+}
+
+function takeEntries(lines: readonly string[], first: number): LogEntry[] {
   const entries: LogEntry[] = [];
   let next = first;
   for (let line = 0; line < lines.length;) {
@@ -62,7 +66,7 @@ export function decodeMessage(message: string): { epoch: string; entries: LogEnt
     next += entry.events.length;
     line = after;
   }
-  return { epoch, entries };
+  return entries;
 }
 
 function takeEntry(lines: readonly string[], from: number, first: number): [LogEntry, number] {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Position } from '@wss/protocol';
+import { lastSeq, type LogEntry, type Position } from '@wss/protocol';
 import type { ChainableCommander, Redis } from 'ioredis';
 import {
   LuaScript,
@@ -12,7 +12,7 @@ import {
   toRedisError,
 } from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
-import { decodeEntry, encodeBody } from './log-format.js';
+import { decodeBodies, encodeBody } from './log-format.js';
 import { decodeDocument, decodeRecord, encodeOutcome } from './record-format.js';
 import {
   type ClosedEpoch,
@@ -34,7 +34,7 @@ const line = new URL('./lua/room_line.lua', import.meta.url);
 
 /** Lua texts of the store; tests may hand in changed ones to see that faults are caught. */
 export interface RoomScripts {
-  readonly commit: LuaScript<string[]>;
+  readonly commit: LuaScript<string | string[]>;
   readonly resume: LuaScript<(string | number)[]>;
   readonly pass: LuaScript<number>;
 }
@@ -71,7 +71,7 @@ export class RedisRoomStore extends RoomStore {
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
     const args = [newNonce(), from?.epoch ?? '', from?.seq ?? 0, newest, most, documents ? 1 : 0];
     const reply = await this.run(this.scripts.resume, [keys.meta, keys.documents, keys.log, lane], args);
-    return decodeResume(reply);
+    return decodeResume(reply, request);
   }
 
   async tops(rooms: readonly string[]): Promise<RoomTop[]> {
@@ -197,42 +197,56 @@ function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {
   return [meta, documents, log, counters];
 }
 
+/** Bodies of all entries, and the arguments that the head of `room_commit.lua` describes. */
 function encodeCommit(
   request: CommitRequest,
   keys: RoomKeys,
   publish: DataLinks['publish'],
-): { lanes: string[]; args: (string | number)[] } {
+): { lanes: string[]; args: string[] } {
   const { history, idleTtlMs, inLine, judgeOnly, documents, entries } = request;
   const mode = judgeOnly ? 2 : inLine === undefined ? 0 : `@${inLine}`;
-  const args: (string | number)[] = [newNonce(), keys.channel, history.events, history.ttlMs, idleTtlMs];
-  args.push(mode, publish, documents.length, entries.length);
-  for (const { name, base, json = '', entry } of documents) {
-    args.push(name, base, json, entry === undefined ? 0 : entry + 1);
-  }
-  const operations: (string | number)[] = [];
+  const total = entries.reduce((sum, { events }) => sum + events.length, 0);
+  const counts = `${mode} ${entries.length} ${documents.length} ${total}`;
+  const head = `${counts} ${publish} ${history.ttlMs} ${idleTtlMs} ${history.events} ${newNonce()}`;
+  const bodies: string[] = [];
+  const operations: string[] = [];
+  const afters: number[] = [];
+  const args = [head, ''];
+  let after = total;
   entries.forEach((entry, index) => {
-    const firstSlot = operations.length / 5 + 1;
-    for (const { name, by, min, max } of entry.counters ?? []) {
-      operations.push(index + 1, name, by, min ?? '', max ?? '');
+    const { events, patch, counters } = entry;
+    afters.push((after -= events.length));
+    const shift = counters ? operations.length + 1 : undefined;
+    for (const { name, by, min = '-', max = '-' } of counters ?? []) {
+      operations.push(`${index + 1} ${by} ${min} ${max} ${name}`);
     }
-    pushEntry(args, entry, firstSlot);
+    if (events.length > 0) bodies.push(shifted(encodeBody(events, patch), shift));
+    args.push(encodeEntry(entry, after, shift));
   });
-  for (const operation of operations) args.push(operation);
+  args[1] = bodies.join('\n');
+  for (const { name, base, json = '', entry } of documents) {
+    const behind = entry === undefined ? 0 : afters[entry];
+    args.push(`${behind} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
+  }
+  args.push(...operations);
   return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), args };
 }
 
-function pushEntry(args: (string | number)[], entry: CommitEntry, firstSlot: number): void {
-  const { lane, n, ack, epoch = '', fingerprint, events, patch, counters } = entry;
-  let body = events.length > 0 ? encodeBody(events, patch) : '';
-  let outcome = encodeOutcome(entry.outcome);
-  if (counters) {
-    body = shiftSlots(body, firstSlot);
-    outcome = shiftSlots(outcome, firstSlot);
-  }
-  args.push(n, ack, lane.generation, lane.endsAt, epoch, body, `${fingerprint}|${outcome}`);
+function encodeEntry(entry: CommitEntry, after: number, shift?: number): string {
+  const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
+  // A client may say anything; no epoch has spaces.
+  const known = /\s/.test(epoch) ? '' : epoch;
+  const behind = after === 0 ? '' : `-${after}`;
+  const head = `${n} ${ack} ${lane.generation} ${lane.endsAt} ${known} ${behind}`;
+  return `${head}|${fingerprint}|${shifted(encodeOutcome(outcome), shift)}`;
 }
 
-function decodeCommit(reply: readonly string[], entries: readonly CommitEntry[]): CommitReply {
+function shifted(text: string, by?: number): string {
+  return by === undefined ? text : shiftSlots(text, by);
+}
+
+function decodeCommit(answer: string | readonly string[], entries: readonly CommitEntry[]): CommitReply {
+  const reply = typeof answer === 'string' ? [answer] : answer;
   const [status, epoch, digits, ahead, replicationId] = reply[0]!.split(' ') as StatusLine;
   const position: Position = { epoch, seq: Number(digits) };
   if (status === 'committed') {
@@ -303,13 +317,16 @@ function decodeLineage(text: string): ClosedEpoch[] {
   });
 }
 
-function decodeResume(reply: readonly (string | number)[]): ResumeReply {
+function decodeResume(reply: readonly (string | number)[], { from, newest = 0 }: ResumeRequest): ResumeReply {
   const [mode, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
   const entriesAt = 9 + 2 * Number(count);
-  const entries = [];
+  const known = from ? from.seq : Number(seq) - newest;
+  const entries: LogEntry[] = [];
   for (let i = entriesAt; i + 1 < reply.length; i += 2) {
     const id = String(reply[i]);
-    entries.push(decodeEntry(String(reply[i + 1]), Number(id.slice(id.indexOf('-') + 1))));
+    const commit = decodeBodies(String(reply[i + 1]), Number(id.slice(id.indexOf('-') + 1)));
+    // The first commit may begin with what the reader has.
+    for (const entry of commit) if (lastSeq(entry) > known) entries.push(entry);
   }
   const reason = mode === 'live' || mode === 'replay' ? undefined : (mode as ResetReason);
   return {

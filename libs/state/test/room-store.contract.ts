@@ -142,6 +142,39 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         expect([reply.reason, reply.entries]).toEqual(['trimmed', []]);
       });
 
+      it('R16: gives a reader inside of a commit whole commands, none twice and none left out', async () => {
+        const two = [event('a'), event('b')];
+        const { position } = await committed([entry(1), entry(2, { events: two, patch: '{}' }), entry(3)]);
+        await committed([entry(4)]);
+        const firsts = async (seq: number): Promise<number[]> =>
+          (await resume({ ...position, seq })).entries.map(({ first }) => first);
+        expect(await firsts(0)).toEqual([1, 2, 4, 5]);
+        expect(await firsts(1)).toEqual([2, 4, 5]);
+        expect(await firsts(3)).toEqual([4, 5]);
+        expect(await firsts(4)).toEqual([5]);
+        const newest = await resume(undefined, { newest: 2 });
+        expect(newest.entries.map(({ first }) => first)).toEqual([4, 5]);
+      });
+
+      it('keeps the events of its history, and not the more the bigger commits are, across epochs', async () => {
+        const own = { lane: '@n.1', endsAt: 0 };
+        const start = await top();
+        const batches = async (from: number, to: number): Promise<void> => {
+          for (let n = from; n <= to; n += 20) {
+            const batch = Array.from({ length: 20 }, (_, i) => entry(n + i, own));
+            await committed(batch, [], { history: { events: 50, ttlMs: DAY } });
+          }
+        };
+        await batches(1, 3_000);
+        const { epoch } = await top();
+        expect((await resume({ epoch, seq: 2_950 })).entries).toHaveLength(50);
+        expect((await resume(start, { most: 10_000 })).reason).toBe('trimmed');
+        await engine.newHistory();
+        await batches(3_001, 3_020);
+        const { entries } = await resume({ epoch, seq: 2_970 });
+        expect(entries.map(({ first }) => first)).toEqual(Array.from({ length: 50 }, (_, i) => 2_971 + i));
+      });
+
       it('loses its entries, never its numbers or documents, when the history has aged', async () => {
         const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
         const { position } = await committed([entry(1)], documents, { history: { events: 9, ttlMs: 1 } });

@@ -6,8 +6,10 @@
 -- new one is opened, and stored before anything else is judged (R13). So positions on the surviving prefix stay
 -- valid, and those beyond it are known to be lost. After Kafka's leader epochs (KIP-101).
 --
--- Meta hash: s "last sequence number[ nodes that wait to write]" · e "replication id, birth nonce, epoch" ·
+-- Meta hash: s "last sequence number[ nodes that wait to write]" ·
+--   e "replication id, birth nonce, epoch[, when its keys are to be kept longer, ms, and how long: log, room]" ·
 --   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce".
+-- ARGV[1] ends with a nonce for a new epoch.
 --
 -- Costly in a script, by instructions counted: a number that becomes text, a reply with several values, a table per
 -- value. Hence few fields whose texts are taken apart, and a sequence number that becomes text once.
@@ -16,8 +18,8 @@ local LINEAGE = 64
 local call = redis.call
 
 -- Closes the epoch that the room was on, if any, and opens the next one; complete in one write.
-local function open_epoch(room, key, past, nonce)
-  local lineage = call('HGET', key, 'l') or ''
+local function open_epoch(room, key, past)
+  local lineage, nonce = call('HGET', key, 'l') or '', string.match(ARGV[1], '%S+$')
   if past then
     local kept, count = { past .. '@' .. room.digits }, 1
     for older in string.gmatch(lineage, '[^,]+') do
@@ -31,28 +33,34 @@ local function open_epoch(room, key, past, nonce)
   room.number = string.format('%d', math.max(room.number + 1, call('TIME')[1] + 0))
   room.epoch = room.number .. '.' .. nonce
   room.birth = room.birth or nonce
+  room.kept = nil
   local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch
   call('HSET', key, 's', room.top or '0', 'e', history, 'l', lineage)
 end
 
--- The room's meta, on the current history; or nil and the error to reply with. Writes only when the history changed.
-local function open_room(key, nonce)
-  local info = call('INFO', 'replication')
+-- The replication id of the data; nothing where it is hidden.
+local function replid_of(info)
   local _, before = string.find(info, 'master_replid:', 1, true)
   local replid = before and string.match(info, '^%x+', before + 1)
-  if not replid or #replid ~= 40 then
-    return nil, redis.error_reply('NOREPLID this server hides its replication id')
-  end
+  return replid and #replid == 40 and replid
+end
+
+-- The room's meta, on the current history; or nil and the error to reply with. Writes only when the history changed.
+local function open_room(key)
   local top, history = call('HGET', key, 's'), call('HGET', key, 'e')
   local digits, line = top or '0', nil
   if string.find(digits, ' ', 1, true) then digits, line = string.match(top, '^(%d+) (.*)$') end
-  local past, birth, epoch, number
-  if history then past, birth, epoch, number = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+)$') end
+  local past, birth, epoch, number, kept
+  if history then past, birth, epoch, number, kept = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+) ?()') end
+  local info = call('INFO', 'replication')
+  local same = past and string.find(info, 'master_replid:' .. past, 1, true)
+  local replid = same and past or replid_of(info)
+  if not replid then return nil, redis.error_reply('NOREPLID this server hides its replication id') end
   local room = {
     seq = digits + 0, digits = digits, line = line, top = top, replid = replid, birth = birth,
-    epoch = epoch, number = number or '0'
+    epoch = epoch, number = number or '0', kept = kept, history = history
   }
-  if past ~= replid then open_epoch(room, key, epoch, nonce) end
+  if past ~= replid then open_epoch(room, key, epoch) end
   return room
 end
 

@@ -1,99 +1,110 @@
 -- Commit to one room: documents change, events are logged and published, commands are recorded; or nothing happens.
 --
 -- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] counters · KEYS[5…] record hash of each entry's lane
--- ARGV[1] nonce for a new epoch · [2] channel · [3] log entries to keep · [4] log time to live, ms · [5] idle time
---   to live of the room, ms, 0 never · [6] "@node": it stands in line when others write the room too, 2: judge only,
---   0 neither · [7] PUBLISH or SPUBLISH · [8] documents · [9] entries; then
---   per document: name · position it was read at, '' never written · new JSON, '' unchanged · entry that changed it
---   per entry: n · ack · generation · end of the session, ms, 0 for a node's own lane · epoch of the lane's last
---     reply · body for the log, '' none · record "fingerprint|outcome"
---   per counter operation: entry · name · by · lowest · highest ('' no bound)
+-- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
+-- ARGV[1] "mode entries documents events publish ttl idle keep nonce": "@node", which stands in line when others write
+--   the room too, 2 judge only, 0 neither; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
+--   long the log is kept, ms; how long an idle room is kept, ms, 0 for good; how many events the log keeps at least;
+--   nonce for a new epoch
+-- ARGV[2] bodies of the entries that have events, LF between them
+-- then one per entry: "n ack generation ends epoch after|fingerprint|outcome": end of the session, ms, 0 for a node's
+--   own lane; epoch of the lane's last reply or nothing; "-" and how many events follow in later entries, or nothing
+-- then one per document: "after base length name|json": how many events follow those of the entry that changed it;
+--   position it was read at, nothing if never written; bytes of the name; nothing for JSON that is unchanged
+-- then one per counter operation: "entry by lowest highest name", "-" for no bound
 -- A "\1i\2" in a body or outcome becomes the result of counter operation i.
 --
--- Document: "epoch:seq|json". Record hash: h "highest n, acknowledged n, generation, birth of the room" ·
---   <n> "seq|fingerprint|outcome".
--- Reply: {'committed epoch seq ahead replid', result of each counter operation…}; ahead counts the nodes whose turn
---   comes before the next one of this node
+-- Log: one stream entry per commit that has events, id "epoch number-last sequence number", d bodies · n how many
+--   events, where there is more than one body; d alone begins with the number.
+-- Document: "epoch:seq|json". A record is "seq|fingerprint|outcome", where seq may be "a-b".
+-- Record hash: h "highest n, acknowledged n, generation, birth of the room, record of the highest n" · <n> record of an
+--   older one that is not acknowledged.
+-- Reply: 'committed epoch seq ahead replid', or a list that begins with it: result of each counter operation…; ahead
+--   counts the nodes whose turn comes before the next one of this node
 --   {'judged epoch seq ahead replid', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
 --   no document differs, '?' if some do and the node is not in the line.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
 local WINDOW = 32
 local NODE_LANE_MS = '900000'
 local RECORD_GRACE_MS = 3600000
-local DOCUMENT, ENTRY, OPERATION = 4, 7, 5
+-- The log is trimmed when its numbers pass a multiple of this.
+local TRIM_EVERY = 64
+-- Keys are kept this part of their time longer than they must be, so that not every commit has to.
+local SLACK = 1 / 16
+local match, sub = string.match, string.sub
 
-local room, refusal = open_room(KEYS[1], ARGV[1])
+local room, refusal = open_room(KEYS[1])
 if not room then return refusal end
+local mode, entries, documents, events, publish, lifetimes =
+  match(ARGV[1], '^(%S+) (%d+) (%d+) (%d+) (%S+) (%S+ %S+)')
+entries, documents, events = entries + 0, documents + 0, events + 0
+local documents_from = 2 + entries
+local operations_from = documents_from + documents
+local operations = #ARGV - operations_from
+-- The meta's key is the channel and ":m".
+local channel = sub(KEYS[1], 1, -3)
 local time = call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-
-local documents_from = 10
-local documents_to = documents_from + DOCUMENT * ARGV[8] - 1
-local entries_from = documents_to + 1
-local entries = ARGV[9] + 0
-local operations_from = entries_from + ENTRY * entries
-local operations = (#ARGV + 1 - operations_from) / OPERATION
 
 -- A text in arithmetic becomes a number at a third less than by tonumber.
 local lanes = {}
 local function lane_of(key)
   local head = call('HGET', key, 'h')
-  local highest, ack, generation, birth = '0', '0', '0', nil
-  if head then highest, ack, generation, birth = string.match(head, '^(%d+) (%d+) (%d+) (%S+)$') end
-  highest = highest + 0
+  local digits, ack, generation, birth, record_at = '0', '0', '0', nil, nil
+  if head then digits, ack, generation, birth, record_at = match(head, '^(%d+) (%d+) (%d+) (%S+) ()') end
+  local highest, acked = digits + 0, ack + 0
   local lane = {
-    stored = highest, highest = highest, ack = ack + 0, acked = ack + 0, acked_digits = ack, generation = generation,
-    birth = birth
+    stored = highest, highest = highest, digits = digits, ack = acked, acked = acked, acked_digits = ack,
+    generation = generation, birth = birth, head = head, record_at = record_at
   }
   lanes[key] = lane
   return lane
 end
 
-local function judge_repeat(lane, key, n, at)
+local function judge_repeat(lane, key, n, digits, record_from)
   if n > lane.stored then return 'later' end
-  local record = call('HGET', key, ARGV[at])
+  local record
+  if n == lane.stored then record = sub(lane.head, lane.record_at) else record = call('HGET', key, digits) end
   if not record then return 'dup|' end
-  if string.match(record, '^%d+|([^|]*)|') ~= string.match(ARGV[at + 6], '^([^|]*)|') then return 'reused' end
+  if match(record, '^[^|]*|([^|]*)|') ~= match(record_from, '|([^|]*)|') then return 'reused' end
   return 'dup|' .. record
 end
 
-local function judge(key, at)
-  local lane = lanes[key] or lane_of(key)
-  local n, ack, generation, ends = ARGV[at] + 0, ARGV[at + 1] + 0, ARGV[at + 2], ARGV[at + 3]
+local numbers, records = {}, {}
+local function judge(key, i)
+  local digits, acks, generation, ends, epoch, at = match(ARGV[2 + i], '^(%d+) (%d+) (%d+) (%S+) (%S*) ()')
+  local lane, n, ack = lanes[key] or lane_of(key), digits + 0, acks + 0
   if ends ~= '0' and now > ends + 0 then return 'expired' end
   if generation ~= lane.generation and generation + 0 < lane.generation + 0 then return 'expired' end
   if lane.birth and lane.birth ~= room.birth then return 'expired' end
-  if n <= lane.highest then return judge_repeat(lane, key, n, at) end
+  if n <= lane.highest then return judge_repeat(lane, key, n, digits, ARGV[2 + i]) end
   if n > lane.highest + 1 then
-    if lane.highest == 0 and not epoch_end(KEYS[1], ARGV[at + 4]) then return 'expired' end
+    if lane.highest == 0 and not epoch_end(KEYS[1], epoch) then return 'expired' end
     return 'order|' .. (lane.highest + 1)
   end
   if ends ~= '0' and n > lane.ack + WINDOW and n > ack + WINDOW then return 'window' end
-  lane.highest = n
-  lane.newest = at
-  lane.generation = generation
+  numbers[i], records[i] = digits, sub(ARGV[2 + i], at)
+  lane.highest, lane.newest, lane.generation, lane.ends = n, i, generation, ends
   if ack > lane.acked then
-    lane.acked, lane.acked_digits = ack, ARGV[at + 1]
+    lane.acked, lane.acked_digits = ack, acks
     if ack >= n then lane.acked, lane.acked_digits = n - 1, string.format('%d', n - 1) end
   end
   return 'ok'
 end
 
 -- Judge everything before anything is written (R2).
-local verdicts, refused, last_logged = {}, false, 0
+local verdicts, refused = {}, false
 for i = 1, entries do
-  local at = entries_from + ENTRY * (i - 1)
-  local verdict = judge(KEYS[4 + i], at)
+  local verdict = judge(KEYS[4 + i], i)
   verdicts[i] = verdict
   if verdict ~= 'ok' then refused = true end
-  if ARGV[at + 5] ~= '' then last_logged = i end
 end
 local values, results = {}, {}
 for i = 1, operations do
-  local at = operations_from + OPERATION * (i - 1)
-  local entry, name, low, high = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  local entry, by, low, high, name = match(ARGV[operations_from + i], '^(%d+) (%S+) (%S+) (%S+) (.*)$')
+  entry, low, high = tonumber(entry), tonumber(low), tonumber(high)
   if verdicts[entry] == 'ok' then
-    local value = (values[name] or tonumber(call('HGET', KEYS[4], name) or '0')) + tonumber(ARGV[at + 2])
+    local value = (values[name] or tonumber(call('HGET', KEYS[4], name) or '0')) + tonumber(by)
     if (low and value < low) or (high and value > high) or math.abs(value) > 9007199254740991 then
       verdicts[entry] = 'bound|' .. i
       refused = true
@@ -103,18 +114,21 @@ for i = 1, operations do
     end
   end
 end
-local conflict, current = false, {}
-for at = documents_from, documents_to, DOCUMENT do
-  local document, base = call('HGET', KEYS[2], ARGV[at]), ARGV[at + 1]
-  current[at] = document
+local conflict, names, json_from, afters, current = false, {}, {}, {}, {}
+for i = 1, documents do
+  local after, base, length, at = match(ARGV[documents_from + i], '^(%d+) (%S*) (%d+) ()')
+  local bar = at + length
+  local name = sub(ARGV[documents_from + i], at, bar - 1)
+  local document = call('HGET', KEYS[2], name)
+  names[i], json_from[i], afters[i], current[i] = name, bar, after, document
   if document then
-    if base == '' or string.sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end
+    if base == '' or sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end
   elseif base ~= '' then
     conflict = true
   end
 end
-local node = string.match(ARGV[6], '^@(.+)$')
-if refused or conflict or ARGV[6] == '2' then
+local node = match(mode, '^@(.+)$')
+if refused or conflict or mode == '2' then
   local ahead = conflict and '?' or '-'
   if conflict and node then
     local nodes = nodes_of(room.line)
@@ -128,11 +142,21 @@ if refused or conflict or ARGV[6] == '2' then
   end
   local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid }
   for i = 1, entries do reply[i + 1] = verdicts[i] end
-  for at = documents_from, documents_to, DOCUMENT do
-    reply[#reply + 1] = ARGV[at]
-    reply[#reply + 1] = current[at] or ''
+  for i = 1, documents do
+    reply[#reply + 1] = names[i]
+    reply[#reply + 1] = current[i] or ''
   end
   return reply
+end
+
+-- The oldest id that the log must keep, after the epoch that had the event.
+local function trim_before(seq)
+  local number = room.number
+  for past, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.[^@,]*@(%d+)') do
+    if last + 0 < seq then break end
+    number = past
+  end
+  return number .. '-' .. string.format('%d', seq)
 end
 
 -- Write. The log goes first: it refuses a sequence that went backwards, before anything else is changed.
@@ -140,56 +164,80 @@ local function fill(text)
   if operations == 0 then return text end
   return (string.gsub(text, '\1(%d+)\2', function(i) return results[tonumber(i)] end))
 end
-local first, digits, seqs, published = room.seq + 1, room.digits, {}, {}
-for i = 1, entries do
-  local body = ARGV[entries_from + ENTRY * (i - 1) + 5]
-  if body ~= '' then
-    body = fill(body)
-    room.seq = room.seq + string.match(body, '^%d+')
-    digits = string.format('%d', room.seq)
-    if i == last_logged then
-      call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], room.number .. '-' .. digits, 'd', body)
-    else
-      call('XADD', KEYS[3], room.number .. '-' .. digits, 'd', body)
-    end
-    published[#published + 1] = body
-  end
-  seqs[i] = digits
-end
-for at = documents_from, documents_to, DOCUMENT do
-  if ARGV[at + 2] ~= '' then
-    local stored = room.epoch .. ':' .. seqs[tonumber(ARGV[at + 3])] .. '|' .. ARGV[at + 2]
-    call('HSET', KEYS[2], ARGV[at], stored)
-    current[at] = stored
+local last, digits, text = room.seq + events, room.digits, ARGV[2]
+if events > 0 then
+  digits = string.format('%d', last)
+  text = fill(text)
+  local id, total = room.number .. '-' .. digits, match(ARGV[1], '^%S+ %d+ %d+ (%d+)')
+  local oldest = last % TRIM_EVERY < events and last - match(ARGV[1], '(%d+) %S+$') or 0
+  if oldest > 0 then
+    call('XADD', KEYS[3], 'MINID', '~', trim_before(oldest), id, 'd', text, 'n', total)
+  elseif match(text, '^%d+') == total then
+    call('XADD', KEYS[3], id, 'd', text)
+  else
+    call('XADD', KEYS[3], id, 'd', text, 'n', total)
   end
 end
-for name, value in pairs(values) do call('HSET', KEYS[4], name, string.format('%.0f', value)) end
+-- The text of the number of an event with so many behind it in the commit.
+local function seq_before(after)
+  if after == '0' then return digits end
+  return string.format('%d', last - after)
+end
+
+-- Whether the room's keys must be kept longer; and from when on they would have to be.
+local due, due_from = true, 0
+if room.kept then
+  local at, kept = match(room.history, '^(%d+) (.*)$', room.kept)
+  if at and kept == lifetimes and now < at + 0 then due, due_from = false, at + 0 end
+end
+local idle, created = match(lifetimes, '%S+$') + 0, 0
+for i = 1, documents do
+  local json = sub(ARGV[documents_from + i], json_from[i])
+  if json ~= '|' then
+    local document = room.epoch .. ':' .. seq_before(afters[i]) .. json
+    created = created + call('HSET', KEYS[2], names[i], document)
+    current[i] = document
+  end
+end
+for name, value in pairs(values) do
+  created = created + call('HSET', KEYS[4], name, string.format('%.0f', value))
+end
+-- A key that is new has to go with the others.
+if created > 0 and idle > 0 and not due then
+  local at = string.format('%d', due_from + idle)
+  call('PEXPIREAT', KEYS[2], at)
+  call('PEXPIREAT', KEYS[4], at)
+end
 
 -- The numbers that are acknowledged now and were not before: their records go.
 local function trim(key, lane)
-  if lane.acked == lane.ack + 1 then
-    call('HDEL', key, lane.acked_digits)
-  elseif lane.acked > lane.ack then
-    local done = {}
-    for n = lane.ack + 1, lane.acked do done[#done + 1] = n end
-    call('HDEL', key, unpack(done))
+  local to = math.min(lane.acked, lane.stored - 1)
+  if lane.ack >= to then return end
+  local done = {}
+  for n = lane.ack + 1, to do done[#done + 1] = n end
+  call('HDEL', key, unpack(done))
+end
+local function write_lane(key, lane, n, record)
+  local head = n .. ' ' .. lane.acked_digits .. ' ' .. lane.generation .. ' ' .. room.birth .. ' ' .. record
+  if lane.stored > lane.acked then
+    call('HSET', key, 'h', head, lane.digits, sub(lane.head, lane.record_at))
+  else
+    call('HSET', key, 'h', head)
+  end
+  trim(key, lane)
+  if lane.ends == '0' then
+    call('PEXPIRE', key, NODE_LANE_MS)
+  elseif not lane.birth then
+    call('PEXPIREAT', key, string.format('%d', lane.ends + RECORD_GRACE_MS))
   end
 end
 for i = 1, entries do
-  local key, at = KEYS[4 + i], entries_from + ENTRY * (i - 1)
-  local lane, n = lanes[key], ARGV[at]
-  local record = seqs[i] .. '|' .. fill(ARGV[at + 6])
-  if lane.newest ~= at then
+  local key, n, record = KEYS[4 + i], numbers[i], digits .. fill(records[i])
+  local lane = lanes[key]
+  if lane.newest == i then
+    write_lane(key, lane, n, record)
+  elseif n + 0 > lane.acked then
     call('HSET', key, n, record)
-  else
-    local head = n .. ' ' .. lane.acked_digits .. ' ' .. ARGV[at + 2] .. ' ' .. room.birth
-    call('HSET', key, 'h', head, n, record)
-    trim(key, lane)
-    if ARGV[at + 3] == '0' then
-      call('PEXPIRE', key, NODE_LANE_MS)
-    elseif not lane.birth then
-      call('PEXPIREAT', key, string.format('%d', ARGV[at + 3] + RECORD_GRACE_MS))
-    end
   end
 end
 -- Was the node called, or did it overtake who was? Then the next one is called, and the node stands last.
@@ -202,26 +250,33 @@ if room.line then
   if node and #nodes > 0 and #nodes < MOST_WAITING then nodes[#nodes + 1] = node end
   if place then
     local news = { room.epoch .. ':' .. digits }
-    for at = documents_from, documents_to, DOCUMENT do
-      if current[at] then news[#news + 1] = '\n' .. ARGV[at] .. '\n' .. current[at] end
+    for i = 1, documents do
+      if current[i] then news[#news + 1] = '\n' .. names[i] .. '\n' .. current[i] end
     end
-    call_first(nodes, node, ARGV[7], ARGV[2], news)
+    call_first(nodes, node, publish, channel, news)
   end
   waiting = line_of(nodes)
   ahead = string.format('%d', node and nodes[#nodes] == node and #nodes - 1 or #nodes)
 end
-if room.line or #published > 0 then call('HSET', KEYS[1], 's', digits .. waiting) end
-if #published > 0 then
-  call('PEXPIRE', KEYS[3], ARGV[4])
-  if ARGV[5] ~= '0' then
-    local at = string.format('%d', now + ARGV[5])
+if events > 0 and due then
+  local ttl = match(lifetimes, '^%S+') + 0
+  if idle > 0 then ttl = math.min(ttl, idle) end
+  due_from = math.floor(now + ttl * SLACK)
+  local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
+  call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
+  call('PEXPIREAT', KEYS[3], string.format('%d', due_from + ttl))
+  if idle > 0 then
+    local at = string.format('%d', due_from + idle)
     for _, i in ipairs({ 1, 2, 4 }) do call('PEXPIREAT', KEYS[i], at) end
-    call('PEXPIREAT', KEYS[3], at, 'LT')
   end
-  local from = first == room.seq and digits or string.format('%d', first)
-  call(ARGV[7], ARGV[2], room.epoch .. ':' .. digits .. ' ' .. from .. '\n' .. table.concat(published, '\n'))
+elseif events > 0 or room.line then
+  call('HSET', KEYS[1], 's', digits .. waiting)
+end
+if events > 0 then
+  local from = events == 1 and digits or string.format('%d', room.seq + 1)
+  call(publish, channel, room.epoch .. ':' .. digits .. ' ' .. from .. '\n' .. text)
 end
 
-local reply = { 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid }
-for i = 1, operations do reply[i + 1] = results[i] end
-return reply
+local reply = 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid
+if operations == 0 then return reply end
+return { reply, unpack(results) }

@@ -4,10 +4,10 @@
 -- ARGV[1] nonce for a new epoch · [2] epoch of the reader's position, '' none · [3] its sequence number ·
 --   [4] newest events to return when there is no position · [5] most events to replay · [6] 1: documents too
 -- Reply: {mode, epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
---   number of documents, name, document, …, entry id, body, … oldest first}
+--   number of documents, name, document, …, id, bodies, … oldest first}, in whole commits: the first may begin before what is asked for
 -- Modes: 'live' no position · 'replay' entries follow · 'trimmed', 'rolled_back', 'unknown_epoch', 'too_far':
 --   the position can't be continued and the documents are the state at seq.
-local room, refusal = open_room(KEYS[1], ARGV[1])
+local room, refusal = open_room(KEYS[1])
 if not room then return refusal end
 local epoch, seq, newest, most = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
@@ -17,13 +17,13 @@ local function reversed(list)
   return result
 end
 
--- Whole entries, oldest first, of the newest events back to the one after `from`; and the oldest event among them.
+-- Whole stream entries, oldest first, of the newest events back to the one after `from`; and the oldest event among them.
 local function newest_back_to(from)
   local entries, oldest = {}, room.seq + 1
   for _, entry in ipairs(call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', room.seq - from)) do
     local last = tonumber(string.match(entry[1], '%-(%d+)$'))
     if oldest <= from + 1 or last ~= oldest - 1 then break end
-    oldest = last - tonumber(string.match(entry[2][2], '^%d+')) + 1
+    oldest = last - tonumber(entry[2][4] or string.match(entry[2][2], '^%d+')) + 1
     entries[#entries + 1] = entry
   end
   return reversed(entries), oldest
