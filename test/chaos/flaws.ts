@@ -35,6 +35,21 @@ function flawed<Reply>(script: LuaScript<Reply>, changes: readonly Change[]): Lu
 
 const STORE_EPOCH = "call('HSET', key, 's', room.top or '0', 'e', history, 'l', lineage)";
 
+/** Leaves the bodies of entries out that are not to be written; every entry has one. */
+const TAKE_BODIES_OUT = `
+local kept, lines = {}, string.gmatch(text, '[^\\n]+')
+events = 0
+for i = 1, entries do
+  local body = { lines() }
+  local count, plus = match(body[1], '^(%d+)(%+?)')
+  for _ = 1, 2 * count + #plus do body[#body + 1] = lines() end
+  if verdicts[i] == 'ok' then
+    kept[#kept + 1] = table.concat(body, '\\n')
+    events = events + count
+  end
+end
+text, total = table.concat(kept, '\\n'), tostring(events)`;
+
 /** The bugs that a script may have, by the rule that it breaks. */
 export const SCRIPT_FLAWS = {
   noDedupe: () =>
@@ -49,6 +64,7 @@ export const SCRIPT_FLAWS = {
           "if verdict ~= 'ok' then refused = true end",
           "if verdict ~= 'ok' and string.sub(verdict, 1, 4) ~= 'dup|' then refused = true end",
         ],
+        ['local last = room.seq + events', `${TAKE_BODIES_OUT}\nlocal last = room.seq + events`],
         [
           'for i = 1, entries do\n  local key, n, record',
           "for i = 1, entries do if verdicts[i] == 'ok' then\n  local key, n, record",
@@ -82,9 +98,9 @@ export const SCRIPT_FLAWS = {
     flawedScripts({
       commit: [
         [
-          "local id, total = room.number .. '-' .. digits,",
+          "local id = room.number .. '-' .. digits\n",
           "call('PUBLISH', channel, room.epoch .. ':' .. digits .. ' ' .. digits .. '\\n' .. text)\n" +
-            "  local id, total = room.number .. '-' .. digits,",
+            "  local id = room.number .. '-' .. digits\n",
         ],
         ['call(publish, channel, room', 'local _ = (publish .. room'],
       ],

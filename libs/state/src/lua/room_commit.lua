@@ -35,9 +35,9 @@ local match, sub = string.match, string.sub
 
 local room, refusal = open_room(KEYS[1])
 if not room then return refusal end
-local mode, entries, documents, events, publish, lifetimes =
+local mode, entries, documents, total, publish, lifetimes =
   match(ARGV[1], '^(%S+) (%d+) (%d+) (%d+) (%S+) (%S+ %S+)')
-entries, documents, events = entries + 0, documents + 0, events + 0
+entries, documents = entries + 0, documents + 0
 local documents_from = 2 + entries
 local operations_from = documents_from + documents
 local operations = #ARGV - operations_from
@@ -164,11 +164,12 @@ local function fill(text)
   if operations == 0 then return text end
   return (string.gsub(text, '\1(%d+)\2', function(i) return results[tonumber(i)] end))
 end
-local last, digits, text = room.seq + events, room.digits, ARGV[2]
+local text, events, digits = ARGV[2], total + 0, room.digits
+local last = room.seq + events
 if events > 0 then
   digits = string.format('%d', last)
   text = fill(text)
-  local id, total = room.number .. '-' .. digits, match(ARGV[1], '^%S+ %d+ %d+ (%d+)')
+  local id = room.number .. '-' .. digits
   local oldest = last % TRIM_EVERY < events and last - match(ARGV[1], '(%d+) %S+$') or 0
   if oldest > 0 then
     call('XADD', KEYS[3], 'MINID', '~', trim_before(oldest), id, 'd', text, 'n', total)
