@@ -50,15 +50,17 @@ local function open_room(key)
   local top, history = call('HGET', key, 's'), call('HGET', key, 'e')
   local digits, line = top or '0', nil
   if string.find(digits, ' ', 1, true) then digits, line = string.match(top, '^(%d+) (.*)$') end
-  local past, birth, epoch, number, kept
-  if history then past, birth, epoch, number, kept = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+) ?()') end
+  local past, birth, epoch, number, keep_at, kept
+  if history then
+    past, birth, epoch, number, keep_at, kept = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+) ?(%d*) ?(.*)$')
+  end
   local info = call('INFO', 'replication')
   local same = past and string.find(info, 'master_replid:' .. past, 1, true)
   local replid = same and past or replid_of(info)
   if not replid then return nil, redis.error_reply('NOREPLID this server hides its replication id') end
   local room = {
     seq = digits + 0, digits = digits, line = line, top = top, replid = replid, birth = birth,
-    epoch = epoch, number = number or '0', kept = kept, history = history
+    epoch = epoch, number = number or '0', keep_at = keep_at, kept = kept
   }
   if past ~= replid then open_epoch(room, key, epoch) end
   return room

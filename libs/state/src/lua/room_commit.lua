@@ -35,8 +35,8 @@ local match, sub = string.match, string.sub
 
 local room, refusal = open_room(KEYS[1])
 if not room then return refusal end
-local mode, entries, documents, total, publish, lifetimes =
-  match(ARGV[1], '^(%S+) (%d+) (%d+) (%d+) (%S+) (%S+ %S+)')
+local mode, entries, documents, total, publish, lifetimes, ttl, idle =
+  match(ARGV[1], '^(%S+) (%d+) (%d+) (%d+) (%S+) ((%S+) (%S+))')
 entries, documents = entries + 0, documents + 0
 local documents_from = 2 + entries
 local operations_from = documents_from + documents
@@ -127,7 +127,7 @@ for i = 1, documents do
     conflict = true
   end
 end
-local node = match(mode, '^@(.+)$')
+local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
 if refused or conflict or mode == '2' then
   local ahead = conflict and '?' or '-'
   if conflict and node then
@@ -187,11 +187,8 @@ end
 
 -- Whether the room's keys must be kept longer; and from when on they would have to be.
 local due, due_from = true, 0
-if room.kept then
-  local at, kept = match(room.history, '^(%d+) (.*)$', room.kept)
-  if at and kept == lifetimes and now < at + 0 then due, due_from = false, at + 0 end
-end
-local idle, created = match(lifetimes, '%S+$') + 0, 0
+if room.kept == lifetimes and now < room.keep_at + 0 then due, due_from = false, room.keep_at + 0 end
+local created = 0
 for i = 1, documents do
   local json = sub(ARGV[documents_from + i], json_from[i])
   if json ~= '|' then
@@ -204,7 +201,7 @@ for name, value in pairs(values) do
   created = created + call('HSET', KEYS[4], name, string.format('%.0f', value))
 end
 -- A key that is new has to go with the others.
-if created > 0 and idle > 0 and not due then
+if created > 0 and idle ~= '0' and not due then
   local at = string.format('%d', due_from + idle)
   call('PEXPIREAT', KEYS[2], at)
   call('PEXPIREAT', KEYS[4], at)
@@ -260,13 +257,13 @@ if room.line then
   ahead = string.format('%d', node and nodes[#nodes] == node and #nodes - 1 or #nodes)
 end
 if events > 0 and due then
-  local ttl = match(lifetimes, '^%S+') + 0
-  if idle > 0 then ttl = math.min(ttl, idle) end
+  ttl = ttl + 0
+  if idle ~= '0' then ttl = math.min(ttl, idle + 0) end
   due_from = math.floor(now + ttl * SLACK)
   local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
   call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
   call('PEXPIREAT', KEYS[3], string.format('%d', due_from + ttl))
-  if idle > 0 then
+  if idle ~= '0' then
     local at = string.format('%d', due_from + idle)
     for _, i in ipairs({ 1, 2, 4 }) do call('PEXPIREAT', KEYS[i], at) end
   end
