@@ -1,12 +1,91 @@
+type Fields = Record<string, unknown>;
+
 /**
  * A deep copy of JSON-like data that keeps the classes of its objects. Dates are copied; other exotic objects
- * (maps, sets) are no JSON and must not be in a document.
+ * (maps, sets, boxed numbers) are no JSON and must not be in a document.
  */
 export function cloneDeep<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(cloneDeep) as T;
   if (value instanceof Date) return new Date(value) as T;
-  const copy = Object.create(Object.getPrototypeOf(value) as object | null) as Record<string, unknown>;
-  for (const key of Object.keys(value)) copy[key] = cloneDeep((value as Record<string, unknown>)[key]);
+  const copy = emptyLike(value);
+  for (const key of Object.keys(value)) setField(copy, key, cloneDeep((value as Fields)[key]));
   return copy as T;
+}
+
+/**
+ * A deep copy that shares with an earlier copy what is the same in both, so that two copies are compared at little
+ * cost. Nobody may change either.
+ */
+export class SharingCopy<T> {
+  readonly value: T;
+  /** Whether the value is what its JSON says: nothing in it is undefined, a date, or has a `toJSON` of its own. */
+  isJson = true;
+
+  constructor(value: T, earlier: unknown) {
+    this.value = this.copy(value, earlier) as T;
+  }
+
+  private copy(value: unknown, earlier: unknown): unknown {
+    if (typeof value !== 'object' || value === null) {
+      this.isJson &&= isJsonLeaf(value);
+      return value;
+    }
+    if (typeof (value as Fields).toJSON === 'function') {
+      this.isJson = false;
+      return cloneDeep(value);
+    }
+    return Array.isArray(value) ? this.copyArray(value, earlier) : this.copyObject(value as Fields, earlier);
+  }
+
+  private copyArray(value: readonly unknown[], earlier: unknown): unknown {
+    const known = Array.isArray(earlier) ? (earlier as unknown[]) : undefined;
+    let same = known?.length === value.length;
+    const copy: unknown[] = [];
+    for (let i = 0; i < value.length; i++) {
+      const element = this.copy(value[i], known?.[i]);
+      same &&= element === known![i];
+      copy.push(element);
+    }
+    return same ? known : copy;
+  }
+
+  private copyObject(value: Fields, earlier: unknown): unknown {
+    const keys = Object.keys(value);
+    const known = isAlike(value, keys, earlier) ? earlier : undefined;
+    let same = known !== undefined;
+    const fields: unknown[] = [];
+    for (const key of keys) {
+      const field = this.copy(value[key], known?.[key]);
+      same &&= field === known![key];
+      fields.push(field);
+    }
+    if (same) return known;
+    const copy = emptyLike(value);
+    for (let i = 0; i < keys.length; i++) setField(copy, keys[i]!, fields[i]);
+    return copy;
+  }
+}
+
+function isJsonLeaf(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  return typeof value === 'string' || typeof value === 'boolean' || value === null;
+}
+
+/** Whether an object has the same class as an earlier one, and the same fields in the same order. */
+function isAlike(value: Fields, keys: readonly string[], earlier: unknown): earlier is Fields {
+  if (typeof earlier !== 'object' || earlier === null) return false;
+  if (Object.getPrototypeOf(earlier) !== Object.getPrototypeOf(value)) return false;
+  const others = Object.keys(earlier);
+  return others.length === keys.length && keys.every((key, i) => key === others[i]);
+}
+
+function emptyLike(value: object): Fields {
+  return Object.create(Object.getPrototypeOf(value) as object | null) as Fields;
+}
+
+/** Sets a field of its own even where its name, which a client may have chosen, is that of the prototype. */
+function setField(target: Fields, key: string, value: unknown): void {
+  if (key !== '__proto__') target[key] = value;
+  else Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
 }

@@ -1,5 +1,6 @@
 import { toGatewayError, type GatewayError } from '@wss/handlers';
 import { type EncodedEvent, ERROR_CODES } from '@wss/protocol';
+import { SharingCopy } from './clone.js';
 import type { DocumentType } from './document-type.js';
 import { fingerprintOf } from './fingerprint.js';
 import { diffJson } from './json-patch.js';
@@ -151,20 +152,23 @@ export class CommitPlan implements BatchView {
     return entry;
   }
 
-  /** The patch names each document's base version, which inside a batch is known only as a distance (see `PATCH_BASE`). */
   private applyChanges(changes: readonly DocumentChange[], entry: number): string | undefined {
     if (changes.length === 0) return undefined;
-    const parts = changes.map(({ type, value, json }) => {
-      const before = this.documents.get(type.name)!;
-      const base = before.changed
-        ? `\x03${this.events - before.changed.events}\x04`
-        : String(seqOf(before.base));
-      const plain: unknown = JSON.parse(json);
-      const ops = JSON.stringify(diffJson(before.plain ?? JSON.parse(before.json), plain));
-      const changed = { entry, events: this.events };
-      this.documents.set(type.name, { ...before, value, json, plain, changed });
-      return `${JSON.stringify(type.name)}:{"base":${base},"ops":${ops}}`;
-    });
-    return `{${parts.join(',')}}`;
+    return `{${changes.map((change) => this.applyChange(change, entry)).join(',')}}`;
+  }
+
+  /**
+   * Takes a change over, as a copy of what the function may still hold, and tells its part of the patch. That names the
+   * document's base version, which inside a batch is known only as a distance (see `PATCH_BASE`).
+   */
+  private applyChange({ type, value: draft, json }: DocumentChange, entry: number): string {
+    const before = this.documents.get(type.name)!;
+    const { value, isJson } = new SharingCopy(draft, before.value);
+    const plain: unknown = isJson ? value : JSON.parse(json);
+    const ops = JSON.stringify(diffJson(before.plain ?? JSON.parse(before.json), plain));
+    const distance = before.changed && `\x03${this.events - before.changed.events}\x04`;
+    const changed = { entry, events: this.events };
+    this.documents.set(type.name, { type, base: before.base, value, json, plain, changed });
+    return `${type.jsonName}:{"base":${distance ?? seqOf(before.base)},"ops":${ops}}`;
   }
 }
