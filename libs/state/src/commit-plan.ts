@@ -47,7 +47,7 @@ export class CommitPlan implements BatchView {
   /** Sessions whose command failed in a way that leaves its number open, and that number. */
   private readonly unrecorded = new Map<string, number>();
   private events = 0;
-  private nodeEntries = 0;
+  private ownNumbers = 0;
 
   constructor(
     private readonly copy: RoomCopy,
@@ -90,24 +90,32 @@ export class CommitPlan implements BatchView {
     return this.entries.length === 0 && this.documents.size === 0;
   }
 
+  /** How many entries took a number of the node's own. */
+  get nodeEntries(): number {
+    return this.ownNumbers;
+  }
+
   /** The document classes that the plan read. */
   get types(): DocumentType<object>[] {
-    return [...this.documents.values()].map(({ type }) => type);
+    return Array.from(this.documents.values(), ({ type }) => type);
   }
 
   /** The documents that the plan depends on or changes. */
   get writes(): DocumentWrite[] {
-    return [...this.documents.values()].map(({ type, base, json, changed }) =>
-      changed ? { name: type.name, base, json, entry: changed.entry } : { name: type.name, base },
+    return Array.from(this.documents.values(), ({ type: { name }, base, json, changed }) =>
+      changed ? { name, base, json, entry: changed.entry } : { name, base },
     );
   }
 
   /** The documents that it changed, as they are once its entries are written at these numbers. */
   written(epoch: string, seqs: readonly number[]): CopiedDocument[] {
-    return [...this.documents.values()].flatMap(({ type, value, json, plain, changed }) => {
-      if (!changed) return [];
-      return [{ type, value, json, plain, base: positionKey({ epoch, seq: seqs[changed.entry]! }) }];
-    });
+    const written: CopiedDocument[] = [];
+    for (const { type, value, json, plain, changed } of this.documents.values()) {
+      if (!changed) continue;
+      const base = positionKey({ epoch, seq: seqs[changed.entry]! });
+      written.push({ type, value, json, plain, base });
+    }
+    return written;
   }
 
   private addPrepared(work: Work, prepared: Prepared): void {
@@ -141,7 +149,7 @@ export class CommitPlan implements BatchView {
   ): Mutable<CommitEntry> {
     if (!command?.number) {
       const { lane, highest } = this.numbers;
-      const n = highest + ++this.nodeEntries;
+      const n = highest + ++this.ownNumbers;
       return { lane, n, ack: highest, fingerprint: '', events, outcome };
     }
     const { session, generation, sessionEndsAt, n, ack, epoch } = command.number;

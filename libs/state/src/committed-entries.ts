@@ -1,4 +1,4 @@
-import type { LogEntry } from '@wss/protocol';
+import type { EncodedEvent, LogEntry } from '@wss/protocol';
 import { fillSlots } from './counter-slots.js';
 import type { CommitEntry, Committed } from './room-store.js';
 
@@ -7,13 +7,19 @@ export type CommittedListener = (room: string, epoch: string, entries: readonly 
 
 /** The log entries of a commit, as the engine stored them. */
 export function committedEntries(entries: readonly CommitEntry[], reply: Committed): LogEntry[] {
+  const logged: LogEntry[] = [];
   let operation = 0;
-  return entries.flatMap(({ events, patch, counters = [] }, index) => {
-    const results = reply.counters.slice(operation, (operation += counters.length));
-    if (events.length === 0) return [];
+  for (const [index, { events, patch, counters }] of entries.entries()) {
+    const from = operation;
+    operation += counters?.length ?? 0;
+    if (events.length === 0) continue;
+    const filled = counters ? withResults(events, reply.counters.slice(from, operation)) : events;
     const first = reply.seqs[index]! - events.length + 1;
-    const filled =
-      results.length === 0 ? events : events.map((e) => ({ ...e, data: fillSlots(e.data, results) }));
-    return [patch === undefined ? { first, events: filled } : { first, events: filled, patch }];
-  });
+    logged.push(patch === undefined ? { first, events: filled } : { first, events: filled, patch });
+  }
+  return logged;
+}
+
+function withResults(events: readonly EncodedEvent[], results: readonly number[]): EncodedEvent[] {
+  return events.map(({ event, data }) => ({ event, data: fillSlots(data, results) }));
 }

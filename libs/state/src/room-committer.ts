@@ -109,7 +109,9 @@ export class RoomCommitter {
   }
 
   private async runBatch(works: Pending[]): Promise<void> {
-    const open = this.dropLate(await this.answerRepeats(works));
+    const repeats = works.filter((pending) => this.isRepeat(pending));
+    const fresh = repeats.length === 0 ? works : await this.answerRepeats(works, repeats);
+    const open = this.dropLate(fresh);
     if (open.length === 0) return;
     const plan = this.plan(open);
     if (plan.isEmpty)
@@ -138,11 +140,7 @@ export class RoomCommitter {
   }
 
   /** Numbers that this node knows to be recorded never enter a batch (R2). */
-  private async answerRepeats(batch: Pending[]): Promise<Pending[]> {
-    const repeats = batch.filter(
-      ({ work: { command } }) => command?.number && this.numbers.isRepeat(command.number),
-    );
-    if (repeats.length === 0) return batch;
+  private async answerRepeats(batch: Pending[], repeats: Pending[]): Promise<Pending[]> {
     const plan = this.plan(repeats, true);
     const request = { ...this.requestOf(plan), documents: [], judgeOnly: true };
     const reply = await this.send(request, { open: repeats, plan });
@@ -150,6 +148,10 @@ export class RoomCommitter {
     const again = this.answerVerdicts(plan, repeats, reply as Judged);
     for (const { work } of again) this.numbers.forget(work.command!.number!.session);
     return batch.filter((pending) => !repeats.includes(pending) || again.includes(pending));
+  }
+
+  private isRepeat({ work: { command } }: Pending): boolean {
+    return command?.number !== undefined && this.numbers.isRepeat(command.number);
   }
 
   /** Notes that a numbered command ended without a record. */
@@ -259,7 +261,7 @@ export class RoomCommitter {
     const { epoch } = reply.position;
     plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
     this.copy.written(plan.written(epoch, reply.seqs));
-    this.lane.advance(plan.entries.filter(({ lane }) => lane.id === this.lane.lane.id).length);
+    this.lane.advance(plan.nodeEntries);
     const entries = committedEntries(plan.entries, reply);
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
   }
@@ -272,7 +274,6 @@ export class RoomCommitter {
 
   private settleStep(step: PlannedStep, pending: Pending, plan: CommitPlan, reply: Committed): void {
     const { epoch, seq } = reply.position;
-    const { replicationId } = reply;
     if (step.entry === undefined) return this.settleEmpty(step, pending, { epoch, seq });
     if (step.work.command?.number) this.numbers.recorded(step.work.command.number);
     const entry = plan.entries[step.entry]!;
@@ -280,8 +281,8 @@ export class RoomCommitter {
       outcome: fillOutcome(entry.outcome, plan.entries, step.entry, reply.counters),
       position: { epoch, seq: reply.seqs[step.entry]! },
       duplicate: false,
-      replicationId,
-      ...(step.error && { error: step.error }),
+      replicationId: reply.replicationId,
+      error: step.error,
     });
   }
 

@@ -56,8 +56,8 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
   async update<R>(scope: CommitScope, update: UpdateFunction<D, R>, options?: CommitOptions): Promise<R> {
     this.check(scope.room);
     const events = this.committer.eventsOf(scope.room);
-    const result = await this.committer.perform(updateWork(scope, this.type, update, { ...options, events }));
-    return valueOf(result) as R;
+    const work = updateWork(scope, { type: this.type, run: update, events }, options);
+    return valueOf(await this.committer.perform(work)) as R;
   }
 
   async read(scope: CommitScope): Promise<ReadDocument<D>> {

@@ -37,11 +37,11 @@ export interface Prepared {
 export interface Work {
   readonly room: string;
   /** Absent for work that the node does by itself. */
-  readonly command?: Command;
+  readonly command?: Command | undefined;
   /** After this nothing new is tried, ms since 1970. */
   readonly deadline: number;
   /** Whether the answer waits until the step survives a failover (R19). */
-  readonly durable?: boolean;
+  readonly durable?: boolean | undefined;
   /**
    * Computes the step on the batch's copy. It may run again, on newer data, so it has no effects of its own.
    * What it throws is the step's outcome: an error without effects.
@@ -59,7 +59,7 @@ export interface WorkResult {
   /** Only of a repetition whose reply was acknowledged: the record is gone. */
   readonly forgotten?: boolean;
   /** Where the outcome is an error of just now: the original, with its cause. */
-  readonly error?: GatewayError;
+  readonly error?: GatewayError | undefined;
   /** The history that Redis was on; absent where nothing was asked of it. */
   readonly replicationId?: string;
 }

@@ -19,42 +19,45 @@ export interface CommitOptions {
   readonly durable?: boolean;
 }
 
-/** How an update is made: its options, and what its room's type declares. */
-export interface UpdateWorkOptions extends CommitOptions {
-  /** Absent where every event is allowed. */
-  readonly events?: RoomEvents;
+/** What an update is made of. */
+export interface Update<D extends object, R> {
+  readonly type: DocumentType<D>;
+  readonly run: UpdateFunction<D, R>;
+  /** What the room's type declares; absent where every event is allowed. */
+  readonly events?: RoomEvents | undefined;
 }
 
 /** Runs an update function on a document of the scope's room. */
 export function updateWork<D extends object, R>(
   scope: CommitScope,
-  type: DocumentType<D>,
-  update: UpdateFunction<D, R>,
-  { events, ...options }: UpdateWorkOptions = {},
+  update: Update<D, R>,
+  options?: CommitOptions,
 ): Work {
-  const identity = { ...identify(scope), ...options };
+  const { room, command, deadline } = identify(scope);
+  const prepare = (view: BatchView): Prepared => prepareUpdate(update, view, command);
+  return { room, command, deadline, durable: options?.durable, prepare };
+}
+
+function prepareUpdate<D extends object, R>(
+  { type, run, events }: Update<D, R>,
+  view: BatchView,
+  command: Command | undefined,
+): Prepared {
+  const before = view.document(type);
+  const value = type.clone(before.value);
+  const draft = new CollectedDraft(events);
+  const result = run(value, draft);
+  if (isThenable(result)) {
+    throw new Error(
+      'an update function must be synchronous: it may run again, so it must not wait or have effects',
+    );
+  }
+  const json = type.toJson(value);
   return {
-    ...identity,
-    prepare(view: BatchView): Prepared {
-      const before = view.document(type);
-      const value = type.clone(before.value);
-      const draft = new CollectedDraft(events);
-      const result = update(value, draft);
-      if (isThenable(result)) {
-        throw new Error(
-          'an update function must be synchronous: it may run again, so it must not wait or have effects',
-        );
-      }
-      const json = type.toJson(value);
-      const outcome: Outcome = { kind: 'result', json: recordable(draft.encode(result), identity.command) };
-      const changed = json !== before.json;
-      return {
-        events: draft.events,
-        counters: draft.counters,
-        outcome,
-        changes: changed ? [{ type: type as unknown as DocumentType<object>, value, json }] : [],
-      };
-    },
+    events: draft.events,
+    counters: draft.counters,
+    outcome: { kind: 'result', json: recordable(draft.encode(result), command) },
+    changes: json === before.json ? [] : [{ type: type as unknown as DocumentType<object>, value, json }],
   };
 }
 
