@@ -97,14 +97,17 @@ export class CommitPlan implements BatchView {
 
   /** The document classes that the plan read. */
   get types(): DocumentType<object>[] {
-    return Array.from(this.documents.values(), ({ type }) => type);
+    return [...this.documents.values()].map(({ type }) => type);
   }
 
   /** The documents that the plan depends on or changes. */
   get writes(): DocumentWrite[] {
-    return Array.from(this.documents.values(), ({ type: { name }, base, json, changed }) =>
-      changed ? { name, base, json, entry: changed.entry } : { name, base },
-    );
+    const writes: DocumentWrite[] = [];
+    for (const { type, base, json, changed } of this.documents.values()) {
+      const { name } = type;
+      writes.push(changed ? { name, base, json, entry: changed.entry } : { name, base });
+    }
+    return writes;
   }
 
   /** The documents that it changed, as they are once its entries are written at these numbers. */

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { GatewayError, hasRules, roomDocumentOf, toInstance, violationsOf } from '@wss/handlers';
 import { cloneDeep } from './clone.js';
+import { isLargerThan } from './text-size.js';
 
 /** Largest document, bytes of its JSON. */
 export const MAX_DOCUMENT_BYTES = 262_144;
@@ -58,7 +59,7 @@ export class DocumentType<D extends object> {
       throw new GatewayError('invalid', `the ${this.name} would break its rules`, { details });
     }
     const json = JSON.stringify(value);
-    if (Buffer.byteLength(json) > MAX_DOCUMENT_BYTES) {
+    if (isLargerThan(json, MAX_DOCUMENT_BYTES)) {
       throw new GatewayError(
         'too_large',
         `the ${this.name} would be larger than ${MAX_DOCUMENT_BYTES} bytes`,

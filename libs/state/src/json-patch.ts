@@ -104,5 +104,10 @@ function isObject(value: unknown): value is Json {
 /** The place as a JSON Pointer (RFC 6901). */
 function pathOf(place: Place): string {
   if (!place) return '';
-  return `${pathOf(place.parent)}/${String(place.key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return `${pathOf(place.parent)}/${escapeKey(place.key)}`;
+}
+
+function escapeKey(key: string | number): string {
+  if (typeof key === 'number' || !/[~/]/.test(key)) return String(key);
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -3,6 +3,7 @@ import { eventNameIn, type EventName, GatewayError, type RoomEvents } from '@wss
 import { type EncodedEvent, isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
 import { counterSlot } from './counter-slots.js';
 import type { CounterOperation } from './room-store.js';
+import { isLargerThan } from './text-size.js';
 
 /** Largest data of one event, bytes of JSON. */
 export const MAX_EVENT_BYTES = 65_536;
@@ -76,7 +77,7 @@ export function encodeLogEvent(event: string, dataJson: string): EncodedEvent {
       `"${event}" is no name for an event: 1 to ${MAX_EVENT_LENGTH} characters, not starting with $`,
     );
   }
-  if (Buffer.byteLength(dataJson) > MAX_EVENT_BYTES) {
+  if (isLargerThan(dataJson, MAX_EVENT_BYTES)) {
     throw new GatewayError('too_large', `the data of an event is larger than ${MAX_EVENT_BYTES} bytes`);
   }
   return { event: JSON.stringify(event), data: dataJson };

@@ -3,6 +3,7 @@ import type { DocumentType } from './document-type.js';
 import { CollectedDraft, encodeLogEvent, type RoomDraft } from './room-draft.js';
 import type { CommitScope } from './committer.js';
 import type { Outcome } from './room-store.js';
+import { isLargerThan } from './text-size.js';
 import type { BatchView, Prepared, Work } from './work.js';
 
 /** Largest recorded reply of a numbered command, bytes of JSON (R9). */
@@ -84,7 +85,7 @@ export function recordWork(command: Command, outcome: Outcome): Work {
  * @throws GatewayError `too_large` over {@link MAX_RECORDED_BYTES} when the command is numbered.
  */
 export function recordable(json: string, command: Command | undefined): string {
-  if (command?.number && Buffer.byteLength(json) > MAX_RECORDED_BYTES) {
+  if (command?.number && isLargerThan(json, MAX_RECORDED_BYTES)) {
     throw new GatewayError(
       'too_large',
       `the reply of a numbered command is larger than ${MAX_RECORDED_BYTES} bytes`,
