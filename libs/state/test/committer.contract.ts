@@ -278,6 +278,40 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       expect(JSON.stringify(await logOf(node))).not.toContain('never');
     });
 
+    it('lets nothing be changed through what a function holds on to', async () => {
+      const node = await newNode();
+      const by = { k: 1 };
+      const held: Tally[] = [];
+      const hold: UpdateFunction<Tally, number> = (tally) => {
+        held.push(tally);
+        tally.by = by;
+        return ++tally.value;
+      };
+      const meddle: UpdateFunction<Tally, void> = () => {
+        for (const tally of held) tally.value = 99;
+        by.k = 99;
+      };
+      await Promise.all([update(node, hold), update(node, meddle), update(node, add())]);
+      by.k = 1;
+      expect(await update(node, hold)).toBe(3);
+      await update(node, meddle);
+      expect(await update(node, add())).toBe(4);
+      expect((await node.tallies.read({ room })).value).toEqual({ value: 4, by: { k: 1 } });
+      await expectFold(node, 4);
+    });
+
+    it('R16: writes patches of what the JSON says where a value is not its JSON', async () => {
+      const node = await newNode();
+      const odd: unknown[] = [new Date(0), undefined, NaN, 1, { a: undefined }, [undefined], new Date(0), {}];
+      for (const value of odd) {
+        await update(node, (tally) => {
+          tally.value++;
+          tally.by.odd = value as number;
+        });
+      }
+      await expectFold(node, odd.length);
+    });
+
     it('R11: refuses a function that returns a promise', async () => {
       const node = await newNode();
       expect(await codeOf(update(node, () => Promise.resolve(1)))).toBe('internal');
