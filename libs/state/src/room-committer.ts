@@ -94,6 +94,7 @@ export class RoomCommitter {
     this.turns.begin();
     while (this.queue.length > 0) {
       if (this.turns.waits) await this.takeTurn();
+      await afterwards();
       const works = this.queue.splice(0, this.most);
       this.most = MAX_BATCH;
       try {
@@ -335,6 +336,11 @@ export class RoomCommitter {
     if (pending.work.command) this.noteMissing(pending.work.command);
     pending.reject(finalError(pending, error));
   }
+}
+
+/** Resolves when what is under way in this turn of the event loop has run: works that follow from it join the batch. */
+function afterwards(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 function turnsOf(room: string, { store, nodeId, turns }: CommitterContext): TurnSource | undefined {
