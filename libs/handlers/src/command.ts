@@ -42,33 +42,33 @@ export interface CommandInit {
 export class Command {
   readonly event: string;
   /** The room that it concerns; handlers of a class with `@RoomType` always have one. */
-  readonly room?: string;
-  readonly id?: number | string;
+  readonly room: string | undefined;
+  readonly id: number | string | undefined;
   readonly client: Client;
   /** When the command must have entered its commit, ms since 1970; after that it is answered and may not commit. */
   readonly deadline: number;
   /** Set on commands that the client numbered. */
-  readonly number?: CommandNumber;
+  readonly number: CommandNumber | undefined;
   /** The client's data, for the fingerprint of a numbered command. */
   readonly data: unknown;
   /** What the engine said, once it has. */
-  effect?: CommandEffect;
+  effect: CommandEffect | undefined = undefined;
   /** The command entered its commit or ended; commands behind it may commit. */
   passed = false;
 
   private committing = false;
   private expired = false;
-  private readonly lane?: CommandLane;
+  private readonly lane: CommandLane | undefined;
 
   constructor({ frame, client, deadline, lane, number }: CommandInit) {
     this.event = frame.event;
     this.data = frame.data;
     this.client = client;
     this.deadline = deadline;
-    if (frame.room !== undefined) this.room = frame.room;
-    if (frame.id !== undefined) this.id = frame.id;
-    if (number) this.number = number;
-    if (lane) this.lane = lane;
+    this.room = frame.room;
+    this.id = frame.id;
+    this.number = number;
+    this.lane = lane;
     lane?.add(this);
   }
 

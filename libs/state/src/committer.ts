@@ -2,7 +2,7 @@ import { type Command, GatewayError, type RoomEvents } from '@wss/handlers';
 import type { LogEntry } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
 import { answerOf } from './outcomes.js';
-import type { CommitterContext } from './pending-work.js';
+import type { CommitterContext, RoomLimits } from './pending-work.js';
 import { RoomCommitter } from './room-committer.js';
 import type { RoomStore } from './room-store.js';
 import type { TurnChannels } from './room-turns.js';
@@ -70,10 +70,11 @@ export class Committer {
       const turn = command.turn();
       if (turn) await turn;
     }
-    const submitted = this.roomOf(work.room).submit(work);
+    const room = this.roomOf(work.room);
+    const submitted = room.submit(work);
     command?.pass();
     const result = await submitted;
-    if (work.durable ?? this.context.limitsOf(work.room).durable) await this.requireDurable(work, result);
+    if (work.durable ?? room.limits.durable) await this.requireDurable(work, result);
     const { position, duplicate } = result;
     if (command) command.effect = { position, duplicate, answer: () => answerOf(result) };
     return result;
@@ -112,6 +113,8 @@ export class Committer {
 
   private roomOf(room: string): RoomCommitter {
     const known = this.rooms.get(room);
+    // Which one was used last matters only where some are to be dropped soon.
+    if (known && this.rooms.size <= MAX_ROOMS / 2) return known;
     if (known) this.rooms.delete(room);
     const committer = known ?? new RoomCommitter(room, this.context);
     this.rooms.set(room, committer);
@@ -131,14 +134,6 @@ export class Committer {
   private announce(room: string, epoch: string, entries: readonly LogEntry[]): void {
     for (const listener of this.listeners) listener(room, epoch, entries);
   }
-}
-
-/** What the committer needs of a room's type. */
-export interface RoomLimits {
-  readonly history: { readonly events: number; readonly ttlMs: number };
-  readonly idleTtlMs: number;
-  readonly durable?: boolean;
-  readonly events?: RoomEvents;
 }
 
 function limitsOf(types: RoomLimitsSource, room: string): RoomLimits {

@@ -1,11 +1,19 @@
-import { GatewayError } from '@wss/handlers';
+import { GatewayError, type RoomEvents } from '@wss/handlers';
 import type { CommittedListener } from './committed-entries.js';
 import type { TurnChannels } from './room-turns.js';
-import type { CommitEntry, CommitRequest, RoomStore, StoreError, Verdict } from './room-store.js';
+import type { CommitEntry, RoomStore, StoreError, Verdict } from './room-store.js';
 import type { Work, WorkResult } from './work.js';
 
 /** Most works in one commit. */
 export const MAX_BATCH = 256;
+
+/** What the committer needs of a room's type. */
+export interface RoomLimits {
+  readonly history: { readonly events: number; readonly ttlMs: number };
+  readonly idleTtlMs: number;
+  readonly durable?: boolean;
+  readonly events?: RoomEvents;
+}
 
 /** Settings that all committers of a node share. */
 export interface CommitterContext {
@@ -17,10 +25,7 @@ export interface CommitterContext {
   readonly patienceMs: number;
   readonly now: () => number;
   readonly onCommitted: CommittedListener;
-  /** Limits of a room, from its type. */
-  readonly limitsOf: (
-    room: string,
-  ) => Pick<CommitRequest, 'history' | 'idleTtlMs'> & { readonly durable?: boolean };
+  readonly limitsOf: (room: string) => RoomLimits;
   isClosed(): boolean;
 }
 

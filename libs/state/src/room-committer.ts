@@ -18,6 +18,7 @@ import {
   NOWHERE,
   OK,
   type Pending,
+  type RoomLimits,
   refused,
   withoutEffect,
   workIdentity,
@@ -44,6 +45,7 @@ export class RoomCommitter {
   private readonly lane: NodeLane;
   private readonly numbers = new SessionNumbers();
   private readonly turns: RoomTurns;
+  private knownLimits: RoomLimits | undefined;
   private running = false;
   /** Most works in the next batch. */
   private most = MAX_BATCH;
@@ -54,6 +56,11 @@ export class RoomCommitter {
   ) {
     this.lane = new NodeLane(`@${context.nodeId}`, context.now);
     this.turns = new RoomTurns(turnsOf(room, context));
+  }
+
+  /** What the room's type says. */
+  get limits(): RoomLimits {
+    return (this.knownLimits ??= this.context.limitsOf(this.room));
   }
 
   /** Whether nothing is queued or under way; only then may the committer be dropped. */
@@ -177,7 +184,7 @@ export class RoomCommitter {
   }
 
   private plan(open: readonly Pending[], recordsOnly = false): CommitPlan {
-    this.lane.refresh();
+    if (open.some(({ work }) => !work.command?.number)) this.lane.refresh();
     const plan = new CommitPlan(this.copy, this.lane);
     for (const { work } of open) {
       plan.add(recordsOnly ? { ...workIdentity(work), prepare: () => NOTHING } : work);
@@ -186,14 +193,8 @@ export class RoomCommitter {
   }
 
   private requestOf(plan: CommitPlan): CommitRequest {
-    const limits = this.context.limitsOf(this.room);
-    return {
-      room: this.room,
-      entries: plan.entries,
-      documents: plan.writes,
-      history: limits.history,
-      idleTtlMs: limits.idleTtlMs,
-    };
+    const { history, idleTtlMs } = this.limits;
+    return { room: this.room, entries: plan.entries, documents: plan.writes, history, idleTtlMs };
   }
 
   /** Sends a commit until it is answered; gives up, answers the works and resolves to nothing when patience ends. */
@@ -262,7 +263,7 @@ export class RoomCommitter {
     const { epoch } = reply.position;
     plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
     this.copy.written(plan.written(epoch, reply.seqs));
-    this.lane.advance(plan.nodeEntries);
+    if (plan.nodeEntries > 0) this.lane.advance(plan.nodeEntries);
     const entries = committedEntries(plan.entries, reply);
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
   }

@@ -1,4 +1,4 @@
-import { Command, GatewayError } from '@wss/handlers';
+import { Command, GatewayError, type RoomEvents } from '@wss/handlers';
 import { parseRoomName, type Position } from '@wss/protocol';
 import type { CommitScope, Committer } from './committer.js';
 import type { DocumentType } from './document-type.js';
@@ -45,6 +45,9 @@ export abstract class StateRepository<D extends object> {
 
 /** The repository of one document class over a store. */
 export class RoomStateRepository<D extends object> extends StateRepository<D> {
+  /** What the type of its rooms declares. */
+  private declared: { readonly events: RoomEvents | undefined } | undefined;
+
   constructor(
     readonly type: DocumentType<D>,
     private readonly store: RoomStore,
@@ -55,7 +58,8 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
 
   async update<R>(scope: CommitScope, update: UpdateFunction<D, R>, options?: CommitOptions): Promise<R> {
     this.check(scope.room);
-    const events = this.committer.eventsOf(scope.room);
+    this.declared ??= { events: this.committer.eventsOf(scope.room) };
+    const { events } = this.declared;
     const work = updateWork(scope, { type: this.type, run: update, events }, options);
     return valueOf(await this.committer.perform(work)) as R;
   }

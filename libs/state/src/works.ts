@@ -66,11 +66,12 @@ function prepareUpdate<D extends object, R>(
 export function appendWork(
   scope: CommitScope,
   { event, data }: { readonly event: string; readonly data: unknown },
-  options: CommitOptions = {},
+  options?: CommitOptions,
 ): Work {
   const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
   const prepared: Prepared = { events: [encoded], changes: [], counters: [], outcome: { kind: 'position' } };
-  return { ...identify(scope), ...options, prepare: () => prepared };
+  const { room, command, deadline } = identify(scope);
+  return { room, command, deadline, durable: options?.durable, prepare: () => prepared };
 }
 
 /** Records the answer of a numbered command that made no commit (R1, R4, R10). */
@@ -95,7 +96,9 @@ export function recordable(json: string, command: Command | undefined): string {
 }
 
 function identify(scope: CommitScope): Omit<Work, 'prepare'> {
-  if (!(scope instanceof Command)) return { room: scope.room, deadline: Date.now() + OWN_DEADLINE_MS };
+  if (!(scope instanceof Command)) {
+    return { room: scope.room, command: undefined, deadline: Date.now() + OWN_DEADLINE_MS };
+  }
   return { room: scope.claimCommit(), command: scope, deadline: scope.deadline };
 }
 
