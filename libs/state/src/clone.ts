@@ -40,31 +40,34 @@ export class SharingCopy<T> {
 
   private copyArray(value: readonly unknown[], earlier: unknown): unknown {
     const known = Array.isArray(earlier) ? (earlier as unknown[]) : undefined;
-    let same = known?.length === value.length;
-    const copy: unknown[] = [];
+    let copy: unknown[] | undefined = known?.length === value.length ? undefined : [];
     for (let i = 0; i < value.length; i++) {
       const element = this.copy(value[i], known?.[i]);
-      same &&= element === known![i];
-      copy.push(element);
+      if (!copy && element !== known![i]) copy = known!.slice(0, i);
+      copy?.push(element);
     }
-    return same ? known : copy;
+    return copy ?? known;
   }
 
   private copyObject(value: Fields, earlier: unknown): unknown {
     const keys = Object.keys(value);
     const known = isAlike(value, keys, earlier) ? earlier : undefined;
-    let same = known !== undefined;
-    const fields: unknown[] = [];
-    for (const key of keys) {
+    let copy = known ? undefined : emptyLike(value);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!;
       const field = this.copy(value[key], known?.[key]);
-      same &&= field === known![key];
-      fields.push(field);
+      if (!copy && field !== known![key]) copy = firstFields(known!, keys, i);
+      if (copy) setField(copy, key, field);
     }
-    if (same) return known;
-    const copy = emptyLike(value);
-    for (let i = 0; i < keys.length; i++) setField(copy, keys[i]!, fields[i]);
-    return copy;
+    return copy ?? known;
   }
+}
+
+/** An object of the same class with these many of the fields. */
+function firstFields(value: Fields, keys: readonly string[], count: number): Fields {
+  const copy = emptyLike(value);
+  for (let i = 0; i < count; i++) setField(copy, keys[i]!, value[keys[i]!]);
+  return copy;
 }
 
 function isJsonLeaf(value: unknown): boolean {
@@ -77,7 +80,9 @@ function isAlike(value: Fields, keys: readonly string[], earlier: unknown): earl
   if (typeof earlier !== 'object' || earlier === null) return false;
   if (Object.getPrototypeOf(earlier) !== Object.getPrototypeOf(value)) return false;
   const others = Object.keys(earlier);
-  return others.length === keys.length && keys.every((key, i) => key === others[i]);
+  if (others.length !== keys.length) return false;
+  for (let i = 0; i < keys.length; i++) if (keys[i] !== others[i]) return false;
+  return true;
 }
 
 function emptyLike(value: object): Fields {
