@@ -148,12 +148,14 @@ export class MemoryRoomStore extends RoomStore {
 
   /** Calls nodes of the room's line, with these documents. */
   private calling(name: string, room: MemoryRoom, documents: readonly string[]): CallNode {
-    const known = documents.flatMap((document) => {
-      const stored = room.documents.get(document);
-      return stored ? [[document, stored] as const] : [];
-    });
-    const message = encodeTurn(positionOf(room), new Map(known));
-    return (nodeId) => this.engine.channels.publish(this.turnChannel(name, nodeId), message) > 0;
+    return (nodeId) => {
+      const known = documents.flatMap((document) => {
+        const stored = room.documents.get(document);
+        return stored ? [[document, stored] as const] : [];
+      });
+      const message = encodeTurn(positionOf(room), new Map(known));
+      return this.engine.channels.publish(this.turnChannel(name, nodeId), message) > 0;
+    };
   }
 
   private publish(room: MemoryRoom, request: CommitRequest, message: string): void {
