@@ -27,7 +27,8 @@ export abstract class StateRepository<D extends object> {
    * Changes the document of the command's room in one atomic commit, together with the events that the function
    * appends. The function is synchronous and pure: it runs on a copy, again when others were faster, and not at
    * all when the command had been applied before; then its recorded result is returned. What it throws is the
-   * command's answer and leaves no trace.
+   * command's answer and leaves no trace. Nothing that it keeps of the document or puts into it is a way to change it
+   * later.
    *
    * Resolves when it has been applied. A scope without a command (`{ room }`) is for work that the node does by itself.
    * @throws GatewayError `conflict` after the deadline, `invalid` if the document would break the rules of its class,
