@@ -27,7 +27,7 @@ await main(async (args) => {
     say('testing the stack; this takes about ten minutes …');
     const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
     const options = ['-i', '--testMatch', '**/test/swarm/*.swarm.ts', `--testTimeout=${TIMEOUT_MS}`];
-    return (await run([process.execPath, ...node, JEST, ...options, ...args])).code;
+    return (await run([process.execPath, ...node, JEST, '--forceExit', ...options, ...args])).code;
   } finally {
     spawnSync('docker', ['stack', 'rm', STACK], { stdio: 'ignore' });
   }
