@@ -124,8 +124,9 @@ function onServers(
     },
     wipe: async () => {
       for (const server of servers) {
+        // A server also lists what another has taken over.
         for (const key of (await server.cli('KEYS', `${keys.namespace}:*`)) as string[])
-          await server.cli('DEL', key);
+          await (await serverOf(key)).cli('DEL', key);
       }
     },
   };
