@@ -62,7 +62,7 @@ export interface CommitRequest {
   readonly room: string;
   readonly entries: readonly CommitEntry[];
   readonly documents: readonly DocumentWrite[];
-  /** Log entries to keep at least, and for how long after the last one, ms. */
+  /** Events that the log keeps at least, and for how long after the last one, ms. */
   readonly history: { readonly events: number; readonly ttlMs: number };
   /** The room expires this long after its last commit, ms; 0 never. */
   readonly idleTtlMs: number;
