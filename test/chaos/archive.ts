@@ -124,20 +124,15 @@ export class Archive {
   }
 }
 
-/** Events of one commit: for each command "<count>[+]", then name and data of each, a line each, and after "+" a patch. */
-function loggedOf(id: string, bodies: string): Logged[] {
-  const events: { by: number; value: number }[] = [];
-  const lines = bodies.split('\n');
-  for (let line = 0; line < lines.length;) {
-    const count = Number.parseInt(lines[line]!, 10);
-    const after = line + 1 + 2 * count + (lines[line]!.endsWith('+') ? 1 : 0);
-    for (let i = 0; i < count; i++) {
-      events.push(JSON.parse(lines[line + 2 * i + 2]!) as { by: number; value: number });
-    }
-    line = after;
-  }
-  const first = Number(id.split('-')[1]) - events.length + 1;
-  return events.map(({ by, value }, i) => ({ seq: first + i, by, value }));
+/** Events of one command: "<count>[+]", then name and data of each, a line each, and after "+" a patch. */
+function loggedOf(id: string, body: string): Logged[] {
+  const lines = body.split('\n');
+  const count = Number.parseInt(lines[0]!, 10);
+  const first = Number(id.split('-')[1]) - count + 1;
+  return Array.from({ length: count }, (_, i) => {
+    const { by, value } = JSON.parse(lines[2 * i + 2]!) as { by: number; value: number };
+    return { seq: first + i, by, value };
+  });
 }
 
 /** "<epoch>:<seq>|<JSON>". */

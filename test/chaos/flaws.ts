@@ -37,18 +37,17 @@ const STORE_EPOCH = "call('HSET', key, 's', room.top or '0', 'e', history, 'l', 
 
 /** Leaves the bodies of entries out that are not to be written; every entry has one. */
 const TAKE_BODIES_OUT = `
-local kept, lines = {}, string.gmatch(text, '[^\\n]+')
-events = 0
+local kept, at = {}, 1
 for i = 1, entries do
-  local body = { lines() }
-  local count, plus = match(body[1], '^(%d+)(%+?)')
-  for _ = 1, 2 * count + #plus do body[#body + 1] = lines() end
+  local body = sub(text, at, at + sizes[i] - 1)
+  at = at + sizes[i] + 1
   if verdicts[i] == 'ok' then
-    kept[#kept + 1] = table.concat(body, '\\n')
-    events = events + count
+    kept[#kept + 1] = body
+  else
+    sizes[i], last, events = 0, last - match(body, '^%d+'), events - match(body, '^%d+')
   end
 end
-text, total = table.concat(kept, '\\n'), tostring(events)`;
+text = table.concat(kept, '\\n')`;
 
 /** The bugs that a script may have, by the rule that it breaks. */
 export const SCRIPT_FLAWS = {
@@ -64,7 +63,7 @@ export const SCRIPT_FLAWS = {
           "if verdict ~= 'ok' then refused = true end",
           "if verdict ~= 'ok' and string.sub(verdict, 1, 4) ~= 'dup|' then refused = true end",
         ],
-        ['local last = room.seq + events', `${TAKE_BODIES_OUT}\nlocal last = room.seq + events`],
+        ['local oldest = last %', `${TAKE_BODIES_OUT}\nlocal oldest = last %`],
         [
           'for i = 1, entries do\n  local key, n, record',
           "for i = 1, entries do if verdicts[i] == 'ok' then\n  local key, n, record",
@@ -99,7 +98,7 @@ export const SCRIPT_FLAWS = {
       commit: [
         [
           "local id = room.number .. '-' .. digits\n",
-          "call('PUBLISH', channel, room.epoch .. ':' .. digits .. ' ' .. digits .. '\\n' .. text)\n" +
+          "call('PUBLISH', channel, room.epoch .. ':' .. digits .. ' ' .. digits .. '\\n' .. body)\n" +
             "  local id = room.number .. '-' .. digits\n",
         ],
         ['call(publish, channel, room', 'local _ = (publish .. room'],

@@ -1,11 +1,11 @@
-import { type EncodedEvent, lastSeq, type LogEntry, type Position } from '@wss/protocol';
+import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
 
 /*
  * How log entries look in the engine and on a room's channel. JSON holds no raw line break, so lines separate
  * the parts and nobody has to parse JSON to pass an event on.
  *
  *   body     "<number of events>[+]" LF (event LF data)…  [LF patch, announced by the plus]
- *   log      body (LF body)…, all of one commit
+ *   log      body
  *   message  "<epoch>:<last seq> <first seq>" LF body (LF body)…
  */
 
@@ -17,11 +17,10 @@ export function encodeBody(events: readonly EncodedEvent[], patch?: string): str
   return lines.join('\n');
 }
 
-/** Decodes the bodies of one commit, with a line break between them, whose last event has this sequence number. */
-export function decodeBodies(bodies: string, last: number): LogEntry[] {
-  const entries = takeEntries(bodies.split('\n'), 1);
-  const before = last - lastSeq(entries.at(-1)!);
-  return entries.map((entry) => ({ ...entry, first: entry.first + before }));
+/** Decodes a body whose last event has this sequence number. */
+export function decodeBody(body: string, last: number): LogEntry {
+  const first = last - Number.parseInt(body, 10) + 1;
+  return takeEntry(body.split('\n'), 0, first)[0];
 }
 
 /** Encodes what is published for one commit. */

@@ -7,20 +7,15 @@ export function encodeOutcome(outcome: Outcome): string {
   return KIND[outcome.kind] + ('json' in outcome ? outcome.json : '');
 }
 
-/** Reads `seq|fingerprint|outcome`; the number may be `a-b`, so many events before the end of its commit. */
+/** Reads `seq|fingerprint|outcome`. */
 export function decodeRecord(record: string): CommandRecord {
   const first = record.indexOf('|');
   const second = record.indexOf('|', first + 1);
   return {
-    seq: decodeSeq(record.slice(0, first)),
+    seq: Number(record.slice(0, first)),
     fingerprint: record.slice(first + 1, second),
     outcome: decodeOutcome(record.slice(second + 1)),
   };
-}
-
-function decodeSeq(text: string): number {
-  const [last, after = '0'] = text.split('-') as [string, string?];
-  return Number(last) - Number(after);
 }
 
 function decodeOutcome(text: string): Outcome {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { lastSeq, type LogEntry, type Position } from '@wss/protocol';
+import type { LogEntry, Position } from '@wss/protocol';
 import type { ChainableCommander, Redis } from 'ioredis';
 import {
   LuaScript,
@@ -12,7 +12,7 @@ import {
   toRedisError,
 } from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
-import { decodeBodies, encodeBody } from './log-format.js';
+import { decodeBody, encodeBody } from './log-format.js';
 import { decodeDocument, decodeRecord, encodeOutcome } from './record-format.js';
 import {
   type ClosedEpoch,
@@ -71,7 +71,7 @@ export class RedisRoomStore extends RoomStore {
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
     const args = [newNonce(), from?.epoch ?? '', from?.seq ?? 0, newest, most, documents ? 1 : 0];
     const reply = await this.run(this.scripts.resume, [keys.meta, keys.documents, keys.log, lane], args);
-    return decodeResume(reply, request);
+    return decodeResume(reply);
   }
 
   async tops(rooms: readonly string[]): Promise<RoomTop[]> {
@@ -210,34 +210,31 @@ function encodeCommit(
   const head = `${counts} ${publish} ${history.ttlMs} ${idleTtlMs} ${history.events} ${newNonce()}`;
   const bodies: string[] = [];
   const operations: string[] = [];
-  const afters: number[] = [];
   const args = [head, ''];
-  let after = total;
   entries.forEach((entry, index) => {
     const { events, patch, counters } = entry;
-    afters.push((after -= events.length));
     const shift = counters ? operations.length + 1 : undefined;
     for (const { name, by, min = '-', max = '-' } of counters ?? []) {
       operations.push(`${index + 1} ${by} ${min} ${max} ${name}`);
     }
-    if (events.length > 0) bodies.push(shifted(encodeBody(events, patch), shift));
-    args.push(encodeEntry(entry, after, shift));
+    const body = events.length === 0 ? '' : shifted(encodeBody(events, patch), shift);
+    if (body !== '') bodies.push(body);
+    args.push(encodeEntry(entry, Buffer.byteLength(body), shift));
   });
   args[1] = bodies.join('\n');
   for (const { name, base, json = '', entry } of documents) {
-    const behind = entry === undefined ? 0 : afters[entry];
-    args.push(`${behind} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
+    // Without JSON nothing is stored, whoever read it.
+    args.push(`${(entry ?? 0) + 1} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
   }
   args.push(...operations);
   return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), args };
 }
 
-function encodeEntry(entry: CommitEntry, after: number, shift?: number): string {
+function encodeEntry(entry: CommitEntry, bodyBytes: number, shift?: number): string {
   const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
   // A client may say anything; no epoch has spaces.
   const known = /\s/.test(epoch) ? '' : epoch;
-  const behind = after === 0 ? '' : `-${after}`;
-  const head = `${n} ${ack} ${lane.generation} ${lane.endsAt} ${known} ${behind}`;
+  const head = `${n} ${ack} ${lane.generation} ${lane.endsAt} ${known} ${bodyBytes}`;
   return `${head}|${fingerprint}|${shifted(encodeOutcome(outcome), shift)}`;
 }
 
@@ -317,16 +314,13 @@ function decodeLineage(text: string): ClosedEpoch[] {
   });
 }
 
-function decodeResume(reply: readonly (string | number)[], { from, newest = 0 }: ResumeRequest): ResumeReply {
+function decodeResume(reply: readonly (string | number)[]): ResumeReply {
   const [mode, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
   const entriesAt = 9 + 2 * Number(count);
-  const known = from ? from.seq : Number(seq) - newest;
   const entries: LogEntry[] = [];
   for (let i = entriesAt; i + 1 < reply.length; i += 2) {
     const id = String(reply[i]);
-    const commit = decodeBodies(String(reply[i + 1]), Number(id.slice(id.indexOf('-') + 1)));
-    // The first commit may begin with what the reader has.
-    for (const entry of commit) if (lastSeq(entry) > known) entries.push(entry);
+    entries.push(decodeBody(String(reply[i + 1]), Number(id.slice(id.indexOf('-') + 1))));
   }
   const reason = mode === 'live' || mode === 'replay' ? undefined : (mode as ResetReason);
   return {

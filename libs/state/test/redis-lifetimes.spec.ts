@@ -7,7 +7,7 @@ import { entry } from './room-store.contract.js';
 
 const HOUR = 3_600_000;
 
-describe('how long Redis keeps a room', () => {
+describe('what Redis keeps of a room, and how long', () => {
   let server: RedisServer;
   let links: RedisLinks;
   let store: RedisRoomStore;
@@ -42,6 +42,18 @@ describe('how long Redis keeps a room', () => {
       names.map(async (name) => Number(await server.cli('PEXPIRETIME', keys.room(room)[name]))),
     );
   }
+
+  it('R16: one entry of the log for each command of a batch, with its own number, events and patch', async () => {
+    const two = ['a', 'b'].map((name) => ({ event: `"${name}"`, data: '{"ä":1}' }));
+    await commit([entry(1), entry(2, { events: two, patch: '{}' }), entry(3, { events: [] }), entry(4)]);
+    const [first, second, third, ...rest] = (await server.cli('XRANGE', keys.room(room).log, '-', '+')) as [
+      string,
+      string[],
+    ][];
+    expect([first, second, third].map((entry) => entry![0].split('-')[1])).toEqual(['1', '3', '4']);
+    expect(second![1]).toEqual(['d', '2+\n"a"\n{"ä":1}\n"b"\n{"ä":1}\n{}']);
+    expect(rest).toEqual([]);
+  });
 
   it('R17: the log at least for its time after every commit, and all else for good', async () => {
     const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];

@@ -7,16 +7,16 @@
 --   long the log is kept, ms; how long an idle room is kept, ms, 0 for good; how many events the log keeps at least;
 --   nonce for a new epoch
 -- ARGV[2] bodies of the entries that have events, LF between them
--- then one per entry: "n ack generation ends epoch after|fingerprint|outcome": end of the session, ms, 0 for a node's
---   own lane; epoch of the lane's last reply or nothing; "-" and how many events follow in later entries, or nothing
--- then one per document: "after base length name|json": how many events follow those of the entry that changed it;
---   position it was read at, nothing if never written; bytes of the name; nothing for JSON that is unchanged
+-- then one per entry: "n ack generation ends epoch length|fingerprint|outcome": end of the session, ms, 0 for a node's
+--   own lane; epoch of the lane's last reply or nothing; bytes of its body, 0 if it has no events
+-- then one per document: "entry base length name|json": the entry that changed it; position it was read at, nothing if
+--   never written; bytes of the name; nothing for JSON that is unchanged
 -- then one per counter operation: "entry by lowest highest name", "-" for no bound
 -- A "\1i\2" in a body or outcome becomes the result of counter operation i.
 --
--- Log: one stream entry per commit that has events, id "epoch number-last sequence number", d bodies · n how many
---   events, where there is more than one body; d alone begins with the number.
--- Document: "epoch:seq|json". A record is "seq|fingerprint|outcome", where seq may be "a-b".
+-- Log: one stream entry per entry that has events (R16), id "epoch number-last sequence number", d body; it begins
+--   with the number of its events.
+-- Document: "epoch:seq|json". A record is "seq|fingerprint|outcome".
 -- Record hash: h "highest n, acknowledged n, generation, birth of the room, record of the highest n" · <n> record of an
 --   older one that is not acknowledged.
 -- Reply: 'committed epoch seq ahead replid', or a list that begins with it: result of each counter operation…; ahead
@@ -70,10 +70,12 @@ local function judge_repeat(lane, key, n, digits, record_from)
   return 'dup|' .. record
 end
 
-local numbers, records = {}, {}
+local numbers, records, sizes = {}, {}, {}
 local function judge(key, i)
-  local digits, acks, generation, ends, epoch, at = match(ARGV[2 + i], '^(%d+) (%d+) (%d+) (%S+) (%S*) ()')
+  local digits, acks, generation, ends, epoch, size, at =
+    match(ARGV[2 + i], '^(%d+) (%d+) (%d+) (%S+) (%S*) (%d+)()')
   local lane, n, ack = lanes[key] or lane_of(key), digits + 0, acks + 0
+  sizes[i] = size + 0
   if ends ~= '0' and now > ends + 0 then return 'expired' end
   if generation ~= lane.generation and generation + 0 < lane.generation + 0 then return 'expired' end
   if lane.birth and lane.birth ~= room.birth then return 'expired' end
@@ -114,13 +116,13 @@ for i = 1, operations do
     end
   end
 end
-local conflict, names, json_from, afters, current = false, {}, {}, {}, {}
+local conflict, names, json_from, changed_by, current = false, {}, {}, {}, {}
 for i = 1, documents do
-  local after, base, length, at = match(ARGV[documents_from + i], '^(%d+) (%S*) (%d+) ()')
+  local entry, base, length, at = match(ARGV[documents_from + i], '^(%d+) (%S*) (%d+) ()')
   local bar = at + length
   local name = sub(ARGV[documents_from + i], at, bar - 1)
   local document = call('HGET', KEYS[2], name)
-  names[i], json_from[i], afters[i], current[i] = name, bar, after, document
+  names[i], json_from[i], changed_by[i], current[i] = name, bar, entry + 0, document
   if document then
     if base == '' or sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end
   elseif base ~= '' then
@@ -164,25 +166,25 @@ local function fill(text)
   if operations == 0 then return text end
   return (string.gsub(text, '\1(%d+)\2', function(i) return results[tonumber(i)] end))
 end
-local text, events, digits = ARGV[2], total + 0, room.digits
-local last = room.seq + events
-if events > 0 then
-  digits = string.format('%d', last)
-  text = fill(text)
-  local id = room.number .. '-' .. digits
-  local oldest = last % TRIM_EVERY < events and last - match(ARGV[1], '(%d+) %S+$') or 0
-  if oldest > 0 then
-    call('XADD', KEYS[3], 'MINID', '~', trim_before(oldest), id, 'd', text, 'n', total)
-  elseif match(text, '^%d+') == total then
-    call('XADD', KEYS[3], id, 'd', text)
-  else
-    call('XADD', KEYS[3], id, 'd', text, 'n', total)
+local text, events, last = ARGV[2], total + 0, room.seq + total
+local oldest = last % TRIM_EVERY < events and last - match(ARGV[1], '(%d+) %S+$') or 0
+-- Sequence number of each entry, as text: that of its last event.
+local seqs, seq, digits, from = {}, room.seq, room.digits, 1
+for i = 1, entries do
+  local size = sizes[i]
+  if size > 0 then
+    local body = sub(text, from, from + size - 1)
+    from = from + size + 1
+    seq = seq + match(body, '^%d+')
+    digits = string.format('%d', seq)
+    local id = room.number .. '-' .. digits
+    if oldest > 0 and seq == last then
+      call('XADD', KEYS[3], 'MINID', '~', trim_before(oldest), id, 'd', fill(body))
+    else
+      call('XADD', KEYS[3], id, 'd', fill(body))
+    end
   end
-end
--- The text of the number of an event with so many behind it in the commit.
-local function seq_before(after)
-  if after == '0' then return digits end
-  return string.format('%d', last - after)
+  seqs[i] = digits
 end
 
 -- Whether the room's keys must be kept longer; and from when on they would have to be.
@@ -192,7 +194,7 @@ local created = 0
 for i = 1, documents do
   local json = sub(ARGV[documents_from + i], json_from[i])
   if json ~= '|' then
-    local document = room.epoch .. ':' .. seq_before(afters[i]) .. json
+    local document = room.epoch .. ':' .. seqs[changed_by[i]] .. json
     created = created + call('HSET', KEYS[2], names[i], document)
     current[i] = document
   end
@@ -230,7 +232,7 @@ local function write_lane(key, lane, n, record)
   end
 end
 for i = 1, entries do
-  local key, n, record = KEYS[4 + i], numbers[i], digits .. fill(records[i])
+  local key, n, record = KEYS[4 + i], numbers[i], seqs[i] .. fill(records[i])
   local lane = lanes[key]
   if lane.newest == i then
     write_lane(key, lane, n, record)
@@ -271,8 +273,8 @@ elseif events > 0 or room.line then
   call('HSET', KEYS[1], 's', digits .. waiting)
 end
 if events > 0 then
-  local from = events == 1 and digits or string.format('%d', room.seq + 1)
-  call(publish, channel, room.epoch .. ':' .. digits .. ' ' .. from .. '\n' .. text)
+  local first = events == 1 and digits or string.format('%d', room.seq + 1)
+  call(publish, channel, room.epoch .. ':' .. digits .. ' ' .. first .. '\n' .. fill(text))
 end
 
 local reply = 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid

@@ -4,8 +4,7 @@
 -- ARGV[1] nonce for a new epoch · [2] epoch of the reader's position, '' none · [3] its sequence number ·
 --   [4] newest events to return when there is no position · [5] most events to replay · [6] 1: documents too
 -- Reply: {mode, epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
---   number of documents, name, document, …, id, bodies, … oldest first}, in whole commits: the first may begin before
---   what is asked for
+--   number of documents, name, document, …, id, body, … oldest first}
 -- Modes: 'live' no position · 'replay' entries follow · 'trimmed', 'rolled_back', 'unknown_epoch', 'too_far':
 --   the position can't be continued and the documents are the state at seq.
 local room, refusal = open_room(KEYS[1])
@@ -24,7 +23,7 @@ local function newest_back_to(from)
   for _, entry in ipairs(call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', room.seq - from)) do
     local last = tonumber(string.match(entry[1], '%-(%d+)$'))
     if oldest <= from + 1 or last ~= oldest - 1 then break end
-    oldest = last - tonumber(entry[2][4] or string.match(entry[2][2], '^%d+')) + 1
+    oldest = last - string.match(entry[2][2], '^%d+') + 1
     entries[#entries + 1] = entry
   end
   return reversed(entries), oldest
