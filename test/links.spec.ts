@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as lasts } from 'node:timers/promises';
+import { WssClient } from '@wss/client';
 import { eventually, GatewayCluster, type ServerFrame, TestClient } from '@wss/testing';
+import { WebSocket } from 'ws';
 
 /** How long faults last, ms; `CHAOS=long` for their full length. */
 const [CUT_MS, MUTE_MS] = process.env['CHAOS'] === 'long' ? [5_000, 60_000] : [1_500, 8_000];
@@ -100,4 +102,23 @@ it('a deaf link is replaced without help, and its node is not ready until the ne
   expect((await deaf!.event('counter.added', 20_000)).seq).toBe(2);
   expect(await deaf!.command('counter.add', { by: 1 }, { room })).toEqual({ value: 3 });
   expect(JSON.stringify(deaf!.frames)).not.toContain('$reset');
+}, 60_000);
+
+it('who missed who left while its link was deaf finds it out though nothing else happens', async () => {
+  const chat = `chat:${randomUUID()}` as const;
+  const leaver = await TestClient.connect(cluster.nodes[0]!.url, { user: 'ann' });
+  await leaver.join(chat);
+  const watcher = new WssClient(`${cluster.nodes[1]!.url}?user=bob`, { WebSocket });
+  const { members } = watcher.room(chat);
+  const users = (): string[] => members.list.map(({ user }) => user).sort();
+  members.subscribe(() => undefined);
+  await watcher.room(chat).join();
+  await eventually(() => expect(users()).toEqual(['ann', 'bob']));
+  cluster.proxies[1]!.deafenNow();
+  await leaver.command('$leave', {}, { room: chat });
+  await eventually(async () => expect(await problems(1)).not.toBe(''), { withinMs: 20_000 });
+  expect(users()).toEqual(['ann', 'bob']);
+  await becomesReady(1);
+  await eventually(() => expect(users()).toEqual(['bob']), { withinMs: 10_000 });
+  await watcher.close();
 }, 60_000);

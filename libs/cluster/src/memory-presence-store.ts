@@ -47,11 +47,11 @@ export class MemoryPresenceStore extends PresenceStore {
     });
   }
 
-  update({ room, owner, changes, pauseMs }: PresenceUpdate): Promise<PresenceUpdated> {
+  update({ room, owner, changes, pauseMs, heardForMs }: PresenceUpdate): Promise<PresenceUpdated> {
     return this.engine.call(() => {
       const now = this.engine.now();
       if (now < (this.engine.presence.get(room)?.dead.get(owner) ?? 0)) return { status: 'dead' };
-      return this.change(room, pauseMs, (presence) => {
+      return this.change(room, { pauseMs, heardForMs }, (presence) => {
         for (const change of changes) {
           if ('user' in change) enter(presence, owner, change, now);
           else leave(presence, owner, change.client, now + change.graceMs);
@@ -63,7 +63,7 @@ export class MemoryPresenceStore extends PresenceStore {
 
   sweep({ room, owner, goneAt, pauseMs }: PresenceSweep): Promise<PresenceSwept> {
     return this.engine.call(() =>
-      this.change(room, pauseMs, (presence) => {
+      this.change(room, { pauseMs }, (presence) => {
         const now = this.engine.now();
         for (const [dead, until] of presence.dead) if (until <= now) presence.dead.delete(dead);
         presence.dead.set(owner, now + DEAD_MS);
@@ -125,7 +125,7 @@ export class MemoryPresenceStore extends PresenceStore {
   /** Runs one step on a room and announces what is to be announced; a room that nobody is in leaves nothing. */
   private change<T extends object>(
     room: string,
-    pauseMs: number,
+    times: Pick<PresenceUpdate, 'pauseMs' | 'heardForMs'>,
     step: (presence: MemoryPresence) => T,
   ): T & { dueInMs?: number } {
     const { engine } = this;
@@ -133,11 +133,11 @@ export class MemoryPresenceStore extends PresenceStore {
     const result = step(presence);
     const now = engine.now();
     const freshVersion = Math.max(now * 1_000, engine.presenceVersion + 1);
-    const moment = { now, replicationId: engine.replicationId, pauseMs, freshVersion };
+    const moment = { now, replicationId: engine.replicationId, freshVersion, ...times };
     const message = announce(presence, moment);
     if (message !== undefined) engine.channels.publish(this.channelOf(room), message);
     engine.presenceVersion = Math.max(engine.presenceVersion, presence.version);
-    const dueInMs = dueIn(presence, moment);
+    const dueInMs = dueIn(presence, message === undefined ? moment : { ...moment, heardForMs: undefined });
     this.keep(room, presence);
     return { ...result, ...(dueInMs !== undefined && { dueInMs }) };
   }

@@ -16,6 +16,8 @@ export interface AnnouncementMoment {
   readonly now: number;
   readonly replicationId: string;
   readonly pauseMs: number;
+  /** As in `PresenceUpdate`. */
+  readonly heardForMs?: number | undefined;
   /** Beyond all versions that anybody can have seen, for a room whose last version is not known to be the last. */
   readonly freshVersion: number;
 }
@@ -72,11 +74,12 @@ export function enter(
 /** In how many ms something is to be announced; nothing if nothing is. */
 export function dueIn(
   presence: MemoryPresence,
-  { now, pauseMs }: Pick<AnnouncementMoment, 'now' | 'pauseMs'>,
+  { now, pauseMs, heardForMs }: Pick<AnnouncementMoment, 'now' | 'pauseMs' | 'heardForMs'>,
 ): number | undefined {
-  const { coming, going, users, announcedAt } = presence;
-  if (coming.size === 0 && going.size === 0) return undefined;
-  const first = coming.size > 0 ? now : least(going.values());
+  const { coming, going, users, announcedAt, version } = presence;
+  const missed = heardForMs !== undefined && version > 0 && announcedAt < now - heardForMs;
+  if (!missed && coming.size === 0 && going.size === 0) return undefined;
+  const first = missed || coming.size > 0 ? now : least(going.values());
   const longer = Math.floor(users.length / 1_000) * PAUSE_PER_THOUSAND_MS;
   return Math.max(0, Math.max(first, Math.min(announcedAt, now) + Math.max(pauseMs, longer)) - now);
 }

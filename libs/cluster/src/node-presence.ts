@@ -97,6 +97,11 @@ export class NodePresence implements PresenceHost {
     for (const room of this.rooms.values()) room.reconcile();
   }
 
+  /** Announcements of these rooms are heard again; some may have been missed. */
+  heardAgain(isHeard: (room: string) => boolean): void {
+    for (const room of this.rooms.values()) if (isHeard(room.room)) room.heardAgain();
+  }
+
   /** An announcement: nobody may be said to have left who is here. */
   announced(room: string, json: string): void {
     const attended = this.rooms.get(room);

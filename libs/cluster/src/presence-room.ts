@@ -31,6 +31,9 @@ export interface PresenceTimes {
   readonly reconcileMs: number;
 }
 
+/** Nodes whose links came back at the same time do not all ask for an announcement; longest wait, ms. */
+const MISSED_MS = 1_000;
+
 type Step = () => Promise<void>;
 
 /**
@@ -53,6 +56,8 @@ export class AttendedRoom {
   /** Owner whose list of rooms holds this one. */
   private listedFor?: string;
   private dueAt = Infinity;
+  /** Since when announcements are heard again, until one was made that shows whether some were missed. */
+  private heardAgainAt?: number;
   private reconcileAt: number;
   private usedAt = performance.now();
 
@@ -87,6 +92,17 @@ export class AttendedRoom {
   /** Compares with the engine soon: its history may have changed. */
   reconcile(): void {
     this.reconcileAt = 0;
+    this.wake();
+  }
+
+  /**
+   * Announcements are heard again, of which some may have been missed: another one has to follow, for its version tells
+   * clients to read the list anew.
+   */
+  heardAgain(): void {
+    if (this.changes.clients === 0) return;
+    this.heardAgainAt = performance.now();
+    this.dueAt = Math.min(this.dueAt, this.heardAgainAt + MISSED_MS * Math.random());
     this.wake();
   }
 
@@ -177,13 +193,16 @@ export class AttendedRoom {
     this.sending = true;
     try {
       if (changes.some((change) => 'user' in change)) await this.list(owner);
-      const { room } = this;
-      const updated = await this.store.update({ room, owner, changes, pauseMs: this.host.pauseMs });
+      const { room, heardAgainAt } = this;
+      const heardForMs = heardAgainAt && Math.floor(performance.now() - heardAgainAt);
+      const times = { pauseMs: this.host.pauseMs, ...(heardForMs !== undefined && { heardForMs }) };
+      const updated = await this.store.update({ room, owner, changes, ...times });
       if (updated.status === 'dead') {
         this.settling.push(...settling);
         this.dueAt = Infinity;
         return this.host.refused(owner);
       }
+      if (updated.dueInMs === undefined && this.heardAgainAt === heardAgainAt) delete this.heardAgainAt;
       this.callAgain(updated.dueInMs);
       if (this.changes.size === 0) settling.push(...this.settling.splice(0));
       for (const resolve of settling) resolve();
@@ -254,7 +273,8 @@ export class AttendedRoom {
 
   private callAgain(inMs: number | undefined): void {
     this.usedAt = performance.now();
-    this.dueAt = inMs === undefined ? Infinity : this.usedAt + inMs;
+    const missedInMs = this.heardAgainAt === undefined ? Infinity : MISSED_MS * Math.random();
+    this.dueAt = this.usedAt + Math.min(inMs ?? Infinity, missedInMs);
   }
 
   /** Not all rooms at the same time. */

@@ -24,6 +24,11 @@ export interface PresenceUpdate {
   readonly changes: readonly PresenceChange[];
   /** Least pause between two announcements of the room, ms. */
   readonly pauseMs: number;
+  /**
+   * For how long announcements are heard again of which some may have been missed, ms: if there was none since, one
+   * is made though nothing changed, whose version shows what is missing. Absent: none was missed.
+   */
+  readonly heardForMs?: number;
 }
 
 /** What came of an update. */

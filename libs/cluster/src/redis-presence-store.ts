@@ -69,13 +69,14 @@ export class RedisPresenceStore extends PresenceStore {
   }
 
   async update(update: PresenceUpdate): Promise<PresenceUpdated> {
-    const { room, owner, changes, pauseMs } = update;
+    const { room, owner, changes, pauseMs, heardForMs } = update;
     const keys = changingKeys(this.keys.presence(room), owner);
     const head = [owner, this.keys.room(room).channel, this.links.publish, pauseMs];
     const tail = changes.flatMap(encodeChange);
     for (let attempt = 0; attempt < 3; attempt++) {
       const validUntil = Math.floor(performance.now() + this.offsetMs + UPDATE_VALID_MS);
-      const args = [...head, Number.isFinite(validUntil) ? validUntil : 0, ...tail];
+      const times = [Number.isFinite(validUntil) ? validUntil : 0, heardForMs ?? ''];
+      const args = [...head, ...times, ...tail];
       const [status, now, dueInMs] = await PRESENCE_SCRIPTS.update.run(this.links.commands, keys, args);
       this.offsetMs = now - performance.now();
       if (status === 'done') return { status, ...due(dueInMs) };

@@ -91,6 +91,19 @@ export function nodePresenceContract(name: string, start: () => Promise<Presence
       await usersAre([]);
     });
 
+    it('asks for one more announcement when some may have been missed', async () => {
+      const node = await openNode();
+      enter(node, '1', 'ann');
+      await heard(['ann']);
+      const [{ version }] = deltas as [PresenceDelta];
+      node.presence.heardAgain(() => true);
+      const next = { version: version + 1, joined: [], left: [] };
+      await eventually(() => expect(deltas).toEqual([expect.anything(), next]), PATIENT);
+      enter(node, '2', 'bob');
+      await heard(['ann', 'bob']);
+      expect(deltas).toHaveLength(3);
+    });
+
     it('R21: cleans up behind a dead node once, whoever else is alive', async () => {
       const [first, second, third] = [await openNode(), await openNode(), await openNode()];
       for (let i = 0; i < 50; i++) enter(third, `${i}`, `u${i % 25}`);

@@ -68,6 +68,28 @@ export function presenceStoreContract(name: string, start: () => Promise<Presenc
       expect(announcementsOf(deltas, 'ann')).toEqual({ joined: 1, left: 1 });
     });
 
+    it('announces that nothing changed for who may have missed something, unless there was one since', async () => {
+      const missed = (heardForMs: number, pauseMs = 0): Promise<PresenceUpdated> =>
+        store.update({ room, owner: 'a~0', changes: [], pauseMs, heardForMs });
+      await missed(0);
+      expect(await engine.leftovers(room)).toEqual([]);
+      await update('a~0', [enter('a.1', 'ann')]);
+      expect(await missed(50_000)).toEqual({ status: 'done' });
+      await eventually(async () => {
+        await missed(0);
+        expect(deltas.length).toBeGreaterThan(1);
+      });
+      const [first, second] = deltas;
+      expect(second).toEqual({ version: first!.version + 1, joined: [], left: [] });
+      await marker();
+      const count = deltas.length;
+      await eventually(async () => {
+        expect(await missed(0, 50_000)).toEqual({ status: 'done', dueInMs: expect.any(Number) });
+      });
+      await marker();
+      expect(deltas).toHaveLength(count + 1);
+    });
+
     it('keeps nothing of a room that everybody has left', async () => {
       await update('a~0', [enter('a.1', 'ann', '{"x":1}'), enter('a.2', 'bob')]);
       await update('a~0', [leave('a.1'), leave('a.2')]);

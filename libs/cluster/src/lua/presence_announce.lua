@@ -46,22 +46,25 @@ local function publish(state)
   if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', KEYS[1]) end
 end
 
--- In how many ms something is to be announced; -1 if nothing is.
-local function due_in(announced_at)
+-- In how many ms something is to be announced, or an announcement has to show that there may be missing ones; -1 if
+-- nothing is.
+local function due_in(announced_at, missed)
   local first = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')[2]
-  if redis.call('EXISTS', KEYS[5]) == 1 then first = now end
+  if missed or redis.call('EXISTS', KEYS[5]) == 1 then first = now end
   if not first then return -1 end
   local longer = math.floor(redis.call('ZCARD', KEYS[2]) / 1000) * PAUSE_PER_THOUSAND
   return math.max(0, math.max(tonumber(first), math.min(announced_at, now) + math.max(pause, longer)) - now)
 end
 
 -- Announces what is to be announced, unless the pause is not over; returns in how many ms to call again, -1 never.
-local function announce()
+-- With heard_for, ms, it announces even that nothing changed, unless there was an announcement since then.
+local function announce(heard_for)
   -- What lies too far ahead was written before the clock was set back.
   local ahead = redis.call('ZRANGEBYSCORE', KEYS[6], digits(now + LONGEST_GRACE), '+inf', 'LIMIT', 0, MOST_USERS)
   for _, user in ipairs(ahead) do redis.call('ZADD', KEYS[6], digits(now), user) end
   local state = redis.call('HMGET', KEYS[1], 'v', 'a', 'r')
-  local wait = due_in(tonumber(state[2] or '0'))
+  local missed = heard_for and state[1] and tonumber(state[2]) < now - heard_for
+  local wait = due_in(tonumber(state[2] or '0'), missed)
   if wait ~= 0 then return wait end
   publish(state)
   return due_in(now)

@@ -1,12 +1,13 @@
 -- Change an owner's entries in a room, then announce what is to be announced. Repeating it changes nothing.
 --
--- ARGV[5] when the call has become too old to be done, ms · then per change three: '+<client>' · user · JSON of what
---   it tells of itself or '', or '-<client>' · after how many ms its user counts as gone · ''
+-- ARGV[5] when the call has become too old to be done, ms · [6] for how long the caller's node hears announcements
+--   again of which it may have missed some, ms, or '' · then per change three: '+<client>' · user · JSON of what it
+--   tells of itself or '', or '-<client>' · after how many ms its user counts as gone · ''
 -- Reply: {'done', now, in how many ms to call again, -1 never} · {'late', now} and {'dead', now}: nothing was done
 if now > tonumber(ARGV[5]) then return { 'late', now } end
 local dead_until = redis.call('ZSCORE', KEYS[8], owner)
 if dead_until and now < tonumber(dead_until) then return { 'dead', now } end
-for i = 6, #ARGV, 3 do
+for i = 7, #ARGV, 3 do
   local client = string.sub(ARGV[i], 2)
   if string.byte(ARGV[i]) == 43 then
     enter(client, ARGV[i + 1], ARGV[i + 2])
@@ -14,4 +15,4 @@ for i = 6, #ARGV, 3 do
     leave(client, now + tonumber(ARGV[i + 1]))
   end
 end
-return { 'done', now, announce() }
+return { 'done', now, announce(tonumber(ARGV[6])) }
