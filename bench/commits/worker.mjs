@@ -33,8 +33,8 @@ RoomDocument('bench')(Bench);
 
 /** Each opens what a node needs and gives a writer: `(writer) => one operation`. */
 const kinds = {
-  async incr({ url }) {
-    const redis = await connected(url);
+  async incr({ url, autoPipelining }) {
+    const redis = await connected(url, { enableAutoPipelining: autoPipelining });
     return { work: () => () => redis.incr('bench:incr'), close: () => redis.quit() };
   },
 
@@ -125,8 +125,8 @@ async function openNode({ url, node }) {
   return { links, nodeId, store: new RedisRoomStore(links, new RedisKeys('bench')) };
 }
 
-async function connected(url) {
-  const redis = new Redis(url, { lazyConnect: true });
+async function connected(url, options = {}) {
+  const redis = new Redis(url, { lazyConnect: true, ...options });
   await redis.connect();
   return redis;
 }
