@@ -71,18 +71,8 @@ function chosen(pattern) {
 }
 
 async function measure(choice, { server, workers, seconds }) {
-  const { kind, writers, rooms = 1, nodes = 1, processes = 1, autoPipelining = false } = choice;
-  const used = workers.slice(0, processes);
-  const workload = {
-    kind,
-    writers,
-    rooms,
-    nodes,
-    autoPipelining,
-    seconds,
-    url: server.url,
-    run: `r${++runs}`,
-  };
+  const used = workers.slice(0, choice.processes ?? 1);
+  const workload = { rooms: 1, nodes: 1, ...choice, seconds, url: server.url, run: `r${++runs}` };
   for (const worker of used) worker.send(workload);
   await Promise.all(used.map((worker) => once(worker, 'message')));
   await server.cli('CONFIG', 'RESETSTAT');

@@ -33,7 +33,7 @@ RoomDocument('bench')(Bench);
 
 /** Each opens what a node needs and gives a writer: `(writer) => one operation`. */
 const kinds = {
-  async incr({ url, autoPipelining }) {
+  async incr({ url, autoPipelining = false }) {
     const redis = await connected(url, { enableAutoPipelining: autoPipelining });
     return { work: () => () => redis.incr('bench:incr'), close: () => redis.quit() };
   },

@@ -137,7 +137,7 @@ export class MemoryPresenceStore extends PresenceStore {
     const message = announce(presence, moment);
     if (message !== undefined) engine.channels.publish(this.channelOf(room), message);
     engine.presenceVersion = Math.max(engine.presenceVersion, presence.version);
-    const dueInMs = dueIn(presence, message === undefined ? moment : { ...moment, heardForMs: undefined });
+    const dueInMs = dueIn(presence, moment);
     this.keep(room, presence);
     return { ...result, ...(dueInMs !== undefined && { dueInMs }) };
   }

@@ -17,7 +17,7 @@ export interface AnnouncementMoment {
   readonly replicationId: string;
   readonly pauseMs: number;
   /** As in `PresenceUpdate`. */
-  readonly heardForMs?: number | undefined;
+  readonly heardForMs?: number;
   /** Beyond all versions that anybody can have seen, for a room whose last version is not known to be the last. */
   readonly freshVersion: number;
 }
