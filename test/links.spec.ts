@@ -113,12 +113,14 @@ it('who missed who left while its link was deaf finds it out though nothing else
   const users = (): string[] => members.list.map(({ user }) => user).sort();
   members.subscribe(() => undefined);
   await watcher.room(chat).join();
+  const beside = await TestClient.connect(cluster.nodes[1]!.url, { user: 'bob' });
+  await beside.join(chat);
   await eventually(() => expect(users()).toEqual(['ann', 'bob']));
   cluster.proxies[1]!.deafenNow();
   await leaver.command('$leave', {}, { room: chat });
   await eventually(async () => expect(await problems(1)).not.toBe(''), { withinMs: 20_000 });
-  expect(users()).toEqual(['ann', 'bob']);
   await becomesReady(1);
   await eventually(() => expect(users()).toEqual(['bob']), { withinMs: 10_000 });
+  expect(beside.presence.flatMap(({ data }) => data!.left)).toEqual([]);
   await watcher.close();
 }, 60_000);
