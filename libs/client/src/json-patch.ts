@@ -9,7 +9,7 @@ export interface PatchOperation {
 /**
  * Applies a patch. Values on the way to a change are copied, everything else is shared with the old value, so that a
  * view can tell by identity what changed.
- * @throws Error when a path does not exist: the copy is not what the patch was made for.
+ * @throws Error when a path does not exist, or names `__proto__`: the copy is not what the patch was made for.
  */
 export function applyPatch(value: unknown, operations: readonly PatchOperation[]): unknown {
   return operations.reduce(applyOne, value);
@@ -42,5 +42,11 @@ function child(node: unknown, key: string): unknown {
 
 function keysOf(path: string): string[] {
   const keys = path.split('/').slice(1);
-  return keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return keys.map((key) => checked(key.replaceAll('~1', '/').replaceAll('~0', '~')));
+}
+
+/** A field of that name can't be assigned: what is assigned becomes the object's prototype. */
+function checked(key: string): string {
+  if (key === '__proto__') throw new Error(`no ${key}`);
+  return key;
 }

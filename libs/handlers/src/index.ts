@@ -8,6 +8,7 @@ export * from './handler-explorer.js';
 export * from './handlers.module.js';
 export * from './message-body.js';
 export * from './params-factories.js';
+export * from './plain-object.js';
 export * from './reply.js';
 export * from './room-document.js';
 export * from './room-events.js';

@@ -1,9 +1,13 @@
 import type { ParamsFactory } from '@nestjs/core/helpers/external-context-creator.js';
 import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
+import { ownField } from './plain-object.js';
 
-const pick = (value: unknown, property: unknown): unknown =>
-  property ? (value as Record<string, unknown> | undefined)?.[property as string] : value;
+/** The value, or one of its own properties: a client must not reach what all objects inherit. */
+function pick(value: unknown, property: unknown): unknown {
+  if (!property) return value;
+  return typeof value === 'object' && value !== null ? ownField(value, property as string) : undefined;
+}
 
 /** Turns the client's data into what the handler's `@MessageBody()` asks for, or throws. */
 export type BodyReader = (data: unknown) => unknown;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { PlainObject } from '@wss/handlers';
 import { newSeed, Random } from '@wss/testing';
 import jsonPatch from 'fast-json-patch';
 import { cloneDeep, SharingCopy } from './clone.js';
@@ -15,7 +16,7 @@ class Board {
 }
 
 describe('a copy that shares', () => {
-  const earlier = new Board();
+  const earlier = cloneDeep(new Board());
   const changed = (change: (board: Board) => void): Board => {
     const board = cloneDeep(earlier);
     change(board);
@@ -65,7 +66,20 @@ describe('a copy that shares', () => {
     const value = JSON.parse('{"__proto__":{"a":1}}') as object;
     for (const copy of [cloneDeep(value), new SharingCopy(value, {}).value]) {
       expect(JSON.stringify(copy)).toBe('{"__proto__":{"a":1}}');
-      expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
+      expect(Object.getPrototypeOf(copy)).toBe(PlainObject.prototype);
+    }
+  });
+
+  it('has no field that nobody set, whatever the prototype of what was copied', () => {
+    const alien = Object.setPrototypeOf({ own: 1 }, { constructor: 1, inherited: 2 }) as object;
+    for (const value of [{}, alien, Object.create(null) as object]) {
+      for (const copy of [cloneDeep(value), new SharingCopy(value, {}).value] as Record<string, unknown>[]) {
+        for (const key of ['constructor', 'toString', '__proto__', 'inherited']) {
+          expect(copy[key]).toBeUndefined();
+          copy[key] = key;
+          expect(Object.entries(copy).at(-1)).toEqual([key, key]);
+        }
+      }
     }
   });
 

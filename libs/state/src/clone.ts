@@ -1,8 +1,11 @@
+import { isPlainObject, PlainObject } from '@wss/handlers';
+
 type Fields = Record<string, unknown>;
 
 /**
- * A deep copy of JSON-like data that keeps the classes of its objects. Dates are copied; other exotic objects
- * (maps, sets, boxed numbers) are no JSON and must not be in a document.
+ * A deep copy of JSON-like data that keeps the classes of its objects; objects without a class inherit nothing in the
+ * copy, so that every key of them is data. Dates are copied; other exotic objects (maps, sets, boxed numbers) are no
+ * JSON and must not be in a document.
  */
 export function cloneDeep<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
@@ -78,7 +81,7 @@ function isJsonLeaf(value: unknown): boolean {
 /** Whether an object has the same class as an earlier one, and the same fields in the same order. */
 function isAlike(value: Fields, keys: readonly string[], earlier: unknown): earlier is Fields {
   if (typeof earlier !== 'object' || earlier === null) return false;
-  if (Object.getPrototypeOf(earlier) !== Object.getPrototypeOf(value)) return false;
+  if (Object.getPrototypeOf(earlier) !== prototypeOf(value)) return false;
   const others = Object.keys(earlier);
   if (others.length !== keys.length) return false;
   for (let i = 0; i < keys.length; i++) if (keys[i] !== others[i]) return false;
@@ -86,10 +89,22 @@ function isAlike(value: Fields, keys: readonly string[], earlier: unknown): earl
 }
 
 function emptyLike(value: object): Fields {
-  return Object.create(Object.getPrototypeOf(value) as object | null) as Fields;
+  const prototype = prototypeOf(value);
+  return prototype === BARE ? new PlainObject() : (Object.create(prototype) as Fields);
 }
 
-/** Sets a field of its own even where its name, which a client may have chosen, is that of the prototype. */
+const BARE = PlainObject.prototype as object;
+/** The class that was met last: most objects of a document are of the one that the object before was of. */
+let lastClass: object = BARE;
+
+/** What the copy of an object inherits from. */
+function prototypeOf(value: object): object {
+  const prototype = Object.getPrototypeOf(value) as object;
+  if (prototype === BARE || prototype === lastClass) return prototype;
+  return isPlainObject(value) ? BARE : (lastClass = prototype);
+}
+
+/** Sets a field of its own even where its name is that of the prototype. */
 function setField(target: Fields, key: string, value: unknown): void {
   if (key !== '__proto__') target[key] = value;
   else Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });

@@ -6,6 +6,10 @@ import { isLargerThan } from './text-size.js';
 /** Largest document, bytes of its JSON. */
 export const MAX_DOCUMENT_BYTES = 262_144;
 
+/** The one key that is no data: programs that read such JSON may take it for the object's prototype. */
+const FORBIDDEN = '__proto__';
+const FORBIDDEN_JSON = JSON.stringify(FORBIDDEN);
+
 /** A document class: how its values are made, copied, checked and stored. */
 export class DocumentType<D extends object> {
   /** Room type whose rooms have this document. */
@@ -38,7 +42,7 @@ export class DocumentType<D extends object> {
 
   /** The value of a document that was never written. */
   create(): D {
-    return new this.type();
+    return cloneDeep(new this.type());
   }
 
   parse(json: string): D {
@@ -51,7 +55,8 @@ export class DocumentType<D extends object> {
 
   /**
    * The JSON to store.
-   * @throws GatewayError `invalid` when the value breaks the rules of its class, `too_large` over {@link MAX_DOCUMENT_BYTES}.
+   * @throws GatewayError `invalid` when the value breaks the rules of its class or has a key `__proto__`, `too_large`
+   *   over {@link MAX_DOCUMENT_BYTES}.
    */
   toJson(value: D): string {
     const details = this.hasRules ? violationsOf(value) : [];
@@ -59,6 +64,12 @@ export class DocumentType<D extends object> {
       throw new GatewayError('invalid', `the ${this.name} would break its rules`, { details });
     }
     const json = JSON.stringify(value);
+    const forbidden = json.includes(FORBIDDEN_JSON) ? pathOfForbidden(value) : undefined;
+    if (forbidden !== undefined) {
+      throw new GatewayError('invalid', `the ${this.name} would have a key that no object may have`, {
+        details: [{ path: forbidden, message: `must not be named ${FORBIDDEN}` }],
+      });
+    }
     if (isLargerThan(json, MAX_DOCUMENT_BYTES)) {
       throw new GatewayError(
         'too_large',
@@ -67,4 +78,15 @@ export class DocumentType<D extends object> {
     }
     return json;
   }
+}
+
+/** Where a value has the forbidden key. */
+function pathOfForbidden(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, field] of Object.entries(value)) {
+    if (key === FORBIDDEN) return key;
+    const path = pathOfForbidden(field);
+    if (path !== undefined) return `${key}.${path}`;
+  }
+  return undefined;
 }

@@ -1,0 +1,141 @@
+import type { Type } from '@nestjs/common';
+import { TransformationType } from 'class-transformer';
+import type { TypeMetadata } from 'class-transformer/cjs/storage.js';
+import type { ErrorDetail } from '@wss/protocol';
+import { ClassShape, type Field } from './class-shape.js';
+import { ownField, PlainObject } from './plain-object.js';
+
+type Fields = Record<string, unknown>;
+
+/** What a function in a decorator is told of the value that it is about. */
+interface Owner {
+  readonly newObject: object;
+  readonly object: object;
+  readonly property: string;
+}
+
+/** Types that a primitive value is converted to. */
+const CONVERSIONS = new Map<unknown, (value: never) => unknown>([
+  [String, String],
+  [Number, Number],
+  [Boolean, Boolean],
+  [Date, (value: string) => new Date(value)],
+  [Buffer, (value: string) => Buffer.from(value)],
+]);
+
+/** Types that have no fields which data could fill. */
+const COLLECTIONS = new Set<unknown>([Array, Map, Set]);
+
+/**
+ * Makes plain data instances of classes, as `plainToInstance` of class-transformer would, with two differences: no key
+ * of the data is looked up but its own, and what a class does not declare is not looked at.
+ */
+export class ClassReader {
+  /** What can't be made what its `@Type` says. */
+  readonly problems: ErrorDetail[] = [];
+  private readonly path: (string | number)[] = [];
+
+  /** @param keepsAll keeps fields without rules, and makes objects without a class such that inherit nothing */
+  constructor(private readonly keepsAll: boolean) {}
+
+  /** Where it is; after an error, where that happened. */
+  get place(): string {
+    return this.path.join('.');
+  }
+
+  read<T extends object>(type: Type<T>, data: object, omitted?: string): T {
+    const shape = ClassShape.of(type);
+    const instance = new type();
+    for (const [key, field] of this.keepsAll ? shape.fieldsOf(data) : shape.ruled) {
+      const isThere = key !== omitted && Object.hasOwn(data, key);
+      if (isThere || field.exposed) this.set(instance, field, data, isThere ? key : undefined);
+    }
+    return instance;
+  }
+
+  /** Sets a property to what stands under a key, or where there is none, to what its transformations make of that. */
+  private set(instance: object, field: Field, data: object, key: string | undefined): void {
+    const { property, type, transforms } = field;
+    if (typeof (instance as Fields)[property] === 'function') return;
+    this.path.push(key ?? property);
+    const raw = key === undefined ? undefined : (data as Fields)[key];
+    const owner: Owner = { newObject: instance, object: data, property };
+    let value = type ? this.typed(type, raw, owner) : this.copy(raw);
+    for (const { transformFn } of transforms) {
+      value = transformFn({
+        value,
+        key: property,
+        obj: data,
+        type: TransformationType.PLAIN_TO_CLASS,
+        options: {},
+      });
+    }
+    (instance as Fields)[property] = value;
+    this.path.pop();
+  }
+
+  private typed(type: TypeMetadata, raw: unknown, owner: Owner): unknown {
+    if (Array.isArray(raw)) return collection(type.reflectedType, this.list(type, raw, owner));
+    if (type.reflectedType !== Map) return this.single(type, raw, owner);
+    if (typeof raw !== 'object' || raw === null) return raw;
+    return new Map(Object.keys(raw).map((key) => [key, this.at(key, type, (raw as Fields)[key], owner)]));
+  }
+
+  private list(type: TypeMetadata, raw: readonly unknown[], owner: Owner): unknown[] {
+    return raw.map((element, index) => this.at(index, type, element, owner));
+  }
+
+  private at(key: string | number, type: TypeMetadata, raw: unknown, owner: Owner): unknown {
+    this.path.push(key);
+    const value = Array.isArray(raw) ? this.list(type, raw, owner) : this.single(type, raw, owner);
+    this.path.pop();
+    return value;
+  }
+
+  private single(metadata: TypeMetadata, raw: unknown, owner: Owner): unknown {
+    if (raw === null || raw === undefined) return raw;
+    const { discriminator, keepDiscriminatorProperty } = metadata.options ?? {};
+    const { property, subTypes } = discriminator ?? {};
+    const isData = typeof raw === 'object';
+    const name = isData && property ? ownField(raw, property) : undefined;
+    const subType = name === undefined ? undefined : subTypes?.find((candidate) => candidate.name === name);
+    const type = subType ? subType.value : metadata.typeFunction(owner);
+    const convert = CONVERSIONS.get(type);
+    if (convert) return this.converted(convert, raw, type);
+    if (!isData) return raw;
+    if (COLLECTIONS.has(type)) return this.problem('must be a list');
+    if (typeof type !== 'function' || type === Object) return this.copy(raw);
+    const omitted = subTypes && !keepDiscriminatorProperty ? property : undefined;
+    return this.read(type as Type<object>, raw, omitted);
+  }
+
+  private converted(convert: (value: never) => unknown, raw: NonNullable<unknown>, type: unknown): unknown {
+    if (typeof raw === 'object') return this.problem('must not be an object');
+    if (type === Buffer && typeof raw !== 'string') return this.problem('must be a string');
+    return convert(raw as never);
+  }
+
+  private problem(message: string): undefined {
+    this.problems.push({ path: this.place, message });
+  }
+
+  /** A copy of JSON; a key `__proto__` is left out. */
+  private copy(value: unknown): unknown {
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map((element) => this.copy(element));
+    const copy: Fields = this.keepsAll ? new PlainObject() : {};
+    for (const key of Object.keys(value)) {
+      if (key !== '__proto__') copy[key] = this.copy((value as Fields)[key]);
+    }
+    return copy;
+  }
+}
+
+/** A list as the kind of collection that a property is declared to be. */
+function collection(type: unknown, list: unknown[]): unknown {
+  if (type === Set) return new Set(list);
+  if (typeof type !== 'function' || type === Array || !(type.prototype instanceof Array)) return list;
+  const special = new (type as new () => unknown[])();
+  special.push(...list);
+  return special;
+}

@@ -1,0 +1,112 @@
+import {
+  getMetadataStorage,
+  IS_NOT_EMPTY_OBJECT,
+  type ValidationArguments,
+  type ValidationError,
+  type ValidatorConstraintInterface,
+  type ValidatorOptions,
+} from 'class-validator';
+import { ValidationExecutor } from 'class-validator/cjs/validation/ValidationExecutor.js';
+import { PlainObject } from './plain-object.js';
+
+type Storage = ReturnType<typeof getMetadataStorage>;
+type Rules = ReturnType<Storage['getTargetValidationMetadatas']>;
+type Constraints = ReturnType<Storage['getTargetValidatorConstraints']>;
+
+/**
+ * Judges an instance by its class-validator rules. No rule reaches what a value inherits: data may have fields that
+ * are named like it. A rule that throws on a value refuses it.
+ */
+export function brokenRules(instance: object, options: ValidatorOptions): ValidationError[] {
+  const executor = new RuleExecutor(options);
+  const errors: ValidationError[] = [];
+  executor.execute(instance, '', errors);
+  return executor.stripEmptyErrors(errors);
+}
+
+class RuleExecutor extends ValidationExecutor {
+  constructor(options: ValidatorOptions) {
+    super(undefined, options);
+    this.metadataStorage = storage();
+    this.ignoreAsyncValidations = true;
+  }
+
+  /** Plain objects have no class, so none with rules; class-validator would not take them for objects. */
+  override nestedValidations(value: unknown, metadatas: unknown, error: ValidationError): void {
+    if (!(value instanceof Object) && isBare(value)) return;
+    super.nestedValidations(value, metadatas, error);
+  }
+}
+
+function isBare(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === PlainObject.prototype
+  );
+}
+
+let guarded: Storage | undefined;
+
+/** class-validator's storage, which looks everything up again for each value, behind what was looked up once. */
+function storage(): Storage {
+  if (guarded) return guarded;
+  const original = getMetadataStorage();
+  const rules = remembered((type) =>
+    original.getTargetValidationMetadatas(type as () => void, '', false, false),
+  );
+  const groups = remembered((found) => groupsOf(found as Rules));
+  const constraints = remembered((rule) =>
+    original.getTargetValidatorConstraints(rule as () => void).map(guardedConstraint),
+  );
+  guarded = Object.create(original) as Storage;
+  guarded.getTargetValidationMetadatas = (type: unknown) => (typeof type === 'function' ? rules(type) : []);
+  guarded.groupByPropertyName = groups;
+  guarded.getTargetValidatorConstraints = constraints;
+  return guarded;
+}
+
+function remembered<K extends object, V extends object>(find: (key: K) => V): (key: K) => V {
+  const found = new WeakMap<K, V>();
+  return (key) => {
+    let value = found.get(key);
+    if (!value) found.set(key, (value = find(key)));
+    return value;
+  };
+}
+
+function groupsOf(rules: Rules): Record<string, Rules> {
+  const groups = Object.create(null) as Record<string, Rules>;
+  for (const rule of rules) (groups[rule.propertyName] ??= []).push(rule);
+  return groups;
+}
+
+function guardedConstraint(constraint: Constraints[number]): Constraints[number] {
+  const validate = constraint.name === IS_NOT_EMPTY_OBJECT ? isNotEmptyObject : undefined;
+  const guard = remembered((instance: ValidatorConstraintInterface) => guardedRule(instance, validate));
+  return Object.create(constraint, {
+    instance: { get: () => guard(constraint.instance) },
+  }) as Constraints[number];
+}
+
+function guardedRule(
+  rule: ValidatorConstraintInterface,
+  validate: ValidatorConstraintInterface['validate'] = rule.validate.bind(rule),
+): ValidatorConstraintInterface {
+  const safe = (value: unknown, args?: ValidationArguments): Promise<boolean> | boolean => {
+    try {
+      return validate(value, args);
+    } catch {
+      return false;
+    }
+  };
+  return Object.create(rule, { validate: { value: safe } }) as ValidatorConstraintInterface;
+}
+
+/** The library's own asks the value for a method `hasOwnProperty`. */
+function isNotEmptyObject(value: unknown, args?: ValidationArguments): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { nullable } = (args?.constraints[0] as { nullable?: boolean } | undefined) ?? {};
+  const fields = Object.values(value) as unknown[];
+  return nullable === false
+    ? fields.some((field) => field !== null && field !== undefined)
+    : fields.length > 0;
+}
