@@ -1,11 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { LuaScript } from '@wss/redis';
 import { ROOM_SCRIPTS, type RoomScripts, RoomStore } from '@wss/state';
-import { TemporaryFolder } from '@wss/testing';
-
-type Change = readonly [from: string, to: string];
+import { changedScript, type ScriptChange as Change } from '@wss/testing';
 
 /** Copies of the scripts with these places changed; each must stand there exactly once, so that no plant rots. */
 export function flawedScripts(changes: {
@@ -13,24 +7,10 @@ export function flawedScripts(changes: {
   readonly resume?: readonly Change[];
 }): RoomScripts {
   return {
-    commit: flawed(ROOM_SCRIPTS.commit, changes.commit ?? []),
-    resume: flawed(ROOM_SCRIPTS.resume, changes.resume ?? []),
+    commit: changedScript(ROOM_SCRIPTS.commit, changes.commit ?? []),
+    resume: changedScript(ROOM_SCRIPTS.resume, changes.resume ?? []),
     pass: ROOM_SCRIPTS.pass,
   };
-}
-
-function flawed<Reply>(script: LuaScript<Reply>, changes: readonly Change[]): LuaScript<Reply> {
-  let text = script.source;
-  for (const [from, to] of changes) {
-    if (text.split(from).length !== 2) throw new Error(`the script does not have this once: ${from}`);
-    text = text.replace(from, () => to);
-  }
-  const folder = new TemporaryFolder('flaw');
-  const file = join(folder.path, 'script.lua');
-  writeFileSync(file, text);
-  const copy = new LuaScript<Reply>(pathToFileURL(file));
-  folder.remove();
-  return copy;
 }
 
 const STORE_EPOCH = "call('HSET', key, 's', room.top or '0', 'e', history, 'l', lineage)";
@@ -101,7 +81,7 @@ export const SCRIPT_FLAWS = {
           "call('PUBLISH', channel, room.epoch .. ':' .. digits .. ' ' .. digits .. '\\n' .. body)\n" +
             "  local id = room.number .. '-' .. digits\n",
         ],
-        ['call(publish, channel, room', 'local _ = (publish .. room'],
+        ['redis.pcall(publish, channel, room', '0 * #(publish .. room'],
       ],
     }),
   servesTrimmedLog: () =>

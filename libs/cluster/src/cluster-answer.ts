@@ -34,10 +34,10 @@ export function toHandlerError(thrown: unknown): GatewayError {
 /** What a feature learns of a call to the engine that failed. */
 export function toEngineError(thrown: unknown): unknown {
   if (thrown instanceof RedisError) {
-    if (thrown.failure === 'broken') return thrown;
+    if (thrown.failure === 'failed') return thrown;
     return engineError(thrown.failure === 'unknown', thrown);
   }
-  if (!(thrown instanceof StoreError) || thrown.outcome === 'broken') return thrown;
+  if (!(thrown instanceof StoreError) || thrown.outcome === 'failed') return thrown;
   return engineError(thrown.outcome === 'unknown', thrown);
 }
 

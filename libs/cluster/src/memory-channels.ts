@@ -1,4 +1,4 @@
-import type { MemoryEngine } from '@wss/state';
+import { type MemoryEngine, StoreError } from '@wss/state';
 import { Channels, type MessageListener } from './channels.js';
 
 /** Channels between the nodes of one process. */
@@ -17,7 +17,10 @@ export class MemoryClusterChannels extends Channels {
   }
 
   publish(channel: string, message: string): Promise<void> {
-    return this.engine.call(() => void this.engine.channels.publish(channel, message));
+    return this.engine.call(() => {
+      if (this.engine.channels.publish(channel, message) === undefined)
+        throw new StoreError('unavailable', 'publications are refused');
+    });
   }
 
   onInterruption(): void {

@@ -419,7 +419,7 @@ describe('what fails the boot', () => {
   it('a subscription that is refused', async () => {
     class Refusing extends MemoryClusterChannels {
       override subscribe(): Promise<void> {
-        return Promise.reject(new StoreError('broken', 'NOPERM'));
+        return Promise.reject(new StoreError('failed', 'NOPERM'));
       }
     }
     const engine = new MemoryEngine();

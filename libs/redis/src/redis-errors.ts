@@ -4,10 +4,10 @@ export type RedisFailure =
   | 'unsent'
   /** It was sent and no answer came: it may have been done. */
   | 'unknown'
-  /** Redis answered that it does not run it now (out of memory, read-only, too few replicas, loading, slot elsewhere): nothing was done. */
+  /** Redis answered that it does not run it now (out of memory, read-only, too few replicas, loading, slot elsewhere, no right): nothing was done. */
   | 'refused'
-  /** Redis answered with an error that a retry will not cure; our scripts write nothing before they can fail. */
-  | 'broken';
+  /** Redis answered with another error, as of a script that failed while it ran: it may have been done, in part or whole. */
+  | 'failed';
 
 /** A call to Redis failed. */
 export class RedisError extends Error {
@@ -21,7 +21,7 @@ export class RedisError extends Error {
   }
 }
 
-/** Codes with which Redis refuses a flagged script before it runs, or a command on a server that is not ready for it. */
+/** Codes with which Redis refuses a flagged script before it runs, or a command on a server that is not ready for it; and ours. */
 const REFUSALS = new Set([
   'OOM',
   'READONLY',
@@ -35,7 +35,15 @@ const REFUSALS = new Set([
   'ASK',
   'TRYAGAIN',
   'CLUSTERDOWN',
+  'NOPERM',
+  'NOAUTH',
 ]);
+
+/**
+ * Stands in each error of a script that was running: "… script: <hash>, on @user_script:<line>." of Redis 7 and 8 and
+ * Valkey 7 and 8, "… script: on @user_script:<line>." of later Valkeys. An error that a script returns has no such mark.
+ */
+const RUNNING = ' script: ';
 
 /**
  * Whether a server of a cluster refused a command because its slot is elsewhere, is about to move, or is served by
@@ -52,8 +60,8 @@ export function toRedisError(error: unknown): RedisError {
   if (!(error instanceof Error) || error.name !== 'ReplyError') {
     return new RedisError('unknown', message, { cause: error });
   }
-  // A refusal inside a script reads "ERR … script: …, OOM command not allowed" or starts with the code itself.
-  const code = /^(?:-)?([A-Z]+)\b/.exec(message)?.[1] ?? '';
-  const refused = REFUSALS.has(code) || [...REFUSALS].some((word) => message.includes(`-${word} `));
-  return new RedisError(refused ? 'refused' : 'broken', message, { cause: error });
+  const code = /^-?([A-Z]+)\b/.exec(message)?.[1] ?? '';
+  // What a running script was refused, it was refused in the middle, whatever the code.
+  const refused = REFUSALS.has(code) && !message.includes(RUNNING);
+  return new RedisError(refused ? 'refused' : 'failed', message, { cause: error });
 }

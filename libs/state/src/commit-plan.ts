@@ -6,7 +6,7 @@ import { fingerprintOf } from './fingerprint.js';
 import { diffJson } from './json-patch.js';
 import { positionKey, seqOf } from './log-format.js';
 import { refusalOf } from './refusals.js';
-import type { CommitEntry, DocumentWrite, Lane, Outcome } from './room-store.js';
+import type { CommitEntry, DocumentWrite, Lane } from './room-store.js';
 import type { CopiedDocument, RoomCopy } from './room-copy.js';
 import type { BatchView, DocumentChange, DocumentState, Prepared, Work } from './work.js';
 
@@ -54,7 +54,8 @@ export class CommitPlan implements BatchView {
     private readonly numbers: NodeNumbers,
   ) {}
 
-  add(work: Work): void {
+  /** @param mark the fingerprint of a work that the client did not number */
+  add(work: Work, mark = ''): void {
     const { session = '', n } = work.command?.number ?? {};
     const expected = this.unrecorded.get(session);
     if (expected === n) this.unrecorded.delete(session);
@@ -63,7 +64,7 @@ export class CommitPlan implements BatchView {
       return;
     }
     try {
-      this.addPrepared(work, work.prepare(this));
+      this.addPrepared(work, work.prepare(this), mark);
     } catch (thrown) {
       const error = toGatewayError(thrown);
       if (!work.command?.number || !ERROR_CODES[error.code].consumesN) {
@@ -72,7 +73,7 @@ export class CommitPlan implements BatchView {
         return;
       }
       const outcome = { kind: 'error', json: JSON.stringify(error.toBody()) } as const;
-      const entry = this.push(work, { events: [], changes: [], counters: [], outcome });
+      const entry = this.push(work, { events: [], changes: [], counters: [], outcome }, mark);
       this.steps.push({ work, error, entry });
     }
   }
@@ -121,46 +122,40 @@ export class CommitPlan implements BatchView {
     return written;
   }
 
-  private addPrepared(work: Work, prepared: Prepared): void {
+  private addPrepared(work: Work, prepared: Prepared, mark: string): void {
     const silent =
       prepared.events.length === 0 && prepared.changes.length === 0 && prepared.counters.length === 0;
     if (silent && !work.command?.number) {
       this.steps.push({ work, prepared });
       return;
     }
-    const entry = this.push(work, prepared);
+    const entry = this.push(work, prepared, mark);
     this.steps.push({ work, prepared, entry });
   }
 
-  private push(work: Work, { events, changes, counters, outcome }: Prepared): number {
+  private push(work: Work, { events, changes, counters, outcome }: Prepared, mark: string): number {
     const alone = events.length === 0 && (changes.length > 0 || counters.length > 0);
     const logged = alone ? [CHANGED] : events;
     this.events += logged.length;
     const index = this.entries.length;
     const patch = this.applyChanges(changes, index);
-    const entry = this.identified(work, logged, outcome);
+    const entry: Mutable<CommitEntry> = { ...this.identify(work, mark), events: logged, outcome };
     if (patch !== undefined) entry.patch = patch;
     if (counters.length > 0) entry.counters = counters;
     this.entries.push(entry);
     return index;
   }
 
-  private identified(
-    { command }: Work,
-    events: CommitEntry['events'],
-    outcome: Outcome,
-  ): Mutable<CommitEntry> {
+  private identify({ command }: Work, mark: string): Omit<CommitEntry, 'events' | 'outcome'> {
     if (!command?.number) {
       const { lane, highest } = this.numbers;
       const n = highest + ++this.ownNumbers;
-      return { lane, n, ack: highest, fingerprint: '', events, outcome };
+      return { lane, n, ack: highest, fingerprint: mark };
     }
     const { session, generation, sessionEndsAt, n, ack, epoch } = command.number;
     const lane = { id: session, generation, endsAt: sessionEndsAt };
     const fingerprint = fingerprintOf(command);
-    const entry: Mutable<CommitEntry> = { lane, n, ack, fingerprint, events, outcome };
-    if (epoch !== undefined) entry.epoch = epoch;
-    return entry;
+    return epoch === undefined ? { lane, n, ack, fingerprint } : { lane, n, ack, fingerprint, epoch };
   }
 
   private applyChanges(changes: readonly DocumentChange[], entry: number): string | undefined {

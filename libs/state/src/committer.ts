@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { type Command, GatewayError, type RoomEvents } from '@wss/handlers';
 import type { LogEntry } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
@@ -33,6 +34,7 @@ export interface RoomLimitsSource {
 
 /** Sends every change of a room of this node through that room's queue. */
 export class Committer {
+  private readonly logger = new Logger('Commits');
   private readonly rooms = new Map<string, RoomCommitter>();
   private readonly listeners: CommittedListener[] = [];
   private readonly context: CommitterContext;
@@ -55,7 +57,7 @@ export class Committer {
     };
   }
 
-  /** Calls back, in commit order per room, for every commit that this node made. */
+  /** Calls back, in commit order per room, for every commit that this node made. A listener that throws costs only itself. */
   onCommitted(listener: CommittedListener): void {
     this.listeners.push(listener);
   }
@@ -132,7 +134,13 @@ export class Committer {
   }
 
   private announce(room: string, epoch: string, entries: readonly LogEntry[]): void {
-    for (const listener of this.listeners) listener(room, epoch, entries);
+    for (const listener of this.listeners) {
+      try {
+        listener(room, epoch, entries);
+      } catch (error) {
+        this.logger.error(error);
+      }
+    }
   }
 }
 

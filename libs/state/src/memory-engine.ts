@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import type { LogEntry } from '@wss/protocol';
 import type { CommandRecord } from './room-store.js';
 import { StoreError } from './room-store.js';
@@ -115,6 +116,7 @@ export class MemoryEngine {
   private jobsAdded = 0;
   private replica?: Replica;
   private repliesToLose = 0;
+  private callsToFail = 0;
   private down = false;
 
   constructor(
@@ -145,6 +147,11 @@ export class MemoryEngine {
     this.repliesToLose = count;
   }
 
+  /** The next calls are carried out, but are answered with an error, as of a script that fails at its end. */
+  failCalls(count: number): void {
+    this.callsToFail = count;
+  }
+
   /** While out of reach every call fails and nothing is done. */
   setReachable(reachable: boolean): void {
     this.down = !reachable;
@@ -162,12 +169,20 @@ export class MemoryEngine {
       this.repliesToLose--;
       throw new StoreError('unknown', 'the answer was lost');
     }
+    if (this.callsToFail > 0) {
+      this.callsToFail--;
+      throw new StoreError('failed', 'the script failed at its end');
+    }
     return result;
   }
 }
 
 /** Channels between the nodes of one process: at most once, per channel in order of publication. */
 export class MemoryChannels {
+  /** Whether publications are refused, as by a Redis whose user may not publish. */
+  refusing = false;
+
+  private readonly logger = new Logger('Channels');
   private readonly listeners = new Map<string, Set<(message: string) => void>>();
 
   subscribe(channel: string, listener: (message: string) => void): void {
@@ -182,12 +197,20 @@ export class MemoryChannels {
   }
 
   /**
-   * Delivers later in this turn, as a network would: never while the publisher is still running.
-   * @returns how many listen
+   * Delivers later in this turn, as a network would: never while the publisher is still running. A listener that
+   * throws costs only itself.
+   * @returns how many listen; undefined where the publication is refused
    */
-  publish(channel: string, message: string): number {
+  publish(channel: string, message: string): number | undefined {
+    if (this.refusing) return undefined;
     queueMicrotask(() => {
-      for (const listener of this.listeners.get(channel) ?? []) listener(message);
+      for (const listener of this.listeners.get(channel) ?? []) {
+        try {
+          listener(message);
+        } catch (error) {
+          this.logger.error(error);
+        }
+      }
     });
     return this.listeners.get(channel)?.size ?? 0;
   }

@@ -1,8 +1,15 @@
 /** Most nodes in one room's line. */
 const MOST_WAITING = 64;
 
-/** Says to a node that it is its turn; false when it does not listen. */
-export type CallNode = (nodeId: string) => boolean;
+/** Says to a node that it is its turn: how many heard it, or undefined where the engine refuses to say it. */
+export type CallNode = (nodeId: string) => number | undefined;
+
+/** What came of calling the next node. */
+export interface Called {
+  /** How many do not listen before the one that was called, and are overtaken by it. */
+  readonly deaf: number;
+  readonly refused: boolean;
+}
 
 /** The nodes that wait to write a room; the first has been called. The twin of `room_line.lua`. */
 export class MemoryRoomLine {
@@ -16,18 +23,26 @@ export class MemoryRoomLine {
     return this.nodes.push(nodeId) - 1;
   }
 
-  /** A node has written: it goes to the end, and the next is called if it was called, or overtook who was. */
-  wrote(nodeId: string | undefined, callNode: CallNode): number {
+  /**
+   * A node has written: it goes to the end, and who was called goes if it overtook it.
+   * @returns whether the next one is to be called
+   */
+  wrote(nodeId: string | undefined): boolean {
     const { nodes } = this;
     const place = nodeId === undefined ? -1 : nodes.indexOf(nodeId);
     if (place >= 0) nodes.splice(place, 1);
     if (place > 0) nodes.shift();
     if (nodeId !== undefined && nodes.length > 0 && nodes.length < MOST_WAITING) nodes.push(nodeId);
-    if (place >= 0) this.callFirst(nodeId, callNode);
+    return place >= 0;
+  }
+
+  /** How many are to write before a node that has just written. */
+  ahead(nodeId: string | undefined): number {
+    const { nodes } = this;
     return nodes.length > 0 && nodes.at(-1) === nodeId ? nodes.length - 1 : nodes.length;
   }
 
-  /** A node leaves without having written. */
+  /** A node leaves without having written; the next one is called if it was the first. */
   leave(nodeId: string, callNode: CallNode): void {
     const place = this.nodes.indexOf(nodeId);
     if (place < 0) return;
@@ -35,12 +50,14 @@ export class MemoryRoomLine {
     if (place === 0) this.callFirst(undefined, callNode);
   }
 
-  private callFirst(own: string | undefined, callNode: CallNode): void {
-    const { nodes } = this;
-    while (nodes[0] !== undefined && nodes[0] !== own) {
-      if (callNode(nodes[0])) return;
-      nodes.shift();
+  /** Calls the first one that listens, but not the node itself. */
+  callFirst(own: string | undefined, callNode: CallNode): Called {
+    for (const [deaf, node] of this.nodes.entries()) {
+      if (node === own) return { deaf, refused: false };
+      const heard = callNode(node);
+      if (heard === undefined) return { deaf, refused: true };
+      if (heard > 0) return { deaf, refused: false };
     }
-    if (nodes.length === 1) nodes.length = 0;
+    return { deaf: this.nodes.length, refused: false };
   }
 }

@@ -35,7 +35,11 @@ export class MemoryRoomStore extends RoomStore {
     return this.engine.call(() => {
       const room = this.open(request.room);
       const judge = new CommitJudge(room, request, this.engine.now());
-      if (!judge.refused && !request.judgeOnly) return this.write(room, request, judge);
+      if (!judge.refused && !request.judgeOnly) {
+        if (!appends(request) || !isWrittenInPart(room)) return this.write(room, request, judge);
+        this.openEpoch(room);
+        return judge.reply(undefined);
+      }
       const waits = judge.conflict && !request.judgeOnly && request.inLine !== undefined;
       return judge.reply(waits ? new MemoryRoomLine(room.line).stand(request.inLine!) : undefined);
     });
@@ -44,7 +48,8 @@ export class MemoryRoomStore extends RoomStore {
   resume(request: ResumeRequest): Promise<ResumeReply> {
     return this.engine.call(() => {
       const room = this.open(request.room);
-      const found = request.from ? missedSince(room, request.from, request.most ?? 1_000) : undefined;
+      const found = request.from ? this.missedSince(room, request.from, request.most ?? 1_000) : undefined;
+      if (!found && request.newest && room.seq > 0 && isWrittenInPart(room)) this.openEpoch(room);
       const entries = found ? found.entries : newestEntries(room, request.newest ?? 0);
       const lane = request.lane === undefined ? undefined : room.lanes.get(request.lane);
       return {
@@ -109,8 +114,19 @@ export class MemoryRoomStore extends RoomStore {
     }
     if (room.logExpiresAt <= now) room.log = [];
     for (const [id, lane] of room.lanes) if (lane.expiresAt <= now) room.lanes.delete(id);
-    if (room.replicationId !== engine.replicationId) openEpoch(room, engine.replicationId, now);
+    if (room.replicationId !== engine.replicationId) this.openEpoch(room);
     return room;
+  }
+
+  private openEpoch(room: MemoryRoom): void {
+    openEpoch(room, this.engine.replicationId, this.engine.now());
+  }
+
+  private missedSince(room: MemoryRoom, from: Position, most: number): Missed {
+    const missed = missedSince(room, from, most);
+    if (!missed.reads || !isWrittenInPart(room)) return missed;
+    this.openEpoch(room);
+    return { entries: [], reason: 'unknown_epoch' };
   }
 
   private write(room: MemoryRoom, request: CommitRequest, judge: CommitJudge): CommitReply {
@@ -130,19 +146,26 @@ export class MemoryRoomStore extends RoomStore {
     request.entries.forEach((entry, index) => {
       record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());
     });
+    const line = new MemoryRoomLine(room.line);
+    const calls = line.wrote(request.inLine);
+    if (bodies.length > 0) this.age(room, request);
     const written = request.documents.map(({ name }) => name);
-    const ahead = new MemoryRoomLine(room.line).wrote(
-      request.inLine,
-      this.calling(request.room, room, written),
-    );
-    if (bodies.length > 0) this.publish(room, request, encodeMessage(positionOf(room), first, bodies));
+    const call = this.calling(request.room, room, written);
+    const { deaf, refused } = calls ? line.callFirst(request.inLine, call) : { deaf: 0, refused: false };
+    const heard =
+      bodies.length === 0 ||
+      this.engine.channels.publish(
+        this.channelOf(request.room),
+        encodeMessage(positionOf(room), first, bodies),
+      ) !== undefined;
     return {
       status: 'committed',
       position: positionOf(room),
       seqs,
       counters: judge.results.map(({ value }) => value),
-      ahead,
+      ahead: line.ahead(request.inLine) - deaf,
       replicationId: room.replicationId,
+      ...((refused || !heard) && { unheard: true }),
     };
   }
 
@@ -154,16 +177,15 @@ export class MemoryRoomStore extends RoomStore {
         return stored ? [[document, stored] as const] : [];
       });
       const message = encodeTurn(positionOf(room), new Map(known));
-      return this.engine.channels.publish(this.turnChannel(name, nodeId), message) > 0;
+      return this.engine.channels.publish(this.turnChannel(name, nodeId), message);
     };
   }
 
-  private publish(room: MemoryRoom, request: CommitRequest, message: string): void {
+  private age(room: MemoryRoom, request: CommitRequest): void {
     const now = this.engine.now();
     room.log.splice(0, Math.max(0, room.log.length - request.history.events));
     room.logExpiresAt = now + request.history.ttlMs;
     if (request.idleTtlMs > 0) room.expiresAt = now + request.idleTtlMs;
-    this.engine.channels.publish(this.channelOf(request.room), message);
   }
 }
 
@@ -185,8 +207,22 @@ function emptyRoom(lanes: Map<string, MemoryLane>): MemoryRoom {
   };
 }
 
+function appends({ entries }: CommitRequest): boolean {
+  return entries.some(({ events }) => events.length > 0);
+}
+
+/** Where the log ends beyond the room's number, it holds a commit that was written in part (R35). */
+function isWrittenInPart({ log, seq }: MemoryRoom): boolean {
+  const last = log.at(-1);
+  return last !== undefined && lastSeq(last) > seq;
+}
+
+/** Its numbers are taken then, and no position of before can be continued, for nobody knows what else was written. */
 function openEpoch(room: MemoryRoom, replicationId: string, now: number): void {
-  if (room.nonce) {
+  if (isWrittenInPart(room)) {
+    room.seq = lastSeq(room.log.at(-1)!);
+    room.lineage = [];
+  } else if (room.nonce) {
     room.lineage.unshift({ epoch: positionOf(room).epoch, end: room.seq });
     room.lineage.length = Math.min(room.lineage.length, LINEAGE);
   }
@@ -263,7 +299,10 @@ function newestEntries(room: MemoryRoom, count: number): LogEntry[] {
   return count > 0 ? entriesAfter(room, Math.max(0, room.seq - count)).entries : [];
 }
 
-type Missed = Pick<ResumeReply, 'entries' | 'reason' | 'lost'>;
+interface Missed extends Pick<ResumeReply, 'entries' | 'reason' | 'lost'> {
+  /** Whether the log was looked at. */
+  readonly reads?: boolean;
+}
 
 function missedSince(room: MemoryRoom, { epoch, seq }: Position, most: number): Missed {
   const current = positionOf(room);
@@ -272,5 +311,6 @@ function missedSince(room: MemoryRoom, { epoch, seq }: Position, most: number): 
   if (seq > limit) return { entries: [], reason: 'rolled_back', lost: { from: limit + 1, to: seq } };
   if (room.seq - seq > most) return { entries: [], reason: 'too_far' };
   const { entries, oldest } = entriesAfter(room, seq);
-  return oldest > seq + 1 ? { entries: [], reason: 'trimmed' } : { entries };
+  const reads = seq < room.seq;
+  return oldest > seq + 1 ? { entries: [], reason: 'trimmed', reads } : { entries, reads };
 }

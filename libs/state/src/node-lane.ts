@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Lane } from './room-store.js';
 
 /** The engine keeps a node's record for 15 minutes; a lane that rested this long is given up before that, ms. */
@@ -9,6 +10,8 @@ export class NodeLane {
   /** Highest number that is known to be recorded. */
   highest = 0;
 
+  private readonly nonce = randomBytes(6).toString('base64url');
+  private marked = 0;
   private generation = 0;
   private usedAt: number;
 
@@ -26,13 +29,18 @@ export class NodeLane {
     this.usedAt = this.now();
   }
 
+  /** A fingerprint that no other work has under any number of any lane: a number alone proves nothing (R35). */
+  mark(): string {
+    return this.nonce + (this.marked++).toString(36);
+  }
+
   /** These many numbers more are recorded. */
   advance(count: number): void {
     this.highest += count;
     this.usedAt = this.now();
   }
 
-  /** Starts a new lane, after the engine lost the record of this one: what was open there is proven absent. */
+  /** Starts a new lane, after the engine lost the record of this one or gave its numbers to others. */
   renew(): void {
     this.lane = this.next();
     this.highest = 0;

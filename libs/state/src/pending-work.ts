@@ -1,7 +1,8 @@
 import { GatewayError, type RoomEvents } from '@wss/handlers';
 import type { CommittedListener } from './committed-entries.js';
-import type { TurnChannels } from './room-turns.js';
-import type { CommitEntry, RoomStore, StoreError, Verdict } from './room-store.js';
+import type { GivenUp } from './commit-attempts.js';
+import type { TurnChannels, TurnSource } from './room-turns.js';
+import type { CommitEntry, RoomStore, Verdict } from './room-store.js';
 import type { Work, WorkResult } from './work.js';
 
 /** Most works in one commit. */
@@ -35,6 +36,8 @@ export interface Pending {
   readonly resolve: (result: WorkResult) => void;
   readonly reject: (error: GatewayError) => void;
   readonly since: number;
+  /** Tells it apart from every other work under a number of the node's own; absent where the client numbers it. */
+  readonly mark?: string;
   tried?: boolean;
   /** An attempt's answer was lost: the final answer is the record's or `unknown_outcome` (R12). */
   unknown?: boolean;
@@ -60,9 +63,16 @@ export function refused(work: Work, error: GatewayError): Work {
   return { ...workIdentity(work), prepare };
 }
 
-/** Takes an entry's number without an effect. */
-export function withoutEffect({ lane, n, ack }: CommitEntry): CommitEntry {
-  return { lane, n, ack, fingerprint: '', events: [], outcome: { kind: 'skipped' } };
+/** Takes an entry's number without an effect, unless the entry has taken it. */
+export function withoutEffect({ lane, n, ack, fingerprint }: CommitEntry): CommitEntry {
+  return { lane, n, ack, fingerprint, events: [], outcome: { kind: 'skipped' } };
+}
+
+/** Of a number of the node's own: whether it, or its record, is not that of the work that wanted it. */
+export function isForeign(verdict: Verdict): boolean {
+  const { kind } = verdict;
+  if (kind === 'duplicate') return !verdict.record;
+  return kind === 'reused' || kind === 'out_of_order' || kind === 'expired';
 }
 
 /**
@@ -75,9 +85,9 @@ export function certain(verdicts: readonly Verdict[]): number {
   return first < 0 ? verdicts.length : first;
 }
 
-/** What the works of a commit are told that the engine did not answer. */
-export function failureOf(error: StoreError): GatewayError {
-  return error.outcome === 'broken'
+/** What the works of a commit are told that was given up. */
+export function failureOf({ error, absent }: GivenUp): GatewayError {
+  return absent
     ? new GatewayError('internal', 'internal error', { cause: error })
     : new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
 }
@@ -87,4 +97,14 @@ export function finalError({ unknown }: Pending, error: GatewayError): GatewayEr
   if (!unknown || (error.code !== 'conflict' && error.code !== 'unavailable')) return error;
   const message = 'the answer was lost; the command may have been done';
   return new GatewayError('unknown_outcome', message, { cause: error });
+}
+
+/** Where a node is called to write a room. */
+export function turnsOf(room: string, { store, nodeId, turns }: CommitterContext): TurnSource | undefined {
+  if (!turns) return undefined;
+  const pass = (): void => {
+    // Where that fails, who waits goes ahead by itself.
+    store.pass(room, nodeId).catch(() => undefined);
+  };
+  return { channels: turns, channel: store.turnChannel(room, nodeId), pass };
 }

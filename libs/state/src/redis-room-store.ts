@@ -177,12 +177,13 @@ const OUTCOME = {
   unsent: 'unavailable',
   refused: 'unavailable',
   unknown: 'unknown',
-  broken: 'broken',
+  failed: 'failed',
 } as const;
 
-function toStoreError(error: unknown): StoreError {
-  const failure = error instanceof RedisError ? error.failure : 'broken';
-  return new StoreError(OUTCOME[failure], (error as Error).message, { cause: error });
+/** What is no error of Redis is a bug of ours, and stays what it is. */
+function toStoreError(error: unknown): unknown {
+  if (!(error instanceof RedisError)) return error;
+  return new StoreError(OUTCOME[error.failure], error.message, { cause: error });
 }
 
 const NONCES = randomBytes(6).toString('base64url');
@@ -244,7 +245,7 @@ function shifted(text: string, by?: number): string {
 
 function decodeCommit(answer: string | readonly string[], entries: readonly CommitEntry[]): CommitReply {
   const reply = typeof answer === 'string' ? [answer] : answer;
-  const [status, epoch, digits, ahead, replicationId] = reply[0]!.split(' ') as StatusLine;
+  const [status, epoch, digits, ahead, replicationId, unheard] = reply[0]!.split(' ') as StatusLine;
   const position: Position = { epoch, seq: Number(digits) };
   if (status === 'committed') {
     return {
@@ -254,6 +255,7 @@ function decodeCommit(answer: string | readonly string[], entries: readonly Comm
       counters: reply.slice(1).map(Number),
       ahead: Number(ahead),
       replicationId,
+      ...(unheard && { unheard: true }),
     };
   }
   return {
@@ -273,6 +275,7 @@ type StatusLine = [
   digits: string,
   ahead: string,
   replicationId: string,
+  unheard?: 'unheard',
 ];
 
 /** Every event takes one number and the last one is known, so the others need not be told. */
@@ -308,10 +311,12 @@ function decodeDocuments(flat: readonly (string | number)[]): Map<string, Stored
 
 function decodeLineage(text: string): ClosedEpoch[] {
   if (text === '') return [];
-  return text.split(',').map((past) => {
+  const epochs = text.split(',').map((past) => {
     const at = past.indexOf('@');
     return { epoch: past.slice(0, at), end: Number(past.slice(at + 1)) };
   });
+  // One without a nonce can't be continued; only the script still needs its number.
+  return epochs.filter(({ epoch }) => !epoch.endsWith('.'));
 }
 
 function decodeResume(reply: readonly (string | number)[]): ResumeReply {

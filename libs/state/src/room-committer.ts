@@ -1,18 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, GatewayError } from '@wss/handlers';
 import type { Position } from '@wss/protocol';
+import { CommitAttempts, type GivenUp } from './commit-attempts.js';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
 import { NodeLane } from './node-lane.js';
 import { SessionNumbers } from './session-numbers.js';
 import { fillOutcome } from './counter-slots.js';
 import { RoomCopy } from './room-copy.js';
-import { RoomTurns, type TurnSource } from './room-turns.js';
+import { RoomTurns } from './room-turns.js';
 import {
   certain,
   type CommitterContext,
   failureOf,
   finalError,
+  isForeign,
   MAX_BATCH,
   NOTHING,
   NOWHERE,
@@ -20,10 +22,18 @@ import {
   type Pending,
   type RoomLimits,
   refused,
+  turnsOf,
   withoutEffect,
   workIdentity,
 } from './pending-work.js';
-import type { Committed, CommitReply, CommitRequest, Judged, StoreError, Verdict } from './room-store.js';
+import {
+  type Committed,
+  type CommitReply,
+  type CommitRequest,
+  type Judged,
+  StoreError,
+  type Verdict,
+} from './room-store.js';
 import { refusalOf } from './refusals.js';
 import type { Work, WorkResult } from './work.js';
 
@@ -75,8 +85,10 @@ export class RoomCommitter {
   submit(work: Work): Promise<WorkResult> {
     const number = work.command?.number;
     if (number) this.numbers.came(number);
+    const since = this.context.now();
     return new Promise((resolve, reject) => {
-      this.queue.push({ work, resolve, reject, since: this.context.now() });
+      const pending = { work, resolve, reject, since };
+      this.queue.push(number ? pending : { ...pending, mark: this.lane.mark() });
       if (!this.running) void this.run();
     });
   }
@@ -110,6 +122,8 @@ export class RoomCommitter {
         const failure = new GatewayError('internal', 'internal error', { cause: error });
         for (const pending of works) pending.reject(failure);
         this.copy.clear();
+        // Whatever was recorded there, no later work must meet it.
+        this.lane.renew();
       }
     }
     this.running = false;
@@ -186,8 +200,8 @@ export class RoomCommitter {
   private plan(open: readonly Pending[], recordsOnly = false): CommitPlan {
     if (open.some(({ work }) => !work.command?.number)) this.lane.refresh();
     const plan = new CommitPlan(this.copy, this.lane);
-    for (const { work } of open) {
-      plan.add(recordsOnly ? { ...workIdentity(work), prepare: () => NOTHING } : work);
+    for (const { work, mark } of open) {
+      plan.add(recordsOnly ? { ...workIdentity(work), prepare: () => NOTHING } : work, mark);
     }
     return plan;
   }
@@ -197,35 +211,26 @@ export class RoomCommitter {
     return { room: this.room, entries: plan.entries, documents: plan.writes, history, idleTtlMs };
   }
 
-  /** Sends a commit until it is answered; gives up, answers the works and resolves to nothing when patience ends. */
-  private async send(request: CommitRequest, { open, plan }: Batch): Promise<CommitReply | undefined> {
-    let failingSince: number | undefined;
-    for (const pending of open) pending.tried = true;
-    for (;;) {
-      try {
-        return await this.context.store.commit(request);
-      } catch (error) {
-        const { outcome } = error as StoreError;
-        if (outcome === undefined) throw error;
-        if (outcome === 'unknown') for (const pending of open) pending.unknown = true;
-        failingSince ??= this.context.now();
-        const late = this.context.now() - failingSince >= this.context.patienceMs;
-        if (late || outcome === 'broken' || this.context.isClosed()) {
-          await this.giveUp(open, plan, error as StoreError);
-          return undefined;
-        }
-      }
-      await delay(20 + Math.random() * 30);
-    }
+  /** Sends a commit until its outcome is known; gives up, answers the works and resolves to nothing when that is in vain. */
+  private async send(request: CommitRequest, batch: Batch): Promise<CommitReply | undefined> {
+    for (const pending of batch.open) pending.tried = true;
+    const onUnknown = (): void => {
+      for (const pending of batch.open) pending.unknown = true;
+    };
+    const answer = await new CommitAttempts(this.context, request, onUnknown).resolve();
+    if (answer.status !== 'given up') return answer;
+    await this.giveUp(batch, answer);
+    return undefined;
   }
 
-  private async giveUp(open: readonly Pending[], plan: CommitPlan, error: StoreError): Promise<void> {
-    const failure = failureOf(error);
+  private async giveUp({ open, plan }: Batch, givenUp: GivenUp): Promise<void> {
+    const failure = failureOf(givenUp);
     const unknown = open.some((pending) => pending.unknown);
     for (const pending of open) this.reject(pending, failure);
-    for (const pending of this.queue.splice(0)) this.reject(pending, failure);
+    // What failed by itself says nothing of those that come after it.
+    if (!givenUp.absent) for (const pending of this.queue.splice(0)) this.reject(pending, failure);
     this.copy.clear();
-    if (unknown) await this.closeNodeNumbers(plan);
+    if (unknown && (givenUp.underWay || !givenUp.absent)) await this.closeNodeNumbers(plan);
   }
 
   /**
@@ -245,7 +250,9 @@ export class RoomCommitter {
         if (known) this.lane.advance(own.length);
         else this.lane.renew();
         return;
-      } catch {
+      } catch (error) {
+        // An engine that answers and can't even do this must not hold the room up for good.
+        if (!(error instanceof StoreError) || error.outcome === 'failed') return this.lane.renew();
         this.rejectWaiting();
         await delay(100 + Math.random() * 100);
       }
@@ -298,14 +305,13 @@ export class RoomCommitter {
     const verdicts = plan.steps.map(({ entry }) => (entry === undefined ? OK : reply.verdicts[entry]!));
     const isOwn = (index: number): boolean =>
       plan.entries[plan.steps[index]!.entry!]!.lane === this.lane.lane;
-    const lostLane = verdicts.some(
-      ({ kind }, index) => (kind === 'out_of_order' || kind === 'expired') && isOwn(index),
-    );
+    const lostLane = verdicts.some((verdict, index) => isForeign(verdict) && isOwn(index));
     const count = certain(verdicts);
     this.queue.unshift(...open.slice(count));
     const again = open.slice(0, count).flatMap((pending, index) => {
       const verdict = verdicts[index]!;
-      if (verdict.kind === 'ok' || (lostLane && isOwn(index))) return [pending];
+      if (verdict.kind === 'ok') return [pending];
+      if (isForeign(verdict) && isOwn(index)) return this.again(pending, verdict);
       if (verdict.kind === 'bound') return [{ ...pending, work: refused(pending.work, refusalOf(verdict)) }];
       if (verdict.kind === 'duplicate') this.answerDuplicate(pending, verdict, reply, isOwn(index));
       else if (verdict.kind !== 'later') pending.reject(refusalOf(verdict));
@@ -314,6 +320,13 @@ export class RoomCommitter {
     if (lostLane) this.lane.renew();
     if (count < open.length && again.length > 0) this.most = again.length;
     return again;
+  }
+
+  /** A number of the node's own was given to another work, or its record is gone: then nobody knows what it was done. */
+  private again(pending: Pending, { kind }: Verdict): Pending[] {
+    if (!pending.unknown || kind === 'reused') return [pending];
+    this.reject(pending, new GatewayError('unavailable', 'the record of the command is gone'));
+    return [];
   }
 
   private answerDuplicate(
@@ -342,13 +355,4 @@ export class RoomCommitter {
 /** Resolves when what is under way in this turn of the event loop has run: works that follow from it join the batch. */
 function afterwards(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve));
-}
-
-function turnsOf(room: string, { store, nodeId, turns }: CommitterContext): TurnSource | undefined {
-  if (!turns) return undefined;
-  const pass = (): void => {
-    // Where that fails, who waits goes ahead by itself.
-    store.pass(room, nodeId).catch(() => undefined);
-  };
-  return { channels: turns, channel: store.turnChannel(room, nodeId), pass };
 }

@@ -115,6 +115,8 @@ export interface Committed {
   readonly ahead: number;
   /** The history that Redis is on; a fence counts only on the same one. */
   readonly replicationId: string;
+  /** A publication was refused, so that other nodes find the events only when they compare (R35). */
+  readonly unheard?: true;
 }
 
 /** Nothing was written. */
@@ -178,8 +180,11 @@ export interface ResumeReply {
 /** A call to the engine failed. */
 export class StoreError extends Error {
   constructor(
-    /** `unavailable`: nothing was done. `unknown`: it may have been done. `broken`: a retry will not help; nothing was done. */
-    readonly outcome: 'unavailable' | 'unknown' | 'broken',
+    /**
+     * `unavailable`: nothing was done. `unknown`: no answer came, it may have been done. `failed`: the engine answered
+     * with an error, it may have been done all the same.
+     */
+    readonly outcome: 'unavailable' | 'unknown' | 'failed',
     message: string,
     options?: ErrorOptions,
   ) {

@@ -40,6 +40,10 @@ export interface EngineUnderTest {
   openStore(): Promise<{ readonly store: RoomStore; readonly turns: TurnChannels }>;
   /** The next answers to the newest store are lost; its calls are carried out. */
   loseReplies(count: number): Promise<void>;
+  /** The next calls of the newest store are carried out and answered with an error, as of a script that fails at its end. */
+  failCalls(count: number): Promise<void>;
+  /** Whether the engine refuses to publish for all stores. */
+  refusePublications(refused: boolean): Promise<void>;
   /** Whether the newest store can reach its engine. */
   setReachable(reachable: boolean): Promise<void>;
   stop(): Promise<void>;
@@ -86,9 +90,9 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       lanes = new Map();
     });
 
-    async function newNode(patienceMs = 1_200, deaf = false): Promise<Node> {
+    async function newNode(patienceMs = 1_200, deaf = false, nodeId: string = randomUUID()): Promise<Node> {
       const { store, turns } = await engine.openStore();
-      const options = { nodeId: randomUUID(), patienceMs, turns: deaf ? DEAF : turns };
+      const options = { nodeId, patienceMs, turns: deaf ? DEAF : turns };
       const node = new Node(store, new Committer(store, types, options));
       nodes.push(node);
       return node;
@@ -525,6 +529,53 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         const { value } = await node.tallies.read({ room });
         expect([2, 3]).toContain(value.value);
         expect((await logOf(node)).length).toBe(value.value);
+      });
+
+      it('R35: a publication is refused: the command counts, and its answer is not that of the next one', async () => {
+        const [ann, bob] = [await newNode(), await newNode()];
+        await update(ann, add(1));
+        await engine.refusePublications(true);
+        expect(await update(ann, add(100))).toBe(101);
+        expect(ann.delivered.flatMap(({ entries }) => entries)).toHaveLength(2);
+        await engine.refusePublications(false);
+        expect(await update(ann, add(7))).toBe(108);
+        expect(await update(bob, add(1))).toBe(109);
+        await expectFold(bob, 4);
+      });
+
+      it('R35: publications are refused while two nodes write one room: every command counts once', async () => {
+        const two = [await newNode(), await newNode()];
+        await Promise.all(two.map((node) => inTurns(4, 10, () => update(node, add()))));
+        await engine.refusePublications(true);
+        await Promise.all(two.map((node) => inTurns(4, 10, () => update(node, add()))));
+        await engine.refusePublications(false);
+        const values = await Promise.all(two.map((node) => inTurns(4, 10, () => update(node, add()))));
+        expect(Math.max(...values.flat(2))).toBe(240);
+        await expectFold(two[0]!, 240);
+      });
+
+      it('R35: a script fails after its writes: its commands are answered by their records', async () => {
+        const node = await newNode(60_000);
+        await update(node, add());
+        await engine.failCalls(1);
+        const results = await Promise.all([
+          update(node, add(100)),
+          update(node, add(10), { n: 1 }),
+          update(node, add(1)),
+        ]);
+        expect(results).toEqual([101, 111, 112]);
+        expect(await update(node, add(7))).toBe(119);
+        expect((await node.tallies.read({ room })).value.value).toBe(119);
+        await expectFold(node, 5);
+      });
+
+      it("R35: never answers a work with the record of another under the same number of a node's lane", async () => {
+        const [before, after] = [await newNode(1_200, false, 'same'), await newNode(1_200, false, 'same')];
+        expect(await update(before, add(100))).toBe(100);
+        expect(await update(after, add(7))).toBe(107);
+        expect(await update(before, add(1))).toBe(108);
+        expect(await Promise.all([update(after, add(1)), update(after, add(1))])).toEqual([109, 110]);
+        await expectFold(after, 5);
       });
 
       it('fail as unavailable while the engine is out of reach, and go on by themselves', async () => {

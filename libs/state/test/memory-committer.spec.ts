@@ -13,6 +13,8 @@ committerContract('the memory engine', () => {
         },
       }),
     loseReplies: async (count) => engine.loseReplies(count),
+    failCalls: async (count) => engine.failCalls(count),
+    refusePublications: async (refused) => void (engine.channels.refusing = refused),
     setReachable: async (reachable) => engine.setReachable(reachable),
     stop: () => Promise.resolve(),
   });

@@ -2,27 +2,35 @@ import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { RedisServer, TcpProxy } from '@wss/testing';
 import { RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
 import { committerContract } from './committer.contract.js';
+import { FailingScripts } from './failing-scripts.js';
 import { loseReplies } from './lost-replies.js';
+import { STORE_LOGIN, STORE_USER } from './room-store-engines.js';
 import { turnListener } from './turn-listener.js';
 
 committerContract('Redis', async () => {
   const server = await RedisServer.start();
   const scripts = Object.values(ROOM_SCRIPTS);
-  const opened: { links: RedisLinks; proxy: TcpProxy }[] = [];
+  await server.cli('ACL', 'SETUSER', ...STORE_USER);
+  const opened: { links: RedisLinks; proxy: TcpProxy; failing: FailingScripts }[] = [];
   return {
     async openStore() {
       const proxy = await TcpProxy.start({ to: server.port });
-      const target = parseRedisTarget(proxy.url);
+      const target = { ...parseRedisTarget(proxy.url), ...STORE_LOGIN };
       const links = await RedisLinks.connect({ target, scripts, commandTimeoutMs: 300 });
-      opened.push({ links, proxy });
+      const failing = new FailingScripts();
+      opened.push({ links, proxy, failing });
       return {
-        store: new RedisRoomStore(links, new RedisKeys('test')),
+        store: new RedisRoomStore(links, new RedisKeys('test'), failing),
         turns: turnListener(() => links.subscriber),
       };
     },
     async loseReplies(count) {
       const { links, proxy } = opened.at(-1)!;
       await loseReplies({ commands: [links.commands], setMode: (mode) => proxy.setMode(mode), count });
+    },
+    failCalls: async (count) => void (opened.at(-1)!.failing.failures = count),
+    refusePublications: async (refused) => {
+      await server.cli('ACL', 'SETUSER', STORE_LOGIN.username, refused ? 'resetchannels' : 'allchannels');
     },
     async setReachable(reachable) {
       await opened.at(-1)!.proxy.setMode(reachable ? 'pass' : 'cut');

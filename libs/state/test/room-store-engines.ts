@@ -4,6 +4,11 @@ import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS } from '../
 import { collector } from './collector.js';
 import type { StoreUnderTest } from './room-store.contract.js';
 
+/** The Redis user as whom a store under test logs in, so that its rights can be taken. */
+export const STORE_LOGIN = { username: 'store', password: 'store' };
+/** For `ACL SETUSER`. */
+export const STORE_USER = ['store', 'on', '>store', '~*', '+@all', 'allchannels'] as const;
+
 /** A store on an engine in this process. */
 export function memoryStore(): Promise<StoreUnderTest> {
   const engine = new MemoryEngine();
@@ -13,6 +18,8 @@ export function memoryStore(): Promise<StoreUnderTest> {
     checkpoint: async () => engine.pauseReplication(),
     loseSinceCheckpoint: async () => engine.promote(),
     wipe: async () => engine.rooms.clear(),
+    refusePublications: async (refused) => void (engine.channels.refusing = refused),
+    writtenInPart: async (room, seq) => void (engine.rooms.get(room)!.seq = seq),
     channelOf: (room) => room,
     subscribe: (channel) => {
       const messages = collector();
@@ -27,22 +34,31 @@ export function memoryStore(): Promise<StoreUnderTest> {
 export async function redisStore(): Promise<StoreUnderTest> {
   const server = await RedisServer.start({ args: ['--enable-debug-command', 'local'] });
   const scripts = Object.values(ROOM_SCRIPTS);
-  const links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts });
+  const target = parseRedisTarget(server.url);
+  await server.cli('ACL', 'SETUSER', ...STORE_USER);
+  const links = await RedisLinks.connect({ target: { ...target, ...STORE_LOGIN }, scripts });
+  // What is listened to does not depend on the store's rights.
+  const listening = await RedisLinks.connect({ target });
   const keys = new RedisKeys('test');
   // One for each channel that a test listens to.
-  links.subscriber.setMaxListeners(0);
+  listening.subscriber.setMaxListeners(0);
   return {
     store: new RedisRoomStore(links, keys),
-    ...redisFaults([links.commands]),
+    ...redisFaults([listening.commands]),
+    refusePublications: async (refused) => {
+      await server.cli('ACL', 'SETUSER', STORE_LOGIN.username, refused ? 'resetchannels' : 'allchannels');
+    },
+    writtenInPart: async (room, seq) => void (await server.cli('HSET', keys.room(room).meta, 's', seq)),
     channelOf: (room) => keys.room(room).channel,
     async subscribe(channel) {
       const messages = collector();
-      links.subscriber.on('message', (from, message) => from === channel && messages.add(message));
-      await links.subscriber.subscribe(channel);
+      listening.subscriber.on('message', (from, message) => from === channel && messages.add(message));
+      await listening.subscriber.subscribe(channel);
       return messages;
     },
     async stop() {
       await links.close();
+      await listening.close();
       await server.stop();
     },
   };

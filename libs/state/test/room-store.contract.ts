@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
 import {
@@ -25,6 +25,10 @@ export interface StoreUnderTest {
   loseSinceCheckpoint(): Promise<void>;
   /** Deletes everything, as FLUSHALL would. */
   wipe(): Promise<void>;
+  /** Whether the engine refuses to publish for the store. */
+  refusePublications(refused: boolean): Promise<void>;
+  /** Sets the room's number back and nothing else, as a script leaves it that stops before it writes the meta. */
+  writtenInPart(room: string, seq: number): Promise<void>;
   /** Channel of a room's events. */
   channelOf(room: string): string;
   /** Messages on a channel from now on. */
@@ -332,6 +336,98 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         await engine.newHistory();
         const { ahead, position } = await committed([entry(n + 1, { events: [] })], [], { inLine: 'a' });
         expect([ahead, await called(b)]).toEqual([1, { position, documents: new Map() }]);
+      });
+    });
+
+    describe('R35: publications that the engine refuses', () => {
+      const board = (base: string, json: string) => [{ name: 'board', base, json, entry: 0 }];
+      afterEach(() => engine.refusePublications(false));
+
+      it('cost nothing of the commit, which tells of it', async () => {
+        const channel = await engine.subscribe(engine.channelOf(room));
+        await engine.refusePublications(true);
+        const counters = [{ name: 'c', by: 5 }];
+        const {
+          unheard,
+          position,
+          counters: results,
+        } = await committed([entry(1, { counters })], board('', '1'));
+        expect([unheard, position.seq, results]).toEqual([true, 1, [5]]);
+        const { documents, entries, n } = await resume(undefined, { documents: true, newest: 9, lane: 's1' });
+        expect([documents.get('board')?.json, entries.length, n]).toEqual(['1', 1, 1]);
+        expect(await verdicts([entry(1)])).toEqual(['duplicate']);
+        expect((await committed([entry(2, { events: [] })])).unheard).toBeUndefined();
+        await engine.refusePublications(false);
+        const next = await committed([entry(3)], board(`${position.epoch}:1`, '2'));
+        expect([next.unheard, next.position]).toEqual([undefined, { ...position, seq: 2 }]);
+        expect((await channel.next(1))[0]).toContain('{"n":3}');
+      });
+
+      it('cost nothing of a commit in a room that several nodes write', async () => {
+        const first = await committed([entry(1)], board('', '1'));
+        for (const node of ['a', 'b', 'c']) await commit([entry(2)], board('', '0'), { inLine: node });
+        const calls = await engine.subscribe(engine.store.turnChannel(room, 'c'));
+        await engine.refusePublications(true);
+        const base = `${first.position.epoch}:1`;
+        const second = await committed([entry(2)], board(base, '2'), { inLine: 'a' });
+        const silent = await committed([entry(3, { events: [] })], [], { inLine: 'b' });
+        expect([second.unheard, second.position.seq, silent.unheard]).toEqual([true, 2, true]);
+        await engine.store.pass(room, 'a');
+        await engine.refusePublications(false);
+        const third = await committed([entry(4)], board(`${first.position.epoch}:2`, '3'));
+        expect([third.position.seq, third.unheard, calls.messages]).toEqual([3, undefined, []]);
+        expect((await resume(undefined, { newest: 9 })).entries.map((item) => item.first)).toEqual([1, 2, 3]);
+      });
+    });
+
+    describe('R35: a commit that was written in part', () => {
+      let before: Position;
+      /** Everything of the second commit is there but its number. */
+      beforeEach(async () => {
+        before = (await committed([entry(1)])).position;
+        await committed([entry(2)], [{ name: 'board', base: '', json: '2', entry: 0 }]);
+        await engine.writtenInPart(room, 1);
+      });
+      async function expectDeclared(): Promise<void> {
+        for (const seq of [0, 1, 2]) {
+          const reply = await resume({ ...before, seq });
+          expect([reply.reason, reply.entries]).toEqual(['unknown_epoch', []]);
+        }
+        const { lineage, position, entries } = await resume(undefined, { newest: 9 });
+        expect([lineage, position.epoch === before.epoch]).toEqual([[], false]);
+        expect(entries.map(({ first }) => first)).toEqual(
+          Array.from({ length: entries.length }, (_, i) => i + 1),
+        );
+        expect(entries.at(-1)?.first).toBe(position.seq);
+      }
+
+      it.each([1, 2, 3])('is found by the next one, of %i events, which goes on behind it', async (count) => {
+        const next = entry(3, { events: Array.from({ length: count }, () => event('e')) });
+        const found = await judged([next]);
+        expect([found.verdicts, found.conflict, found.position.seq]).toEqual([[{ kind: 'ok' }], false, 2]);
+        expect(found.position.epoch).not.toBe(before.epoch);
+        expect((await committed([next])).seqs).toEqual([2 + count]);
+        for (const seq of [0, 1, 2]) expect((await resume({ ...before, seq })).reason).toBe('unknown_epoch');
+        expect(await verdicts([entry(2)])).toEqual(['duplicate']);
+        expect((await resume(undefined, { newest: 9 })).entries).toHaveLength(3);
+      });
+
+      it('is found by a reader', async () => {
+        expect((await resume({ ...before, seq: 0 })).reason).toBe('unknown_epoch');
+        expect((await committed([entry(3)])).seqs).toEqual([3]);
+        await expectDeclared();
+      });
+
+      it('is found when the newest events are read', async () => {
+        expect((await log()).map(({ first }) => first)).toEqual([1, 2]);
+        await expectDeclared();
+      });
+
+      it('is found when the history changes, and whatever comes next does not cover it', async () => {
+        await engine.newHistory();
+        expect((await top()).seq).toBe(2);
+        await committed([entry(3, { events: [event('a'), event('b')] })]);
+        for (const seq of [0, 1, 2]) expect((await resume({ ...before, seq })).reason).toBe('unknown_epoch');
       });
     });
 

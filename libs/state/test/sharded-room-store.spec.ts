@@ -4,8 +4,10 @@ import { ClusterProxies, RedisClusterServers, redisFaults } from '@wss/testing';
 import { RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
 import { collector } from './collector.js';
 import { committerContract } from './committer.contract.js';
+import { FailingScripts } from './failing-scripts.js';
 import { loseReplies } from './lost-replies.js';
 import { roomStoreContract } from './room-store.contract.js';
+import { STORE_LOGIN, STORE_USER } from './room-store-engines.js';
 import { turnListener } from './turn-listener.js';
 
 let servers: RedisClusterServers;
@@ -17,34 +19,51 @@ afterAll(() => servers?.stop());
 const scripts = Object.values(ROOM_SCRIPTS);
 
 roomStoreContract('Redis Cluster', async () => {
-  const links = await ClusterLinks.connect({ target: parseRedisTarget(servers.url), scripts });
+  const target = parseRedisTarget(servers.url);
+  const listening = await ClusterLinks.connect({ target });
+  const masters = listening.shards.map(({ commands }) => commands);
+  for (const redis of masters) await redis.acl('SETUSER', ...STORE_USER);
+  const links = await ClusterLinks.connect({ target: { ...target, ...STORE_LOGIN }, scripts });
   const keys = new RedisKeys('test');
   return {
     store: new RedisRoomStore(links, keys),
-    ...redisFaults(links.shards.map(({ commands }) => commands)),
+    ...redisFaults(masters),
+    async refusePublications(refused) {
+      const rights = refused ? 'resetchannels' : 'allchannels';
+      for (const redis of masters) await redis.acl('SETUSER', STORE_LOGIN.username, rights);
+    },
+    writtenInPart: async (room, seq) => void (await listening.commands.hset(keys.room(room).meta, 's', seq)),
     channelOf: (room) => keys.room(room).channel,
     async subscribe(channel) {
       const messages = collector();
-      const { subscriber } = links.shardOf(slotOf(channel))!;
+      const { subscriber } = listening.shardOf(slotOf(channel))!;
       subscriber.on('smessage', (from, message) => from === channel && messages.add(message));
       await subscriber.ssubscribe(channel);
       return messages;
     },
-    stop: () => links.close(),
+    async stop() {
+      await links.close();
+      await listening.close();
+    },
   };
 });
 
 committerContract('Redis Cluster', async () => {
-  const opened: { links: ClusterLinks; proxies: ClusterProxies }[] = [];
+  const target = parseRedisTarget(servers.url);
+  const watching = await ClusterLinks.connect({ target });
+  const masters = watching.shards.map(({ commands }) => commands);
+  for (const redis of masters) await redis.acl('SETUSER', ...STORE_USER);
+  const opened: { links: ClusterLinks; proxies: ClusterProxies; failing: FailingScripts }[] = [];
   return {
     async openStore() {
       const proxies = await ClusterProxies.start(servers);
       const { translate } = proxies;
-      const target = parseRedisTarget(proxies.url);
+      const target = { ...parseRedisTarget(proxies.url), ...STORE_LOGIN };
       const links = await ClusterLinks.connect({ target, translate, scripts, commandTimeoutMs: 300 });
-      opened.push({ links, proxies });
+      const failing = new FailingScripts();
+      opened.push({ links, proxies, failing });
       return {
-        store: new RedisRoomStore(links, new RedisKeys('test')),
+        store: new RedisRoomStore(links, new RedisKeys('test'), failing),
         turns: turnListener((channel) => links.shardOf(slotOf(channel))!.subscriber, 's'),
       };
     },
@@ -53,10 +72,16 @@ committerContract('Redis Cluster', async () => {
       const commands = links.shards.map((shard) => shard.commands);
       await loseReplies({ commands, setMode: (mode) => proxies.setMode(mode), count });
     },
+    failCalls: async (count) => void (opened.at(-1)!.failing.failures = count),
+    async refusePublications(refused) {
+      const rights = refused ? 'resetchannels' : 'allchannels';
+      for (const redis of masters) await redis.acl('SETUSER', STORE_LOGIN.username, rights);
+    },
     async setReachable(reachable) {
       await opened.at(-1)!.proxies.setMode(reachable ? 'pass' : 'cut');
     },
     async stop() {
+      await watching.close();
       for (const { links, proxies } of opened) {
         await links.close();
         await proxies.stop();

@@ -1,3 +1,4 @@
+export * from './changed-script.js';
 export * from './cluster-proxies.js';
 export * from './eventually.js';
 export * from './feature-cluster.js';

@@ -6,9 +6,10 @@
 -- new one is opened, and stored before anything else is judged (R13). So positions on the surviving prefix stay
 -- valid, and those beyond it are known to be lost. After Kafka's leader epochs (KIP-101).
 --
+-- KEYS[1] meta · KEYS[3] log
 -- Meta hash: s "last sequence number[ nodes that wait to write]" ·
 --   e "replication id, birth nonce, epoch[, when its keys are to be kept longer, ms, and how long: log, room]" ·
---   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce".
+--   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce", or "number." if it is unknown now.
 -- ARGV[1] ends with a nonce for a new epoch.
 --
 -- Costly in a script, by instructions counted: a number that becomes text, a reply with several values, a table per
@@ -17,10 +18,28 @@
 local LINEAGE = 64
 local call = redis.call
 
+-- Where the log ends: number of the epoch and sequence number; zeros of no log.
+local function log_end()
+  local info = redis.pcall('XINFO', 'STREAM', KEYS[3])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return string.match(info[i + 1], '^(%d+)%-(%d+)$') end
+  end
+  return '0', '0'
+end
+
 -- Closes the epoch that the room was on, if any, and opens the next one; complete in one write.
+-- A log that ends beyond the room's number holds a commit that was written in part (R35): its numbers are taken, and
+-- no position of before can be continued, for nobody knows what else was written. So the epochs of before lose their
+-- nonces; their numbers stay, for they stand in the log's ids.
 local function open_epoch(room, key, past)
   local lineage, nonce = call('HGET', key, 'l') or '', string.match(ARGV[1], '%S+$')
-  if past then
+  local log_number, log_digits = log_end()
+  if log_digits + 0 > room.seq then
+    room.seq, room.digits = log_digits + 0, log_digits
+    if lineage ~= '' then lineage = ',' .. string.gsub(lineage, '%.[^@,]*@', '.@') end
+    lineage = log_number .. '.@' .. log_digits .. lineage
+    room.top = room.line and log_digits .. ' ' .. room.line or log_digits
+  elseif past then
     local kept, count = { past .. '@' .. room.digits }, 1
     for older in string.gmatch(lineage, '[^,]+') do
       if count == LINEAGE then break end
@@ -30,7 +49,7 @@ local function open_epoch(room, key, past)
     lineage = table.concat(kept, ',')
   end
   -- At least the clock's seconds: a double failover that forgets an epoch must not use its number again.
-  room.number = string.format('%d', math.max(room.number + 1, call('TIME')[1] + 0))
+  room.number = string.format('%d', math.max(room.number + 1, log_number + 1, call('TIME')[1] + 0))
   room.epoch = room.number .. '.' .. nonce
   room.birth = room.birth or nonce
   room.kept = nil

@@ -19,10 +19,12 @@
 -- Document: "epoch:seq|json". A record is "seq|fingerprint|outcome".
 -- Record hash: h "highest n, acknowledged n, generation, birth of the room, record of the highest n" · <n> record of an
 --   older one that is not acknowledged.
--- Reply: 'committed epoch seq ahead replid', or a list that begins with it: result of each counter operation…; ahead
---   counts the nodes whose turn comes before the next one of this node
+-- Reply: 'committed epoch seq ahead replid[ unheard]', or a list that begins with it: result of each counter
+--   operation…; ahead counts the nodes whose turn comes before the next one of this node; unheard: everything is written,
+--   but a publication was refused
 --   {'judged epoch seq ahead replid', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
---   no document differs, '?' if some do and the node is not in the line.
+--   no document differs, '?' if some do and the node is not in the line. Verdicts that are all 'ok' without that: the
+--   log held a commit that was written in part, and the room goes on behind it in a new epoch.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
 local WINDOW = 32
 local NODE_LANE_MS = '900000'
@@ -129,6 +131,15 @@ for i = 1, documents do
     conflict = true
   end
 end
+local function judged(ahead)
+  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid }
+  for i = 1, entries do reply[i + 1] = verdicts[i] end
+  for i = 1, documents do
+    reply[#reply + 1] = names[i]
+    reply[#reply + 1] = current[i] or ''
+  end
+  return reply
+end
 local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
 if refused or conflict or mode == '2' then
   local ahead = conflict and '?' or '-'
@@ -142,13 +153,17 @@ if refused or conflict or mode == '2' then
     end
     if place then ahead = string.format('%d', place - 1) end
   end
-  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid }
-  for i = 1, entries do reply[i + 1] = verdicts[i] end
-  for i = 1, documents do
-    reply[#reply + 1] = names[i]
-    reply[#reply + 1] = current[i] or ''
+  return judged(ahead)
+end
+-- Numbers that the first stream entry leaps over must be free too; where it has one event, its id tells.
+local text, events = ARGV[2], total + 0
+local leap = events > 1 and match(text, '^%d+') - 1 or 0
+if leap > 0 then
+  local first, last = string.format('%d', room.seq + 1), string.format('%d', room.seq + leap)
+  if #call('XRANGE', KEYS[3], room.number .. '-' .. first, room.number .. '-' .. last, 'COUNT', 1) > 0 then
+    open_epoch(room, KEYS[1], room.epoch)
+    return judged('-')
   end
-  return reply
 end
 
 -- The oldest id that the log must keep, after the epoch that had the event.
@@ -161,12 +176,13 @@ local function trim_before(seq)
   return number .. '-' .. string.format('%d', seq)
 end
 
--- Write. The log goes first: it refuses a sequence that went backwards, before anything else is changed.
+-- Write. Nothing from here on depends on rights or settings (R35): the log goes first, because it alone may refuse, and
+-- then nothing is changed; what all of it stands for is complete with the meta; expiries and publications come last.
 local function fill(text)
   if operations == 0 then return text end
   return (string.gsub(text, '\1(%d+)\2', function(i) return results[tonumber(i)] end))
 end
-local text, events, last = ARGV[2], total + 0, room.seq + total
+local append, last = redis.pcall, room.seq + events
 local oldest = last % TRIM_EVERY < events and last - match(ARGV[1], '(%d+) %S+$') or 0
 -- Sequence number of each entry, as text: that of its last event.
 local seqs, seq, digits, from = {}, room.seq, room.digits, 1
@@ -178,10 +194,19 @@ for i = 1, entries do
     seq = seq + match(body, '^%d+')
     digits = string.format('%d', seq)
     local id = room.number .. '-' .. digits
+    local added
     if oldest > 0 and seq == last then
-      call('XADD', KEYS[3], 'MINID', '~', trim_before(oldest), id, 'd', fill(body))
+      added = append('XADD', KEYS[3], 'MINID', '~', trim_before(oldest), id, 'd', fill(body))
     else
-      call('XADD', KEYS[3], id, 'd', fill(body))
+      added = append('XADD', KEYS[3], id, 'd', fill(body))
+    end
+    if append ~= call then
+      if type(added) == 'table' then
+        if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+        open_epoch(room, KEYS[1], room.epoch)
+        return judged('-')
+      end
+      append = call
     end
   end
   seqs[i] = digits
@@ -202,13 +227,6 @@ end
 for name, value in pairs(values) do
   created = created + call('HSET', KEYS[4], name, string.format('%.0f', value))
 end
--- A key that is new has to go with the others.
-if created > 0 and idle ~= '0' and not due then
-  local at = string.format('%d', due_from + idle)
-  call('PEXPIREAT', KEYS[2], at)
-  call('PEXPIREAT', KEYS[4], at)
-end
-
 -- The numbers that are acknowledged now and were not before: their records go.
 local function trim(key, lane)
   local to = math.min(lane.acked, lane.stored - 1)
@@ -224,6 +242,8 @@ local function write_lane(key, lane, n, record)
   else
     call('HSET', key, 'h', head)
   end
+end
+local function tidy_lane(key, lane)
   trim(key, lane)
   if lane.ends == '0' then
     call('PEXPIRE', key, NODE_LANE_MS)
@@ -241,22 +261,15 @@ for i = 1, entries do
   end
 end
 -- Was the node called, or did it overtake who was? Then the next one is called, and the node stands last.
-local ahead, waiting = '0', ''
+local ahead, waiting, nodes, place = '0', '', nil, nil
 if room.line then
-  local nodes = nodes_of(room.line)
-  local place = node and place_of(nodes, node)
+  nodes = nodes_of(room.line)
+  place = node and place_of(nodes, node)
   if place then table.remove(nodes, place) end
   if place and place > 1 then table.remove(nodes, 1) end
   if node and #nodes > 0 and #nodes < MOST_WAITING then nodes[#nodes + 1] = node end
-  if place then
-    local news = { room.epoch .. ':' .. digits }
-    for i = 1, documents do
-      if current[i] then news[#news + 1] = '\n' .. names[i] .. '\n' .. current[i] end
-    end
-    call_first(nodes, node, publish, channel, news)
-  end
   waiting = line_of(nodes)
-  ahead = string.format('%d', node and nodes[#nodes] == node and #nodes - 1 or #nodes)
+  ahead = node and nodes[#nodes] == node and #nodes - 1 or #nodes
 end
 if events > 0 and due then
   ttl = ttl + 0
@@ -264,19 +277,40 @@ if events > 0 and due then
   due_from = math.floor(now + ttl * SLACK)
   local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
   call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
+elseif events > 0 or room.line then
+  call('HSET', KEYS[1], 's', digits .. waiting)
+end
+
+for key, lane in pairs(lanes) do tidy_lane(key, lane) end
+if events > 0 and due then
   call('PEXPIREAT', KEYS[3], string.format('%d', due_from + ttl))
   if idle ~= '0' then
     local at = string.format('%d', due_from + idle)
     for _, i in ipairs({ 1, 2, 4 }) do call('PEXPIREAT', KEYS[i], at) end
   end
-elseif events > 0 or room.line then
-  call('HSET', KEYS[1], 's', digits .. waiting)
+elseif created > 0 and idle ~= '0' and not due then
+  -- A key that is new has to go with the others.
+  local at = string.format('%d', due_from + idle)
+  call('PEXPIREAT', KEYS[2], at)
+  call('PEXPIREAT', KEYS[4], at)
+end
+
+local refusal_to_publish = false
+if place then
+  local news, deaf = { room.epoch .. ':' .. digits }, 0
+  for i = 1, documents do
+    if current[i] then news[#news + 1] = '\n' .. names[i] .. '\n' .. current[i] end
+  end
+  deaf, refusal_to_publish = call_first(nodes, node, publish, channel, news)
+  ahead = ahead - deaf
 end
 if events > 0 then
   local first = events == 1 and digits or string.format('%d', room.seq + 1)
-  call(publish, channel, room.epoch .. ':' .. digits .. ' ' .. first .. '\n' .. fill(text))
+  local heard = redis.pcall(publish, channel, room.epoch .. ':' .. digits .. ' ' .. first .. '\n' .. fill(text))
+  if type(heard) ~= 'number' then refusal_to_publish = true end
 end
 
 local reply = 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid
+if refusal_to_publish then reply = reply .. ' unheard' end
 if operations == 0 then return reply end
 return { reply, unpack(results) }

@@ -22,16 +22,19 @@ local function place_of(nodes, node)
   return nil
 end
 
--- Calls the first one, unless that is the node itself; who does not listen any more is out. The news are the position
--- and then what is known of the documents.
+-- Calls the first one that listens, but not the node itself; the news are the position and then what is known of the
+-- documents. Returns how many do not listen before it, who are overtaken by the one that was called, and whether the
+-- publication was refused. It comes after the last write, so that a refusal costs nothing but the call (R35).
 local function call_first(nodes, own, publish, channel, news)
   local text = table.concat(news)
   if #text > MOST_NEWS then text = news[1] end
-  while nodes[1] and nodes[1] ~= own do
-    if call(publish, channel .. ':t:' .. nodes[1], text) > 0 then return end
-    table.remove(nodes, 1)
+  for i = 1, #nodes do
+    if nodes[i] == own then return i - 1, false end
+    local heard = redis.pcall(publish, channel .. ':t:' .. nodes[i], text)
+    if type(heard) ~= 'number' then return i - 1, true end
+    if heard > 0 then return i - 1, false end
   end
-  if #nodes == 1 then nodes[1] = nil end
+  return #nodes, false
 end
 
 -- As it stands behind the sequence number.

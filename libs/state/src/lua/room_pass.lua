@@ -8,9 +8,7 @@ local nodes = nodes_of(line)
 local place = place_of(nodes, ARGV[2])
 if not place then return #nodes end
 table.remove(nodes, place)
-if place == 1 then
-  local epoch = string.match(call('HGET', KEYS[1], 'e') or '', '^%S+ %S+ (%S+)') or ''
-  call_first(nodes, nil, ARGV[3], ARGV[1], { epoch .. ':' .. digits })
-end
+local epoch = string.match(call('HGET', KEYS[1], 'e') or '', '^%S+ %S+ (%S+)') or ''
 call('HSET', KEYS[1], 's', digits .. line_of(nodes))
+if place == 1 then call_first(nodes, nil, ARGV[3], ARGV[1], { epoch .. ':' .. digits }) end
 return #nodes

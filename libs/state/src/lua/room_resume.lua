@@ -18,10 +18,15 @@ local function reversed(list)
 end
 
 -- Whole stream entries, oldest first, of the newest events back to the one after `from`; and the oldest event among them.
+-- Nothing where the log holds a commit that was written in part: the room goes on behind it in a new epoch, then.
 local function newest_back_to(from)
   local entries, oldest = {}, room.seq + 1
   for _, entry in ipairs(call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', room.seq - from)) do
     local last = tonumber(string.match(entry[1], '%-(%d+)$'))
+    if last > room.seq then
+      open_epoch(room, KEYS[1], room.epoch)
+      return nil
+    end
     if oldest <= from + 1 or last ~= oldest - 1 then break end
     oldest = last - string.match(entry[2][2], '^%d+') + 1
     entries[#entries + 1] = entry
@@ -31,7 +36,9 @@ end
 
 local mode, entries, oldest, lost_from, lost_to = 'live', {}, 0, 0, 0
 if epoch == '' then
-  if newest > 0 and room.seq > 0 then entries = newest_back_to(math.max(0, room.seq - newest)) end
+  if newest > 0 and room.seq > 0 then
+    entries = newest_back_to(math.max(0, room.seq - newest)) or newest_back_to(math.max(0, room.seq - newest))
+  end
 else
   local limit = epoch == room.epoch and room.seq or epoch_end(KEYS[1], epoch)
   if not limit then
@@ -42,7 +49,11 @@ else
     mode = 'too_far'
   elseif seq < room.seq then
     entries, oldest = newest_back_to(seq)
-    mode = oldest <= seq + 1 and 'replay' or 'trimmed'
+    if not entries then
+      mode, entries = 'unknown_epoch', {}
+    else
+      mode = oldest <= seq + 1 and 'replay' or 'trimmed'
+    end
   else
     mode = 'replay'
   end

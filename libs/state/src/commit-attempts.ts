@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { CommitterContext } from './pending-work.js';
+import { type CommitReply, type CommitRequest, type Judged, StoreError } from './room-store.js';
+
+/** Why a commit was given up. */
+export interface GivenUp {
+  readonly status: 'given up';
+  readonly error: StoreError;
+  /** The engine failed in the same way again, and it is proven that nothing was written. */
+  readonly absent: boolean;
+  /** An attempt got no answer, and may be carried out even now. */
+  readonly underWay: boolean;
+}
+
+/**
+ * Sends one commit until it is known what became of it (R35).
+ *
+ * An attempt whose outcome is unknown is never just repeated: the engine is asked first what it has of it. Where it has
+ * nothing, the commit is sent again under the same numbers, so that of two attempts one counts.
+ */
+export class CommitAttempts {
+  private readonly logger = new Logger('Commits');
+  private failingSince: number | undefined;
+  private underWay = false;
+  /** What the engine failed with when nothing had been written. */
+  private absentAfter: string | undefined;
+
+  /** @param onUnknown called when the outcome of an attempt is unknown. */
+  constructor(
+    private readonly context: Pick<CommitterContext, 'store' | 'now' | 'patienceMs' | 'isClosed'>,
+    private readonly request: CommitRequest,
+    private readonly onUnknown: () => void,
+  ) {}
+
+  /** Resolves to the engine's answer; gives up when patience ends, or when it makes no sense to go on. */
+  async resolve(): Promise<CommitReply | GivenUp> {
+    for (;;) {
+      const answer = await this.ask(this.request);
+      if (!(answer instanceof StoreError)) return answer;
+      const isWrite = !this.request.judgeOnly;
+      const settled = isWrite && answer.outcome !== 'unavailable' ? await this.settle(answer) : undefined;
+      if (settled) return settled;
+      if (this.isLate()) return this.giveUp(answer);
+      await pause();
+    }
+  }
+
+  /** Finds out what became of an attempt; resolves to nothing when it is to be made again. */
+  private async settle(error: StoreError): Promise<Judged | GivenUp | undefined> {
+    this.underWay ||= error.outcome === 'unknown';
+    this.onUnknown();
+    for (;;) {
+      const judged = await this.ask({ ...this.request, judgeOnly: true });
+      if (!(judged instanceof StoreError)) return this.decide(error, judged as Judged);
+      if (this.isLate()) return this.giveUp(error);
+      await pause();
+    }
+  }
+
+  private decide(error: StoreError, judged: Judged): Judged | GivenUp | undefined {
+    const isFresh = !judged.conflict && judged.verdicts.every(({ kind }) => kind === 'ok');
+    if (!isFresh) {
+      if (error.outcome === 'failed')
+        this.logger.error(`${this.failure(error)}; it was found out what was done`);
+      return judged;
+    }
+    if (error.outcome !== 'failed') return undefined;
+    if (this.absentAfter === error.message) return this.giveUp(error, true);
+    this.absentAfter = error.message;
+    return undefined;
+  }
+
+  private async ask(request: CommitRequest): Promise<CommitReply | StoreError> {
+    try {
+      return await this.context.store.commit(request);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.failingSince ??= this.context.now();
+      return error;
+    }
+  }
+
+  private isLate(): boolean {
+    const { context } = this;
+    return context.isClosed() || context.now() - this.failingSince! >= context.patienceMs;
+  }
+
+  private giveUp(error: StoreError, absent = false): GivenUp {
+    if (error.outcome === 'failed') this.logger.error(`${this.failure(error)}; its commands fail`);
+    return { status: 'given up', error, absent, underWay: this.underWay };
+  }
+
+  private failure({ message }: StoreError): string {
+    return `the engine failed to carry out a commit of room ${this.request.room} (${message})`;
+  }
+}
+
+function pause(): Promise<void> {
+  return delay(20 + Math.random() * 30);
+}
