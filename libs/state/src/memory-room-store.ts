@@ -36,9 +36,8 @@ export class MemoryRoomStore extends RoomStore {
       const room = this.open(request.room);
       const judge = new CommitJudge(room, request, this.engine.now());
       if (!judge.refused && !request.judgeOnly) {
-        if (!appends(request) || !isWrittenInPart(room)) return this.write(room, request, judge);
-        this.openEpoch(room);
-        return judge.reply(undefined);
+        if (appends(request) && isWrittenInPart(room)) this.openEpoch(room);
+        return this.write(room, request, judge);
       }
       const waits = judge.conflict && !request.judgeOnly && request.inLine !== undefined;
       return judge.reply(waits ? new MemoryRoomLine(room.line).stand(request.inLine!) : undefined);

@@ -60,8 +60,14 @@ export class RedisRoomStore extends RoomStore {
   async commit(request: CommitRequest): Promise<CommitReply> {
     const keys = this.keys.room(request.room);
     const { lanes, args } = encodeCommit(request, keys, this.links.publish);
-    const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
-    return decodeCommit(reply, request.entries);
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
+      if (reply !== 'again') return decodeCommit(reply, request.entries);
+    }
+    throw new StoreError(
+      'unavailable',
+      `the log of room ${request.room} ends beyond its number, and XINFO is refused`,
+    );
   }
 
   async resume(request: ResumeRequest): Promise<ResumeReply> {

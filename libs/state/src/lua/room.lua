@@ -18,22 +18,17 @@
 local LINEAGE = 64
 local call = redis.call
 
--- Where the log ends: number of the epoch and sequence number; zeros of no log.
-local function log_end()
-  local info = redis.pcall('XINFO', 'STREAM', KEYS[3])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then return string.match(info[i + 1], '^(%d+)%-(%d+)$') end
-  end
-  return '0', '0'
-end
-
 -- Closes the epoch that the room was on, if any, and opens the next one; complete in one write.
 -- A log that ends beyond the room's number holds a commit that was written in part (R35): its numbers are taken, and
 -- no position of before can be continued, for nobody knows what else was written. So the epochs of before lose their
 -- nonces; their numbers stay, for they stand in the log's ids.
 local function open_epoch(room, key, past)
   local lineage, nonce = call('HGET', key, 'l') or '', string.match(ARGV[1], '%S+$')
-  local log_number, log_digits = log_end()
+  local log_number, log_digits = '0', '0'
+  local info = redis.pcall('XINFO', 'STREAM', KEYS[3])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then log_number, log_digits = string.match(info[i + 1], '^(%d+)%-(%d+)$') end
+  end
   if log_digits + 0 > room.seq then
     room.seq, room.digits = log_digits + 0, log_digits
     if lineage ~= '' then lineage = ',' .. string.gsub(lineage, '%.[^@,]*@', '.@') end

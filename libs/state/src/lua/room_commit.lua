@@ -23,8 +23,9 @@
 --   operation…; ahead counts the nodes whose turn comes before the next one of this node; unheard: everything is written,
 --   but a publication was refused
 --   {'judged epoch seq ahead replid', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
---   no document differs, '?' if some do and the node is not in the line. Verdicts that are all 'ok' without that: the
---   log held a commit that was written in part, and the room goes on behind it in a new epoch.
+--   no document differs, '?' if some do and the node is not in the line.
+--   'again': nothing was written, for the log held a commit that was written in part; the room goes on behind it in a
+--   new epoch.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
 local WINDOW = 32
 local NODE_LANE_MS = '900000'
@@ -131,15 +132,6 @@ for i = 1, documents do
     conflict = true
   end
 end
-local function judged(ahead)
-  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid }
-  for i = 1, entries do reply[i + 1] = verdicts[i] end
-  for i = 1, documents do
-    reply[#reply + 1] = names[i]
-    reply[#reply + 1] = current[i] or ''
-  end
-  return reply
-end
 local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
 if refused or conflict or mode == '2' then
   local ahead = conflict and '?' or '-'
@@ -153,16 +145,20 @@ if refused or conflict or mode == '2' then
     end
     if place then ahead = string.format('%d', place - 1) end
   end
-  return judged(ahead)
+  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid }
+  for i = 1, entries do reply[i + 1] = verdicts[i] end
+  for i = 1, documents do
+    reply[#reply + 1] = names[i]
+    reply[#reply + 1] = current[i] or ''
+  end
+  return reply
 end
--- Numbers that the first stream entry leaps over must be free too; where it has one event, its id tells.
+-- A stream entry of several events leaps over numbers, which must be free too; where it has one, its id tells.
 local text, events = ARGV[2], total + 0
-local leap = events > 1 and match(text, '^%d+') - 1 or 0
-if leap > 0 then
-  local first, last = string.format('%d', room.seq + 1), string.format('%d', room.seq + leap)
-  if #call('XRANGE', KEYS[3], room.number .. '-' .. first, room.number .. '-' .. last, 'COUNT', 1) > 0 then
+if events > 1 and sub(text, 1, 2) ~= '1\n' and sub(text, 1, 3) ~= '1+\n' then
+  if call('XREAD', 'COUNT', 1, 'STREAMS', KEYS[3], room.number .. '-' .. room.digits) then
     open_epoch(room, KEYS[1], room.epoch)
-    return judged('-')
+    return 'again'
   end
 end
 
@@ -201,10 +197,10 @@ for i = 1, entries do
       added = append('XADD', KEYS[3], id, 'd', fill(body))
     end
     if append ~= call then
-      if type(added) == 'table' then
+      if added ~= id then
         if not string.find(added.err, 'equal or smaller', 1, true) then return added end
         open_epoch(room, KEYS[1], room.epoch)
-        return judged('-')
+        return 'again'
       end
       append = call
     end
@@ -227,14 +223,6 @@ end
 for name, value in pairs(values) do
   created = created + call('HSET', KEYS[4], name, string.format('%.0f', value))
 end
--- The numbers that are acknowledged now and were not before: their records go.
-local function trim(key, lane)
-  local to = math.min(lane.acked, lane.stored - 1)
-  if lane.ack >= to then return end
-  local done = {}
-  for n = lane.ack + 1, to do done[#done + 1] = n end
-  call('HDEL', key, unpack(done))
-end
 local function write_lane(key, lane, n, record)
   local head = n .. ' ' .. lane.acked_digits .. ' ' .. lane.generation .. ' ' .. room.birth .. ' ' .. record
   if lane.stored > lane.acked then
@@ -243,19 +231,30 @@ local function write_lane(key, lane, n, record)
     call('HSET', key, 'h', head)
   end
 end
+-- The numbers that are acknowledged now and were not before: their records go.
 local function tidy_lane(key, lane)
-  trim(key, lane)
+  local to = math.min(lane.acked, lane.stored - 1)
+  if lane.ack < to then
+    local done = {}
+    for n = lane.ack + 1, to do done[#done + 1] = n end
+    call('HDEL', key, unpack(done))
+  end
   if lane.ends == '0' then
     call('PEXPIRE', key, NODE_LANE_MS)
   elseif not lane.birth then
     call('PEXPIREAT', key, string.format('%d', lane.ends + RECORD_GRACE_MS))
   end
 end
+local untidy
 for i = 1, entries do
   local key, n, record = KEYS[4 + i], numbers[i], seqs[i] .. fill(records[i])
   local lane = lanes[key]
   if lane.newest == i then
     write_lane(key, lane, n, record)
+    if not lane.birth or lane.ends == '0' or (lane.acked > lane.ack and lane.stored > lane.ack + 1) then
+      untidy = untidy or {}
+      untidy[key] = lane
+    end
   elseif n + 0 > lane.acked then
     call('HSET', key, n, record)
   end
@@ -281,7 +280,9 @@ elseif events > 0 or room.line then
   call('HSET', KEYS[1], 's', digits .. waiting)
 end
 
-for key, lane in pairs(lanes) do tidy_lane(key, lane) end
+if untidy then
+  for key, lane in pairs(untidy) do tidy_lane(key, lane) end
+end
 if events > 0 and due then
   call('PEXPIREAT', KEYS[3], string.format('%d', due_from + ttl))
   if idle ~= '0' then
