@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { LogEntry, Position } from '@wss/protocol';
 import type { ChainableCommander, Redis } from 'ioredis';
 import {
@@ -13,6 +12,7 @@ import {
 } from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
 import { decodeBody, encodeBody } from './log-format.js';
+import { newNonce } from './nonce.js';
 import { decodeDocument, decodeRecord, encodeOutcome } from './record-format.js';
 import {
   type ClosedEpoch,
@@ -190,14 +190,6 @@ const OUTCOME = {
 function toStoreError(error: unknown): unknown {
   if (!(error instanceof RedisError)) return error;
   return new StoreError(OUTCOME[error.failure], error.message, { cause: error });
-}
-
-const NONCES = randomBytes(6).toString('base64url');
-let nonces = 0;
-
-/** Another one for every call: two branches of a history must never mint the same epoch. */
-function newNonce(): string {
-  return NONCES + (nonces++).toString(36);
 }
 
 function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {
