@@ -129,7 +129,7 @@ describe('a node with a secret', () => {
   });
 
   it('closes who does not renew a token with 4401', async () => {
-    // Clocks are allowed to differ by 5 s.
+    // Clocks are allowed to differ by 2 s.
     const token = await sign({ sub: 'ann', exp: Math.floor(Date.now() / 1_000) + 1 });
     const client = await TestClient.connect(node.url, { headers: bearer(token) });
     expect((await client.closed).code).toBe(4401);

@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -50,14 +58,27 @@ const others: Case[] = [
   { file: 'apps/gateway/src/features/poll/state.ts', imports: '@wss/state', allowed: true },
 ];
 
+/** Files that read the wall clock. */
+const clocks: [file: string, allowed: boolean][] = [
+  ['libs/cluster/src/wall-clock.ts', false],
+  ['libs/redis/src/wall-clock.ts', false],
+  ['apps/gateway/src/wall-clock.ts', false],
+  ['apps/gateway/src/features/poll/wall-clock.ts', false],
+  ['libs/messaging/src/client-socket.ts', true],
+  ['libs/cluster/test/wall-clock.ts', true],
+];
+
 describe('lint', () => {
   let folder: string;
   let reported: Set<string>;
+  let reportedClocks: Set<string>;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'wss-lint-'));
     copyFileSync('.oxlintrc.json', join(folder, '.oxlintrc.json'));
-    for (const { file, imports } of [...betweenLibraries, ...others]) write(file, imports);
-    reported = lint();
+    for (const { file, imports } of [...betweenLibraries, ...others])
+      write(file, `export * from '${imports}';\n`);
+    for (const [file] of clocks) write(file, 'export const at = Date.now();\n');
+    ({ imports: reported, clocks: reportedClocks } = lint());
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -69,24 +90,37 @@ describe('lint', () => {
     expect(reported.has(file)).toBe(!allowed);
   });
 
+  it.each(clocks)('R30: %s may read the wall clock: %s', (file, allowed) => {
+    expect(reportedClocks.has(file)).toBe(!allowed);
+  });
+
+  it('R30: nothing makes a Date of the present moment', () => {
+    const sources = ['apps', 'libs'].flatMap((folder) =>
+      (readdirSync(folder, { recursive: true }) as string[])
+        .filter((file) => /\/src\/.*\.ts$/.test(file) && !file.endsWith('.spec.ts'))
+        .map((file) => join(folder, file)),
+    );
+    expect(sources.length).toBeGreaterThan(200);
+    const found = sources.filter((file) => /new Date\(\)|[^.\w]Date\(\)/.test(readFileSync(file, 'utf8')));
+    expect(found).toEqual([]);
+  });
+
   it('covers every library', () => {
     expect(readdirSync('libs').sort()).toEqual([...LIBRARIES].sort());
   });
 
-  function write(file: string, imports: string): void {
+  function write(file: string, text: string): void {
     mkdirSync(join(folder, dirname(file)), { recursive: true });
-    writeFileSync(join(folder, file), `export * from '${imports}';\n`);
+    writeFileSync(join(folder, file), text);
   }
 
-  /** The files in which an import is forbidden. */
-  function lint(): Set<string> {
+  /** The files in which an import, or the wall clock, is forbidden. */
+  function lint(): Record<'imports' | 'clocks', Set<string>> {
     const oxlint = resolve('node_modules/.bin/oxlint');
     const { stdout } = spawnSync(oxlint, ['--format', 'json'], { cwd: folder, encoding: 'utf8' });
     const { diagnostics } = JSON.parse(stdout) as { diagnostics: { code: string; filename: string }[] };
-    return new Set(
-      diagnostics
-        .filter(({ code }) => code.includes('no-restricted-imports'))
-        .map(({ filename }) => filename),
-    );
+    const filesOf = (rule: string): Set<string> =>
+      new Set(diagnostics.filter(({ code }) => code.includes(rule)).map(({ filename }) => filename));
+    return { imports: filesOf('no-restricted-imports'), clocks: filesOf('no-restricted-properties') };
   }
 });

@@ -161,7 +161,7 @@ async function commit(store, room, lane, n) {
 async function update(documents, { room, session, lane, n }) {
   const number = { session, generation: 1, sessionEndsAt: Date.now() + DAY_MS, n, ack: n - 1 };
   const frame = { event: 'bench.add', data: { by: 1 }, id: n, room };
-  const command = new Command({ frame, client, deadline: Date.now() + 10_000, lane, number });
+  const command = new Command({ frame, client, deadline: performance.now() + 10_000, lane, number });
   try {
     await documents.update(command, (document, draft) => {
       draft.append('bench.added', { by: 1 });

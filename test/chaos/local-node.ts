@@ -180,7 +180,7 @@ export class LocalNode {
         ...(epoch !== undefined && { epoch }),
       },
     };
-    const deadline = Date.now() + DEADLINE_MS;
+    const deadline = performance.now() + DEADLINE_MS;
     const lane = connection.lane(room!);
     const command = new Command({ frame, client: connection, deadline, lane, ...number });
     if (command.number) await this.sessions.prepareLane(session, room!).catch(() => undefined);

@@ -20,7 +20,7 @@ export class ClientGateway implements OnModuleDestroy, BeforeApplicationShutdown
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.drain.run({ windowMs: 0, deadline: Date.now() + CLOSE_MS });
+    await this.drain.run({ windowMs: 0, deadline: performance.now() + CLOSE_MS });
   }
 }
 

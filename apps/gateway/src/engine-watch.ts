@@ -24,6 +24,8 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(private readonly options: EngineWatchOptions) {
     const { engine, readiness } = options;
     for (const [part, check] of Object.entries(engine.checks)) readiness.add(part, check);
+    const clock = engine.links?.probes.clock;
+    if (clock) readiness.addNotice('clocks', () => clock.notice());
     readiness.add('lease', () =>
       engine.registry.holdsLease ? undefined : 'the lease of this node does not hold',
     );

@@ -147,7 +147,11 @@ async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts):
     await requireFit([links.commands]);
     const channels = new RedisChannels(links);
     const channel = keys.probe(nodeId);
-    const probe = new LinkProbe(links, { channel: () => channel, publish: links.publish });
+    const probe = new LinkProbe(links, {
+      channel: () => channel,
+      publish: links.publish,
+      server: 'Redis',
+    });
     await channels.subscribe(channel, (message) => probe.onMessage(message));
     probe.start();
     const fence =
@@ -188,12 +192,14 @@ async function assemble(
   { config, keys, nodeId }: EngineParts,
 ): Promise<Engine> {
   const sessionStore = new RedisSessionStore(links, keys);
+  const sessions = await Sessions.start(sessionStore, sessionOptions(config));
+  probe.record.clock.onStep(() => sessions.extendAll());
   return {
     name: 'redis',
     keys,
     store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, fence),
     channels,
-    sessions: await Sessions.start(sessionStore, sessionOptions(config)),
+    sessions,
     sessionStore,
     registry: new RedisNodeRegistry(links, keys, { nodeId }),
     jobs: new RedisJobQueue(links, keys),

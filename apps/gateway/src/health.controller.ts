@@ -27,23 +27,36 @@ export class HealthController {
 
   /**
    * The node may get clients; 503 while it may not. Either way each part says how it is: the node, its links to the
-   * engine, their last proof, its lease.
+   * engine, their last proof, its lease, the engine's clocks.
    */
   @Get('ready')
   @HealthCheck({ swaggerDocumentation: false })
   ready(): Promise<HealthCheckResult> {
-    return this.health.check(
-      [...this.readiness.checks].map(
+    const { checks, notices } = this.readiness;
+    return this.health.check([
+      ...[...checks].map(
         ([part, check]) =>
           () =>
             this.look(part, check),
       ),
-    );
+      ...[...notices].map(
+        ([part, notice]) =>
+          () =>
+            this.tell(part, notice),
+      ),
+    ]);
   }
 
   private look(part: string, check: ReadinessCheck): HealthIndicatorResult {
     const problem = check();
     const indicator = this.indicators.check(part);
     return problem === undefined ? indicator.up() : indicator.down(problem);
+  }
+
+  /** The node serves, and an operator has to know something. */
+  private tell(part: string, notice: ReadinessCheck): HealthIndicatorResult {
+    const told = notice();
+    const indicator = this.indicators.check(part);
+    return told === undefined ? indicator.up() : indicator.degraded(told);
   }
 }

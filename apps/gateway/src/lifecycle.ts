@@ -74,7 +74,7 @@ export class Lifecycle {
 
   private async stop(app: INestApplication): Promise<void> {
     this.stopping = true;
-    const deadline = Date.now() + this.config.SHUTDOWN_TIMEOUT_MS;
+    const deadline = performance.now() + this.config.SHUTDOWN_TIMEOUT_MS;
     this.boundBy(this.config.SHUTDOWN_TIMEOUT_MS);
     try {
       await this.started;

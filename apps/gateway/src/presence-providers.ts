@@ -7,13 +7,14 @@ import type { Engine } from './engine.js';
 
 /** Who is in rooms: this node's part of it, and what features and clients ask. */
 export function presenceProviders(config: Config, engine: Engine): Provider[] {
-  const { presence: store, registry, channels, keys } = engine;
+  const { presence: store, registry, channels, keys, links } = engine;
   return [
     {
       provide: NodePresence,
       useFactory: () => {
         const presence = new NodePresence({ store, registry, graceMs: config.PRESENCE_GRACE_MS });
         channels.onInterruption((heard) => presence.heardAgain((room) => heard.has(keys.room(room).channel)));
+        links?.probes.clock.onStep(() => presence.clockStepped());
         return presence;
       },
     },

@@ -11,6 +11,13 @@ export class Readiness {
     ['node', () => (this.draining ? 'the node is shutting down' : undefined)],
   ]);
 
+  private readonly told = new Map<string, ReadinessCheck>();
+
+  /** What keeps nobody from being served but has to be known, by the name of the part. */
+  get notices(): ReadonlyMap<string, ReadinessCheck> {
+    return this.told;
+  }
+
   /** The checks, by the name of the part. */
   get checks(): ReadonlyMap<string, ReadinessCheck> {
     return this.all;
@@ -19,6 +26,11 @@ export class Readiness {
   /** Adds the check of a part. */
   add(part: string, check: ReadinessCheck): void {
     this.all.set(part, check);
+  }
+
+  /** Adds what is shown of a part that serves, but not as it should. */
+  addNotice(part: string, notice: ReadinessCheck): void {
+    this.told.set(part, notice);
   }
 
   /** From now on the node is not ready. */

@@ -7,6 +7,7 @@ import {
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
 } from 'jose';
+import { IDENTITY_LEEWAY_MS } from '@wss/messaging';
 import type { Config } from './config.js';
 
 /** Who a token says its bearer is. */
@@ -42,7 +43,7 @@ export class TokenVerifier {
     this.options = {
       // Named, so that a token can't choose how it is verified.
       algorithms: JWT_SECRET !== undefined ? ['HS256'] : asymmetric,
-      clockTolerance: 5,
+      clockTolerance: IDENTITY_LEEWAY_MS / 1_000,
       ...(JWT_ISSUER !== undefined && { issuer: JWT_ISSUER }),
       ...(JWT_AUDIENCE !== undefined && { audience: JWT_AUDIENCE }),
     };

@@ -70,7 +70,7 @@ export class ClusterLog implements OnApplicationShutdown {
     const events = [encodeLogEvent('cluster.event', encodePacket(packet))];
     await this.committer.perform({
       room: ROOM,
-      deadline: Date.now() + PATIENCE_MS,
+      deadline: performance.now() + PATIENCE_MS,
       prepare: () => ({ events, changes: [], counters: [], outcome: { kind: 'skipped' } }),
     });
   }

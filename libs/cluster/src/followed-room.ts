@@ -62,8 +62,8 @@ export class FollowedRoom {
   private holeTimer?: NodeJS.Timeout;
   private readonly readWhole = new SharedCall(() => this.read(() => this.takeWhole()));
   private readonly confirming = new SharedCall(() => this.ensureCurrent());
-  /** When something was last heard of the room, ms since 1970. */
-  heardAt = 0;
+  /** When something was last heard of the room, ms on this process' steady clock. */
+  heardAt = -Infinity;
 
   constructor(private readonly options: FollowedRoomOptions) {
     // Until the position is known everything that arrives has to wait.
@@ -124,7 +124,7 @@ export class FollowedRoom {
 
   /** Takes entries that this node committed (`own`) or heard of. */
   accept(epoch: string, entries: readonly LogEntry[], own: boolean): void {
-    this.heardAt = Date.now();
+    this.heardAt = performance.now();
     if (this.reading) {
       this.arrivals.push({ epoch, entries });
       return;
@@ -184,7 +184,7 @@ export class FollowedRoom {
 
   private withSnapshot(start: Pick<RoomStart, 'recovered' | 'reason' | 'lost'>): RoomStart | undefined {
     const { snapshot } = this;
-    if (!snapshot || Date.now() - snapshot.at > SNAPSHOT_MS) return undefined;
+    if (!snapshot || performance.now() - snapshot.at > SNAPSHOT_MS) return undefined;
     if (snapshot.position.epoch !== this.at!.epoch) return undefined;
     const entries = this.history.since(snapshot.position.seq);
     if (!entries) return undefined;
@@ -248,7 +248,7 @@ export class FollowedRoom {
     const { position } = reply;
     const documents = this.documentsOf(reply);
     this.moveTo(reply);
-    this.snapshot = { position, documents, at: Date.now() };
+    this.snapshot = { position, documents, at: performance.now() };
     if ('reason' in outcome) {
       this.history.restart(position.seq + 1);
       return listener.reset(room, before, { ...outcome, position, documents });

@@ -30,6 +30,10 @@ export class MemoryNodeRegistry extends NodeRegistry {
     });
   }
 
+  protected now(): Promise<number> {
+    return this.engine.call(() => this.engine.now());
+  }
+
   protected renew(): Promise<Renewal> {
     return this.engine.call(() => {
       const { nodes } = this.engine;

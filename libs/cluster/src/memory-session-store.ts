@@ -2,6 +2,8 @@ import type { MemoryEngine } from '@wss/state';
 import {
   CLAIM_MS,
   type ClaimedSession,
+  type Claims,
+  type NewSession,
   RECORD_GRACE_MS,
   type ResumedSession,
   type SessionClaim,
@@ -14,8 +16,9 @@ export class MemorySessionStore extends SessionStore {
     super();
   }
 
-  create({ id, user, generation, endsAt }: SessionClaim): Promise<void> {
+  create({ id, user, generation }: NewSession, ttlMs: number): Promise<number> {
     return this.engine.call(() => {
+      const endsAt = this.engine.now() + ttlMs;
       this.engine.sessions.set(id, {
         user,
         generation,
@@ -24,14 +27,16 @@ export class MemorySessionStore extends SessionStore {
         lanes: new Set(),
         rooms: new Set(),
       });
+      return endsAt;
     });
   }
 
-  resume(claim: SessionClaim, endsAt: number): Promise<ResumedSession | undefined> {
+  resume(claim: SessionClaim, ttlMs: number): Promise<ResumedSession | undefined> {
     return this.engine.call(() => {
       const known = this.engine.sessions.get(claim.id);
       if (known && (known.user !== claim.user || known.revoked)) return undefined;
       if (this.engine.now() > (known?.endsAt ?? claim.endsAt)) return undefined;
+      const endsAt = this.engine.now() + ttlMs;
       const generation = Math.max(known?.generation ?? 0, claim.generation) + 1;
       const lanes = known?.lanes ?? new Set<string>();
       const rooms = known?.rooms ?? new Set<string>();
@@ -44,7 +49,7 @@ export class MemorySessionStore extends SessionStore {
         rooms,
       });
       this.extendLanes(claim.id, lanes, endsAt);
-      return { generation, lanes: [...lanes], rooms: [...rooms] };
+      return { generation, endsAt, lanes: [...lanes], rooms: [...rooms] };
     });
   }
 
@@ -60,25 +65,28 @@ export class MemorySessionStore extends SessionStore {
     return this.engine.call(() => void this.engine.sessions.get(id)?.rooms.delete(room));
   }
 
-  extend({ id }: Pick<SessionClaim, 'id'>, endsAt: number): Promise<void> {
+  extend({ id }: Pick<SessionClaim, 'id'>, ttlMs: number): Promise<number> {
     return this.engine.call(() => {
+      const endsAt = this.engine.now() + ttlMs;
       const session = this.engine.sessions.get(id);
-      if (!session) return;
+      if (!session) return endsAt;
       session.endsAt = endsAt;
       this.extendLanes(id, session.lanes, endsAt);
+      return endsAt;
     });
   }
 
-  claimEnded(most: number, claimMs = CLAIM_MS): Promise<ClaimedSession[]> {
+  claimEnded(most: number, claimMs = CLAIM_MS): Promise<Claims> {
     return this.engine.call(() => {
       const now = this.engine.now();
       const over = [...this.engine.sessions].filter(
         ([, { endsAt, claimedUntil = 0 }]) => endsAt <= now && claimedUntil <= now,
       );
-      return over.slice(0, most).map(([id, session]) => {
+      const sessions = over.slice(0, most).map(([id, session]) => {
         session.claimedUntil = now + claimMs;
         return { id, user: session.user, claim: String(session.claimedUntil) };
       });
+      return { now, sessions };
     });
   }
 

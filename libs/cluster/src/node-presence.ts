@@ -110,6 +110,11 @@ export class NodePresence implements PresenceHost {
     if (attended.hasAnyOf(new Set(left))) attended.reconcile();
   }
 
+  /** The engine's clock was set: which nodes live is watched anew (R21). */
+  clockStepped(): void {
+    this.sweeper.clockStepped();
+  }
+
   /** Resolves when what happened in a room up to now is known to the engine, or after a second. */
   async settled(room: string): Promise<void> {
     await before(this.rooms.get(room)?.settled(), SETTLE_MS);

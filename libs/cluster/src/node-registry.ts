@@ -5,7 +5,7 @@ import { LeaseKeeper, type LeaseOptions, type Renewal } from './lease-keeper.js'
 export interface NodeInfo {
   /** New at every start of a process. */
   readonly nodeId: string;
-  /** When it started, ms since 1970 by its own clock. */
+  /** When it started, ms since 1970 by the engine's clock; 0 until it has joined. */
   readonly startedAt: number;
   /** `host:port` of its WebSocket endpoint, where it told. */
   readonly address?: string;
@@ -17,7 +17,7 @@ export interface NodeInfo {
 export interface NodeRegistryOptions extends LeaseOptions {
   /** This incarnation's id. */
   readonly nodeId: string;
-  /** Ms since 1970. Default now. */
+  /** Ms since 1970. Default when it was made, by the engine's clock. */
   readonly startedAt?: number;
   /** `host:port`. Default none. */
   readonly address?: string;
@@ -30,9 +30,10 @@ export interface NodeRegistryOptions extends LeaseOptions {
 export abstract class NodeRegistry {
   /** This node. */
   readonly self: NodeInfo;
+  private readonly madeAt = performance.now();
   private readonly keeper: LeaseKeeper;
 
-  constructor({ nodeId, startedAt = Date.now(), address, ...lease }: NodeRegistryOptions) {
+  constructor({ nodeId, startedAt = 0, address, ...lease }: NodeRegistryOptions) {
     this.self = { nodeId, startedAt, ...(address !== undefined && { address }), packets: PACKET_VERSION };
     this.keeper = new LeaseKeeper(() => this.renew(), lease);
   }
@@ -47,7 +48,8 @@ export abstract class NodeRegistry {
    * outage is taken again by the first heartbeat that succeeds, under the same node id.
    * @throws Error when the engine can't be reached; nothing is kept then
    */
-  join(): Promise<void> {
+  async join(): Promise<void> {
+    await this.tellStart();
     return this.keeper.start();
   }
 
@@ -73,11 +75,22 @@ export abstract class NodeRegistry {
    */
   abstract alive(): Promise<NodeInfo[]>;
 
+  /** The engine's clock, ms since 1970. */
+  protected abstract now(): Promise<number>;
+
   /** One heartbeat, ends within a bounded time. */
   protected abstract renew(): Promise<Renewal>;
 
   /** Removes the lease; never throws. */
   protected abstract drop(): Promise<void>;
+
+  /** Says when the node started by the clock that all nodes share, so that their order is one (R30). */
+  private async tellStart(): Promise<void> {
+    if (this.self.startedAt !== 0) return;
+    const now = await this.now();
+    const startedAt = Math.round(now - (performance.now() - this.madeAt));
+    (this.self as { startedAt: number }).startedAt ||= startedAt;
+  }
 }
 
 /** What {@link NodeInfo} is kept as. */

@@ -55,6 +55,11 @@ export class PresenceSweeper {
     clearInterval(this.timer);
   }
 
+  /** The engine's clock was set: what ended by it says nothing of its node. */
+  clockStepped(): void {
+    this.watch.interrupted();
+  }
+
   /** An owner has entries in a room: nobody cleans up behind it if its own lists are lost. */
   async check(room: AttendedRoom, owners: readonly string[]): Promise<void> {
     const unknown = owners.filter((owner) => !this.watch.owners.includes(owner) && !this.isOwn(owner));

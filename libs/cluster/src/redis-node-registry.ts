@@ -12,6 +12,7 @@ import {
 /** Scripts of the node registry, to be preloaded. */
 export const NODE_SCRIPTS = {
   renew: new LuaScript<0 | 1>(new URL('./lua/node_renew.lua', import.meta.url)),
+  time: new LuaScript<number>(new URL('./lua/node_time.lua', import.meta.url)),
   alive: new LuaScript<(string | null)[]>(new URL('./lua/node_alive.lua', import.meta.url)),
 };
 
@@ -35,6 +36,10 @@ export class RedisNodeRegistry extends NodeRegistry {
     const entries: [string, string | null][] = [];
     for (let i = 0; i < reply.length; i += 2) entries.push([reply[i]!, reply[i + 1] ?? null]);
     return decodeNodes(entries);
+  }
+
+  protected now(): Promise<number> {
+    return NODE_SCRIPTS.time.run(this.links.commands, [this.keys.nodes], []);
   }
 
   protected async renew(): Promise<Renewal> {

@@ -36,11 +36,11 @@ const UPDATE_VALID_MS = 3_000;
 
 /** Who is in rooms, in Redis: all keys of a room in one hash slot. */
 export class RedisPresenceStore extends PresenceStore {
-  /** Redis' clock minus our steady one, ms; not known before the first answer. */
-  private offsetMs = -Infinity;
+  /** Each server's clock minus our steady one, ms; not known before its first answer. */
+  private readonly offsets = new WeakMap<object, number>();
 
   constructor(
-    private readonly links: Pick<DataLinks, 'commands' | 'publish'>,
+    private readonly links: Pick<DataLinks, 'commands' | 'publish' | 'byServer'>,
     private readonly keys: RedisKeys,
   ) {
     super();
@@ -73,12 +73,15 @@ export class RedisPresenceStore extends PresenceStore {
     const keys = changingKeys(this.keys.presence(room), owner);
     const head = [owner, this.keys.room(room).channel, this.links.publish, pauseMs];
     const tail = changes.flatMap(encodeChange);
+    const server = this.links.byServer([keys[0]!])[0]?.redis ?? this.links;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const validUntil = Math.floor(performance.now() + this.offsetMs + UPDATE_VALID_MS);
+      const validUntil = Math.floor(
+        performance.now() + (this.offsets.get(server) ?? -Infinity) + UPDATE_VALID_MS,
+      );
       const times = [Number.isFinite(validUntil) ? validUntil : 0, heardForMs ?? ''];
       const args = [...head, ...times, ...tail];
       const [status, now, dueInMs] = await PRESENCE_SCRIPTS.update.run(this.links.commands, keys, args);
-      this.offsetMs = now - performance.now();
+      this.offsets.set(server, now - performance.now());
       if (status === 'done') return { status, ...due(dueInMs) };
       if (status === 'dead') return { status };
       // Redis' clock is another than we thought; nothing was done.

@@ -3,6 +3,8 @@ import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/re
 import {
   CLAIM_MS,
   type ClaimedSession,
+  type Claims,
+  type NewSession,
   RECORD_GRACE_MS,
   type ResumedSession,
   type SessionClaim,
@@ -11,7 +13,11 @@ import {
 
 /** Scripts of the session store, to be preloaded. */
 export const SESSION_SCRIPTS = {
-  resume: new LuaScript<[generation: number, lanes: string[], rooms: string[]]>(
+  create: new LuaScript<string>(new URL('./lua/session_create.lua', import.meta.url)),
+  extend: new LuaScript<[endsAt: string, lanes: string[]]>(
+    new URL('./lua/session_extend.lua', import.meta.url),
+  ),
+  resume: new LuaScript<[generation: number, lanes: string[], rooms: string[], endsAt: string]>(
     new URL('./lua/session_resume.lua', import.meta.url),
   ),
   claim: new LuaScript<[now: string, claim: string, ...members: string[]]>(
@@ -29,24 +35,24 @@ export class RedisSessionStore extends SessionStore {
     super();
   }
 
-  async create({ id, user, generation, endsAt }: SessionClaim): Promise<void> {
+  async create({ id, user, generation }: NewSession, ttlMs: number): Promise<number> {
     const { record } = this.keys.session(id);
-    await this.pipeline([
-      ['hset', record, 'u', user, 'g', generation, 'e', endsAt],
-      ['pexpireat', record, endsAt + RECORD_GRACE_MS],
-    ]);
+    const args = [user, generation, ttlMs, RECORD_GRACE_MS];
+    const endsAt = Number(await SESSION_SCRIPTS.create.run(this.links.commands, [record], args));
     await this.noteEnd({ id, user, endsAt });
+    return endsAt;
   }
 
-  async resume(claim: SessionClaim, endsAt: number): Promise<ResumedSession | undefined> {
+  async resume(claim: SessionClaim, ttlMs: number): Promise<ResumedSession | undefined> {
     const { record, lanes, rooms } = this.keys.session(claim.id);
-    const args = [claim.user, claim.generation, claim.endsAt, endsAt, RECORD_GRACE_MS];
+    const args = [claim.user, claim.generation, claim.endsAt, ttlMs, RECORD_GRACE_MS];
     const reply = await SESSION_SCRIPTS.resume.run(this.links.commands, [record, lanes, rooms], args);
-    const [generation, withLane, member] = reply;
+    const [generation, withLane, member, end] = reply;
     if (generation === 0) return undefined;
+    const endsAt = Number(end);
     await this.noteEnd({ ...claim, endsAt });
     await this.extendLanes(claim.id, withLane, endsAt);
-    return { generation, lanes: withLane, rooms: member };
+    return { generation, endsAt, lanes: withLane, rooms: member };
   }
 
   addLane(id: string, room: string): Promise<void> {
@@ -61,25 +67,24 @@ export class RedisSessionStore extends SessionStore {
     await this.call(() => this.links.commands.srem(this.keys.session(id).rooms, room));
   }
 
-  async extend({ id, user }: Pick<SessionClaim, 'id' | 'user'>, endsAt: number): Promise<void> {
+  async extend({ id, user }: Pick<SessionClaim, 'id' | 'user'>, ttlMs: number): Promise<number> {
     const { record, lanes, rooms } = this.keys.session(id);
-    const at = endsAt + RECORD_GRACE_MS;
-    const withLane = await this.call(() => this.links.commands.smembers(lanes));
-    await this.pipeline([
-      ['hset', record, 'e', endsAt],
-      ...[record, lanes, rooms].map((key) => ['pexpireat', key, at]),
-    ]);
+    const args = [ttlMs, RECORD_GRACE_MS];
+    const reply = await SESSION_SCRIPTS.extend.run(this.links.commands, [record, lanes, rooms], args);
+    const [end, withLane] = reply;
+    const endsAt = Number(end);
     await this.noteEnd({ id, user, endsAt });
     await this.extendLanes(id, withLane, endsAt);
+    return endsAt;
   }
 
-  async claimEnded(most: number, claimMs = CLAIM_MS): Promise<ClaimedSession[]> {
+  async claimEnded(most: number, claimMs = CLAIM_MS): Promise<Claims> {
     const args = [most, claimMs];
     const reply = await SESSION_SCRIPTS.claim.run(this.links.commands, [this.keys.sessionEnds], args);
     const [now, claim, ...members] = reply;
     const claimed = members.map((member) => ({ ...parseMember(member), claim }));
     const over = await Promise.all(claimed.map((session) => this.isOver(session, Number(now))));
-    return claimed.filter((_, i) => over[i]);
+    return { now: Number(now), sessions: claimed.filter((_, i) => over[i]) };
   }
 
   async forget({ id, user, claim }: ClaimedSession): Promise<void> {

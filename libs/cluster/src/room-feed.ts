@@ -23,7 +23,7 @@ interface Followed {
   readonly onMessage: (message: string) => void;
   /** Whether the room's position is known. */
   readonly started: () => boolean;
-  /** When its expiry was last moved, ms since 1970. */
+  /** When its expiry was last moved, ms on this process' steady clock. */
   keptAt: number;
   linger?: NodeJS.Timeout;
 }
@@ -138,7 +138,7 @@ export class RoomFeed {
   private async compareQuiet(): Promise<void> {
     if (this.comparing) return;
     this.comparing = true;
-    const now = Date.now();
+    const now = performance.now();
     const quiet = [...this.rooms].filter(
       ([, { room, started }]) => started() && now - room.heardAt >= QUIET_MS,
     );
@@ -177,7 +177,7 @@ export class RoomFeed {
     const onMessage = (message: string): void => this.onMessage(name, room, message);
     const opened = channels.subscribe(keys.room(name).channel, onMessage).then(() => room.start());
     let started = false;
-    const followed: Followed = { room, opened, onMessage, started: () => started, keptAt: 0 };
+    const followed: Followed = { room, opened, onMessage, started: () => started, keptAt: -Infinity };
     void opened.then(
       () => (started = true),
       () => undefined,

@@ -11,7 +11,7 @@ const MAX_CHARACTERS = 4_194_304;
 export class RoomHistory {
   private entries: LogEntry[] = [];
   private characters = 0;
-  private wholeUntil = 0;
+  private wholeUntil = -Infinity;
 
   /** @param next number that the next event will have */
   constructor(private next: number) {}
@@ -32,7 +32,7 @@ export class RoomHistory {
     this.entries = [];
     this.characters = 0;
     this.next = next;
-    this.wholeUntil = Date.now() + WHOLE_MS;
+    this.wholeUntil = performance.now() + WHOLE_MS;
     this.append(entries);
     this.next = next;
   }
@@ -40,7 +40,7 @@ export class RoomHistory {
   /** Forgets everything; the next event has this number. */
   restart(next: number): void {
     this.replace([], next);
-    this.wholeUntil = 0;
+    this.wholeUntil = -Infinity;
   }
 
   /** What came after an event, without a gap; undefined if not all of it is at hand. */
@@ -71,7 +71,7 @@ export class RoomHistory {
   }
 
   private trim(): void {
-    const whole = Date.now() < this.wholeUntil;
+    const whole = performance.now() < this.wholeUntil;
     const most = whole ? Infinity : 2 * LIVE_EVENTS;
     if (this.entries.length <= most && this.characters <= MAX_CHARACTERS) return;
     let from = whole ? 0 : Math.max(0, this.entries.length - LIVE_EVENTS);

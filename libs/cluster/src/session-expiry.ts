@@ -1,15 +1,23 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { SessionHooks } from '@wss/handlers';
-import type { ClaimedSession, SessionStore } from './session-store.js';
+import { ClockWatch } from '@wss/redis';
+import type { Claims, ClaimedSession, SessionStore } from './session-store.js';
 
 /** Pause between two looks for sessions that are over, ms. */
 const EVERY_MS = 5_000;
 /** Sessions that are claimed at once. */
 const BATCH = 100;
 
-/** Finds sessions that are over and tells the features, on one node for each. */
+/**
+ * Finds sessions that are over and tells the features, on one node for each.
+ *
+ * After an outage, and after a step of the engine's clock, ends have passed of sessions that are connected: nothing is
+ * told before their nodes had two looks' time to move them.
+ */
 export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Sessions');
+  private readonly clock = new ClockWatch();
+  private restsUntil = -Infinity;
   private timer?: NodeJS.Timeout;
   private running?: Promise<void>;
 
@@ -30,17 +38,34 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private look(): void {
+    if (performance.now() < this.restsUntil) return;
     this.running ??= this.tellAll()
-      .catch((error: Error) => this.logger.debug(`the next look finds ended sessions: ${error.message}`))
+      .catch((error: Error) => {
+        this.logger.debug(`a later look finds ended sessions: ${error.message}`);
+        this.rest();
+      })
       .finally(() => delete this.running);
   }
 
   private async tellAll(): Promise<void> {
     for (;;) {
-      const claimed = await this.store.claimEnded(BATCH);
-      await Promise.all(claimed.map((session) => this.tell(session)));
-      if (claimed.length < BATCH) return;
+      const { sessions } = await this.claim();
+      await Promise.all(sessions.map((session) => this.tell(session)));
+      if (sessions.length < BATCH) return;
     }
+  }
+
+  /** What was claimed right after a step is left to whoever looks when the claim has ended. */
+  private async claim(): Promise<Claims> {
+    const sentAt = performance.now();
+    const claims = await this.store.claimEnded(BATCH);
+    if (this.clock.saw({ sentAt, answeredAt: performance.now(), time: claims.now }) === 0) return claims;
+    this.rest();
+    return { ...claims, sessions: [] };
+  }
+
+  private rest(): void {
+    this.restsUntil = performance.now() + 2 * this.everyMs;
   }
 
   private async tell(session: ClaimedSession): Promise<void> {

@@ -3,13 +3,18 @@ export interface SessionClaim {
   readonly id: string;
   readonly user: string;
   readonly generation: number;
-  /** Ms since 1970. */
+  /** Ms since 1970 by the engine's clock. */
   readonly endsAt: number;
 }
+
+/** A session that begins. */
+export type NewSession = Omit<SessionClaim, 'endsAt'>;
 
 /** A session that goes on. */
 export interface ResumedSession {
   readonly generation: number;
+  /** Its new end, ms since 1970 by the engine's clock. */
+  readonly endsAt: number;
   /** Rooms in which it has numbered commands. */
   readonly lanes: readonly string[];
   /** Rooms that it is a member of. */
@@ -24,20 +29,30 @@ export interface ClaimedSession {
   readonly claim: string;
 }
 
+/** What was claimed at one moment. */
+export interface Claims {
+  /** The engine's clock then, ms since 1970. */
+  readonly now: number;
+  readonly sessions: readonly ClaimedSession[];
+}
+
 /** How long a claim lasts, ms. */
 export const CLAIM_MS = 60_000;
 
-/** What the engine keeps of sessions. */
+/** What the engine keeps of sessions. All ends are instants of the engine's clock, which alone makes them (R30). */
 export abstract class SessionStore {
-  /** Stores a new session, from the greeting on. */
-  abstract create(session: SessionClaim): Promise<void>;
+  /**
+   * Stores a new session, from the greeting on.
+   * @returns its end
+   */
+  abstract create(session: NewSession, ttlMs: number): Promise<number>;
 
   /**
    * Takes a session over: raises its generation, so that commands of the connection before are refused, and moves
    * its end. A session whose record is missing is restored from the claim alone (R7).
    * @returns nothing when it is another user's, revoked or over
    */
-  abstract resume(claim: SessionClaim, endsAt: number): Promise<ResumedSession | undefined>;
+  abstract resume(claim: SessionClaim, ttlMs: number): Promise<ResumedSession | undefined>;
 
   /** Notes that the session has numbered commands in a room, before the first of them is carried out. */
   abstract addLane(id: string, room: string): Promise<void>;
@@ -48,15 +63,18 @@ export abstract class SessionStore {
   /** Notes that the session is no member of a room any more. */
   abstract removeRoom(id: string, room: string): Promise<void>;
 
-  /** Moves the end of a session and of the records of its commands (R6). */
-  abstract extend(session: Pick<SessionClaim, 'id' | 'user'>, endsAt: number): Promise<void>;
+  /**
+   * Moves the end of a session and of the records of its commands (R6).
+   * @returns the new end
+   */
+  abstract extend(session: Pick<SessionClaim, 'id' | 'user'>, ttlMs: number): Promise<number>;
 
   /**
    * Claims sessions whose end has passed: no other node gets them until the claim ends; by then they are to be
    * forgotten. One that goes on is not among them.
    * @param claimMs ms from now, by the engine's clock; default 60,000
    */
-  abstract claimEnded(most: number, claimMs?: number): Promise<ClaimedSession[]>;
+  abstract claimEnded(most: number, claimMs?: number): Promise<Claims>;
 
   /** Forgets a claimed session for good, unless it went on meanwhile. */
   abstract forget(session: ClaimedSession): Promise<void>;

@@ -12,7 +12,7 @@ export class Session {
     readonly id: string,
     readonly user: string,
     readonly generation: number,
-    /** Moves while the client is connected, ms since 1970. */
+    /** Moves while the client is connected, ms since 1970 by the engine's clock. */
     public endsAt: number,
   ) {}
 
@@ -41,12 +41,17 @@ export interface SessionOptions {
   readonly ttlMs?: number;
 }
 
+/** How soon ends that could not be moved are moved, ms: they may have passed by then. */
+const EXTEND_AGAIN_MS = 1_000;
+
 /** What survives a reconnect: identity and numbered commands. A session exists in the engine from the greeting on. */
 export class Sessions {
   private readonly logger = new Logger(Sessions.name);
   private readonly connected = new Set<Session>();
   private readonly ttlMs: number;
   private timer?: NodeJS.Timeout;
+  private extending?: Promise<void>;
+  private again?: NodeJS.Timeout;
 
   private constructor(
     private readonly store: SessionStore,
@@ -63,7 +68,7 @@ export class Sessions {
       new SessionTokens(options.secret ?? (await store.secret())),
       options,
     );
-    sessions.timer = setInterval(() => void sessions.extendConnected(), sessions.ttlMs / 8).unref();
+    sessions.timer = setInterval(() => sessions.extendAll(), sessions.ttlMs / 8).unref();
     return sessions;
   }
 
@@ -73,17 +78,16 @@ export class Sessions {
    * @throws RedisError when the engine is out of reach.
    */
   async open(user: string, token?: string): Promise<OpenedSession> {
-    const endsAt = Date.now() + this.ttlMs;
     const claim = token === undefined ? undefined : this.tokens.verify(token);
-    const known = claim?.user === user ? await this.store.resume(claim, endsAt) : undefined;
+    const known = claim?.user === user ? await this.store.resume(claim, this.ttlMs) : undefined;
     if (claim && known) {
-      const session = new Session(claim.id, user, known.generation, endsAt);
+      const session = new Session(claim.id, user, known.generation, known.endsAt);
       for (const room of known.lanes) session.lanes.set(room, Promise.resolve());
       return this.opened(session, true, known.rooms);
     }
-    const session = new Session(randomBytes(16).toString('base64url'), user, 1, endsAt);
-    await this.store.create(session);
-    return this.opened(session, false, []);
+    const created = { id: randomBytes(16).toString('base64url'), user, generation: 1 };
+    const endsAt = await this.store.create(created, this.ttlMs);
+    return this.opened(new Session(created.id, user, 1, endsAt), false, []);
   }
 
   /** The session is a member of a room from now on, also after a reconnect. Best effort: a client that joins again loses nothing. */
@@ -124,6 +128,13 @@ export class Sessions {
   /** Stops moving the ends of connected sessions. */
   close(): void {
     clearInterval(this.timer);
+    clearTimeout(this.again);
+  }
+
+  /** Moves the ends of all connected sessions now, as after a step of the engine's clock; until it succeeds. */
+  extendAll(): void {
+    clearTimeout(this.again);
+    this.extending ??= this.extendConnected().finally(() => delete this.extending);
   }
 
   private opened(session: Session, resumed: boolean, rooms: readonly string[]): OpenedSession {
@@ -132,15 +143,12 @@ export class Sessions {
   }
 
   private async extendConnected(): Promise<void> {
-    const endsAt = Date.now() + this.ttlMs;
     for (const session of this.connected) {
       try {
-        await this.store.extend(session, endsAt);
-        session.endsAt = endsAt;
+        session.endsAt = await this.store.extend(session, this.ttlMs);
       } catch (error) {
-        this.logger.warn(
-          `sessions could not be extended; the next round tries again: ${(error as Error).message}`,
-        );
+        this.logger.debug(`sessions are extended later: ${(error as Error).message}`);
+        this.again = setTimeout(() => this.extendAll(), Math.min(EXTEND_AGAIN_MS, this.ttlMs / 8)).unref();
         return;
       }
     }

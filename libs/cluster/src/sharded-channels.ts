@@ -89,12 +89,13 @@ export class ShardedChannels extends Channels {
 
   /** @throws RedisError when no server confirms it in time */
   private async confirm(subscribed: Subscribed): Promise<void> {
-    const until = Date.now() + PATIENCE_MS;
+    const until = performance.now() + PATIENCE_MS;
     while (!this.holds(subscribed)) {
       try {
         await this.seat(subscribed);
       } catch (error) {
-        if (Date.now() >= until || !this.links.mayPass(subscribed.slot, error)) throw toRedisError(error);
+        if (performance.now() >= until || !this.links.mayPass(subscribed.slot, error))
+          throw toRedisError(error);
         await delay(PAUSE_MS);
         await this.links.refresh();
       }

@@ -63,7 +63,9 @@ export interface EngineUnderTest {
 export function memoryEngine(): EngineUnderTest {
   return {
     newCluster: () => {
-      const engine = new MemoryEngine(() => Date.now() + 3_600_000);
+      const engine = new MemoryEngine(
+        () => Math.floor(performance.timeOrigin + performance.now()) + 3_600_000,
+      );
       return {
         openNode: (options) => Promise.resolve(memoryLinks(engine, options)),
         publish: async (channel, message) => void engine.channels.publish(channel, message),

@@ -56,7 +56,7 @@ export interface PresenceEngine {
 
 /** An engine whose clock is an hour ahead of the nodes'. */
 export async function memoryPresence(): Promise<PresenceEngine> {
-  const engine = new MemoryEngine(() => Date.now() + 3_600_000);
+  const engine = new MemoryEngine(() => Math.floor(performance.timeOrigin + performance.now()) + 3_600_000);
   const keys = new RedisKeys('test');
   const channelOf = (room: string): string => keys.room(room).channel;
   const store = new MemoryPresenceStore(engine, channelOf);

@@ -31,7 +31,7 @@ describe('a call that comes late', () => {
   it('is no matter for a store that has just begun, or whose clock differs', async () => {
     const changes = [{ client: 'a.1', user: 'ann' }];
     const fresh = new RedisPresenceStore(engine.links, engine.keys);
-    Object.assign(fresh, { offsetMs: -1e9 });
+    fresh['offsets'].set(engine.links.commands, -1e9);
     for (const one of [new RedisPresenceStore(engine.links, engine.keys), fresh]) {
       expect(await one.update({ room: ROOM, owner: 'a~0', changes, pauseMs: 0 })).toEqual({ status: 'done' });
     }

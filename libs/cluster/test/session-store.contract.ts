@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@wss/testing';
-import type { ClaimedSession, SessionClaim, SessionStore } from '../src/index.js';
+import { type ClaimedSession, type SessionClaim, type SessionStore, Sessions } from '../src/index.js';
+import { CLOCKS, withClock } from './off-clocks.js';
 import type { ClusterUnderTest, EngineUnderTest, NodeLinks } from './engines.js';
 
 export function sessionStoreContract(name: string, start: () => Promise<EngineUnderTest>): void {
@@ -27,78 +28,110 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       generation: 1,
       endsAt,
     });
+    const create = (claim: SessionClaim): Promise<number> => store.create(claim, claim.endsAt - now);
+    const claimEnded = async (most: number, claimMs?: number): Promise<ClaimedSession[]> => [
+      ...(await store.claimEnded(most, claimMs)).sessions,
+    ];
     const idsOf = (sessions: ClaimedSession[]): string[] => sessions.map(({ id }) => id).sort();
 
     it('resumes a session with its rooms, and raises its generation', async () => {
       const claim = claimOf('s', now + 60_000);
-      await store.create(claim);
+      await create(claim);
       await store.addRoom('s', 'note:1');
       await store.addLane('s', 'note:2');
-      expect(await store.resume(claim, now + 90_000)).toEqual({
+      expect(await store.resume(claim, 90_000)).toEqual({
         generation: 2,
+        endsAt: expect.any(Number),
         lanes: ['note:2'],
         rooms: ['note:1'],
       });
     });
 
     it("resumes no other user's session and none that is over; one that the engine lost it does", async () => {
-      await store.create(claimOf('s', now + 60_000));
-      await store.create(claimOf('over', now - 1));
-      expect(await store.resume(claimOf('s', now + 60_000, 'bob'), now + 90_000)).toBeUndefined();
-      expect(await store.resume(claimOf('over', now + 60_000), now + 90_000)).toBeUndefined();
-      expect(await store.resume(claimOf('lost', now + 60_000), now + 90_000)).toMatchObject({
+      await create(claimOf('s', now + 60_000));
+      await create(claimOf('over', now - 1));
+      expect(await store.resume(claimOf('s', now + 60_000, 'bob'), 90_000)).toBeUndefined();
+      expect(await store.resume(claimOf('over', now + 60_000), 90_000)).toBeUndefined();
+      expect(await store.resume(claimOf('lost', now + 60_000), 90_000)).toMatchObject({
         generation: 2,
       });
-      expect(await store.resume(claimOf('lost and over', now - 1), now + 90_000)).toBeUndefined();
+      expect(await store.resume(claimOf('lost and over', now - 1), 90_000)).toBeUndefined();
     });
 
     it('lets one node claim each session whose end has passed, with its user', async () => {
-      for (const id of ['1', '2', '3']) await store.create(claimOf(id, now - 1));
-      await store.create(claimOf('lives', now + 60_000));
-      const claims = await Promise.all([store.claimEnded(2), store.claimEnded(2), store.claimEnded(2)]);
+      for (const id of ['1', '2', '3']) await create(claimOf(id, now - 1));
+      await create(claimOf('lives', now + 60_000));
+      const claims = await Promise.all([claimEnded(2), claimEnded(2), claimEnded(2)]);
       expect(idsOf(claims.flat())).toEqual(['1', '2', '3']);
       for (const { user } of claims.flat()) expect(user).toBe('ann of x');
     });
 
     it('gives a claimed session to another node when the claim has ended, until it is forgotten', async () => {
-      await store.create(claimOf('s', now - 1));
-      const [first] = await store.claimEnded(10, 50);
+      await create(claimOf('s', now - 1));
+      const [first] = await claimEnded(10, 50);
       const [second] = await eventually(async () => {
-        const claimed = await store.claimEnded(10);
+        const claimed = await claimEnded(10);
         expect(idsOf(claimed)).toEqual(['s']);
         return claimed;
       });
       await store.forget(first!);
       await store.forget(second!);
-      expect(await store.claimEnded(10, 1)).toEqual([]);
+      expect(await claimEnded(10, 1)).toEqual([]);
     });
 
     it('forgets only what nobody else has claimed since', async () => {
-      await store.create(claimOf('s', now - 1));
-      const [first] = await store.claimEnded(10, 1);
-      await eventually(async () => expect(await store.claimEnded(10, 50)).toHaveLength(1));
+      await create(claimOf('s', now - 1));
+      const [first] = await claimEnded(10, 1);
+      await eventually(async () => expect(await claimEnded(10, 50)).toHaveLength(1));
       await store.forget(first!);
-      await eventually(async () => expect(await store.claimEnded(10)).toHaveLength(1));
+      await eventually(async () => expect(await claimEnded(10)).toHaveLength(1));
     });
 
     it('lets nobody claim a session that went on', async () => {
       const resumed = claimOf('resumed', now + 300);
       const extended = claimOf('extended', now + 300);
-      for (const each of [resumed, extended, claimOf('gone', now + 300)]) await store.create(each);
-      await store.resume(resumed, now + 60_000);
-      await store.extend(extended, now + 60_000);
-      await eventually(async () => expect(idsOf(await store.claimEnded(10))).toEqual(['gone']));
-      expect(await store.claimEnded(10)).toEqual([]);
+      for (const each of [resumed, extended, claimOf('gone', now + 300)]) await create(each);
+      await store.resume(resumed, 60_000);
+      await store.extend(extended, 60_000);
+      await eventually(async () => expect(idsOf(await claimEnded(10))).toEqual(['gone']));
+      expect(await claimEnded(10)).toEqual([]);
     });
 
     it('keeps a session that is extended after it was claimed', async () => {
-      await store.create(claimOf('s', now - 1));
-      const [claimed] = await store.claimEnded(10);
-      await store.extend(claimOf('s', now - 1), now + 60_000);
+      await create(claimOf('s', now - 1));
+      const [claimed] = await claimEnded(10);
+      await store.extend(claimOf('s', now - 1), 60_000);
       await store.forget(claimed!);
-      expect(await store.resume(claimOf('s', now + 60_000), now + 90_000)).toMatchObject({
+      expect(await store.resume(claimOf('s', now + 60_000), 90_000)).toMatchObject({
         generation: expect.any(Number),
       });
     });
+
+    it.each(CLOCKS)(
+      'R30: a session lives as long as it should from a node whose clock is %s',
+      (_what, offset) =>
+        withClock(offset, async () => {
+          const [near, far] = await Promise.all([1, 2].map(() => Sessions.start(store, { ttlMs: 60_000 })));
+          const { session, token } = await near!.open('ann');
+          expect(session.endsAt - (await cluster.now())).toBeGreaterThan(55_000);
+          expect(session.endsAt - (await cluster.now())).toBeLessThanOrEqual(60_000);
+          const again = await far!.open('ann', token);
+          expect(again.resumed).toBe(true);
+          expect(again.session.endsAt - (await cluster.now())).toBeGreaterThan(55_000);
+          expect(await store.extend(session, 60_000)).toBeGreaterThan((await cluster.now()) + 55_000);
+          expect(await claimEnded(10)).toEqual([]);
+          for (const sessions of [near, far]) sessions!.close();
+        }),
+    );
+
+    it.each(CLOCKS)("R30: a session is over when it should be where a node's clock is %s", (_what, offset) =>
+      withClock(offset, async () => {
+        const sessions = await Sessions.start(store, { ttlMs: 200 });
+        const { session, token } = await sessions.open('ann');
+        sessions.close();
+        await eventually(async () => expect(idsOf(await claimEnded(10))).toEqual([session.id]));
+        expect(await sessions.open('ann', token)).toMatchObject({ resumed: false });
+      }),
+    );
   });
 }

@@ -32,7 +32,7 @@ export interface CommandNumber {
 export interface CommandInit {
   readonly frame: ClientFrame;
   readonly client: Client;
-  /** When the command must have entered its commit, ms since 1970. */
+  /** When the command must have entered its commit, ms on this process' steady clock. */
   readonly deadline: number;
   readonly lane?: CommandLane;
   readonly number?: CommandNumber;
@@ -45,7 +45,7 @@ export class Command {
   readonly room: string | undefined;
   readonly id: number | string | undefined;
   readonly client: Client;
-  /** When the command must have entered its commit, ms since 1970; after that it is answered and may not commit. */
+  /** When the command must have entered its commit, ms on this process' steady clock; after that it is answered and may not commit. */
   readonly deadline: number;
   /** Set on commands that the client numbered. */
   readonly number: CommandNumber | undefined;

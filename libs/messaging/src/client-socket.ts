@@ -3,6 +3,7 @@ import { type Client, CommandLane } from '@wss/handlers';
 import { CLOSE_CODES, type CloseCode, type Position } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import type { Flusher } from './flusher.js';
+import { IDENTITY_LEEWAY_MS } from './limits.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { ClientSession } from './ports.js';
@@ -45,7 +46,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare user: string;
   /** It gave a sign of life since it was last asked for one. */
   declare alive: boolean;
-  /** When its identity ends unless it is refreshed, ms since 1970; 0: never. */
+  /** When its identity ends unless it is refreshed, ms on this process' steady clock; 0: never. */
   declare expiresAt: number;
   /** Absent without the subprotocol. */
   declare session?: ClientSession;
@@ -68,14 +69,24 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare private roomStates?: Map<string, RoomState>;
 
   /** Makes an accepted socket a client. */
-  begin({ id, user, expiresAt = 0, stream, flusher, context }: ClientInit): void {
+  begin({ id, user, expiresAt, stream, flusher, context }: ClientInit): void {
     this.pathContext = context;
     this.alive = true;
     this.inFlight = 0;
-    this.expiresAt = expiresAt;
+    this.identityEndsAt(expiresAt);
     this.id = id;
     this.user = user;
     this.outbound = new OutboundQueue(stream, flusher, this);
+  }
+
+  /**
+   * Takes the end that a token names. It is judged once: from here on only the steady clock counts, so that a clock
+   * that is set ends nobody's connection.
+   * @param expiresAt ms since 1970; absent: never
+   */
+  identityEndsAt(expiresAt: number | undefined): void {
+    this.expiresAt =
+      expiresAt === undefined ? 0 : performance.now() + expiresAt - Date.now() + IDENTITY_LEEWAY_MS;
   }
 
   /** Lets frames wait until this is done. */
@@ -114,7 +125,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.outbound?.notifyWhenWritten();
   }
 
-  /** Since when the client has not read what it was sent, ms since 1970; 0 while it does. */
+  /** Since when the client has not read what it was sent, ms on this process' steady clock; 0 while it does. */
   get blockedSince(): number {
     return this.outbound?.blockedSince ?? 0;
   }

@@ -67,7 +67,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   private run(client: ClientSocket, frame: ClientFrame, state?: RoomState): void {
     const route = this.routes.get(frame.event);
     const number = numberOf(client, frame);
-    const deadline = Date.now() + COMMAND_TIMEOUT_MS;
+    const deadline = performance.now() + COMMAND_TIMEOUT_MS;
     const lane = state?.lane;
     const command = new RoutedCommand({
       client,

@@ -26,7 +26,7 @@ export class Deadlines {
   }
 
   private sweep(): void {
-    const now = Date.now();
+    const now = performance.now();
     while (this.head < this.queue.length) {
       const command = this.queue[this.head]!;
       if (!command.answered && command.deadline > now) break;

@@ -17,7 +17,7 @@ export interface DrainOptions {
   readonly delayMs?: number;
   /** Over how long their leaving is spread, and so their coming back, ms. */
   readonly windowMs: number;
-  /** When the last of them is let go, whatever it waits for, ms since 1970. */
+  /** When the last of them is let go, whatever it waits for, ms on this process' steady clock. */
   readonly deadline: number;
   /** Lets all of them go at once when it is aborted. */
   readonly hurry?: AbortSignal;
@@ -48,7 +48,7 @@ export class Drain {
     this.refuseNew();
     const over = new AbortController();
     const end = (): void => over.abort();
-    const timer = setTimeout(end, Math.max(0, deadline - Date.now()));
+    const timer = setTimeout(end, Math.max(0, deadline - performance.now()));
     hurry?.addEventListener('abort', end, { once: true });
     if (hurry?.aborted) end();
     try {

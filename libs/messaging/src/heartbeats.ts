@@ -29,7 +29,7 @@ export class Heartbeats implements OnApplicationBootstrap, OnModuleDestroy {
   tick(): void {
     this.part = (this.part + 1) % PARTS;
     let index = 0;
-    const now = Date.now();
+    const now = performance.now();
     for (const client of this.hub.all()) {
       if (client.expiresAt !== 0 && client.expiresAt <= now) client.closeWith(4401);
       else if (index++ % PARTS === this.part) this.lookAfter(client);
@@ -38,7 +38,7 @@ export class Heartbeats implements OnApplicationBootstrap, OnModuleDestroy {
 
   private lookAfter(client: ClientSocket): void {
     const { blockedSince } = client;
-    if (blockedSince !== 0 && Date.now() - blockedSince > BLOCKED_MS) return end(client, 4408);
+    if (blockedSince !== 0 && performance.now() - blockedSince > BLOCKED_MS) return end(client, 4408);
     if (!client.alive) return end(client, 4409);
     client.alive = false;
     client.ping();

@@ -4,7 +4,7 @@ export * from './cluster-ws.adapter.js';
 export * from './command-router.js';
 export * from './drain.js';
 export * from './hub.js';
-export { LISTEN_BACKLOG } from './limits.js';
+export { IDENTITY_LEEWAY_MS, LISTEN_BACKLOG } from './limits.js';
 export * from './messaging-providers.js';
 export * from './messaging-observer.js';
 export * from './ports.js';

@@ -1,6 +1,9 @@
 /** Largest frame that a client may send, bytes. */
 export const MAX_FRAME_BYTES = 65_536;
 
+/** How far the clocks of a node and of whoever signs identities may differ, ms (R30). */
+export const IDENTITY_LEEWAY_MS = 2_000;
+
 /**
  * Connections that wait until a busy node takes them; the kernel lowers it to `net.core.somaxconn`. Beyond it clients
  * believe that they are connected and send into the void, for up to minutes. Node's own default is 511.

@@ -22,7 +22,7 @@ const NONE: never[] = [];
 
 /** What waits to be written to one socket. Replies and control overtake what rooms send. */
 export class OutboundQueue {
-  /** Since when the socket has not taken what is queued, ms since 1970; 0 while it does. */
+  /** Since when the socket has not taken what is queued, ms on this process' steady clock; 0 while it does. */
   blockedSince = 0;
 
   // Idle queues share one empty array, so that an idle client costs nothing here.
@@ -140,7 +140,7 @@ export class OutboundQueue {
   private wait(): void {
     if (this.overflowing) this.observer.overflowed();
     if (this.blockedSince !== 0) return;
-    this.blockedSince = Date.now();
+    this.blockedSince = performance.now();
     this.socket.once('drain', () => {
       this.blockedSince = 0;
       this.flush();

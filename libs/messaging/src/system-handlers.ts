@@ -126,7 +126,7 @@ export class SystemHandlers {
   ): Promise<{ expiresAt: number | null }> {
     try {
       const { expiresAt } = await this.admission.refresh(token, client.user);
-      client.expiresAt = expiresAt ?? 0;
+      client.identityEndsAt(expiresAt);
       return { expiresAt: expiresAt ?? null };
     } catch (error) {
       if (!(error instanceof UpgradeRefusal)) throw error;

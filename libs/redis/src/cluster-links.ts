@@ -52,7 +52,7 @@ export class ClusterLinks implements DataLinks {
   private trouble: string | undefined = 'no server of the cluster was asked yet';
   private looking?: Promise<void>;
   private timer?: NodeJS.Timeout;
-  private lookedAt = 0;
+  private lookedAt = -Infinity;
   private closed = false;
 
   private constructor(private readonly options: RedisLinkOptions) {
@@ -138,7 +138,7 @@ export class ClusterLinks implements DataLinks {
    */
   async run<T>(key: string, work: (redis: Redis) => Promise<T>): Promise<T> {
     const slot = slotOf(key);
-    const until = Date.now() + REDIRECT_MS;
+    const until = performance.now() + REDIRECT_MS;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, MOST_PAUSE_MS)) {
       try {
         const redis = this.shardOf(slot)?.commands;
@@ -148,7 +148,7 @@ export class ClusterLinks implements DataLinks {
           `the link to the master of slot ${slot} is ${redis?.status ?? 'unknown'}`,
         );
       } catch (error) {
-        if (!this.mayPass(slot, error) || Date.now() >= until) throw error;
+        if (!this.mayPass(slot, error) || performance.now() >= until) throw error;
       }
       await delay(pause);
       await this.refresh();
@@ -178,7 +178,7 @@ export class ClusterLinks implements DataLinks {
 
   private async firstProblemsGone(): Promise<void> {
     const { target, connectWithinMs = CONNECT_WITHIN_MS } = this.options;
-    const until = Date.now() + connectWithinMs;
+    const until = performance.now() + connectWithinMs;
     for (;;) {
       await this.refresh();
       const problem = this.problem();
@@ -189,15 +189,15 @@ export class ClusterLinks implements DataLinks {
           `REDIS_SERVER names no Redis Cluster (${describeTarget(target)}): ${remedy}`,
         );
       }
-      if (Date.now() >= until) throw outOfReach(target, connectWithinMs, problem);
+      if (performance.now() >= until) throw outOfReach(target, connectWithinMs, problem);
       await delay(100);
     }
   }
 
   private async look(): Promise<void> {
     // A server that sends a command elsewhere is ahead of the others' knowledge; asking in a loop would not help.
-    await delay(Math.max(0, this.lookedAt + LOOK_PAUSE_MS - Date.now()));
-    this.lookedAt = Date.now();
+    await delay(Math.max(0, this.lookedAt + LOOK_PAUSE_MS - performance.now()));
+    this.lookedAt = performance.now();
     const views = await this.ask();
     if (this.closed || views.length === 0) return;
     this.map = new SlotMap(views, this.options.target.tls);

@@ -1,6 +1,7 @@
 import type { ClusterLinks, Shard } from './cluster-links.js';
-import { LinkProbe } from './link-probe.js';
+import { LinkProbe, type ProbeWay } from './link-probe.js';
 import { ProbeRecord } from './probe-record.js';
+import { describeAddress } from './redis-target.js';
 
 /** Subscriptions that probes come back over. */
 export interface ProbeChannels {
@@ -76,7 +77,12 @@ export class ClusterProbe {
 
   private open(shard: Shard): Probed {
     const channel = (): string | undefined => (probed.confirmed ? probed.channel : undefined);
-    const probe = new LinkProbe(shard, { channel, publish: this.links.publish }, this.record);
+    const way: ProbeWay = {
+      channel,
+      publish: this.links.publish,
+      server: describeAddress(shard.address),
+    };
+    const probe = new LinkProbe(shard, way, this.record);
     const probed: Probed = { probe, onMessage: (message) => probe.onMessage(message), confirmed: false };
     this.probed.set(shard, probed);
     probe.start();
@@ -93,5 +99,6 @@ export class ClusterProbe {
     probed.probe.stop();
     this.close(probed);
     this.probed.delete(shard);
+    this.record.clock.forget(describeAddress(shard.address));
   }
 }

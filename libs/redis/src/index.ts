@@ -2,6 +2,7 @@ export * from './cluster-fence.js';
 export * from './cluster-links.js';
 export * from './cluster-probe.js';
 export * from './data-links.js';
+export { type ClockReading, type ClockStep, ClockWatch, EngineClock } from './engine-clock.js';
 export { slotOf } from './hash-slot.js';
 export * from './link-count.js';
 export * from './link-probe.js';

@@ -20,6 +20,8 @@ export interface ProbeWay {
   /** The channel; nothing while its subscription is not confirmed. */
   readonly channel: () => string | undefined;
   readonly publish: DataLinks['publish'];
+  /** Whose clock is read with each probe, for messages. */
+  readonly server: string;
 }
 
 /**
@@ -120,9 +122,19 @@ export class LinkProbe {
   private async send(channel: string, number: number): Promise<void> {
     const { commands } = this.links;
     this.pending = number;
+    void this.readClock();
     await (this.way.publish === 'PUBLISH'
       ? commands.publish(channel, String(number))
       : commands.spublish(channel, String(number)));
+  }
+
+  private async readClock(): Promise<void> {
+    const sentAt = performance.now();
+    // A link that does not answer is found by the probe itself.
+    const told = await this.links.commands.time().catch(() => undefined);
+    if (!told) return;
+    const time = Number(told[0]) * 1_000 + Number(told[1]) / 1_000;
+    this.record.clock.saw(this.way.server, { sentAt, answeredAt: performance.now(), time });
   }
 
   /** A probe that has not come back by now is not waited for any longer. */

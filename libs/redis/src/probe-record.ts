@@ -1,3 +1,4 @@
+import { EngineClock } from './engine-clock.js';
 import type { LinkRole } from './open-link.js';
 
 /** Why a probe made a link anew: nothing came back over it, it did not answer, or it led to a replica. */
@@ -15,6 +16,8 @@ export class ProbeRecord {
   /** Came back before the next one was due. */
   answered = 0;
   missed = 0;
+  /** The clocks of the servers that were probed. */
+  readonly clock = new EngineClock();
   private readonly byName = new Map<string, Replacement>();
 
   /** Links that were made anew. */

@@ -1,7 +1,11 @@
 import type { Redis } from 'ioredis';
 
+/** How long the key that a fence writes is kept after the last one, ms: a node that is gone leaves nothing. */
+const KEY_MS = 3_600_000;
+
 interface Waiter {
   readonly replicationId: string;
+  /** On this process' steady clock, ms. */
   readonly deadline: number;
   readonly resolve: (durable: boolean) => void;
 }
@@ -35,7 +39,7 @@ export class ReplicationFence implements Fence {
 
   wait(replicationId: string, withinMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      this.waiting.push({ replicationId, deadline: Date.now() + withinMs, resolve });
+      this.waiting.push({ replicationId, deadline: performance.now() + withinMs, resolve });
       if (!this.running) void this.run();
     });
   }
@@ -45,7 +49,9 @@ export class ReplicationFence implements Fence {
     while (this.waiting.length > 0) {
       const group = this.waiting;
       this.waiting = [];
-      const history = await this.fence(Math.max(...group.map(({ deadline }) => deadline)) - Date.now());
+      const history = await this.fence(
+        Math.max(...group.map(({ deadline }) => deadline)) - performance.now(),
+      );
       for (const waiter of group) this.answer(waiter, history);
     }
     this.running = false;
@@ -53,7 +59,7 @@ export class ReplicationFence implements Fence {
 
   private answer(waiter: Waiter, history: string | undefined): void {
     if (history !== undefined) return waiter.resolve(history === waiter.replicationId);
-    if (Date.now() >= waiter.deadline) return waiter.resolve(false);
+    if (performance.now() >= waiter.deadline) return waiter.resolve(false);
     this.waiting.push(waiter);
   }
 
@@ -65,7 +71,7 @@ export class ReplicationFence implements Fence {
       if (this.redis.status !== 'ready' || key === undefined) throw new Error('it can not be written now');
       const replies = await this.redis
         .pipeline()
-        .set(key, Date.now())
+        .set(key, 1, 'PX', KEY_MS)
         .wait(this.replicas, timeoutMs)
         .info('replication')
         .exec();

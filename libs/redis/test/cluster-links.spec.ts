@@ -49,6 +49,18 @@ describe('links to a Redis Cluster', () => {
     expect(await ADD.run(links.commands, ['t:{0}:n'], [])).toBe(1);
   });
 
+  it("R30: finds keys where their slot moved to after the node's clock was set back by an hour", async () => {
+    const now = Date.now;
+    await links.refresh();
+    Date.now = () => now() - 3_600_000;
+    try {
+      await move(KEYS[0]!);
+      expect(await links.commands.get(KEYS[0]!)).toBe(KEYS[0]);
+    } finally {
+      Date.now = now;
+    }
+  });
+
   it('runs no script in a slot that is between two masters, not even one whose keys are all on one side', async () => {
     const key = 't:{1}:n';
     expect(await ADD.run(links.commands, [key], [])).toBe(1);

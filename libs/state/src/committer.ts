@@ -20,7 +20,7 @@ export interface CommitterOptions {
   readonly turns?: TurnChannels;
   /** How long a commit is tried against an engine that does not answer, ms. Default 1,200. */
   readonly patienceMs?: number;
-  /** Clock, ms since 1970. */
+  /** Steady clock, ms. Default this process'. */
   readonly now?: () => number;
 }
 
@@ -43,7 +43,7 @@ export class Committer {
   constructor(
     store: RoomStore,
     private readonly types: RoomLimitsSource,
-    { nodeId, turns, patienceMs = 1_200, now = Date.now }: CommitterOptions,
+    { nodeId, turns, patienceMs = 1_200, now = () => performance.now() }: CommitterOptions,
   ) {
     this.context = {
       store,

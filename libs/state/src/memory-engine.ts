@@ -121,7 +121,7 @@ export class MemoryEngine {
 
   constructor(
     /** The engine's clock, ms since 1970. */
-    readonly now: () => number = Date.now,
+    readonly now: () => number = steadyTime,
   ) {}
 
   /** Names a new job. */
@@ -214,6 +214,11 @@ export class MemoryChannels {
     });
     return this.listeners.get(channel)?.size ?? 0;
   }
+}
+
+/** This process' clock as it was set when the process started: a jump of the machine's clock does not move it. */
+function steadyTime(): number {
+  return Math.floor(performance.timeOrigin + performance.now());
 }
 
 function newReplicationId(): string {

@@ -38,7 +38,7 @@ export interface Work {
   readonly room: string;
   /** Absent for work that the node does by itself. */
   readonly command?: Command | undefined;
-  /** After this nothing new is tried, ms since 1970. */
+  /** After this nothing new is tried, ms on this process' steady clock. */
   readonly deadline: number;
   /** Whether the answer waits until the step survives a failover (R19). */
   readonly durable?: boolean | undefined;

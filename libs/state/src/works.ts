@@ -78,7 +78,12 @@ export function appendWork(
 export function recordWork(command: Command, outcome: Outcome): Work {
   const { room, deadline } = command;
   const prepared: Prepared = { events: [], changes: [], counters: [], outcome };
-  return { room: room!, command, deadline: Math.max(deadline, Date.now() + 1_000), prepare: () => prepared };
+  return {
+    room: room!,
+    command,
+    deadline: Math.max(deadline, performance.now() + 1_000),
+    prepare: () => prepared,
+  };
 }
 
 /**
@@ -97,7 +102,7 @@ export function recordable(json: string, command: Command | undefined): string {
 
 function identify(scope: CommitScope): Omit<Work, 'prepare'> {
   if (!(scope instanceof Command)) {
-    return { room: scope.room, command: undefined, deadline: Date.now() + OWN_DEADLINE_MS };
+    return { room: scope.room, command: undefined, deadline: performance.now() + OWN_DEADLINE_MS };
   }
   return { room: scope.claimCommit(), command: scope, deadline: scope.deadline };
 }

@@ -123,7 +123,13 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
               ack,
               ...(epoch !== undefined && { epoch }),
             };
-      return new Command({ frame, client, deadline: Date.now() + withinMs, lane, ...(number && { number }) });
+      return new Command({
+        frame,
+        client,
+        deadline: performance.now() + withinMs,
+        lane,
+        ...(number && { number }),
+      });
     }
     const add =
       (by = 1): UpdateFunction<Tally, number> =>

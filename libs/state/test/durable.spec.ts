@@ -58,7 +58,7 @@ describe('durable commits', () => {
     const number = { session: `${room}/s`, generation: 1, sessionEndsAt: Date.now() + 86_400_000, n, ack: 0 };
     const frame = { event: 'vault.add', data: {}, id: 1, room };
     const lane = new CommandLane();
-    const command = new Command({ frame, client, deadline: Date.now() + withinMs, lane, number });
+    const command = new Command({ frame, client, deadline: performance.now() + withinMs, lane, number });
     return vaults.update(command, (vault, draft) => {
       draft.append('vault.added', {});
       return ++vault.value;

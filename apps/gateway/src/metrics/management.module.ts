@@ -64,6 +64,14 @@ function measureLinks({ counts, probes }: EngineLinks, metrics: Metrics): void {
     ['outcome'],
     () => (['answered', 'missed'] as const).map((outcome) => [{ outcome }, probes[outcome]]),
   );
+  metrics.counters('engine_clock_steps_total', "Times that a Redis server's clock was set", [], () => [
+    [{}, probes.clock.steps],
+  ]);
+  metrics.gauge(
+    'engine_clock_spread_seconds',
+    "How far the clocks of Redis' masters differ",
+    () => probes.clock.spreadMs / 1_000,
+  );
   metrics.counters('links_replaced_total', 'Links that a probe made anew', ['role', 'cause'], () =>
     probes.replacements.map(({ role, cause, count }) => [{ role, cause }, count]),
   );

@@ -60,10 +60,10 @@ function showTyping(room: ChatRoom): void {
     show();
   });
   room.on('chat.sent', ({ data: { user } }) => stop(user));
-  let told = 0;
+  let told = -Infinity;
   byId('text').addEventListener('input', () => {
-    if (Date.now() - told < TYPING_MS / 2) return;
-    told = Date.now();
+    if (performance.now() - told < TYPING_MS / 2) return;
+    told = performance.now();
     room.command('chat.typing', {}, { timeoutMs: TYPING_MS }).catch(() => undefined);
   });
 }

@@ -10,9 +10,9 @@ export function showStatus(client: WssClient<WssContract>): void {
     const { status } = client;
     const light = byId('status');
     light.dataset['state'] = status.state === 'open' && client.degraded ? 'waiting' : status.state;
-    const until = Date.now() + (status.state === 'waiting' ? (status.inMs ?? 0) : 0);
+    const until = performance.now() + (status.state === 'waiting' ? (status.inMs ?? 0) : 0);
     const write = (): void => {
-      byId('status-text').textContent = textOf(status, client.degraded, until - Date.now());
+      byId('status-text').textContent = textOf(status, client.degraded, until - performance.now());
     };
     write();
     if (status.state === 'waiting') timer = setInterval(write, 250);
