@@ -88,6 +88,19 @@ describe('a join', () => {
     expect((await stranger.request('club.say', {}, { room })).error?.code).toBe('forbidden');
   });
 
+  it.each([null, 7, {}, '', '1', 'a|b|c', '1.a|b', '1.a b', '1.a\n', '1.ä'])(
+    'R34: with the epoch %j is a bad frame',
+    async (epoch) => {
+      for (const data of [{ epoch, seq: 0 }, { epoch }]) {
+        const { error } = await member.request('$join', data, { room });
+        expect(error).toMatchObject({ code: 'bad_frame', retry: false });
+      }
+      expect(await member.join(room, { epoch: '1.never', seq: 0 })).toMatchObject({ reason: 'unknown_epoch' });
+      const { error } = await member.request('$join', { epoch: '1.never', seq: null }, { room });
+      expect(error).toMatchObject({ code: 'invalid', details: [{ path: 'seq' }] });
+    },
+  );
+
   it('with a position from the future is told so, and goes on from the present', async () => {
     const late = await cluster.connect('late', { node: 1 });
     const { epoch } = await member.join<{ epoch: string }>(room);

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, GatewayError } from '@wss/handlers';
-import { IsBoolean, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { isEpoch } from '@wss/protocol';
+import { Allow, IsBoolean, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Answers } from './answers.js';
 import { ClientSocket } from './client-socket.js';
 import { Admission, type PresencePage, UpgradeRefusal } from './ports.js';
@@ -14,11 +15,9 @@ const MAX_META_BYTES = 1_024;
 
 /** Data of `$join`. */
 export class JoinRoom {
-  /** With `seq`: the position from which to go on. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(64)
-  epoch?: string;
+  /** With `seq`: the position from which to go on. What is no epoch is a bad frame, as it is in the envelope. */
+  @Allow()
+  epoch?: unknown;
 
   @IsOptional()
   @IsInt()
@@ -78,7 +77,11 @@ export class SystemHandlers {
   @SubscribeMessage('$join')
   async join(@MessageBody() data: JoinRoom, @CurrentCommand() command: RoutedCommand): Promise<void> {
     needRoom(command);
-    const { epoch, seq, last = 0, state = false, meta } = data;
+    const { epoch, last = 0, state = false, meta } = data;
+    const seq = data.seq ?? undefined;
+    if (epoch !== undefined && !isEpoch(epoch)) {
+      throw new GatewayError('bad_frame', '"epoch" must be an epoch that a server told');
+    }
     if ((epoch === undefined) !== (seq === undefined)) {
       throw new GatewayError('invalid', 'a position is "epoch" and "seq" together', {
         details: [{ path: epoch === undefined ? 'epoch' : 'seq', message: 'is missing' }],

@@ -41,6 +41,26 @@ describe('parseClientFrame', () => {
     ['n of zero', '{"event":"a","room":"r:1","id":1,"n":0}', 1],
     ['a negative ack', '{"event":"a","ack":-1,"id":1}', 1],
     ['an epoch that is no string', '{"event":"a","epoch":1,"id":1}', 1],
+    ...[
+      'null',
+      '""',
+      '"a|b|c"',
+      '"1"',
+      '"1."',
+      '".a"',
+      '"1.a|b"',
+      '"1.a b"',
+      '"1.a\\n"',
+      '"1.a\\u0001"',
+      '"1.ä"',
+      '"-1.a"',
+      '"1.2.a"',
+      `"12345678901234567.a"`,
+      `"1.${'a'.repeat(63)}"`,
+    ].map((epoch) => {
+      const text = `{"event":"a","room":"r:1","n":1,"id":1,"epoch":${epoch}}`;
+      return [`R34: the epoch ${epoch}`, text, 1] as const;
+    }),
     ['too deep a nesting', nested(MAX_DEPTH), undefined],
   ])('refuses %s and names the id it could read', (_what, text, id) => {
     let error: unknown;

@@ -8,7 +8,7 @@ import {
   type RequestId,
   lastSeq,
 } from './frame.js';
-import { MAX_EVENT_LENGTH } from './names.js';
+import { isEpoch, MAX_EVENT_LENGTH } from './names.js';
 
 /** Deepest nesting that a client's data may have; the frame itself is level 1. */
 export const MAX_DEPTH = 32;
@@ -82,9 +82,7 @@ function envelopeProblem(frame: Record<keyof ClientFrame, unknown>): string | un
   }
   if (room !== undefined && (typeof room !== 'string' || room === '')) return '"room" must be a string';
   if (ack !== undefined && !isCount(ack, 0)) return '"ack" must be an integer from 0';
-  if (epoch !== undefined && (typeof epoch !== 'string' || epoch.length > 64)) {
-    return '"epoch" must be a string of at most 64 characters';
-  }
+  if (epoch !== undefined && !isEpoch(epoch)) return '"epoch" must be an epoch that a server told';
   if (n === undefined) return undefined;
   if (!isCount(n, 1)) return '"n" must be an integer from 1';
   if (room === undefined || frame.id === undefined) return '"n" needs a "room" and an "id"';

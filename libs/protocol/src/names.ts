@@ -26,6 +26,13 @@ export function parseRoomName(name: string): RoomName | undefined {
   return match ? { type: match[1]!, key: match[2]! } : undefined;
 }
 
+const EPOCH = /^\d{1,16}\.[\w-]{1,47}$/;
+
+/** Whether a value has the form of an epoch: a number of at most 16 digits, a dot, and 1 to 47 of `A-Z a-z 0-9 _ -`. */
+export function isEpoch(value: unknown): value is string {
+  return typeof value === 'string' && EPOCH.test(value);
+}
+
 /** Whether this event belongs to the system; features must not register such a name. */
 export function isSystemEvent(event: string): boolean {
   return event.startsWith('$');

@@ -1,4 +1,4 @@
-import type { LogEntry, Position } from '@wss/protocol';
+import { isEpoch, type LogEntry, type Position } from '@wss/protocol';
 import type { ChainableCommander, Redis } from 'ioredis';
 import {
   LuaScript,
@@ -75,7 +75,8 @@ export class RedisRoomStore extends RoomStore {
     const keys = this.keys.room(request.room);
     // Redis wants every key declared; without a lane the meta stands in, which has no such field.
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
-    const args = [newNonce(), from?.epoch ?? '', from?.seq ?? 0, newest, most, documents ? 1 : 0];
+    // A position with an epoch that is empty is one all the same.
+    const args = [newNonce(), from ? `=${from.epoch}` : '', from?.seq ?? 0, newest, most, documents ? 1 : 0];
     const reply = await this.run(this.scripts.resume, [keys.meta, keys.documents, keys.log, lane], args);
     return decodeResume(reply);
   }
@@ -231,8 +232,8 @@ function encodeCommit(
 
 function encodeEntry(entry: CommitEntry, bodyBytes: number, shift?: number): string {
   const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
-  // A client may say anything; no epoch has spaces.
-  const known = /\s/.test(epoch) ? '' : epoch;
+  // What has no epoch's form is none of the room's, and the script could not take it apart.
+  const known = isEpoch(epoch) ? epoch : '';
   const head = `${n} ${ack} ${lane.generation} ${lane.endsAt} ${known} ${bodyBytes}`;
   return `${head}|${fingerprint}|${shifted(encodeOutcome(outcome), shift)}`;
 }

@@ -1,7 +1,7 @@
 -- Read a room: its position, and what a reader at an older position has missed.
 --
 -- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] record hash of the reader's lane (any key without one)
--- ARGV[1] nonce for a new epoch · [2] epoch of the reader's position, '' none · [3] its sequence number ·
+-- ARGV[1] nonce for a new epoch · [2] "=" and epoch of the reader's position, '' none · [3] its sequence number ·
 --   [4] newest events to return when there is no position · [5] most events to replay · [6] 1: documents too
 -- Reply: {mode, epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
 --   number of documents, name, document, …, id, body, … oldest first}
@@ -9,7 +9,7 @@
 --   the position can't be continued and the documents are the state at seq.
 local room, refusal = open_room(KEYS[1])
 if not room then return refusal end
-local epoch, seq, newest, most = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local epoch, seq, newest, most = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local function reversed(list)
   local result = {}
@@ -35,7 +35,7 @@ local function newest_back_to(from)
 end
 
 local mode, entries, oldest, lost_from, lost_to = 'live', {}, 0, 0, 0
-if epoch == '' then
+if not epoch then
   if newest > 0 and room.seq > 0 then
     entries = newest_back_to(math.max(0, room.seq - newest)) or newest_back_to(math.max(0, room.seq - newest))
   end
