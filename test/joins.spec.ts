@@ -95,7 +95,9 @@ describe('a join', () => {
         const { error } = await member.request('$join', data, { room });
         expect(error).toMatchObject({ code: 'bad_frame', retry: false });
       }
-      expect(await member.join(room, { epoch: '1.never', seq: 0 })).toMatchObject({ reason: 'unknown_epoch' });
+      expect(await member.join(room, { epoch: '1.never', seq: 0 })).toMatchObject({
+        reason: 'unknown_epoch',
+      });
       const { error } = await member.request('$join', { epoch: '1.never', seq: null }, { room });
       expect(error).toMatchObject({ code: 'invalid', details: [{ path: 'seq' }] });
     },

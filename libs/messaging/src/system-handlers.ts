@@ -2,7 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, GatewayError } from '@wss/handlers';
 import { isEpoch } from '@wss/protocol';
-import { Allow, IsBoolean, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import {
+  Allow,
+  IsBoolean,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
 import { Answers } from './answers.js';
 import { ClientSocket } from './client-socket.js';
 import { Admission, type PresencePage, UpgradeRefusal } from './ports.js';

@@ -7,14 +7,17 @@ interface PositionIndex {
   readonly seq: number;
 }
 
-interface EntryStep extends Omit<CommitEntry, 'lane' | 'epoch' | 'events'> {
+interface EntryStep extends Omit<CommitEntry, 'lane' | 'events' | 'epoch'> {
   readonly lane: string;
   readonly generation: number;
   /** Whether its session is over. */
   readonly ended: boolean;
-  readonly epoch?: number;
+  /** One of the sequence, or any text. */
+  readonly epoch?: number | string;
   /** How many. */
   readonly events: number;
+  /** Stands in its events. */
+  readonly text: string;
 }
 
 export interface CommitStep {
@@ -33,7 +36,7 @@ export type Step =
   | CommitStep
   | {
       readonly do: 'resume';
-      readonly from?: PositionIndex;
+      readonly from?: Omit<PositionIndex, 'epoch'> & { readonly epoch: number | string };
       readonly newest?: number;
       readonly most: number;
       readonly documents: boolean;
@@ -41,9 +44,37 @@ export type Step =
     }
   | { readonly do: 'pass'; readonly node: string }
   | { readonly do: 'numbers'; readonly lanes: readonly string[] }
+  | { readonly do: 'refusePublications'; readonly refused: boolean }
+  | { readonly do: 'writtenInPart'; readonly seq: number }
   | { readonly do: 'tops' | 'newHistory' | 'checkpoint' | 'loseSinceCheckpoint' | 'wipe' };
 
-const LANES = ['s1', 's2', 'node'];
+/** What a client may write where a script takes text apart (R34). */
+const ODD = [
+  'a|b|c',
+  'a b',
+  ' ',
+  '',
+  '-',
+  '|',
+  '1 2 3 4 5',
+  '\n',
+  'a\r\nb',
+  '\x01',
+  '\x010\x02',
+  '\x011\x02',
+  '\x030\x04',
+  '\x00',
+  '"\\',
+  '%1%%',
+  '1.a@7,2.b@9',
+  '12.x|y',
+  '=1.x',
+  '@n1',
+  'ä€💥',
+  '\u2028',
+];
+const LANES = ['s1', 's 2|\n\x010\x02ä', 'node'];
+const DOCUMENTS = ['d1', 'd2 |ä%1@,\x01'];
 /** Nodes that write the room. */
 export const NODES = ['n1', 'n2', 'n3'];
 
@@ -55,13 +86,16 @@ export class FuzzSteps {
   private epoch = 0;
   private seq = 0;
   private checkpointed = false;
+  private refused = false;
 
   constructor(private readonly random: Random) {}
 
   next(): Step {
     const { random } = this;
     const dice = random.below(100);
-    if (dice < 57) return this.commit();
+    if (dice < 52) return this.commit();
+    if (dice < 55) return { do: 'refusePublications', refused: (this.refused = !this.refused) };
+    if (dice < 57) return { do: 'writtenInPart', seq: Math.max(0, this.seq - random.pick([1, 1, 2, 3])) };
     if (dice < 60) return { do: 'pass', node: random.pick(NODES) };
     if (dice < 85) return this.resume();
     if (dice < 89) return { do: 'numbers', lanes: LANES };
@@ -76,8 +110,11 @@ export class FuzzSteps {
   learn(step: Step, answer: string): void {
     const position = /"position":\{"epoch":"#(\d+)","seq":(\d+)\}/.exec(answer);
     if (position) [this.epoch, this.seq] = [Number(position[1]), Number(position[2])];
-    for (const [, name, epoch, seq] of answer.matchAll(/"(d\d)":\{"position":"#(\d+):(\d+)"/g)) {
-      this.bases.set(name!, { epoch: Number(epoch), seq: Number(seq) });
+    for (const [, start, epoch, seq] of answer.matchAll(
+      /"(d\d)[^"]*":\{"json":"(?:[^"\\]|\\.)*","position":"#(\d+):(\d+)"/g,
+    )) {
+      const name = DOCUMENTS.find((document) => document.startsWith(start!))!;
+      this.bases.set(name, { epoch: Number(epoch), seq: Number(seq) });
     }
     for (const [, expected] of answer.matchAll(/"expected":(\d+)/g)) {
       if (step.do === 'commit') this.highest.set(step.entries[0]!.lane, Number(expected) - 1);
@@ -94,9 +131,9 @@ export class FuzzSteps {
     const { random } = this;
     const numbers = new Map(this.highest);
     const entries = Array.from({ length: 1 + random.below(3) }, () => this.entry(numbers));
-    const documents = ['d1', 'd2']
-      .filter(() => random.below(2) === 0)
-      .map((name) => this.document(name, entries));
+    const documents = DOCUMENTS.filter(() => random.below(2) === 0).map((name) =>
+      this.document(name, entries),
+    );
     const age = random.below(20);
     return {
       do: 'commit',
@@ -116,7 +153,7 @@ export class FuzzSteps {
     const n = Math.max(1, highest + random.pick([1, 1, 1, 1, 1, 1, 1, 0, -1, 2, 34]));
     numbers.set(lane, Math.max(n, highest));
     const counters = random.below(4) === 0 ? [this.counter()] : undefined;
-    const epoch = random.below(3) === 0 ? random.below(this.epoch + 2) : undefined;
+    const epoch = random.below(3) === 0 ? this.anyEpoch(random.below(this.epoch + 2)) : undefined;
     return {
       lane,
       n,
@@ -125,9 +162,13 @@ export class FuzzSteps {
       ack: random.pick([0, n - 1, n - 1, n, n + 3, Math.max(0, n - 2)]),
       fingerprint: random.below(15) === 0 ? 'other' : `f${n}`,
       events: random.pick([0, 1, 1, 1, 2, 3]),
+      text: random.pick(ODD),
       outcome: random.pick([
-        { kind: 'result', json: counters ? '{"c":\x010\x02}' : `{"n":${n}}` },
-        { kind: 'error', json: '{"code":"x"}' },
+        {
+          kind: 'result',
+          json: counters ? '{"c":\x010\x02}' : JSON.stringify({ n, text: random.pick(ODD) }),
+        },
+        { kind: 'error', json: JSON.stringify({ code: 'x', message: random.pick(ODD) }) },
         { kind: 'position' },
         { kind: 'skipped' },
       ] as const),
@@ -135,6 +176,11 @@ export class FuzzSteps {
       ...(counters && { counters }),
       ...(epoch !== undefined && { epoch }),
     };
+  }
+
+  /** An epoch that is known, now and then what a client made up. */
+  private anyEpoch(known: number): number | string {
+    return this.random.below(4) === 0 ? this.random.pick(ODD) : known;
   }
 
   /** The lane's own as a rule; sometimes a newer one, sometimes an older one. */
@@ -150,7 +196,7 @@ export class FuzzSteps {
   private counter(): NonNullable<CommitEntry['counters']>[number] {
     const { random } = this;
     return {
-      name: random.pick(['c1', 'c2']),
+      name: random.below(3) === 0 ? random.pick(ODD) : random.pick(['c1', 'c2']),
       by: random.pick([1, 2, -1, 5, -4, Number.MAX_SAFE_INTEGER - 3]),
       ...(random.below(2) === 0 && { min: random.pick([0, -3]) }),
       ...(random.below(2) === 0 && { max: random.pick([3, 10]) }),
@@ -167,13 +213,16 @@ export class FuzzSteps {
     return {
       name,
       ...(base && { base }),
-      ...(writes && { json: `{"v":${random.below(1_000)}}`, entry: random.below(entries.length) }),
+      ...(writes && {
+        json: JSON.stringify({ v: random.below(1_000), text: random.pick(ODD) }),
+        entry: random.below(entries.length),
+      }),
     };
   }
 
   private resume(): Step {
     const { random } = this;
-    const epoch = Math.max(0, this.epoch - random.pick([0, 0, 0, 0, 1, 2, -1]));
+    const epoch = this.anyEpoch(Math.max(0, this.epoch - random.pick([0, 0, 0, 0, 1, 2, -1])));
     const from = { epoch, seq: Math.max(0, this.seq - random.pick([0, 0, 1, 2, 5, 9, -1, -4])) };
     const lane = random.pick(LANES);
     const documents = random.below(2) === 0;

@@ -28,6 +28,7 @@ export class FuzzedStore {
 
   /** Forgets everything, for a new sequence. */
   async reset(): Promise<void> {
+    await this.engine.refusePublications(false);
     // A checkpoint that was left open ends with its history.
     await this.engine.newHistory();
     await this.engine.wipe();
@@ -43,7 +44,9 @@ export class FuzzedStore {
     });
     const text = this.normalized(reply);
     const published =
-      text.includes('"status":"committed"') && (step as CommitStep).entries.some(({ events }) => events > 0);
+      text.includes('"status":"committed"') &&
+      !text.includes('"unheard":true') &&
+      (step as CommitStep).entries.some(({ events }) => events > 0);
     return published ? `${text}\n${await this.nextMessage()}` : text;
   }
 
@@ -60,6 +63,10 @@ export class FuzzedStore {
         return engine.store.numbers(room, step.lanes);
       case 'pass':
         return engine.store.pass(room, step.node);
+      case 'refusePublications':
+        return engine.refusePublications(step.refused);
+      case 'writtenInPart':
+        return engine.writtenInPart(room, step.seq);
       case 'tops':
         return engine.store.tops([room]);
       default:
@@ -71,13 +78,13 @@ export class FuzzedStore {
     const now = Date.now();
     const reply = await this.engine.store.commit({
       room: this.room,
-      entries: entries.map(({ lane, generation, ended, epoch, events, ...entry }) => ({
+      entries: entries.map(({ lane, generation, ended, epoch, events, text, ...entry }) => ({
         ...entry,
         lane: { id: lane, generation, endsAt: lane === 'node' ? 0 : ended ? now - DAY : now + DAY },
         events: Array.from({ length: events }, (_, i) => ({
-          event: '"e"',
+          event: JSON.stringify(`e${text}`),
           data: `{"i":${i},"of":"\x01${0}\x02"}`,
-        })).map((event) => (entry.counters ? event : { ...event, data: '{}' })),
+        })).map((event) => (entry.counters ? event : { ...event, data: JSON.stringify({ text }) })),
         ...(epoch !== undefined && { epoch: this.epoch(epoch) }),
       })),
       documents: documents.map(({ base, ...document }) => ({
@@ -92,11 +99,12 @@ export class FuzzedStore {
     return reply;
   }
 
-  private position({ epoch, seq }: { readonly epoch: number; readonly seq: number }): Position {
+  private position({ epoch, seq }: { readonly epoch: number | string; readonly seq: number }): Position {
     return { epoch: this.epoch(epoch), seq };
   }
 
-  private epoch(index: number): string {
+  private epoch(index: number | string): string {
+    if (typeof index === 'string') return index;
     return this.epochs[index] ?? '1.none';
   }
 

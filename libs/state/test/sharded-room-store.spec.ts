@@ -7,7 +7,7 @@ import { committerContract } from './committer.contract.js';
 import { FailingScripts } from './failing-scripts.js';
 import { loseReplies } from './lost-replies.js';
 import { roomStoreContract } from './room-store.contract.js';
-import { STORE_LOGIN, STORE_USER } from './room-store-engines.js';
+import { STORE_LOGIN, STORE_USER, writtenInPart } from './room-store-engines.js';
 import { turnListener } from './turn-listener.js';
 
 let servers: RedisClusterServers;
@@ -32,7 +32,7 @@ roomStoreContract('Redis Cluster', async () => {
       const rights = refused ? 'resetchannels' : 'allchannels';
       for (const redis of masters) await redis.acl('SETUSER', STORE_LOGIN.username, rights);
     },
-    writtenInPart: async (room, seq) => void (await listening.commands.hset(keys.room(room).meta, 's', seq)),
+    writtenInPart: (room, seq) => writtenInPart(listening.commands, keys.room(room).meta, seq),
     channelOf: (room) => keys.room(room).channel,
     async subscribe(channel) {
       const messages = collector();
