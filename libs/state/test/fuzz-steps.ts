@@ -73,6 +73,7 @@ const ODD = [
   'ä€💥',
   '\u2028',
 ];
+const CHANGES_HISTORY = new Set<Step['do']>(['newHistory', 'checkpoint', 'loseSinceCheckpoint', 'wipe']);
 const LANES = ['s1', 's 2|\n\x010\x02ä', 'node'];
 const DOCUMENTS = ['d1', 'd2 |ä%1@,\x01'];
 /** Nodes that write the room. */
@@ -87,6 +88,8 @@ export class FuzzSteps {
   private seq = 0;
   private checkpointed = false;
   private refused = false;
+  /** Events of the last commit, if that was in the present epoch. */
+  private undoable = 0;
 
   constructor(private readonly random: Random) {}
 
@@ -95,7 +98,8 @@ export class FuzzSteps {
     const dice = random.below(100);
     if (dice < 52) return this.commit();
     if (dice < 55) return { do: 'refusePublications', refused: (this.refused = !this.refused) };
-    if (dice < 57) return { do: 'writtenInPart', seq: Math.max(0, this.seq - random.pick([1, 1, 2, 3])) };
+    if (dice < 57 && this.undoable > 0) return this.writtenInPart();
+    if (dice < 57) return this.commit();
     if (dice < 60) return { do: 'pass', node: random.pick(NODES) };
     if (dice < 85) return this.resume();
     if (dice < 89) return { do: 'numbers', lanes: LANES };
@@ -119,12 +123,21 @@ export class FuzzSteps {
     for (const [, expected] of answer.matchAll(/"expected":(\d+)/g)) {
       if (step.do === 'commit') this.highest.set(step.entries[0]!.lane, Number(expected) - 1);
     }
+    if (CHANGES_HISTORY.has(step.do)) this.undoable = 0;
     if (step.do !== 'commit' || !answer.includes('"committed"')) return;
+    this.undoable = step.ages ? 0 : step.entries.reduce((sum, { events }) => sum + events, 0);
     for (const { lane, n } of step.entries) this.highest.set(lane, Math.max(n, this.highest.get(lane) ?? 0));
     const seqs = JSON.parse(/"seqs":(\[[^\]]*\])/.exec(answer)![1]!) as number[];
     for (const { name, json, entry } of step.documents) {
       if (json !== undefined) this.bases.set(name, { epoch: this.epoch, seq: seqs[entry!]! });
     }
+  }
+
+  /** Takes back the number of the last commit's end. */
+  private writtenInPart(): Step {
+    const seq = this.seq - 1 - this.random.below(this.undoable);
+    this.undoable = 0;
+    return { do: 'writtenInPart', seq };
   }
 
   private commit(): CommitStep {
