@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream';
+import { Logger } from '@nestjs/common';
 import { type Client, CommandLane } from '@wss/handlers';
-import { CLOSE_CODES, type CloseCode, type Position } from '@wss/protocol';
+import { CLOSE_CODES, type CloseCode } from '@wss/protocol';
 import { WebSocket } from 'ws';
+import { describe } from './connection-failure.js';
 import type { Flusher } from './flusher.js';
 import { IDENTITY_LEEWAY_MS } from './limits.js';
 import type { NativeHandlers } from './native-handlers.js';
@@ -9,6 +11,8 @@ import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { ClientSession } from './ports.js';
 import type { PathContext } from './path-context.js';
 import { textFrame } from './text-frame.js';
+
+const logger = new Logger('Connections');
 
 /** What a socket needs to become a client. */
 export interface ClientInit {
@@ -28,8 +32,6 @@ export interface RoomState {
   joined: boolean;
   /** Its events are sent; after a resume a member has to say first from where. */
   following: boolean;
-  /** What it has seen of the room, while it is too slow to get more. */
-  lagging?: Position;
   /** A join or leave under way; what follows in this room waits for it. */
   changing?: Promise<void>;
   readonly lane: CommandLane;
@@ -46,6 +48,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare user: string;
   /** It gave a sign of life since it was last asked for one. */
   declare alive: boolean;
+  /** When in the period it is asked for a sign of life; the heartbeats assign it. */
+  declare heartbeatSlot?: number;
   /** When its identity ends unless it is refreshed, ms on this process' steady clock; 0: never. */
   declare expiresAt: number;
   /** Absent without the subprotocol. */
@@ -58,6 +62,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare inFlight: number;
   /** Called when no command is under way any more. */
   declare whenIdle?: () => void;
+  /** The code that this node closed it with; the client may never read it. */
+  declare closedWith?: number;
   /** What native gateways want to be told when it is closed. */
   declare closeCallbacks?: ((code: number) => void)[];
 
@@ -120,6 +126,12 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.pathContext.connections.drained(this);
   }
 
+  /** Part of {@link QueueObserver}. */
+  failed(error: unknown): void {
+    logger.error(`frames of client ${this.id} can't be written, it is cut: ${describe(error)}`);
+    this.terminate();
+  }
+
   /** Calls {@link drained} once what is queued now has been written. */
   whenDrained(): void {
     this.outbound?.notifyWhenWritten();
@@ -148,6 +160,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   override close(code?: number, reason?: string | Buffer): void {
     // Not `flush`: that may find the client too slow and close it, and so on without end.
     this.queue?.writeAll();
+    if (code !== undefined && this.readyState === WebSocket.OPEN) this.closedWith = code;
     super.close(code, reason);
   }
 
@@ -188,11 +201,6 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   dropRoomState(room: string): void {
     const state = this.roomStates?.get(room);
     if (state && !state.joined && !state.changing && state.lane.idle) this.roomStates!.delete(room);
-  }
-
-  /** Rooms whose events it was too slow for. */
-  laggingRooms(): string[] {
-    return [...(this.roomStates ?? [])].flatMap(([room, { lagging }]) => (lagging ? [room] : []));
   }
 
   /** Rooms that the client has joined. */

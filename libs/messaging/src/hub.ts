@@ -12,6 +12,12 @@ export interface Membership {
   readonly withPatch: boolean;
 }
 
+/** Where a member goes on that gets nothing live until it has caught up. */
+export interface Lag {
+  /** What it was sent and was not dropped since. */
+  from: Position;
+}
+
 /** What is on its way to a room's members in this turn. */
 interface OpenFrames {
   /** The turn of the event loop that they belong to. */
@@ -24,7 +30,7 @@ interface OpenFrames {
 class HubRoom {
   readonly members = new Map<ClientSocket, Membership>();
   /** Members that get nothing until they have caught up. */
-  readonly paused = new Set<ClientSocket>();
+  readonly paused = new Map<ClientSocket, Lag>();
   private open?: OpenFrames;
 
   constructor(
@@ -44,17 +50,27 @@ class HubRoom {
     this.members.delete(client);
   }
 
-  pause(client: ClientSocket): void {
-    if (!this.members.has(client)) return;
+  pause(client: ClientSocket, from: Position): boolean {
+    if (!this.members.has(client)) return false;
+    const lag = this.paused.get(client);
+    if (lag) {
+      lag.from = from;
+      return true;
+    }
     this.seal();
-    this.paused.add(client);
+    this.paused.set(client, { from });
+    return true;
+  }
+
+  resume(client: ClientSocket): void {
+    this.seal();
+    this.paused.delete(client);
   }
 
   /** Sends log entries to all members; every frame is built once. */
   deliver(epoch: string, entries: readonly LogEntry[]): void {
-    if (entries.length === 0) return;
-    const { plain, patched } = this.current({ epoch, seq: entries[0]!.first - 1 });
     for (const entry of entries) {
+      const { plain, patched } = this.current({ epoch, seq: entry.first - 1 });
       const frames = entryFrames(this.name, entry);
       for (const frame of frames.plain) plain.add(frame);
       if (plain !== patched) for (const frame of frames.patched()) patched.add(frame);
@@ -68,10 +84,10 @@ class HubRoom {
     for (const client of this.listening()) if (client.id !== except) client.queue?.push(frames);
   }
 
-  /** Sends one frame in the room's order to some members, who have seen the room up to a position. */
-  deliverTo(clients: Iterable<ClientSocket>, frame: Buffer, after: Position): void {
+  /** Sends one frame in the room's order to some members, who have seen the room up to a position; without one it may be lost. */
+  deliverTo(clients: Iterable<ClientSocket>, frame: Buffer, after?: Position): void {
     this.seal();
-    const frames = new SharedFrames({ room: this.name, after });
+    const frames = new SharedFrames({ room: this.name, ...(after && { after }) });
     frames.add(frame);
     for (const client of clients) if (!this.paused.has(client)) client.queue?.push(frames);
   }
@@ -84,7 +100,8 @@ class HubRoom {
 
   /** The frames of this turn; queued at every member the first time, merely extended after that. */
   private current(after: Position): OpenFrames {
-    if (this.open?.turn === this.flusher.turn && this.open.plain.open) return this.open;
+    const { open } = this;
+    if (open?.turn === this.flusher.turn && open.plain.open && open.patched.open) return open;
     const origin = { room: this.name, after };
     const plain = new SharedFrames(origin);
     let patched = plain;
@@ -183,9 +200,22 @@ export class Hub {
     return this.rooms.get(room)?.members.size ?? 0;
   }
 
-  /** Stops sending a room's events to a member, which stays one; joining again ends it. */
-  pause(room: string, client: ClientSocket): void {
-    this.rooms.get(room)?.pause(client);
+  /**
+   * Stops sending a room's events to a member, which has to catch up from a position, or goes back to an earlier one.
+   * @returns whether the client is a member
+   */
+  pause(room: string, client: ClientSocket, from: Position): boolean {
+    return this.rooms.get(room)?.pause(client, from) ?? false;
+  }
+
+  /** Sends a room's events to a member again; it has seen everything up to now. */
+  resume(room: string, client: ClientSocket): void {
+    this.rooms.get(room)?.resume(client);
+  }
+
+  /** Where a member has to catch up from, if it is paused. */
+  lagOf(room: string, client: ClientSocket): Lag | undefined {
+    return this.rooms.get(room)?.paused.get(client);
   }
 
   /** Sends log entries of a room to its members here, in this order; the first follows what they have seen in this epoch. */
@@ -208,8 +238,11 @@ export class Hub {
     return this.rooms.get(room)?.listening() ?? [];
   }
 
-  /** Sends text in the room's order to some of its members, who have seen the room up to a position. */
-  deliverTo(room: string, clients: Iterable<ClientSocket>, text: string, after: Position): void {
+  /**
+   * Sends text in the room's order to some of its members.
+   * @param after what they have seen of the room; absent: the text may be lost
+   */
+  deliverTo(room: string, clients: Iterable<ClientSocket>, text: string, after?: Position): void {
     this.rooms.get(room)?.deliverTo(clients, textFrame(text), after);
   }
 

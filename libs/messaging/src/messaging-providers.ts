@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { Answers } from './answers.js';
+import { CatchUp } from './catch-up.js';
 import { ClientConnections, ConnectionPorts } from './client-connections.js';
 import { CommandRouter } from './command-router.js';
 import { Drain } from './drain.js';
@@ -27,6 +28,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   JoinGuards,
   RoomDelivery,
   Memberships,
+  CatchUp,
   RoomAccess,
   PresenceReader,
   SlowClients,

@@ -5,7 +5,10 @@ import { type FramesOrigin, SharedFrames } from './shared-frames.js';
 /** A client that has this much unread is a slow consumer, bytes. */
 export const MAX_OUTBOUND_BYTES = 1_048_576;
 
-/** More than this in the socket's own buffer keeps frames in the queue, where replies can overtake, bytes. */
+/**
+ * More than this in the socket's own buffer keeps frames in the queue, where replies can overtake and a slow client's
+ * frames can be dropped; also how much is written at a time, bytes.
+ */
 const SOCKET_HIGH_WATER = 65_536;
 
 type Chunk = Buffer | SharedFrames;
@@ -16,6 +19,8 @@ export interface QueueObserver {
   overflowed(): void;
   /** Everything that was queued has been handed to the socket, after it had been blocked. */
   drained(): void;
+  /** Writing failed, by a bug: the connection can't go on. */
+  failed(error: unknown): void;
 }
 
 const NONE: never[] = [];
@@ -54,12 +59,26 @@ export class OutboundQueue {
     this.touch();
   }
 
-  /** Writes what is queued, if the socket takes it; else when it has drained. */
+  /** Writes what is queued as far as the socket takes it, the rest when it has drained. Never throws. */
   flush(): void {
     this.dirty = false;
-    if (!this.gone && this.socket.writableLength > SOCKET_HIGH_WATER) return this.wait();
-    this.writeAll();
-    if (this.gone || !this.notify) return;
+    try {
+      this.writeOrWait();
+    } catch (error) {
+      // The queues behind this one have to be flushed all the same.
+      this.clear();
+      this.observer.failed(error);
+    }
+  }
+
+  private writeOrWait(): void {
+    if (this.gone) return this.clear();
+    if (this.congested) return this.wait();
+    while (this.urgent.length + this.bulk.length > 0) {
+      if (this.congested) return this.wait();
+      this.write(SOCKET_HIGH_WATER);
+    }
+    if (!this.notify) return;
     this.notify = false;
     // Not from within the flush: what the observer queues belongs to the next one.
     setImmediate(() => this.observer.drained());
@@ -68,17 +87,41 @@ export class OutboundQueue {
   /** Writes what is queued even to a slow client: for what must come after it, such as a close frame. */
   writeAll(): void {
     if (this.gone) return this.clear();
+    this.write(Infinity);
+  }
+
+  /** Writes from the front of the queue, in one system call, until so many bytes are written. */
+  private write(most: number): void {
     const { urgent, bulk } = this;
+    if (urgent.length + bulk.length === 0) return;
     this.clear();
     if (urgent.length + bulk.length === 1) {
       this.socket.write(bufferOf((urgent[0] ?? bulk[0])!));
-    } else if (urgent.length + bulk.length > 1) {
-      // One system call for all of them.
-      this.socket.cork();
-      for (const chunk of urgent) this.socket.write(bufferOf(chunk));
-      for (const chunk of bulk) this.socket.write(bufferOf(chunk));
-      this.socket.uncork();
+      return;
     }
+    this.socket.cork();
+    const left = { bytes: most };
+    const urgentLeft = this.writeFrom(urgent, left);
+    const bulkLeft = this.writeFrom(bulk, left);
+    this.socket.uncork();
+    this.urgent = urgentLeft;
+    this.bulk = bulkLeft;
+  }
+
+  /** @returns what is not written yet */
+  private writeFrom(chunks: Chunk[], left: { bytes: number }): Chunk[] {
+    for (let index = 0; index < chunks.length; index++) {
+      if (left.bytes <= 0) return chunks.slice(index);
+      const buffer = bufferOf(chunks[index]!);
+      this.socket.write(buffer);
+      left.bytes -= buffer.length;
+    }
+    return NONE;
+  }
+
+  /** The socket has enough to write, and will tell when it has written it. */
+  private get congested(): boolean {
+    return this.socket.writableLength > SOCKET_HIGH_WATER && this.socket.writableNeedDrain;
   }
 
   private get gone(): boolean {
@@ -89,17 +132,22 @@ export class OutboundQueue {
   get queuedBytes(): number {
     // Each chunk is looked at once, or a queue that grows while its client is slow would cost the others.
     for (; this.countedUrgent < this.urgent.length; this.countedUrgent++) {
-      this.counted += bufferOf(this.urgent[this.countedUrgent]!).length;
+      this.counted += sizeOf(this.urgent[this.countedUrgent]!);
     }
     for (; this.countedBulk < this.bulk.length; this.countedBulk++) {
-      this.counted += bufferOf(this.bulk[this.countedBulk]!).length;
+      this.counted += sizeOf(this.bulk[this.countedBulk]!);
     }
     return this.counted;
   }
 
   /** Whether more is unread than a client may leave unread. */
   get overflowing(): boolean {
-    return this.socket.writableLength + this.queuedBytes > MAX_OUTBOUND_BYTES;
+    return this.unreadBytes > MAX_OUTBOUND_BYTES;
+  }
+
+  /** Bytes that the client has not taken, as far as this process knows. */
+  get unreadBytes(): number {
+    return this.socket.writableLength + this.queuedBytes;
   }
 
   /** Takes out the frames of rooms that the filter names and returns what they were, oldest first. */
@@ -112,6 +160,15 @@ export class OutboundQueue {
     });
     this.recount();
     return dropped;
+  }
+
+  /** Never drops what is queued of a room now: something that was queued behind it counts on it. */
+  keep(room: string): void {
+    this.bulk = this.bulk.map((chunk) =>
+      chunk instanceof SharedFrames && chunk.origin?.room === room && chunk.origin.after
+        ? chunk.buffer
+        : chunk,
+    );
   }
 
   /** Drops everything. */
@@ -147,6 +204,10 @@ export class OutboundQueue {
       if (this.blockedSince === 0) this.observer.drained();
     });
   }
+}
+
+function sizeOf(chunk: Chunk): number {
+  return chunk instanceof SharedFrames ? chunk.size : chunk.length;
 }
 
 function bufferOf(chunk: Chunk): Buffer {

@@ -1,15 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { GatewayError, RoomTypes } from '@wss/handlers';
 import { WebSocket } from 'ws';
+import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from './client-socket.js';
 import { declaredTypeOf } from './declared-type.js';
-import { entryFrames } from './entry-frames.js';
 import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
 import { Memberships } from './memberships.js';
 import { LaneNumbers, RoomSource, type RoomStart, type StartRequest } from './ports.js';
 import { encodeDocuments } from './room-delivery.js';
-import { SharedFrames } from './shared-frames.js';
 import type { RoutedCommand } from './routed-command.js';
 
 /** How long a join waits for the engine, ms. */
@@ -35,6 +34,7 @@ export class RoomAccess {
     private readonly guards: JoinGuards,
     private readonly numbers: LaneNumbers,
     private readonly memberships: Memberships,
+    private readonly catchUp: CatchUp,
   ) {}
 
   /**
@@ -90,7 +90,6 @@ export class RoomAccess {
     const state = client.roomState(room);
     if (!state.following) return;
     state.following = false;
-    delete state.lagging;
     this.hub.leave(room, client);
     this.releaseIfEmpty(room);
   }
@@ -145,16 +144,10 @@ export class RoomAccess {
     const state = client.roomState(room);
     this.memberships.joined(client, room, request.meta);
     state.following = true;
+    client.queue?.keep(room);
     this.hub.join(room, client, { withPatch: request.documents });
     command.answerInOrder(encodeStart(start, n));
-    delete state.lagging;
-    if (start.entries.length === 0) return;
-    const replay = new SharedFrames({ room, after: { ...start.position, seq: start.entries[0]!.first - 1 } });
-    for (const entry of start.entries) {
-      const frames = entryFrames(room, entry);
-      for (const frame of request.documents ? frames.patched() : frames.plain) replay.add(frame);
-    }
-    client.queue?.push(replay);
+    this.catchUp.replay(client, room, start);
   }
 
   private joinEnded(room: string): void {

@@ -2,8 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
+import { describe } from './connection-failure.js';
+import { isEngineError } from './engine-error.js';
 import { Hub } from './hub.js';
 import { type DocumentsJson, LaneNumbers } from './ports.js';
+
+/** Longest pause between two attempts to read numbers, ms. */
+const MAX_PAUSE_MS = 2_000;
 
 /** Why a room's members must start anew, and from where. */
 export interface RoomReset {
@@ -60,10 +65,7 @@ export class RoomDelivery {
 
   /** Positions after this one belong to a new epoch; sessions learn how far their commands survived (R15). */
   async epochChanged(room: string, before: Position, position: Position): Promise<void> {
-    await this.tell(room, before, (n) => {
-      const data = JSON.stringify(n === undefined ? position : { ...position, n });
-      return encodeEventJson('"$epoch"', data, room);
-    });
+    await this.tell(room, before, (n) => encodeEpoch(room, position, n));
   }
 
   /** Sessions with numbered commands in the room need not keep those up to here (R15). */
@@ -71,19 +73,13 @@ export class RoomDelivery {
     const clients = this.hub.members(room).filter(({ session }) => session?.hasLane(room));
     if (clients.length === 0) return;
     const data = JSON.stringify({ ...position, durable: position.seq });
-    this.hub.deliverTo(room, clients, encodeEventJson('"$epoch"', data, room), position);
-  }
-
-  /** Highest number of each client's session that survives in a room, 0 without a record; nothing for clients without numbered commands. */
-  async survivingNumbers(room: string, clients: readonly ClientSocket[]): Promise<Map<ClientSocket, number>> {
-    const withLane = clients.filter(({ session }) => session?.hasLane(room));
-    const numbers = await this.numbersOf(room, withLane);
-    return new Map(withLane.map((client, index) => [client, numbers[index] ?? 0]));
+    // Members may have seen more than that, so the frame tells nothing of where they stand.
+    this.hub.deliverTo(room, clients, encodeEventJson('"$epoch"', data, room));
   }
 
   /** Sends one text to all members, and one of its own to each session with numbered commands in the room. */
   private async tell(room: string, before: Position, encode: (n?: number) => string): Promise<void> {
-    const numbers = await this.survivingNumbers(room, this.hub.members(room));
+    const numbers = await this.survivingNumbers(room);
     const members = this.hub.members(room);
     const others = members.filter((client) => !numbers.has(client));
     this.hub.deliverTo(room, others, encode(), before);
@@ -93,20 +89,30 @@ export class RoomDelivery {
     }
   }
 
-  private async numbersOf(room: string, clients: readonly ClientSocket[]): Promise<(number | undefined)[]> {
-    if (clients.length === 0) return [];
+  /** Highest number that survives of each session with numbered commands; asked for while there is such a member. */
+  private async survivingNumbers(room: string): Promise<Map<ClientSocket, number>> {
     for (let attempt = 0; ; attempt++) {
+      const clients = this.hub.members(room).filter(({ session }) => session?.hasLane(room));
+      if (clients.length === 0) return new Map();
       try {
-        return await this.numbers.numbersOf(
+        const numbers = await this.numbers.numbersOf(
           room,
           clients.map(({ session }) => session!.id),
         );
+        return new Map(clients.map((client, index) => [client, numbers[index] ?? 0]));
       } catch (error) {
-        if (attempt === 0)
-          this.logger.warn(`numbers of room ${room} can't be read: ${(error as Error).message}`);
-        await delay(100 + Math.random() * 100);
+        if (!isEngineError(error)) return this.giveUp(room, clients, error);
+        if (attempt === 0) this.logger.warn(`numbers of room ${room} can't be read: ${error.message}`);
+        await delay(Math.min(MAX_PAUSE_MS, 100 * 2 ** attempt) * (0.5 + Math.random()));
       }
     }
+  }
+
+  /** A bug keeps these clients from learning what became of their commands; the room's other members go on. */
+  private giveUp(room: string, clients: readonly ClientSocket[], error: unknown): Map<ClientSocket, number> {
+    this.logger.error(`numbers of room ${room} can't be read, its sessions are closed: ${describe(error)}`);
+    for (const client of clients) client.closeWith(1011);
+    return new Map();
   }
 }
 
@@ -118,6 +124,11 @@ export function encodeReset(
 ): string {
   const head = JSON.stringify({ reason, ...position, lost: lost ?? null, applied: applied ?? null });
   return encodeEventJson('"$reset"', `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}`, room);
+}
+
+/** The `$epoch` frame that tells of a new epoch. */
+export function encodeEpoch(room: string, position: Position, n?: number): string {
+  return encodeEventJson('"$epoch"', JSON.stringify(n === undefined ? position : { ...position, n }), room);
 }
 
 /** JSON of documents as clients see them, without parsing their values. */

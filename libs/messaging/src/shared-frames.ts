@@ -5,20 +5,30 @@ export interface FramesOrigin {
   readonly after?: { readonly epoch: string; readonly seq: number };
 }
 
+/** Nothing is added to frames that have this many bytes: what a slow client has too much of is dropped by such pieces. */
+const FULL_BYTES = 65_536;
+
 /**
  * Frames that many sockets get in one turn of the event loop. They are joined once, and every socket writes the
  * same buffer.
  */
 export class SharedFrames {
+  /** Bytes of all frames. */
+  size = 0;
   private frames: Buffer[] = [];
   private joined?: Buffer;
 
   /** @param origin tells what may be dropped or sent again later; absent: neither. */
   constructor(readonly origin?: FramesOrigin) {}
 
-  /** Adds a frame; only before the first use of {@link buffer}. */
+  /**
+   * Adds a frame.
+   * @throws Error after the first use of {@link buffer}: some socket has written the buffer without this frame
+   */
   add(frame: Buffer): void {
+    if (this.joined) throw new Error('shared frames were added to after they had been written');
     this.frames.push(frame);
+    this.size += frame.length;
   }
 
   /** All frames, one after another. Nothing can be added afterwards. */
@@ -32,6 +42,6 @@ export class SharedFrames {
 
   /** Whether frames may still be added. */
   get open(): boolean {
-    return this.joined === undefined;
+    return this.joined === undefined && this.size < FULL_BYTES;
   }
 }

@@ -1,18 +1,17 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { RoomTypes } from '@wss/handlers';
-import type { LogEntry, Position } from '@wss/protocol';
-import { WebSocket } from 'ws';
+import type { Position } from '@wss/protocol';
+import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from './client-socket.js';
-import { entryFrames } from './entry-frames.js';
+import { describe } from './connection-failure.js';
+import { isEngineError } from './engine-error.js';
 import { Hub } from './hub.js';
 import { MessagingObserver } from './messaging-observer.js';
-import { RoomSource, type RoomStart } from './ports.js';
-import { encodeReset, RoomDelivery } from './room-delivery.js';
-import { SharedFrames } from './shared-frames.js';
-import { textFrame } from './text-frame.js';
+import { MAX_OUTBOUND_BYTES } from './outbound-queue.js';
+import type { FramesOrigin } from './shared-frames.js';
 
-/** Entries that a client that fell behind gets at a time. */
-const CATCH_UP_ENTRIES = 256;
+/** No further part is read for a client that has this much unread. */
+const READ_BELOW_BYTES = MAX_OUTBOUND_BYTES / 2;
 
 /**
  * Deals with clients that read more slowly than they are sent to, by the policies of their rooms, so that nobody
@@ -22,12 +21,12 @@ const CATCH_UP_ENTRIES = 256;
 @Injectable()
 export class SlowClients {
   private readonly logger = new Logger(SlowClients.name);
+  private readonly catchingUp = new Set<ClientSocket>();
 
   constructor(
     private readonly hub: Hub,
     private readonly types: RoomTypes,
-    private readonly source: RoomSource,
-    private readonly delivery: RoomDelivery,
+    private readonly catchUp: CatchUp,
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
@@ -39,7 +38,7 @@ export class SlowClients {
     if (lost.length > 0) this.observer?.clientSlow('dropped');
     if (!queue.overflowing) return;
     const dropped = queue.drop(({ room }) => this.types.of(room)?.backPressure === 'resync');
-    for (const { room, after } of dropped) this.fallBehind(client, room, after!);
+    this.fallBehind(client, dropped);
     if (!queue.overflowing) return;
     this.logger.debug(`client ${client.id} is too slow`);
     this.observer?.clientSlow('closed');
@@ -47,66 +46,52 @@ export class SlowClients {
     client.closeWith(4408);
   }
 
-  /** The client has read everything that was queued. */
+  /** The client has taken everything that was queued. */
   drained(client: ClientSocket): void {
-    for (const room of client.laggingRooms()) void this.catchUp(client, room);
+    void this.catchUpAll(client);
   }
 
-  /** The oldest frames that were dropped say where the client stands. */
-  private fallBehind(client: ClientSocket, room: string, seen: Position): void {
-    const state = client.roomState(room);
-    if (state.lagging) return;
-    state.lagging = seen;
-    this.hub.pause(room, client);
-    this.observer?.clientSlow('paused');
+  /** The oldest frames of each room that were dropped say where the client stands there. */
+  private fallBehind(client: ClientSocket, dropped: readonly FramesOrigin[]): void {
+    const oldest = new Map<string, Position>();
+    for (const { room, after } of dropped) if (after && !oldest.has(room)) oldest.set(room, after);
+    for (const [room, after] of oldest) {
+      const wasBehind = this.hub.lagOf(room, client) !== undefined;
+      // Nothing is owed to a client that left the room meanwhile.
+      if (this.hub.pause(room, client, after) && !wasBehind) this.observer?.clientSlow('paused');
+    }
   }
 
-  private async catchUp(client: ClientSocket, room: string): Promise<void> {
-    const state = client.roomState(room);
-    const from = state.lagging!;
+  /** One room after the other: what is read for a client must fit into its queue. */
+  private async catchUpAll(client: ClientSocket): Promise<void> {
+    if (this.catchingUp.has(client)) return;
+    this.catchingUp.add(client);
+    for (const room of this.roomsBehind(client)) {
+      if ((client.queue?.unreadBytes ?? Infinity) > READ_BELOW_BYTES) break;
+      await this.goOn(client, room);
+    }
+    this.catchingUp.delete(client);
+    if (client.queue && this.roomsBehind(client).length > 0) client.whenDrained();
+  }
+
+  private async goOn(client: ClientSocket, room: string): Promise<void> {
     try {
-      const numbers = await this.delivery.survivingNumbers(room, [client]);
-      await this.source.begin(room, { from, documents: false }, (start) => {
-        if (state.lagging !== from || client.readyState !== WebSocket.OPEN) return;
-        this.goOn(client, room, start, numbers.get(client));
-      });
+      await this.catchUp.goOn(client, room);
     } catch (error) {
-      this.logger.warn(`client ${client.id} can't catch up in ${room}: ${(error as Error).message}`);
-      client.closeWith(1013);
+      this.failed(client, room, error);
     }
   }
 
-  private goOn(client: ClientSocket, room: string, start: RoomStart, applied: number | undefined): void {
-    const state = client.roomState(room);
-    const from = state.lagging!;
-    const { reason, position, documents = new Map(), lost } = start;
-    if (!start.recovered) {
-      const reset = { reason: reason!, position, documents, ...(lost && { lost }) };
-      this.push(client, room, from, [textFrame(encodeReset(room, reset, applied))]);
-    }
-    const part = start.entries.slice(0, CATCH_UP_ENTRIES);
-    const { withPatch } = this.hub.membership(room, client) ?? { withPatch: false };
-    this.push(client, room, start.recovered ? from : position, framesOf(room, part, withPatch));
-    if (part.length < start.entries.length) {
-      state.lagging = { epoch: position.epoch, seq: start.entries[CATCH_UP_ENTRIES]!.first - 1 };
-      client.whenDrained();
-    } else {
-      delete state.lagging;
-      this.hub.join(room, client, { withPatch });
-    }
+  private roomsBehind(client: ClientSocket): string[] {
+    return client.joinedRooms().filter((room) => this.hub.lagOf(room, client));
   }
 
-  private push(client: ClientSocket, room: string, after: Position, frames: readonly Buffer[]): void {
-    if (frames.length === 0) return;
-    const shared = new SharedFrames({ room, after });
-    for (const frame of frames) shared.add(frame);
-    client.queue?.push(shared);
+  private failed(client: ClientSocket, room: string, error: unknown): void {
+    if (isEngineError(error)) {
+      this.logger.warn(`client ${client.id} can't catch up in ${room}, it is let go: ${error.message}`);
+      return client.closeWith(1013);
+    }
+    this.logger.error(`client ${client.id} can't catch up in ${room}: ${describe(error)}`);
+    client.closeWith(1011);
   }
-}
-
-function framesOf(room: string, entries: readonly LogEntry[], withPatch: boolean): Buffer[] {
-  return entries.flatMap((entry) => {
-    const frames = entryFrames(room, entry);
-    return [...(withPatch ? frames.patched() : frames.plain)];
-  });
 }

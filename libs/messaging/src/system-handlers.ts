@@ -108,10 +108,10 @@ export class SystemHandlers {
   }
 
   @SubscribeMessage('$leave')
-  leave(@CurrentCommand() command: RoutedCommand): object {
+  leave(@CurrentCommand() command: RoutedCommand): void {
     needRoom(command);
     this.rooms.leave(command.client, command.room!);
-    return {};
+    command.answerInOrder('{}');
   }
 
   @SubscribeMessage('$presence')
