@@ -168,7 +168,8 @@ export class ClientConnections {
     client.native?.stop();
     if (client.pathContext.router && this.hub) {
       for (const room of client.joinedRooms()) this.rooms?.unfollow(client, room);
-      this.ports?.observer?.clientGone(code);
+      // A line that is dead brings no close frame back; why the client was closed is known all the same.
+      this.ports?.observer?.clientGone(code === 1006 ? (client.closedWith ?? code) : code);
       if (client.session) this.ports?.sessions.disconnected(client.session);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }

@@ -1,52 +1,67 @@
-import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy, Optional } from '@nestjs/common';
+import { WebSocket } from 'ws';
 import type { ClientSocket } from './client-socket.js';
 import { Hub } from './hub.js';
+import { MessagingObserver } from './messaging-observer.js';
 
-/** A client that was silent for this long is asked for a sign of life, ms. Keep it below what proxies cut. */
+/** How often each client is asked for a sign of life, and how long it has to give one, ms. Keep it below what proxies cut. */
 export const HEARTBEAT_MS = 25_000;
 /** A client that does not take what it is sent for this long is closed, ms. */
 const BLOCKED_MS = 30_000;
-/** The clients are looked after in this many parts, one after another. */
-const PARTS = 10;
+/** Clients are spread over this many slots of a period, so that they are not all asked at once. */
+export const HEARTBEAT_SLOTS = 10;
 
 /** Finds connections that are dead or stuck; one timer for all clients. */
 @Injectable()
 export class Heartbeats implements OnApplicationBootstrap, OnModuleDestroy {
   private timer?: NodeJS.Timeout;
-  private part = 0;
+  private slot = 0;
+  private assigned = 0;
 
-  constructor(private readonly hub: Hub) {}
+  constructor(
+    private readonly hub: Hub,
+    @Optional() private readonly observer?: MessagingObserver,
+  ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => this.tick(), HEARTBEAT_MS / PARTS).unref();
+    this.timer = setInterval(() => this.tick(), HEARTBEAT_MS / HEARTBEAT_SLOTS).unref();
   }
 
   onModuleDestroy(): void {
     clearInterval(this.timer);
   }
 
-  /** Looks after the next part of the clients. */
+  /** Looks after all clients, and asks those whose slot it is for a sign of life. */
   tick(): void {
-    this.part = (this.part + 1) % PARTS;
-    let index = 0;
-    const now = performance.now();
-    for (const client of this.hub.all()) {
-      if (client.expiresAt !== 0 && client.expiresAt <= now) client.closeWith(4401);
-      else if (index++ % PARTS === this.part) this.lookAfter(client);
-    }
+    this.slot = (this.slot + 1) % HEARTBEAT_SLOTS;
+    for (const client of this.hub.all()) if (client.readyState === WebSocket.OPEN) this.lookAfter(client);
   }
 
   private lookAfter(client: ClientSocket): void {
-    const { blockedSince } = client;
-    if (blockedSince !== 0 && performance.now() - blockedSince > BLOCKED_MS) return end(client, 4408);
-    if (!client.alive) return end(client, 4409);
-    client.alive = false;
-    client.ping();
+    // A slot is the client's own for as long as it is here: whoever comes and goes moves nobody's next ping.
+    client.heartbeatSlot ??= this.assigned++ % HEARTBEAT_SLOTS;
+    if (client.expiresAt !== 0 && client.expiresAt <= performance.now()) return client.closeWith(4401);
+    if (isStuck(client)) return this.closeStuck(client);
+    if (client.heartbeatSlot === this.slot) ask(client);
+  }
+
+  /** What is queued would only keep the close frame from a client that reads again just now. */
+  private closeStuck(client: ClientSocket): void {
+    this.observer?.clientSlow('closed');
+    client.queue?.clear();
+    client.closeWith(4408);
   }
 }
 
-/** A close frame may never get through. */
-function end(client: ClientSocket, code: 4408 | 4409): void {
-  client.closeWith(code);
-  setImmediate(() => client.terminate());
+function isStuck({ blockedSince }: ClientSocket): boolean {
+  return blockedSince !== 0 && performance.now() - blockedSince > BLOCKED_MS;
+}
+
+/** Asks for a sign of life; a client that has had a whole period since it was asked last is closed. */
+function ask(client: ClientSocket): void {
+  if (!client.alive) return client.closeWith(4409);
+  // Behind what the client does not take now, a ping would be late through no fault of its own.
+  if (client.blockedSince !== 0) return;
+  client.alive = false;
+  client.ping();
 }
