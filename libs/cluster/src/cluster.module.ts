@@ -66,7 +66,7 @@ export class ClusterModule {
         JobRunner,
         ClusterClient,
       ],
-      exports: [Cluster, ClusterClient, ClusterTransport, NodeRegistry],
+      exports: [Cluster, ClusterClient, ClusterTransport, JobRunner, NodeRegistry],
     };
   }
 }

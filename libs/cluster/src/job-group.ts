@@ -2,11 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ClusterContext } from './cluster-context.js';
 import { decodePacket, type EventPacket } from './cluster-packet.js';
-import type { JobQueue, TakenJob } from './job-queue.js';
+import type { JobCounts, JobQueue, TakenJob } from './job-queue.js';
 import { LEASE_MS } from './lease-keeper.js';
 
 /** How often a job is run before it is given up. */
 const MAX_ATTEMPTS = 5;
+/** Longest reason that is kept of a job that was given up, characters. */
+const MAX_REASON_LENGTH = 500;
 
 /** How a node runs jobs. */
 export interface JobSettings {
@@ -18,6 +20,8 @@ export interface JobSettings {
   readonly retryMs?: number;
   /** How long ago a dead node must have taken a job that another one takes over, ms. Default 5,000, the lease. */
   readonly claimAfterMs?: number;
+  /** How long jobs wait that no node handles before the log says so, ms. Default 10,000. */
+  readonly unhandledAfterMs?: number;
   /** How long a node that stops waits for its running jobs, ms. Default 10,000. */
   readonly drainMs?: number;
 }
@@ -28,12 +32,15 @@ export const JOB_DEFAULTS: Required<JobSettings> = {
   pollMs: 1_000,
   retryMs: 500,
   claimAfterMs: LEASE_MS,
+  unhandledAfterMs: 10_000,
   drainMs: 10_000,
 };
 
 /** What a group is run with. */
 export interface JobGroupOptions {
   readonly group: string;
+  /** What this node has handlers for; it takes nothing else. */
+  readonly events: readonly string[];
   readonly nodeId: string;
   readonly queue: JobQueue;
   readonly settings: Required<JobSettings>;
@@ -43,6 +50,16 @@ export interface JobGroupOptions {
   handle(data: unknown, context: ClusterContext): Promise<void>;
 }
 
+/** What a node knows of a group's jobs. */
+export interface JobStats extends JobCounts {
+  /** Here. */
+  readonly running: number;
+  /** Attempts that failed here. */
+  readonly failures: number;
+  /** Jobs that were given up here. */
+  readonly givenUp: number;
+}
+
 /** This node's part in the jobs of one group. */
 export class JobGroup {
   private readonly logger = new Logger('Jobs');
@@ -50,23 +67,45 @@ export class JobGroup {
   private readonly stopping = new AbortController();
   private looking?: Promise<void>;
   private again = false;
+  private againForDead = false;
+  private counts: JobCounts = { outstanding: 0, unhandled: 0, dead: 0 };
+  private failures = 0;
+  private givenUp = 0;
+  private unhandledSince?: number;
+  private reported = false;
 
   constructor(private readonly options: JobGroupOptions) {}
+
+  get stats(): JobStats {
+    const { counts, failures, givenUp } = this;
+    return { ...counts, running: this.running.size, failures, givenUp };
+  }
 
   /** Takes what waits, as far as there is room; never throws. */
   look({ forDead = false } = {}): void {
     if (this.stopping.signal.aborted || this.free <= 0) return;
     if (this.looking) {
       this.again = true;
+      this.againForDead ||= forDead;
       return;
     }
-    this.again = false;
+    this.again = this.againForDead = false;
     this.looking = this.take(forDead)
       .catch((error: Error) => this.logger.debug(`the next look takes jobs: ${error.message}`))
       .finally(() => {
         delete this.looking;
-        if (this.again) this.look();
+        if (this.again) this.look({ forDead: this.againForDead });
       });
+  }
+
+  /** Counts the group's jobs, and says so where some wait that no node handles; never throws. */
+  async count(): Promise<void> {
+    try {
+      this.counts = await this.options.queue.count(this.options.group);
+      this.reportUnhandled(this.counts.unhandled);
+    } catch (error) {
+      this.logger.debug(`jobs are counted later: ${describe(error)}`);
+    }
   }
 
   /**
@@ -89,18 +128,34 @@ export class JobGroup {
     bound.abort();
   }
 
+  private reportUnhandled(unhandled: number): void {
+    if (unhandled === 0) {
+      delete this.unhandledSince;
+      this.reported = false;
+      return;
+    }
+    this.unhandledSince ??= performance.now();
+    if (this.reported || performance.now() - this.unhandledSince < this.options.settings.unhandledAfterMs)
+      return;
+    this.reported = true;
+    this.logger.warn(
+      `${unhandled} jobs of "${this.options.group}" wait for a node that has a handler for their event; start one`,
+    );
+  }
+
   private get free(): number {
     return this.options.settings.concurrency - this.running.size;
   }
 
   private async take(forDead: boolean): Promise<void> {
-    const { group, nodeId, queue, settings, alive } = this.options;
+    const { group, events, nodeId, queue, settings, alive } = this.options;
     const dead = forDead ? { live: await alive(), afterMs: settings.claimAfterMs } : undefined;
     const count = this.free;
     if (count <= 0) return;
     const taken = await queue.take(group, {
       nodeId,
       count,
+      events,
       held: [...this.running.keys()],
       ...(dead && { dead }),
     });
@@ -119,35 +174,41 @@ export class JobGroup {
   }
 
   private async run(job: TakenJob): Promise<void> {
+    const { queue, group } = this.options;
     const packet = decodePacket(job.text);
-    if (packet?.kind !== 'event') this.logger.error('a job that this version can not read is given up');
-    else if (!(await this.succeedOrGiveUp(packet, job.deliveries))) return;
-    await this.finish(job.entry);
+    const reason = packet?.kind === 'event' ? await this.attempt(packet, job.deliveries) : UNREADABLE;
+    if (reason === 'left') return;
+    if (reason === 'done') return this.finish(() => queue.done(group, job.entry));
+    this.givenUp++;
+    this.logger.error(`${reason.name} of "${group}" is given up after ${reason.attempts} attempts`);
+    await this.finish(() => queue.bury(group, job.entry, reason));
   }
 
-  /** @returns whether the job is over; else it is left to other nodes */
-  private async succeedOrGiveUp(packet: EventPacket, firstAttempt: number): Promise<boolean> {
-    const name = `job ${packet.id} (${packet.pattern}) of "${this.options.group}"`;
+  /** Runs a job until it is done, or left to other nodes, or failed too often. */
+  private async attempt(packet: EventPacket, firstAttempt: number): Promise<'done' | 'left' | Failure> {
+    const name = `job ${packet.id} (${packet.pattern})`;
+    let reason = 'each node that ran it ended';
     for (let attempt = firstAttempt; attempt <= MAX_ATTEMPTS; attempt++) {
       try {
         const context = new ClusterContext([packet.pattern, packet.from, { id: packet.id, attempt }]);
         await this.options.handle(packet.data, context);
-        return true;
+        return 'done';
       } catch (error) {
-        this.logger.warn(`${name} failed in attempt ${attempt}: ${describe(error)}`);
+        this.failures++;
+        reason = describe(error).slice(0, MAX_REASON_LENGTH);
+        this.logger.warn(`${name} of "${this.options.group}" failed in attempt ${attempt}: ${reason}`);
       }
-      if (attempt < MAX_ATTEMPTS && !(await this.pause(this.backoffMs(attempt)))) return false;
+      if (attempt < MAX_ATTEMPTS && !(await this.pause(this.backoffMs(attempt)))) return 'left';
     }
-    this.logger.error(`${name} is given up after ${MAX_ATTEMPTS} attempts`);
-    return true;
+    return { name, reason, attempts: MAX_ATTEMPTS };
   }
 
-  /** A job that can't be reported as done stays held, so that this node does not run it again. */
-  private async finish(entry: string): Promise<void> {
-    const { queue, group, settings } = this.options;
+  /** A job whose end can't be reported stays held, so that this node does not run it again. */
+  private async finish(report: () => Promise<void>): Promise<void> {
+    const { settings } = this.options;
     for (;;) {
       try {
-        return await queue.done(group, entry);
+        return await report();
       } catch (error) {
         this.logger.debug(`a job that is done is reported later: ${describe(error)}`);
       }
@@ -168,6 +229,19 @@ export class JobGroup {
     }
   }
 }
+
+/** A job that was given up. */
+interface Failure {
+  readonly name: string;
+  readonly reason: string;
+  readonly attempts: number;
+}
+
+const UNREADABLE: Failure = {
+  name: 'a job that this version can not read',
+  reason: 'can not be read by this version',
+  attempts: 0,
+};
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -11,6 +11,33 @@ export interface TakenJob {
   readonly deliveries: number;
 }
 
+/** A job that was given up. */
+export interface DeadJob {
+  /** What was added. */
+  readonly text: string;
+  /** Event of the job; empty where it is not known. */
+  readonly event: string;
+  /** Why it was given up, in words. */
+  readonly reason: string;
+  /** How often it was tried. */
+  readonly attempts: number;
+}
+
+/** Most jobs of a group that were given up and are kept; the oldest go first. */
+export const MAX_DEAD_JOBS = 1_000;
+/** How long a job that was given up is kept, ms. */
+export const DEAD_JOB_MS = 7 * 86_400_000;
+
+/** How many jobs a group has. */
+export interface JobCounts {
+  /** Waiting and being done, on all nodes. */
+  readonly outstanding: number;
+  /** Of these: met by nodes that have no handler for them, and by no other since. */
+  readonly unhandled: number;
+  /** Given up and kept. */
+  readonly dead: number;
+}
+
 /** What a node takes. */
 export interface TakeOptions {
   /** The node that takes. */
@@ -19,6 +46,8 @@ export interface TakeOptions {
   readonly count: number;
   /** Entries that the node holds and knows of; others that it holds are given to it again. */
   readonly held: readonly string[];
+  /** Events that the node has handlers for; it takes no others. Default: takes all. */
+  readonly events?: readonly string[];
   /** Also takes what dead nodes hold; default not. */
   readonly dead?: DeadNodes;
 }
@@ -39,13 +68,15 @@ export interface DeadNodes {
 export abstract class JobQueue {
   /**
    * Adds a job at the end.
+   * @param event tells nodes whether they can handle it
    * @returns whether it was added: not when {@link MAX_OUTSTANDING_JOBS} are outstanding
    * @throws Error when the engine can't be reached, refuses, or does not answer
    */
-  abstract add(group: string, text: string): Promise<boolean>;
+  abstract add(group: string, text: string, event: string): Promise<boolean>;
 
   /**
-   * Takes jobs: first what this node holds without knowing of it, then what dead nodes hold, then new ones.
+   * Takes jobs: first what this node holds without knowing of it, then what others met and can't handle, then what
+   * dead nodes hold, then new ones. A job that the node can't handle stays where it is, and that is no attempt.
    * @throws Error when the engine can't be reached or does not answer; jobs may be held by the node then
    */
   abstract take(group: string, options: TakeOptions): Promise<TakenJob[]>;
@@ -55,4 +86,20 @@ export abstract class JobQueue {
    * @throws Error when the engine can't be reached or does not answer
    */
   abstract done(group: string, entry: string): Promise<void>;
+
+  /**
+   * Gives a job up: it is kept for operators, of {@link MAX_DEAD_JOBS} the last, for {@link DEAD_JOB_MS}. One that is
+   * gone already is no error.
+   * @throws Error when the engine can't be reached or does not answer
+   */
+  abstract bury(group: string, entry: string, why: Pick<DeadJob, 'reason' | 'attempts'>): Promise<void>;
+
+  /**
+   * Jobs that were given up, the newest first.
+   * @throws Error when the engine can't be reached or does not answer
+   */
+  abstract dead(group: string, count: number): Promise<DeadJob[]>;
+
+  /** @throws Error when the engine can't be reached or does not answer */
+  abstract count(group: string): Promise<JobCounts>;
 }

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnModuleDestroy, Optional } from '@nestjs/comm
 import { RedisKeys } from '@wss/redis';
 import { Channels } from './channels.js';
 import { ClusterRoutes } from './cluster-routes.js';
-import { JOB_DEFAULTS, JobGroup, type JobSettings } from './job-group.js';
+import { JOB_DEFAULTS, JobGroup, type JobSettings, type JobStats } from './job-group.js';
 import { JobQueue } from './job-queue.js';
 import { NodeRegistry } from './node-registry.js';
 import { refusal } from './packet-channels.js';
@@ -34,7 +34,9 @@ export class JobRunner implements OnModuleDestroy {
    * @throws Error that names the channel when one is refused; no jobs are taken then
    */
   async start(): Promise<void> {
-    for (const group of this.routes.prepare().jobs.keys()) this.groups.set(group, this.open(group));
+    for (const [group, handlers] of this.routes.prepare().jobs) {
+      this.groups.set(group, this.open(group, [...handlers.keys()]));
+    }
     const names = [...this.groups.keys()];
     const results = await Promise.allSettled(names.map((group) => this.listen(group)));
     const refused = results.find((result) => result.status === 'rejected');
@@ -64,9 +66,15 @@ export class JobRunner implements OnModuleDestroy {
     return this.stop();
   }
 
-  private open(group: string): JobGroup {
+  /** What is known of each group's jobs. */
+  get stats(): [group: string, stats: JobStats][] {
+    return [...this.groups].map(([group, { stats }]) => [group, stats]);
+  }
+
+  private open(group: string, events: readonly string[]): JobGroup {
     return new JobGroup({
       group,
+      events,
       nodeId: this.registry.self.nodeId,
       queue: this.queue,
       settings: this.settings,
@@ -82,6 +90,9 @@ export class JobRunner implements OnModuleDestroy {
   }
 
   private lookForAll(): void {
-    for (const group of this.groups.values()) group.look({ forDead: true });
+    for (const group of this.groups.values()) {
+      group.look({ forDead: true });
+      void group.count();
+    }
   }
 }

@@ -31,10 +31,10 @@ export interface SentJob {
 export interface JobTarget {
   /**
    * Sends a job: one node that has a handler for the group (`@EventPattern<string>(event, { group })`) runs it.
-   * Resolves when it is in the queue, whether or not such a node is alive.
+   * Resolves when it is in the queue, whether or not such a node is alive: it waits for one that handles its event.
    *
-   * At least once: when a handler fails it is run again, up to 5 times in all, and then given up with an error in
-   * the log; when its node dies, another node runs it. A handler that must not repeat its effects remembers the
+   * At least once: when a handler fails it is run again, up to 5 times in all, and then given up: with an error in
+   * the log, and kept for a week among the last 1,000 of its group; when its node dies, another node runs it. A handler that must not repeat its effects remembers the
    * job's id. The order is that of sending, but jobs run concurrently.
    * @throws GatewayError `unavailable` (nobody gets it), `unknown_outcome` (a node may), `rate_limited` (10,000 jobs
    *   of the group are outstanding), `too_large` (over 65,536 bytes of JSON)
@@ -74,16 +74,16 @@ export class Jobs {
     if (Buffer.byteLength(text) > MAX_JOB_BYTES) {
       throw new GatewayError('too_large', `a job is over ${MAX_JOB_BYTES} bytes`);
     }
-    if (!(await this.add(group, text))) {
+    if (!(await this.add(group, text, pattern))) {
       throw new GatewayError('rate_limited', `${MAX_OUTSTANDING_JOBS} jobs of "${group}" are outstanding`);
     }
     this.wake(group);
     return { id };
   }
 
-  private async add(group: string, text: string): Promise<boolean> {
+  private async add(group: string, text: string, event: string): Promise<boolean> {
     try {
-      return await this.queue.add(group, text);
+      return await this.queue.add(group, text, event);
     } catch (error) {
       throw toEngineError(error);
     }

@@ -1,5 +1,14 @@
 import type { MemoryEngine, MemoryJob } from '@wss/state';
-import { JobQueue, MAX_OUTSTANDING_JOBS, type TakenJob, type TakeOptions } from './job-queue.js';
+import {
+  DEAD_JOB_MS,
+  type DeadJob,
+  type JobCounts,
+  JobQueue,
+  MAX_DEAD_JOBS,
+  MAX_OUTSTANDING_JOBS,
+  type TakenJob,
+  type TakeOptions,
+} from './job-queue.js';
 
 /** Jobs of the nodes of one process. */
 export class MemoryJobQueue extends JobQueue {
@@ -7,23 +16,24 @@ export class MemoryJobQueue extends JobQueue {
     super();
   }
 
-  add(group: string, text: string): Promise<boolean> {
+  add(group: string, text: string, event: string): Promise<boolean> {
     return this.engine.call(() => {
       const jobs = this.jobsOf(group);
       if (jobs.size >= MAX_OUTSTANDING_JOBS) return false;
-      jobs.set(this.engine.nextJobEntry(), { text, deliveries: 0, takenAt: 0 });
+      jobs.set(this.engine.nextJobEntry(), { text, event, deliveries: 0, takenAt: 0 });
       return true;
     });
   }
 
   take(group: string, options: TakeOptions): Promise<TakenJob[]> {
     return this.engine.call(() => {
-      const jobs = [...this.jobsOf(group)];
+      const jobs = this.handled(group, options);
       const unknown = jobs.filter(([entry, job]) => this.isUnknown(entry, job, options));
       const dead = jobs.filter(([, job]) => this.isLeft(job, options));
       const fresh = jobs.filter(([, { holder }]) => holder === undefined);
       return [...unknown, ...dead, ...fresh].slice(0, options.count).map(([entry, job]) => {
         job.holder = options.nodeId;
+        delete job.unhandled;
         job.takenAt = this.engine.now();
         job.deliveries++;
         return { entry, text: job.text, deliveries: job.deliveries };
@@ -33,6 +43,51 @@ export class MemoryJobQueue extends JobQueue {
 
   done(group: string, entry: string): Promise<void> {
     return this.engine.call(() => void this.jobsOf(group).delete(entry));
+  }
+
+  bury(
+    group: string,
+    entry: string,
+    { reason, attempts }: Pick<DeadJob, 'reason' | 'attempts'>,
+  ): Promise<void> {
+    return this.engine.call(() => {
+      const job = this.jobsOf(group).get(entry);
+      if (!job) return;
+      const { text, event } = job;
+      const at = this.engine.now();
+      const dead = [...(this.engine.deadJobs.get(group) ?? []), { text, event, reason, attempts, at }];
+      const kept = dead.slice(-MAX_DEAD_JOBS).filter((job) => at - job.at <= DEAD_JOB_MS);
+      this.engine.deadJobs.set(group, kept);
+      this.jobsOf(group).delete(entry);
+    });
+  }
+
+  dead(group: string, count: number): Promise<DeadJob[]> {
+    return this.engine.call(() => {
+      const newest = (this.engine.deadJobs.get(group) ?? []).slice(-count).reverse();
+      return newest.map(({ text, event, reason, attempts }) => ({ text, event, reason, attempts }));
+    });
+  }
+
+  count(group: string): Promise<JobCounts> {
+    return this.engine.call(() => {
+      const jobs = [...this.jobsOf(group).values()];
+      const unhandled = jobs.filter((job) => job.unhandled).length;
+      return { outstanding: jobs.length, unhandled, dead: this.engine.deadJobs.get(group)?.length ?? 0 };
+    });
+  }
+
+  /** The jobs that a node can handle; it sets the others aside that are nobody's, or a dead node's. */
+  private handled(group: string, options: TakeOptions): [string, MemoryJob][] {
+    const { events } = options;
+    const jobs = [...this.jobsOf(group)];
+    if (!events) return jobs;
+    for (const [, job] of jobs) {
+      if (events.includes(job.event) || (job.holder !== undefined && !this.isLeft(job, options))) continue;
+      job.unhandled = true;
+      delete job.holder;
+    }
+    return jobs.filter(([, { event }]) => events.includes(event));
   }
 
   private isUnknown(entry: string, { holder }: MemoryJob, { nodeId, held }: TakeOptions): boolean {

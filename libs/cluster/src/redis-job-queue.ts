@@ -1,5 +1,14 @@
 import { type DataLinks, LuaScript, type RedisKeys } from '@wss/redis';
-import { JobQueue, MAX_OUTSTANDING_JOBS, type TakenJob, type TakeOptions } from './job-queue.js';
+import {
+  DEAD_JOB_MS,
+  type DeadJob,
+  type JobCounts,
+  JobQueue,
+  MAX_DEAD_JOBS,
+  MAX_OUTSTANDING_JOBS,
+  type TakenJob,
+  type TakeOptions,
+} from './job-queue.js';
 
 /** Scripts of the job queue, to be preloaded. */
 export const JOB_SCRIPTS = {
@@ -8,6 +17,10 @@ export const JOB_SCRIPTS = {
     new URL('./lua/job_take.lua', import.meta.url),
   ),
   done: new LuaScript<0 | 1>(new URL('./lua/job_done.lua', import.meta.url)),
+  bury: new LuaScript<0 | 1>(new URL('./lua/job_bury.lua', import.meta.url)),
+  count: new LuaScript<[outstanding: number, unhandled: number, dead: number]>(
+    new URL('./lua/job_count.lua', import.meta.url),
+  ),
 };
 
 /** Jobs in Redis, a stream per group. They are as durable as Redis is. */
@@ -19,18 +32,46 @@ export class RedisJobQueue extends JobQueue {
     super();
   }
 
-  async add(group: string, text: string): Promise<boolean> {
-    const args = [text, MAX_OUTSTANDING_JOBS];
+  async add(group: string, text: string, event: string): Promise<boolean> {
+    const args = [text, MAX_OUTSTANDING_JOBS, event];
     return (await JOB_SCRIPTS.add.run(this.links.commands, [this.keys.jobs(group)], args)) === 1;
   }
 
-  async take(group: string, { nodeId, count, held, dead }: TakeOptions): Promise<TakenJob[]> {
-    const args = [nodeId, count, dead?.afterMs ?? -1, held.length, ...held, ...(dead?.live ?? [])];
+  async take(group: string, { nodeId, count, held, events, dead }: TakeOptions): Promise<TakenJob[]> {
+    const numbers = [count, dead?.afterMs ?? -1, held.length, events?.length ?? -1];
+    const args = [nodeId, ...numbers, ...held, ...(events ?? []), ...(dead?.live ?? [])];
     const taken = await JOB_SCRIPTS.take.run(this.links.commands, [this.keys.jobs(group)], args);
     return taken.map(([entry, text, deliveries]) => ({ entry, text, deliveries }));
   }
 
   async done(group: string, entry: string): Promise<void> {
     await JOB_SCRIPTS.done.run(this.links.commands, [this.keys.jobs(group)], [entry]);
+  }
+
+  async bury(
+    group: string,
+    entry: string,
+    { reason, attempts }: Pick<DeadJob, 'reason' | 'attempts'>,
+  ): Promise<void> {
+    const args = [entry, reason, attempts, MAX_DEAD_JOBS, DEAD_JOB_MS];
+    await JOB_SCRIPTS.bury.run(this.links.commands, this.keysOf(group), args);
+  }
+
+  async dead(group: string, count: number): Promise<DeadJob[]> {
+    const key = this.keys.deadJobs(group);
+    const entries = await this.links.commands.xrevrange(key, '+', '-', 'COUNT', count);
+    return entries.map(([, [, text = '', , event = '', , reason = '', , attempts]]) => {
+      return { text, event, reason, attempts: Number(attempts) };
+    });
+  }
+
+  async count(group: string): Promise<JobCounts> {
+    const counts = await JOB_SCRIPTS.count.run(this.links.commands, this.keysOf(group), []);
+    const [outstanding, unhandled, dead] = counts;
+    return { outstanding, unhandled, dead };
+  }
+
+  private keysOf(group: string): string[] {
+    return [this.keys.jobs(group), this.keys.deadJobs(group)];
   }
 }

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Injectable, UseGuards, type CanActivate } from '@nestjs/common';
+import { Injectable, type Type, UseGuards, type CanActivate } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { eventually } from '@wss/testing';
-import { ClusterContext } from '../src/index.js';
+import { ClusterContext, JobRunner, type JobStats } from '../src/index.js';
 import { captureLogs, releaseLogs } from './captured-logs.js';
 import type { ClusterUnderTest, EngineUnderTest } from './engines.js';
 import { TestNode } from './test-node.js';
@@ -48,8 +48,19 @@ class Worker {
   }
 }
 
+/** What a newer release handles too. */
+@Injectable()
+class Newer {
+  readonly runs: { data: unknown; attempt: number | undefined }[] = [];
+
+  @EventPattern<string>('test.newer', { group: 'reports' })
+  onJob(@Payload() data: unknown, @Ctx() context: ClusterContext): void {
+    this.runs.push({ data, attempt: context.getJob()?.attempt });
+  }
+}
+
 const ALL_DEAD = { dead: { live: [], afterMs: 0 } };
-const SETTINGS = { pollMs: 50, retryMs: 10, claimAfterMs: 200, drainMs: 5_000 };
+const SETTINGS = { pollMs: 50, retryMs: 10, claimAfterMs: 200, unhandledAfterMs: 200, drainMs: 5_000 };
 
 export function jobsContract(name: string, start: () => Promise<EngineUnderTest>): void {
   describe(`jobs on ${name}`, () => {
@@ -62,9 +73,7 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
     afterAll(() => engine.stop());
     beforeEach(async () => {
       cluster = engine.newCluster();
-      const startNode = (nodeId: string): Promise<TestNode> =>
-        TestNode.start(cluster, nodeId, { providers: [Worker], jobSettings: SETTINGS });
-      nodes = await Promise.all(['a', 'b', 'c'].map(startNode));
+      nodes = await Promise.all(['a', 'b', 'c'].map((nodeId) => startNode(nodeId)));
       [a] = nodes as [TestNode];
     });
     afterEach(async () => {
@@ -72,6 +81,10 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
       for (const node of nodes) await node.close();
     });
 
+    const startNode = (nodeId: string, ...more: Type<object>[]): Promise<TestNode> =>
+      TestNode.start(cluster, nodeId, { providers: [Worker, ...more], jobSettings: SETTINGS });
+    const statsOf = (node: TestNode): JobStats[] =>
+      node.module.get(JobRunner).stats.map(([, stats]) => stats);
     const workerOf = (node: TestNode): Worker => node.module.get(Worker);
     const runs = (): Run[] => nodes.flatMap((node) => workerOf(node).runs);
     const onAll = (work: (run: Run, node: TestNode) => unknown): void => {
@@ -159,11 +172,51 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
       await eventually(async () => expect(await outstanding()).toEqual([]));
     });
 
-    it('without a handler in the group are given up with a word in the log', async () => {
+    it('that were given up are kept, with their reason', async () => {
+      onAll(() => {
+        throw new Error('the printer burns');
+      });
+      captureLogs();
+      try {
+        await emit({ page: 1 }, 'x');
+        await eventually(async () =>
+          expect(await a.links.jobs.dead('reports', 9)).toMatchObject([
+            {
+              event: 'test.work',
+              reason: 'the printer burns',
+              attempts: 5,
+              text: expect.stringContaining('"page":1'),
+            },
+          ]),
+        );
+      } finally {
+        releaseLogs();
+      }
+      await eventually(() =>
+        expect(nodes.flatMap(statsOf)).toContainEqual(expect.objectContaining({ givenUp: 1 })),
+      );
+      expect(await outstanding()).toEqual([]);
+    });
+
+    it('of an event that only a newer node handles wait for one, are seen to wait, and are no attempt', async () => {
       const lines = captureLogs();
       try {
-        await a.cluster.one('reports').emit('test.unknown');
-        await eventually(() => expect(lines.join('\n')).toMatch(/no handler[^]*given up/));
+        for (let i = 0; i < 20; i++) await a.cluster.one('reports').emit('test.newer', i);
+        await eventually(() =>
+          expect(statsOf(a)).toMatchObject([{ outstanding: 20, unhandled: 20, running: 0 }]),
+        );
+        await eventually(() => expect(lines.join('\n')).toContain('20 jobs of "reports" wait for a node'));
+        nodes.push(await startNode('d', Newer));
+        const newer = nodes.at(-1)!.module.get(Newer);
+        await eventually(() => expect(newer.runs).toHaveLength(20));
+        for (let i = 20; i < 40; i++) await a.cluster.one('reports').emit('test.newer', i);
+        await eventually(() => expect(newer.runs).toHaveLength(40));
+        expect(newer.runs.map(({ attempt }) => attempt)).toEqual(Array(40).fill(1));
+        expect(newer.runs.map(({ data }) => data).sort((x, y) => Number(x) - Number(y))).toEqual([
+          ...Array(40).keys(),
+        ]);
+        await eventually(async () => expect(await outstanding()).toEqual([]));
+        expect(lines.join('\n')).not.toMatch(/failed in attempt|given up/);
       } finally {
         releaseLogs();
       }

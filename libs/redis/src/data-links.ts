@@ -33,6 +33,7 @@ type OneKey =
   | 'zrangebyscore'
   | 'xadd'
   | 'xrange'
+  | 'xrevrange'
   | 'xlen'
   | 'xdel'
   | 'spublish';

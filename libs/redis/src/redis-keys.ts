@@ -147,6 +147,11 @@ export class RedisKeys {
     return `${this.namespace}:j:${group}`;
   }
 
+  /** Stream of the jobs of a group that were given up; in the hash slot of {@link jobs}. */
+  deadJobs(group: string): string {
+    return `${this.namespace}:{${this.jobs(group)}}:dead`;
+  }
+
   /** Channel of one node. */
   node(nodeId: string): string {
     return `${this.namespace}:n:${nodeId}`;

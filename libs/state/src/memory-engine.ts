@@ -55,10 +55,23 @@ export interface MemoryNode {
 /** One job of a group of nodes, as Redis keeps it. */
 export interface MemoryJob {
   readonly text: string;
+  readonly event: string;
+  /** Whether a node met it that can't handle it, and no other since. */
+  unhandled?: boolean;
   /** The node that has taken it. */
   holder?: string;
   takenAt: number;
   deliveries: number;
+}
+
+/** One job that was given up. */
+export interface MemoryDeadJob {
+  readonly text: string;
+  readonly event: string;
+  readonly reason: string;
+  readonly attempts: number;
+  /** Ms since 1970. */
+  readonly at: number;
 }
 
 /** Who is in one room, as the Lua scripts keep it in Redis. */
@@ -107,6 +120,8 @@ export class MemoryEngine {
   readonly nodes = new Map<string, MemoryNode>();
   /** Group → its jobs, in order. */
   readonly jobs = new Map<string, Map<string, MemoryJob>>();
+  /** Group → jobs that were given up, in order. */
+  readonly deadJobs = new Map<string, MemoryDeadJob[]>();
   readonly channels = new MemoryChannels();
   /** What the nodes of this process sign with. */
   readonly secret = newReplicationId();

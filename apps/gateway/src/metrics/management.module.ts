@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { RoomFeed } from '@wss/cluster';
+import { JobRunner, type JobStats, RoomFeed } from '@wss/cluster';
 import { Hub, MessagingObserver } from '@wss/messaging';
 import type { Config } from '../config.js';
 import type { Engine, EngineLinks } from '../engine.js';
@@ -12,12 +12,13 @@ import { Metrics } from './metrics.js';
 @Global()
 @Module({})
 export class ManagementModule {
-  constructor(metrics: Metrics, hub: Hub, feed: RoomFeed, readiness: Readiness) {
+  constructor(metrics: Metrics, hub: Hub, feed: RoomFeed, readiness: Readiness, jobs: JobRunner) {
     metrics.gauge('clients', 'Clients on this node', () => hub.size);
     metrics.gauge('rooms', 'Rooms that this node follows', () => feed.size);
     metrics.gauge('ready', 'Whether the node may get clients', () =>
       Number(readiness.problems().length === 0),
     );
+    measureJobs(jobs, metrics);
   }
 
   /** Whether the configuration wants it: where a port is given, and in development. */
@@ -48,6 +49,20 @@ export function measured(engine: Engine, metrics: Metrics): Engine {
   );
   if (engine.links) measureLinks(engine.links, metrics);
   return { ...engine, store: new MeasuredRoomStore(engine.store, metrics) };
+}
+
+/** The jobs of the groups that this node has handlers for; but for `running` they are the whole group's. */
+function measureJobs(jobs: JobRunner, metrics: Metrics): void {
+  const states = ['outstanding', 'unhandled', 'dead', 'running'] as const;
+  metrics.gauges('jobs', 'Jobs by what they are at', ['group', 'state'], () =>
+    jobs.stats.flatMap(([group, stats]) => states.map((state) => [{ group, state }, stats[state]] as const)),
+  );
+  const counter = (name: string, help: string, read: (stats: JobStats) => number): void =>
+    metrics.counters(name, help, ['group'], () =>
+      jobs.stats.map(([group, stats]) => [{ group }, read(stats)] as const),
+    );
+  counter('job_failures_total', 'Attempts at jobs that failed on this node', ({ failures }) => failures);
+  counter('jobs_given_up_total', 'Jobs that this node gave up and that are kept', ({ givenUp }) => givenUp);
 }
 
 /** What the links to Redis are like, and what their probes find. */
