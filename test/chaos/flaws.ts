@@ -10,10 +10,12 @@ export function flawedScripts(changes: {
     commit: changedScript(ROOM_SCRIPTS.commit, changes.commit ?? []),
     resume: changedScript(ROOM_SCRIPTS.resume, changes.resume ?? []),
     pass: ROOM_SCRIPTS.pass,
+    keep: ROOM_SCRIPTS.keep,
+    keepLane: ROOM_SCRIPTS.keepLane,
   };
 }
 
-const STORE_EPOCH = "call('HSET', key, 's', room.top or '0', 'e', history, 'l', lineage)";
+const STORE_EPOCH = "call('HSET', KEYS[1], 's', room.top, 'e', history, 'l', table.concat(lineage, ','))";
 
 /** Leaves the bodies of entries out that are not to be written; every entry has one. */
 const TAKE_BODIES_OUT = `
@@ -66,11 +68,11 @@ export const SCRIPT_FLAWS = {
     flawedScripts({ commit: [["if ends ~= '0' and now > ends + 0 then return 'expired' end", '']] }),
   /** Replies name an epoch that is stored nowhere (R13). */
   mintsWithoutStoring: () => {
-    const changes: Change[] = [[STORE_EPOCH, `if not past then ${STORE_EPOCH} end`]];
+    const changes: Change[] = [[STORE_EPOCH, `if not room.past then ${STORE_EPOCH} end`]];
     return flawedScripts({ commit: changes, resume: changes });
   },
   staticEpoch: () => {
-    const changes: Change[] = [['if past ~= replid then', 'if not past then']];
+    const changes: Change[] = [['elseif room.past ~= room.replid then', 'elseif false then']];
     return flawedScripts({ commit: changes, resume: changes });
   },
   publishesBeforeWriting: () =>

@@ -119,7 +119,7 @@ export class LocalNode {
     });
     if (flaw?.resends) links.commands.options.autoResendUnfulfilledCommands = true;
     const fence = links.fence && new ReplicationFence(links.fence, KEYS.fence(randomUUID()), replicas);
-    const store = new RedisRoomStore(links, KEYS, scripts, fence);
+    const store = new RedisRoomStore(links, KEYS, scripts, { fence });
     const sessions = await Sessions.start(new RedisSessionStore(links, KEYS), { secret: 'chaos' });
     return new LocalNode(links, flaw?.store?.(store) ?? store, sessions, options);
   }

@@ -197,7 +197,7 @@ async function assemble(
   return {
     name: 'redis',
     keys,
-    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, fence),
+    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence }),
     channels,
     sessions,
     sessionStore,

@@ -30,7 +30,7 @@ roomFeedContract('Redis', async () => {
       const links = await open();
       const fence = new ReplicationFence(links.fence!, keys.fence(String(opened.length)), 1);
       return {
-        store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, fence),
+        store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence }),
         channels: new RedisChannels(links),
       };
     },

@@ -51,7 +51,7 @@ roomFeedContract('Redis Cluster', async (): Promise<FeedEngine> => {
       const links = await open();
       const fence = new ClusterFence(links, keys.fence(String(opened.length)), 1);
       return {
-        store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, fence),
+        store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence }),
         channels: new ShardedChannels(links),
       };
     },

@@ -1,4 +1,5 @@
 import type { MemoryLane, MemoryRoom } from './memory-engine.js';
+import type { MemoryRoomLife } from './memory-room-life.js';
 import type { CommitEntry, CommitReply, CommitRequest, StoredDocument, Verdict } from './room-store.js';
 
 const WINDOW = 32;
@@ -20,14 +21,18 @@ export class CommitJudge {
   readonly values = new Map<string, number>();
 
   private readonly lanes = new Map<string, LaneState>();
+  private readonly room: MemoryRoom;
 
   constructor(
-    private readonly room: MemoryRoom,
+    private readonly life: MemoryRoomLife,
     private readonly request: CommitRequest,
     private readonly now: number,
   ) {
+    const { room } = life;
+    this.room = room;
     this.verdicts = request.entries.map((entry) => this.judge(entry));
     this.judgeCounters();
+    if (request.documents.some(({ name }) => !room.documents.has(name))) life.findLost();
     this.conflict = request.documents.some(
       ({ name, base }) => (room.documents.get(name)?.position ?? '') !== base,
     );
@@ -94,6 +99,7 @@ export class CommitJudge {
     this.request.entries.forEach((entry, index) => {
       for (const { name, by, min, max } of entry.counters ?? []) {
         if (this.verdicts[index]!.kind === 'ok') {
+          if (!this.values.has(name) && !this.room.counters.has(name)) this.life.findLost();
           const value = (this.values.get(name) ?? this.room.counters.get(name) ?? 0) + by;
           if (value < (min ?? -Infinity) || value > (max ?? Infinity) || !Number.isSafeInteger(value)) {
             this.verdicts[index] = { kind: 'bound', operation };

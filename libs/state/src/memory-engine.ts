@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { LogEntry } from '@wss/protocol';
-import type { CommandRecord } from './room-store.js';
+import type { CommandRecord, RoomPart } from './room-store.js';
+import { emptyRoom, expire, forgetMeta, isGone } from './memory-room-life.js';
 import { StoreError } from './room-store.js';
+
+/** From this many rooms on those that have ended are looked for. */
+const MIN_SWEEP = 1_024;
 
 /** Record of one lane's numbered commands. */
 export interface MemoryLane {
@@ -23,8 +27,17 @@ export interface MemoryRoom {
   birth: string;
   /** Nodes that wait to write it; the first has been called. */
   line: string[];
+  /** Number of endings before, and one. */
+  life: number;
+  /** When the idle room ends, ms since 1970. */
   expiresAt: number;
   logExpiresAt: number;
+  /** When what is known of the room goes; no earlier than {@link expiresAt}. */
+  metaExpiresAt: number;
+  /** Until when records name its birth. */
+  namedUntil: number;
+  /** What was written in this life. */
+  readonly written: Set<RoomPart>;
   /** Newest first. */
   lineage: { epoch: string; end: number }[];
   log: LogEntry[];
@@ -129,6 +142,7 @@ export class MemoryEngine {
   replicationId = newReplicationId();
 
   private jobsAdded = 0;
+  private sweepAt = MIN_SWEEP;
   private replica?: Replica;
   private repliesToLose = 0;
   private callsToFail = 0;
@@ -138,6 +152,33 @@ export class MemoryEngine {
     /** The engine's clock, ms since 1970. */
     readonly now: () => number = steadyTime,
   ) {}
+
+  /** What is kept of a room; it is made where nothing is. Now and then those that have ended are forgotten. */
+  room(name: string): MemoryRoom {
+    const known = this.rooms.get(name);
+    if (known) return known;
+    if (this.rooms.size >= this.sweepAt) this.sweepRooms();
+    const room = emptyRoom();
+    this.rooms.set(name, room);
+    return room;
+  }
+
+  /** Loses a part of what is kept of a room, as Redis does that evicts a key. */
+  losePart(name: string, part: RoomPart): void {
+    const room = this.rooms.get(name);
+    if (!room) return;
+    if (part === 'meta') forgetMeta(room);
+    else if (part === 'log') room.log.length = 0;
+    else room[part].clear();
+  }
+
+  private sweepRooms(): void {
+    for (const [name, room] of this.rooms) {
+      expire(room, this.now());
+      if (isGone(room)) this.rooms.delete(name);
+    }
+    this.sweepAt = Math.max(MIN_SWEEP, 2 * this.rooms.size);
+  }
 
   /** Names a new job. */
   nextJobEntry(): string {

@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import { fillSlots } from './counter-slots.js';
 import { encodeBody, encodeMessage, positionKey } from './log-format.js';
+import { LossReport } from './lost-parts.js';
 import type { MemoryEngine, MemoryLane, MemoryRoom } from './memory-engine.js';
 import { CommitJudge } from './memory-commit-judge.js';
+import { holdRoom, isWrittenInPart, MemoryRoomLife } from './memory-room-life.js';
 import { type CallNode, MemoryRoomLine } from './memory-room-line.js';
 import {
   type CommitEntry,
@@ -17,12 +18,13 @@ import {
 } from './room-store.js';
 import { encodeTurn } from './turn-format.js';
 
-const LINEAGE = 64;
 const NODE_LANE_MS = 900_000;
 const RECORD_GRACE_MS = 3_600_000;
 
 /** Rooms in this process; the rules are those of the Lua scripts, and one contract suite holds both to them. */
 export class MemoryRoomStore extends RoomStore {
+  private readonly losses = new LossReport();
+
   constructor(
     private readonly engine: MemoryEngine,
     /** Channel of a room's events. */
@@ -33,25 +35,29 @@ export class MemoryRoomStore extends RoomStore {
 
   commit(request: CommitRequest): Promise<CommitReply> {
     return this.engine.call(() => {
-      const room = this.open(request.room);
-      const judge = new CommitJudge(room, request, this.engine.now());
+      const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs);
+      const { room } = life;
+      const judge = new CommitJudge(life, request, this.engine.now());
       if (!judge.refused && !request.judgeOnly) {
-        if (appends(request) && isWrittenInPart(room)) this.openEpoch(room);
-        return this.write(room, request, judge);
+        if (appends(request) && isWrittenInPart(room)) life.openEpoch();
+        return this.told(request.room, life, this.write(life, request, judge));
       }
       const waits = judge.conflict && !request.judgeOnly && request.inLine !== undefined;
-      return judge.reply(waits ? new MemoryRoomLine(room.line).stand(request.inLine!) : undefined);
+      const ahead = waits ? new MemoryRoomLine(room.line).stand(request.inLine!) : undefined;
+      return this.told(request.room, life, judge.reply(ahead));
     });
   }
 
   resume(request: ResumeRequest): Promise<ResumeReply> {
     return this.engine.call(() => {
-      const room = this.open(request.room);
-      const found = request.from ? this.missedSince(room, request.from, request.most ?? 1_000) : undefined;
-      if (!found && request.newest && room.seq > 0 && isWrittenInPart(room)) this.openEpoch(room);
+      const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs ?? 0);
+      const { room } = life;
+      life.findLost();
+      const found = request.from ? missedOf(life, request.from, request.most ?? 1_000) : undefined;
+      if (!found && request.newest && room.seq > 0 && isWrittenInPart(room)) life.openEpoch();
       const entries = found ? found.entries : newestEntries(room, request.newest ?? 0);
       const lane = request.lane === undefined ? undefined : room.lanes.get(request.lane);
-      return {
+      return this.told(request.room, life, {
         position: positionOf(room),
         entries,
         documents: request.documents ? new Map(room.documents) : new Map<string, StoredDocument>(),
@@ -60,7 +66,7 @@ export class MemoryRoomStore extends RoomStore {
         ...(found?.reason && { reason: found.reason }),
         ...(found?.lost && { lost: found.lost }),
         ...(lane && { n: lane.highest }),
-      };
+      });
     });
   }
 
@@ -69,7 +75,9 @@ export class MemoryRoomStore extends RoomStore {
       rooms.map((name) => {
         const room = this.engine.rooms.get(name);
         const current =
-          room?.replicationId === this.engine.replicationId && room.expiresAt > this.engine.now();
+          room?.nonce &&
+          room.replicationId === this.engine.replicationId &&
+          room.expiresAt > this.engine.now();
         return current ? positionOf(room) : undefined;
       }),
     );
@@ -97,38 +105,21 @@ export class MemoryRoomStore extends RoomStore {
 
   keep(room: string, idleTtlMs: number): Promise<void> {
     return this.engine.call(() => {
-      const known = this.engine.rooms.get(room);
-      if (known) known.expiresAt = this.engine.now() + idleTtlMs;
+      MemoryRoomLife.keep(this.engine, room, idleTtlMs);
     });
   }
 
-  /** The room on the current history; what has expired is gone. */
-  private open(name: string): MemoryRoom {
-    const { engine } = this;
-    const now = engine.now();
-    let room = engine.rooms.get(name);
-    if (!room || room.expiresAt <= now) {
-      const lanes = room?.lanes ?? new Map<string, MemoryLane>();
-      engine.rooms.set(name, (room = emptyRoom(lanes)));
-    }
-    if (room.logExpiresAt <= now) room.log = [];
-    for (const [id, lane] of room.lanes) if (lane.expiresAt <= now) room.lanes.delete(id);
-    if (room.replicationId !== engine.replicationId) this.openEpoch(room);
-    return room;
+  private told<Reply extends CommitReply | ResumeReply>(
+    name: string,
+    { lost }: MemoryRoomLife,
+    reply: Reply,
+  ): Reply {
+    if (lost.length === 0) return reply;
+    return this.losses.of(name, { ...reply, lostParts: lost });
   }
 
-  private openEpoch(room: MemoryRoom): void {
-    openEpoch(room, this.engine.replicationId, this.engine.now());
-  }
-
-  private missedSince(room: MemoryRoom, from: Position, most: number): Missed {
-    const missed = missedSince(room, from, most);
-    if (!missed.reads || !isWrittenInPart(room)) return missed;
-    this.openEpoch(room);
-    return { entries: [], reason: 'unknown_epoch' };
-  }
-
-  private write(room: MemoryRoom, request: CommitRequest, judge: CommitJudge): CommitReply {
+  private write(life: MemoryRoomLife, request: CommitRequest, judge: CommitJudge): CommitReply {
+    const { room } = life;
     const first = room.seq + 1;
     const bodies: string[] = [];
     const seqs = request.entries.map((entry, index) => {
@@ -142,12 +133,13 @@ export class MemoryRoomStore extends RoomStore {
       room.documents.set(name, { position, json });
     }
     for (const [name, value] of judge.values) room.counters.set(name, value);
+    life.wrote(request, bodies.length > 0);
     request.entries.forEach((entry, index) => {
       record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());
     });
     const line = new MemoryRoomLine(room.line);
     const calls = line.wrote(request.inLine);
-    if (bodies.length > 0) this.age(room, request);
+    if (bodies.length > 0) room.log.splice(0, Math.max(0, room.log.length - request.history.events));
     const written = request.documents.map(({ name }) => name);
     const call = this.calling(request.room, room, written);
     const { deaf, refused } = calls ? line.callFirst(request.inLine, call) : { deaf: 0, refused: false };
@@ -179,56 +171,17 @@ export class MemoryRoomStore extends RoomStore {
       return this.engine.channels.publish(this.turnChannel(name, nodeId), message);
     };
   }
-
-  private age(room: MemoryRoom, request: CommitRequest): void {
-    const now = this.engine.now();
-    room.log.splice(0, Math.max(0, room.log.length - request.history.events));
-    room.logExpiresAt = now + request.history.ttlMs;
-    if (request.idleTtlMs > 0) room.expiresAt = now + request.idleTtlMs;
-  }
-}
-
-function emptyRoom(lanes: Map<string, MemoryLane>): MemoryRoom {
-  return {
-    seq: 0,
-    number: 0,
-    nonce: '',
-    replicationId: '',
-    birth: '',
-    line: [],
-    expiresAt: Infinity,
-    logExpiresAt: Infinity,
-    lineage: [],
-    log: [],
-    documents: new Map(),
-    counters: new Map(),
-    lanes,
-  };
 }
 
 function appends({ entries }: CommitRequest): boolean {
   return entries.some(({ events }) => events.length > 0);
 }
 
-/** Where the log ends beyond the room's number, it holds a commit that was written in part (R35). */
-function isWrittenInPart({ log, seq }: MemoryRoom): boolean {
-  const last = log.at(-1);
-  return last !== undefined && lastSeq(last) > seq;
-}
-
-/** Its numbers are taken then, and no position of before can be continued, for nobody knows what else was written. */
-function openEpoch(room: MemoryRoom, replicationId: string, now: number): void {
-  if (isWrittenInPart(room)) {
-    room.seq = lastSeq(room.log.at(-1)!);
-    room.lineage = [];
-  } else if (room.nonce) {
-    room.lineage.unshift({ epoch: positionOf(room).epoch, end: room.seq });
-    room.lineage.length = Math.min(room.lineage.length, LINEAGE);
-  }
-  room.number = Math.max(room.number + 1, Math.floor(now / 1_000));
-  room.nonce = randomBytes(6).toString('base64url');
-  room.replicationId = replicationId;
-  room.birth ||= room.nonce;
+function missedOf(life: MemoryRoomLife, from: Position, most: number): Missed {
+  const missed = missedSince(life.room, from, most);
+  if (!missed.reads || !isWrittenInPart(life.room)) return missed;
+  life.openEpoch();
+  return { entries: [], reason: 'unknown_epoch' };
 }
 
 function positionOf(room: MemoryRoom): Position {
@@ -257,6 +210,7 @@ function record(
 ): void {
   const { id, generation, endsAt } = entry.lane;
   const lane = room.lanes.get(id) ?? newLane(room.birth, endsAt);
+  if (!room.lanes.has(id) && endsAt > 0) holdRoom(room, lane.expiresAt);
   room.lanes.set(id, lane);
   if (endsAt === 0) lane.expiresAt = now + NODE_LANE_MS;
   lane.generation = generation;

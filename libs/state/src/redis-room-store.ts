@@ -1,4 +1,4 @@
-import { isEpoch, type LogEntry, type Position } from '@wss/protocol';
+import type { LogEntry } from '@wss/protocol';
 import type { ChainableCommander, Redis } from 'ioredis';
 import {
   LuaScript,
@@ -10,13 +10,12 @@ import {
   type RoomKeys,
   toRedisError,
 } from '@wss/redis';
-import { shiftSlots } from './counter-slots.js';
-import { decodeBody, encodeBody } from './log-format.js';
+import { decodeBody } from './log-format.js';
+import { LossReport } from './lost-parts.js';
 import { newNonce } from './nonce.js';
-import { decodeDocument, decodeRecord, encodeOutcome } from './record-format.js';
+import { decodeCommit, decodeDocuments, encodeCommit, lostParts } from './redis-commit-format.js';
 import {
   type ClosedEpoch,
-  type CommitEntry,
   type CommitReply,
   type CommitRequest,
   type ResetReason,
@@ -24,45 +23,62 @@ import {
   type ResumeRequest,
   RoomStore,
   type RoomTop,
-  type StoredDocument,
   StoreError,
-  type Verdict,
 } from './room-store.js';
 
-const head = new URL('./lua/room.lua', import.meta.url);
-const line = new URL('./lua/room_line.lua', import.meta.url);
+const file = (name: string): URL => new URL(`./lua/room${name}.lua`, import.meta.url);
+const life = [file(''), file('_life')] as const;
 
 /** Lua texts of the store; tests may hand in changed ones to see that faults are caught. */
 export interface RoomScripts {
   readonly commit: LuaScript<string | string[]>;
   readonly resume: LuaScript<(string | number)[]>;
   readonly pass: LuaScript<number>;
+  readonly keep: LuaScript<number>;
+  /** Keys as of {@link laneKeys}; a nonce, and until when the record of the lane is kept, ms since 1970. */
+  readonly keepLane: LuaScript<number>;
 }
 
 /** The scripts as shipped. */
 export const ROOM_SCRIPTS: RoomScripts = {
-  commit: new LuaScript(head, line, new URL('./lua/room_commit.lua', import.meta.url)),
-  resume: new LuaScript(head, new URL('./lua/room_resume.lua', import.meta.url)),
-  pass: new LuaScript(head, line, new URL('./lua/room_pass.lua', import.meta.url)),
+  commit: new LuaScript(...life, file('_line'), file('_commit')),
+  resume: new LuaScript(...life, file('_resume')),
+  pass: new LuaScript(file(''), file('_line'), file('_pass')),
+  keep: new LuaScript(...life, file('_keep')),
+  keepLane: new LuaScript(...life, file('_keep_lane')),
 };
+
+/** How a store works with others. */
+export interface RedisRoomStoreOptions {
+  /** Proves what survives a failover. */
+  readonly fence?: Fence | undefined;
+  /**
+   * Whether every node knows that a meta may outlive its room; until then none does, and rooms that never end keep one
+   * from the first join on. Default: they do.
+   */
+  readonly leavesStubs?: () => boolean;
+}
 
 /** Rooms in Redis: one script call, all keys of a room in one hash slot. */
 export class RedisRoomStore extends RoomStore {
+  private readonly losses = new LossReport();
+
   constructor(
     private readonly links: DataLinks,
     private readonly keys: RedisKeys,
     private readonly scripts: RoomScripts = ROOM_SCRIPTS,
-    private readonly fence?: Fence,
+    private readonly options: RedisRoomStoreOptions = {},
   ) {
     super();
   }
 
   async commit(request: CommitRequest): Promise<CommitReply> {
     const keys = this.keys.room(request.room);
-    const { lanes, args } = encodeCommit(request, keys, this.links.publish);
+    const idle = this.idleText(request.idleTtlMs);
+    const { lanes, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
     for (let attempt = 1; attempt <= 2; attempt++) {
       const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
-      if (reply !== 'again') return decodeCommit(reply, request.entries);
+      if (reply !== 'again') return this.losses.of(request.room, decodeCommit(reply, request.entries));
     }
     throw new StoreError(
       'unavailable',
@@ -71,14 +87,15 @@ export class RedisRoomStore extends RoomStore {
   }
 
   async resume(request: ResumeRequest): Promise<ResumeReply> {
-    const { from, newest = 0, most = 1_000, documents = false } = request;
+    const { from, newest = 0, most = 1_000, documents = false, idleTtlMs = 0 } = request;
     const keys = this.keys.room(request.room);
     // Redis wants every key declared; without a lane the meta stands in, which has no such field.
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
     // A position with an epoch that is empty is one all the same.
-    const args = [newNonce(), from ? `=${from.epoch}` : '', from?.seq ?? 0, newest, most, documents ? 1 : 0];
-    const reply = await this.run(this.scripts.resume, [keys.meta, keys.documents, keys.log, lane], args);
-    return decodeResume(reply);
+    const position = [from ? `=${from.epoch}` : '', from?.seq ?? 0];
+    const args = [newNonce(), ...position, newest, most, documents ? 1 : 0, this.idleText(idleTtlMs)];
+    const reply = await this.run(this.scripts.resume, [...roomKeys(keys), lane], args);
+    return this.losses.of(request.room, decodeResume(reply));
   }
 
   async tops(rooms: readonly string[]): Promise<RoomTop[]> {
@@ -101,14 +118,16 @@ export class RedisRoomStore extends RoomStore {
   private async topsOf(redis: Redis | undefined, metas: readonly string[]): Promise<RoomTop[]> {
     if (redis?.status !== 'ready') throw new StoreError('unavailable', 'the link to Redis is down');
     const pipeline = redis.pipeline();
-    pipeline.info('replication');
-    for (const meta of metas) pipeline.hmget(meta, 's', 'e');
-    const [info, ...found] = await results(pipeline);
+    pipeline.info('replication').time();
+    for (const meta of metas) pipeline.hmget(meta, 's', 'e', 'k');
+    const [info, time, ...found] = await results(pipeline);
     if (info![0]) throw toStoreError(toRedisError(info![0]));
     const replicationId = /master_replid:(\w+)/.exec(String(info![1]))?.[1];
+    const [seconds, micros] = (time![1] ?? [0, 0]) as [string, string];
+    const now = Number(seconds) * 1_000 + Number(micros) / 1_000;
     // A room that a server has no more is found by resuming it.
     return found.map(([error, meta]) =>
-      error ? undefined : topOf(meta as (string | null)[], replicationId),
+      error ? undefined : topOf(meta as (string | null)[], replicationId, now),
     );
   }
 
@@ -121,8 +140,9 @@ export class RedisRoomStore extends RoomStore {
   }
 
   durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
-    if (!this.fence) return Promise.resolve(false);
-    return this.fence.wait(replicationId, withinMs, this.keys.room(room).meta);
+    const { fence } = this.options;
+    if (!fence) return Promise.resolve(false);
+    return fence.wait(replicationId, withinMs, this.keys.room(room).meta);
   }
 
   turnChannel(room: string, nodeId: string): string {
@@ -135,11 +155,12 @@ export class RedisRoomStore extends RoomStore {
   }
 
   async keep(room: string, idleTtlMs: number): Promise<void> {
-    const { meta, documents, counters } = this.keys.room(room);
-    const pipeline = this.links.commands.pipeline();
-    const at = Date.now() + idleTtlMs;
-    for (const key of [meta, documents, counters]) pipeline.pexpireat(key, at);
-    await this.execute(pipeline);
+    const args = [newNonce(), this.idleText(idleTtlMs)];
+    await this.run(this.scripts.keep, roomKeys(this.keys.room(room)), args);
+  }
+
+  private idleText(idleTtlMs: number): string {
+    return (this.options.leavesStubs?.() ?? true) ? `${idleTtlMs}+` : String(idleTtlMs);
   }
 
   private async execute(pipeline: ChainableCommander): Promise<unknown[]> {
@@ -174,10 +195,16 @@ async function results(pipeline: ChainableCommander): Promise<Results> {
   }
 }
 
-function topOf([top, history]: (string | null)[], replicationId?: string): RoomTop {
+/** @param now Redis' clock, ms since 1970 */
+function topOf(meta: (string | null)[], replicationId: string | undefined, now: number): RoomTop {
+  const [top, history, ends] = meta;
   if (!top || !history) return undefined;
-  const [replid, , epoch] = history.split(' ') as [string, string, string];
-  return replid === replicationId ? { epoch, seq: Number.parseInt(top, 10) } : undefined;
+  const [replid, , epoch, keepAt, , idle] = history.split(' ') as (string | undefined)[];
+  // As in `room_life.lua`. One that has ended has to be resumed, to begin its next life.
+  const idleMs = Number.parseInt(idle ?? '0', 10);
+  const endsAt = keepAt === undefined ? Number(ends?.split(' ')[1] ?? 0) : idleMs && Number(keepAt) + idleMs;
+  if (replid !== replicationId || (endsAt > 0 && endsAt < Math.floor(now))) return undefined;
+  return { epoch: epoch!, seq: Number.parseInt(top, 10) };
 }
 
 const OUTCOME = {
@@ -197,115 +224,9 @@ function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {
   return [meta, documents, log, counters];
 }
 
-/** Bodies of all entries, and the arguments that the head of `room_commit.lua` describes. */
-function encodeCommit(
-  request: CommitRequest,
-  keys: RoomKeys,
-  publish: DataLinks['publish'],
-): { lanes: string[]; args: string[] } {
-  const { history, idleTtlMs, inLine, judgeOnly, documents, entries } = request;
-  const mode = judgeOnly ? 2 : inLine === undefined ? 0 : `@${inLine}`;
-  const total = entries.reduce((sum, { events }) => sum + events.length, 0);
-  const counts = `${mode} ${entries.length} ${documents.length} ${total}`;
-  const head = `${counts} ${publish} ${history.ttlMs} ${idleTtlMs} ${history.events} ${newNonce()}`;
-  const bodies: string[] = [];
-  const operations: string[] = [];
-  const args = [head, ''];
-  entries.forEach((entry, index) => {
-    const { events, patch, counters } = entry;
-    const shift = counters ? operations.length + 1 : undefined;
-    for (const { name, by, min = '-', max = '-' } of counters ?? []) {
-      operations.push(`${index + 1} ${by} ${min} ${max} ${name}`);
-    }
-    const body = events.length === 0 ? '' : shifted(encodeBody(events, patch), shift);
-    if (body !== '') bodies.push(body);
-    args.push(encodeEntry(entry, Buffer.byteLength(body), shift));
-  });
-  args[1] = bodies.join('\n');
-  for (const { name, base, json = '', entry } of documents) {
-    // Without JSON nothing is stored, whoever read it.
-    args.push(`${(entry ?? 0) + 1} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
-  }
-  args.push(...operations);
-  return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), args };
-}
-
-function encodeEntry(entry: CommitEntry, bodyBytes: number, shift?: number): string {
-  const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
-  // What has no epoch's form is none of the room's, and the script could not take it apart.
-  const known = isEpoch(epoch) ? epoch : '';
-  const head = `${n} ${ack} ${lane.generation} ${lane.endsAt} ${known} ${bodyBytes}`;
-  return `${head}|${fingerprint}|${shifted(encodeOutcome(outcome), shift)}`;
-}
-
-function shifted(text: string, by?: number): string {
-  return by === undefined ? text : shiftSlots(text, by);
-}
-
-function decodeCommit(answer: string | readonly string[], entries: readonly CommitEntry[]): CommitReply {
-  const reply = typeof answer === 'string' ? [answer] : answer;
-  const [status, epoch, digits, ahead, replicationId, unheard] = reply[0]!.split(' ') as StatusLine;
-  const position: Position = { epoch, seq: Number(digits) };
-  if (status === 'committed') {
-    return {
-      status,
-      position,
-      seqs: seqsOf(entries, position.seq),
-      counters: reply.slice(1).map(Number),
-      ahead: Number(ahead),
-      replicationId,
-      ...(unheard && { unheard: true }),
-    };
-  }
-  return {
-    status,
-    position,
-    conflict: ahead !== '-',
-    ...(/\d/.test(ahead) && { ahead: Number(ahead) }),
-    replicationId,
-    verdicts: reply.slice(1, 1 + entries.length).map(decodeVerdict),
-    documents: decodeDocuments(reply.slice(1 + entries.length)),
-  };
-}
-
-type StatusLine = [
-  status: CommitReply['status'],
-  epoch: string,
-  digits: string,
-  ahead: string,
-  replicationId: string,
-  unheard?: 'unheard',
-];
-
-/** Every event takes one number and the last one is known, so the others need not be told. */
-function seqsOf(entries: readonly CommitEntry[], last: number): number[] {
-  let seq = entries.reduce((rest, { events }) => rest - events.length, last);
-  return entries.map(({ events }) => (seq += events.length));
-}
-
-function decodeVerdict(text: string): Verdict {
-  const bar = text.indexOf('|');
-  const kind = bar < 0 ? text : text.slice(0, bar);
-  const rest = text.slice(bar + 1);
-  switch (kind) {
-    case 'dup':
-      return rest === '' ? { kind: 'duplicate' } : { kind: 'duplicate', record: decodeRecord(rest) };
-    case 'order':
-      return { kind: 'out_of_order', expected: Number(rest) };
-    case 'bound':
-      return { kind: 'bound', operation: Number(rest) - 1 };
-    default:
-      return { kind: kind as 'ok' | 'reused' | 'window' | 'expired' | 'later' };
-  }
-}
-
-function decodeDocuments(flat: readonly (string | number)[]): Map<string, StoredDocument> {
-  const documents = new Map<string, StoredDocument>();
-  for (let i = 0; i + 1 < flat.length; i += 2) {
-    const document = decodeDocument(String(flat[i + 1]));
-    if (document) documents.set(String(flat[i]), document);
-  }
-  return documents;
+/** Keys of {@link RoomScripts.keepLane}, all that says how long the record of a lane in a room is known for. */
+export function laneKeys(keys: RoomKeys, lane: string): string[] {
+  return [...roomKeys(keys), keys.lane(lane)];
 }
 
 function decodeLineage(text: string): ClosedEpoch[] {
@@ -319,7 +240,8 @@ function decodeLineage(text: string): ClosedEpoch[] {
 }
 
 function decodeResume(reply: readonly (string | number)[]): ResumeReply {
-  const [mode, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
+  const [status, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
+  const [mode, lost] = String(status).split(' ');
   const entriesAt = 9 + 2 * Number(count);
   const entries: LogEntry[] = [];
   for (let i = entriesAt; i + 1 < reply.length; i += 2) {
@@ -333,6 +255,7 @@ function decodeResume(reply: readonly (string | number)[]): ResumeReply {
     documents: decodeDocuments(reply.slice(9, entriesAt)),
     lineage: decodeLineage(String(lineage)),
     replicationId: String(replicationId),
+    ...lostParts(lost!),
     ...(reason && { reason }),
     ...(reason === 'rolled_back' && { lost: { from: Number(lostFrom), to: Number(lostTo) } }),
     ...(n !== '' && { n: Number(n) }),

@@ -64,7 +64,7 @@ export interface CommitRequest {
   readonly documents: readonly DocumentWrite[];
   /** Events that the log keeps at least, and for how long after the last one, ms. */
   readonly history: { readonly events: number; readonly ttlMs: number };
-  /** The room expires this long after its last commit, ms; 0 never. */
+  /** The room ends this long after its last commit, ms; 0 never. One in which nothing was committed: after it was made, or an hour. */
   readonly idleTtlMs: number;
   /** This node, if it is to stand in the room's line where others write it too; it must listen to {@link RoomStore.turnChannel}. */
   readonly inLine?: string;
@@ -102,8 +102,17 @@ export type Verdict =
   /** Its counter operation with this index, among those of the commit, would leave the bounds. */
   | { readonly kind: 'bound'; readonly operation: number };
 
+/** A part of what the engine keeps of a room. */
+export type RoomPart = 'meta' | 'documents' | 'log' | 'counters';
+
+/** What a call found out about its room. */
+interface Finding {
+  /** Parts that the engine had lost, told by the call that declared it in a new epoch (R32); all else is as it was. */
+  readonly lostParts?: readonly RoomPart[];
+}
+
 /** Everything was written, at once. */
-export interface Committed {
+export interface Committed extends Finding {
   readonly status: 'committed';
   /** The room's position after the commit. */
   readonly position: Position;
@@ -120,7 +129,7 @@ export interface Committed {
 }
 
 /** Nothing was written. */
-export interface Judged {
+export interface Judged extends Finding {
   readonly status: 'judged';
   readonly position: Position;
   readonly verdicts: readonly Verdict[];
@@ -151,6 +160,8 @@ export interface ResumeRequest {
   readonly documents?: boolean;
   /** Lane whose highest number is wanted. */
   readonly lane?: string;
+  /** How long a room that is made by this call lives, ms; 0, the default, an hour. */
+  readonly idleTtlMs?: number;
 }
 
 /** An epoch that is over, and the last number that survived from it. */
@@ -160,7 +171,7 @@ export interface ClosedEpoch {
 }
 
 /** A room as a reader finds it. */
-export interface ResumeReply {
+export interface ResumeReply extends Finding {
   /** The room's position now. */
   readonly position: Position;
   /** What the reader missed, in order; empty when `reason` is set. */
@@ -249,7 +260,8 @@ export abstract class RoomStore {
   abstract pass(room: string, nodeId: string): Promise<void>;
 
   /**
-   * Lets an idle room live this long from now, ms (R17).
+   * Lets a room live this long from now by the engine's clock, ms; 0: as one that does not end (R17). A room that has ended
+   * stays so.
    * @throws StoreError
    */
   abstract keep(room: string, idleTtlMs: number): Promise<void>;

@@ -34,12 +34,8 @@ describe('durable commits', () => {
     const scripts = Object.values(ROOM_SCRIPTS);
     links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts, withFence: true });
     const keys = new RedisKeys('test');
-    store = new RedisRoomStore(
-      links,
-      keys,
-      ROOM_SCRIPTS,
-      new ReplicationFence(links.fence!, keys.fence('n'), 1),
-    );
+    const fence = new ReplicationFence(links.fence!, keys.fence('n'), 1);
+    store = new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence });
     committer = new Committer(store, types, { nodeId: 'n', patienceMs: 300 });
     vaults = new RoomStateRepository(new DocumentType(Vault), store, committer);
   });

@@ -14,6 +14,8 @@ export class FailingScripts implements RoomScripts {
   failures = 0;
   readonly resume = ROOM_SCRIPTS.resume;
   readonly pass = ROOM_SCRIPTS.pass;
+  readonly keep = ROOM_SCRIPTS.keep;
+  readonly keepLane = ROOM_SCRIPTS.keepLane;
 
   get commit(): RoomScripts['commit'] {
     return this.failures-- > 0 ? FAILS_AT_ITS_END : ROOM_SCRIPTS.commit;

@@ -1,5 +1,5 @@
 import type { Random } from '@wss/testing';
-import type { CommitEntry, DocumentWrite } from '../src/index.js';
+import type { CommitEntry, DocumentWrite, RoomPart } from '../src/index.js';
 
 /** A position whose epoch is the how manieth of the sequence. */
 interface PositionIndex {
@@ -41,8 +41,12 @@ export type Step =
       readonly most: number;
       readonly documents: boolean;
       readonly lane: string;
+      readonly idleTtlMs: number;
     }
   | { readonly do: 'pass'; readonly node: string }
+  | { readonly do: 'losePart'; readonly part: RoomPart }
+  /** The room is kept for so long; 1 ms: it ends idle. */
+  | { readonly do: 'keep'; readonly idleTtlMs: number }
   | { readonly do: 'numbers'; readonly lanes: readonly string[] }
   | { readonly do: 'refusePublications'; readonly refused: boolean }
   | { readonly do: 'writtenInPart'; readonly seq: number }
@@ -73,9 +77,17 @@ const ODD = [
   'ä€💥',
   '\u2028',
 ];
-const CHANGES_HISTORY = new Set<Step['do']>(['newHistory', 'checkpoint', 'loseSinceCheckpoint', 'wipe']);
+const CHANGES_HISTORY = new Set<Step['do']>([
+  'newHistory',
+  'checkpoint',
+  'loseSinceCheckpoint',
+  'wipe',
+  'losePart',
+  'keep',
+]);
 const LANES = ['s1', 's 2|\n\x010\x02ä', 'node'];
 const DOCUMENTS = ['d1', 'd2 |ä%1@,\x01'];
+const PARTS = ['meta', 'documents', 'log', 'counters'] as const;
 /** Nodes that write the room. */
 export const NODES = ['n1', 'n2', 'n3'];
 
@@ -97,9 +109,10 @@ export class FuzzSteps {
     const { random } = this;
     const dice = random.below(100);
     if (dice < 52) return this.commit();
-    if (dice < 55) return { do: 'refusePublications', refused: (this.refused = !this.refused) };
-    if (dice < 57 && this.undoable > 0) return this.writtenInPart();
-    if (dice < 57) return this.commit();
+    if (dice < 53) return { do: 'losePart', part: random.pick(PARTS) };
+    if (dice < 55) return { do: 'keep', idleTtlMs: random.pick([0, 1, 1, 60_000]) };
+    if (dice < 57) return { do: 'refusePublications', refused: (this.refused = !this.refused) };
+    if (dice < 59 && this.undoable > 0) return this.writtenInPart();
     if (dice < 60) return { do: 'pass', node: random.pick(NODES) };
     if (dice < 85) return this.resume();
     if (dice < 89) return { do: 'numbers', lanes: LANES };
@@ -240,7 +253,8 @@ export class FuzzSteps {
     const lane = random.pick(LANES);
     const documents = random.below(2) === 0;
     const most = random.pick([1_000, 1_000, 1_000, 3]);
-    if (random.below(4) > 0) return { do: 'resume', from, most, documents, lane };
-    return { do: 'resume', newest: random.below(8), most, documents, lane };
+    const rest = { most, documents, lane, idleTtlMs: random.pick([0, 60_000]) };
+    if (random.below(4) > 0) return { do: 'resume', from, ...rest };
+    return { do: 'resume', newest: random.below(8), ...rest };
   }
 }

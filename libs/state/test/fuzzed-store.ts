@@ -61,6 +61,11 @@ export class FuzzedStore {
       }
       case 'numbers':
         return engine.store.numbers(room, step.lanes);
+      case 'losePart':
+        return engine.losePart(room, step.part);
+      case 'keep':
+        await engine.store.keep(room, step.idleTtlMs);
+        return step.idleTtlMs === 1 ? passed(REST_MS) : undefined;
       case 'pass':
         return engine.store.pass(room, step.node);
       case 'refusePublications':

@@ -1,8 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { RedisServer } from '@wss/testing';
-import { type CommitEntry, type DocumentWrite, RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
+import {
+  type CommitEntry,
+  type DocumentWrite,
+  laneKeys,
+  RedisRoomStore,
+  ROOM_SCRIPTS,
+} from '../src/index.js';
 import { entry } from './room-store.contract.js';
 
 const HOUR = 3_600_000;
@@ -68,13 +74,90 @@ describe('what Redis keeps of a room, and how long', () => {
 
   it('an idle room at least for its time, and everything in it that came later as long', async () => {
     await commit([entry(1)], { idleTtlMs: HOUR });
-    const [end] = await ends('meta');
     const now = Date.now();
+    const [end] = await ends('log');
     const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
     const counters = [{ name: 'c', by: 1 }];
     await commit([entry(2, { counters })], { idleTtlMs: HOUR, documents });
     expect(end).toBeGreaterThanOrEqual(now + HOUR);
-    expect(await ends('meta', 'documents', 'counters', 'log')).toEqual([end, end, end, end]);
+    expect(await ends('documents', 'counters', 'log')).toEqual([end, end, end]);
+  });
+
+  it('R36: the meta of an idle room as long as records name its birth, and an hour more than their sessions', async () => {
+    const endsAt = Date.now() + 5 * HOUR;
+    await commit([entry(1, { endsAt })], { idleTtlMs: 1 });
+    expect(await ends('meta')).toEqual([endsAt + HOUR]);
+    await commit([entry(1, { lane: 's2', endsAt: endsAt + HOUR })], { idleTtlMs: HOUR });
+    expect(await ends('meta')).toEqual([endsAt + 2 * HOUR]);
+    await commit([entry(1, { lane: 's3', endsAt: endsAt + 2 * HOUR, events: [] })], { idleTtlMs: HOUR });
+    expect(await ends('meta')).toEqual([endsAt + 3 * HOUR]);
+    const lane = keys.room(room).lane('s1');
+    const extend = (until: number) =>
+      ROOM_SCRIPTS.keepLane.run(links.commands, laneKeys(keys.room(room), 's1'), ['', until]);
+    expect(await extend(endsAt + 9 * HOUR)).toBe(1);
+    expect(Number(await server.cli('PEXPIRETIME', lane))).toBe(endsAt + 9 * HOUR);
+    expect(await ends('meta')).toEqual([endsAt + 9 * HOUR]);
+    await commit([entry(2)], { idleTtlMs: 2 });
+    expect(await ends('meta')).toEqual([endsAt + 9 * HOUR]);
+  });
+
+  it('a room that nobody has a record in a quarter of an hour longer, for the lanes of nodes', async () => {
+    const now = Date.now();
+    await commit([entry(1, { lane: '@n.1', endsAt: 0 })], { idleTtlMs: 1 });
+    const [end] = await ends('meta');
+    expect(end).toBeGreaterThanOrEqual(now + HOUR / 4);
+    expect(end).toBeLessThan(Date.now() + HOUR / 3);
+  });
+
+  it('nothing without an end where nothing was committed', async () => {
+    for (const idleTtlMs of [0, HOUR / 2]) {
+      room = `board:${randomUUID()}`;
+      const now = Date.now();
+      await store.resume({ room, idleTtlMs });
+      const refused = { room, documents: [], history: { events: 9, ttlMs: HOUR }, idleTtlMs };
+      await store.commit({ ...refused, entries: [entry(7)] });
+      const [end] = await ends('meta');
+      expect(end).toBeGreaterThanOrEqual(now + (idleTtlMs || HOUR) - 1);
+      expect(end).toBeLessThan(Date.now() + (idleTtlMs || HOUR) + HOUR / 3);
+      expect(await server.cli('KEYS', `*${room}*`)).toEqual([keys.room(room).meta]);
+    }
+  });
+
+  it('R30: all keys of a room that is kept as long as that, by the clock of Redis, the log no longer than its time', async () => {
+    const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+    await commit([entry(1, { counters: [{ name: 'c', by: 1 }] })], { documents, idleTtlMs: HOUR });
+    const wallClock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - HOUR);
+    const [, end] = [await store.keep(room, 2 * HOUR), await ends('documents')];
+    wallClock.mockRestore();
+    expect(end[0]).toBeGreaterThan(Date.now() + 1.9 * HOUR);
+    expect(await ends('counters')).toEqual(end);
+    expect((await ends('log'))[0]).toBeLessThan(Date.now() + 1.5 * HOUR);
+    expect((await ends('meta'))[0]).toBeGreaterThanOrEqual(end[0]!);
+  });
+
+  it('R17: the log as long as its room is kept, where it would have lived longer', async () => {
+    await commit([entry(1)], { ttlMs: 5 * HOUR, idleTtlMs: HOUR });
+    await store.keep(room, 2 * HOUR);
+    expect((await ends('log'))[0]).toBeGreaterThan(Date.now() + 1.9 * HOUR);
+  });
+
+  it('R41: as the release before does, until every node knows stubs', async () => {
+    let known = false;
+    const both = new RedisRoomStore(links, keys, ROOM_SCRIPTS, { leavesStubs: () => known });
+    const write = async (n: number): Promise<void> => {
+      const history = { events: 9, ttlMs: HOUR };
+      await both.commit({ room, entries: [entry(n)], documents: [], history, idleTtlMs: HOUR });
+    };
+    await write(1);
+    expect(await ends('meta')).toEqual(await ends('log'));
+    await write(2);
+    expect(await ends('meta')).toEqual(await ends('log'));
+    known = true;
+    await write(3);
+    expect((await ends('meta'))[0]).toBeGreaterThan(Date.now() + 20 * HOUR);
+    known = false;
+    await both.resume({ room: `${room}2` });
+    expect(Number(await server.cli('PEXPIRETIME', keys.room(`${room}2`).meta))).toBe(-1);
   });
 
   it('as long as is asked of it now, shorter or longer than before', async () => {

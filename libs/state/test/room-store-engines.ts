@@ -23,6 +23,7 @@ export function memoryStore(): Promise<StoreUnderTest> {
       const room = engine.rooms.get(name);
       if (room) room.seq = seq;
     },
+    losePart: async (room, part) => engine.losePart(room, part),
     channelOf: (room) => room,
     subscribe: (channel) => {
       const messages = collector();
@@ -58,6 +59,7 @@ export async function redisStore(): Promise<StoreUnderTest> {
   return {
     store: new RedisRoomStore(links, keys),
     ...redisFaults([listening.commands]),
+    losePart: async (room, part) => void (await listening.commands.del(keys.room(room)[part])),
     refusePublications: async (refused) => {
       await server.cli('ACL', 'SETUSER', STORE_LOGIN.username, refused ? 'resetchannels' : 'allchannels');
     },

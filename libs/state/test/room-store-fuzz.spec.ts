@@ -10,7 +10,14 @@ import type { StoreUnderTest } from './room-store.contract.js';
 const SEQUENCES = process.env.CHAOS === 'long' ? 10_000 : 200;
 
 const STEPS = 25;
-const EVERYTHING: Step = { do: 'resume', newest: 1_000, most: 1_000, documents: true, lane: 's1' };
+const EVERYTHING: Step = {
+  do: 'resume',
+  newest: 1_000,
+  most: 1_000,
+  documents: true,
+  lane: 's1',
+  idleTtlMs: 0,
+};
 
 describe('the memory engine and Redis', () => {
   let engines: StoreUnderTest[];
@@ -41,6 +48,9 @@ describe('the memory engine and Redis', () => {
       const [memory, redis] = await Promise.all(stores.map((store) => store.take(step)));
       if (memory !== redis) throw new Error(difference(seed, done, memory!, redis!));
       steps.learn(step, redis!);
+      for (const [, part] of redis!.matchAll(/"lostParts":\["(\w+)"/g)) {
+        counts[`lost ${part}`] = (counts[`lost ${part}`] ?? 0) + 1;
+      }
       for (const [, kind] of redis!.matchAll(/"(?:status|kind|reason|error)":"(\w+)"/g)) {
         counts[kind!] = (counts[kind!] ?? 0) + 1;
       }

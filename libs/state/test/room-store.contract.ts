@@ -9,6 +9,7 @@ import {
   decodeTurn,
   type DocumentWrite,
   type Judged,
+  type RoomPart,
   type RoomStore,
   type Turn,
 } from '../src/index.js';
@@ -29,6 +30,8 @@ export interface StoreUnderTest {
   refusePublications(refused: boolean): Promise<void>;
   /** Sets the room's number back and nothing else, as a script leaves it that stops before it writes the meta. */
   writtenInPart(room: string, seq: number): Promise<void>;
+  /** Loses a part of a room, as a server does that evicts a key. */
+  losePart(room: string, part: RoomPart): Promise<void>;
   /** Channel of a room's events. */
   channelOf(room: string): string;
   /** Messages on a channel from now on. */
@@ -524,9 +527,10 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       });
 
       it('R17: are refused when the room has been born anew under their record', async () => {
-        await committed([entry(1)], [], { idleTtlMs: 1 });
-        await untilTrue(async () => (await resume()).position.seq === 0);
+        await committed([entry(1)]);
+        await engine.losePart(room, 'meta');
         expect(await verdicts([entry(2)])).toEqual(['expired']);
+        expect(await verdicts([entry(1)])).toEqual(['expired']);
       });
 
       it('can be judged without being written', async () => {
@@ -624,6 +628,178 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         await engine.wipe();
         expect((await resume(position)).reason).toBe('unknown_epoch');
         expect((await resume({ ...position, seq: 0 })).reason).toBe('unknown_epoch');
+      });
+    });
+
+    describe('endings', () => {
+      const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+      const counters = [{ name: 'seats', by: 500 }];
+      /** Ends when it is not used for a millisecond; resolves when that has passed. */
+      const endsIdle = async (): Promise<Committed> => {
+        const reply = await committed([entry(1, { counters })], documents, { idleTtlMs: 1 });
+        await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+        return reply;
+      };
+
+      it('R36: of an idle room leave its numbers and lanes, and nothing else', async () => {
+        const { position } = await endsIdle();
+        const reply = await resume(undefined, { newest: 100, documents: true, lane: 's1' });
+        expect(reply.position.seq).toBe(1);
+        expect(reply.position.epoch).not.toBe(position.epoch);
+        expect([reply.entries, reply.documents, reply.lineage, reply.n]).toEqual([[], new Map(), [], 1]);
+        expect((await judged([entry(1)])).verdicts[0]).toMatchObject({ record: { seq: 1 } });
+        const next = await committed([entry(2, { counters })], documents);
+        expect([next.seqs, next.counters]).toEqual([[2], [500]]);
+        expect(await verdicts([entry(1, { lane: 's2', generation: 0 }), entry(4)])).toEqual([
+          'ok',
+          ['out_of_order', 3],
+        ]);
+      });
+
+      it('R36: make every older position unknown, and are no loss', async () => {
+        const { position } = await endsIdle();
+        const reply = await resume(position);
+        expect([reply.reason, reply.lostParts]).toEqual(['unknown_epoch', undefined]);
+        expect((await resume({ ...position, seq: 0 })).reason).toBe('unknown_epoch');
+        expect((await resume(reply.position)).reason).toBeUndefined();
+      });
+
+      it('R36: may be many, on histories of their own, and a commit begins the next life as a reader does', async () => {
+        const epochs = new Set<string>();
+        for (const n of [1, 2, 3, 4]) {
+          const { position, seqs } = await committed([entry(n)], documents, { idleTtlMs: 1 });
+          epochs.add(position.epoch);
+          expect(seqs).toEqual([n]);
+          await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+          if (n === 2) await engine.newHistory();
+        }
+        expect(epochs.size).toBe(4);
+      });
+
+      it('R36: have commands of a lane without a record begin at 1', async () => {
+        const { position } = await endsIdle();
+        const other = { lane: 's2', epoch: position.epoch };
+        expect(await verdicts([entry(2, other)])).toEqual(['expired']);
+        await committed([entry(1, other)]);
+      });
+
+      it('R17: do not come while the room is kept', async () => {
+        const { position } = await committed([entry(1)], documents, { idleTtlMs: DAY });
+        await engine.store.keep(room, 1);
+        await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+        await engine.store.keep(room, DAY);
+        expect(await engine.store.tops([room])).toEqual([undefined]);
+        expect((await resume(position)).reason).toBe('unknown_epoch');
+        const again = await committed([entry(2)], documents, { idleTtlMs: 1_000 });
+        await engine.store.keep(room, DAY);
+        expect(await engine.store.tops([room])).toEqual([again.position]);
+      });
+
+      it('come to a room in which nothing was committed too, its time after it was made', async () => {
+        const made = await resume(undefined, { idleTtlMs: 1 });
+        await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+        expect((await resume(made.position, { idleTtlMs: DAY })).reason).toBe('unknown_epoch');
+        const again = await top();
+        await engine.store.keep(room, DAY);
+        expect(await top()).toEqual(again);
+        expect((await committed([entry(1)])).position).toEqual({ ...again, seq: 1 });
+      });
+
+      it('are none of a room that is kept for good, whatever it was before', async () => {
+        await resume(undefined, { idleTtlMs: 20 });
+        await committed([entry(1)], documents, { idleTtlMs: 20 });
+        const { position } = await committed([entry(2)]);
+        const end = Date.now() + 40;
+        await untilTrue(() => Promise.resolve(Date.now() > end));
+        const reply = await resume(position, { documents: true });
+        expect([reply.reason, reply.documents.size]).toEqual([undefined, 1]);
+      });
+    });
+
+    describe('what the engine has lost', () => {
+      const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+      const counters = [{ name: 'seats', by: 500 }];
+      const use = (): Promise<Committed> => committed([entry(1, { counters })], documents);
+
+      it.each(['documents', 'log', 'counters', 'meta'] as const)(
+        'R32: of %s is declared to who reads, once, and numbers go on',
+        async (part) => {
+          const { position } = await use();
+          await engine.losePart(room, part);
+          const reply = await resume(position, { documents: true });
+          expect([reply.reason, reply.lostParts, reply.lineage]).toEqual(['unknown_epoch', [part], []]);
+          expect(reply.position.seq).toBe(1);
+          expect(reply.documents.size).toBe(part === 'documents' ? 0 : 1);
+          const again = await resume(position);
+          expect([again.reason, again.lostParts, again.position]).toEqual([
+            'unknown_epoch',
+            undefined,
+            reply.position,
+          ]);
+          expect((await committed([entry(1, { lane: 's2' })])).position).toEqual({
+            ...reply.position,
+            seq: 2,
+          });
+        },
+      );
+
+      it('R32: of documents is declared by the commit that finds none, and lanes go on', async () => {
+        const { position } = await use();
+        await engine.losePart(room, 'documents');
+        const reply = await committed([entry(2)], documents);
+        expect([reply.lostParts, reply.seqs]).toEqual([['documents'], [2]]);
+        expect((await resume(position)).reason).toBe('unknown_epoch');
+        expect((await judged([entry(1)])).verdicts[0]).toMatchObject({ kind: 'duplicate' });
+      });
+
+      it('R32: of documents refuses who had read them', async () => {
+        const { position } = await use();
+        await engine.losePart(room, 'documents');
+        const base = `${position.epoch}:1`;
+        const reply = await judged([entry(2)], [{ name: 'board', base, json: '2', entry: 0 }]);
+        expect([reply.conflict, reply.lostParts, reply.documents.size]).toEqual([true, ['documents'], 0]);
+      });
+
+      it('R32: of counters is declared by the commit that finds none', async () => {
+        const { position } = await use();
+        await engine.losePart(room, 'counters');
+        const reply = await committed([entry(2, { counters: [{ name: 'seats', by: 1 }] })]);
+        expect([reply.lostParts, reply.counters]).toEqual([['counters'], [1]]);
+        expect(reply.position.epoch).not.toBe(position.epoch);
+        expect((await resume(position)).reason).toBe('unknown_epoch');
+      });
+
+      it('R32: of the meta is declared by a commit, and the log takes what follows', async () => {
+        for (let n = 1; n <= 5; n++) await committed([entry(n, { ack: n - 1 })], n === 1 ? documents : []);
+        await engine.losePart(room, 'meta');
+        const reply = await committed([entry(1, { lane: 's2' })]);
+        expect([reply.lostParts, reply.seqs]).toEqual([['meta'], [6]]);
+        const { entries, documents: left } = await resume(undefined, { newest: 1, documents: true });
+        expect([entries.map(({ first }) => first), left.get('board')?.json]).toEqual([[6], '1']);
+      });
+
+      it('R32: is not what had its time: a log that has aged, a room that has ended', async () => {
+        const { position } = await committed([entry(1)], documents, { history: { events: 9, ttlMs: 1 } });
+        await untilTrue(async () => (await log()).length === 0);
+        const reply = await resume({ ...position, seq: 0 }, { documents: true });
+        expect([reply.reason, reply.lostParts]).toEqual(['trimmed', undefined]);
+        await engine.store.keep(room, 1);
+        await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+        expect((await committed([entry(2, { counters })], documents)).lostParts).toBeUndefined();
+      });
+
+      it('R32: is not what was never written: counters and documents of a room that has only a log', async () => {
+        await committed([entry(1)]);
+        const reply = await committed([entry(2, { counters })], documents);
+        expect([reply.lostParts, reply.counters]).toEqual([undefined, [500]]);
+      });
+
+      it('R32: is told of what came later in a life too', async () => {
+        await committed([entry(1)], [], { idleTtlMs: DAY });
+        await committed([entry(2, { counters })], documents, { idleTtlMs: DAY });
+        await engine.losePart(room, 'counters');
+        await engine.losePart(room, 'documents');
+        expect((await resume()).lostParts?.toSorted()).toEqual(['counters', 'documents']);
       });
     });
 

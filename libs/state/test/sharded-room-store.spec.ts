@@ -28,6 +28,7 @@ roomStoreContract('Redis Cluster', async () => {
   return {
     store: new RedisRoomStore(links, keys),
     ...redisFaults(masters),
+    losePart: async (room, part) => void (await listening.commands.del(keys.room(room)[part])),
     async refusePublications(refused) {
       const rights = refused ? 'resetchannels' : 'allchannels';
       for (const redis of masters) await redis.acl('SETUSER', STORE_LOGIN.username, rights);

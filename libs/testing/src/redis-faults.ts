@@ -16,7 +16,7 @@ export interface RedisFaults {
 
 /** @param servers links to all masters; they must allow DEBUG */
 export function redisFaults(servers: readonly Redis[]): RedisFaults {
-  let replicas = servers.map(() => new Map<string, Buffer>());
+  let replicas = servers.map(() => new Map<string, Copy>());
   let kept = false;
   const newHistory = async (): Promise<void> => {
     for (const redis of servers) await redis.call('DEBUG', 'CHANGE-REPL-ID');
@@ -26,7 +26,8 @@ export function redisFaults(servers: readonly Redis[]): RedisFaults {
       // At once, or those who write meanwhile would write between; a cluster has no transactions over several slots.
       const restore = servers.length === 1 ? redis.multi() : redis.pipeline();
       restore.flushall();
-      for (const [key, dump] of replicas[i]!) restore.restore(key, 0, dump, 'REPLACE');
+      for (const [key, { dump, endsAt }] of replicas[i]!)
+        restore.restore(key, endsAt, dump, 'REPLACE', 'ABSTTL');
       await restore.exec();
     }
     await newHistory();
@@ -48,12 +49,19 @@ export function redisFaults(servers: readonly Redis[]): RedisFaults {
   };
 }
 
-async function dumpAll(redis: Redis): Promise<Map<string, Buffer>> {
-  const dumps = new Map<string, Buffer>();
+interface Copy {
+  readonly dump: Buffer;
+  /** Ms since 1970, 0 never. */
+  readonly endsAt: number;
+}
+
+async function dumpAll(redis: Redis): Promise<Map<string, Copy>> {
+  const copies = new Map<string, Copy>();
   for (const key of await redis.keys('*')) {
     const dump = await redis.dumpBuffer(key);
+    const endsAt = await redis.pexpiretime(key);
     // It may have expired meanwhile.
-    if (dump) dumps.set(key, dump);
+    if (dump && endsAt > -2) copies.set(key, { dump, endsAt: Math.max(0, endsAt) });
   }
-  return dumps;
+  return copies;
 }

@@ -6,77 +6,51 @@
 -- new one is opened, and stored before anything else is judged (R13). So positions on the surviving prefix stay
 -- valid, and those beyond it are known to be lost. After Kafka's leader epochs (KIP-101).
 --
--- KEYS[1] meta · KEYS[3] log
+-- KEYS[1] meta · [2] documents · [3] log · [4] counters
 -- Meta hash: s "last sequence number[ nodes that wait to write]" ·
 --   e "replication id, birth nonce, epoch[, when its keys are to be kept longer, ms, and how long: log, room]" ·
---   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce", or "number." if it is unknown now.
+--   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce", or "number." if it is unknown now ·
+--   k, z see room_life.lua. An e of another form is a newer release's, which keeps the room in a way that this one does
+--   not know.
 -- ARGV[1] ends with a nonce for a new epoch.
 --
 -- Costly in a script, by instructions counted: a number that becomes text, a reply with several values, a table per
--- value. Hence few fields whose texts are taken apart, and a sequence number that becomes text once.
+-- value, a function that is made. Hence few fields whose texts are taken apart, and a sequence number that becomes
+-- text once.
 
-local LINEAGE = 64
+local NODE_LANE_MS = 900000
 local call = redis.call
+local time = call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+-- See room_life.lua.
+local life_of
 
--- Closes the epoch that the room was on, if any, and opens the next one; complete in one write.
--- A log that ends beyond the room's number holds a commit that was written in part (R35): its numbers are taken, and
--- no position of before can be continued, for nobody knows what else was written. So the epochs of before lose their
--- nonces; their numbers stay, for they stand in the log's ids.
-local function open_epoch(room, key, past)
-  local lineage, nonce = call('HGET', key, 'l') or '', string.match(ARGV[1], '%S+$')
-  local log_number, log_digits = '0', '0'
-  local info = redis.pcall('XINFO', 'STREAM', KEYS[3])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then log_number, log_digits = string.match(info[i + 1], '^(%d+)%-(%d+)$') end
-  end
-  if log_digits + 0 > room.seq then
-    room.seq, room.digits = log_digits + 0, log_digits
-    if lineage ~= '' then lineage = ',' .. string.gsub(lineage, '%.[^@,]*@', '.@') end
-    lineage = log_number .. '.@' .. log_digits .. lineage
-    room.top = room.line and log_digits .. ' ' .. room.line or log_digits
-  elseif past then
-    local kept, count = { past .. '@' .. room.digits }, 1
-    for older in string.gmatch(lineage, '[^,]+') do
-      if count == LINEAGE then break end
-      count = count + 1
-      kept[count] = older
-    end
-    lineage = table.concat(kept, ',')
-  end
-  -- At least the clock's seconds: a double failover that forgets an epoch must not use its number again.
-  room.number = string.format('%d', math.max(room.number + 1, log_number + 1, call('TIME')[1] + 0))
-  room.epoch = room.number .. '.' .. nonce
-  room.birth = room.birth or nonce
-  room.kept = nil
-  local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch
-  call('HSET', key, 's', room.top or '0', 'e', history, 'l', lineage)
-end
-
--- The replication id of the data; nothing where it is hidden.
-local function replid_of(info)
-  local _, before = string.find(info, 'master_replid:', 1, true)
-  local replid = before and string.match(info, '^%x+', before + 1)
-  return replid and #replid == 40 and replid
-end
-
--- The room's meta, on the current history; or nil and the error to reply with. Writes only when the history changed.
-local function open_room(key)
-  local top, history = call('HGET', key, 's'), call('HGET', key, 'e')
-  local digits, line = top or '0', nil
+-- The room on the current history, in a life; or nil and the error to reply with. Writes only where one of them is new.
+-- Without "idle": the room as its meta stands.
+local function open_room(idle)
+  local top, history = call('HGET', KEYS[1], 's') or '0', call('HGET', KEYS[1], 'e')
+  local digits, line = top, nil
   if string.find(digits, ' ', 1, true) then digits, line = string.match(top, '^(%d+) (.*)$') end
   local past, birth, epoch, number, keep_at, kept
   if history then
     past, birth, epoch, number, keep_at, kept = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+) ?(%d*) ?(.*)$')
+    if not past then return nil, redis.error_reply('NEWFORMAT a newer release keeps this room in another form') end
   end
   local info = call('INFO', 'replication')
-  local same = past and string.find(info, 'master_replid:' .. past, 1, true)
-  local replid = same and past or replid_of(info)
-  if not replid then return nil, redis.error_reply('NOREPLID this server hides its replication id') end
+  local replid = past
+  if not past or not string.find(info, 'master_replid:' .. past, 1, true) then
+    replid = string.match(info, 'master_replid:(%x+)')
+    if not replid or #replid ~= 40 then
+      return nil, redis.error_reply('NOREPLID this server hides its replication id')
+    end
+  end
   local room = {
-    seq = digits + 0, digits = digits, line = line, top = top, replid = replid, birth = birth,
-    epoch = epoch, number = number or '0', keep_at = keep_at, kept = kept
+    seq = digits + 0, digits = digits, line = line, top = top, replid = replid, past = past, birth = birth,
+    epoch = epoch, number = number or '0', keep_at = keep_at or '', kept = kept, lost = '-',
+    -- Whether its keys need not be kept longer yet.
+    fresh = past and keep_at ~= '' and now < keep_at + 0
   }
-  if past ~= replid then open_epoch(room, key, epoch) end
+  if idle and (past ~= replid or not room.fresh) then life_of(room).enter(idle) end
   return room
 end
 

@@ -1,10 +1,10 @@
 -- Commit to one room: documents change, events are logged and published, commands are recorded; or nothing happens.
 --
--- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] counters · KEYS[5…] record hash of each entry's lane
+-- KEYS[5…] record hash of each entry's lane
 -- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
 -- ARGV[1] "mode entries documents events publish ttl idle keep nonce": "@node", which stands in line when others write
 --   the room too, 2 judge only, 0 neither; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
---   long the log is kept, ms; how long an idle room is kept, ms, 0 for good; how many events the log keeps at least;
+--   long the log is kept, ms; idle, see room_life.lua; how many events the log keeps at least;
 --   nonce for a new epoch
 -- ARGV[2] bodies of the entries that have events, LF between them
 -- then one per entry: "n ack generation ends epoch length|fingerprint|outcome": end of the session, ms, 0 for a node's
@@ -19,16 +19,16 @@
 -- Document: "epoch:seq|json". A record is "seq|fingerprint|outcome".
 -- Record hash: h "highest n, acknowledged n, generation, birth of the room, record of the highest n" · <n> record of an
 --   older one that is not acknowledged.
--- Reply: 'committed epoch seq ahead replid[ unheard]', or a list that begins with it: result of each counter
---   operation…; ahead counts the nodes whose turn comes before the next one of this node; unheard: everything is written,
---   but a publication was refused
---   {'judged epoch seq ahead replid', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
+-- Reply: 'committed epoch seq ahead replid lost[ unheard]', or a list that begins with it: result of each counter
+--   operation…; ahead counts the nodes whose turn comes before the next one of this node; lost, once: letters of the
+--   parts that Redis has lost, as in room_life.lua, m for the meta, or '-'; unheard: everything is written, but a
+--   publication was refused
+--   {'judged epoch seq ahead replid lost', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
 --   no document differs, '?' if some do and the node is not in the line.
 --   'again': nothing was written, for the log held a commit that was written in part; the room goes on behind it in a
 --   new epoch.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
 local WINDOW = 32
-local NODE_LANE_MS = '900000'
 local RECORD_GRACE_MS = 3600000
 -- The log is trimmed when its numbers pass a multiple of this.
 local TRIM_EVERY = 64
@@ -36,25 +36,24 @@ local TRIM_EVERY = 64
 local SLACK = 1 / 16
 local match, sub = string.match, string.sub
 
-local room, refusal = open_room(KEYS[1])
-if not room then return refusal end
-local mode, entries, documents, total, publish, lifetimes, ttl, idle =
+local mode, entries, documents, total, publish, lifetimes, ttl, idle_text =
   match(ARGV[1], '^(%S+) (%d+) (%d+) (%d+) (%S+) ((%S+) (%S+))')
+local room, refusal = open_room(idle_text)
+if not room then return refusal end
 entries, documents = entries + 0, documents + 0
 local documents_from = 2 + entries
 local operations_from = documents_from + documents
 local operations = #ARGV - operations_from
 -- The meta's key is the channel and ":m".
 local channel = sub(KEYS[1], 1, -3)
-local time = call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
 
 -- A text in arithmetic becomes a number at a third less than by tonumber.
-local lanes = {}
+local lanes, foreign = {}, false
 local function lane_of(key)
   local head = call('HGET', key, 'h')
   local digits, ack, generation, birth, record_at = '0', '0', '0', nil, nil
   if head then digits, ack, generation, birth, record_at = match(head, '^(%d+) (%d+) (%d+) (%S+) ()') end
+  if not digits then foreign, digits, ack, generation = true, '0', '0', '0' end
   local highest, acked = digits + 0, ack + 0
   local lane = {
     stored = highest, highest = highest, digits = digits, ack = acked, acked = acked, acked_digits = ack,
@@ -69,6 +68,7 @@ local function judge_repeat(lane, key, n, digits, record_from)
   local record
   if n == lane.stored then record = sub(lane.head, lane.record_at) else record = call('HGET', key, digits) end
   if not record then return 'dup|' end
+  if sub(record, 1, 1) == 'v' then foreign = true end
   if match(record, '^[^|]*|([^|]*)|') ~= match(record_from, '|([^|]*)|') then return 'reused' end
   return 'dup|' .. record
 end
@@ -104,12 +104,19 @@ for i = 1, entries do
   verdicts[i] = verdict
   if verdict ~= 'ok' then refused = true end
 end
+if foreign then return redis.error_reply('NEWFORMAT a newer release keeps records of this room in another form') end
 local values, results = {}, {}
 for i = 1, operations do
   local entry, by, low, high, name = match(ARGV[operations_from + i], '^(%d+) (%S+) (%S+) (%S+) (.*)$')
   entry, low, high = tonumber(entry), tonumber(low), tonumber(high)
   if verdicts[entry] == 'ok' then
-    local value = (values[name] or tonumber(call('HGET', KEYS[4], name) or '0')) + tonumber(by)
+    local value = values[name]
+    if not value then
+      value = call('HGET', KEYS[4], name)
+      if not value then life_of(room).find_lost() end
+      value = (value or 0) + 0
+    end
+    value = value + by
     if (low and value < low) or (high and value > high) or math.abs(value) > 9007199254740991 then
       verdicts[entry] = 'bound|' .. i
       refused = true
@@ -128,8 +135,9 @@ for i = 1, documents do
   names[i], json_from[i], changed_by[i], current[i] = name, bar, entry + 0, document
   if document then
     if base == '' or sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end
-  elseif base ~= '' then
-    conflict = true
+  else
+    life_of(room).find_lost()
+    if base ~= '' then conflict = true end
   end
 end
 local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
@@ -145,7 +153,7 @@ if refused or conflict or mode == '2' then
     end
     if place then ahead = string.format('%d', place - 1) end
   end
-  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid }
+  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid .. ' ' .. room.lost }
   for i = 1, entries do reply[i + 1] = verdicts[i] end
   for i = 1, documents do
     reply[#reply + 1] = names[i]
@@ -157,7 +165,7 @@ end
 local text, events = ARGV[2], total + 0
 if events > 1 and sub(text, 1, 2) ~= '1\n' and sub(text, 1, 3) ~= '1+\n' then
   if call('XREAD', 'COUNT', 1, 'STREAMS', KEYS[3], room.number .. '-' .. room.digits) then
-    open_epoch(room, KEYS[1], room.epoch)
+    life_of(room).open_epoch()
     return 'again'
   end
 end
@@ -199,7 +207,7 @@ for i = 1, entries do
     if append ~= call then
       if added ~= id then
         if not string.find(added.err, 'equal or smaller', 1, true) then return added end
-        open_epoch(room, KEYS[1], room.epoch)
+        life_of(room).open_epoch()
         return 'again'
       end
       append = call
@@ -209,20 +217,20 @@ for i = 1, entries do
 end
 
 -- Whether the room's keys must be kept longer; and from when on they would have to be.
-local due, due_from = true, 0
-if room.kept == lifetimes and now < room.keep_at + 0 then due, due_from = false, room.keep_at + 0 end
-local created = 0
+local due = not room.fresh or room.kept ~= lifetimes
+local created = ''
 for i = 1, documents do
   local json = sub(ARGV[documents_from + i], json_from[i])
   if json ~= '|' then
     local document = room.epoch .. ':' .. seqs[changed_by[i]] .. json
-    created = created + call('HSET', KEYS[2], names[i], document)
+    if call('HSET', KEYS[2], names[i], document) > 0 then created = 'd' end
     current[i] = document
   end
 end
 for name, value in pairs(values) do
-  created = created + call('HSET', KEYS[4], name, string.format('%.0f', value))
+  if call('HSET', KEYS[4], name, string.format('%.0f', value)) > 0 then created = 'v' .. sub(created, -1) end
 end
+local named_until = 0
 local function write_lane(key, lane, n, record)
   local head = n .. ' ' .. lane.acked_digits .. ' ' .. lane.generation .. ' ' .. room.birth .. ' ' .. record
   if lane.stored > lane.acked then
@@ -242,7 +250,9 @@ local function tidy_lane(key, lane)
   if lane.ends == '0' then
     call('PEXPIRE', key, NODE_LANE_MS)
   elseif not lane.birth then
-    call('PEXPIREAT', key, string.format('%d', lane.ends + RECORD_GRACE_MS))
+    local at = lane.ends + RECORD_GRACE_MS
+    call('PEXPIREAT', key, string.format('%d', at))
+    if at > named_until then named_until = at end
   end
 end
 local untidy
@@ -270,10 +280,11 @@ if room.line then
   waiting = line_of(nodes)
   ahead = node and nodes[#nodes] == node and #nodes - 1 or #nodes
 end
-if events > 0 and due then
-  ttl = ttl + 0
-  if idle ~= '0' then ttl = math.min(ttl, idle + 0) end
-  due_from = math.floor(now + ttl * SLACK)
+local moves, stubs, idle, due_from = due and events > 0, nil, nil, nil
+if moves then
+  idle, stubs = match(idle_text, '^(%d+)(%+?)$')
+  idle, ttl = idle + 0, ttl + 0
+  due_from = math.floor(now + (idle > 0 and math.min(ttl, idle) or ttl) * SLACK)
   local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
   call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
 elseif events > 0 or room.line then
@@ -283,17 +294,14 @@ end
 if untidy then
   for key, lane in pairs(untidy) do tidy_lane(key, lane) end
 end
-if events > 0 and due then
-  call('PEXPIREAT', KEYS[3], string.format('%d', due_from + ttl))
-  if idle ~= '0' then
-    local at = string.format('%d', due_from + idle)
-    for _, i in ipairs({ 1, 2, 4 }) do call('PEXPIREAT', KEYS[i], at) end
-  end
-elseif created > 0 and idle ~= '0' and not due then
-  -- A key that is new has to go with the others.
-  local at = string.format('%d', due_from + idle)
-  call('PEXPIREAT', KEYS[2], at)
-  call('PEXPIREAT', KEYS[4], at)
+if moves then
+  local life = life_of(room)
+  life.ends.held = math.max(life.ends.held, named_until)
+  life.move(idle > 0 and due_from + idle or 0, due_from + ttl, stubs == '+')
+elseif created ~= '' or named_until > 0 then
+  local life = life_of(room)
+  life.created(created)
+  life.hold(named_until, sub(idle_text, -1) == '+')
 end
 
 local refusal_to_publish = false
@@ -311,7 +319,7 @@ if events > 0 then
   if type(heard) ~= 'number' then refusal_to_publish = true end
 end
 
-local reply = 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid
+local reply = 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid .. ' ' .. room.lost
 if refusal_to_publish then reply = reply .. ' unheard' end
 if operations == 0 then return reply end
 return { reply, unpack(results) }

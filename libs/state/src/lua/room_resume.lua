@@ -1,15 +1,20 @@
 -- Read a room: its position, and what a reader at an older position has missed.
 --
--- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] record hash of the reader's lane (any key without one)
+-- KEYS[5] record hash of the reader's lane (any key without one)
 -- ARGV[1] nonce for a new epoch · [2] "=" and epoch of the reader's position, '' none · [3] its sequence number ·
---   [4] newest events to return when there is no position · [5] most events to replay · [6] 1: documents too
--- Reply: {mode, epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
+--   [4] newest events to return when there is no position · [5] most events to replay · [6] 1: documents too ·
+--   last: idle, see room_life.lua
+-- Reply: {'mode lost', epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
 --   number of documents, name, document, …, id, body, … oldest first}
 -- Modes: 'live' no position · 'replay' entries follow · 'trimmed', 'rolled_back', 'unknown_epoch', 'too_far':
---   the position can't be continued and the documents are the state at seq.
-local room, refusal = open_room(KEYS[1])
+--   the position can't be continued and the documents are the state at seq. Lost, once: as in room_commit.lua.
+local room, refusal = open_room(ARGV[#ARGV])
 if not room then return refusal end
+life_of(room).find_lost()
 local epoch, seq, newest, most = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+
+-- Whether an entry was found that a newer release keeps in another form.
+local foreign = false
 
 local function reversed(list)
   local result = {}
@@ -22,9 +27,10 @@ end
 local function newest_back_to(from)
   local entries, oldest = {}, room.seq + 1
   for _, entry in ipairs(call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', room.seq - from)) do
+    if entry[2][1] ~= 'd' then foreign = true break end
     local last = tonumber(string.match(entry[1], '%-(%d+)$'))
     if last > room.seq then
-      open_epoch(room, KEYS[1], room.epoch)
+      life_of(room).open_epoch()
       return nil
     end
     if oldest <= from + 1 or last ~= oldest - 1 then break end
@@ -58,11 +64,12 @@ else
     mode = 'replay'
   end
 end
+if foreign then return redis.error_reply('NEWFORMAT a newer release keeps the log of this room in another form') end
 if mode == 'trimmed' then entries = {} end
 
-local highest = string.match(call('HGET', KEYS[4], 'h') or '', '^%d*')
+local highest = string.match(call('HGET', KEYS[5], 'h') or '', '^%d*')
 local lineage = call('HGET', KEYS[1], 'l') or ''
-local reply = { mode, room.epoch, room.seq, highest, lost_from, lost_to, room.replid, lineage }
+local reply = { mode .. ' ' .. room.lost, room.epoch, room.seq, highest, lost_from, lost_to, room.replid, lineage }
 local documents = {}
 if ARGV[6] == '1' then documents = call('HGETALL', KEYS[2]) end
 reply[#reply + 1] = #documents / 2

@@ -1,0 +1,144 @@
+import { isEpoch, type Position } from '@wss/protocol';
+import type { DataLinks, RoomKeys } from '@wss/redis';
+import { shiftSlots } from './counter-slots.js';
+import { encodeBody } from './log-format.js';
+import { newNonce } from './nonce.js';
+import { decodeDocument, decodeRecord, encodeOutcome } from './record-format.js';
+import type {
+  CommitEntry,
+  CommitReply,
+  CommitRequest,
+  RoomPart,
+  StoredDocument,
+  Verdict,
+} from './room-store.js';
+
+/*
+ * How a commit goes to `room_commit.lua` and comes back; the script says what stands where.
+ */
+
+/** Bodies of all entries, and the arguments that the head of `room_commit.lua` describes. */
+export function encodeCommit(
+  request: CommitRequest,
+  keys: RoomKeys,
+  { publish, idle }: { readonly publish: DataLinks['publish']; readonly idle: string },
+): { lanes: string[]; args: string[] } {
+  const { history, inLine, judgeOnly, documents, entries } = request;
+  const mode = judgeOnly ? 2 : inLine === undefined ? 0 : `@${inLine}`;
+  const total = entries.reduce((sum, { events }) => sum + events.length, 0);
+  const counts = `${mode} ${entries.length} ${documents.length} ${total}`;
+  const head = `${counts} ${publish} ${history.ttlMs} ${idle} ${history.events} ${newNonce()}`;
+  const bodies: string[] = [];
+  const operations: string[] = [];
+  const args = [head, ''];
+  entries.forEach((entry, index) => {
+    const { events, patch, counters } = entry;
+    const shift = counters ? operations.length + 1 : undefined;
+    for (const { name, by, min = '-', max = '-' } of counters ?? []) {
+      operations.push(`${index + 1} ${by} ${min} ${max} ${name}`);
+    }
+    const body = events.length === 0 ? '' : shifted(encodeBody(events, patch), shift);
+    if (body !== '') bodies.push(body);
+    args.push(encodeEntry(entry, Buffer.byteLength(body), shift));
+  });
+  args[1] = bodies.join('\n');
+  for (const { name, base, json = '', entry } of documents) {
+    // Without JSON nothing is stored, whoever read it.
+    args.push(`${(entry ?? 0) + 1} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
+  }
+  args.push(...operations);
+  return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), args };
+}
+
+function encodeEntry(entry: CommitEntry, bodyBytes: number, shift?: number): string {
+  const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
+  // What has no epoch's form is none of the room's, and the script could not take it apart.
+  const known = isEpoch(epoch) ? epoch : '';
+  const head = `${n} ${ack} ${lane.generation} ${lane.endsAt} ${known} ${bodyBytes}`;
+  return `${head}|${fingerprint}|${shifted(encodeOutcome(outcome), shift)}`;
+}
+
+function shifted(text: string, by?: number): string {
+  return by === undefined ? text : shiftSlots(text, by);
+}
+
+/** Reads what `room_commit.lua` replied. */
+export function decodeCommit(
+  answer: string | readonly string[],
+  entries: readonly CommitEntry[],
+): CommitReply {
+  const reply = typeof answer === 'string' ? [answer] : answer;
+  const [status, epoch, digits, ahead, replicationId, lost, unheard] = reply[0]!.split(' ') as StatusLine;
+  const position: Position = { epoch, seq: Number(digits) };
+  if (status === 'committed') {
+    return {
+      status,
+      position,
+      seqs: seqsOf(entries, position.seq),
+      counters: reply.slice(1).map(Number),
+      ahead: Number(ahead),
+      replicationId,
+      ...lostParts(lost),
+      ...(unheard && { unheard: true }),
+    };
+  }
+  return {
+    status,
+    position,
+    conflict: ahead !== '-',
+    ...(/\d/.test(ahead) && { ahead: Number(ahead) }),
+    replicationId,
+    ...lostParts(lost),
+    verdicts: reply.slice(1, 1 + entries.length).map(decodeVerdict),
+    documents: decodeDocuments(reply.slice(1 + entries.length)),
+  };
+}
+
+type StatusLine = [
+  status: CommitReply['status'],
+  epoch: string,
+  digits: string,
+  ahead: string,
+  replicationId: string,
+  lost: string,
+  unheard?: 'unheard',
+];
+
+const PARTS: Record<string, RoomPart> = { m: 'meta', d: 'documents', x: 'log', v: 'counters' };
+
+/** The parts that these letters stand for, see `room_life.lua`; `-` for none. */
+export function lostParts(letters: string): { lostParts?: RoomPart[] } {
+  return letters === '-' ? {} : { lostParts: [...letters].map((letter) => PARTS[letter]!) };
+}
+
+/** Every event takes one number and the last one is known, so the others need not be told. */
+function seqsOf(entries: readonly CommitEntry[], last: number): number[] {
+  let seq = entries.reduce((rest, { events }) => rest - events.length, last);
+  return entries.map(({ events }) => (seq += events.length));
+}
+
+function decodeVerdict(text: string): Verdict {
+  const bar = text.indexOf('|');
+  const kind = bar < 0 ? text : text.slice(0, bar);
+  const rest = text.slice(bar + 1);
+  switch (kind) {
+    case 'dup':
+      return rest === '' ? { kind: 'duplicate' } : { kind: 'duplicate', record: decodeRecord(rest) };
+    case 'order':
+      return { kind: 'out_of_order', expected: Number(rest) };
+    case 'bound':
+      return { kind: 'bound', operation: Number(rest) - 1 };
+    default:
+      return { kind: kind as 'ok' | 'reused' | 'window' | 'expired' | 'later' };
+  }
+}
+
+/** Documents out of a list of their names and what is stored of them. */
+export function decodeDocuments(flat: readonly (string | number)[]): Map<string, StoredDocument> {
+  const documents = new Map<string, StoredDocument>();
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const document = decodeDocument(String(flat[i + 1]));
+    if (document) documents.set(String(flat[i]), document);
+  }
+  return documents;
+}
