@@ -17,6 +17,7 @@ import {
   RedisNodeRegistry,
   RedisPresenceStore,
   RedisSessionStore,
+  RoomFormats,
   SESSION_SCRIPTS,
   type SessionOptions,
   type SessionStore,
@@ -191,17 +192,20 @@ async function assemble(
   { links, channels, probe, fence }: RedisSide,
   { config, keys, nodeId }: EngineParts,
 ): Promise<Engine> {
+  const registry = new RedisNodeRegistry(links, keys, { nodeId });
+  const formats = new RoomFormats(registry);
+  await formats.start();
   const sessionStore = new RedisSessionStore(links, keys);
   const sessions = await Sessions.start(sessionStore, sessionOptions(config));
   probe.record.clock.onStep(() => sessions.extendAll());
   return {
     name: 'redis',
     keys,
-    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence }),
+    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence, leavesStubs: () => formats.areShared }),
     channels,
     sessions,
     sessionStore,
-    registry: new RedisNodeRegistry(links, keys, { nodeId }),
+    registry,
     jobs: new RedisJobQueue(links, keys),
     presence: new RedisPresenceStore(links, keys),
     canBeDurable: fence !== undefined,
@@ -209,6 +213,7 @@ async function assemble(
     links: { counts: () => links.counts(), probes: probe.record },
     async close() {
       probe.stop();
+      formats.stop();
       await links.close();
     },
   };

@@ -22,7 +22,7 @@ const SNAPSHOT_MS = 1_000;
 /** What a followed room works with. */
 export interface FollowedRoomOptions {
   readonly room: string;
-  readonly store: RoomStore;
+  readonly store: Pick<RoomStore, 'resume' | 'tops'>;
   readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged'>;
   /** Events that the room's log keeps; more are never replayed. */
   readonly historyEvents: number;

@@ -4,6 +4,7 @@ export * from './memory-channels.js';
 export * from './redis-channels.js';
 export * from './sharded-channels.js';
 export * from './room-feed.js';
+export { RoomFormats } from './room-formats.js';
 export * from './room-listener.js';
 export * from './room-start.js';
 export * from './rooms.js';

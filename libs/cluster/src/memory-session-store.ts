@@ -103,9 +103,6 @@ export class MemorySessionStore extends SessionStore {
   }
 
   private extendLanes(id: string, rooms: Iterable<string>, endsAt: number): void {
-    for (const room of rooms) {
-      const lane = this.engine.rooms.get(room)?.lanes.get(id);
-      if (lane) lane.expiresAt = endsAt + RECORD_GRACE_MS;
-    }
+    for (const room of rooms) this.engine.keepLane(room, id, endsAt + RECORD_GRACE_MS);
   }
 }

@@ -1,3 +1,4 @@
+import { ROOM_FORMAT } from '@wss/state';
 import { PACKET_VERSION } from './cluster-packet.js';
 import { LeaseKeeper, type LeaseOptions, type Renewal } from './lease-keeper.js';
 
@@ -11,6 +12,8 @@ export interface NodeInfo {
   readonly address?: string;
   /** Version of the packets that it understands; 0 when it did not say. */
   readonly packets: number;
+  /** Version of how it keeps rooms; 1 when it did not say. */
+  readonly rooms: number;
 }
 
 /** What a node says of itself, and how it keeps its lease. */
@@ -34,7 +37,8 @@ export abstract class NodeRegistry {
   private readonly keeper: LeaseKeeper;
 
   constructor({ nodeId, startedAt = 0, address, ...lease }: NodeRegistryOptions) {
-    this.self = { nodeId, startedAt, ...(address !== undefined && { address }), packets: PACKET_VERSION };
+    const versions = { packets: PACKET_VERSION, rooms: ROOM_FORMAT };
+    this.self = { nodeId, startedAt, ...(address !== undefined && { address }), ...versions };
     this.keeper = new LeaseKeeper(() => this.renew(), lease);
   }
 
@@ -94,8 +98,8 @@ export abstract class NodeRegistry {
 }
 
 /** What {@link NodeInfo} is kept as. */
-export function encodeNode({ startedAt, address, packets }: NodeInfo): string {
-  return JSON.stringify({ startedAt, address, packets });
+export function encodeNode({ startedAt, address, packets, rooms }: NodeInfo): string {
+  return JSON.stringify({ startedAt, address, packets, rooms });
 }
 
 /** Reads nodes from their ids and records; a record that can't be read leaves what is known by default. */
@@ -105,12 +109,13 @@ export function decodeNodes(entries: Iterable<readonly [nodeId: string, record: 
 }
 
 function decodeNode(nodeId: string, record: string): NodeInfo {
-  const { startedAt, address, packets } = parseRecord(record);
+  const { startedAt, address, packets, rooms } = parseRecord(record);
   return {
     nodeId,
     startedAt: typeof startedAt === 'number' ? startedAt : 0,
     ...(typeof address === 'string' && { address }),
     packets: typeof packets === 'number' ? packets : 0,
+    rooms: typeof rooms === 'number' ? rooms : 1,
   };
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
+import { laneKeys, ROOM_SCRIPTS } from '@wss/state';
 import {
   CLAIM_MS,
   type ClaimedSession,
@@ -25,6 +26,9 @@ export const SESSION_SCRIPTS = {
   ),
   forget: new LuaScript<0 | 1>(new URL('./lua/session_forget.lua', import.meta.url)),
 };
+
+/** Lanes that are extended in one go. */
+const LANES_AT_ONCE = 256;
 
 /** Sessions in Redis. */
 export class RedisSessionStore extends SessionStore {
@@ -105,10 +109,17 @@ export class RedisSessionStore extends SessionStore {
   }
 
   private async extendLanes(id: string, rooms: readonly string[], endsAt: number): Promise<void> {
-    if (rooms.length === 0) return;
-    await this.pipeline(
-      rooms.map((room) => ['pexpireat', this.keys.room(room).lane(id), endsAt + RECORD_GRACE_MS]),
-    );
+    const until = endsAt + RECORD_GRACE_MS;
+    for (let from = 0; from < rooms.length; from += LANES_AT_ONCE) {
+      const part = rooms.slice(from, from + LANES_AT_ONCE);
+      await Promise.all(part.map((room) => this.extendLane(id, room, until)));
+    }
+  }
+
+  /** What a room is known by lives as long as the record that names it (R36). */
+  private async extendLane(id: string, room: string, until: number): Promise<void> {
+    const keys = laneKeys(this.keys.room(room), id);
+    await ROOM_SCRIPTS.keepLane.run(this.links.commands, keys, ['', until]);
   }
 
   /** Until the session's end is next moved, two days are enough: a session without a connection lives for one. */

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
-import { type Committer, decodeMessage, readMessageHead, type RoomStore } from '@wss/state';
+import { type Committer, decodeMessage, readMessageHead, type RoomStore, UNUSED_MS } from '@wss/state';
 import type { Channels } from './channels.js';
 import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FollowedRoom } from './followed-room.js';
@@ -16,6 +16,8 @@ const LINGER_MS = 2_000;
 const QUIET_MS = 2_000;
 /** Most rooms in one comparison. */
 const MAX_COMPARED = 500;
+/** Most rooms that are kept at once. */
+const MAX_KEPT = 64;
 
 interface Followed {
   readonly room: FollowedRoom;
@@ -155,21 +157,41 @@ export class RoomFeed {
     this.comparing = false;
   }
 
-  /** A room with members does not expire (R17). */
+  /** A room with members does not end (R17); each is kept for itself, whatever becomes of the others. */
   private async keepIdle(now: number): Promise<void> {
-    for (const [name, followed] of this.rooms) {
-      const { idleTtlMs = 0 } = this.options.typeOf(name) ?? {};
-      if (idleTtlMs === 0 || followed.linger || now - followed.keptAt < idleTtlMs / 2) continue;
-      await this.options.store.keep(name, idleTtlMs);
-      followed.keptAt = now;
+    const due = [...this.rooms].filter(([name, followed]) => this.isDue(name, followed, now));
+    for (let from = 0; from < due.length; from += MAX_KEPT) {
+      const part = due.slice(from, from + MAX_KEPT);
+      await Promise.allSettled(part.map(([name, followed]) => this.keepOne(name, followed, now)));
     }
+  }
+
+  private isDue(name: string, { room, linger, keptAt, started }: Followed, now: number): boolean {
+    if (linger || !started()) return false;
+    const idleTtlMs = this.idleTtlOf(name);
+    // One that does not end does so while nothing was committed in it.
+    if (idleTtlMs === 0 && room.position.seq > 0) return false;
+    return now - keptAt >= (idleTtlMs || UNUSED_MS) / 2;
+  }
+
+  private async keepOne(name: string, followed: Followed, now: number): Promise<void> {
+    await this.options.store.keep(name, this.idleTtlOf(name));
+    followed.keptAt = now;
+  }
+
+  private idleTtlOf(name: string): number {
+    return this.options.typeOf(name)?.idleTtlMs ?? 0;
   }
 
   private follow(name: string): Followed {
     const { channels, keys, store, listener, typeOf, emptyDocuments } = this.options;
+    const idleTtlMs = this.idleTtlOf(name);
     const room = new FollowedRoom({
       room: name,
-      store,
+      store: {
+        resume: (request) => store.resume({ ...request, idleTtlMs }),
+        tops: (rooms) => store.tops(rooms),
+      },
       listener,
       historyEvents: typeOf(name)?.history.events ?? 1_000,
       emptyDocuments: emptyDocuments(name),

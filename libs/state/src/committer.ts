@@ -82,6 +82,11 @@ export class Committer {
     return result;
   }
 
+  /** How long a room lives when it is idle, ms; 0 for good. */
+  idleTtlOf(room: string): number {
+    return this.types.of(room)?.idleTtlMs ?? 0;
+  }
+
   /** The events that a room's type declares; nothing where it declares none. */
   eventsOf(room: string | undefined): RoomEvents | undefined {
     return room === undefined ? undefined : this.types.of(room)?.events;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { LogEntry } from '@wss/protocol';
 import type { CommandRecord, RoomPart } from './room-store.js';
-import { emptyRoom, expire, forgetMeta, isGone } from './memory-room-life.js';
+import { emptyRoom, expire, forgetMeta, holdRoom, isGone } from './memory-room-life.js';
 import { StoreError } from './room-store.js';
 
 /** From this many rooms on those that have ended are looked for. */
@@ -170,6 +170,15 @@ export class MemoryEngine {
     if (part === 'meta') forgetMeta(room);
     else if (part === 'log') room.log.length = 0;
     else room[part].clear();
+  }
+
+  /** Keeps the record of a lane until then, and with it what its room is known by (R36). */
+  keepLane(name: string, id: string, until: number): void {
+    const room = this.rooms.get(name);
+    const lane = room?.lanes.get(id);
+    if (!lane) return;
+    lane.expiresAt = until;
+    if (lane.birth === room!.birth) holdRoom(room!, until);
   }
 
   private sweepRooms(): void {

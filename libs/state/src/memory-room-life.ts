@@ -2,12 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { lastSeq } from '@wss/protocol';
 import { epochNumber, seqOf } from './log-format.js';
 import type { MemoryEngine, MemoryRoom } from './memory-engine.js';
-import type { CommitRequest, RoomPart } from './room-store.js';
+import { type CommitRequest, type RoomPart, UNUSED_MS } from './room-store.js';
 
 const LINEAGE = 64;
 const NODE_LANE_MS = 900_000;
-/** How long a room in which nothing was committed is kept where its kind is kept for good. */
-const UNUSED_MS = 3_600_000;
 const PARTS = ['documents', 'log', 'counters'] as const;
 
 /** Which history and which life a room is on; the twin of `room.lua` and `room_life.lua`. */

@@ -48,6 +48,9 @@ export const ROOM_SCRIPTS: RoomScripts = {
   keepLane: new LuaScript(...life, file('_keep_lane')),
 };
 
+/** Version of how rooms are kept; 1 leaves no stub of a room that has ended, and does not know them (R36). */
+export const ROOM_FORMAT = 2;
+
 /** How a store works with others. */
 export interface RedisRoomStoreOptions {
   /** Proves what survives a failover. */

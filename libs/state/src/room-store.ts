@@ -102,6 +102,9 @@ export type Verdict =
   /** Its counter operation with this index, among those of the commit, would leave the bounds. */
   | { readonly kind: 'bound'; readonly operation: number };
 
+/** How long a room in which nothing was committed is kept where its kind does not end, ms. */
+export const UNUSED_MS = 3_600_000;
+
 /** A part of what the engine keeps of a room. */
 export type RoomPart = 'meta' | 'documents' | 'log' | 'counters';
 

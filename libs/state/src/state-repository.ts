@@ -73,7 +73,11 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
       await this.committer.settled(room);
     }
     try {
-      const { position, documents } = await this.store.resume({ room, documents: true });
+      const { position, documents } = await this.store.resume({
+        room,
+        documents: true,
+        idleTtlMs: this.committer.idleTtlOf(room),
+      });
       const stored = documents.get(this.type.name);
       if (!stored) return { value: this.type.create(), version: 0, position };
       return { value: this.type.parse(stored.json), version: seqOf(stored.position), position };

@@ -22,7 +22,7 @@ export class MeasuredRoomStore extends RoomStore {
     const end = commitSeconds.startTimer();
     commitCommands.observe(request.entries.length);
     try {
-      const reply = await this.store.commit(request);
+      const reply = this.noteLoss(await this.store.commit(request));
       commits.inc({ outcome: outcomeOf(reply) });
       return reply;
     } catch (error) {
@@ -35,10 +35,10 @@ export class MeasuredRoomStore extends RoomStore {
 
   /** With a position it is the repair of a gap. */
   async resume(request: ResumeRequest): Promise<ResumeReply> {
-    if (!request.from) return this.store.resume(request);
+    if (!request.from) return this.noteLoss(await this.store.resume(request));
     const { repairs, repairedEvents } = this.metrics;
     try {
-      const reply = await this.store.resume(request);
+      const reply = this.noteLoss(await this.store.resume(request));
       repairs.inc({ outcome: 'ok' });
       repairedEvents.inc(reply.entries.reduce((sum, { events }) => sum + events.length, 0));
       return reply;
@@ -70,6 +70,11 @@ export class MeasuredRoomStore extends RoomStore {
 
   keep(room: string, idleTtlMs: number): Promise<void> {
     return this.store.keep(room, idleTtlMs);
+  }
+
+  private noteLoss<Reply extends CommitReply | ResumeReply>(reply: Reply): Reply {
+    for (const part of reply.lostParts ?? []) this.metrics.lostParts.inc({ part });
+    return reply;
   }
 }
 
