@@ -23,8 +23,14 @@ const changing = [file(''), file('_announce')] as const;
 
 /** Scripts of the presence store, to be preloaded. */
 export const PRESENCE_SCRIPTS = {
-  update: new LuaScript<['done', number, number] | ['late' | 'dead', number]>(...changing, file('_update')),
-  sweep: new LuaScript<[left: number, now: number, dueInMs: number]>(...changing, file('_sweep')),
+  update: new LuaScript<['done', number, number, number] | ['late' | 'dead', number]>(
+    ...changing,
+    file('_update'),
+  ),
+  sweep: new LuaScript<[left: number, now: number, dueInMs: number, refused: number]>(
+    ...changing,
+    file('_sweep'),
+  ),
   list: new LuaScript<[version: string, count: number, users: string[], metas: (string | null)[]]>(
     file('_list'),
   ),
@@ -40,7 +46,7 @@ export class RedisPresenceStore extends PresenceStore {
   private readonly offsets = new WeakMap<object, number>();
 
   constructor(
-    private readonly links: Pick<DataLinks, 'commands' | 'publish' | 'byServer'>,
+    private readonly links: Pick<DataLinks, 'commands' | 'publish' | 'publications' | 'byServer'>,
     private readonly keys: RedisKeys,
   ) {
     super();
@@ -71,7 +77,8 @@ export class RedisPresenceStore extends PresenceStore {
   async update(update: PresenceUpdate): Promise<PresenceUpdated> {
     const { room, owner, changes, pauseMs, heardForMs } = update;
     const keys = changingKeys(this.keys.presence(room), owner);
-    const head = [owner, this.keys.room(room).channel, this.links.publish, pauseMs];
+    const { channel } = this.keys.room(room);
+    const head = [owner, channel, this.links.publish, pauseMs];
     const tail = changes.flatMap(encodeChange);
     const server = this.links.byServer([keys[0]!])[0]?.redis ?? this.links;
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -80,10 +87,11 @@ export class RedisPresenceStore extends PresenceStore {
       );
       const times = [Number.isFinite(validUntil) ? validUntil : 0, heardForMs ?? ''];
       const args = [...head, ...times, ...tail];
-      const [status, now, dueInMs] = await PRESENCE_SCRIPTS.update.run(this.links.commands, keys, args);
+      const reply = await PRESENCE_SCRIPTS.update.run(this.links.commands, keys, args);
+      const [status, now] = reply;
       this.offsets.set(server, now - performance.now());
-      if (status === 'done') return { status, ...due(dueInMs) };
       if (status === 'dead') return { status };
+      if (status === 'done') return { status, ...this.announced(channel, reply[2], reply[3]) };
       // Redis' clock is another than we thought; nothing was done.
     }
     throw new RedisError('refused', 'the clock of Redis does not stand still long enough');
@@ -91,9 +99,10 @@ export class RedisPresenceStore extends PresenceStore {
 
   async sweep({ room, owner, goneAt, pauseMs }: PresenceSweep): Promise<PresenceSwept> {
     const keys = changingKeys(this.keys.presence(room), owner);
-    const args = [owner, this.keys.room(room).channel, this.links.publish, pauseMs, goneAt, SWEEP_ENTRIES];
-    const [left, , dueInMs] = await PRESENCE_SCRIPTS.sweep.run(this.links.commands, keys, args);
-    return { more: left === 1, ...due(dueInMs) };
+    const { channel } = this.keys.room(room);
+    const args = [owner, channel, this.links.publish, pauseMs, goneAt, SWEEP_ENTRIES];
+    const [left, , dueInMs, refused] = await PRESENCE_SCRIPTS.sweep.run(this.links.commands, keys, args);
+    return { more: left === 1, ...this.announced(channel, dueInMs, refused) };
   }
 
   async inspect(
@@ -141,6 +150,12 @@ export class RedisPresenceStore extends PresenceStore {
     return holder === null || holder === by;
   }
 
+  /** @param refused 1 if an announcement was refused, 0 if one was made */
+  private announced(channel: string, dueInMs: number, refused: number): { dueInMs?: number } {
+    if (refused >= 0) this.links.publications.note(channel, refused === 1);
+    return dueInMs < 0 ? {} : { dueInMs };
+  }
+
   private async hasRooms(owner: string): Promise<boolean> {
     return (await this.call(() => this.links.commands.exists(this.keys.presenceRooms(owner)))) === 1;
   }
@@ -166,8 +181,4 @@ function encodeChange(change: PresenceChange): (string | number)[] {
   return 'user' in change
     ? [`+${change.client}`, change.user, change.meta ?? '']
     : [`-${change.client}`, change.graceMs, ''];
-}
-
-function due(dueInMs: number): { dueInMs?: number } {
-  return dueInMs < 0 ? {} : { dueInMs };
 }

@@ -46,6 +46,8 @@ export interface PresenceEngine {
   hear(room: string): Promise<PresenceDelta[]>;
   /** What is kept of a room's presence, but for the owners that may write nothing there. */
   leftovers(room: string): Promise<string[]>;
+  /** Whether the engine refuses to publish. */
+  refusePublications(refused: boolean): Promise<void>;
   /** All leases end, as after a long outage. */
   endLeases(): Promise<void>;
   newHistory(): Promise<void>;
@@ -75,6 +77,7 @@ export async function memoryPresence(): Promise<PresenceEngine> {
       const { users, clients, metas, coming, going, entries } = presence;
       return [...users, ...[clients, metas, coming, going, entries].flatMap((map) => [...map.keys()])];
     },
+    refusePublications: async (refused) => void (engine.channels.refusing = refused),
     endLeases: async () => engine.nodes.clear(),
     newHistory: async () => engine.promote(),
     checkpoint: async () => engine.pauseReplication(),
@@ -153,7 +156,7 @@ function onRedis(
   links: DataLinks,
   masters: readonly Redis[],
   keys: RedisKeys,
-): Pick<PresenceEngine, 'keys' | 'store' | 'leftovers' | 'endLeases'> & RedisFaults {
+): Pick<PresenceEngine, 'keys' | 'store' | 'leftovers' | 'refusePublications' | 'endLeases'> & RedisFaults {
   return {
     keys,
     store: new RedisPresenceStore(links, keys),
@@ -161,6 +164,10 @@ function onRedis(
       const { state, dead } = keys.presence(room);
       const found = await Promise.all(masters.map((redis) => redis.keys(`${state}*`)));
       return found.flat().filter((key) => key !== dead);
+    },
+    async refusePublications(refused) {
+      const rights = refused ? ['-publish', '-spublish'] : ['+publish', '+spublish'];
+      for (const redis of masters) await redis.acl('SETUSER', 'default', ...rights);
     },
     async endLeases() {
       await links.commands.del(keys.nodes);

@@ -90,6 +90,25 @@ export function presenceStoreContract(name: string, start: () => Promise<Presenc
       expect(deltas).toHaveLength(count + 1);
     });
 
+    it('R35: keeps what an announcement would tell that is refused, and shows by its version that one is missing', async () => {
+      await update('a~0', [enter('a.1', 'ann')]);
+      await engine.refusePublications(true);
+      expect(await update('a~0', [enter('a.2', 'bob', '{"x":1}'), leave('a.1')])).toEqual({ status: 'done' });
+      expect((await store.list(room, '', 9)).users).toEqual([{ user: 'bob', meta: '{"x":1}' }]);
+      expect(await update('a~0', [leave('a.2')])).toEqual({ status: 'done' });
+      expect(await engine.leftovers(room)).toEqual([]);
+      await update('a~0', [enter('a.3', 'cid')]);
+      expect((await store.sweep({ room, owner: 'b~0', goneAt: 0, pauseMs: 0 })).more).toBe(false);
+      await engine.refusePublications(false);
+      await update('a~0', [enter('a.4', 'dan')]);
+      await marker();
+      expect(deltas.slice(0, 2)).toEqual([
+        { version: expect.any(Number), joined: [{ user: 'ann' }], left: [] },
+        { version: expect.any(Number), joined: [{ user: 'dan' }], left: [] },
+      ]);
+      expect(deltas[1]!.version).toBeGreaterThan(deltas[0]!.version + 1);
+    });
+
     it('keeps nothing of a room that everybody has left', async () => {
       await update('a~0', [enter('a.1', 'ann', '{"x":1}'), enter('a.2', 'bob')]);
       await update('a~0', [leave('a.1'), leave('a.2')]);

@@ -4,7 +4,25 @@ import { eventually } from '@wss/testing';
 import type { PresenceDelta, PresenceUpdate } from '../src/index.js';
 import { fold, memoryPresence, type PresenceEngine, redisPresence } from './presence-engines.js';
 
-const USERS = ['ann', 'bob', 'cid', 'dan', 'é', '😀'];
+/** With what a script might stumble over (R34). */
+const USERS = [
+  'ann',
+  'bob',
+  'é',
+  '😀',
+  'a|b',
+  '(a',
+  '[',
+  '-',
+  '+inf',
+  '"\\/',
+  'a\nb',
+  '\x01\x02',
+  '\x7f',
+  ' ',
+  '%1',
+  '__proto__',
+];
 const OWNERS = ['a~0', 'b~0', 'c~0', 'c~1'];
 
 /** Repeatable pseudo-random numbers (mulberry32). */
@@ -30,7 +48,8 @@ function steps(room: string, seed: number, count: number): Step[] {
     const changes = Array.from({ length: below(4) }, () => {
       const client = `${owner}.${below(5)}`;
       if (below(2) === 0) return { client, graceMs: pick([0, 0, 50_000]) };
-      return { client, user: pick(USERS), ...(below(3) === 0 && { meta: `{"n":${below(9)}}` }) };
+      const meta = JSON.stringify({ n: below(9), text: pick(USERS) });
+      return { client, user: pick(USERS), ...(below(3) === 0 && { meta }) };
     });
     return { room, owner, changes, pauseMs: 0 };
   });

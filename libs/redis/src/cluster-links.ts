@@ -6,6 +6,7 @@ import type { Commands, DataLinks, KeyGroup } from './data-links.js';
 import { slotOf } from './hash-slot.js';
 import { countLinks, type LinkCount } from './link-count.js';
 import { CONNECT_WITHIN_MS, openLink, outOfReach, preload, type RedisLinkOptions } from './open-link.js';
+import { Publications } from './publications.js';
 import { isRedirection, RedisError } from './redis-errors.js';
 import { describeTarget, type RedisAddress } from './redis-target.js';
 import { routedCommands } from './routed-commands.js';
@@ -43,6 +44,7 @@ export interface Shard {
  */
 export class ClusterLinks implements DataLinks {
   readonly publish = 'SPUBLISH';
+  readonly publications = new Publications(this);
   readonly commands: Commands;
   private readonly logger = new Logger('RedisLinks');
   private readonly byName = new Map<string, Shard>();
@@ -96,12 +98,13 @@ export class ClusterLinks implements DataLinks {
     return String(tag);
   }
 
-  /** What is wrong; nothing while every slot is served and all links are up. */
+  /** What is wrong; nothing while every slot is served, all links are up and what scripts publish is taken. */
   problem(): string | undefined {
     if (this.trouble) return `Redis: ${this.trouble}`;
     const links = this.shards.flatMap(linksOf);
     const down = links.filter(({ status }) => status !== 'ready');
-    return down.length === 0 ? undefined : `Redis: ${down.length} of ${links.length} links are down`;
+    if (down.length === 0) return this.publications.problem();
+    return `Redis: ${down.length} of ${links.length} links are down`;
   }
 
   /** How many links there are, to all masters, and how many are up. */
@@ -172,6 +175,7 @@ export class ClusterLinks implements DataLinks {
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
+    this.publications.close();
     for (const name of [...this.byName.keys()]) this.closeShard(name);
     await this.looking;
   }

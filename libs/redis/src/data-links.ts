@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Publications } from './publications.js';
 
 /** Commands on data that stores may send: each has one key, and that comes first. */
 type OneKey =
@@ -57,6 +58,8 @@ export interface DataLinks {
   readonly commands: Commands;
   /** The command with which a script publishes. */
   readonly publish: 'PUBLISH' | 'SPUBLISH';
+  /** Told of what scripts published. */
+  readonly publications: Pick<Publications, 'note'>;
   /** Groups keys by the server that has them, for what has to be asked per server. */
   byServer(keys: readonly string[]): KeyGroup[];
 }

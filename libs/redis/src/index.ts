@@ -9,6 +9,7 @@ export * from './link-probe.js';
 export * from './lua-script.js';
 export { type LinkRole, type RedisLinkOptions, RedisUnreachable } from './open-link.js';
 export * from './probe-record.js';
+export * from './publications.js';
 export * from './redis-errors.js';
 export * from './redis-keys.js';
 export * from './redis-links.js';

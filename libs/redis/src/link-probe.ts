@@ -34,6 +34,8 @@ export class LinkProbe {
   /** On the steady clock: the system's may be set. */
   private provenAt = performance.now();
   private deaf = false;
+  /** Why Redis does not take the probe. */
+  private refusal: string | undefined;
   private sent = 0;
   private heard = 0;
   private failures = 0;
@@ -70,6 +72,7 @@ export class LinkProbe {
 
   /** What is wrong; nothing while the last proof is fresh. A link that was deaf has to bring a new one. */
   problem(): string | undefined {
+    if (this.refusal !== undefined) return `Redis: the probe of the links is refused: ${this.refusal}`;
     if (this.deaf) return 'Redis: the subscribing link was deaf and has not proven itself since';
     const age = performance.now() - this.provenAt;
     return age <= PROOF_MS ? undefined : `Redis: no proof of the links for ${Math.round(age / 1_000)} s`;
@@ -109,14 +112,23 @@ export class LinkProbe {
       await this.send(channel, this.sent + 1);
       this.sent++;
       this.failures = 0;
+      this.refusal = undefined;
     } catch (error) {
       if (isRedirection(error)) return;
+      // A link over which a refusal comes is not mute; a new one would hear the same.
+      if ((error as Error).name === 'ReplyError') return this.refuse(error as Error);
       if (++this.failures < 2 || commands.status !== 'ready') return;
       this.logger.warn('the commanding link to Redis does not answer; it is made anew');
       this.failures = 0;
       this.record.replaced('commands', 'mute');
       commands.disconnect(true);
     }
+  }
+
+  private refuse({ message }: Error): void {
+    this.failures = 0;
+    if (this.refusal === undefined) this.logger.warn(`Redis refuses the probe of the links: ${message}`);
+    this.refusal = message;
   }
 
   private async send(channel: string, number: number): Promise<void> {

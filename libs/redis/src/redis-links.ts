@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { DataLinks, KeyGroup } from './data-links.js';
 import { countLinks, type LinkCount } from './link-count.js';
 import { firstReady, openLink, preload, type LinkRole, type RedisLinkOptions } from './open-link.js';
+import { Publications } from './publications.js';
 import { Sentinels } from './sentinels.js';
 
 /**
@@ -13,6 +14,7 @@ import { Sentinels } from './sentinels.js';
  */
 export class RedisLinks implements DataLinks {
   readonly publish = 'PUBLISH';
+  readonly publications = new Publications(this);
 
   private constructor(
     readonly commands: Redis,
@@ -42,11 +44,12 @@ export class RedisLinks implements DataLinks {
     return links;
   }
 
-  /** What is wrong with the links; nothing while both are up. */
+  /** What is wrong with the links; nothing while both are up and what scripts publish is taken. */
   problem(): string | undefined {
     const links = this.all();
     const down = links.filter(({ status }) => status !== 'ready');
-    return down.length === 0 ? undefined : `Redis: ${down.length} of ${links.length} links are down`;
+    if (down.length === 0) return this.publications.problem();
+    return `Redis: ${down.length} of ${links.length} links are down`;
   }
 
   /** How many links there are, and how many are up. */
@@ -65,6 +68,7 @@ export class RedisLinks implements DataLinks {
   /** Closes both links for good; commands under way fail as `unknown`. */
   async close(): Promise<void> {
     this.sentinels?.close();
+    this.publications.close();
     // On a link that has ended already, ioredis would start a timer.
     for (const redis of this.all()) if (redis.status !== 'end') redis.disconnect();
     await Promise.resolve();

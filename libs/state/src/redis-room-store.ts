@@ -81,12 +81,22 @@ export class RedisRoomStore extends RoomStore {
     const { lanes, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
     for (let attempt = 1; attempt <= 2; attempt++) {
       const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
-      if (reply !== 'again') return this.losses.of(request.room, decodeCommit(reply, request.entries));
+      if (reply === 'again') continue;
+      const decoded = this.losses.of(request.room, decodeCommit(reply, request.entries));
+      return this.notePublication(request, decoded);
     }
     throw new StoreError(
       'unavailable',
       `the log of room ${request.room} ends beyond its number, and XINFO is refused`,
     );
+  }
+
+  private notePublication({ room, entries }: CommitRequest, reply: CommitReply): CommitReply {
+    if (reply.status !== 'committed') return reply;
+    const refused = reply.unheard === true;
+    if (refused || entries.some(({ events }) => events.length > 0))
+      this.links.publications.note(this.keys.room(room).channel, refused);
+    return reply;
   }
 
   async resume(request: ResumeRequest): Promise<ResumeReply> {

@@ -34,6 +34,8 @@ local function take_left()
   return table.concat(left, ',')
 end
 
+-- Publishes last, when all is written: a refusal costs only the announcement, which the next version shows (R35).
+-- Returns 1 if it was refused, else 0.
 local function publish(state)
   local joined = take_joined()
   local left = take_left()
@@ -42,8 +44,8 @@ local function publish(state)
   version = state[3] == replid and version + 1 or math.max(version + LOST_VERSIONS, now_us)
   redis.call('HSET', KEYS[1], 'v', digits(version), 'a', digits(now), 'r', replid)
   local json = '{"version":' .. digits(version) .. ',"joined":[' .. joined .. '],"left":[' .. left .. ']}'
-  redis.call(ARGV[3], ARGV[2], '!' .. json)
   if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', KEYS[1]) end
+  return type(redis.pcall(ARGV[3], ARGV[2], '!' .. json)) == 'number' and 0 or 1
 end
 
 -- In how many ms something is to be announced, or an announcement has to show that there may be missing ones; -1 if
@@ -56,7 +58,8 @@ local function due_in(announced_at, missed)
   return math.max(0, math.max(tonumber(first), math.min(announced_at, now) + math.max(pause, longer)) - now)
 end
 
--- Announces what is to be announced, unless the pause is not over; returns in how many ms to call again, -1 never.
+-- Announces what is to be announced, unless the pause is not over; returns in how many ms to call again, -1 never, and
+-- 1 if the announcement was refused, 0 if it was not, -1 if there was none.
 -- With heard_for, ms, it announces even that nothing changed, unless there was an announcement since then.
 local function announce(heard_for)
   -- What lies too far ahead was written before the clock was set back.
@@ -65,7 +68,7 @@ local function announce(heard_for)
   local state = redis.call('HMGET', KEYS[1], 'v', 'a', 'r')
   local missed = heard_for and state[1] and tonumber(state[2]) < now - heard_for
   local wait = due_in(tonumber(state[2] or '0'), missed)
-  if wait ~= 0 then return wait end
-  publish(state)
-  return due_in(now)
+  if wait ~= 0 then return wait, -1 end
+  local refused = publish(state)
+  return due_in(now), refused
 end

@@ -2,7 +2,8 @@
 -- to be announced.
 --
 -- ARGV[5] from when on its users count as gone, unless they are back, ms · [6] most entries to remove
--- Reply: {1 if entries are left, now, in how many ms to call again, -1 never}
+-- Reply: {1 if entries are left, now, in how many ms to call again, -1 never, 1 if an announcement was refused, 0 if one
+--   was made}
 local DEAD_MS = 3600000
 redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', digits(now))
 redis.call('ZADD', KEYS[8], digits(now + DEAD_MS), owner)

@@ -3,7 +3,8 @@
 -- ARGV[5] when the call has become too old to be done, ms · [6] for how long the caller's node hears announcements
 --   again of which it may have missed some, ms, or '' · then per change three: '+<client>' · user · JSON of what it
 --   tells of itself or '', or '-<client>' · after how many ms its user counts as gone · ''
--- Reply: {'done', now, in how many ms to call again, -1 never} · {'late', now} and {'dead', now}: nothing was done
+-- Reply: {'done', now, in how many ms to call again, -1 never, 1 if an announcement was refused, 0 if one was made} ·
+--   {'late', now} and {'dead', now}: nothing was done
 if now > tonumber(ARGV[5]) then return { 'late', now } end
 local dead_until = redis.call('ZSCORE', KEYS[8], owner)
 if dead_until and now < tonumber(dead_until) then return { 'dead', now } end

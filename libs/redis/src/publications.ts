@@ -1,0 +1,66 @@
+import { Logger } from '@nestjs/common';
+import type { DataLinks } from './data-links.js';
+
+/** How often a publication is tried again after one was refused, ms. */
+const EVERY_MS = 2_000;
+
+/** Publishes nothing to nobody; the reason where even that is refused. */
+const TRY = `#!lua
+local sent = redis.pcall(ARGV[1], ARGV[2], '')
+return type(sent) == 'table' and sent.err or ''`;
+
+/**
+ * Whether Redis takes what scripts publish for this node (R35). A refusal costs no commit, but other nodes find the
+ * events of rooms only when they compare; so the node is not ready until a publication is taken again.
+ */
+export class Publications {
+  private readonly logger = new Logger('RedisLinks');
+  /** The channel of the refusal. */
+  private refusedOn: string | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly links: Pick<DataLinks, 'commands' | 'publish'>) {}
+
+  /** A script has published on the channel of its room, or was refused to. */
+  note(channel: string, refused: boolean): void {
+    if (refused) this.refuse(channel);
+    else if (channel === this.refusedOn) this.heal();
+  }
+
+  /** What is wrong; nothing while publications are taken. */
+  problem(): string | undefined {
+    return this.refusedOn === undefined ? undefined : `Redis: publications on ${this.refusedOn} are refused`;
+  }
+
+  /** Stops trying. */
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private refuse(channel: string): void {
+    if (this.refusedOn !== undefined) return;
+    this.refusedOn = channel;
+    this.logger.error(
+      `Redis refuses to publish on ${channel}: other nodes find events late, and this node is not ready; ` +
+        `allow its user ${this.links.publish} and all channels of the namespace`,
+    );
+    this.timer = setInterval(() => void this.tryAgain(channel), EVERY_MS).unref();
+  }
+
+  private heal(): void {
+    clearInterval(this.timer);
+    this.logger.log(`Redis publishes on ${this.refusedOn} again`);
+    this.refusedOn = undefined;
+  }
+
+  /** On a channel that nobody listens to, beside the one that was refused. */
+  private async tryAgain(channel: string): Promise<void> {
+    const { commands, publish } = this.links;
+    try {
+      const refusal = await commands.eval(TRY, 1, channel, publish, `${channel}:t`);
+      if (refusal === '' && channel === this.refusedOn) this.heal();
+    } catch (error) {
+      this.logger.debug(`whether publications are taken again is not known: ${(error as Error).message}`);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { eventually, GatewayNode, RedisServer, TestClient } from '@wss/testing';
+
+const WITHIN = { withinMs: 20_000 };
+
+let redis: RedisServer;
+let nodes: [writer: GatewayNode, reader: GatewayNode];
+beforeAll(async () => {
+  redis = await RedisServer.start();
+  await redis.cli('ACL', 'SETUSER', 'writer', 'on', '>secret', '~*', '+@all', 'allchannels');
+  nodes = [
+    await GatewayNode.start({ redis: redis.url.replace('//', '//writer:secret@') }),
+    await GatewayNode.start({ redis: redis.url }),
+  ];
+}, 120_000);
+afterAll(async () => {
+  await Promise.all((nodes ?? []).map((node) => node.stop()));
+  await redis?.stop();
+});
+
+it.each([
+  ['the command', '-publish', '+publish'],
+  ['the channels', 'resetchannels', 'allchannels'],
+])(
+  'R35: a node that may no longer publish, for it lost %s, commits all the same, is not ready, and heals',
+  async (_what, taken, given) => {
+    const room = `counter:${randomUUID()}`;
+    const [ann, ben] = (await Promise.all(
+      nodes.map(({ url }, index) => TestClient.connect(url, { user: ['ann', 'ben'][index]! })),
+    )) as [TestClient, TestClient];
+    for (const client of [ann, ben]) await client.join(room);
+    // Both nodes write the room, so that they call each other.
+    for (let i = 0; i < 10; i++) await Promise.all([ann, ben].map((client) => add(client, 1)));
+    await redis.cli('ACL', 'SETUSER', 'writer', taken);
+    expect(await add(ann, 100)).toBe(120);
+    expect(await add(ann, 3)).toBe(123);
+    await readiness(503);
+    await eventually(() => expect(seqsOf(ben)).toHaveLength(22), WITHIN);
+    expect(seqsOf(ann)).toHaveLength(22);
+    await redis.cli('ACL', 'SETUSER', 'writer', given);
+    expect(await add(ann, 7)).toBe(130);
+    expect(await add(ben, 1)).toBe(131);
+    await readiness(200);
+    for (const client of [ann, ben]) {
+      await eventually(() => expect(seqsOf(client)).toHaveLength(24), WITHIN);
+      expect(seqsOf(client)).toEqual(Array.from({ length: 24 }, (_, i) => i + 1));
+      expect(JSON.stringify(client.frames)).not.toContain('$reset');
+      await client.close();
+    }
+
+    async function add(client: TestClient, by: number): Promise<unknown> {
+      return (await client.command<{ value: number }>('counter.add', { by }, { room })).value;
+    }
+  },
+  90_000,
+);
+
+async function readiness(status: number): Promise<void> {
+  await eventually(async () => expect(await nodes[0].readiness()).toBe(status), WITHIN);
+}
+
+function seqsOf(client: TestClient): unknown[] {
+  return client.frames.filter(({ event }) => event === 'counter.added').map(({ seq }) => seq);
+}
