@@ -2,7 +2,6 @@ import type { LogEntry } from '@wss/protocol';
 import type { ChainableCommander, Redis } from 'ioredis';
 import {
   LuaScript,
-  RedisError,
   type DataLinks,
   type Fence,
   type KeyGroup,
@@ -14,6 +13,7 @@ import { decodeBody } from './log-format.js';
 import { LossReport } from './lost-parts.js';
 import { newNonce } from './nonce.js';
 import { decodeCommit, decodeDocuments, encodeCommit, lostParts } from './redis-commit-format.js';
+import { toStoreError } from './store-errors.js';
 import {
   type ClosedEpoch,
   type CommitReply,
@@ -218,19 +218,6 @@ function topOf(meta: (string | null)[], replicationId: string | undefined, now: 
   const endsAt = keepAt === undefined ? Number(ends?.split(' ')[1] ?? 0) : idleMs && Number(keepAt) + idleMs;
   if (replid !== replicationId || (endsAt > 0 && endsAt < Math.floor(now))) return undefined;
   return { epoch: epoch!, seq: Number.parseInt(top, 10) };
-}
-
-const OUTCOME = {
-  unsent: 'unavailable',
-  refused: 'unavailable',
-  unknown: 'unknown',
-  failed: 'failed',
-} as const;
-
-/** What is no error of Redis is a bug of ours, and stays what it is. */
-function toStoreError(error: unknown): unknown {
-  if (!(error instanceof RedisError)) return error;
-  return new StoreError(OUTCOME[error.failure], error.message, { cause: error });
 }
 
 function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {

@@ -1,0 +1,15 @@
+import { RedisError } from '@wss/redis';
+import { StoreError } from './room-store.js';
+
+const OUTCOME = {
+  unsent: 'unavailable',
+  refused: 'unavailable',
+  unknown: 'unknown',
+  failed: 'failed',
+} as const;
+
+/** How a call to Redis failed, for a store's caller. What is no error of Redis is a bug of ours, and stays what it is. */
+export function toStoreError(error: unknown): unknown {
+  if (!(error instanceof RedisError)) return error;
+  return new StoreError(OUTCOME[error.failure], error.message, { cause: error });
+}

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { changedScript, RedisServer } from '@wss/testing';
+import {
+  appendWork,
+  Committer,
+  DocumentType,
+  RedisRoomStore,
+  ROOM_SCRIPTS,
+  type RoomScripts,
+  RoomStateRepository,
+  type RoomStore,
+} from '../src/index.js';
+import { Tally } from './committer.contract.js';
+import { STORE_LOGIN, STORE_USER } from './room-store-engines.js';
+
+const types = {
+  of: () => ({ type: 'tally', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 }),
+};
+
+/** The order of the script before: a publication that is refused leaves log, documents and records ahead of the meta. */
+const PUBLISHES_BEFORE_META: RoomScripts = {
+  ...ROOM_SCRIPTS,
+  commit: changedScript(ROOM_SCRIPTS.commit, [
+    [
+      'if events > 0 and due then\n  ttl',
+      "call(publish, channel .. ':t:x', '')\nif events > 0 and due then\n  ttl",
+    ],
+  ]),
+};
+
+/** A store to which all works of a node's lane look the same. */
+function withoutMarks(store: RoomStore): RoomStore {
+  const commit = store.commit.bind(store);
+  store.commit = (request) =>
+    commit({
+      ...request,
+      entries: request.entries.map((entry) =>
+        entry.lane.endsAt === 0 ? { ...entry, fingerprint: '' } : entry,
+      ),
+    });
+  return store;
+}
+
+describe('planted bugs', () => {
+  let server: RedisServer;
+  let links: RedisLinks;
+  let room: string;
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    await server.cli('ACL', 'SETUSER', ...STORE_USER);
+    const target = { ...parseRedisTarget(server.url), ...STORE_LOGIN };
+    links = await RedisLinks.connect({ target });
+  });
+  afterAll(async () => {
+    await links?.close();
+    await server?.stop();
+  });
+  beforeEach(() => {
+    room = `tally:${randomUUID()}`;
+  });
+
+  interface Flaw {
+    readonly scripts?: RoomScripts;
+    readonly store?: (store: RoomStore) => RoomStore;
+  }
+  function open({ scripts, store = (it) => it }: Flaw): {
+    committer: Committer;
+    tallies: RoomStateRepository<Tally>;
+    store: RoomStore;
+  } {
+    const used = store(new RedisRoomStore(links, new RedisKeys('test'), scripts));
+    const committer = new Committer(used, types, { nodeId: 'same' });
+    return {
+      committer,
+      tallies: new RoomStateRepository(new DocumentType(Tally), used, committer),
+      store: used,
+    };
+  }
+
+  /** Ann's command meets a refusal, Bob's comes when that is over: what both are told, and whether the epoch went on. */
+  async function refused(flaw: Flaw): Promise<unknown[]> {
+    const { tallies, store } = open(flaw);
+    const add = (by: number): Promise<number> =>
+      tallies.update({ room }, (tally, draft) => {
+        draft.append('tally.added', { by });
+        return (tally.value += by);
+      });
+    await add(1);
+    const before = await store.resume({ room });
+    await server.cli('ACL', 'SETUSER', STORE_LOGIN.username, 'resetchannels');
+    const ann = await add(100);
+    await server.cli('ACL', 'SETUSER', STORE_LOGIN.username, 'allchannels');
+    const bob = await add(7);
+    const { position } = await store.resume({ room });
+    return [ann, bob, position.seq, position.epoch === before.position.epoch];
+  }
+
+  /** Two works of two processes under one number of one lane: the sequence numbers that they are told. */
+  async function sharedLane(flaw: Flaw): Promise<unknown[]> {
+    const works = [open(flaw), open(flaw)].map(async ({ committer }) =>
+      committer.perform(appendWork({ room }, { event: 'tally.noted', data: {} })),
+    );
+    return (await Promise.all(works)).map(({ position, duplicate }) => [position.seq, duplicate]);
+  }
+
+  it.each([
+    {
+      bug: 'publication before meta',
+      scene: refused,
+      flaw: { scripts: PUBLISHES_BEFORE_META },
+      right: [101, 108, 3, true],
+    },
+    {
+      bug: 'a node lane without fingerprints',
+      scene: sharedLane,
+      flaw: { store: withoutMarks },
+      right: [
+        [1, false],
+        [2, false],
+      ],
+    },
+  ])('R35: are found: $bug', async ({ scene, flaw, right }) => {
+    expect(await scene({})).toEqual(right);
+    room = `tally:${randomUUID()}`;
+    expect(await scene(flaw)).not.toEqual(right);
+  });
+});
