@@ -23,10 +23,7 @@ const types = {
 const PUBLISHES_BEFORE_META: RoomScripts = {
   ...ROOM_SCRIPTS,
   commit: changedScript(ROOM_SCRIPTS.commit, [
-    [
-      'if events > 0 and due then\n  ttl',
-      "call(publish, channel .. ':t:x', '')\nif events > 0 and due then\n  ttl",
-    ],
+    ['if moves then\n  idle, stubs', "call(publish, channel .. ':t:x', '')\nif moves then\n  idle, stubs"],
   ]),
 };
 
