@@ -16,6 +16,7 @@ import {
   encodeLogEntry,
   encodeReply,
   ERROR_CODES,
+  lastSeq,
   type Position,
 } from '@wss/protocol';
 import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
@@ -195,11 +196,31 @@ export class LocalNode {
     try {
       const hasLane = session.hasLane(room);
       const [n] = hasLane ? await this.store.numbers(room, [session.id]) : [];
-      await this.feed.begin(room, { documents: false, ...(from && { from }) }, (start) => {
+      const enter = (start: RoomStart): void => {
         if (connection.open) this.enter(connection, room, id!, { start, ...(hasLane && { n: n ?? 0 }) });
-      });
+      };
+      await this.beginWhole(room, from, enter);
     } catch (error) {
       connection.push(encodeError(id, new GatewayError('unavailable', String(error)).toBody()));
+    }
+  }
+
+  /** Begins with all parts of what was missed at once: here no client is slow. */
+  private async beginWhole(
+    room: string,
+    from: Position | undefined,
+    enter: (start: RoomStart) => void,
+  ): Promise<void> {
+    const parts: RoomStart[] = [];
+    for (let at = from, more = true; more;) {
+      await this.feed.begin(room, { documents: false, ...(at && { from: at }) }, (start) => {
+        parts.push(start);
+        ({ more } = start);
+        if (!more)
+          enter(start.recovered ? { ...parts[0]!, entries: parts.flatMap(({ entries }) => entries) } : start);
+      });
+      const { position, entries } = parts.at(-1)!;
+      if (more) at = { epoch: position.epoch, seq: lastSeq(entries.at(-1)!) };
     }
   }
 

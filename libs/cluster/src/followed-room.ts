@@ -8,9 +8,12 @@ import {
   type RoomStore,
   type RoomTop,
   seqOf,
+  StoreError,
 } from '@wss/state';
+import { firstPart, withoutSeen } from './log-entries.js';
 import { RoomHistory } from './room-history.js';
 import type { DocumentJson, RoomListener } from './room-listener.js';
+import { type NodeReads, RoomReads } from './room-reads.js';
 import type { LostPosition, RoomStart, StartRequest } from './room-start.js';
 import { SharedCall } from './shared-call.js';
 
@@ -18,11 +21,16 @@ import { SharedCall } from './shared-call.js';
 const OWN_HOLE_MS = 50;
 /** How long documents that were read serve those who join, ms. */
 const SNAPSHOT_MS = 1_000;
+/** Most characters of data that a client begins with, or gets at a time when it catches up. */
+const PART_CHARACTERS = 262_144;
+/** How often a read may tell of another epoch than the room was just found in. */
+const MAX_EPOCHS = 5;
 
 /** What a followed room works with. */
 export interface FollowedRoomOptions {
   readonly room: string;
   readonly store: Pick<RoomStore, 'resume' | 'tops'>;
+  readonly reads: NodeReads;
   readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged'>;
   /** Events that the room's log keeps; more are never replayed. */
   readonly historyEvents: number;
@@ -41,10 +49,13 @@ interface Snapshot {
   readonly at: number;
 }
 
+/** What is wanted before a client can begin: where the room stands, its documents, or the events after a number. */
+type Missing = 'truth' | 'documents' | number;
+
 /**
  * One room as this node follows it: every entry is delivered once and in order, whichever way it came — as the
  * answer to a commit of this node, over the channel, or read from the log after a gap. Those who join are served
- * from what the node has; the log is read once for all of them, not once for each.
+ * from what the node has. What is older is read for them a part at a time, while the room goes on for the others.
  */
 export class FollowedRoom {
   private readonly logger = new Logger('RoomFeed');
@@ -60,7 +71,11 @@ export class FollowedRoom {
   private reading?: Promise<void>;
   private stopped = false;
   private holeTimer?: NodeJS.Timeout;
-  private readonly readWhole = new SharedCall(() => this.read(() => this.takeWhole()));
+  /** The log had no older event in this epoch. */
+  private oldest = 0;
+  private readonly reads: RoomReads;
+  private readonly updating = new SharedCall(() => this.read(() => this.takeMissed()));
+  private readonly snapping = new SharedCall(() => this.takeSnapshot());
   private readonly confirming = new SharedCall(() => this.ensureCurrent());
   /** When something was last heard of the room, ms on this process' steady clock. */
   heardAt = -Infinity;
@@ -68,6 +83,7 @@ export class FollowedRoom {
   constructor(private readonly options: FollowedRoomOptions) {
     // Until the position is known everything that arrives has to wait.
     this.reading = Promise.resolve();
+    this.reads = new RoomReads(options.room, options.store, options.reads);
   }
 
   /** Last position that was delivered; only after {@link start}. */
@@ -114,11 +130,16 @@ export class FollowedRoom {
    * @throws StoreError when the log has to be read and can't be.
    */
   async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    for (let current = false; ; current = true) {
+    let epochs = 0;
+    for (let current = false; ;) {
       while (this.reading) await this.reading;
+      request.signal?.throwIfAborted();
       const start = this.startFor(request, current);
-      if (start) return complete(start);
-      await this.readWhole.run();
+      if (typeof start === 'object') return complete(start);
+      current ||= start === 'truth';
+      if (await this.find(start, request.signal)) continue;
+      if (++epochs > MAX_EPOCHS) throw new StoreError('unavailable', 'reads come from another history');
+      await this.updating.run();
     }
   }
 
@@ -155,40 +176,79 @@ export class FollowedRoom {
     if (top?.epoch !== this.at!.epoch || top.seq > this.at!.seq) this.repair();
   }
 
-  private startFor({ from, newest = 0, documents }: StartRequest, current: boolean): RoomStart | undefined {
-    const position = this.at!;
+  private startFor({ from, newest = 0, documents }: StartRequest, current: boolean): RoomStart | Missing {
     if (from) {
-      const judged = this.judge(from, current);
-      if (!judged) return undefined;
-      if (Array.isArray(judged)) return { position, recovered: true, entries: judged };
-      return this.withSnapshot({ ...judged, recovered: false });
+      const lost = this.judge(from);
+      if (lost) return lost.reason === 'too_far' || current ? this.withSnapshot(lost) : 'truth';
+      const entries = this.after(from.seq);
+      if (entries) return this.startWith(withoutSeen(entries, from.seq));
+      return from.seq + 1 < this.oldest ? this.withSnapshot({ reason: 'trimmed' }) : from.seq;
     }
-    if (documents) return this.withSnapshot({ recovered: true });
-    if (newest > 0 && !current && this.history.first > Math.max(1, position.seq - newest + 1))
-      return undefined;
-    return { position, recovered: true, entries: newest > 0 ? this.history.newest(newest) : [] };
+    if (documents) return this.withSnapshot();
+    const { seq } = this.at!;
+    const wanted = Math.max(seq - Math.min(newest, this.options.historyEvents), this.oldest - 1, 0);
+    const entries = this.after(Math.min(wanted, seq));
+    return entries ? this.startWith(entries) : wanted;
   }
 
-  /** What came after a position, or why it can't be continued; undefined if only the engine knows. */
-  private judge(from: Position, current: boolean): LogEntry[] | LostPosition | undefined {
+  /** Why a position can't be continued; nothing if all that was there since then belongs to its history. */
+  private judge(from: Position): LostPosition | undefined {
     const at = this.at!;
     const limit =
       from.epoch === at.epoch ? at.seq : this.lineage.find(({ epoch }) => epoch === from.epoch)?.end;
-    if (limit === undefined) return current ? { reason: 'unknown_epoch' } : undefined;
-    if (from.seq > limit) {
-      return current ? { reason: 'rolled_back', lost: { from: limit + 1, to: from.seq } } : undefined;
-    }
-    if (at.seq - from.seq > this.options.historyEvents) return { reason: 'too_far' };
-    return this.history.since(from.seq) ?? (current ? { reason: 'trimmed' } : undefined);
+    if (limit === undefined) return { reason: 'unknown_epoch' };
+    if (from.seq > limit) return { reason: 'rolled_back', lost: { from: limit + 1, to: from.seq } };
+    return at.seq - from.seq > this.options.historyEvents ? { reason: 'too_far' } : undefined;
   }
 
-  private withSnapshot(start: Pick<RoomStart, 'recovered' | 'reason' | 'lost'>): RoomStart | undefined {
+  /** Whole entries after an event, as far as they are at hand; undefined if they are not. */
+  private after(seq: number): LogEntry[] | undefined {
+    const { room, reads } = this.options;
+    return this.history.since(seq) ?? reads.parts.find(room, this.at!.epoch, seq);
+  }
+
+  private startWith(entries: readonly LogEntry[], start: Partial<RoomStart> = {}): RoomStart {
+    const position = this.at!;
+    // A part that was read may know more than was delivered.
+    const known = entries.filter((entry) => lastSeq(entry) <= position.seq);
+    const part = firstPart(known, PART_CHARACTERS);
+    const [first] = part;
+    return {
+      position,
+      recovered: true,
+      ...start,
+      missed: first ? position.seq + 1 - first.first : 0,
+      entries: part,
+      more: first !== undefined && lastSeq(part.at(-1)!) < position.seq,
+    };
+  }
+
+  private withSnapshot(lost?: LostPosition): RoomStart | Missing {
     const { snapshot } = this;
-    if (!snapshot || performance.now() - snapshot.at > SNAPSHOT_MS) return undefined;
-    if (snapshot.position.epoch !== this.at!.epoch) return undefined;
-    const entries = this.history.since(snapshot.position.seq);
-    if (!entries) return undefined;
-    return { ...start, position: snapshot.position, documents: snapshot.documents, entries };
+    const isFresh = snapshot && performance.now() - snapshot.at <= SNAPSHOT_MS;
+    if (!isFresh || snapshot.position.epoch !== this.at!.epoch) return 'documents';
+    const { position, documents } = snapshot;
+    if (position.seq > this.at!.seq) return 'truth';
+    const entries = this.history.since(position.seq);
+    if (!entries) return 'documents';
+    const start = this.startWith(entries, { position, documents, recovered: !lost, ...lost });
+    // Who has to catch up from documents that old would soon be too far behind again.
+    const isOld = this.at!.seq - position.seq > this.options.historyEvents / 2;
+    return start.more && isOld ? 'documents' : start;
+  }
+
+  /** Returns whether it was found in the room's epoch. */
+  private async find(missing: Missing, signal?: AbortSignal): Promise<boolean> {
+    if (missing === 'truth') await this.updating.run();
+    else if (missing === 'documents') await this.snapping.run();
+    else {
+      const { position, oldest = 0 } = await this.reads.read(missing, signal);
+      while (this.reading) await this.reading;
+      if (position.epoch !== this.at!.epoch) return false;
+      this.oldest = Math.max(this.oldest, oldest);
+      return true;
+    }
+    return missing === 'truth' || this.snapshot?.position.epoch === this.at!.epoch;
   }
 
   private async ensureCurrent(): Promise<void> {
@@ -218,48 +278,53 @@ export class FollowedRoom {
     }
   }
 
+  /** Goes to where the room stands, a part at a time. */
   private async takeMissed(): Promise<void> {
-    const { room, store, historyEvents } = this.options;
-    const reply = await store.resume({ room, from: this.at!, most: historyEvents, documents: true });
-    const { reason, lost, entries } = reply;
-    await this.take(reply, reason ? { reason, ...(lost && { lost }) } : entries);
+    const { room, store, historyEvents: most, reads } = this.options;
+    for (let more = true; more && !this.stopped;) {
+      const from = this.at!;
+      const reply = await reads.repairing.run(() => store.resume({ room, from, most, documents: 'ifLost' }));
+      await this.take(reply);
+      more = reply.more;
+    }
   }
 
-  private async takeWhole(): Promise<void> {
-    const { room, store, historyEvents } = this.options;
-    const reply = await store.resume({ room, newest: historyEvents, documents: true });
-    const { position, lineage, entries } = reply;
-    const at = this.at!;
-    const limit =
-      at.epoch === position.epoch ? position.seq : lineage.find(({ epoch }) => epoch === at.epoch)?.end;
-    const reached = (entries[0]?.first ?? position.seq + 1) <= at.seq + 1;
-    const missed = (): LogEntry[] => entries.filter((entry) => lastSeq(entry) > at.seq);
-    if (limit === undefined) await this.take(reply, { reason: 'unknown_epoch' });
-    else if (at.seq > limit)
-      await this.take(reply, { reason: 'rolled_back', lost: { from: limit + 1, to: at.seq } });
-    else await this.take(reply, reached ? missed() : { reason: 'trimmed' });
-    this.history.replace(entries, position.seq + 1);
+  /** Reads the documents without keeping the room; it counts in the epoch that the room is in. */
+  private async takeSnapshot(): Promise<void> {
+    const reply = await this.reads.documents();
+    this.snapshot = {
+      position: reply.position,
+      documents: this.documentsOf(reply),
+      at: performance.now(),
+    };
   }
 
-  /** Moves to the position of a reply, and takes its clients along. */
-  private async take(reply: ResumeReply, outcome: readonly LogEntry[] | LostPosition): Promise<void> {
+  /** Moves to where the entries of a reply lead, and takes its clients along. */
+  private async take(reply: ResumeReply): Promise<void> {
     const { room, listener } = this.options;
     const before = this.at!;
-    const { position } = reply;
-    const documents = this.documentsOf(reply);
-    this.moveTo(reply);
-    this.snapshot = { position, documents, at: performance.now() };
-    if ('reason' in outcome) {
+    const { reason, lost, entries } = reply;
+    const { epoch } = reply.position;
+    const position = reply.more ? { epoch, seq: lastSeq(entries.at(-1)!) } : reply.position;
+    this.moveTo({ ...reply, position });
+    if (before.epoch !== epoch) this.oldest = 0;
+    if (reason) {
+      const documents = this.documentsOf(reply);
+      this.snapshot = { position, documents, at: performance.now() };
       this.history.restart(position.seq + 1);
-      return listener.reset(room, before, { ...outcome, position, documents });
+      return listener.reset(room, before, { reason, position, documents, ...(lost && { lost }) });
     }
-    if (before.epoch !== position.epoch)
-      await listener.epochChanged(room, before, { ...position, seq: before.seq });
-    this.history.append(outcome);
-    if (outcome.length > 0) listener.deliver(room, position.epoch, outcome);
+    if (before.epoch !== epoch) await listener.epochChanged(room, before, { epoch, seq: before.seq });
+    const missed = withoutSeen(entries, before.seq);
+    this.history.append(missed);
+    if (missed.length > 0) listener.deliver(room, epoch, missed);
   }
 
-  private moveTo({ position, lineage, replicationId }: ResumeReply): void {
+  private moveTo({
+    position,
+    lineage,
+    replicationId,
+  }: Pick<ResumeReply, 'position' | 'lineage' | 'replicationId'>): void {
     this.at = position;
     this.lineage = lineage;
     this.boundTo = replicationId;

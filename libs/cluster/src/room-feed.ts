@@ -7,6 +7,7 @@ import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FollowedRoom } from './followed-room.js';
 import { isPresence, presenceJson } from './presence-format.js';
 import type { RoomListener } from './room-listener.js';
+import { NodeReads } from './room-reads.js';
 import type { RoomStart, StartRequest } from './room-start.js';
 import { decodeVolatile, encodeVolatile, isVolatile } from './volatile-format.js';
 
@@ -58,6 +59,7 @@ export interface RoomFeedOptions {
 export class RoomFeed {
   private readonly logger = new Logger(RoomFeed.name);
   private readonly rooms = new Map<string, Followed>();
+  private readonly reads = new NodeReads();
   private readonly timer: NodeJS.Timeout;
   private readonly watermark?: DurableWatermark;
   private comparing = false;
@@ -83,6 +85,7 @@ export class RoomFeed {
    */
   async begin(name: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     for (let begun = false; !begun;) {
+      request.signal?.throwIfAborted();
       const known = this.rooms.get(name);
       const followed = known ?? this.follow(name);
       keep(followed);
@@ -138,6 +141,7 @@ export class RoomFeed {
 
   /** Finds what the subscription missed last: with nothing after it, nothing else would tell. */
   private async compareQuiet(): Promise<void> {
+    this.reads.parts.expire();
     if (this.comparing) return;
     this.comparing = true;
     const now = performance.now();
@@ -192,6 +196,7 @@ export class RoomFeed {
         resume: (request) => store.resume({ ...request, idleTtlMs }),
         tops: (rooms) => store.tops(rooms),
       },
+      reads: this.reads,
       listener,
       historyEvents: typeOf(name)?.history.events ?? 1_000,
       emptyDocuments: emptyDocuments(name),

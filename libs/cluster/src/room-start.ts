@@ -10,6 +10,8 @@ export interface StartRequest {
   readonly newest?: number;
   /** Whether it wants the documents although it lost nothing. */
   readonly documents: boolean;
+  /** Nobody waits for the start any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Where a client begins in a room. What comes after the last entry reaches it live. */
@@ -22,8 +24,12 @@ export interface RoomStart {
   readonly reason?: ResetReason;
   readonly lost?: { readonly from: number; readonly to: number };
   readonly documents?: ReadonlyMap<string, DocumentJson>;
-  /** Events to send before the live ones. */
+  /** Number of events up to the position that it has not seen. */
+  readonly missed: number;
+  /** Events to send before the live ones, or the first part of them. */
   readonly entries: readonly LogEntry[];
+  /** The entries end before the live ones begin: it has to begin again from their end. */
+  readonly more: boolean;
 }
 
 /** Why a position can't be continued. */

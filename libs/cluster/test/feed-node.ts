@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { LogEntry, Position } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, type ResumeReply, type ResumeRequest, type RoomStore } from '@wss/state';
-import { Channels, type MessageListener, RoomFeed, type RoomReset, type RoomStart } from '../src/index.js';
+import {
+  Channels,
+  type MessageListener,
+  RoomFeed,
+  type RoomReset,
+  type RoomStart,
+  type StartRequest,
+} from '../src/index.js';
 
 const LIMITS = { type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 };
 const types = { of: () => LIMITS };
@@ -66,6 +73,8 @@ export class FeedNode<C extends Channels = SlowChannels> {
   readonly told: Told[] = [];
   readonly events: { seq: number; data: string }[] = [];
   reads = 0;
+  /** Of events, in answers to reads. */
+  charactersRead = 0;
   readonly committer: Committer;
   private readonly feed: RoomFeed;
 
@@ -97,9 +106,13 @@ export class FeedNode<C extends Channels = SlowChannels> {
     });
   }
 
-  async join(from?: Position): Promise<RoomStart> {
+  join(from?: Position): Promise<RoomStart> {
+    return this.begin({ ...(from && { from }) });
+  }
+
+  async begin(request: Partial<StartRequest>): Promise<RoomStart> {
     let begun: RoomStart | undefined;
-    await this.feed.begin(this.room, { documents: false, ...(from && { from }) }, (start) => (begun = start));
+    await this.feed.begin(this.room, { documents: false, ...request }, (start) => (begun = start));
     return begun!;
   }
 
@@ -109,8 +122,8 @@ export class FeedNode<C extends Channels = SlowChannels> {
   }
 
   /** Adds one event; the room's position after it. */
-  async add(): Promise<Position> {
-    const event = { event: 'added', data: {} };
+  async add(text = ''): Promise<Position> {
+    const event = { event: 'added', data: { text } };
     return (await this.committer.perform(appendWork({ room: this.room }, event))).position;
   }
 
@@ -144,9 +157,11 @@ export class FeedNode<C extends Channels = SlowChannels> {
 
   private counting(store: RoomStore): RoomStore {
     const counted = Object.create(store) as RoomStore;
-    counted.resume = (request: ResumeRequest): Promise<ResumeReply> => {
+    counted.resume = async (request: ResumeRequest): Promise<ResumeReply> => {
       this.reads++;
-      return store.resume(request);
+      const reply = await store.resume(request);
+      this.charactersRead += JSON.stringify(reply.entries).length;
+      return reply;
     };
     return counted;
   }

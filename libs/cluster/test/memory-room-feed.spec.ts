@@ -1,3 +1,4 @@
+import { lastSeq } from '@wss/protocol';
 import { RedisKeys } from '@wss/redis';
 import { MemoryEngine, MemoryRoomStore } from '@wss/state';
 import { MemoryClusterChannels } from '../src/index.js';
@@ -14,6 +15,14 @@ roomFeedContract('memory', async () => {
     }),
     checkpoint: async () => engine.pauseReplication(),
     failOver: async () => engine.promote(),
+    async trim(room, upTo) {
+      const { log } = engine.rooms.get(room)!;
+      log.splice(0, log.filter((entry) => lastSeq(entry) <= upTo).length);
+    },
+    async wipe() {
+      engine.promote();
+      engine.rooms.clear();
+    },
     stop: async () => undefined,
   };
 });

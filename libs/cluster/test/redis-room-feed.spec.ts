@@ -2,7 +2,7 @@ import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/
 import { RedisRoomStore, ROOM_SCRIPTS } from '@wss/state';
 import { eventually, redisFaults, RedisServer } from '@wss/testing';
 import { RedisChannels } from '../src/index.js';
-import { roomFeedContract } from './room-feed.contract.js';
+import { roomFeedContract, trimLog } from './room-feed.contract.js';
 
 roomFeedContract('Redis', async () => {
   const args = ['--enable-debug-command', 'local', '--repl-diskless-sync-delay', '0'];
@@ -22,7 +22,8 @@ roomFeedContract('Redis', async () => {
     opened.push(links);
     return links;
   };
-  const faults = redisFaults([(await open()).commands]);
+  const { commands } = await open();
+  const faults = redisFaults([commands]);
   const keys = new RedisKeys('test');
   return {
     keys,
@@ -36,6 +37,11 @@ roomFeedContract('Redis', async () => {
     },
     checkpoint: () => faults.checkpoint(),
     failOver: () => faults.failOver(),
+    trim: (room, upTo) => trimLog(commands, keys.room(room).log, upTo),
+    async wipe() {
+      await faults.failOver();
+      await faults.wipe();
+    },
     async stop() {
       for (const links of opened) await links.close();
       await replica.stop();

@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import type { RedisKeys } from '@wss/redis';
+import { writeSync } from 'node:fs';
+import type { DataLinks, RedisKeys } from '@wss/redis';
 import { encodeBody, encodeMessage, type RoomStore } from '@wss/state';
-import { eventually } from '@wss/testing';
+import { eventually, newSeed, Random } from '@wss/testing';
 import type { Channels } from '../src/index.js';
 import { FeedNode, SlowChannels } from './feed-node.js';
+import { RandomJoins } from './random-joins.js';
 
 /** Nodes' ways to one engine, and the faults that the suite needs. */
 export interface FeedEngine {
@@ -14,11 +16,29 @@ export interface FeedEngine {
   checkpoint(): Promise<void>;
   /** Fails over to what was remembered, or to what there is. */
   failOver(): Promise<void>;
+  /** Takes the events up to this one out of a room's log. */
+  trim(room: string, upTo: number): Promise<void>;
+  /** Forgets all rooms. */
+  wipe(): Promise<void>;
   stop(): Promise<void>;
 }
 
+/** `npm run chaos` asks for more. */
+const INTERLEAVINGS = process.env.CHAOS === 'long' ? 10_000 : 200;
+
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** Takes what lies before the entry after this event out of a log in Redis. */
+export async function trimLog(
+  commands: Pick<DataLinks['commands'], 'xrange' | 'xdel'>,
+  log: string,
+  upTo: number,
+): Promise<void> {
+  const ids = (await commands.xrange(log, '-', '+')).map(([id]) => id);
+  const gone = ids.filter((id) => Number(id.split('-')[1]) <= upTo);
+  if (gone.length > 0) await commands.xdel(log, ...gone);
+}
 
 /** What a node that follows a room promises to its members, on any engine. */
 export function roomFeedContract(name: string, create: () => Promise<FeedEngine>): void {
@@ -193,5 +213,40 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
       await reader.add();
       await has(reader, range(1, 5));
     });
+
+    it('R18: read of a big log what a client begins with, and what it can take, and no more', async () => {
+      const text = 'x'.repeat(8_000);
+      let position = await writer.add();
+      for (const _ of range(2, 200)) position = await writer.add(text);
+      const fresh = await newNode();
+      const joins = [{ newest: 10 }, { from: { ...position, seq: 180 } }, { from: { ...position, seq: 0 } }];
+      for (const request of joins) {
+        const before = fresh.charactersRead;
+        const start = await fresh.begin(request);
+        const least = Math.min(10, 200 - (request.from?.seq ?? 190)) * 8_000;
+        expect(start).toMatchObject({ recovered: true, position });
+        expect(start.missed).toBe(200 - (request.from?.seq ?? 190));
+        expect(fresh.charactersRead - before).toBeLessThan(Math.max(least, 100_000));
+      }
+    });
+
+    it('R18: start every client exactly where it is, wherever and whenever it joins', async () => {
+      const seed = newSeed();
+      const counts: Record<string, number> = {};
+      const joined = { engine, reader: await engine.openNode(), writer: await engine.openNode() };
+      for (let i = 0; i < INTERLEAVINGS; i++) {
+        await engine.wipe();
+        try {
+          const random = new Random(seed + i);
+          for (const [what, count] of Object.entries(await RandomJoins.run(joined, random))) {
+            counts[what] = (counts[what] ?? 0) + count;
+          }
+        } catch (error) {
+          throw new Error(`CHAOS_SEED=${seed + i}: ${(error as Error).message}`, { cause: error });
+        }
+      }
+      const line = JSON.stringify({ seed, interleavings: INTERLEAVINGS, ...counts });
+      writeSync(process.stderr.fd, `random joins on ${name}: ${line}\n`);
+    }, 1_800_000);
   });
 }

@@ -10,7 +10,7 @@ import { jobsContract } from './jobs.contract.js';
 import { nodePresenceContract } from './node-presence.contract.js';
 import { redisClusterPresence } from './presence-engines.js';
 import { presenceStoreContract } from './presence-store.contract.js';
-import { type FeedEngine, roomFeedContract } from './room-feed.contract.js';
+import { type FeedEngine, roomFeedContract, trimLog } from './room-feed.contract.js';
 import { sessionStoreContract } from './session-store.contract.js';
 
 let servers: RedisClusterServers;
@@ -42,7 +42,7 @@ roomFeedContract('Redis Cluster', async (): Promise<FeedEngine> => {
     opened.push(links);
     return links;
   };
-  const { shards } = await open();
+  const { shards, commands } = await open();
   const faults = redisFaults(shards.map(({ commands }) => commands));
   const keys = new RedisKeys('test');
   return {
@@ -57,6 +57,11 @@ roomFeedContract('Redis Cluster', async (): Promise<FeedEngine> => {
     },
     checkpoint: () => faults.checkpoint(),
     failOver: () => faults.failOver(),
+    trim: (room, upTo) => trimLog(commands, keys.room(room).log, upTo),
+    async wipe() {
+      await faults.failOver();
+      await faults.wipe();
+    },
     async stop() {
       for (const links of opened) await links.close();
     },

@@ -15,4 +15,5 @@ export * from './room-events.js';
 export * from './room-type.js';
 export * from './room-types.js';
 export * from './session-hooks.js';
+export * from './turns.js';
 export * from './validation.js';

@@ -29,9 +29,9 @@ export class CatchUp {
   ) {}
 
   /** Sends a member that was let in just now what comes between its start and what is live. */
-  replay(client: ClientSocket, room: string, { position, entries }: RoomStart): void {
-    const [oldest] = entries;
-    if (oldest) this.sendPart(client, room, { epoch: position.epoch, seq: oldest.first - 1 }, entries);
+  replay(client: ClientSocket, room: string, start: RoomStart): void {
+    const [oldest] = start.entries;
+    if (oldest) this.sendPart(client, room, { epoch: start.position.epoch, seq: oldest.first - 1 }, start);
   }
 
   /**
@@ -70,24 +70,29 @@ export class CatchUp {
     room: string,
     { from, start, n }: { readonly from: Position; readonly start: RoomStart; readonly n?: number },
   ): void {
-    const { position, recovered, reason, lost, documents = new Map(), entries } = start;
+    const { position, recovered, reason, lost, documents = new Map() } = start;
     if (!recovered) {
       const reset = { reason: reason!, position, documents, ...(lost && { lost }) };
       this.push(client, { room, after: from }, [textFrame(encodeReset(room, reset, n))]);
-      return this.sendPart(client, room, position, entries);
+      return this.sendPart(client, room, position, start);
     }
     const at = { epoch: position.epoch, seq: from.seq };
     // Nothing is lost, but the `$epoch` that members got meanwhile passed this one by.
     if (at.epoch !== from.epoch) {
       this.push(client, { room, after: from }, [textFrame(encodeEpoch(room, at, n))]);
     }
-    this.sendPart(client, room, at, entries);
+    this.sendPart(client, room, at, start);
   }
 
-  private sendPart(client: ClientSocket, room: string, after: Position, entries: readonly LogEntry[]): void {
+  private sendPart(
+    client: ClientSocket,
+    room: string,
+    after: Position,
+    { entries, more }: Pick<RoomStart, 'entries' | 'more'>,
+  ): void {
     const { frames, count } = partOf(room, entries, this.hub.membership(room, client)!.withPatch);
     this.push(client, { room, after }, frames);
-    if (count === entries.length) return this.hub.resume(room, client);
+    if (count === entries.length && !more) return this.hub.resume(room, client);
     this.hub.pause(room, client, { epoch: after.epoch, seq: lastSeq(entries[count - 1]!) });
     client.whenDrained();
   }

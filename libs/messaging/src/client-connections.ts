@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
-import { SessionHooks } from '@wss/handlers';
+import { SessionHooks, Turns } from '@wss/handlers';
 import type { ClientSocket } from './client-socket.js';
 import { CommandRouter } from './command-router.js';
 import { describe } from './connection-failure.js';
@@ -23,7 +23,6 @@ import { MessagingObserver } from './messaging-observer.js';
 import type { PathContext } from './path-context.js';
 import { RoomAccess } from './room-access.js';
 import { SlowClients } from './slow-clients.js';
-import { Turns } from './turns.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** What admission found out about a client. */

@@ -7,6 +7,8 @@ export interface StartRequest {
   readonly from?: Position;
   readonly newest?: number;
   readonly documents: boolean;
+  /** Nobody waits for the start any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Documents as JSON, by name. */
@@ -19,8 +21,12 @@ export interface RoomStart {
   readonly reason?: string;
   readonly lost?: { readonly from: number; readonly to: number };
   readonly documents?: DocumentsJson;
-  /** Events to send before the live ones. */
+  /** Number of events up to the position that it has not seen. */
+  readonly missed: number;
+  /** Events to send before the live ones, or the first part of them. */
   readonly entries: readonly LogEntry[];
+  /** The entries end before the live ones begin: it has to begin again from their end. */
+  readonly more: boolean;
 }
 
 /**

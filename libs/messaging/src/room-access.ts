@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { GatewayError, RoomTypes } from '@wss/handlers';
 import { WebSocket } from 'ws';
@@ -13,6 +15,12 @@ import type { RoutedCommand } from './routed-command.js';
 
 /** How long a join waits for the engine, ms. */
 const JOIN_TIMEOUT_MS = 2_000;
+
+/** A join that can't be served is not refused before this time, ms, so that who asks at once again is slowed down. */
+const REFUSE_AFTER_MS = 500;
+
+/** When a client that was refused is told to ask again, ms from then: not all at the same moment. */
+const RETRY_MS = { least: 1_000, most: 3_000 };
 
 /** How often a room may change its epoch while a client joins. */
 const MAX_EPOCHS = 5;
@@ -43,12 +51,22 @@ export class RoomAccess {
    * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `forbidden` by its guard, `unavailable`.
    */
   async join(command: RoutedCommand, request: JoinRequest): Promise<void> {
+    await this.check(command, command.room!);
+    const beganAt = performance.now();
+    try {
+      await this.serve(command, request);
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'unavailable') await refusalIsDue(beganAt);
+      throw error;
+    }
+  }
+
+  private async serve(command: RoutedCommand, request: JoinRequest): Promise<void> {
     const room = command.room!;
-    const { client } = command;
-    await this.check(command, room);
+    const { session } = command.client;
     this.joining.set(room, (this.joining.get(room) ?? 0) + 1);
     try {
-      if (client.session?.hasLane(room)) await this.joinWithNumber(command, request, client.session.id);
+      if (session?.hasLane(room)) await this.joinWithNumber(command, request, session.id);
       else await this.begin(room, request, (start) => this.enter(command, request, start));
     } finally {
       this.joinEnded(room);
@@ -110,22 +128,19 @@ export class RoomAccess {
     }
   }
 
-  /** Bounded; a start that comes too late is not used. */
+  /** Bounded; a start that comes too late is not used, and nothing is read for it any more. */
   private async begin(
     room: string,
     request: StartRequest,
     complete: (start: RoomStart) => void,
   ): Promise<void> {
-    let late = false;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        late = true;
-        reject(new Error(`no start within ${JOIN_TIMEOUT_MS} ms`));
-      }, JOIN_TIMEOUT_MS);
-    });
-    const begun = this.source.begin(room, request, (start) => {
-      if (!late) complete(start);
+    const late = new AbortController();
+    const { signal } = late;
+    const reason = new Error(`no start within ${JOIN_TIMEOUT_MS} ms`);
+    const timer = setTimeout(() => late.abort(reason), JOIN_TIMEOUT_MS);
+    const timeout = once(signal, 'abort').then(() => Promise.reject(reason));
+    const begun = this.source.begin(room, { ...request, signal }, (start) => {
+      if (!signal.aborted) complete(start);
     });
     try {
       await Promise.race([begun, timeout]);
@@ -163,13 +178,21 @@ export class RoomAccess {
 }
 
 function outOfReach(cause: unknown): GatewayError {
-  return new GatewayError('unavailable', 'the engine is out of reach', { cause });
+  const { least, most } = RETRY_MS;
+  const retryInMs = Math.round(least + Math.random() * (most - least));
+  return new GatewayError('unavailable', 'the room can not be read now', { cause, details: [{ retryInMs }] });
+}
+
+/** Resolves when a join that began then may be refused. */
+async function refusalIsDue(beganAt: number): Promise<void> {
+  const dueAt = beganAt + REFUSE_AFTER_MS * (0.5 + Math.random());
+  await delay(Math.max(0, dueAt - performance.now()));
 }
 
 /** The reply of `$join`. */
 function encodeStart(start: RoomStart, n: number | undefined): string {
-  const { position, recovered, reason, lost, documents, entries } = start;
-  const missed = recovered ? entries.reduce((sum, { events }) => sum + events.length, 0) : 0;
+  const { position, recovered, reason, lost, documents } = start;
+  const missed = recovered ? start.missed : 0;
   const head = JSON.stringify({ ...position, recovered, missed, n, reason, lost });
   return documents ? `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}` : head;
 }

@@ -22,7 +22,7 @@ import {
 /** Rooms in which nothing ever happens. */
 class EmptyRooms extends RoomSource {
   begin(_room: string, _request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    complete({ position: { epoch: 'e', seq: 0 }, recovered: true, entries: [] });
+    complete({ position: { epoch: 'e', seq: 0 }, recovered: true, missed: 0, entries: [], more: false });
     return Promise.resolve();
   }
 

@@ -28,6 +28,8 @@ export interface ErrorDetail {
   readonly message?: string;
   /** With `out_of_order`: the number to send next. */
   readonly expected?: number;
+  /** With an error that may be retried: not before this time has passed, ms. */
+  readonly retryInMs?: number;
 }
 
 /** An error as the client sees it. */

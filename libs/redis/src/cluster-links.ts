@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { askSeed, askView, type ClusterView } from './cluster-view.js';
 import type { Commands, DataLinks, KeyGroup } from './data-links.js';
 import { slotOf } from './hash-slot.js';
-import { countLinks, type LinkCount } from './link-count.js';
+import { countLinks, type LinkCount, linksOf } from './link-count.js';
 import { CONNECT_WITHIN_MS, openLink, outOfReach, preload, type RedisLinkOptions } from './open-link.js';
 import { Publications } from './publications.js';
 import { isRedirection, RedisError } from './redis-errors.js';
@@ -29,6 +29,7 @@ export class NoRedisCluster extends Error {}
 export interface Shard {
   readonly address: RedisAddress;
   readonly commands: Redis;
+  readonly reads: Redis;
   readonly subscriber: Redis;
   /** Only where replicas are waited for: WAIT blocks its connection. */
   readonly fence?: Redis;
@@ -46,6 +47,7 @@ export class ClusterLinks implements DataLinks {
   readonly publish = 'SPUBLISH';
   readonly publications = new Publications(this);
   readonly commands: Commands;
+  readonly reads: Commands;
   private readonly logger = new Logger('RedisLinks');
   private readonly byName = new Map<string, Shard>();
   private readonly openedListeners: ((subscriber: Redis) => void)[] = [];
@@ -58,10 +60,8 @@ export class ClusterLinks implements DataLinks {
   private closed = false;
 
   private constructor(private readonly options: RedisLinkOptions) {
-    this.commands = routedCommands(
-      (key, work) => this.run(key, work),
-      () => this.shards.some(({ commands }) => commands.status === 'ready'),
-    );
+    this.commands = this.routed('commands');
+    this.reads = this.routed('reads');
   }
 
   /**
@@ -139,12 +139,16 @@ export class ClusterLinks implements DataLinks {
    * moves or moved. Work must begin with the one command that a server may refuse so.
    * @throws RedisError `unsent` when its link is down; else what work throws
    */
-  async run<T>(key: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  async run<T>(
+    key: string,
+    work: (redis: Redis) => Promise<T>,
+    role: 'commands' | 'reads' = 'commands',
+  ): Promise<T> {
     const slot = slotOf(key);
     const until = performance.now() + REDIRECT_MS;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, MOST_PAUSE_MS)) {
       try {
-        const redis = this.shardOf(slot)?.commands;
+        const redis = this.shardOf(slot)?.[role];
         if (redis?.status === 'ready') return await work(redis);
         throw new RedisError(
           'unsent',
@@ -178,6 +182,13 @@ export class ClusterLinks implements DataLinks {
     this.publications.close();
     for (const name of [...this.byName.keys()]) this.closeShard(name);
     await this.looking;
+  }
+
+  private routed(role: 'commands' | 'reads'): Commands {
+    return routedCommands(
+      (key, work) => this.run(key, work, role),
+      () => this.shards.some((shard) => shard[role].status === 'ready'),
+    );
   }
 
   private async firstProblemsGone(): Promise<void> {
@@ -235,6 +246,7 @@ export class ClusterLinks implements DataLinks {
     const shard: Shard = {
       address,
       commands: openLink(options, 'commands', at),
+      reads: openLink(options, 'reads', at),
       subscriber: openLink(options, 'subscriber', at),
       ...(options.withFence && { fence: openLink(options, 'fence', at) }),
       opened: false,
@@ -262,8 +274,4 @@ export class ClusterLinks implements DataLinks {
 
 function isUnsent(error: unknown): boolean {
   return error instanceof RedisError && error.failure === 'unsent';
-}
-
-function linksOf({ commands, subscriber, fence }: Shard): Redis[] {
-  return fence ? [commands, subscriber, fence] : [commands, subscriber];
 }

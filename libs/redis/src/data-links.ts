@@ -56,6 +56,8 @@ export interface KeyGroup {
 /** A node's links to its data, on one server or on many. */
 export interface DataLinks {
   readonly commands: Commands;
+  /** For what takes long to arrive: big answers, which nothing else has to wait behind. */
+  readonly reads: Commands;
   /** The command with which a script publishes. */
   readonly publish: 'PUBLISH' | 'SPUBLISH';
   /** Told of what scripts published. */

@@ -1,12 +1,18 @@
 import type { Redis } from 'ioredis';
 
-const ROLES = ['commands', 'subscriber', 'fence'] as const;
+const ROLES = ['commands', 'reads', 'subscriber', 'fence'] as const;
 
 /** The links to one server. */
 export interface ServerLinks {
   readonly commands: Redis;
+  readonly reads: Redis;
   readonly subscriber: Redis;
   readonly fence?: Redis | undefined;
+}
+
+/** All links to one server. */
+export function linksOf({ commands, reads, subscriber, fence }: ServerLinks): Redis[] {
+  return fence ? [commands, reads, subscriber, fence] : [commands, reads, subscriber];
 }
 
 /** How many links of one kind a node has. */

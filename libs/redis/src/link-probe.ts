@@ -12,6 +12,7 @@ const PROOF_MS = 5_000;
 /** The links to one server. */
 export interface ProbedLinks {
   readonly commands: Redis;
+  readonly reads: Redis;
   readonly subscriber: Redis;
 }
 
@@ -39,6 +40,7 @@ export class LinkProbe {
   private sent = 0;
   private heard = 0;
   private failures = 0;
+  private failedReads = 0;
   /** The probe that is under way. */
   private pending?: number;
   private channel?: string;
@@ -90,11 +92,29 @@ export class LinkProbe {
     redis.disconnect(true);
   }
 
+  /** What is read must come from the server that takes the commands. */
+  private async probeReads(): Promise<void> {
+    const { commands, reads } = this.links;
+    if (commands.status !== 'ready' || reads.status !== 'ready') return;
+    const [own, other] = await Promise.all([historyOf(reads), historyOf(commands)]);
+    if (reads.status !== 'ready') return;
+    this.failedReads = own === undefined ? this.failedReads + 1 : 0;
+    const elsewhere = own !== undefined && other !== undefined && own !== other;
+    if (this.failedReads < 2 && !elsewhere) return;
+    this.logger.warn(
+      `the reading link to Redis ${elsewhere ? 'leads to another server' : 'does not answer'}; it is made anew`,
+    );
+    this.failedReads = 0;
+    this.record.replaced('reads', elsewhere ? 'replica' : 'mute');
+    reads.disconnect(true);
+  }
+
   private async probe(): Promise<void> {
     const { commands, subscriber } = this.links;
     // In a cluster, the slots of a master that was demoted lead to its successor.
     if (this.way.publish === 'PUBLISH')
       for (const role of ['commands', 'subscriber'] as const) void this.leaveReplica(role);
+    void this.probeReads();
     this.giveUp();
     const channel = this.way.channel();
     if (channel !== this.channel) this.sent = this.heard;
@@ -154,5 +174,15 @@ export class LinkProbe {
     if (this.pending === undefined) return;
     delete this.pending;
     this.record.missed++;
+  }
+}
+
+/** Which history a server writes, and in which role; nothing when it does not answer. */
+async function historyOf(redis: Redis): Promise<string | undefined> {
+  try {
+    const info = await redis.info('replication');
+    return `${/role:(\w+)/.exec(info)?.[1]} ${/master_replid:(\w+)/.exec(info)?.[1]}`;
+  } catch {
+    return undefined;
   }
 }

@@ -11,7 +11,7 @@ export const CONNECT_WITHIN_MS = 10_000;
 /** How a node connects to Redis. */
 export interface RedisLinkOptions {
   readonly target: RedisTarget;
-  /** A command without an answer fails after this long, ms. Default 700. */
+  /** A command without an answer fails after this long, ms. Default 700, and 2,000 for big answers. */
   readonly commandTimeoutMs?: number;
   /** How long to wait for Redis at start, ms. Default {@link CONNECT_WITHIN_MS}. */
   readonly connectWithinMs?: number;
@@ -24,7 +24,12 @@ export interface RedisLinkOptions {
 }
 
 /** What a link is for; servers show it in CLIENT LIST as `wss-<role>`. */
-export type LinkRole = 'commands' | 'subscriber' | 'fence' | 'seed';
+export type LinkRole = 'commands' | 'reads' | 'subscriber' | 'fence' | 'seed';
+
+/** How long a command waits for its answer, ms. */
+const COMMAND_TIMEOUT_MS = 700;
+/** The same for a big answer: at this rate a slow link still brings all that are asked for at a time. */
+const READ_TIMEOUT_MS = 2_000;
 
 /** Makes a link to the server, or to the one that sentinels or a cluster name; {@link firstReady} connects it. */
 export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinels | RedisAddress): Redis {
@@ -48,7 +53,7 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,
   };
-  const timeoutMs = options.commandTimeoutMs ?? 700;
+  const timeoutMs = options.commandTimeoutMs ?? (role === 'reads' ? READ_TIMEOUT_MS : COMMAND_TIMEOUT_MS);
   const redis =
     to instanceof Sentinels
       ? to.open(settings, timeoutMs)

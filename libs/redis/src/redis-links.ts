@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis';
 import type { DataLinks, KeyGroup } from './data-links.js';
-import { countLinks, type LinkCount } from './link-count.js';
+import { countLinks, type LinkCount, linksOf } from './link-count.js';
 import { firstReady, openLink, preload, type LinkRole, type RedisLinkOptions } from './open-link.js';
 import { Publications } from './publications.js';
 import { Sentinels } from './sentinels.js';
 
 /**
  * A node's connections to one Redis server, which may be the master that sentinels know: one for commands, one for
- * subscriptions.
+ * big reads, one for subscriptions.
  *
- * Both reconnect for ever, with jitter. No command is ever sent twice by the driver, none queues while the link
+ * All reconnect for ever, with jitter. No command is ever sent twice by the driver, none queues while the link
  * is down, and each fails within its time-out: whoever calls decides what a missing answer means.
  */
 export class RedisLinks implements DataLinks {
@@ -18,6 +18,7 @@ export class RedisLinks implements DataLinks {
 
   private constructor(
     readonly commands: Redis,
+    readonly reads: Redis,
     readonly subscriber: Redis,
     /** Only where replicas are waited for: WAIT blocks its connection. */
     readonly fence?: Redis,
@@ -25,14 +26,14 @@ export class RedisLinks implements DataLinks {
   ) {}
 
   /**
-   * Connects both links.
+   * Connects the links.
    * @throws RedisUnreachable with a remedy when Redis can't be reached in time.
    */
   static async connect(options: RedisLinkOptions): Promise<RedisLinks> {
     const sentinels = options.target.kind === 'sentinel' ? new Sentinels(options.target) : undefined;
     const open = (role: LinkRole): Redis => openLink(options, role, sentinels ?? options.target.hosts[0]!);
     const fence = options.withFence ? open('fence') : undefined;
-    const links = new RedisLinks(open('commands'), open('subscriber'), fence, sentinels);
+    const links = new RedisLinks(open('commands'), open('reads'), open('subscriber'), fence, sentinels);
     const scripts = options.scripts ?? [];
     links.commands.on('ready', () => preload(links.commands, scripts));
     try {
@@ -44,7 +45,7 @@ export class RedisLinks implements DataLinks {
     return links;
   }
 
-  /** What is wrong with the links; nothing while both are up and what scripts publish is taken. */
+  /** What is wrong with the links; nothing while all are up and what scripts publish is taken. */
   problem(): string | undefined {
     const links = this.all();
     const down = links.filter(({ status }) => status !== 'ready');
@@ -62,10 +63,10 @@ export class RedisLinks implements DataLinks {
   }
 
   private all(): Redis[] {
-    return this.fence ? [this.commands, this.subscriber, this.fence] : [this.commands, this.subscriber];
+    return linksOf(this);
   }
 
-  /** Closes both links for good; commands under way fail as `unknown`. */
+  /** Closes the links for good; commands under way fail as `unknown`. */
   async close(): Promise<void> {
     this.sentinels?.close();
     this.publications.close();

@@ -1,4 +1,4 @@
-import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import type { LogEntry, Position } from '@wss/protocol';
 import { fillSlots } from './counter-slots.js';
 import { encodeBody, encodeMessage, positionKey } from './log-format.js';
 import { LossReport } from './lost-parts.js';
@@ -6,6 +6,7 @@ import type { MemoryEngine, MemoryLane, MemoryRoom } from './memory-engine.js';
 import { CommitJudge } from './memory-commit-judge.js';
 import { holdRoom, isWrittenInPart, MemoryRoomLife } from './memory-room-life.js';
 import { type CallNode, MemoryRoomLine } from './memory-room-line.js';
+import { type FoundEntries, readLog } from './memory-room-log.js';
 import {
   type CommitEntry,
   type CommitReply,
@@ -53,18 +54,15 @@ export class MemoryRoomStore extends RoomStore {
       const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs ?? 0);
       const { room } = life;
       life.findLost();
-      const found = request.from ? missedOf(life, request.from, request.most ?? 1_000) : undefined;
-      if (!found && request.newest && room.seq > 0 && isWrittenInPart(room)) life.openEpoch();
-      const entries = found ? found.entries : newestEntries(room, request.newest ?? 0);
+      const found = readFrom(life, request);
+      const wanted = request.documents === 'ifLost' ? found.reason !== undefined : request.documents;
       const lane = request.lane === undefined ? undefined : room.lanes.get(request.lane);
       return this.told(request.room, life, {
         position: positionOf(room),
-        entries,
-        documents: request.documents ? new Map(room.documents) : new Map<string, StoredDocument>(),
+        ...found,
+        documents: wanted && !found.more ? new Map(room.documents) : new Map<string, StoredDocument>(),
         replicationId: room.replicationId,
         lineage: [...room.lineage],
-        ...(found?.reason && { reason: found.reason }),
-        ...(found?.lost && { lost: found.lost }),
         ...(lane && { n: lane.highest }),
       });
     });
@@ -177,11 +175,14 @@ function appends({ entries }: CommitRequest): boolean {
   return entries.some(({ events }) => events.length > 0);
 }
 
-function missedOf(life: MemoryRoomLife, from: Position, most: number): Missed {
-  const missed = missedSince(life.room, from, most);
-  if (!missed.reads || !isWrittenInPart(life.room)) return missed;
+function readFrom(life: MemoryRoomLife, request: ResumeRequest): FoundEntries {
+  const { room } = life;
+  const { looked, ...found } = readLog(room, positionOf(room), request);
+  if (!looked || !isWrittenInPart(room)) return found;
   life.openEpoch();
-  return { entries: [], reason: 'unknown_epoch' };
+  if (request.from) return { entries: [], more: false, reason: 'unknown_epoch' };
+  const { looked: _, ...again } = readLog(room, positionOf(room), request);
+  return again;
 }
 
 function positionOf(room: MemoryRoom): Position {
@@ -234,36 +235,4 @@ function newLane(birth: string, endsAt: number): MemoryLane {
     expiresAt: endsAt + RECORD_GRACE_MS,
     records: new Map(),
   };
-}
-
-/** Whole entries with the newest events after `from`, and where they begin. */
-function entriesAfter(room: MemoryRoom, from: number): { entries: LogEntry[]; oldest: number } {
-  const entries: LogEntry[] = [];
-  let oldest = room.seq + 1;
-  for (const entry of [...room.log].reverse()) {
-    if (oldest <= from + 1 || lastSeq(entry) !== oldest - 1) break;
-    oldest = entry.first;
-    entries.unshift(entry);
-  }
-  return { entries, oldest };
-}
-
-function newestEntries(room: MemoryRoom, count: number): LogEntry[] {
-  return count > 0 ? entriesAfter(room, Math.max(0, room.seq - count)).entries : [];
-}
-
-interface Missed extends Pick<ResumeReply, 'entries' | 'reason' | 'lost'> {
-  /** Whether the log was looked at. */
-  readonly reads?: boolean;
-}
-
-function missedSince(room: MemoryRoom, { epoch, seq }: Position, most: number): Missed {
-  const current = positionOf(room);
-  const limit = epoch === current.epoch ? room.seq : room.lineage.find((past) => past.epoch === epoch)?.end;
-  if (limit === undefined) return { entries: [], reason: 'unknown_epoch' };
-  if (seq > limit) return { entries: [], reason: 'rolled_back', lost: { from: limit + 1, to: seq } };
-  if (room.seq - seq > most) return { entries: [], reason: 'too_far' };
-  const { entries, oldest } = entriesAfter(room, seq);
-  const reads = seq < room.seq;
-  return oldest > seq + 1 ? { entries: [], reason: 'trimmed', reads } : { entries, reads };
 }

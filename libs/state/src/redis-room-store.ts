@@ -1,4 +1,3 @@
-import type { LogEntry } from '@wss/protocol';
 import type { ChainableCommander, Redis } from 'ioredis';
 import {
   LuaScript,
@@ -9,22 +8,20 @@ import {
   type RoomKeys,
   toRedisError,
 } from '@wss/redis';
-import { decodeBody } from './log-format.js';
 import { LossReport } from './lost-parts.js';
 import { newNonce } from './nonce.js';
-import { decodeCommit, decodeDocuments, encodeCommit, lostParts } from './redis-commit-format.js';
-import { toStoreError } from './store-errors.js';
+import { decodeCommit, encodeCommit } from './redis-commit-format.js';
+import { decodeResume, encodeResume } from './resume-format.js';
 import {
-  type ClosedEpoch,
   type CommitReply,
   type CommitRequest,
-  type ResetReason,
   type ResumeReply,
   type ResumeRequest,
   RoomStore,
   type RoomTop,
   StoreError,
 } from './room-store.js';
+import { toStoreError } from './store-errors.js';
 
 const file = (name: string): URL => new URL(`./lua/room${name}.lua`, import.meta.url);
 const life = [file(''), file('_life')] as const;
@@ -100,14 +97,12 @@ export class RedisRoomStore extends RoomStore {
   }
 
   async resume(request: ResumeRequest): Promise<ResumeReply> {
-    const { from, newest = 0, most = 1_000, documents = false, idleTtlMs = 0 } = request;
     const keys = this.keys.room(request.room);
     // Redis wants every key declared; without a lane the meta stands in, which has no such field.
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
-    // A position with an epoch that is empty is one all the same.
-    const position = [from ? `=${from.epoch}` : '', from?.seq ?? 0];
-    const args = [newNonce(), ...position, newest, most, documents ? 1 : 0, this.idleText(idleTtlMs)];
-    const reply = await this.run(this.scripts.resume, [...roomKeys(keys), lane], args);
+    const args = [newNonce(), ...encodeResume(request), this.idleText(request.idleTtlMs ?? 0)];
+    const link = request.bulk ? this.links.reads : this.links.commands;
+    const reply = await this.run(this.scripts.resume, [...roomKeys(keys), lane], args, link);
     return this.losses.of(request.room, decodeResume(reply));
   }
 
@@ -189,9 +184,10 @@ export class RedisRoomStore extends RoomStore {
     script: LuaScript<Reply>,
     keys: readonly string[],
     args: readonly (string | number)[],
+    link = this.links.commands,
   ): Promise<Reply> {
     try {
-      return await script.run(this.links.commands, keys, args);
+      return await script.run(link, keys, args);
     } catch (error) {
       throw toStoreError(error);
     }
@@ -227,37 +223,4 @@ function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {
 /** Keys of {@link RoomScripts.keepLane}, all that says how long the record of a lane in a room is known for. */
 export function laneKeys(keys: RoomKeys, lane: string): string[] {
   return [...roomKeys(keys), keys.lane(lane)];
-}
-
-function decodeLineage(text: string): ClosedEpoch[] {
-  if (text === '') return [];
-  const epochs = text.split(',').map((past) => {
-    const at = past.indexOf('@');
-    return { epoch: past.slice(0, at), end: Number(past.slice(at + 1)) };
-  });
-  // One without a nonce can't be continued; only the script still needs its number.
-  return epochs.filter(({ epoch }) => !epoch.endsWith('.'));
-}
-
-function decodeResume(reply: readonly (string | number)[]): ResumeReply {
-  const [status, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
-  const [mode, lost] = String(status).split(' ');
-  const entriesAt = 9 + 2 * Number(count);
-  const entries: LogEntry[] = [];
-  for (let i = entriesAt; i + 1 < reply.length; i += 2) {
-    const id = String(reply[i]);
-    entries.push(decodeBody(String(reply[i + 1]), Number(id.slice(id.indexOf('-') + 1))));
-  }
-  const reason = mode === 'live' || mode === 'replay' ? undefined : (mode as ResetReason);
-  return {
-    position: { epoch: String(epoch), seq: Number(seq) },
-    entries,
-    documents: decodeDocuments(reply.slice(9, entriesAt)),
-    lineage: decodeLineage(String(lineage)),
-    replicationId: String(replicationId),
-    ...lostParts(lost!),
-    ...(reason && { reason }),
-    ...(reason === 'rolled_back' && { lost: { from: Number(lostFrom), to: Number(lostTo) } }),
-    ...(n !== '' && { n: Number(n) }),
-  };
 }

@@ -150,21 +150,40 @@ export type CommitReply = Committed | Judged;
 /** Why a position can't be continued. */
 export type ResetReason = 'trimmed' | 'rolled_back' | 'unknown_epoch' | 'too_far';
 
+/** How much of a log is read at a time. */
+export interface PartLimits {
+  readonly entries: number;
+  /** Of the entries as they are stored; one entry may have more. */
+  readonly bytes: number;
+}
+
+/** The part of a log that one read returns unless less is asked for: what waits behind it does not wait for long. */
+export const READ_PART: PartLimits = { entries: 1_024, bytes: 65_536 };
+
 /** What a reader asks of a room. */
 export interface ResumeRequest {
   readonly room: string;
   /** Where the reader stopped; without it the answer starts at the live end. */
   readonly from?: Position;
-  /** Without a position: this many of the newest events, rounded up to whole commands. Default 0. */
+  /** Without a position: what came after this number, as far back as the log goes. */
+  readonly after?: number;
+  /** Without either: this many of the newest events, rounded up to whole commands. Default 0. */
   readonly newest?: number;
   /** Most events to replay. Default 1,000. */
   readonly most?: number;
-  /** Whether documents are wanted although the position can be continued. */
-  readonly documents?: boolean;
+  /** Bounds what is returned at once; the rest is read from the last entry on. Default {@link READ_PART}. */
+  readonly limits?: PartLimits;
+  /** Whether documents are wanted: where the entries reach the position, or only where `from` can't be continued. */
+  readonly documents?: boolean | 'ifLost';
   /** Lane whose highest number is wanted. */
   readonly lane?: string;
   /** How long a room that is made by this call lives, ms; 0, the default, an hour. */
   readonly idleTtlMs?: number;
+  /**
+   * Read beside commands, which do not wait behind the answer. It may come from a server that another one has
+   * replaced: it counts only in the epoch that the room is known to be in.
+   */
+  readonly bulk?: boolean;
 }
 
 /** An epoch that is over, and the last number that survived from it. */
@@ -177,8 +196,10 @@ export interface ClosedEpoch {
 export interface ResumeReply extends Finding {
   /** The room's position now. */
   readonly position: Position;
-  /** What the reader missed, in order; empty when `reason` is set. */
+  /** What the reader missed, in order, or the first part of it; empty when `reason` is set. */
   readonly entries: readonly LogEntry[];
+  /** The entries end before the position: the rest is to be read from there. There are no documents then. */
+  readonly more: boolean;
   /** Set when the position can't be continued; the documents are the room's state at `position`. */
   readonly reason?: ResetReason;
   /** With `rolled_back`: the numbers that the reader saw and that do not exist any more. */
@@ -227,7 +248,7 @@ export abstract class RoomStore {
   abstract commit(request: CommitRequest): Promise<CommitReply>;
 
   /**
-   * Reads a room's position and what was missed since an older one.
+   * Reads a room's position and what was missed since an older one, a part at a time.
    * @throws StoreError
    */
   abstract resume(request: ResumeRequest): Promise<ResumeReply>;

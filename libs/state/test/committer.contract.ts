@@ -25,6 +25,8 @@ import {
   type WorkResult,
 } from '../src/index.js';
 
+const EVERYTHING = { entries: 100_000, bytes: 1e9 };
+
 @RoomDocument('tally')
 export class Tally {
   @IsInt()
@@ -151,7 +153,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         (error: unknown) => (error instanceof GatewayError ? error.code : String(error)),
       );
     const logOf = async (node: Node): Promise<readonly LogEntry[]> =>
-      (await node.store.resume({ room, newest: 100_000, most: 100_000 })).entries;
+      (await node.store.resume({ room, newest: 100_000, limits: EVERYTHING })).entries;
 
     it('loses no update and numbers every event without a gap, from three nodes at once', async () => {
       const three = [await newNode(), await newNode(), await newNode()];

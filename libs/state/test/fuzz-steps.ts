@@ -1,5 +1,5 @@
 import type { Random } from '@wss/testing';
-import type { CommitEntry, DocumentWrite, RoomPart } from '../src/index.js';
+import type { CommitEntry, DocumentWrite, PartLimits, RoomPart } from '../src/index.js';
 
 /** A position whose epoch is the how manieth of the sequence. */
 interface PositionIndex {
@@ -37,9 +37,11 @@ export type Step =
   | {
       readonly do: 'resume';
       readonly from?: Omit<PositionIndex, 'epoch'> & { readonly epoch: number | string };
+      readonly after?: number;
       readonly newest?: number;
       readonly most: number;
-      readonly documents: boolean;
+      readonly limits?: PartLimits;
+      readonly documents: boolean | 'ifLost';
       readonly lane: string;
       readonly idleTtlMs: number;
     }
@@ -251,10 +253,19 @@ export class FuzzSteps {
     const epoch = this.anyEpoch(Math.max(0, this.epoch - random.pick([0, 0, 0, 0, 1, 2, -1])));
     const from = { epoch, seq: Math.max(0, this.seq - random.pick([0, 0, 1, 2, 5, 9, -1, -4])) };
     const lane = random.pick(LANES);
-    const documents = random.below(2) === 0;
+    const documents = random.pick([true, false, 'ifLost'] as const);
     const most = random.pick([1_000, 1_000, 1_000, 3]);
-    const rest = { most, documents, lane, idleTtlMs: random.pick([0, 60_000]) };
-    if (random.below(4) > 0) return { do: 'resume', from, ...rest };
-    return { do: 'resume', newest: random.below(8), ...rest };
+    const limits = { entries: 1 + random.below(6), bytes: random.pick([1, 20, 60, 65_536]) };
+    const idleTtlMs = random.pick([0, 60_000]);
+    const what = {
+      do: 'resume',
+      most,
+      documents,
+      lane,
+      idleTtlMs,
+      ...(random.below(2) === 0 && { limits }),
+    } as const;
+    if (random.below(4) > 0) return { ...what, from };
+    return random.below(2) === 0 ? { ...what, newest: random.below(8) } : { ...what, after: from.seq };
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
+import { type EncodedEvent, type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import {
   type CommitEntry,
   type CommitReply,
@@ -8,6 +8,7 @@ import {
   type CommitRequest,
   decodeTurn,
   type DocumentWrite,
+  encodeBody,
   type Judged,
   type RoomPart,
   type RoomStore,
@@ -808,6 +809,41 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         const { position } = await committed([entry(1, { events: [event('a'), event('b')] }), entry(2)]);
         expect(await resume()).toMatchObject({ position, entries: [] });
         expect((await resume(undefined, { newest: 2 })).entries.map(({ first }) => first)).toEqual([1, 3]);
+      });
+      it('returns a log in parts, each as big as it may be, and the documents with the last', async () => {
+        const start = await top();
+        for (let n = 1; n <= 40; n++) {
+          const events = [event('e', { text: 'x'.repeat(n * 10) }), ...(n % 3 === 0 ? [event('f')] : [])];
+          await committed(
+            [entry(n, { events, ack: n - 1 })],
+            n > 1 ? [] : [{ name: 'board', base: '', json: '1', entry: 0 }],
+          );
+          if (n === 20) await engine.newHistory();
+        }
+        const whole = await log();
+        for (const limits of [
+          { entries: 1, bytes: 65_536 },
+          { entries: 7, bytes: 65_536 },
+          { entries: 1_024, bytes: 1 },
+          { entries: 1_024, bytes: 1_000 },
+        ]) {
+          for (const inEpoch of [true, false]) {
+            const parts: (readonly LogEntry[])[] = [];
+            for (let { epoch, seq: after } = start, more = true; more;) {
+              const from = inEpoch ? { epoch, seq: after } : undefined;
+              const reply = await resume(from, { limits, documents: true, ...(!from && { after }) });
+              expect(reply.documents.size).toBe(reply.more ? 0 : 1);
+              const size = reply.entries.reduce((sum, { events }) => sum + encodeBody(events).length, 0);
+              expect(reply.entries.length === 1 || size <= limits.bytes).toBe(true);
+              expect(reply.entries.length).toBeLessThanOrEqual(limits.entries);
+              parts.push(reply.entries);
+              ({ more } = reply);
+              ({ epoch } = reply.position);
+              after = lastSeq(reply.entries.at(-1)!);
+            }
+            expect(parts.flat()).toEqual(whole);
+          }
+        }
       });
       it('never serves more than it may', async () => {
         const start = await top();

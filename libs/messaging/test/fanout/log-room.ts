@@ -186,10 +186,10 @@ export class LogRoom {
     const { position } = this;
     const judged = from && this.judge(from);
     if (judged) return this.withDocuments({ ...judged, recovered: false });
-    if (from) return { position, recovered: true, entries: this.since(from.seq) };
+    if (from) return this.inParts({ position, recovered: true, entries: this.since(from.seq) });
     if (documents) return this.withDocuments({ recovered: true });
     const newestFrom = Math.max(this.oldest - 1, this.seq - newest);
-    return { position, recovered: true, entries: newest > 0 ? this.since(newestFrom) : [] };
+    return this.inParts({ position, recovered: true, entries: newest > 0 ? this.since(newestFrom) : [] });
   }
 
   private judge({ epoch, seq }: Position): Pick<RoomStart, 'reason' | 'lost'> | undefined {
@@ -206,7 +206,19 @@ export class LogRoom {
     const behind = this.log.slice(this.log.length - this.random.below(Math.min(3, this.log.length) + 1));
     const seq = behind.length > 0 ? behind[0]!.entry.first - 1 : this.seq;
     const position = { epoch: this.position.epoch, seq };
-    return { ...start, position, documents: this.documentsAt(seq), entries: this.since(seq) };
+    return this.inParts({ ...start, position, documents: this.documentsAt(seq), entries: this.since(seq) });
+  }
+
+  /** Sometimes only the first part is at hand. */
+  private inParts(start: Omit<RoomStart, 'missed' | 'more'>): RoomStart {
+    const { entries } = start;
+    const count = this.random.below(3) === 0 ? 1 + this.random.below(entries.length) : entries.length;
+    return {
+      ...start,
+      missed: entries.reduce((sum, { events }) => sum + events.length, 0),
+      entries: entries.slice(0, count),
+      more: count < entries.length,
+    };
   }
 
   private get oldest(): number {

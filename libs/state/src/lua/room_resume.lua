@@ -1,80 +1,133 @@
--- Read a room: its position, and what a reader at an older position has missed.
+-- Read a room: its position, and a part of what a reader at an older position has missed.
 --
 -- KEYS[5] record hash of the reader's lane (any key without one)
--- ARGV[1] nonce for a new epoch · [2] "=" and epoch of the reader's position, '' none · [3] its sequence number ·
---   [4] newest events to return when there is no position · [5] most events to replay · [6] 1: documents too ·
+-- ARGV[1] nonce for a new epoch · [2] "=" and epoch of the reader's position, '' none · [3] its sequence number; without an
+--   epoch: read on from it, '' nothing · [4] newest events to return when there is neither · [5] most events to replay ·
+--   [6] 0 no documents · 1 documents where the part reaches the position · 2 only where a position can't be continued
+--   · [7] most entries of a part · [8] most bytes of their bodies; one entry is always returned ·
 --   last: idle, see room_life.lua
 -- Reply: {'mode lost', epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
 --   number of documents, name, document, …, id, body, … oldest first}
 -- Modes: 'live' no position · 'replay' entries follow · 'trimmed', 'rolled_back', 'unknown_epoch', 'too_far':
 --   the position can't be continued and the documents are the state at seq. Lost, once: as in room_commit.lua.
+-- Without an epoch, entries begin as far back as the log goes.
+-- Nothing where the log holds a commit that was written in part: the room goes on behind it in a new epoch, then.
 local room, refusal = open_room(ARGV[#ARGV])
 if not room then return refusal end
 life_of(room).find_lost()
 local epoch, seq, newest, most = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-
+local MOST_ENTRIES, MOST_BYTES = tonumber(ARGV[7]), tonumber(ARGV[8])
+-- How many entries are read at first, to learn how big they are, and at most at a time.
+local FIRST_CHUNK, MOST_CHUNK = 8, 256
+-- Most epochs that a lineage has.
+local LINEAGE = 64
 -- Whether an entry was found that a newer release keeps in another form.
 local foreign = false
 
-local function reversed(list)
-  local result = {}
-  for i = #list, 1, -1 do result[#result + 1] = list[i] end
-  return result
-end
-
--- Whole stream entries, oldest first, of the newest events back to the one after `from`; and the oldest event among them.
--- Nothing where the log holds a commit that was written in part: the room goes on behind it in a new epoch, then.
-local function newest_back_to(from)
-  local entries, oldest = {}, room.seq + 1
-  for _, entry in ipairs(call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', room.seq - from)) do
-    if entry[2][1] ~= 'd' then foreign = true break end
-    local last = tonumber(string.match(entry[1], '%-(%d+)$'))
-    if last > room.seq then
-      life_of(room).open_epoch()
-      return nil
-    end
-    if oldest <= from + 1 or last ~= oldest - 1 then break end
-    oldest = last - string.match(entry[2][2], '^%d+') + 1
-    entries[#entries + 1] = entry
+-- The oldest id that the event after `from` can have: with the number of the epoch that had it.
+local function id_after(from)
+  local number, known, is_first = room.number, 0, true
+  for past, nonce, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.([^@,]*)@(%d+)') do
+    if last + 0 <= from then return number .. '-' .. string.format('%d', from + 1) end
+    number, known, is_first = past, known + 1, nonce ~= ''
   end
-  return reversed(entries), oldest
+  -- What was before a loss, or before the oldest epochs that are kept, is known by the log alone.
+  if known == LINEAGE or not is_first then number = '0' end
+  return number .. '-' .. string.format('%d', from + 1)
 end
 
-local mode, entries, oldest, lost_from, lost_to = 'live', {}, 0, 0, 0
+local part = { entries = {}, bytes = 0, full = false }
+
+-- Takes an entry into the part. `strict`: only without a gap; else what lies before a gap is left out.
+-- Returns false when the part ends here.
+local function take(entry, from, strict)
+  if entry[2][1] ~= 'd' then
+    foreign = true
+    return false
+  end
+  local last, body = tonumber(string.match(entry[1], '%-(%d+)$')), entry[2][2]
+  if last <= from then return true end
+  local first = last - string.match(body, '^%d+') + 1
+  if first > part.next then
+    part.gap = true
+    if strict then return false end
+    part.entries, part.bytes = {}, 0
+  end
+  local count = #part.entries
+  if count > 0 and (count == MOST_ENTRIES or part.bytes + #body > MOST_BYTES) then
+    part.full = true
+    return false
+  end
+  part.entries[count + 1], part.bytes, part.next = entry, part.bytes + #body, last + 1
+  return true
+end
+
+local function chunk_size()
+  local count = #part.entries
+  if count == 0 then return MOST_CHUNK end
+  local left = math.ceil((MOST_BYTES - part.bytes) / (part.bytes / count)) + 1
+  return math.max(1, math.min(MOST_CHUNK, left, MOST_ENTRIES - count + 1))
+end
+
+-- Reads whole stream entries, oldest first, from the one that has the event after `from`.
+local function read_after(from, strict)
+  local start, stop, chunk = id_after(from), room.number .. '-' .. room.digits, FIRST_CHUNK
+  part.next = from + 1
+  repeat
+    local read = call('XRANGE', KEYS[3], start, stop, 'COUNT', chunk)
+    for _, entry in ipairs(read) do
+      if not take(entry, from, strict) then return end
+    end
+    local ended = #read < chunk
+    if not ended then start, chunk = '(' .. read[#read][1], chunk_size() end
+  until ended
+  -- What the log has lost at its end is no part of it either.
+  if part.next <= room.seq then part.entries, part.gap = {}, true end
+end
+
+-- Opens the next epoch behind a commit that was written in part; returns whether there is one.
+local function skip_written_in_part()
+  local last = room.number .. '-' .. room.digits
+  if #call('XRANGE', KEYS[3], '(' .. last, '+', 'COUNT', 1) == 0 then return false end
+  life_of(room).open_epoch()
+  return true
+end
+
+local function first_wanted() return seq or (newest > 0 and math.max(0, room.seq - newest)) or room.seq end
+
+local mode, lost_from, lost_to = 'live', 0, 0
 if not epoch then
-  if newest > 0 and room.seq > 0 then
-    entries = newest_back_to(math.max(0, room.seq - newest)) or newest_back_to(math.max(0, room.seq - newest))
+  if first_wanted() < room.seq then
+    skip_written_in_part()
+    read_after(first_wanted(), false)
   end
 else
   local limit = epoch == room.epoch and room.seq or epoch_end(KEYS[1], epoch)
+  mode = 'replay'
   if not limit then
     mode = 'unknown_epoch'
   elseif seq > limit then
     mode, lost_from, lost_to = 'rolled_back', limit + 1, seq
   elseif room.seq - seq > most then
     mode = 'too_far'
+  elseif seq < room.seq and skip_written_in_part() then
+    mode = 'unknown_epoch'
   elseif seq < room.seq then
-    entries, oldest = newest_back_to(seq)
-    if not entries then
-      mode, entries = 'unknown_epoch', {}
-    else
-      mode = oldest <= seq + 1 and 'replay' or 'trimmed'
-    end
-  else
-    mode = 'replay'
+    read_after(seq, true)
+    if part.gap then mode, part.entries, part.full = 'trimmed', {}, false end
   end
 end
 if foreign then return redis.error_reply('NEWFORMAT a newer release keeps the log of this room in another form') end
-if mode == 'trimmed' then entries = {} end
 
 local highest = string.match(call('HGET', KEYS[5], 'h') or '', '^%d*')
 local lineage = call('HGET', KEYS[1], 'l') or ''
 local reply = { mode .. ' ' .. room.lost, room.epoch, room.seq, highest, lost_from, lost_to, room.replid, lineage }
 local documents = {}
-if ARGV[6] == '1' then documents = call('HGETALL', KEYS[2]) end
+local lost = mode ~= 'live' and mode ~= 'replay'
+if (ARGV[6] == '1' and not part.full) or (ARGV[6] == '2' and lost) then documents = call('HGETALL', KEYS[2]) end
 reply[#reply + 1] = #documents / 2
-for _, part in ipairs(documents) do reply[#reply + 1] = part end
-for _, entry in ipairs(entries) do
+for _, document in ipairs(documents) do reply[#reply + 1] = document end
+for _, entry in ipairs(part.entries) do
   reply[#reply + 1] = entry[1]
   reply[#reply + 1] = entry[2][2]
 end
