@@ -5,11 +5,11 @@ import { type FramesOrigin, SharedFrames } from './shared-frames.js';
 /** A client that has this much unread is a slow consumer, bytes. */
 export const MAX_OUTBOUND_BYTES = 1_048_576;
 
-/**
- * More than this in the socket's own buffer keeps frames in the queue, where replies can overtake and a slow client's
- * frames can be dropped; also how much is written at a time, bytes.
- */
+/** More than this in the socket's own buffer keeps frames in the queue, where replies can overtake, bytes. */
 const SOCKET_HIGH_WATER = 65_536;
+
+/** About how much is given to the socket in one system call; what it has can't be taken back from a slow client, bytes. */
+const WRITE_BYTES = 262_144;
 
 type Chunk = Buffer | SharedFrames;
 
@@ -76,7 +76,7 @@ export class OutboundQueue {
     if (this.congested) return this.wait();
     while (this.urgent.length + this.bulk.length > 0) {
       if (this.congested) return this.wait();
-      this.write(SOCKET_HIGH_WATER);
+      this.write(WRITE_BYTES);
     }
     if (!this.notify) return;
     this.notify = false;

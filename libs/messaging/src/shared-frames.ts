@@ -6,7 +6,7 @@ export interface FramesOrigin {
 }
 
 /** Nothing is added to frames that have this many bytes: what a slow client has too much of is dropped by such pieces. */
-const FULL_BYTES = 65_536;
+const FULL_BYTES = 131_072;
 
 /**
  * Frames that many sockets get in one turn of the event loop. They are joined once, and every socket writes the
