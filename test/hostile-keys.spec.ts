@@ -171,6 +171,19 @@ describe.each(['memory', 'redis'] as const)('documents with maps on %s', (engine
   }
 });
 
+describe('a patch that names __proto__', () => {
+  it('is not applied', () => {
+    const value = { polluted: true };
+    for (const path of ['/__proto__', '/a/__proto__', '/__proto__/polluted', '/a/__proto__/polluted']) {
+      for (const op of ['add', 'replace', 'remove']) {
+        expect(() => applyPatch({ a: {} }, [{ op, path, value }])).toThrow();
+      }
+      expect(() => applyPatch({ a: {}, b: 1 }, [{ op: 'move', from: '/b', path }])).toThrow();
+      expect(() => applyPatch({ a: {}, b: 1 }, [{ op: 'move', from: path, path: '/b' }])).toThrow();
+    }
+  });
+});
+
 type Logged = ServerFrame<{ after: string }> & { patch?: { poll: { ops: PatchOperation[] } } };
 
 function anything(random: Random): unknown {

@@ -8,11 +8,13 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
+  type Provider,
 } from '@nestjs/common';
 import {
   ClientRouting,
   ClusterModule,
   ClusterRooms,
+  LiveContracts,
   NodePresence,
   Presence,
   PresenceListener,
@@ -25,10 +27,12 @@ import {
   Admission,
   ClientListener,
   CommandRecorder,
+  CommandRouter,
   Hub,
   LaneNumbers,
   MESSAGING_PROVIDERS,
   NodeIdentity,
+  PeerContracts,
   RoomDelivery,
   RoomSource,
   SessionSource,
@@ -52,6 +56,14 @@ type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry, N
 
 const ENGINE = Symbol('Engine');
 
+/** What the libraries of the engine are to those of the clients. */
+const PORTS: Provider[] = [
+  { provide: RoomSource, useExisting: RoomFeed },
+  { provide: CommandRecorder, useExisting: CommandJudge },
+  { provide: ClientListener, useExisting: ClientRouting },
+  { provide: PeerContracts, useExisting: LiveContracts },
+];
+
 /** Joins the libraries: clients on this side, the engine on the other. */
 @Global()
 @Module({})
@@ -63,6 +75,8 @@ export class CoreModule
     private readonly routing: ClientRouting,
     private readonly feed: RoomFeed,
     private readonly presence: NodePresence,
+    private readonly router: CommandRouter,
+    private readonly types: RoomTypes,
   ) {}
 
   static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
@@ -90,7 +104,6 @@ export class CoreModule
           useFactory: (hub: Hub, readiness: Readiness, types: RoomTypes) =>
             new EngineWatch({ engine, hub, readiness, types }),
         },
-        { provide: RoomSource, useExisting: RoomFeed },
         { provide: SessionSource, useValue: engine.sessions },
         {
           provide: SessionExpiry,
@@ -98,7 +111,6 @@ export class CoreModule
           useFactory: (hooks: SessionHooks) => new SessionExpiry(engine.sessionStore, hooks),
         },
         { provide: LaneNumbers, useValue: new StoredNumbers(store) },
-        { provide: CommandRecorder, useExisting: CommandJudge },
         {
           provide: Rooms,
           inject: [RoomFeed, Committer],
@@ -110,7 +122,7 @@ export class CoreModule
           inject: [RoomDelivery],
           useFactory: (listener: RoomDelivery) => new ClientRouting(nodeId, channels, keys, listener),
         },
-        { provide: ClientListener, useExisting: ClientRouting },
+        ...PORTS,
       ],
       exports: [Rooms, RoomFeed, Presence, Readiness, NodeIdentity, Config, ...MESSAGING_PROVIDERS],
     };
@@ -120,8 +132,11 @@ export class CoreModule
     await this.routing.start();
   }
 
-  onApplicationBootstrap(): void {
+  /** Before the first client comes, the other nodes know what it may send here. */
+  async onApplicationBootstrap(): Promise<void> {
     this.presence.start();
+    const contract = { events: this.router.contract, rooms: [...this.types.all().keys()] };
+    await this.engine.registry.describe(contract);
   }
 
   /** Comes after the clients have gone, for the gateway is one of the providers, and before the lease is dropped. */

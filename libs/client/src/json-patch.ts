@@ -26,9 +26,10 @@ function edit(node: unknown, [key, ...rest]: readonly string[], op: string, valu
   const isList = Array.isArray(node);
   const copy = (isList ? [...(node as unknown[])] : { ...(node as object) }) as unknown[];
   const index = (isList && key === '-' ? copy.length : key) as number;
-  const isNew = op === 'add' && rest.length === 0 && (!isList || index <= copy.length);
+  // What is assigned to `__proto__` becomes the object's prototype.
+  const isNew = op === 'add' && !rest.length && key !== '__proto__' && (!isList || index <= copy.length);
   const old = isNew || child(node, key);
-  if (rest.length > 0) copy[index] = edit(old, rest, op, value);
+  if (rest.length) copy[index] = edit(old, rest, op, value);
   else if (isList && op !== 'replace') copy.splice(index, isNew ? 0 : 1, ...(isNew ? [value] : []));
   else if (op === 'remove') delete copy[index];
   else copy[index] = value;
@@ -36,17 +37,11 @@ function edit(node: unknown, [key, ...rest]: readonly string[], op: string, valu
 }
 
 function child(node: unknown, key: string): unknown {
-  if (!Object.hasOwn(node as object, key)) throw new Error(`no ${key}`);
+  if (!Object.hasOwn(node as object, key)) throw new Error(key);
   return (node as Record<string, unknown>)[key];
 }
 
 function keysOf(path: string): string[] {
   const keys = path.split('/').slice(1);
-  return keys.map((key) => checked(key.replaceAll('~1', '/').replaceAll('~0', '~')));
-}
-
-/** A field of that name can't be assigned: what is assigned becomes the object's prototype. */
-function checked(key: string): string {
-  if (key === '__proto__') throw new Error(`no ${key}`);
-  return key;
+  return keys.map((key) => key.replace(/~1/g, '/').replace(/~0/g, '~'));
 }

@@ -14,6 +14,7 @@ import { JobQueue } from './job-queue.js';
 import type { JobSettings } from './job-group.js';
 import { JOB_SETTINGS, JobRunner } from './job-runner.js';
 import { Jobs } from './jobs.js';
+import { LiveContracts } from './live-contracts.js';
 import { NodeRegistry } from './node-registry.js';
 import { PacketChannels } from './packet-channels.js';
 import { PendingCalls } from './pending-calls.js';
@@ -64,9 +65,10 @@ export class ClusterModule {
         ClusterTransport,
         Jobs,
         JobRunner,
+        LiveContracts,
         ClusterClient,
       ],
-      exports: [Cluster, ClusterClient, ClusterTransport, JobRunner, NodeRegistry],
+      exports: [Cluster, ClusterClient, ClusterTransport, JobRunner, LiveContracts, NodeRegistry],
     };
   }
 }

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { MemoryEngine } from '@wss/state';
 import { LEASE_MS, type Renewal } from './lease-keeper.js';
+import type { EncodedContract } from './node-contract.js';
 import {
   decodeNodes,
   encodeNode,
@@ -28,6 +29,14 @@ export class MemoryNodeRegistry extends NodeRegistry {
       const held = [...this.engine.nodes].filter(([, { endsAt }]) => endsAt > now);
       return decodeNodes(held.map(([nodeId, { record }]) => [nodeId, record] as const));
     });
+  }
+
+  contractOf(hash: string): Promise<string | undefined> {
+    return this.engine.call(() => this.engine.contracts.get(hash));
+  }
+
+  protected keepContract({ hash, json }: EncodedContract): Promise<void> {
+    return this.engine.call(() => void this.engine.contracts.set(hash, json));
   }
 
   protected now(): Promise<number> {

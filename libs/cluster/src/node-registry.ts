@@ -1,5 +1,11 @@
 import { ROOM_FORMAT } from '@wss/state';
 import { PACKET_VERSION } from './cluster-packet.js';
+import {
+  CONTRACT_RENEWAL_MS,
+  encodeContract,
+  type EncodedContract,
+  type NodeContract,
+} from './node-contract.js';
 import { LeaseKeeper, type LeaseOptions, type Renewal } from './lease-keeper.js';
 
 /** A node as the others know it. */
@@ -14,6 +20,8 @@ export interface NodeInfo {
   readonly packets: number;
   /** Version of how it keeps rooms; 1 when it did not say. */
   readonly rooms: number;
+  /** Hash of what clients may send to it, where it told. */
+  readonly contract?: string;
 }
 
 /** What a node says of itself, and how it keeps its lease. */
@@ -35,11 +43,13 @@ export abstract class NodeRegistry {
   readonly self: NodeInfo;
   private readonly madeAt = performance.now();
   private readonly keeper: LeaseKeeper;
+  private contract?: EncodedContract;
+  private contractDue = -Infinity;
 
   constructor({ nodeId, startedAt = 0, address, ...lease }: NodeRegistryOptions) {
     const versions = { packets: PACKET_VERSION, rooms: ROOM_FORMAT };
     this.self = { nodeId, startedAt, ...(address !== undefined && { address }), ...versions };
-    this.keeper = new LeaseKeeper(() => this.renew(), lease);
+    this.keeper = new LeaseKeeper(() => this.beat(), lease);
   }
 
   /** Whether this node's lease certainly holds now; while not, the node is not ready. */
@@ -63,6 +73,17 @@ export abstract class NodeRegistry {
     await this.drop();
   }
 
+  /**
+   * Tells the other nodes what clients may send to this one: at once where the lease is held, else with it.
+   * @throws Error when the engine can't be reached; the next heartbeat tells it then
+   */
+  async describe(contract: NodeContract): Promise<void> {
+    this.contract = encodeContract(contract);
+    this.contractDue = -Infinity;
+    (this.self as { contract?: string }).contract = this.contract.hash;
+    if (this.holdsLease) await this.beat();
+  }
+
   /** Calls back each time the lease was lost: other nodes may have seen this node die. */
   onLost(callback: () => void): void {
     this.keeper.onLost(callback);
@@ -79,6 +100,15 @@ export abstract class NodeRegistry {
    */
   abstract alive(): Promise<NodeInfo[]>;
 
+  /**
+   * What clients may send to nodes whose lease names this hash; nothing where the engine does not know it.
+   * @throws Error when the engine can't be reached
+   */
+  abstract contractOf(hash: string): Promise<string | undefined>;
+
+  /** Keeps a contract for {@link CONTRACT_MS}. */
+  protected abstract keepContract(contract: EncodedContract): Promise<void>;
+
   /** The engine's clock, ms since 1970. */
   protected abstract now(): Promise<number>;
 
@@ -87,6 +117,18 @@ export abstract class NodeRegistry {
 
   /** Removes the lease; never throws. */
   protected abstract drop(): Promise<void>;
+
+  /** A heartbeat; the contract is there before the lease names it. */
+  private async beat(): Promise<Renewal> {
+    if (this.contract && performance.now() >= this.contractDue) {
+      await this.keepContract(this.contract);
+      this.contractDue = performance.now() + CONTRACT_RENEWAL_MS;
+    }
+    const renewal = await this.renew();
+    // An engine that lost the lease may have lost the contract too.
+    if (renewal === 'taken') this.contractDue = -Infinity;
+    return renewal;
+  }
 
   /** Says when the node started by the clock that all nodes share, so that their order is one (R30). */
   private async tellStart(): Promise<void> {
@@ -98,8 +140,8 @@ export abstract class NodeRegistry {
 }
 
 /** What {@link NodeInfo} is kept as. */
-export function encodeNode({ startedAt, address, packets, rooms }: NodeInfo): string {
-  return JSON.stringify({ startedAt, address, packets, rooms });
+export function encodeNode({ startedAt, address, packets, rooms, contract }: NodeInfo): string {
+  return JSON.stringify({ startedAt, address, packets, rooms, contract });
 }
 
 /** Reads nodes from their ids and records; a record that can't be read leaves what is known by default. */
@@ -109,13 +151,14 @@ export function decodeNodes(entries: Iterable<readonly [nodeId: string, record: 
 }
 
 function decodeNode(nodeId: string, record: string): NodeInfo {
-  const { startedAt, address, packets, rooms } = parseRecord(record);
+  const { startedAt, address, packets, rooms, contract } = parseRecord(record);
   return {
     nodeId,
     startedAt: typeof startedAt === 'number' ? startedAt : 0,
     ...(typeof address === 'string' && { address }),
     packets: typeof packets === 'number' ? packets : 0,
     rooms: typeof rooms === 'number' ? rooms : 1,
+    ...(typeof contract === 'string' && { contract }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
 import { LEASE_MS, type Renewal } from './lease-keeper.js';
+import { CONTRACT_MS, type EncodedContract } from './node-contract.js';
 import {
   decodeNodes,
   encodeNode,
@@ -36,6 +37,14 @@ export class RedisNodeRegistry extends NodeRegistry {
     const entries: [string, string | null][] = [];
     for (let i = 0; i < reply.length; i += 2) entries.push([reply[i]!, reply[i + 1] ?? null]);
     return decodeNodes(entries);
+  }
+
+  async contractOf(hash: string): Promise<string | undefined> {
+    return (await this.links.commands.get(this.keys.contract(hash))) ?? undefined;
+  }
+
+  protected async keepContract({ hash, json }: EncodedContract): Promise<void> {
+    await this.links.commands.set(this.keys.contract(hash), json, 'PX', CONTRACT_MS);
   }
 
   protected now(): Promise<number> {

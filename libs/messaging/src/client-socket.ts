@@ -62,6 +62,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare inFlight: number;
   /** Called when no command is under way any more. */
   declare whenIdle?: () => void;
+  /** How many of its commands only another node can carry out. */
+  declare sentElsewhere?: number;
   /** The code that this node closed it with; the client may never read it. */
   declare closedWith?: number;
   /** What native gateways want to be told when it is closed. */

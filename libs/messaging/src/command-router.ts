@@ -8,6 +8,7 @@ import { MessagingObserver } from './messaging-observer.js';
 import { SessionSource } from './ports.js';
 import { RoutedCommand } from './routed-command.js';
 import { type Route, RouteBuilder } from './routes.js';
+import { UnknownEvents } from './unknown-events.js';
 
 /** How long a command may take before it enters its commit, ms. */
 export const COMMAND_TIMEOUT_MS = 10_000;
@@ -29,6 +30,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     private readonly types: RoomTypes,
     private readonly answers: Answers,
     private readonly sessions: SessionSource,
+    private readonly unknown: UnknownEvents,
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
@@ -44,6 +46,11 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   /** Events that have a handler. */
   get events(): readonly string[] {
     return [...this.routes.keys()];
+  }
+
+  /** The same, each with the kind of rooms that it is for; `null`: with or without any room. */
+  get contract(): readonly (readonly [event: string, roomType: string | null])[] {
+    return [...this.routes.values()].map(({ event, roomType = null }) => [event, roomType]);
   }
 
   /** Answers a frame that could not be read. */
@@ -78,14 +85,21 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     });
     client.inFlight++;
     const refusal = this.refusalOf(route, command, frame, state);
-    if (refusal) {
+    const isForeign = refusal?.code === 'not_found';
+    if (refusal && !isForeign) {
       this.answers.refuse(command, refusal);
       this.finish(command);
       return;
     }
     this.deadlines.add(command);
-    const running = this.handle(route, command);
+    const running = isForeign ? this.refuseRoom(command, refusal) : this.handle(route, command);
     if (route?.system && state && route.event !== '$presence') this.holdRoom(state, running);
+  }
+
+  /** A kind of rooms that is not declared here may be on another node. */
+  private async refuseRoom(command: RoutedCommand, refusal: GatewayError): Promise<void> {
+    this.answers.refuse(command, await this.unknown.judgeRoom(command, refusal));
+    this.finish(command);
   }
 
   private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {
@@ -99,7 +113,9 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
       return this.finish(command);
     }
     try {
-      const data = route ? await route.handle(command, command.data ?? {}) : unknownEvent();
+      const data = route
+        ? await route.handle(command, command.data ?? {})
+        : await this.unknown.judge(command);
       await this.answers.settle(command, data instanceof GatewayError ? { error: data } : { data });
     } catch (error) {
       await this.settleError(route, command, error);
@@ -127,8 +143,8 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     if (frame.n !== undefined && (!command.number || (route?.system && route.event !== '$skip'))) {
       return new GatewayError('bad_frame', '"n" needs a session and an event that takes effect in a room');
     }
-    if (!route && !command.number) return unknownEvent();
-    if (route?.system) return undefined;
+    if (!route && !command.number) return undefined;
+    if (route?.system) return route.event === '$join' ? this.kindRefusal(command.room) : undefined;
     if (command.room !== undefined) return this.roomRefusal(route, command.room, state!);
     return route!.roomType === undefined ? undefined : badRoom(`must be ${route!.roomType}:<key>`);
   }
@@ -137,13 +153,20 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     const type = parseRoomName(room)?.type;
     if (type === undefined) return badRoom('must be type:key');
     const declared = this.types.get(type);
-    if (!declared) return new GatewayError('not_found', 'no such kind of room');
+    if (!declared) return this.kindRefusal(room);
     if (route?.roomType !== undefined && route.roomType !== type) {
       return badRoom(`must be ${route.roomType}:<key>`);
     }
     return state.joined || declared.openToAll
       ? undefined
       : new GatewayError('forbidden', 'you are not a member of this room');
+  }
+
+  /** Not found is a kind of rooms that nobody declares here, and nothing else; a bad name is judged elsewhere. */
+  private kindRefusal(room: string | undefined): GatewayError | undefined {
+    const type = room === undefined ? undefined : parseRoomName(room)?.type;
+    if (type === undefined || this.types.get(type)) return undefined;
+    return new GatewayError('not_found', 'no such kind of room');
   }
 
   /** What follows in the room waits until the join or leave is done. */
@@ -195,10 +218,6 @@ function numberOf(
     ack,
     ...(epoch !== undefined && { epoch }),
   };
-}
-
-function unknownEvent(): GatewayError {
-  return new GatewayError('unknown_event', 'no handler for this event');
 }
 
 function badRoom(message: string): GatewayError {

@@ -16,11 +16,12 @@ import { RouteBuilder } from './routes.js';
 import { SharedPaths } from './shared-paths.js';
 import { SlowClients } from './slow-clients.js';
 import { SystemHandlers } from './system-handlers.js';
+import { UnknownEvents } from './unknown-events.js';
 
 /**
  * Clients, their rooms on this node, and the way of their frames to handlers. The module that provides them also
  * provides the ports: `RoomSource`, `PresenceSource`, `ClientListener`, `Admission`, `NodeIdentity`, `SessionSource`,
- * `LaneNumbers`, `CommandRecorder`.
+ * `LaneNumbers`, `CommandRecorder`, `PeerContracts`.
  */
 export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,
@@ -35,6 +36,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Heartbeats,
   RouteBuilder,
   SystemHandlers,
+  UnknownEvents,
   CommandRouter,
   SharedPaths,
   Answers,

@@ -170,6 +170,21 @@ export abstract class SessionSource {
   abstract prepareLane(session: ClientSession, room: string): Promise<void>;
 }
 
+/** What clients may send to other nodes that live; in an update they may know more than this one. */
+export abstract class PeerContracts {
+  /**
+   * Whether one of them has a handler for this event, for this kind of rooms.
+   * @throws Error when the engine is out of reach
+   */
+  abstract knows(event: string, roomType: string | undefined): Promise<boolean>;
+
+  /**
+   * Whether one of them has this kind of rooms.
+   * @throws Error when the engine is out of reach
+   */
+  abstract knowsRooms(roomType: string): Promise<boolean>;
+}
+
 /** Judges numbered commands that made no commit of their own (R1); notes the verdict on the command. */
 export abstract class CommandRecorder {
   /** @throws GatewayError when the number is refused or the engine is out of reach. */

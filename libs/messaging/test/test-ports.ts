@@ -10,6 +10,7 @@ import {
   MESSAGING_PROVIDERS,
   NodeIdentity,
   type OpenedSession,
+  PeerContracts,
   type PresencePage,
   PresenceSource,
   RoomSource,
@@ -100,6 +101,15 @@ class NoRecords extends CommandRecorder {
   noteMissing(): void {}
 }
 
+class NoPeers extends PeerContracts {
+  knows(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+  knowsRooms(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+}
+
 /** The command router and all that it needs, without an engine. */
 export function routerModule(metadata: ModuleMetadata): ModuleMetadata {
   return {
@@ -115,6 +125,7 @@ export function routerModule(metadata: ModuleMetadata): ModuleMetadata {
       { provide: SessionSource, useClass: ShortSessions },
       { provide: LaneNumbers, useClass: NoNumbers },
       { provide: CommandRecorder, useClass: NoRecords },
+      { provide: PeerContracts, useClass: NoPeers },
       ...(metadata.providers ?? []),
     ],
   };

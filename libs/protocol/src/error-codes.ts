@@ -69,7 +69,8 @@ export const ERROR_CODES = {
     consumesN: true,
   },
   unavailable: {
-    meaning: 'The engine is out of reach or the deadline passed before it; nothing was done.',
+    meaning:
+      'The engine is out of reach, the deadline passed before it, or only another node knows the event; nothing was done.',
     retry: true,
     consumesN: false,
   },

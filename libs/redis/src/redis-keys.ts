@@ -162,6 +162,11 @@ export class RedisKeys {
     return `${this.namespace}:cluster`;
   }
 
+  /** What clients may send to the nodes whose lease names this hash, JSON. */
+  contract(hash: string): string {
+    return `${this.namespace}:contract:${hash}`;
+  }
+
   /** Sorted set of the live nodes: node id → when its lease ends, ms since 1970. */
   get nodes(): string {
     return `${this.namespace}:nodes`;

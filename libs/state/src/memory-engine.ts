@@ -131,6 +131,8 @@ export class MemoryEngine {
   presenceVersion = 0;
   readonly sessions = new Map<string, MemorySession>();
   readonly nodes = new Map<string, MemoryNode>();
+  /** Hash → what clients may send to the nodes that name it, JSON. */
+  readonly contracts = new Map<string, string>();
   /** Group → its jobs, in order. */
   readonly jobs = new Map<string, Map<string, MemoryJob>>();
   /** Group → jobs that were given up, in order. */

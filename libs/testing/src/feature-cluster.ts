@@ -68,10 +68,11 @@ export class FeatureCluster {
     }
   }
 
-  /** Starts one more node. */
-  async addNode(): Promise<FeatureNode> {
+  /** Starts one more node; with other features it is one of another release. */
+  async addNode(features = this.options.features): Promise<FeatureNode> {
     const { FeatureNode: Node } = await import('./feature-node.js');
-    const node = await Node.start(`node${this.nodes.length}`, this.data.shared, this.options);
+    const options = { ...this.options, features };
+    const node = await Node.start(`node${this.nodes.length}`, this.data.shared, options);
     this.nodes.push(node);
     return node;
   }

@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import { GatewayError } from '@wss/handlers';
+import { parseRoomName } from '@wss/protocol';
+import type { ClientSocket } from './client-socket.js';
+import { PeerContracts } from './ports.js';
+import type { RoutedCommand } from './routed-command.js';
+
+/** How long the same command is sent elsewhere before it is refused for good, ms. */
+export const ELSEWHERE_MS = 60_000;
+/** How long that is remembered, so that its next attempts are refused at once, ms. */
+const REMEMBERED_MS = 600_000;
+/** Most commands that are remembered; then the oldest is forgotten, and may wait anew. */
+const MAX_REMEMBERED = 10_000;
+/** How many commands of a connection are sent elsewhere until the client is let go, to land on another node. */
+const MAX_PER_CONNECTION = 2;
+
+const RETRY_FROM_MS = 1_000;
+const RETRY_TO_MS = 5_000;
+
+/**
+ * Judges what this node has no handler for. It does not exist, unless another node that lives knows it: in an update
+ * a client may have met a newer node before. Then nothing is decided here, and the client has to go there.
+ */
+@Injectable()
+export class UnknownEvents {
+  /** Command → when it came first, ms of this process' steady clock; in this order. */
+  private readonly firstSeen = new Map<string, number>();
+
+  constructor(private readonly peers: PeerContracts) {}
+
+  /** Why a command whose event has no handler is refused. */
+  judge(command: RoutedCommand): Promise<GatewayError> {
+    const { event, room } = command;
+    const refusal = new GatewayError('unknown_event', 'no handler for this event');
+    const type = room === undefined ? undefined : parseRoomName(room)?.type;
+    if (room !== undefined && type === undefined) return Promise.resolve(refusal);
+    return this.decide(command, refusal, () => this.peers.knows(event, type));
+  }
+
+  /** Why a command in a room of a kind that nobody declares here is refused. */
+  judgeRoom(command: RoutedCommand, refusal: GatewayError): Promise<GatewayError> {
+    const type = parseRoomName(command.room!)!.type;
+    return this.decide(command, refusal, () => this.peers.knowsRooms(type));
+  }
+
+  private async decide(
+    command: RoutedCommand,
+    refusal: GatewayError,
+    isKnown: () => Promise<boolean>,
+  ): Promise<GatewayError> {
+    try {
+      if (!(await isKnown()) || this.hasWaited(command)) return refusal;
+    } catch (error) {
+      return new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+    }
+    this.sendElsewhere(command.client);
+    const retryInMs = Math.round(RETRY_FROM_MS + Math.random() * (RETRY_TO_MS - RETRY_FROM_MS));
+    return new GatewayError('unavailable', 'another node knows this event', { details: [{ retryInMs }] });
+  }
+
+  private hasWaited({ client, event, room = '', number }: RoutedCommand): boolean {
+    const now = performance.now();
+    const key = JSON.stringify([client.session?.id ?? client.user, room, number?.n ?? event]);
+    const first = this.firstSeen.get(key);
+    if (first !== undefined && now - first < REMEMBERED_MS) return now - first >= ELSEWHERE_MS;
+    this.firstSeen.delete(key);
+    this.firstSeen.set(key, now);
+    for (const [oldest, since] of this.firstSeen) {
+      if (this.firstSeen.size <= MAX_REMEMBERED && now - since < REMEMBERED_MS) break;
+      this.firstSeen.delete(oldest);
+    }
+    return false;
+  }
+
+  /** The second time the client goes, once what it has under way is answered. */
+  private sendElsewhere(client: ClientSocket): void {
+    client.sentElsewhere = (client.sentElsewhere ?? 0) + 1;
+    if (client.sentElsewhere < MAX_PER_CONNECTION || client.whenIdle) return;
+    client.pause();
+    client.whenIdle = () => {
+      client.closeWith(1012);
+      client.dropFrames();
+      client.resume();
+    };
+  }
+}
