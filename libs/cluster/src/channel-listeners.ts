@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { callAll } from '@wss/redis';
 import type { MessageListener } from './channels.js';
 
 /** Who listens to which channel on this node. */
@@ -25,12 +26,6 @@ export class ChannelListeners {
 
   /** Hands a message to all listeners; one that throws costs the others nothing. */
   deliver(channel: string, message: string): void {
-    for (const listener of this.byChannel.get(channel) ?? []) {
-      try {
-        listener(message);
-      } catch (error) {
-        this.logger.error(error);
-      }
-    }
+    callAll(this.byChannel.get(channel) ?? [], message, this.logger);
   }
 }

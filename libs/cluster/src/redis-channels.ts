@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { type RedisLinks, toRedisError } from '@wss/redis';
+import { callAll, type RedisLinks, toRedisError } from '@wss/redis';
 import { ChannelListeners } from './channel-listeners.js';
 import { Channels, type MessageListener } from './channels.js';
 
@@ -84,6 +84,6 @@ export class RedisChannels extends Channels {
       this.links.subscriber.disconnect(true);
       return;
     }
-    for (const callback of this.callbacks) callback(new Set(channels));
+    callAll(this.callbacks, new Set(channels), this.logger);
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { type ClusterLinks, RedisError, slotOf, toRedisError } from '@wss/redis';
+import { callAll, type ClusterLinks, RedisError, slotOf, toRedisError } from '@wss/redis';
 import type { Redis } from 'ioredis';
 import { ChannelListeners } from './channel-listeners.js';
 import { Channels, type MessageListener } from './channels.js';
@@ -143,7 +143,7 @@ export class ShardedChannels extends Channels {
         if (subscribed.seat !== undefined && subscribed.seat !== former) again.add(channel);
       }),
     );
-    if (again.size > 0) for (const callback of this.callbacks) callback(again);
+    if (again.size > 0) callAll(this.callbacks, again, this.logger);
   }
 
   private leave(redis: Redis, channel: string): void {

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { callAll } from './call-all.js';
 
 /** A clock that moves by more than this against our steady one, beyond what the answer's way explains, made a step, ms. */
 const STEP_MS = 1_000;
@@ -97,7 +98,7 @@ export class EngineClock {
     this.logger.warn(
       `the clock of ${server} was set by ${inSeconds(byMs)}, so ends that Redis keeps come sooner or later than meant; let its hosts follow one time server`,
     );
-    for (const listener of this.listeners) listener(this.last);
+    callAll(this.listeners, this.last, this.logger);
   }
 
   private compare(): void {

@@ -1,3 +1,4 @@
+export * from './call-all.js';
 export * from './cluster-fence.js';
 export * from './cluster-links.js';
 export * from './cluster-probe.js';

@@ -31,6 +31,7 @@ const REFUSALS = new Set([
   'BUSY',
   'MASTERDOWN',
   'NOREPLID',
+  'NEWFORMAT',
   'MOVED',
   'ASK',
   'TRYAGAIN',

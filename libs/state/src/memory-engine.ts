@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { LogEntry } from '@wss/protocol';
+import { callAll } from '@wss/redis';
 import type { CommandRecord, RoomPart } from './room-store.js';
 import { emptyRoom, expire, forgetMeta, holdRoom, isGone } from './memory-room-life.js';
 import { StoreError } from './room-store.js';
@@ -271,13 +272,7 @@ export class MemoryChannels {
   publish(channel: string, message: string): number | undefined {
     if (this.refusing) return undefined;
     queueMicrotask(() => {
-      for (const listener of this.listeners.get(channel) ?? []) {
-        try {
-          listener(message);
-        } catch (error) {
-          this.logger.error(error);
-        }
-      }
+      callAll(this.listeners.get(channel) ?? [], message, this.logger);
     });
     return this.listeners.get(channel)?.size ?? 0;
   }
