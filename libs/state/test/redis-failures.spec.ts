@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { type Client, Command, CommandLane, GatewayError } from '@wss/handlers';
+import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { RedisServer } from '@wss/testing';
+import { Committer, DocumentType, RedisRoomStore, ROOM_SCRIPTS, RoomStateRepository } from '../src/index.js';
+import { Tally } from './committer.contract.js';
+
+const types = {
+  of: () => ({ type: 'tally', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 }),
+};
+const client: Client = { id: 'c', user: 'ann' };
+
+describe('R35: commits that Redis answers with an error', () => {
+  let server: RedisServer;
+  let links: RedisLinks;
+  let room: string;
+  let attempts: boolean[];
+  const committers: Committer[] = [];
+  const keys = new RedisKeys('test');
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    const scripts = Object.values(ROOM_SCRIPTS);
+    links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts });
+  });
+  afterAll(async () => {
+    for (const committer of committers) committer.close();
+    await links?.close();
+    await server?.stop();
+  });
+  beforeEach(() => {
+    room = `tally:${randomUUID()}`;
+    attempts = [];
+  });
+
+  /** A node; the attempts of its commits are noted, true for a write. */
+  function open(patienceMs: number): (n?: number) => Promise<unknown> {
+    const store = new RedisRoomStore(links, keys);
+    const commit = store.commit.bind(store);
+    store.commit = (request) => {
+      attempts.push(!request.judgeOnly);
+      return commit(request);
+    };
+    const committer = new Committer(store, types, { nodeId: randomUUID(), patienceMs });
+    committers.push(committer);
+    const tallies = new RoomStateRepository(new DocumentType(Tally), store, committer);
+    const lane = new CommandLane();
+    return async (n) => {
+      const number = n !== undefined && {
+        number: {
+          session: `${room}/s`,
+          generation: 1,
+          sessionEndsAt: Date.now() + 86_400_000,
+          n,
+          ack: n - 1,
+        },
+      };
+      const frame = { event: 'tally.add', data: {}, id: 1, room };
+      const command = new Command({ frame, client, deadline: Date.now() + 60_000, lane, ...number });
+      const added = tallies.update(command, (tally, draft) => {
+        draft.append('tally.added');
+        return ++tally.value;
+      });
+      return added
+        .catch((error: unknown) => (error instanceof GatewayError ? error.code : error))
+        .finally(() => command.pass());
+    };
+  }
+
+  it('in the same way twice, having written nothing, are internal and not recorded; the room goes on', async () => {
+    const add = open(60_000);
+    await server.cli('SET', keys.room(room).log, 'no log');
+    const failed = await Promise.all([add(), add(1), add()]);
+    expect(failed).toEqual(['internal', 'internal', 'internal']);
+    expect(attempts).toEqual([true, false, true, false]);
+    expect(await server.cli('EXISTS', keys.room(room).documents)).toBe(0);
+    await server.cli('DEL', keys.room(room).log);
+    expect([await add(), await add(1), await add(2), await add()]).toEqual([1, 2, 3, 4]);
+  });
+
+  it('before they can be judged are of unknown outcome, and never written again and again', async () => {
+    const add = open(200);
+    expect(await add()).toBe(1);
+    const { documents } = keys.room(room);
+    await server.cli('RENAME', documents, `${documents}:kept`);
+    await server.cli('SET', documents, 'no documents');
+    attempts = [];
+    expect(await Promise.all([add(), add(1)])).toEqual(['unknown_outcome', 'unknown_outcome']);
+    expect(attempts.filter((isWrite) => isWrite)).toHaveLength(2);
+    await server.cli('RENAME', `${documents}:kept`, documents);
+    expect([await add(1), await add()]).toEqual([2, 3]);
+  });
+});
