@@ -6,6 +6,7 @@ import { type Engine, memoryEngine, openEngine } from '../../../apps/gateway/src
 import { createNode } from '../../../apps/gateway/src/node-app.js';
 import { Readiness } from '../../../apps/gateway/src/readiness.js';
 import { MemoryEngine } from '@wss/state';
+import { type KeptState, keptState, type KeptStateOptions } from './kept-state.js';
 
 /** Modules under test, as they stand in the gateway's list of features. */
 export type FeatureModules = readonly (Type<object> | DynamicModule)[];
@@ -66,6 +67,11 @@ export class FeatureNode {
   /** A provider of the node, e.g. a feature's service or `Rooms`. */
   get<T>(token: Type<T> | (abstract new (...args: never[]) => T)): T {
     return this.app.get<T>(token as Type<T>, { strict: false });
+  }
+
+  /** How much everything that the node's application holds, its WebSocket servers included, keeps now. */
+  kept(options?: KeptStateOptions): KeptState {
+    return keptState(this.app, options);
   }
 
   /** What keeps the node from serving; empty while it serves. */

@@ -7,6 +7,7 @@ export * from './free-port.js';
 export * from './gateway-cluster.js';
 export * from './gateway-node.js';
 export { type FrameFilter } from './frame-queue.js';
+export * from './kept-state.js';
 export { type ManagedProcess, type ProcessExit } from './managed-process.js';
 export * from './random.js';
 export * from './raw-upgrade.js';

@@ -1,0 +1,94 @@
+/** How much each collection of a graph of objects holds, by the class and field that it is found at. */
+export type KeptState = ReadonlyMap<string, number>;
+
+/** What is not walked into. */
+export interface KeptStateOptions {
+  /** Places, e.g. `Committer.rooms`, whose own size counts and whose content does not: caches with a bound of their own. */
+  readonly caches?: readonly string[];
+}
+
+/** The runtime's own objects; what hangs from them is not the application's. */
+const FOREIGN = new Set([
+  'Socket',
+  'TLSSocket',
+  'Server',
+  'ServerResponse',
+  'IncomingMessage',
+  'Timeout',
+  'Immediate',
+  'AbortController',
+  'AbortSignal',
+  'AsyncLocalStorage',
+  // Rings of the Redis driver, which keep their capacity.
+  'Denque',
+]);
+const CLOSED = [ArrayBuffer, Promise, WeakMap, WeakSet, WeakRef, Date, RegExp];
+/** Plain objects with more properties than this are dictionaries: their keys name no place. */
+const MOST_FIELDS = 30;
+
+/**
+ * Walks everything that can be reached from an object by properties, maps, sets and arrays, and counts what the
+ * collections hold: a new one anywhere is found without being named. What only closures hold is not seen.
+ */
+export function keptState(root: object, { caches = [] }: KeptStateOptions = {}): KeptState {
+  const counts = new Map<string, number>();
+  const seen = new Set<object>();
+  const open: [place: string, value: unknown][] = [[placeOf(root, 'root'), root]];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [place, value] = next;
+    if (!isOpen(value) || seen.has(value)) continue;
+    seen.add(value);
+    const size = sizeOf(value);
+    if (size !== undefined) counts.set(place, (counts.get(place) ?? 0) + size);
+    if (!caches.includes(place)) open.push(...contentOf(value, place));
+  }
+  return counts;
+}
+
+/** What there is more of in the second state, for people. */
+export function keptSurplus(before: KeptState, after: KeptState): string[] {
+  return [...after].flatMap(([place, size]) => {
+    const was = before.get(place) ?? 0;
+    return size > was ? [`${place}: ${was} → ${size}`] : [];
+  });
+}
+
+function isOpen(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  if (CLOSED.some((type) => value instanceof type)) return false;
+  return !FOREIGN.has(classOf(value) ?? '');
+}
+
+function sizeOf(value: object): number | undefined {
+  if (value instanceof Map || value instanceof Set) return value.size;
+  if (Array.isArray(value)) return value.length;
+  return classOf(value) === undefined ? Object.keys(value).length : undefined;
+}
+
+function contentOf(value: object, place: string): [string, unknown][] {
+  if (value instanceof Map) {
+    return [...value].flatMap(([key, item]) => [child(`${place}[]`, key), child(`${place}[]`, item)]);
+  }
+  if (value instanceof Set || Array.isArray(value)) return [...value].map((item) => child(`${place}[]`, item));
+  const fields = Object.entries(Object.getOwnPropertyDescriptors(value));
+  const isDictionary = classOf(value) === undefined && fields.length > MOST_FIELDS;
+  return fields.map(([name, { value: field }]) => child(isDictionary ? `${place}.*` : `${place}.${name}`, field));
+}
+
+function child(place: string, value: unknown): [string, unknown] {
+  return [placeOf(value, place), value];
+}
+
+/** An instance of a class is a place of its own, wherever it is found. */
+function placeOf(value: unknown, place: string): string {
+  if (typeof value !== 'object' || value === null) return place;
+  if (value instanceof Map || value instanceof Set || Array.isArray(value)) return place;
+  return classOf(value) ?? place;
+}
+
+/** Name of an object's class; nothing of plain objects. */
+function classOf(value: object): string | undefined {
+  const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
+  const name = prototype?.constructor?.name;
+  return name === undefined || name === 'Object' ? undefined : name;
+}

@@ -1,0 +1,134 @@
+import { expect } from '@jest/globals';
+import { Redis } from 'ioredis';
+import {
+  eventually,
+  FeatureCluster,
+  type KeptState,
+  keptSurplus,
+  Random,
+  RedisServer,
+  TcpProxy,
+} from '@wss/testing';
+import { DenModule, KEPT_ROOMS } from './den.feature.js';
+import { type Tokens, Visitor } from './visitor.js';
+
+const SESSION_TTL_MS = 2_000;
+/** Rooms and users linger, sessions end; then nothing may be left. */
+const SETTLED_WITHIN_MS = 25_000;
+/** Visitors at a time. */
+const AT_ONCE = 20;
+/** Caches with a bound of their own, which stay warm when everybody has gone. */
+const CACHES = ['Committer.rooms'];
+
+/** What the nodes and the engine keep. */
+interface Kept {
+  readonly nodes: readonly KeptState[];
+  /** Keys without an expiry, and channels with a subscriber. */
+  readonly engine: readonly string[];
+}
+
+/** Two nodes and their engine, whose state can be compared with what it was before anybody came. */
+export class Den {
+  private before!: Kept;
+
+  private constructor(
+    readonly cluster: FeatureCluster,
+    private readonly proxy?: TcpProxy,
+    private readonly redis?: Redis,
+  ) {}
+
+  static async open(engine: 'memory' | 'redis', env: NodeJS.ProcessEnv = {}): Promise<Den> {
+    const options = { features: [DenModule], nodes: 2, env: { SESSION_TTL_MS: String(SESSION_TTL_MS), ...env } };
+    if (engine === 'memory') return new Den(await FeatureCluster.start(options)).warmed();
+    const server = await RedisServer.start();
+    const proxy = await TcpProxy.start({ to: server.port });
+    const redis = new Redis({ port: server.port });
+    const stop = async (): Promise<void> => {
+      redis.disconnect();
+      await proxy.stop();
+      await server.stop();
+    };
+    const cluster = await FeatureCluster.start({ ...options, engine: { url: proxy.url, stop } });
+    return new Den(cluster, proxy, redis).warmed();
+  }
+
+  /** How late the engine's answers are, ms for each way. */
+  set latencyMs(ms: number) {
+    if (this.proxy) this.proxy.latencyMs = ms;
+  }
+
+  /** Lets so many visitors come and go. */
+  async visit(count: number, random: Random): Promise<void> {
+    const tokens: Tokens = [];
+    const urls = this.cluster.nodes.map(({ url }) => url);
+    let left = count;
+    const next = async (): Promise<void> => {
+      while (left-- > 0) await new Visitor(random.fork(), urls, tokens, []).live(8 + random.below(16));
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, next));
+  }
+
+  /** Resolves when everything is as it was before the first visitor; fails with what is left. */
+  async expectNothingLeft(): Promise<void> {
+    await eventually(async () => expect(this.surplus(await this.kept())).toEqual([]), {
+      withinMs: SETTLED_WITHIN_MS,
+    });
+  }
+
+  /** What there is more than before the first visitor. */
+  private surplus({ nodes, engine }: Kept): string[] {
+    const onNodes = nodes.map((node, i) => keptSurplus(this.before.nodes[i]!, node));
+    const added = engine.filter((key) => !this.before.engine.includes(key));
+    return [...onNodes.flat(), ...folded(added)];
+  }
+
+  async stop(): Promise<void> {
+    await this.cluster.stop();
+  }
+
+  /** Everything that comes into being once, does. */
+  private async warmed(): Promise<this> {
+    for (const node of [0, 1]) {
+      const client = await this.cluster.connect('u0', { node, protocols: ['wss.v1'] });
+      for (const room of [...KEPT_ROOMS, 'vault:0', 'hall:0', 'den:0']) await client.join(room, { state: true });
+      for (const room of KEPT_ROOMS) await client.command('den.mark', {}, { room, n: 1 });
+      await client.close();
+    }
+    await eventually(
+      async () => {
+        this.before = await this.kept();
+        for (const node of this.before.nodes) {
+          expect([node.get('NodePresence.rooms'), node.get('Hub.clients')]).toEqual([0, 0]);
+        }
+        expect(this.before.engine.filter((key) => /\}:p|s:ends|:w:/.test(key))).toEqual([]);
+      },
+      { withinMs: SETTLED_WITHIN_MS },
+    );
+    return this;
+  }
+
+  private async kept(): Promise<Kept> {
+    const nodes = this.cluster.nodes.map((node) => node.kept({ caches: CACHES }));
+    return { nodes, engine: this.redis ? await keptIn(this.redis) : [] };
+  }
+}
+
+async function keptIn(redis: Redis): Promise<string[]> {
+  const keys = await redis.keys('*');
+  const pipeline = redis.pipeline();
+  for (const key of keys) pipeline.pttl(key);
+  const ttls = (await pipeline.exec()) ?? [];
+  const channels = (await redis.pubsub('CHANNELS')) as string[];
+  const forGood = keys.filter((_, i) => ttls[i]![1] === -1);
+  return [...forGood, ...channels.map((channel) => `channel ${channel}`)].sort();
+}
+
+/** Keys and channels of rooms of one kind are told once, with an example. */
+function folded(keys: readonly string[]): string[] {
+  const kinds = new Map<string, string[]>();
+  for (const key of keys) {
+    const kind = key.replace(/\{([a-z]+):[^}]*\}/, '{$1:…}');
+    kinds.set(kind, [...(kinds.get(kind) ?? []), key]);
+  }
+  return [...kinds].map(([kind, [example, ...more]]) => `${kind}: ${1 + more.length}, as ${example}`);
+}
