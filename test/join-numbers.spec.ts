@@ -65,11 +65,16 @@ describe.each(['memory', 'redis'] as const)('joining while the engine fails over
     await client.join(room);
     await client.command('note.write', {}, { room, n: 1 });
     const source = cluster.nodes[0]!.get(RoomSource);
-    const begin = source.begin.bind(source);
+    const hold = source.hold.bind(source);
     let asked = 0;
-    source.begin = (...request) => {
-      asked++;
-      return begin(...request);
+    source.hold = (name) => {
+      const held = hold(name);
+      const begin = held.begin.bind(held);
+      held.begin = (...request) => {
+        asked++;
+        return begin(...request);
+      };
+      return held;
     };
     expect(await client.join(room)).toMatchObject({ n: 1 });
     expect(asked).toBe(1);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Session } from '@wss/cluster';
+import type { RoomHold, Session } from '@wss/cluster';
 import { type Command, CommandLane, type RecordedAnswer } from '@wss/handlers';
 import { type ClientFrame, encodeError, encodeReply, type ReplyPosition } from '@wss/protocol';
 import type { ServerFrame } from '@wss/testing';
@@ -9,7 +9,7 @@ import type { Connection, ConnectionListener } from './connection.js';
 export class LocalConnection implements Connection {
   readonly id = randomUUID();
   readonly user: string;
-  readonly rooms = new Set<string>();
+  readonly rooms = new Map<string, RoomHold>();
   open = true;
   private readonly lanes = new Map<string, CommandLane>();
 

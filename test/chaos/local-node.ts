@@ -4,6 +4,7 @@ import {
   RedisChannels,
   RedisSessionStore,
   RoomFeed,
+  type RoomHold,
   type RoomStart,
   SESSION_SCRIPTS,
   Sessions,
@@ -161,9 +162,9 @@ export class LocalNode {
   private leave(connection: LocalConnection): void {
     this.members.all.delete(connection);
     this.sessions.disconnected(connection.session);
-    for (const room of connection.rooms) {
+    for (const [room, hold] of connection.rooms) {
       this.members.of(room).delete(connection);
-      if (this.members.of(room).size === 0) this.feed.release(room);
+      hold.release();
     }
   }
 
@@ -193,27 +194,33 @@ export class LocalNode {
     const { epoch, seq } = data as Partial<Position>;
     const from = epoch !== undefined && seq !== undefined ? { epoch, seq } : undefined;
     const { session } = connection;
+    const hold = this.feed.hold(room);
     try {
       const hasLane = session.hasLane(room);
       const [n] = hasLane ? await this.store.numbers(room, [session.id]) : [];
       const enter = (start: RoomStart): void => {
-        if (connection.open) this.enter(connection, room, id!, { start, ...(hasLane && { n: n ?? 0 }) });
+        if (!connection.open) return;
+        connection.rooms.get(room)?.release();
+        connection.rooms.set(room, hold);
+        this.enter(connection, room, id!, { start, ...(hasLane && { n: n ?? 0 }) });
       };
-      await this.beginWhole(room, from, enter);
+      await this.beginWhole(hold, from, enter);
     } catch (error) {
       connection.push(encodeError(id, new GatewayError('unavailable', String(error)).toBody()));
+    } finally {
+      if (connection.rooms.get(room) !== hold) hold.release();
     }
   }
 
   /** Begins with all parts of what was missed at once: here no client is slow. */
   private async beginWhole(
-    room: string,
+    hold: RoomHold,
     from: Position | undefined,
     enter: (start: RoomStart) => void,
   ): Promise<void> {
     const parts: RoomStart[] = [];
     for (let at = from, more = true; more;) {
-      await this.feed.begin(room, { documents: false, ...(at && { from: at }) }, (start) => {
+      await hold.begin({ documents: false, ...(at && { from: at }) }, (start) => {
         parts.push(start);
         ({ more } = start);
         if (!more)
@@ -231,7 +238,6 @@ export class LocalNode {
     { start, n }: { start: RoomStart; n?: number },
   ): void {
     const { position, recovered, reason, lost, documents, entries } = start;
-    connection.rooms.add(room);
     this.members.of(room).add(connection);
     const views = documents && viewsOf(documents);
     connection.push(encodeReply(id, { ...position, recovered, n, reason, lost, documents: views }));

@@ -1,3 +1,4 @@
+import { toReadError } from '@wss/cluster';
 import { LaneNumbers } from '@wss/messaging';
 import type { RoomStore } from '@wss/state';
 
@@ -12,7 +13,11 @@ export class StoredNumbers extends LaneNumbers {
   }
 
   async numberIn(room: string, session: string): Promise<{ n?: number; epoch: string }> {
-    const { n, position } = await this.store.resume({ room, lane: session });
-    return { epoch: position.epoch, ...(n !== undefined && { n }) };
+    try {
+      const { n, position } = await this.store.resume({ room, lane: session });
+      return { epoch: position.epoch, ...(n !== undefined && { n }) };
+    } catch (error) {
+      throw toReadError(error);
+    }
   }
 }

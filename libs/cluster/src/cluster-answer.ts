@@ -41,6 +41,12 @@ export function toEngineError(thrown: unknown): unknown {
   return engineError(thrown.outcome === 'unknown', thrown);
 }
 
+/** What a client learns of a read that failed: an error of the engine is `unavailable`; everything else is thrown as it is. */
+export function toReadError(thrown: unknown): unknown {
+  if (!(thrown instanceof RedisError || thrown instanceof StoreError)) return thrown;
+  return engineError(false, thrown);
+}
+
 function engineError(mayBeDone: boolean, cause: Error): GatewayError {
   return mayBeDone
     ? new GatewayError('unknown_outcome', 'the engine did not answer in time', { cause })

@@ -6,7 +6,7 @@ import type { Channels } from './channels.js';
 import { decodePacket, encodePacket, type EventPacket } from './cluster-packet.js';
 import type { NodeRegistry } from './node-registry.js';
 import { refusal } from './packet-channels.js';
-import { RoomFeed } from './room-feed.js';
+import { RoomFeed, type RoomHold } from './room-feed.js';
 
 /** The room whose log the cluster's events are; no client can name it. */
 const ROOM = '$cluster';
@@ -39,6 +39,7 @@ export class ClusterLog implements OnApplicationShutdown {
   private readonly committer: Committer;
   private readonly feed: RoomFeed;
   private listener?: ClusterLogListener;
+  private hold?: RoomHold;
 
   constructor(private readonly options: ClusterLogOptions) {
     const { store, channels, keys, registry } = options;
@@ -80,16 +81,20 @@ export class ClusterLog implements OnApplicationShutdown {
    * @throws Error that names the channel when the engine is out of reach or refuses; nothing is heard then
    */
   async listen(listener: ClusterLogListener): Promise<void> {
+    this.hold ??= this.feed.hold(ROOM);
     try {
-      await this.feed.begin(ROOM, { documents: false }, () => (this.listener = listener));
+      await this.hold.begin({ documents: false }, () => (this.listener = listener));
     } catch (error) {
-      throw refusal([this.options.keys.room(ROOM).channel], error as Error);
+      this.stop();
+      const { cause = error } = error as Error;
+      throw refusal([this.options.keys.room(ROOM).channel], cause as Error);
     }
   }
 
   /** Hears nothing any more, until it listens again. */
   stop(): void {
-    if (this.listener) this.feed.release(ROOM);
+    this.hold?.release();
+    delete this.hold;
     delete this.listener;
   }
 

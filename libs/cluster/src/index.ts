@@ -14,7 +14,7 @@ export * from './session-expiry.js';
 export * from './session-store.js';
 export * from './session-tokens.js';
 export * from './sessions.js';
-export { type ClusterAnswer } from './cluster-answer.js';
+export { type ClusterAnswer, toReadError } from './cluster-answer.js';
 export * from './cluster-client.js';
 export * from './cluster-context.js';
 export { CLUSTER_TRANSPORT } from './cluster-handlers.js';

@@ -3,6 +3,7 @@ import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { type Committer, decodeMessage, readMessageHead, type RoomStore, UNUSED_MS } from '@wss/state';
 import type { Channels } from './channels.js';
+import { toReadError } from './cluster-answer.js';
 import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FollowedRoom } from './followed-room.js';
 import { isPresence, presenceJson } from './presence-format.js';
@@ -20,7 +21,53 @@ const MAX_COMPARED = 500;
 /** Most rooms that are kept at once. */
 const MAX_KEPT = 64;
 
+/**
+ * Somebody's interest in a room: the room is followed while there is one. Whoever asked for it releases it, whatever
+ * became of what it was wanted for.
+ */
+export class RoomHold {
+  /** Nothing may begin in the room any more. */
+  released = false;
+
+  /** @internal */
+  constructor(
+    private readonly feed: RoomFeed,
+    readonly followed: Followed,
+    private isFirst: boolean,
+  ) {}
+
+  /**
+   * Lets a client begin: `complete` is called synchronously with the room's deliveries, so that exactly what is
+   * delivered later comes after the start. With its events, the start shows every command that was answered before the
+   * call, on any node. Once released, nothing is completed any more.
+   * @throws GatewayError `unavailable` when the engine is out of reach, with its error as the cause
+   */
+  async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
+    const { room, opened } = this.followed;
+    const isCurrent = this.isFirst;
+    this.isFirst = false;
+    try {
+      await opened;
+      if (!isCurrent) await room.confirm();
+      request.signal?.throwIfAborted();
+      await room.begin(request, (start) => {
+        if (!this.released) complete(start);
+      });
+    } catch (error) {
+      throw toReadError(error);
+    }
+  }
+
+  /** Gives it back; calling it again has no effect. */
+  release(): void {
+    if (this.released) return;
+    this.released = true;
+    this.feed.released(this.followed);
+  }
+}
+
 interface Followed {
+  readonly name: string;
   readonly room: FollowedRoom;
   readonly opened: Promise<void>;
   readonly onMessage: (message: string) => void;
@@ -28,6 +75,9 @@ interface Followed {
   readonly started: () => boolean;
   /** When its expiry was last moved, ms on this process' steady clock. */
   keptAt: number;
+  /** How many holds are not released. */
+  holds: number;
+  /** Runs while there is no hold. */
   linger?: NodeJS.Timeout;
 }
 
@@ -77,35 +127,33 @@ export class RoomFeed {
     });
   }
 
-  /**
-   * Follows a room and lets a client begin in it: `complete` is called synchronously with the room's deliveries, so
-   * that exactly what is delivered later comes after the start. With its events, the start shows every command that
-   * was answered before the call, on any node.
-   * @throws StoreError or RedisError when the engine is out of reach.
-   */
+  /** Follows a room until the hold is released, and a little longer. */
+  hold(name: string): RoomHold {
+    const known = this.rooms.get(name);
+    const followed = known ?? this.follow(name);
+    followed.holds++;
+    clearTimeout(followed.linger);
+    delete followed.linger;
+    return new RoomHold(this, followed, known === undefined);
+  }
+
+  /** Like {@link RoomHold.begin}, for somebody who is in the room already: what it begins with keeps nothing. */
   async begin(name: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    for (let begun = false; !begun;) {
-      request.signal?.throwIfAborted();
-      const known = this.rooms.get(name);
-      const followed = known ?? this.follow(name);
-      keep(followed);
-      await followed.opened;
-      if (known) await followed.room.confirm();
-      await followed.room.begin(request, (start) => {
-        // Others may have left meanwhile, and the room have been dropped; then nothing would come after the start.
-        if (this.rooms.get(name) !== followed) return;
-        keep(followed);
-        begun = true;
-        complete(start);
-      });
+    const hold = this.hold(name);
+    try {
+      await hold.begin(request, complete);
+    } finally {
+      hold.release();
     }
   }
 
-  /** Tells that no client of this node is in the room any more. */
-  release(name: string): void {
-    const followed = this.rooms.get(name);
-    if (!followed || followed.linger) return;
-    followed.linger = setTimeout(() => this.drop(name), LINGER_MS).unref();
+  /**
+   * A hold was given back.
+   * @internal
+   */
+  released(followed: Followed): void {
+    if (--followed.holds > 0 || this.rooms.get(followed.name) !== followed) return;
+    followed.linger = setTimeout(() => this.drop(followed), LINGER_MS).unref();
   }
 
   /** Number of rooms that are followed. */
@@ -128,7 +176,7 @@ export class RoomFeed {
   close(): void {
     clearInterval(this.timer);
     this.watermark?.close();
-    for (const name of [...this.rooms.keys()]) this.drop(name);
+    for (const followed of [...this.rooms.values()]) this.drop(followed);
   }
 
   private *watched(): Iterable<WatchedRoom> {
@@ -204,26 +252,24 @@ export class RoomFeed {
     const onMessage = (message: string): void => this.onMessage(name, room, message);
     const opened = channels.subscribe(keys.room(name).channel, onMessage).then(() => room.start());
     let started = false;
-    const followed: Followed = { room, opened, onMessage, started: () => started, keptAt: -Infinity };
+    const followed: Followed = { name, room, opened, onMessage, started: () => started, keptAt: -Infinity, holds: 0 };
     void opened.then(
       () => (started = true),
       () => undefined,
     );
     this.rooms.set(name, followed);
-    opened.catch(() => {
-      if (this.rooms.get(name) === followed) this.drop(name);
-    });
+    opened.catch(() => this.drop(followed));
     return followed;
   }
 
-  private drop(name: string): void {
-    const followed = this.rooms.get(name);
-    if (!followed) return;
+  private drop(followed: Followed): void {
+    const { name, room, onMessage } = followed;
+    if (this.rooms.get(name) !== followed) return;
     this.rooms.delete(name);
     this.watermark?.forget(name);
     clearTimeout(followed.linger);
-    followed.room.stop();
-    this.options.channels.unsubscribe(this.options.keys.room(name).channel, followed.onMessage);
+    room.stop();
+    this.options.channels.unsubscribe(this.options.keys.room(name).channel, onMessage);
   }
 
   private onCommitted(name: string, epoch: string, entries: readonly LogEntry[]): void {
@@ -243,10 +289,4 @@ export class RoomFeed {
     const { nodeId, event, data, except } = decodeVolatile(message);
     if (nodeId !== this.options.nodeId) this.options.listener.deliverVolatile(name, event, data, except);
   }
-}
-
-/** Somebody is in the room, or about to be: it is not dropped for being empty. */
-function keep(followed: Followed): void {
-  clearTimeout(followed.linger);
-  delete followed.linger;
 }

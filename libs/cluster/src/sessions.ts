@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import { toReadError } from './cluster-answer.js';
 import type { SessionStore } from './session-store.js';
 import { SessionTokens } from './session-tokens.js';
 
@@ -112,14 +113,14 @@ export class Sessions {
   /**
    * Makes sure that the record of the session's commands in a room lives as long as the session. Cheap but for the
    * first command in a room.
-   * @throws RedisError when the engine is out of reach.
+   * @throws GatewayError `unavailable` when the engine is out of reach.
    */
   prepareLane(session: Session, room: string): Promise<void> {
     const known = session.lanes.get(room);
     if (known) return known;
     const prepared = this.store.addLane(session.id, room).catch((error: unknown) => {
       session.lanes.delete(room);
-      throw error;
+      throw toReadError(error);
     });
     session.lanes.set(room, prepared);
     return prepared;

@@ -6,6 +6,7 @@ import {
   Channels,
   type MessageListener,
   RoomFeed,
+  type RoomHold,
   type RoomReset,
   type RoomStart,
   type StartRequest,
@@ -77,6 +78,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
   charactersRead = 0;
   readonly committer: Committer;
   private readonly feed: RoomFeed;
+  private hold?: RoomHold;
 
   constructor(
     readonly room: string,
@@ -112,13 +114,16 @@ export class FeedNode<C extends Channels = SlowChannels> {
 
   async begin(request: Partial<StartRequest>): Promise<RoomStart> {
     let begun: RoomStart | undefined;
-    await this.feed.begin(this.room, { documents: false, ...request }, (start) => (begun = start));
+    const hold = this.feed.hold(this.room);
+    await hold.begin({ documents: false, ...request }, (start) => (begun = start));
+    this.hold?.release();
+    this.hold = hold;
     return begun!;
   }
 
   /** Tells that the member has left. */
   release(): void {
-    this.feed.release(this.room);
+    this.hold?.release();
   }
 
   /** Adds one event; the room's position after it. */

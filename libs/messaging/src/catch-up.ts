@@ -39,13 +39,8 @@ export class CatchUp {
    * @throws whatever the engine does
    */
   async goOn(client: ClientSocket, room: string): Promise<void> {
-    try {
-      const lag = this.hub.lagOf(room, client);
-      if (lag) await this.readPart(client, room, lag);
-    } finally {
-      // The read has kept the room for a member that may have left meanwhile.
-      if (this.hub.membersOf(room) === 0) this.source.release(room);
-    }
+    const lag = this.hub.lagOf(room, client);
+    if (lag) await this.readPart(client, room, lag);
   }
 
   private async readPart(client: ClientSocket, room: string, lag: Lag): Promise<void> {

@@ -31,12 +31,11 @@ export interface AcceptedClient extends Admitted {
   readonly opened?: OpenedSession;
 }
 
-/** An upgrade request whose path has a server. */
+/** An upgrade request whose path has a server, and whose handshake can be completed. */
 export interface Upgrade {
   readonly request: IncomingMessage;
-  readonly url: URL;
-  readonly socket: Duplex;
   readonly commands: boolean;
+  /** Completes it, unless the client has gone. */
   accept(admitted: AcceptedClient): void;
 }
 
@@ -104,17 +103,14 @@ export class ClientConnections {
     await Promise.all(this.admitting);
   }
 
-  private async answer({ request, url, socket, commands, accept }: Upgrade): Promise<void> {
+  private async answer({ request, commands, accept }: Upgrade): Promise<void> {
+    const { socket } = request;
     try {
       this.requireOpen();
-      const accepted: AcceptedClient = commands ? await this.admitClient(request, url) : { user: '' };
+      const accepted: AcceptedClient = commands ? await this.admitClient(request) : { user: '' };
       // While it was being admitted the client may have gone, or the node may have begun to stop.
-      if (!socket.destroyed && !this.refusing) {
-        this.ports?.observer?.upgradeAnswered(101);
-        return accept(accepted);
-      }
-      if (accepted.opened) this.ports?.sessions.disconnected(accepted.opened.session);
       this.requireOpen();
+      if (!socket.destroyed) accept(accepted);
     } catch (error) {
       if (error instanceof UpgradeRefusal) return this.refuse(socket, error);
       this.logger.error(`an upgrade failed: ${describe(error)}`);
@@ -122,14 +118,21 @@ export class ClientConnections {
     }
   }
 
-  private refuse(socket: Duplex, { status, message }: UpgradeRefusal): void {
+  /** Answers an upgrade request with a complete HTTP response. */
+  refuse(socket: Duplex, { status, message, headers }: UpgradeRefusal): void {
+    this.refused(status);
+    refuseUpgrade(socket, status, message, headers);
+  }
+
+  /** An upgrade request was answered with this status. */
+  refused(status: number): void {
     this.ports?.observer?.upgradeAnswered(status);
-    refuseUpgrade(socket, status, message);
   }
 
   /** Registers an accepted socket; a client with a session is greeted before anything else is sent. */
   begin(client: ClientSocket, stream: Duplex, accepted: AcceptedClient, context: PathContext): void {
     const { user, expiresAt, opened } = accepted;
+    this.ports?.observer?.upgradeAnswered(101);
     const id = `${this.nodeId}.${(++this.count).toString(36)}`;
     client.begin({
       id,
@@ -169,7 +172,6 @@ export class ClientConnections {
       for (const room of client.joinedRooms()) this.rooms?.unfollow(client, room);
       // A line that is dead brings no close frame back; why the client was closed is known all the same.
       this.ports?.observer?.clientGone(code === 1006 ? (client.closedWith ?? code) : code);
-      if (client.session) this.ports?.sessions.disconnected(client.session);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }
     for (const callback of client.closeCallbacks ?? []) callback(code);
@@ -179,8 +181,9 @@ export class ClientConnections {
     if (this.refusing) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
   }
 
-  private async admitClient(request: IncomingMessage, url: URL): Promise<AcceptedClient> {
+  private async admitClient(request: IncomingMessage): Promise<AcceptedClient> {
     const offered = offeredProtocols(request);
+    const url = new URL(request.url ?? '/', 'ws://node');
     const admitted = (await this.ports?.admission.admit(request, url)) ?? { user: '' };
     if (!offered.session) return admitted;
     const opened = await this.opening.run(async () => {
@@ -188,7 +191,16 @@ export class ClientConnections {
       if (request.socket.destroyed) throw new UpgradeRefusal(503, 'the client has gone');
       return this.ports?.sessions.open(admitted.user, offered.resume);
     });
-    return opened ? { ...admitted, opened } : admitted;
+    if (!opened) return admitted;
+    this.bindToSocket(opened, request.socket);
+    return { ...admitted, opened };
+  }
+
+  /** A session is connected as long as the socket that it was opened for, whatever became of the handshake. */
+  private bindToSocket({ session }: OpenedSession, socket: Duplex): void {
+    const release = (): void => this.ports?.sessions.disconnected(session);
+    if (socket.destroyed) release();
+    else socket.once('close', release);
   }
 
   private async announce(user: string): Promise<void> {

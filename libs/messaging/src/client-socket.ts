@@ -8,7 +8,7 @@ import type { Flusher } from './flusher.js';
 import { IDENTITY_LEEWAY_MS } from './limits.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
-import type { ClientSession } from './ports.js';
+import type { ClientSession, RoomHold } from './ports.js';
 import type { PathContext } from './path-context.js';
 import { textFrame } from './text-frame.js';
 
@@ -30,11 +30,13 @@ export interface ClientInit {
 export interface RoomState {
   /** It is a member. */
   joined: boolean;
-  /** Its events are sent; after a resume a member has to say first from where. */
-  following: boolean;
+  /** Kept while its events are sent; after a resume a member has to say first from where. */
+  hold?: RoomHold;
   /** A join or leave under way; what follows in this room waits for it. */
   changing?: Promise<void>;
   readonly lane: CommandLane;
+  /** How many use it: the membership, and each command under way. With the last of them it goes. */
+  uses: number;
 }
 
 /**
@@ -191,18 +193,24 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     if (held.frames.length > 0) this.resume();
   }
 
-  /** State of a room that the client is in, joins or sends to. */
-  roomState(room: string): RoomState {
+  /** State of a room that the client is in or has commands under way in. */
+  roomState(room: string): RoomState | undefined {
+    return this.roomStates?.get(room);
+  }
+
+  /** Keeps the state of a room until {@link freeRoom} is called as often; call it for names of rooms only. */
+  useRoom(room: string): RoomState {
     const states = (this.roomStates ??= new Map<string, RoomState>());
     let state = states.get(room);
-    if (!state) states.set(room, (state = { joined: false, following: false, lane: new CommandLane() }));
+    if (!state) states.set(room, (state = { joined: false, lane: new CommandLane(), uses: 0 }));
+    state.uses++;
     return state;
   }
 
-  /** Forgets a room that nothing refers to any more. */
-  dropRoomState(room: string): void {
-    const state = this.roomStates?.get(room);
-    if (state && !state.joined && !state.changing && state.lane.idle) this.roomStates!.delete(room);
+  /** Whoever used a room's state does not need it any more. */
+  freeRoom(room: string): void {
+    const state = this.roomStates!.get(room)!;
+    if (--state.uses === 0) this.roomStates!.delete(room);
   }
 
   /** Rooms that the client has joined. */

@@ -13,7 +13,7 @@ import { FrameReader, type MessageParser } from './frame-reader.js';
 import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
 import type { PathContext } from './path-context.js';
 import { NativeHandlers } from './native-handlers.js';
-import { type SocketServer, SocketServers, type UpgradeHandler } from './socket-servers.js';
+import { type Doorkeeper, type SocketServer, SocketServers } from './socket-servers.js';
 
 /** How long a server that is closed waits for disconnect hooks, ms. */
 const CLEAN_UP_MS = 5_000;
@@ -46,6 +46,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   private readonly servers: SocketServers;
   private readonly paths?: GatewayPaths;
   private readonly contexts = new WeakMap<WebSocketServer, PathContext>();
+  private readonly accepted = new WeakMap<IncomingMessage, AcceptedClient>();
   private readonly connectCallbacks = new WeakMap<WebSocketServer, ((...args: unknown[]) => void)[]>();
 
   constructor(appOrHttpServer?: INestApplicationContext | object, options: ClusterWsAdapterOptions = {}) {
@@ -54,7 +55,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     if (app) this.paths = this.inspectGateways(app);
     this.reader = new FrameReader(options.messageParser);
     this.connections = connectionsOf(app);
-    this.servers = new SocketServers(this.onUpgrade, (error) => this.logger.error(describe(error)));
+    this.servers = new SocketServers(this.doorkeeper());
   }
 
   /** Replaces the parser of messages, for sockets that connect from now on too. */
@@ -128,17 +129,31 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     return server;
   }
 
-  private readonly onUpgrade: UpgradeHandler = (target, request, socket, head, url) => {
-    const context = this.contextOf(target);
-    const accept = (accepted: AcceptedClient): void => {
-      target.server.handleUpgrade(request, socket, head, (ws) => {
-        const client = ws as ClientSocket;
-        this.connections.begin(client, socket, accepted, context);
+  private doorkeeper(): Doorkeeper {
+    return {
+      onHandshake: (target, request, accept) => this.admit(target, request, accept),
+      onSocket: (target, client, request) => {
+        const accepted = this.accepted.get(request)!;
+        this.connections.begin(client, request.socket, accepted, this.contextOf(target));
         this.announce(target, client, request);
-      });
+      },
+      refuse: (socket, refusal) => this.connections.refuse(socket, refusal),
+      onRefused: (status) => this.connections.refused(status),
+      onError: (error) => this.logger.error(describe(error)),
     };
-    void this.connections.admit({ request, url, socket, commands: context.router !== undefined, accept });
-  };
+  }
+
+  private admit(target: SocketServer, request: IncomingMessage, accept: () => void): void {
+    const commands = this.contextOf(target).router !== undefined;
+    void this.connections.admit({
+      request,
+      commands,
+      accept: (accepted) => {
+        this.accepted.set(request, accepted);
+        accept();
+      },
+    });
+  }
 
   private announce(
     { server, port, path }: SocketServer,

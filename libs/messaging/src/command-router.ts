@@ -13,6 +13,8 @@ import { UnknownEvents } from './unknown-events.js';
 /** How long a command may take before it enters its commit, ms. */
 export const COMMAND_TIMEOUT_MS = 10_000;
 
+const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 _ . -';
+
 /**
  * Takes a client's frames to their handlers: one look-up in a table that was built at boot.
  *
@@ -60,14 +62,20 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
 
   /** Starts the frame's handler; never throws. */
   dispatch(client: ClientSocket, frame: ClientFrame): void {
-    if (frame.room === undefined) return this.run(client, frame);
-    const state = client.roomState(frame.room);
-    if (!state.changing) return this.run(client, frame, state);
+    const { room } = frame;
+    // Nothing is kept for what is no name of a room: the command comes without a state and is refused.
+    const isRoom =
+      room !== undefined && (client.roomState(room) !== undefined || parseRoomName(room) !== undefined);
+    this.start(client, frame, isRoom ? client.useRoom(room) : undefined);
+  }
+
+  private start(client: ClientSocket, frame: ClientFrame, state?: RoomState): void {
+    if (!state?.changing) return this.run(client, frame, state);
     // A join or leave in this room is under way: what was sent after it happens after it.
     client.inFlight++;
     void state.changing.then(() => {
       client.inFlight--;
-      this.dispatch(client, frame);
+      this.start(client, frame, state);
     });
   }
 
@@ -87,30 +95,26 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     const refusal = this.refusalOf(route, command, frame, state);
     const isForeign = refusal?.code === 'not_found';
     if (refusal && !isForeign) {
-      this.answers.refuse(command, refusal);
-      this.finish(command);
+      command.fail(refusal);
+      this.finish(command, state);
       return;
     }
     this.deadlines.add(command);
-    const running = isForeign ? this.refuseRoom(command, refusal) : this.handle(route, command);
+    const handling = isForeign ? this.refuseRoom(command, refusal) : this.handle(route, command);
+    const running = handling.finally(() => this.finish(command, state));
     if (route?.system && state && route.event !== '$presence') this.holdRoom(state, running);
   }
 
   /** A kind of rooms that is not declared here may be on another node. */
   private async refuseRoom(command: RoutedCommand, refusal: GatewayError): Promise<void> {
-    this.answers.refuse(command, await this.unknown.judgeRoom(command, refusal));
-    this.finish(command);
+    command.fail(await this.unknown.judgeRoom(command, refusal));
   }
 
   private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {
     try {
       if (command.number) await this.sessions.prepareLane(command.client.session!, command.room!);
     } catch (error) {
-      this.answers.refuse(
-        command,
-        new GatewayError('unavailable', 'the engine is out of reach', { cause: error }),
-      );
-      return this.finish(command);
+      return this.answers.refuse(command, this.errorOf(route, command, error));
     }
     try {
       const data = route
@@ -118,19 +122,15 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
         : await this.unknown.judge(command);
       await this.answers.settle(command, data instanceof GatewayError ? { error: data } : { data });
     } catch (error) {
-      await this.settleError(route, command, error);
+      await this.answers.settle(command, { error: this.errorOf(route, command, error) });
     }
-    this.finish(command);
   }
 
-  private async settleError(
-    route: Route | undefined,
-    command: RoutedCommand,
-    thrown: unknown,
-  ): Promise<void> {
+  /** What the client is told of something that was thrown; the log has what it is not told. */
+  private errorOf(route: Route | undefined, command: RoutedCommand, thrown: unknown): GatewayError {
     const error = toGatewayError(thrown);
     if (error.code === 'internal') this.log(route?.name ?? command.event, command, error.cause ?? thrown);
-    await this.answers.settle(command, { error });
+    return error;
   }
 
   /** Why the command does not count at all: such errors are never recorded. */
@@ -143,6 +143,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     if (frame.n !== undefined && (!command.number || (route?.system && route.event !== '$skip'))) {
       return new GatewayError('bad_frame', '"n" needs a session and an event that takes effect in a room');
     }
+    if (command.room !== undefined && !state) return badRoom(ROOM_FORM);
     if (!route && !command.number) return undefined;
     if (route?.system) return route.event === '$join' ? this.kindRefusal(command.room) : undefined;
     if (command.room !== undefined) return this.roomRefusal(route, command.room, state!);
@@ -150,8 +151,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   }
 
   private roomRefusal(route: Route | undefined, room: string, state: RoomState): GatewayError | undefined {
-    const type = parseRoomName(room)?.type;
-    if (type === undefined) return badRoom('must be type:key');
+    const type = room.slice(0, room.indexOf(':'));
     const declared = this.types.get(type);
     if (!declared) return this.kindRefusal(room);
     if (route?.roomType !== undefined && route.roomType !== type) {
@@ -183,11 +183,11 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     this.observe(command);
   }
 
-  private finish(command: RoutedCommand): void {
-    const { client, room } = command;
+  private finish(command: RoutedCommand, state: RoomState | undefined): void {
+    const { client } = command;
     command.pass();
     this.observe(command);
-    if (room !== undefined) client.dropRoomState(room);
+    if (state) client.freeRoom(command.room!);
     if (--client.inFlight === 0) client.whenIdle?.();
   }
 

@@ -30,7 +30,7 @@ export function offeredProtocols(request: IncomingMessage): OfferedProtocols {
 export function greet(client: ClientSocket, opened: OpenedSession): void {
   const { session, token, resumed, rooms } = opened;
   client.session = session;
-  for (const room of rooms) client.roomState(room).joined = true;
+  for (const room of rooms) client.useRoom(room).joined = true;
   const { id, user } = client;
   client.reply(
     encodeEvent('$hello', {

@@ -12,17 +12,20 @@ export class Memberships {
 
   /** The client takes part in a room from now on; it may have been a member before. */
   joined(client: ClientSocket, room: string, meta: object | undefined): void {
-    const state = client.roomState(room);
-    if (!state.joined && client.session) this.sessions.joined(client.session, room);
-    state.joined = true;
+    if (!client.roomState(room)?.joined) {
+      client.useRoom(room).joined = true;
+      if (client.session) this.sessions.joined(client.session, room);
+    }
     this.presence.entered(room, client, meta);
   }
 
   /** The client left a room by its own will. */
   left(client: ClientSocket, room: string): void {
     const state = client.roomState(room);
-    if (state.joined && client.session) this.sessions.left(client.session, room);
+    if (!state?.joined) return;
     state.joined = false;
+    client.freeRoom(room);
+    if (client.session) this.sessions.left(client.session, room);
     this.presence.left(room, client.id);
   }
 

@@ -35,14 +35,24 @@ export interface RoomStart {
  * While a room is followed, its events reach {@link RoomDelivery.deliver} in order, each once, without a gap.
  */
 export abstract class RoomSource {
-  /**
-   * Follows a room and lets a client begin in it: `complete` is called synchronously with the deliveries of the
-   * room. Fails when the engine is out of reach.
-   */
-  abstract begin(room: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void>;
+  /** Follows a room until the hold is released, whatever became of what it was wanted for. */
+  abstract hold(room: string): RoomHold;
 
-  /** Tells that no client here is in the room any more. */
-  abstract release(room: string): void;
+  /** Like {@link RoomHold.begin}, for a client that is in the room already. */
+  abstract begin(room: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void>;
+}
+
+/** Somebody's interest in a room; the room is followed while there is one. */
+export interface RoomHold {
+  /**
+   * Lets a client begin in the room: `complete` is called synchronously with the deliveries of the room, and not any
+   * more once the hold is released.
+   * @throws GatewayError `unavailable` when the engine is out of reach
+   */
+  begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void>;
+
+  /** Gives it back; calling it again has no effect. */
+  release(): void;
 }
 
 /** Which part of a room's users to read. */
@@ -83,7 +93,10 @@ export abstract class LaneNumbers {
   /** The highest number that each session's record in the room holds; nothing without a record. */
   abstract numbersOf(room: string, sessions: readonly string[]): Promise<(number | undefined)[]>;
 
-  /** The highest number that a session's record in the room holds, and the room's epoch at the same moment. */
+  /**
+   * The highest number that a session's record in the room holds, and the room's epoch at the same moment.
+   * @throws GatewayError `unavailable` when the engine is out of reach
+   */
   abstract numberIn(room: string, session: string): Promise<{ readonly n?: number; readonly epoch: string }>;
 }
 
@@ -119,8 +132,10 @@ export abstract class Admission {
 /** Refuses an upgrade with a complete HTTP response. */
 export class UpgradeRefusal extends Error {
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 429 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 405 | 429 | 503,
     message: string,
+    /** Lines of the response's head. */
+    readonly headers: readonly string[] = [],
   ) {
     super(message);
     this.name = 'UpgradeRefusal';
@@ -166,7 +181,10 @@ export abstract class SessionSource {
   /** The connection of the session has gone. */
   abstract disconnected(session: ClientSession): void;
 
-  /** Called before a numbered command is carried out; fails when the engine is out of reach. */
+  /**
+   * Called before a numbered command is carried out.
+   * @throws GatewayError `unavailable` when the engine is out of reach
+   */
   abstract prepareLane(session: ClientSession, room: string): Promise<void>;
 }
 

@@ -6,10 +6,11 @@ import { WebSocket } from 'ws';
 import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from './client-socket.js';
 import { declaredTypeOf } from './declared-type.js';
+import { isEngineError } from './engine-error.js';
 import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
 import { Memberships } from './memberships.js';
-import { LaneNumbers, RoomSource, type RoomStart, type StartRequest } from './ports.js';
+import { LaneNumbers, type RoomHold, RoomSource, type RoomStart, type StartRequest } from './ports.js';
 import { encodeDocuments } from './room-delivery.js';
 import type { RoutedCommand } from './routed-command.js';
 
@@ -30,11 +31,17 @@ export interface JoinRequest extends StartRequest {
   readonly meta?: object;
 }
 
+/** What a client enters a room with. */
+interface Entrance {
+  readonly hold: RoomHold;
+  readonly start: RoomStart;
+  /** Highest number of the session's commands here that survived. */
+  readonly n?: number;
+}
+
 /** Joins and leaves of this node's clients. */
 @Injectable()
 export class RoomAccess {
-  private readonly joining = new Map<string, number>();
-
   constructor(
     private readonly hub: Hub,
     private readonly types: RoomTypes,
@@ -56,20 +63,22 @@ export class RoomAccess {
     try {
       await this.serve(command, request);
     } catch (error) {
-      if (error instanceof GatewayError && error.code === 'unavailable') await refusalIsDue(beganAt);
-      throw error;
+      if (!isEngineError(error)) throw error;
+      await refusalIsDue(beganAt);
+      throw outOfReach(error);
     }
   }
 
   private async serve(command: RoutedCommand, request: JoinRequest): Promise<void> {
     const room = command.room!;
-    const { session } = command.client;
-    this.joining.set(room, (this.joining.get(room) ?? 0) + 1);
+    const { client } = command;
+    const hold = this.source.hold(room);
     try {
-      if (session?.hasLane(room)) await this.joinWithNumber(command, request, session.id);
-      else await this.begin(room, request, (start) => this.enter(command, request, start));
+      if (client.session?.hasLane(room)) await this.joinWithNumber(command, request, hold);
+      else await begin(hold, request, (start) => this.enter(command, request, { hold, start }));
     } finally {
-      this.joinEnded(room);
+      // Unless the client has entered with it, nobody needs it any more, also if the start is still to come.
+      if (client.roomState(room)?.hold !== hold) hold.release();
     }
   }
 
@@ -77,25 +86,24 @@ export class RoomAccess {
    * The number that survived belongs to the epoch that the reply names: a number from before a failover would hide
    * what was lost by it.
    */
-  private async joinWithNumber(command: RoutedCommand, request: JoinRequest, session: string): Promise<void> {
+  private async joinWithNumber(command: RoutedCommand, request: JoinRequest, hold: RoomHold): Promise<void> {
     const room = command.room!;
     for (let attempt = 0; attempt < MAX_EPOCHS; attempt++) {
-      const { n = 0, epoch } = await this.numberIn(room, session);
+      const { n = 0, epoch } = await this.numbers.numberIn(room, command.client.session!.id);
       let entered = false;
-      await this.begin(room, request, (start) => {
+      await begin(hold, request, (start) => {
         entered = start.position.epoch === epoch;
-        if (entered) this.enter(command, request, start, n);
+        if (entered) this.enter(command, request, { hold, start, n });
       });
       if (entered) return;
     }
-    throw outOfReach(new Error(`room ${room} changed its epoch ${MAX_EPOCHS} times`));
+    throw new GatewayError('unavailable', `room ${room} changed its epoch ${MAX_EPOCHS} times`);
   }
 
   /** Leaves a room; leaving one that was not joined is no error. */
   leave(client: ClientSocket, room: string): void {
     this.stopSending(client, room);
     this.memberships.left(client, room);
-    client.dropRoomState(room);
   }
 
   /** The client's connection has gone; it stays a member, for when its session is resumed. */
@@ -106,74 +114,53 @@ export class RoomAccess {
 
   private stopSending(client: ClientSocket, room: string): void {
     const state = client.roomState(room);
-    if (!state.following) return;
-    state.following = false;
+    if (!state?.hold) return;
     this.hub.leave(room, client);
-    this.releaseIfEmpty(room);
+    state.hold.release();
+    delete state.hold;
   }
 
   private async check(command: RoutedCommand, room: string): Promise<void> {
     const type = declaredTypeOf(this.types, room);
-    if (!type.join || command.client.roomState(room).joined) return;
+    if (!type.join || command.client.roomState(room)?.joined) return;
     if (!(await this.guards.allows(type.join, command))) {
       throw new GatewayError('forbidden', 'you may not join this room');
     }
   }
 
-  private async numberIn(room: string, session: string): Promise<{ n?: number; epoch: string }> {
-    try {
-      return await this.numbers.numberIn(room, session);
-    } catch (error) {
-      throw outOfReach(error);
-    }
-  }
-
-  /** Bounded; a start that comes too late is not used, and nothing is read for it any more. */
-  private async begin(
-    room: string,
-    request: StartRequest,
-    complete: (start: RoomStart) => void,
-  ): Promise<void> {
-    const late = new AbortController();
-    const { signal } = late;
-    const reason = new Error(`no start within ${JOIN_TIMEOUT_MS} ms`);
-    const timer = setTimeout(() => late.abort(reason), JOIN_TIMEOUT_MS);
-    const timeout = once(signal, 'abort').then(() => Promise.reject(reason));
-    const begun = this.source.begin(room, { ...request, signal }, (start) => {
-      if (!signal.aborted) complete(start);
-    });
-    try {
-      await Promise.race([begun, timeout]);
-    } catch (error) {
-      begun.catch(() => undefined);
-      throw outOfReach(error);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  private enter(command: RoutedCommand, request: JoinRequest, start: RoomStart, n?: number): void {
+  private enter(command: RoutedCommand, request: JoinRequest, { hold, start, n }: Entrance): void {
     const room = command.room!;
     const { client } = command;
-    if (client.readyState !== WebSocket.OPEN) return;
-    const state = client.roomState(room);
+    // Who was told that it failed, or has gone, does not enter.
+    if (command.answered || client.readyState !== WebSocket.OPEN) return;
+    const state = client.roomState(room)!;
     this.memberships.joined(client, room, request.meta);
-    state.following = true;
+    state.hold?.release();
+    state.hold = hold;
     client.queue?.keep(room);
     this.hub.join(room, client, { withPatch: request.documents });
     command.answerInOrder(encodeStart(start, n));
     this.catchUp.replay(client, room, start);
   }
+}
 
-  private joinEnded(room: string): void {
-    const left = this.joining.get(room)! - 1;
-    if (left > 0) this.joining.set(room, left);
-    else this.joining.delete(room);
-    this.releaseIfEmpty(room);
-  }
-
-  private releaseIfEmpty(room: string): void {
-    if (this.hub.membersOf(room) === 0 && !this.joining.has(room)) this.source.release(room);
+/** Bounded; a start that comes too late finds the hold released, and nothing is read for it any more. */
+async function begin(
+  hold: RoomHold,
+  request: StartRequest,
+  complete: (start: RoomStart) => void,
+): Promise<void> {
+  const late = new AbortController();
+  const { signal } = late;
+  const reason = new GatewayError('unavailable', `no start within ${JOIN_TIMEOUT_MS} ms`);
+  const timer = setTimeout(() => late.abort(reason), JOIN_TIMEOUT_MS);
+  const timeout = once(signal, 'abort').then(() => Promise.reject(reason));
+  const begun = hold.begin({ ...request, signal }, complete);
+  begun.catch(() => undefined);
+  try {
+    await Promise.race([begun, timeout]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,11 +1,17 @@
 import cluster from 'node:cluster';
 import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import {
+  type ServerOptions,
+  type VerifyClientCallbackAsync,
+  type VerifyClientCallbackSync,
+  WebSocket,
+  WebSocketServer,
+} from 'ws';
 import { CLOSE_CODES, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
 import { ClientSocket } from './client-socket.js';
 import { LISTEN_BACKLOG, MAX_FRAME_BYTES } from './limits.js';
-import { refuseUpgrade } from './upgrade-refusal.js';
+import { UpgradeRefusal } from './ports.js';
 
 /** How long the clients of a server that is closed have to answer the close frame, ms. */
 const CLOSE_GRACE_MS = 1_000;
@@ -27,14 +33,18 @@ export interface SocketServer {
   readonly path?: string;
 }
 
-/** Takes over a request whose path has a server. */
-export type UpgradeHandler = (
-  target: SocketServer,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-  url: URL,
-) => void;
+/** What becomes of upgrade requests. */
+export interface Doorkeeper {
+  /** A request whose handshake is right asks for this server; `accept` makes it a WebSocket. */
+  onHandshake(target: SocketServer, request: IncomingMessage, accept: () => void): void;
+  /** A request became a WebSocket. */
+  onSocket(target: SocketServer, client: ClientSocket, request: IncomingMessage): void;
+  /** Answers a request that is none of these. */
+  refuse(socket: Duplex, refusal: UpgradeRefusal): void;
+  /** A request was refused by the gateway's own options. */
+  onRefused(status: number): void;
+  onError(error: Error): void;
+}
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -54,10 +64,7 @@ export class SocketServers {
   private readonly listeners = new Map<HttpServer, UpgradeListener>();
   private readonly own = new Map<number, HttpServer>();
 
-  constructor(
-    private readonly onUpgrade: UpgradeHandler,
-    private readonly onError: (error: Error) => void,
-  ) {}
+  constructor(private readonly doorkeeper: Doorkeeper) {}
 
   /** Adds a server on the application's HTTP server. */
   attach(httpServer: HttpServer, request: SocketServerRequest): WebSocketServer {
@@ -101,10 +108,19 @@ export class SocketServers {
 
   private add(httpServer: HttpServer, port: number, request: SocketServerRequest): WebSocketServer {
     const { path } = request;
-    const server = newServer(request);
+    const server: WebSocketServer = newServer(request, {
+      onHandshake: (upgrade, accept) => this.doorkeeper.onHandshake(entry, upgrade, accept),
+      onRefused: (status) => this.doorkeeper.onRefused(status),
+    });
+    server.on('wsClientError', (error: Error, socket: Duplex, upgrade: IncomingMessage) => {
+      // Who listens as well answers by itself.
+      if (server.listenerCount('wsClientError') > 1) return;
+      this.doorkeeper.refuse(socket, handshakeRefusal(upgrade, error));
+    });
     // Nest and its users read these; without a server of its own `ws` knows neither.
     Object.assign(server, { path, address: () => httpServer.address() });
-    this.servers.push({ server, port, ...(path !== undefined && { path }) });
+    const entry: SocketServer = { server, port, ...(path !== undefined && { path }) };
+    this.servers.push(entry);
     return server;
   }
 
@@ -112,7 +128,7 @@ export class SocketServers {
     const httpServer = createServer((_request, response) => {
       response.writeHead(426, { Upgrade: 'websocket', Connection: 'Upgrade' }).end();
     });
-    httpServer.on('error', this.onError);
+    httpServer.on('error', (error) => this.doorkeeper.onError(error));
     httpServer.listen({ port, backlog: LISTEN_BACKLOG });
     // A port without a host is bound at once, except by the workers of a Node cluster.
     if (!httpServer.listening && cluster.isPrimary) {
@@ -127,15 +143,28 @@ export class SocketServers {
     if (this.listeners.has(httpServer)) return;
     const listener: UpgradeListener = (request, socket, head) => {
       socket.on('error', () => socket.destroy());
-      const url = urlOf(request);
-      if (!url) return refuseUpgrade(socket, 400, 'the request has no valid URL');
-      const target = this.find(port, url.pathname);
-      if (!target) return refuseUpgrade(socket, 404, 'no WebSocket here');
-      if (this.closing.has(target.server)) return refuseUpgrade(socket, 503, 'shutting down; try again');
-      this.onUpgrade(target, request, socket, head, url);
+      try {
+        const target = this.targetOf(port, request);
+        target.server.handleUpgrade(request, socket, head, (client) => {
+          this.doorkeeper.onSocket(target, client as ClientSocket, request);
+        });
+      } catch (error) {
+        if (!(error instanceof UpgradeRefusal)) throw error;
+        this.doorkeeper.refuse(socket, error);
+      }
     };
     httpServer.on('upgrade', listener);
     this.listeners.set(httpServer, listener);
+  }
+
+  /** @throws UpgradeRefusal */
+  private targetOf(port: number, request: IncomingMessage): SocketServer {
+    const url = urlOf(request);
+    if (!url) throw new UpgradeRefusal(400, 'the request has no valid URL');
+    const target = this.find(port, url.pathname);
+    if (!target) throw new UpgradeRefusal(404, 'no WebSocket here');
+    if (this.closing.has(target.server)) throw new UpgradeRefusal(503, 'shutting down; try again');
+    return target;
   }
 
   private find(port: number, pathname: string): SocketServer | undefined {
@@ -144,7 +173,13 @@ export class SocketServers {
   }
 }
 
-function newServer({ commands, options }: SocketServerRequest): WebSocketServer {
+/** What happens after `ws` has found the handshake right. */
+interface HandshakeEnd {
+  onHandshake(request: IncomingMessage, accept: () => void): void;
+  onRefused(status: number): void;
+}
+
+function newServer({ commands, options }: SocketServerRequest, end: HandshakeEnd): WebSocketServer {
   return new WebSocketServer({
     ...LIMITS,
     handleProtocols: commands ? sessionProtocol : firstProtocol,
@@ -152,7 +187,33 @@ function newServer({ commands, options }: SocketServerRequest): WebSocketServer 
     // Whoever closes the server must find its clients.
     clientTracking: true,
     WebSocket: ClientSocket,
+    verifyClient: verifierOf(options.verifyClient, end),
   });
+}
+
+/**
+ * `ws` judges the handshake, then the gateway's own check is asked, and admission last: what it opens belongs to a
+ * handshake that can be completed.
+ */
+function verifierOf(own: ServerOptions['verifyClient'], end: HandshakeEnd): VerifyClientCallbackAsync {
+  return (info, done) => {
+    const verified: typeof done = (isFit, status = 401, ...answer) => {
+      if (isFit) return end.onHandshake(info.req, () => done(true));
+      end.onRefused(status);
+      done(false, status, ...answer);
+    };
+    if (!own) verified(true);
+    // As `ws` tells them apart.
+    else if (own.length === 2) (own as VerifyClientCallbackAsync)(info, verified);
+    else verified((own as VerifyClientCallbackSync)(info));
+  };
+}
+
+/** What `ws` found wrong, as an answer. */
+function handshakeRefusal({ method, headers }: IncomingMessage, { message }: Error): UpgradeRefusal {
+  if (method !== 'GET') return new UpgradeRefusal(405, message, ['Allow: GET']);
+  const isSpoken = ['13', '8'].includes(headers['sec-websocket-version'] ?? '');
+  return new UpgradeRefusal(400, message, isSpoken ? [] : ['Sec-WebSocket-Version: 13, 8']);
 }
 
 // Tokens among the subprotocols are never echoed.

@@ -13,6 +13,7 @@ import {
   PeerContracts,
   type PresencePage,
   PresenceSource,
+  type RoomHold,
   RoomSource,
   type RoomStart,
   SessionSource,
@@ -22,12 +23,14 @@ import {
 
 /** Rooms in which nothing ever happens. */
 class EmptyRooms extends RoomSource {
+  hold(): RoomHold {
+    return { begin: (request, complete) => this.begin('', request, complete), release: () => undefined };
+  }
+
   begin(_room: string, _request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     complete({ position: { epoch: 'e', seq: 0 }, recovered: true, missed: 0, entries: [], more: false });
     return Promise.resolve();
   }
-
-  release(): void {}
 }
 
 class EmptyPresence extends PresenceSource {

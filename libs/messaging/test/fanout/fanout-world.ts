@@ -6,7 +6,7 @@ import { ClientConnections } from '../../src/client-connections.js';
 import { CommandRouter } from '../../src/command-router.js';
 import { Hub } from '../../src/hub.js';
 import { MessagingObserver, type SlowClientAction } from '../../src/messaging-observer.js';
-import { LaneNumbers, RoomSource, type RoomStart, type StartRequest } from '../../src/ports.js';
+import { LaneNumbers, type RoomHold, RoomSource, type RoomStart, type StartRequest } from '../../src/ports.js';
 import { RoomDelivery } from '../../src/room-delivery.js';
 import { routerModule } from '../test-ports.js';
 import { LogRoom } from './log-room.js';
@@ -19,12 +19,13 @@ class LogRooms {}
 class PlayedRooms extends RoomSource {
   rooms = new Map<string, LogRoom>();
 
-  begin(room: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    return this.rooms.get(room)!.begin(request, complete);
+  hold(room: string): RoomHold {
+    return this.rooms.get(room)!.hold();
   }
 
-  release(room: string): void {
-    this.rooms.get(room)?.release();
+  async begin(room: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
+    const hold = this.hold(room);
+    await hold.begin(request, complete).finally(() => hold.release());
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Random } from '@wss/testing';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { RoomDelivery } from '../../src/room-delivery.js';
-import type { DocumentsJson, RoomStart, StartRequest } from '../../src/ports.js';
+import type { DocumentsJson, RoomHold, RoomStart, StartRequest } from '../../src/ports.js';
 
 /** A client's wish to begin in the room, which waits for the engine. */
 interface Begin {
@@ -20,8 +20,6 @@ export class LogRoom {
   /** What each number of the surviving history holds, trimmed or not. */
   readonly history = new Map<number, string>();
   followed = false;
-  /** No client here is in the room any more. */
-  released = true;
   /** What the engine answers with, if not with a start. */
   failure?: Error;
   private epochNumber = 1;
@@ -29,6 +27,7 @@ export class LogRoom {
   private log: Kept[] = [];
   private lineage: { readonly epoch: string; readonly end: number }[] = [];
   private begins: Begin[] = [];
+  private holds = 0;
   /** Members are being told of another epoch; what is delivered meanwhile waits. */
   private telling = false;
   private waiting: (() => void)[] = [];
@@ -48,15 +47,28 @@ export class LogRoom {
     return this.begins.length === 0 && !this.telling;
   }
 
-  begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
+  private begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown): void => (error === undefined ? resolve() : reject(error as Error));
       this.begins.push({ request, complete, settle });
     });
   }
 
-  release(): void {
-    this.released = true;
+  hold(): RoomHold {
+    let held = true;
+    this.holds++;
+    return {
+      begin: (request, complete) => this.begin(request, (start) => held && complete(start)),
+      release: () => {
+        if (held) this.holds--;
+        held = false;
+      },
+    };
+  }
+
+  /** Nobody here wants the room any more. */
+  get released(): boolean {
+    return this.holds === 0;
   }
 
   /** The room was without a client for long enough. */
@@ -73,7 +85,6 @@ export class LogRoom {
         continue;
       }
       this.followed = true;
-      this.released = false;
       try {
         complete(this.startFor(request));
         settle();
