@@ -45,6 +45,8 @@ describe('metrics', () => {
     await ann.request('no.such', {});
     await ann.request(`made.up.${randomUUID()}`, {});
     await rawUpgrade(cluster.nodes[0]!.port, '/', { Origin: 'https://evil' });
+    // R26: what is refused is not told as a client.
+    await rawUpgrade(cluster.nodes[0]!.port, '/', { 'Sec-WebSocket-Key': undefined });
     for (let seq = 1; seq <= 5; seq++) await bob.event('counter.added');
 
     const [mine, theirs] = [await read(0), await read(1)];
@@ -60,6 +62,7 @@ describe('metrics', () => {
     expect(mine.get('wss_commit_batch_commands_sum')).toBeGreaterThanOrEqual(5);
     expect(mine.get('wss_upgrades_total{status="101"}')).toBe(1);
     expect(mine.get('wss_upgrades_total{status="403"}')).toBe(1);
+    expect(mine.get('wss_upgrades_total{status="400"}')).toBe(1);
     expect(theirs.get('wss_deliveries_total{kind="log"}')).toBe(5);
     await Promise.all([ann.close(), bob.close()]);
     await eventually(async () => expect((await read(0)).get('wss_client_closes_total{code="1000"}')).toBe(1));

@@ -22,7 +22,10 @@ describe.each(['memory', 'redis'] as const)('on %s', (engine) => {
 
   it('R26 and R29: nothing of clients is left on the nodes or in the engine when they have gone', async () => {
     const seed = newSeed();
-    writeSync(process.stderr.fd, `nothing left on ${engine}: ${JSON.stringify({ seed, visitors: VISITORS })}\n`);
+    writeSync(
+      process.stderr.fd,
+      `nothing left on ${engine}: ${JSON.stringify({ seed, visitors: VISITORS })}\n`,
+    );
     const random = new Random(seed);
     for (const latencyMs of LATENCIES) {
       den.latencyMs = latencyMs;

@@ -22,7 +22,9 @@ export type Tokens = string[];
 export class Visitor {
   private socket?: WebSocket;
   private requests = 0;
+  private isResident = false;
   private readonly numbers = new Map<string, number>();
+  private readonly joined = new Set<string>();
 
   constructor(
     private readonly random: Random,
@@ -35,9 +37,34 @@ export class Visitor {
   async live(steps: number): Promise<void> {
     for (let step = 0; step < steps; step++) {
       await this.step();
-      if (this.random.below(3) > 0) await new Promise((resolve) => setTimeout(resolve, this.random.below(12)));
+      if (this.random.below(3) > 0)
+        await new Promise((resolve) => setTimeout(resolve, this.random.below(12)));
     }
     await this.leave();
+  }
+
+  /** Takes so many steps on a connection of the caller's, leaves all rooms, and waits until that is done. */
+  async reside(socket: WebSocket, steps: number): Promise<void> {
+    this.socket = socket;
+    this.isResident = true;
+    for (let step = 0; step < steps; step++) {
+      this.act(10 + this.random.below(90));
+      if (this.random.below(3) > 0)
+        await new Promise((resolve) => setTimeout(resolve, this.random.below(12)));
+    }
+    for (const room of this.joined) this.send('$leave', room);
+    this.joined.clear();
+    const last = ++this.requests;
+    const answered = new Promise<void>((resolve, reject) => {
+      const onMessage = (bytes: Buffer): void => {
+        if ((JSON.parse(String(bytes)) as { id?: number }).id !== last) return;
+        socket.off('message', onMessage);
+        resolve();
+      };
+      socket.on('message', onMessage).once('close', () => reject(new Error('a resident was closed')));
+    });
+    socket.send(JSON.stringify({ event: '$ping', id: last }));
+    await answered;
   }
 
   private async step(): Promise<void> {
@@ -46,13 +73,23 @@ export class Visitor {
     if (dice < 6) return this.brokenHandshake();
     if (this.socket?.readyState !== WebSocket.OPEN) return this.open();
     if (dice < 10) return this.leave();
-    if (dice < 40) return this.send('$join', this.room(), this.joinData());
+    this.act(dice);
+  }
+
+  private act(dice: number): void {
+    if (dice < 40) return this.join();
     if (dice < 58) return this.send('$leave', this.room());
     if (dice < 66) return this.send('$ping', this.room());
     if (dice < 70) return this.send('$presence', this.room());
     if (dice < 73) return this.send('$skip', this.room(), {}, true);
     if (dice < 76) return this.send('$auth', this.room(), { token: 'none' });
     this.command();
+  }
+
+  private join(): void {
+    const room = this.room();
+    this.joined.add(room);
+    this.send('$join', room, this.joinData());
   }
 
   private command(): void {
@@ -90,7 +127,7 @@ export class Visitor {
 
   private send(event: string, room: string, data: object = {}, numbered = false): void {
     // What a number leaves in a room stays as long as the room.
-    const mayStay = KEPT_ROOMS.includes(room) || room.startsWith('hall:');
+    const mayStay = KEPT_ROOMS.includes(room) || (room.startsWith('hall:') && !this.isResident);
     const n = numbered && mayStay && this.random.below(8) > 0 ? (this.numbers.get(room) ?? 0) + 1 : undefined;
     if (n !== undefined) this.numbers.set(room, n);
     this.note(`${event} ${room.length > 100 ? `${room.length} characters` : room} ${n ?? ''}`);
@@ -161,7 +198,9 @@ export class Visitor {
       'Sec-WebSocket-Protocol': 'wss.v1',
       ...headers,
     };
-    const fields = Object.entries(lines).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
+    const fields = Object.entries(lines).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}: ${value}`],
+    );
     const socket = connect(Number(url.port), '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write([`GET /?user=u${this.random.below(USERS)} HTTP/1.1`, ...fields, '\r\n'].join('\r\n'));

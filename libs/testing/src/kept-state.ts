@@ -3,8 +3,8 @@ export type KeptState = ReadonlyMap<string, number>;
 
 /** What is not walked into. */
 export interface KeptStateOptions {
-  /** Places, e.g. `Committer.rooms`, whose own size counts and whose content does not: caches with a bound of their own. */
-  readonly caches?: readonly string[];
+  /** Caches with a bound of their own, e.g. `Committer.rooms`; neither they nor what they hold is counted while they keep to it. */
+  readonly caches?: Readonly<Record<string, number>>;
 }
 
 /** The runtime's own objects; what hangs from them is not the application's. */
@@ -19,8 +19,9 @@ const FOREIGN = new Set([
   'AbortController',
   'AbortSignal',
   'AsyncLocalStorage',
-  // Rings of the Redis driver, which keep their capacity.
+  // The Redis driver's: rings that keep their capacity, and what is on its way.
   'Denque',
+  'Command',
 ]);
 const CLOSED = [ArrayBuffer, Promise, WeakMap, WeakSet, WeakRef, Date, RegExp];
 /** Plain objects with more properties than this are dictionaries: their keys name no place. */
@@ -30,7 +31,7 @@ const MOST_FIELDS = 30;
  * Walks everything that can be reached from an object by properties, maps, sets and arrays, and counts what the
  * collections hold: a new one anywhere is found without being named. What only closures hold is not seen.
  */
-export function keptState(root: object, { caches = [] }: KeptStateOptions = {}): KeptState {
+export function keptState(root: object, { caches = {} }: KeptStateOptions = {}): KeptState {
   const counts = new Map<string, number>();
   const seen = new Set<object>();
   const open: [place: string, value: unknown][] = [[placeOf(root, 'root'), root]];
@@ -38,9 +39,10 @@ export function keptState(root: object, { caches = [] }: KeptStateOptions = {}):
     const [place, value] = next;
     if (!isOpen(value) || seen.has(value)) continue;
     seen.add(value);
-    const size = sizeOf(value);
-    if (size !== undefined) counts.set(place, (counts.get(place) ?? 0) + size);
-    if (!caches.includes(place)) open.push(...contentOf(value, place));
+    const size = sizeOf(value) ?? 0;
+    if (size <= (caches[place] ?? -1)) continue;
+    if (size > 0) counts.set(place, (counts.get(place) ?? 0) + size);
+    open.push(...contentOf(value, place));
   }
   return counts;
 }
@@ -69,10 +71,13 @@ function contentOf(value: object, place: string): [string, unknown][] {
   if (value instanceof Map) {
     return [...value].flatMap(([key, item]) => [child(`${place}[]`, key), child(`${place}[]`, item)]);
   }
-  if (value instanceof Set || Array.isArray(value)) return [...value].map((item) => child(`${place}[]`, item));
+  if (value instanceof Set || Array.isArray(value))
+    return [...value].map((item) => child(`${place}[]`, item));
   const fields = Object.entries(Object.getOwnPropertyDescriptors(value));
   const isDictionary = classOf(value) === undefined && fields.length > MOST_FIELDS;
-  return fields.map(([name, { value: field }]) => child(isDictionary ? `${place}.*` : `${place}.${name}`, field));
+  return fields.map(([name, { value: field }]) =>
+    child(isDictionary ? `${place}.*` : `${place}.${name}`, field),
+  );
 }
 
 function child(place: string, value: unknown): [string, unknown] {

@@ -9,14 +9,22 @@ export interface RawResponse {
   readonly body: string;
 }
 
+/** A request for a WebSocket that is not as it has to be. */
+export interface RawUpgradeOptions {
+  /** Default GET. */
+  readonly method?: string;
+}
+
 /**
  * Asks for a WebSocket by hand and reads until the server ends the connection.
+ * @param headers besides those that a right request has, or in their place; undefined: that one is left out
  * @throws Error when the connection is reset, or when what came is no complete HTTP response with a `Content-Length`
  */
 export async function rawUpgrade(
   port: number,
   target: string,
-  headers: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string | undefined>> = {},
+  { method = 'GET' }: RawUpgradeOptions = {},
 ): Promise<RawResponse> {
   const lines = {
     Host: `127.0.0.1:${port}`,
@@ -26,9 +34,10 @@ export async function rawUpgrade(
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
     ...headers,
   };
-  const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}`);
+  const given = Object.entries(lines).filter(([, value]) => value !== undefined);
+  const head = given.map(([name, value]) => `${name}: ${value}`);
   const socket = connect(port, '127.0.0.1');
-  socket.write([`GET ${target} HTTP/1.1`, ...head, '\r\n'].join('\r\n'));
+  socket.write([`${method} ${target} HTTP/1.1`, ...head, '\r\n'].join('\r\n'));
   try {
     return parse(await text(socket));
   } finally {
