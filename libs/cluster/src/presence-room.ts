@@ -55,6 +55,8 @@ export class AttendedRoom {
   private timer?: NodeJS.Timeout;
   /** Owner whose list of rooms holds this one. */
   private listedFor?: string;
+  /** Owner whose list may hold it: the answer to a call may have been lost. */
+  private mayBeListedFor?: string;
   private dueAt = Infinity;
   /** Since when announcements are heard again, until one was made that shows whether some were missed. */
   private heardAgainAt?: number;
@@ -237,10 +239,7 @@ export class AttendedRoom {
   }
 
   private async compareAs(owner: string): Promise<void> {
-    if (this.changes.clients > 0) {
-      await this.store.addRoom(owner, this.room);
-      this.listedFor = owner;
-    }
+    if (this.changes.clients > 0) await this.addToList(owner);
     const { entries, owners } = await this.store.inspect(this.room, owner);
     if (owner !== this.host.owner) return;
     this.changes.compare(entries, this.times.graceMs);
@@ -250,14 +249,15 @@ export class AttendedRoom {
   }
 
   private async detach(): Promise<void> {
-    if (this.listedFor !== undefined) {
-      const owner = this.listedFor;
+    if (this.mayBeListedFor !== undefined) {
+      const owner = this.mayBeListedFor;
       // A call that came late may have left something behind.
       const { entries } = await this.store.inspect(this.room, owner);
       if (owner === this.host.owner) this.changes.compare(entries, this.times.graceMs);
       if (this.idleAt() === Infinity) return;
       await this.store.removeRoom(owner, this.room);
       delete this.listedFor;
+      delete this.mayBeListedFor;
     }
     if (this.idleAt() === Infinity || this.tasks.length > 0) return;
     this.closed = true;
@@ -266,7 +266,11 @@ export class AttendedRoom {
 
   /** The list comes before the first entry, so that whoever cleans up behind us finds it. */
   private async list(owner: string): Promise<void> {
-    if (this.listedFor === owner) return;
+    if (this.listedFor !== owner) await this.addToList(owner);
+  }
+
+  private async addToList(owner: string): Promise<void> {
+    this.mayBeListedFor = owner;
     await this.store.addRoom(owner, this.room);
     this.listedFor = owner;
   }
