@@ -109,6 +109,8 @@ export class Den {
       for (const room of rooms) await client.join(room, { state: true });
       for (const room of KEPT_ROOMS) await client.command('den.mark', {}, { room, n: 1 });
       for (const room of rooms) await client.command('$leave', {}, { room });
+      // Nodes read what others know once.
+      await client.request('den.unknown', {}, { room: 'den:0' });
     }
     await eventually(
       async () => {

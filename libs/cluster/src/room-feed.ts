@@ -252,7 +252,15 @@ export class RoomFeed {
     const onMessage = (message: string): void => this.onMessage(name, room, message);
     const opened = channels.subscribe(keys.room(name).channel, onMessage).then(() => room.start());
     let started = false;
-    const followed: Followed = { name, room, opened, onMessage, started: () => started, keptAt: -Infinity, holds: 0 };
+    const followed: Followed = {
+      name,
+      room,
+      opened,
+      onMessage,
+      started: () => started,
+      keptAt: -Infinity,
+      holds: 0,
+    };
     void opened.then(
       () => (started = true),
       () => undefined,

@@ -6,7 +6,13 @@ import { ClientConnections } from '../../src/client-connections.js';
 import { CommandRouter } from '../../src/command-router.js';
 import { Hub } from '../../src/hub.js';
 import { MessagingObserver, type SlowClientAction } from '../../src/messaging-observer.js';
-import { LaneNumbers, type RoomHold, RoomSource, type RoomStart, type StartRequest } from '../../src/ports.js';
+import {
+  LaneNumbers,
+  type RoomHold,
+  RoomSource,
+  type RoomStart,
+  type StartRequest,
+} from '../../src/ports.js';
 import { RoomDelivery } from '../../src/room-delivery.js';
 import { routerModule } from '../test-ports.js';
 import { LogRoom } from './log-room.js';
