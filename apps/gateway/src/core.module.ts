@@ -129,6 +129,7 @@ export class CoreModule
   }
 
   async onModuleInit(): Promise<void> {
+    this.routing.watchTakeOvers(this.engine.sessions);
     await this.routing.start();
   }
 

@@ -171,7 +171,7 @@ async function redisClusterEngine(options: RedisLinkOptions, parts: EngineParts)
     );
     const channels = new ShardedChannels(links);
     const probe = new ClusterProbe(links, channels, keys.probe(nodeId));
-    await probe.start();
+    probe.start();
     const fence = options.withFence
       ? new ClusterFence(links, keys.fence(nodeId), config.DURABLE_REPLICAS)
       : undefined;
@@ -209,7 +209,11 @@ async function assemble(
     jobs: new RedisJobQueue(links, keys),
     presence: new RedisPresenceStore(links, keys),
     canBeDurable: fence !== undefined,
-    checks: { links: () => links.problem(), proofs: () => probe.problem() },
+    checks: {
+      links: () => links.problem(),
+      proofs: () => probe.problem(),
+      channels: () => channels.problem(),
+    },
     links: { counts: () => links.counts(), probes: probe.record },
     async close() {
       probe.stop();

@@ -20,8 +20,8 @@ export class ChannelListeners {
     return this.byChannel.delete(channel);
   }
 
-  channels(): string[] {
-    return [...this.byChannel.keys()];
+  has(channel: string): boolean {
+    return this.byChannel.has(channel);
   }
 
   /** Hands a message to all listeners; one that throws costs the others nothing. */

@@ -12,6 +12,13 @@ export abstract class Channels {
    */
   abstract subscribe(channel: string, listener: MessageListener): Promise<void>;
 
+  /**
+   * Calls the listener for every message as soon and as long as the engine can be reached, whatever happens to links
+   * in between, until it is unsubscribed.
+   * @returns resolves when it is heard for the first time, however late, or unsubscribed before; never rejects
+   */
+  abstract keep(channel: string, listener: MessageListener): Promise<void>;
+
   /** Stops calling this listener. */
   abstract unsubscribe(channel: string, listener: MessageListener): void;
 
@@ -23,4 +30,9 @@ export abstract class Channels {
 
   /** Calls back whenever subscriptions were interrupted and hold again: messages of these channels may be missing. */
   abstract onInterruption(callback: (channels: Pick<ReadonlySet<string>, 'has'>) => void): void;
+
+  /** What is wrong with the subscriptions; nothing while the engine refuses none. */
+  problem(): string | undefined {
+    return undefined;
+  }
 }

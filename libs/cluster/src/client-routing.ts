@@ -1,8 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { GrowingPause } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import type { Channels, MessageListener } from './channels.js';
 import type { RoomListener } from './room-listener.js';
-import type { Session } from './sessions.js';
+import type { Session, Sessions } from './sessions.js';
+
+/** How often the engine is asked for sessions that went on elsewhere before the next interruption leads to it. */
+const MOST_ATTEMPTS = 20;
 
 /** Brings what is sent to users and clients to the node that has them. */
 export class ClientRouting {
@@ -30,7 +35,18 @@ export class ClientRouting {
     ]);
   }
 
-  /** The first client of a user came to this node. */
+  /**
+   * Ends the connections of sessions that went on elsewhere while this node did not hear of it: whenever channels of
+   * users are heard again, the engine is asked.
+   */
+  watchTakeOvers(sessions: Pick<Sessions, 'takenOver'>): void {
+    this.channels.onInterruption((heard) => {
+      const isAsked = ({ user }: Session): boolean => heard.has(this.keys.user(user));
+      void this.endTakenOver(() => sessions.takenOver(isAsked));
+    });
+  }
+
+  /** The first client of a user came to this node. Resolves when nothing that is sent to the user is missed any more. */
   userCame(user: string): Promise<void> {
     const onMessage = (message: string): void => {
       if (message.startsWith(TAKE_OVER)) return this.onTakeOver(message);
@@ -38,7 +54,7 @@ export class ClientRouting {
       this.listener.deliverToUser(user, event, data);
     };
     this.users.set(user, onMessage);
-    return this.channels.subscribe(this.keys.user(user), onMessage);
+    return this.channels.keep(this.keys.user(user), onMessage);
   }
 
   /**
@@ -57,6 +73,21 @@ export class ClientRouting {
     if (!onMessage) return;
     this.users.delete(user);
     this.channels.unsubscribe(this.keys.user(user), onMessage);
+  }
+
+  private async endTakenOver(
+    find: () => Promise<readonly { id: string; generation: number }[]>,
+  ): Promise<void> {
+    const pause = new GrowingPause({ firstMs: 100, mostMs: 5_000 });
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      try {
+        for (const { id, generation } of await find()) this.listener.sessionTakenOver(id, generation);
+        return;
+      } catch (error) {
+        this.logger.debug(`sessions are compared later: ${(error as Error).message}`);
+      }
+      await delay(pause.next(), undefined, { ref: false });
+    }
   }
 
   private onTakeOver(message: string): void {

@@ -12,6 +12,10 @@ export class MemoryClusterChannels extends Channels {
     return Promise.resolve();
   }
 
+  keep(channel: string, listener: MessageListener): Promise<void> {
+    return this.subscribe(channel, listener);
+  }
+
   unsubscribe(channel: string, listener: MessageListener): void {
     this.engine.channels.unsubscribe(channel, listener);
   }

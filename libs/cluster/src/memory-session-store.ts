@@ -98,6 +98,10 @@ export class MemorySessionStore extends SessionStore {
     });
   }
 
+  generations(ids: readonly string[]): Promise<(number | undefined)[]> {
+    return this.engine.call(() => ids.map((id) => this.engine.sessions.get(id)?.generation));
+  }
+
   secret(): Promise<string> {
     return Promise.resolve(this.engine.secret);
   }

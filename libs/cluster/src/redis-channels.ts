@@ -1,49 +1,49 @@
-import { Logger } from '@nestjs/common';
-import { callAll, type RedisLinks, toRedisError } from '@wss/redis';
-import { ChannelListeners } from './channel-listeners.js';
+import { type RedisLinks, toRedisError } from '@wss/redis';
 import { Channels, type MessageListener } from './channels.js';
+import { LinkedChannels } from './linked-channels.js';
+import { SubscriberLink, type SubscribeWay } from './subscriber-link.js';
 
-/** Most channels in one SUBSCRIBE. */
-const MAX_SUBSCRIBE = 500;
-
-interface Waiting {
-  readonly channel: string;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
+const WAY: SubscribeWay = {
+  subscribe: (redis, channels) => redis.subscribe(...channels),
+  unsubscribe: (redis, channels) => redis.unsubscribe(...channels),
+  most: 500,
+};
 
 /** Channels on one Redis server, over the node's subscribing link. */
 export class RedisChannels extends Channels {
-  private readonly logger = new Logger(RedisChannels.name);
-  private readonly listeners = new ChannelListeners();
-  private readonly callbacks: ((channels: ReadonlySet<string>) => void)[] = [];
-  private waiting: Waiting[] = [];
+  private readonly channels: LinkedChannels;
 
   constructor(private readonly links: RedisLinks) {
     super();
-    links.subscriber.on('message', (channel: string, message: string) =>
-      this.listeners.deliver(channel, message),
+    const link = (): SubscriberLink => subscriber;
+    this.channels = new LinkedChannels(
+      {
+        want: (channel) => link().want(channel),
+        leave: (channel) => link().leave(channel),
+        holds: (channel) => link().holds(channel),
+        mayPass: () => false,
+        get failingMs() {
+          return link().failingMs;
+        },
+      },
+      0,
     );
-    links.subscriber.on('ready', () => void this.subscribeAgain());
+    const subscriber = new SubscriberLink(links.subscriber, WAY, this.channels);
+    links.subscriber.on('message', (channel: string, message: string) =>
+      this.channels.deliver(channel, message),
+    );
   }
 
   subscribe(channel: string, listener: MessageListener): Promise<void> {
-    this.listeners.add(channel, listener);
-    // Asked for even where another listener is there already: its own request may not be confirmed yet.
-    return new Promise<void>((resolve, reject) => {
-      if (this.waiting.push({ channel, resolve, reject }) === 1) queueMicrotask(() => void this.flush());
-    }).catch((error: unknown) => {
-      this.unsubscribe(channel, listener);
-      throw error;
-    });
+    return this.channels.subscribe(channel, listener);
+  }
+
+  keep(channel: string, listener: MessageListener): Promise<void> {
+    return this.channels.keep(channel, listener);
   }
 
   unsubscribe(channel: string, listener: MessageListener): void {
-    if (!this.listeners.remove(channel, listener)) return;
-    if (this.links.subscriber.status !== 'ready') return;
-    this.links.subscriber.unsubscribe(channel).catch((error: Error) => {
-      this.logger.debug(`unsubscribing failed, the link's next life will be without it: ${error.message}`);
-    });
+    this.channels.unsubscribe(channel, listener);
   }
 
   async publish(channel: string, message: string): Promise<void> {
@@ -55,35 +55,10 @@ export class RedisChannels extends Channels {
   }
 
   onInterruption(callback: (channels: ReadonlySet<string>) => void): void {
-    this.callbacks.push(callback);
+    this.channels.onInterruption(callback);
   }
 
-  /** One command for all subscriptions that were asked for in this turn. */
-  private async flush(): Promise<void> {
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (let from = 0; from < waiting.length; from += MAX_SUBSCRIBE) {
-      const part = waiting.slice(from, from + MAX_SUBSCRIBE);
-      try {
-        await this.links.subscriber.subscribe(...part.map(({ channel }) => channel));
-        for (const { resolve } of part) resolve();
-      } catch (error) {
-        for (const { reject } of part) reject(toRedisError(error));
-      }
-    }
-  }
-
-  private async subscribeAgain(): Promise<void> {
-    const channels = this.listeners.channels();
-    try {
-      for (let from = 0; from < channels.length; from += MAX_SUBSCRIBE) {
-        await this.links.subscriber.subscribe(...channels.slice(from, from + MAX_SUBSCRIBE));
-      }
-    } catch (error) {
-      this.logger.error(`subscribing again failed, so the link is made anew: ${(error as Error).message}`);
-      this.links.subscriber.disconnect(true);
-      return;
-    }
-    callAll(this.callbacks, new Set(channels), this.logger);
+  override problem(): string | undefined {
+    return this.channels.problem();
   }
 }

@@ -130,6 +130,16 @@ export class RedisSessionStore extends SessionStore {
     ]);
   }
 
+  async generations(ids: readonly string[]): Promise<(number | undefined)[]> {
+    const pipeline = this.links.commands.pipeline();
+    for (const id of ids) pipeline.hget(this.keys.session(id).record, 'g');
+    const results = (await this.call(() => pipeline.exec())) ?? [];
+    return results.map(([error, generation]) => {
+      if (error) throw toRedisError(error);
+      return generation === null ? undefined : Number(generation);
+    });
+  }
+
   async secret(): Promise<string> {
     const { commands } = this.links;
     await this.call(() => commands.set(this.keys.secret, randomBytes(32).toString('base64url'), 'NX'));

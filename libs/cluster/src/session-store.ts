@@ -79,6 +79,9 @@ export abstract class SessionStore {
   /** Forgets a claimed session for good, unless it went on meanwhile. */
   abstract forget(session: ClaimedSession): Promise<void>;
 
+  /** The present generations of sessions; nothing of one that the engine does not know. */
+  abstract generations(ids: readonly string[]): Promise<(number | undefined)[]>;
+
   /** The secret that the nodes have agreed on. */
   abstract secret(): Promise<string>;
 }

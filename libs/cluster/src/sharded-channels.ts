@@ -1,22 +1,23 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
-import { callAll, type ClusterLinks, RedisError, slotOf, toRedisError } from '@wss/redis';
+import { type ClusterLinks, RedisError, slotOf, toRedisError } from '@wss/redis';
 import type { Redis } from 'ioredis';
-import { ChannelListeners } from './channel-listeners.js';
 import { Channels, type MessageListener } from './channels.js';
+import { LinkedChannels } from './linked-channels.js';
+import { SubscriberLink, type SubscribeWay } from './subscriber-link.js';
 
 /** How long a subscription is tried while a slot moves, ms. */
 const PATIENCE_MS = 1_500;
-/** Pause between two attempts, ms. */
-const PAUSE_MS = 50;
 
-interface Subscribed {
-  readonly channel: string;
+const WAY: SubscribeWay = {
+  subscribe: (redis, channels) => redis.ssubscribe(...channels),
+  unsubscribe: (redis, channels) => redis.sunsubscribe(...channels),
+  // Channels of one command must have one slot.
+  most: 1,
+};
+
+interface Seat {
   readonly slot: number;
-  /** The link over which it is confirmed. */
-  seat?: Redis;
-  /** Whether the server may have ended it since. */
-  doubtful: boolean;
+  /** The link that it is wanted from; nothing while nobody is known who has the slot. */
+  link?: SubscriberLink | undefined;
 }
 
 /**
@@ -25,36 +26,39 @@ interface Subscribed {
  * channels, just these are made anew, where the slot is then.
  */
 export class ShardedChannels extends Channels {
-  private readonly logger = new Logger(ShardedChannels.name);
-  private readonly listeners = new ChannelListeners();
-  private readonly subscribed = new Map<string, Subscribed>();
-  private readonly callbacks: ((channels: ReadonlySet<string>) => void)[] = [];
-  private settling = false;
-  private unsettled = false;
+  private readonly channels: LinkedChannels;
+  private readonly seats = new Map<string, Seat>();
+  private readonly byRedis = new WeakMap<Redis, SubscriberLink>();
 
   constructor(private readonly links: ClusterLinks) {
     super();
+    const failingMs = (): number => this.failingMs();
+    this.channels = new LinkedChannels(
+      {
+        want: (channel) => this.want(channel),
+        leave: (channel) => this.leave(channel),
+        holds: (channel) => this.seats.get(channel)?.link?.holds(channel) ?? false,
+        mayPass: (channel, error) => this.mayPass(channel, error),
+        get failingMs() {
+          return failingMs();
+        },
+      },
+      PATIENCE_MS,
+    );
     links.onSubscriber((redis) => this.follow(redis));
-    links.onLook(() => void this.settle());
+    links.onLook(() => this.seatAll());
   }
 
-  async subscribe(channel: string, listener: MessageListener): Promise<void> {
-    this.listeners.add(channel, listener);
-    const subscribed = this.subscribed.get(channel) ?? { channel, slot: slotOf(channel), doubtful: false };
-    this.subscribed.set(channel, subscribed);
-    try {
-      await this.confirm(subscribed);
-    } catch (error) {
-      this.unsubscribe(channel, listener);
-      throw error;
-    }
+  subscribe(channel: string, listener: MessageListener): Promise<void> {
+    return this.channels.subscribe(channel, listener);
+  }
+
+  keep(channel: string, listener: MessageListener): Promise<void> {
+    return this.channels.keep(channel, listener);
   }
 
   unsubscribe(channel: string, listener: MessageListener): void {
-    if (!this.listeners.remove(channel, listener)) return;
-    const { seat } = this.subscribed.get(channel)!;
-    this.subscribed.delete(channel);
-    if (seat) this.leave(seat, channel);
+    this.channels.unsubscribe(channel, listener);
   }
 
   async publish(channel: string, message: string): Promise<void> {
@@ -66,90 +70,65 @@ export class ShardedChannels extends Channels {
   }
 
   onInterruption(callback: (channels: ReadonlySet<string>) => void): void {
-    this.callbacks.push(callback);
+    this.channels.onInterruption(callback);
+  }
+
+  override problem(): string | undefined {
+    return this.channels.problem();
   }
 
   private follow(redis: Redis): void {
-    redis.on('smessage', (channel: string, message: string) => this.listeners.deliver(channel, message));
-    redis.on('ready', () => void this.settle());
-    redis.on('close', () => {
-      for (const subscribed of this.subscribed.values())
-        if (subscribed.seat === redis) delete subscribed.seat;
-    });
+    const link = new SubscriberLink(redis, WAY, this.channels);
+    this.byRedis.set(redis, link);
+    redis.on('smessage', (channel: string, message: string) => this.channels.deliver(channel, message));
     // The driver tells so that a subscription was ended or refused because its slot is elsewhere, not which.
-    redis.on('moved', () => {
-      for (const subscribed of this.subscribed.values()) subscribed.doubtful ||= subscribed.seat === redis;
-      void this.links.refresh();
-    });
+    redis.on('moved', () => void this.links.refresh().then(() => link.doubt()));
   }
 
-  private holds({ seat, slot, doubtful }: Subscribed): boolean {
-    return seat !== undefined && !doubtful && seat === this.links.shardOf(slot)?.subscriber;
+  private want(channel: string): void {
+    const seat = this.seats.get(channel) ?? { slot: slotOf(channel) };
+    this.seats.set(channel, seat);
+    if (seat.link && seat.link === this.linkOf(seat)) return seat.link.want(channel);
+    this.seat(channel, seat);
   }
 
-  /** @throws RedisError when no server confirms it in time */
-  private async confirm(subscribed: Subscribed): Promise<void> {
-    const until = performance.now() + PATIENCE_MS;
-    while (!this.holds(subscribed)) {
-      try {
-        await this.seat(subscribed);
-      } catch (error) {
-        if (performance.now() >= until || !this.links.mayPass(subscribed.slot, error))
-          throw toRedisError(error);
-        await delay(PAUSE_MS);
-        await this.links.refresh();
-      }
-    }
+  private leave(channel: string): void {
+    this.seats.get(channel)?.link?.leave(channel);
+    this.seats.delete(channel);
   }
 
-  private async seat(subscribed: Subscribed): Promise<void> {
-    const { channel, slot, seat: former } = subscribed;
+  private linkOf({ slot }: Seat): SubscriberLink | undefined {
     const redis = this.links.shardOf(slot)?.subscriber;
-    if (redis?.status !== 'ready')
-      throw new RedisError('unsent', `the link to Redis is ${redis?.status ?? 'unknown'}`);
-    subscribed.doubtful = false;
-    await redis.ssubscribe(channel);
-    // Meanwhile the link may have been lost, or nobody may listen any more.
-    if (this.subscribed.get(channel) !== subscribed) {
-      if (!this.subscribed.has(channel)) this.leave(redis, channel);
-    } else if (redis.status === 'ready') {
-      subscribed.seat = redis;
-      if (former && former !== redis) this.leave(former, channel);
-    }
+    return redis && this.byRedis.get(redis);
   }
 
-  /** Makes the subscriptions anew that do not hold any more, and tells which were interrupted. */
-  private async settle(): Promise<void> {
-    this.unsettled = true;
-    if (this.settling) return;
-    this.settling = true;
-    while (this.unsettled) {
-      this.unsettled = false;
-      await this.settleOnce();
-    }
-    this.settling = false;
+  /** Wants each channel from the master that has its slot now. */
+  private seatAll(): void {
+    for (const [channel, seat] of this.seats) if (seat.link !== this.linkOf(seat)) this.seat(channel, seat);
   }
 
-  private async settleOnce(): Promise<void> {
-    const again = new Set<string>();
-    const open = [...this.subscribed.values()].filter((subscribed) => !this.holds(subscribed));
-    await Promise.all(
-      open.map(async (subscribed) => {
-        const { channel, seat: former } = subscribed;
-        // Where it is not possible now, the next look or the link's next life tries again.
-        await this.seat(subscribed).catch((error: Error) =>
-          this.logger.debug(`${channel} is not subscribed: ${error.message}`),
-        );
-        if (subscribed.seat !== undefined && subscribed.seat !== former) again.add(channel);
-      }),
-    );
-    if (again.size > 0) callAll(this.callbacks, again, this.logger);
+  private seat(channel: string, seat: Seat): void {
+    const { link: former } = seat;
+    if (former?.holds(channel)) this.channels.lost([channel]);
+    former?.leave(channel);
+    seat.link = this.linkOf(seat);
+    if (seat.link) seat.link.want(channel);
+    else
+      this.channels.failed([channel], new RedisError('unsent', `the master of slot ${seat.slot} is unknown`));
   }
 
-  private leave(redis: Redis, channel: string): void {
-    if (redis.status !== 'ready') return;
-    redis.sunsubscribe(channel).catch((error: Error) => {
-      this.logger.debug(`unsubscribing failed, the link's next life will be without it: ${error.message}`);
-    });
+  /** Asks who has the slot, so that the next attempt goes there. */
+  private mayPass(channel: string, error: RedisError): boolean {
+    const slot = slotOf(channel);
+    const passes = this.links.mayPass(slot, error);
+    if (passes) void this.links.refresh();
+    return passes;
+  }
+
+  private failingMs(): number {
+    let longest = 0;
+    for (const { subscriber } of this.links.shards)
+      longest = Math.max(longest, this.byRedis.get(subscriber)?.failingMs ?? 0);
+    return longest;
   }
 }

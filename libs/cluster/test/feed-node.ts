@@ -49,6 +49,10 @@ export class SlowChannels extends Channels {
     return this.channels.subscribe(channel, slow);
   }
 
+  keep(channel: string, listener: MessageListener): Promise<void> {
+    return this.subscribe(channel, listener);
+  }
+
   unsubscribe(channel: string, listener: MessageListener): void {
     this.channels.unsubscribe(channel, this.slow.get(listener)!);
     this.slow.delete(listener);

@@ -5,7 +5,7 @@ import { describeAddress } from './redis-target.js';
 
 /** Subscriptions that probes come back over. */
 export interface ProbeChannels {
-  subscribe(channel: string, listener: (message: string) => void): Promise<void>;
+  keep(channel: string, listener: (message: string) => void): Promise<void>;
   unsubscribe(channel: string, listener: (message: string) => void): void;
 }
 
@@ -30,10 +30,10 @@ export class ClusterProbe {
     private readonly prefix: string,
   ) {}
 
-  /** Begins to probe; resolves when the first subscriptions were answered. */
-  async start(): Promise<void> {
-    this.links.onLook(() => void this.follow());
-    await this.follow();
+  /** Begins to probe. */
+  start(): void {
+    this.links.onLook(() => this.follow());
+    this.follow();
   }
 
   stop(): void {
@@ -51,11 +51,11 @@ export class ClusterProbe {
   }
 
   /** Probes the masters that there are, each over a channel that it has. */
-  private async follow(): Promise<void> {
+  private follow(): void {
     if (this.stopped) return;
     const { shards } = this.links;
     for (const [shard, probed] of this.probed) if (!shards.includes(shard)) this.leave(shard, probed);
-    await Promise.all(shards.map((shard) => this.prove(shard)));
+    for (const shard of shards) void this.prove(shard);
   }
 
   private async prove(shard: Shard): Promise<void> {
@@ -66,13 +66,8 @@ export class ClusterProbe {
     this.close(probed);
     if (channel === undefined) return;
     probed.channel = channel;
-    try {
-      await this.channels.subscribe(channel, probed.onMessage);
-      probed.confirmed = probed.channel === channel;
-    } catch {
-      // The next look tries again; without a proof the node is not ready meanwhile.
-      delete probed.channel;
-    }
+    await this.channels.keep(channel, probed.onMessage);
+    probed.confirmed ||= probed.channel === channel;
   }
 
   private open(shard: Shard): Probed {
