@@ -47,6 +47,18 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       });
     });
 
+    it.each(['a b c', ' a', 'a|b', 'a\nb', '\x01\x02', '\x00', '{a}', '%1', '__proto__', 'ä€💥', '-'])(
+      'R34: keeps the session of a user %j apart from all others',
+      async (user) => {
+        const claim = claimOf('s', now + 60_000, user);
+        await create(claim);
+        expect(await store.resume({ ...claim, user: `${user} ` }, 90_000)).toBeUndefined();
+        expect(await store.resume(claim, 90_000)).toMatchObject({ generation: 2 });
+        await create(claimOf('over', now - 1, user));
+        expect((await claimEnded(10)).map((session) => [session.id, session.user])).toEqual([['over', user]]);
+      },
+    );
+
     it("resumes no other user's session and none that is over; one that the engine lost it does", async () => {
       await create(claimOf('s', now + 60_000));
       await create(claimOf('over', now - 1));

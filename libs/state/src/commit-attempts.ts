@@ -99,3 +99,27 @@ export class CommitAttempts {
 function pause(): Promise<void> {
   return delay(20 + Math.random() * 30);
 }
+
+/**
+ * Records entries without an effect where they are not recorded, and tries until that is done. Resolves to false where the
+ * numbers can't be counted with any more: the engine can't even do this, which must not hold the room up for good, or they
+ * belong to others.
+ * @param onWait called between two attempts
+ */
+export async function takeNumbers(
+  { store, isClosed }: Pick<CommitterContext, 'store' | 'isClosed'>,
+  request: CommitRequest,
+  onWait: () => void,
+): Promise<boolean> {
+  while (!isClosed()) {
+    try {
+      const reply = await store.commit(request);
+      return reply.status === 'committed' || reply.verdicts.every(({ kind }) => kind === 'duplicate');
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.outcome === 'failed') return false;
+      onWait();
+      await delay(100 + Math.random() * 100);
+    }
+  }
+  return false;
+}

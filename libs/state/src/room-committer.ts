@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, GatewayError } from '@wss/handlers';
 import type { Position } from '@wss/protocol';
-import { CommitAttempts, type GivenUp } from './commit-attempts.js';
+import { CommitAttempts, type GivenUp, takeNumbers } from './commit-attempts.js';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
 import { NodeLane } from './node-lane.js';
@@ -31,7 +30,6 @@ import {
   type CommitReply,
   type CommitRequest,
   type Judged,
-  StoreError,
   type Verdict,
 } from './room-store.js';
 import { refusalOf } from './refusals.js';
@@ -57,6 +55,8 @@ export class RoomCommitter {
   private readonly turns: RoomTurns;
   private knownLimits: RoomLimits | undefined;
   private running = false;
+  /** Of the last answer. */
+  private epoch = '';
   /** Most works in the next batch. */
   private most = MAX_BATCH;
 
@@ -152,6 +152,13 @@ export class RoomCommitter {
       if (reply.conflict && !guessed) this.turns.lost(reply);
       this.answerJudged(plan, open, reply);
     }
+    if (reply) this.follow(reply.position);
+  }
+
+  /** What is recorded in an epoch says nothing of numbers in the next: they begin anew in a lane of its own (R12). */
+  private follow({ epoch }: Position): void {
+    if (this.epoch !== '' && epoch !== this.epoch) this.lane.renew();
+    this.epoch = epoch;
   }
 
   /** Where other nodes write this room too: waits for its turn, and takes the documents as they are then. */
@@ -242,21 +249,9 @@ export class RoomCommitter {
     if (own.length === 0) return;
     const entries = own.map(withoutEffect);
     const request = { ...this.requestOf(plan), documents: [], entries };
-    while (!this.context.isClosed()) {
-      try {
-        const reply = await this.context.store.commit(request);
-        const known =
-          reply.status === 'committed' || reply.verdicts.every(({ kind }) => kind === 'duplicate');
-        if (known) this.lane.advance(own.length);
-        else this.lane.renew();
-        return;
-      } catch (error) {
-        // An engine that answers and can't even do this must not hold the room up for good.
-        if (!(error instanceof StoreError) || error.outcome === 'failed') return this.lane.renew();
-        this.rejectWaiting();
-        await delay(100 + Math.random() * 100);
-      }
-    }
+    const isTaken = await takeNumbers(this.context, request, () => this.rejectWaiting());
+    if (isTaken) this.lane.advance(own.length);
+    else this.lane.renew();
   }
 
   private rejectWaiting(): void {

@@ -56,7 +56,7 @@ export class CollectedDraft extends RoomDraft {
 
   count(name: string, by: number, bounds: CounterBounds = {}): CounterValue {
     if (!Number.isSafeInteger(by)) throw new TypeError(`a counter takes whole numbers, not ${by}`);
-    const index = this.counters.push({ name, by, ...bounds }) - 1;
+    const index = this.counters.push({ name: wellFormed(name), by, ...bounds }) - 1;
     const marker = `counter:${index}:${crypto.randomUUID()}`;
     this.slots.push({ marker, index });
     return { toJSON: () => marker };
@@ -68,6 +68,11 @@ export class CollectedDraft extends RoomDraft {
     for (const { marker, index } of this.slots) json = json.replaceAll(`"${marker}"`, counterSlot(index));
     return json;
   }
+}
+
+/** Half a surrogate pair has no bytes of its own: Redis would take two names for one, and memory would not (R34). */
+function wellFormed(name: string): string {
+  return name.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 /** Checks and encodes an event for the log; `$` names belong to the system. */

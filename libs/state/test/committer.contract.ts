@@ -376,6 +376,36 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       expect(node.delivered.flatMap(({ entries }) => entries)).toEqual(await logOf(node));
     });
 
+    it('R34: counts what clients name in any way, each name for itself', async () => {
+      const node = await newNode();
+      const names = [
+        'a|b',
+        'a b',
+        '',
+        '-',
+        '\n',
+        '\x010\x02',
+        '\x00',
+        '1 2 3 4 x',
+        'ä€💥',
+        '__proto__',
+        '\ud800',
+        '\udfff',
+      ];
+      const count = (name: string): Promise<unknown> =>
+        update(node, (_tally, draft) => {
+          const counted = draft.count(name, 1);
+          draft.append('tally.named', { name, counted });
+          return { counted };
+        });
+      const once = await Promise.all(names.map(count));
+      expect(once).toEqual(names.map((name) => ({ counted: name === '\udfff' ? 2 : 1 })));
+      expect(await Promise.all(names.slice(0, -2).map(count))).toEqual(
+        names.slice(2).map(() => ({ counted: 2 })),
+      );
+      expect(node.delivered.flatMap(({ entries }) => entries)).toEqual(await logOf(node));
+    });
+
     it('R10: lets a command commit once, and reads in the place of the command', async () => {
       const node = await newNode();
       const twice = command();

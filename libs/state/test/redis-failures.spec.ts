@@ -11,16 +11,17 @@ const types = {
 };
 const client: Client = { id: 'c', user: 'ann' };
 
-describe('R35: commits that Redis answers with an error', () => {
+describe('R35: commits that Redis answers with an error, or on a new history', () => {
   let server: RedisServer;
   let links: RedisLinks;
   let room: string;
   let attempts: boolean[];
+  let lanes: string[];
   const committers: Committer[] = [];
   const keys = new RedisKeys('test');
 
   beforeAll(async () => {
-    server = await RedisServer.start();
+    server = await RedisServer.start({ args: ['--enable-debug-command', 'local'] });
     const scripts = Object.values(ROOM_SCRIPTS);
     links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts });
   });
@@ -32,6 +33,7 @@ describe('R35: commits that Redis answers with an error', () => {
   beforeEach(() => {
     room = `tally:${randomUUID()}`;
     attempts = [];
+    lanes = [];
   });
 
   /** A node; the attempts of its commits are noted, true for a write. */
@@ -40,6 +42,7 @@ describe('R35: commits that Redis answers with an error', () => {
     const commit = store.commit.bind(store);
     store.commit = (request) => {
       attempts.push(!request.judgeOnly);
+      lanes.push(...request.entries.map(({ lane }) => lane.id));
       return commit(request);
     };
     const committer = new Committer(store, types, { nodeId: randomUUID(), patienceMs });
@@ -90,5 +93,15 @@ describe('R35: commits that Redis answers with an error', () => {
     expect(attempts.filter((isWrite) => isWrite)).toHaveLength(2);
     await server.cli('RENAME', `${documents}:kept`, documents);
     expect([await add(1), await add()]).toEqual([2, 3]);
+  });
+
+  it('R12: are numbered in a new lane when the epoch is a new one', async () => {
+    const add = open(1_200);
+    expect([await add(), await add()]).toEqual([1, 2]);
+    await server.cli('DEBUG', 'CHANGE-REPL-ID');
+    expect([await add(), await add(), await add()]).toEqual([3, 4, 5]);
+    expect(new Set(lanes.slice(0, -2)).size).toBe(1);
+    expect(new Set(lanes.slice(-2)).size).toBe(1);
+    expect(lanes.at(-1)).not.toBe(lanes[0]);
   });
 });
