@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { Injectable, Module } from '@nestjs/common';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { Injectable, Logger, Module } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { applyPatch, type PatchOperation } from '@wss/client';
 import { Command, CurrentCommand, Reply, RoomDocument, RoomType } from '@wss/handlers';
@@ -35,7 +35,7 @@ class Poll {
 }
 
 @Injectable()
-@RoomType('poll', { events: { 'poll.voted': Voted, 'poll.done': Done } })
+@RoomType('poll', { presence: true, events: { 'poll.voted': Voted, 'poll.done': Done } })
 class PollHandlers {
   constructor(@InjectState(Poll) private readonly polls: StateRepository<Poll>) {}
 
@@ -169,6 +169,59 @@ describe.each(['memory', 'redis'] as const)('documents with maps on %s', (engine
     await cluster.addNode();
     return cluster.connect(`late${name}`, { room, node: cluster.nodes.length - 1 });
   }
+});
+
+describe('whatever a client sends', () => {
+  let cluster: FeatureCluster;
+  afterEach(() => cluster?.stop());
+
+  it('is answered, never with internal, and leaves no error in the log', async () => {
+    const error = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    cluster = await FeatureCluster.start({ features: [PollModule], nodes: 1 });
+    const seed = newSeed();
+    const random = new Random(seed);
+    const ann = await cluster.connect('constructor', { room });
+    const events = [
+      '$join',
+      '$leave',
+      '$presence',
+      '$auth',
+      '$ping',
+      '$skip',
+      'poll.vote',
+      'poll.put',
+      'toString',
+    ];
+    const known = [
+      'meta',
+      'epoch',
+      'seq',
+      'last',
+      'state',
+      'after',
+      'limit',
+      'token',
+      'option',
+      'path',
+      'value',
+    ];
+    const rooms = [room, 'poll:constructor', 'constructor:1', 'poll:2', '__proto__', undefined];
+    for (let i = 0; i < (process.env.CHAOS === 'long' ? 20_000 : 500); i++) {
+      const entries = Array.from({ length: random.below(4) }, (): [string, unknown] => [
+        random.pick([...known, ...KEYS]),
+        anything(random),
+      ]);
+      const data = random.below(10) > 0 ? Object.fromEntries(entries) : anything(random);
+      const event = random.pick(events);
+      const to = random.pick(rooms);
+      const reply = await ann.request(event, data, to === undefined ? {} : { room: to });
+      expect([seed, event, data, reply.error?.code]).not.toEqual([seed, event, data, 'internal']);
+      if (event === '$leave') await ann.join(room);
+    }
+    expect(error.mock.calls).toEqual([]);
+    error.mockRestore();
+    expect(await ann.command('poll.vote', { option: 'a', x: { constructor: 1 } }, { room })).toBeDefined();
+  });
 });
 
 describe('a patch that names __proto__', () => {
