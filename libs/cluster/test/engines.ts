@@ -73,6 +73,7 @@ export function memoryEngine(): EngineUnderTest {
         now: async () => engine.now(),
         wipe: async () => {
           engine.nodes.clear();
+          engine.contracts.clear();
           engine.rooms.clear();
         },
       };

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@wss/testing';
-import type { NodeRegistry } from '../src/index.js';
+import { LiveContracts, type NodeRegistry } from '../src/index.js';
 import { captureLogs, releaseLogs } from './captured-logs.js';
 import type { ClusterUnderTest, EngineUnderTest, NodeLinks } from './engines.js';
 
@@ -133,6 +133,64 @@ export function nodeRegistryContract(name: string, start: () => Promise<EngineUn
       await cluster.wipe();
       await eventually(() => expect(changes).toEqual(['lost', 'renewed']));
       await eventually(async () => expect(await idsSeenBy(first.registry)).toEqual([B, A, C]));
+    });
+
+    it('tells the others what clients may send to a node, and again when the engine lost it', async () => {
+      const [first, second, third] = links;
+      const contract = { events: [['b', 'note'] as const, ['a', null] as const], rooms: ['note'] };
+      await first.registry.describe(contract);
+      await joinAll();
+      const { registry } = second;
+      await registry.describe({ events: [...contract.events].reverse(), rooms: ['note'] });
+      const hashes = async (): Promise<(string | undefined)[]> =>
+        (await third.registry.alive()).map((node) => node.contract);
+      const [hash] = await hashes();
+      expect(await hashes()).toEqual([hash, hash, undefined]);
+      const json = JSON.stringify({
+        events: [
+          ['a', null],
+          ['b', 'note'],
+        ],
+        rooms: ['note'],
+      });
+      expect(await third.registry.contractOf(hash!)).toBe(json);
+      expect(await third.registry.contractOf('other')).toBeUndefined();
+      await cluster.wipe();
+      await eventually(async () => {
+        expect(await hashes()).toEqual([hash, hash, undefined]);
+        expect(await third.registry.contractOf(hash!)).toBe(json);
+      });
+    });
+
+    it('knows of others what they know and this one does not need to', async () => {
+      const [first, second] = links;
+      await joinAll();
+      const contracts = new LiveContracts(first.registry);
+      expect([await contracts.knows('a', 'note'), await contracts.knowsRooms('note')]).toEqual([
+        false,
+        false,
+      ]);
+      await first.registry.describe({ events: [['mine', null]], rooms: ['mine'] });
+      await second.registry.describe({
+        events: [
+          ['a', 'note'],
+          ['b', null],
+        ],
+        rooms: ['note'],
+      });
+      await eventually(async () => expect(await contracts.knows('a', 'note')).toBe(true));
+      expect([await contracts.knows('a', 'memo'), await contracts.knows('a', undefined)]).toEqual([
+        false,
+        false,
+      ]);
+      expect([await contracts.knows('b', 'memo'), await contracts.knows('b', undefined)]).toEqual([
+        true,
+        true,
+      ]);
+      expect([await contracts.knowsRooms('note'), await contracts.knowsRooms('mine')]).toEqual([true, false]);
+      expect(await contracts.knows('mine', undefined)).toBe(false);
+      await second.registry.leave();
+      await eventually(async () => expect(await contracts.knows('a', 'note')).toBe(false));
     });
 
     it('refuses to join while the engine is out of reach, and joins later', async () => {
