@@ -20,6 +20,7 @@ await main(async (args) => {
     '--runInBand',
     'test/chaos',
     'room-store-fuzz',
+    'fanout.spec',
   ];
   return (await run([process.execPath, ...node, ...jest, ...args])).code;
 });

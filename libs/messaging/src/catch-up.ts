@@ -2,7 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { entryFrames } from './entry-frames.js';
-import { Hub, type Lag } from './hub.js';
+import { Hub } from './hub.js';
+import type { Lag } from './lag.js';
+import { MAX_OUTBOUND_BYTES } from './outbound-queue.js';
 import { LaneNumbers, RoomSource, type RoomStart } from './ports.js';
 import { encodeEpoch, encodeReset } from './room-delivery.js';
 import { SharedFrames } from './shared-frames.js';
@@ -12,6 +14,8 @@ import { textFrame } from './text-frame.js';
 const PART_ENTRIES = 1_024;
 /** No entry is added to a part that has this many bytes. */
 const PART_BYTES = 262_144;
+/** A client that has this much unread gets no part but the one that is next: two more must fit into its queue. */
+export const FEED_BELOW_BYTES = MAX_OUTBOUND_BYTES / 4;
 /** How often a room may change its epoch while a client catches up. */
 const MAX_EPOCHS = 5;
 
@@ -51,9 +55,12 @@ export class CatchUp {
       let outdated = false;
       await this.source.begin(room, { from, documents: false }, (start) => {
         // It left, joined anew, or what it stands on was dropped while the room was read.
-        if (this.hub.lagOf(room, client) !== lag || lag.from !== from || !client.queue) return;
+        if (this.hub.lagOf(room, client) !== lag || lag.from !== from) return;
+        if (!client.queue || (client.queue.unreadBytes > FEED_BELOW_BYTES && !lag.isNext)) return;
         outdated = withNumber && needsNumber(start, from) && number?.epoch !== start.position.epoch;
-        if (!outdated) this.send(client, room, { from, start, ...(withNumber && { n: number?.n ?? 0 }) });
+        if (outdated) return;
+        this.send(client, room, { from, start, ...(withNumber && { n: number?.n ?? 0 }) });
+        lag.wasServed();
       });
       if (!outdated) return;
       number = await this.numbers.numberIn(room, client.session!.id);

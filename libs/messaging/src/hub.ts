@@ -3,6 +3,7 @@ import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { entryFrames } from './entry-frames.js';
 import { Flusher } from './flusher.js';
+import { Lag } from './lag.js';
 import { SharedFrames } from './shared-frames.js';
 import { textFrame } from './text-frame.js';
 
@@ -10,12 +11,6 @@ import { textFrame } from './text-frame.js';
 export interface Membership {
   /** Whether it keeps a live copy, so that its frames carry patches. */
   readonly withPatch: boolean;
-}
-
-/** Where a member goes on that gets nothing live until it has caught up. */
-export interface Lag {
-  /** What it was sent and was not dropped since. */
-  from: Position;
 }
 
 /** What is on its way to a room's members in this turn. */
@@ -58,7 +53,7 @@ class HubRoom {
       return true;
     }
     this.seal();
-    this.paused.set(client, { from });
+    this.paused.set(client, new Lag(from));
     return true;
   }
 

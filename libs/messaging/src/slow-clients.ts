@@ -1,17 +1,17 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { RoomTypes } from '@wss/handlers';
 import type { Position } from '@wss/protocol';
-import { CatchUp } from './catch-up.js';
+import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from './client-socket.js';
 import { describe } from './connection-failure.js';
 import { isEngineError } from './engine-error.js';
 import { Hub } from './hub.js';
+import type { Lag } from './lag.js';
 import { MessagingObserver } from './messaging-observer.js';
-import { MAX_OUTBOUND_BYTES } from './outbound-queue.js';
 import type { FramesOrigin } from './shared-frames.js';
 
-/** No further part is read for a client that has this much unread. */
-const READ_BELOW_BYTES = MAX_OUTBOUND_BYTES / 2;
+/** Rooms that are read at once for one client: a room that can't be read now does not keep it from the others. */
+const READ_AT_ONCE = 4;
 
 /**
  * Deals with clients that read more slowly than they are sent to, by the policies of their rooms, so that nobody
@@ -21,7 +21,6 @@ const READ_BELOW_BYTES = MAX_OUTBOUND_BYTES / 2;
 @Injectable()
 export class SlowClients {
   private readonly logger = new Logger(SlowClients.name);
-  private readonly catchingUp = new Set<ClientSocket>();
 
   constructor(
     private readonly hub: Hub,
@@ -48,7 +47,17 @@ export class SlowClients {
 
   /** The client has taken everything that was queued. */
   drained(client: ClientSocket): void {
-    void this.catchUpAll(client);
+    if (!client.queue) return;
+    const behind = this.behindOf(client);
+    if (behind[0]) behind[0][1].isNext = true;
+    let free = READ_AT_ONCE - behind.filter(([, { isReading }]) => isReading).length;
+    for (const [room, lag] of behind) {
+      if (free <= 0) return;
+      if (client.queue.unreadBytes > FEED_BELOW_BYTES) return client.whenDrained();
+      if (lag.isReading) continue;
+      free--;
+      void this.goOn(client, room, lag);
+    }
   }
 
   /** The oldest frames of each room that were dropped say where the client stands there. */
@@ -62,28 +71,25 @@ export class SlowClients {
     }
   }
 
-  /** One room after the other: what is read for a client must fit into its queue. */
-  private async catchUpAll(client: ClientSocket): Promise<void> {
-    if (this.catchingUp.has(client)) return;
-    this.catchingUp.add(client);
-    for (const room of this.roomsBehind(client)) {
-      if ((client.queue?.unreadBytes ?? Infinity) > READ_BELOW_BYTES) break;
-      await this.goOn(client, room);
-    }
-    this.catchingUp.delete(client);
-    if (client.queue && this.roomsBehind(client).length > 0) client.whenDrained();
-  }
-
-  private async goOn(client: ClientSocket, room: string): Promise<void> {
+  private async goOn(client: ClientSocket, room: string, lag: Lag): Promise<void> {
+    lag.isReading = true;
     try {
       await this.catchUp.goOn(client, room);
     } catch (error) {
       this.failed(client, room, error);
     }
+    lag.isReading = false;
+    if (client.queue && this.behindOf(client).length > 0) client.whenDrained();
   }
 
-  private roomsBehind(client: ClientSocket): string[] {
-    return client.joinedRooms().filter((room) => this.hub.lagOf(room, client));
+  /** Rooms that the client is behind in; who has waited longest is first. */
+  private behindOf(client: ClientSocket): [room: string, lag: Lag][] {
+    const behind: [string, Lag][] = [];
+    for (const room of client.joinedRooms()) {
+      const lag = this.hub.lagOf(room, client);
+      if (lag) behind.push([room, lag]);
+    }
+    return behind.sort(([, a], [, b]) => a.turn - b.turn);
   }
 
   private failed(client: ClientSocket, room: string, error: unknown): void {

@@ -41,8 +41,7 @@ describe('a client that reads too slowly', () => {
       hasLane,
     });
     clients.push(client);
-    client.watch(room);
-    client.join(ROOM, { last, state: false });
+    client.join(room.name, { last, state: false });
     await answered();
     return client;
   }
@@ -109,6 +108,54 @@ describe('a client that reads too slowly', () => {
     });
     expect(client.isOpen).toBe(true);
     expect(longest.bytes).toBeLessThan(1_048_576);
+  });
+
+  describe('in several rooms', () => {
+    let rooms: LogRoom[];
+    let client: WatchedClient;
+
+    beforeEach(async () => {
+      rooms = Array.from(
+        { length: 6 },
+        (_, index) => new LogRoom(`log:${index}`, node.delivery, new Random(index)),
+      );
+      node.source.rooms = new Map(rooms.map((each) => [each.name, each]));
+      room = rooms[0]!;
+      client = await joined();
+      for (const each of rooms.slice(1)) {
+        client.join(each.name, { last: 0, state: false });
+        await nextTurn();
+        each.answer();
+        await nextTurn();
+      }
+      client.line.block();
+      for (const each of rooms) for (let count = 0; count < 4; count++) each.write(1, 100_000);
+      await nextTurn();
+      expect(rooms.map(({ name }) => node.hub.lagOf(name, client.socket) !== undefined)).not.toContain(false);
+    });
+
+    it('catches up in those that can be read though one can not', async () => {
+      client.line.open();
+      await eventually(async () => {
+        for (const each of rooms.slice(1)) each.answer();
+        await nextTurn();
+        for (const { name } of rooms.slice(1)) expect(node.hub.lagOf(name, client.socket)).toBeUndefined();
+      });
+      expect(node.hub.lagOf('log:0', client.socket)).toBeDefined();
+    });
+
+    it('catches up in a quiet one though the others are busier than it can read', async () => {
+      const [quiet] = rooms.splice(-1) as [LogRoom];
+      for (let round = 0; round < 60; round++) {
+        for (const busy of rooms) busy.write(1, 200_000);
+        client.line.takeOne();
+        for (const each of [...rooms, quiet]) each.answer();
+        await nextTurn();
+        await nextTurn();
+      }
+      expect(node.hub.lagOf(quiet.name, client.socket)).toBeUndefined();
+      expect(client.isOpen).toBe(true);
+    });
   });
 
   describe('in a room with a new history', () => {
