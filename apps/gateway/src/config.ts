@@ -125,6 +125,13 @@ export class Config {
   @Max(86_400_000)
   readonly SESSION_TTL_MS: number = 86_400_000;
 
+  /** Rooms that a session, or a connection without one, may be in at a time. */
+  @toNumber
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  readonly MAX_ROOMS_PER_SESSION: number = 1_000;
+
   /** How long a stopping node waits for the balancer to notice before it lets clients go, ms. */
   @toNumber
   @IsInt()

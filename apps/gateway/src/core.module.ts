@@ -25,6 +25,7 @@ import {
 import { HandlersModule, RoomTypes, SessionHooks } from '@wss/handlers';
 import {
   Admission,
+  ClientLimits,
   ClientListener,
   CommandRecorder,
   CommandRouter,
@@ -110,6 +111,7 @@ export class CoreModule
           inject: [SessionHooks],
           useFactory: (hooks: SessionHooks) => new SessionExpiry(engine.sessionStore, hooks),
         },
+        { provide: ClientLimits, useValue: { maxRooms: config.MAX_ROOMS_PER_SESSION } },
         { provide: LaneNumbers, useValue: new StoredNumbers(store) },
         {
           provide: Rooms,

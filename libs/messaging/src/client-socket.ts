@@ -60,6 +60,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare native?: NativeHandlers;
   /** What it shares with the other sockets of its path. */
   declare pathContext: PathContext;
+  /** Rooms that it is a member of, and those that it is about to join. */
+  declare places: number;
   /** Commands under way, those included that wait for a join or leave. */
   declare inFlight: number;
   /** Called when no command is under way any more. */
@@ -83,6 +85,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.pathContext = context;
     this.alive = true;
     this.inFlight = 0;
+    this.places = 0;
     this.identityEndsAt(expiresAt);
     this.id = id;
     this.user = user;

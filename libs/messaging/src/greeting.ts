@@ -31,6 +31,7 @@ export function greet(client: ClientSocket, opened: OpenedSession): void {
   const { session, token, resumed, rooms } = opened;
   client.session = session;
   for (const room of rooms) client.useRoom(room).joined = true;
+  client.places = rooms.length;
   const { id, user } = client;
   client.reply(
     encodeEvent('$hello', {

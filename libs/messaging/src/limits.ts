@@ -1,3 +1,6 @@
+/** Rooms that a session, or a connection without one, may be in at a time, unless the application says otherwise. */
+export const MAX_ROOMS = 1_000;
+
 /** Largest frame that a client may send, bytes. */
 export const MAX_FRAME_BYTES = 65_536;
 

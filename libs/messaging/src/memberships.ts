@@ -14,6 +14,7 @@ export class Memberships {
   joined(client: ClientSocket, room: string, meta: object | undefined): void {
     if (!client.roomState(room)?.joined) {
       client.useRoom(room).joined = true;
+      client.places++;
       if (client.session) this.sessions.joined(client.session, room);
     }
     this.presence.entered(room, client, meta);
@@ -24,6 +25,7 @@ export class Memberships {
     const state = client.roomState(room);
     if (!state?.joined) return;
     state.joined = false;
+    client.places--;
     client.freeRoom(room);
     if (client.session) this.sessions.left(client.session, room);
     this.presence.left(room, client.id);

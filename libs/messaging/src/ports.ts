@@ -147,6 +147,12 @@ export abstract class NodeIdentity {
   abstract readonly nodeId: string;
 }
 
+/** How much clients may have at a time. */
+export abstract class ClientLimits {
+  /** Rooms that a session, or a connection without one, may be in. */
+  abstract readonly maxRooms: number;
+}
+
 /** What numbered commands need to know of a session. */
 export interface ClientSession {
   readonly id: string;

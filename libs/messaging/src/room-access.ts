@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
-import { GatewayError, RoomTypes } from '@wss/handlers';
+import { Injectable, Optional } from '@nestjs/common';
+import { GatewayError, type RoomTypeDeclaration, RoomTypes } from '@wss/handlers';
 import { WebSocket } from 'ws';
 import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from './client-socket.js';
@@ -9,8 +9,16 @@ import { declaredTypeOf } from './declared-type.js';
 import { isEngineError } from './engine-error.js';
 import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
+import { MAX_ROOMS } from './limits.js';
 import { Memberships } from './memberships.js';
-import { LaneNumbers, type RoomHold, RoomSource, type RoomStart, type StartRequest } from './ports.js';
+import {
+  ClientLimits,
+  LaneNumbers,
+  type RoomHold,
+  RoomSource,
+  type RoomStart,
+  type StartRequest,
+} from './ports.js';
 import { encodeDocuments } from './room-delivery.js';
 import type { RoutedCommand } from './routed-command.js';
 
@@ -50,15 +58,31 @@ export class RoomAccess {
     private readonly numbers: LaneNumbers,
     private readonly memberships: Memberships,
     private readonly catchUp: CatchUp,
+    @Optional() private readonly limits?: ClientLimits,
   ) {}
 
   /**
    * Joins the command's room and answers the command in the room's order: the reply, what was missed, then what is
    * live. Members whose session was resumed are not asked by the guard again.
-   * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `forbidden` by its guard, `unavailable`.
+   * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `limit` when it is in too many rooms,
+   * `forbidden` by its guard, `unavailable`.
    */
   async join(command: RoutedCommand, request: JoinRequest): Promise<void> {
-    await this.check(command, command.room!);
+    const { client } = command;
+    const type = declaredTypeOf(this.types, command.room!);
+    if (client.roomState(command.room!)?.joined) return this.enterInTime(command, request);
+    this.requirePlace(client);
+    client.places++;
+    try {
+      await this.askGuard(command, type);
+      await this.enterInTime(command, request);
+    } finally {
+      // From here on the membership has a place of its own, if there is one.
+      client.places--;
+    }
+  }
+
+  private async enterInTime(command: RoutedCommand, request: JoinRequest): Promise<void> {
     const beganAt = performance.now();
     try {
       await this.serve(command, request);
@@ -67,6 +91,12 @@ export class RoomAccess {
       await refusalIsDue(beganAt);
       throw outOfReach(error);
     }
+  }
+
+  private requirePlace({ places }: ClientSocket): void {
+    const { maxRooms } = this.limits ?? { maxRooms: MAX_ROOMS };
+    if (places >= maxRooms)
+      throw new GatewayError('limit', `at most ${maxRooms} rooms at a time: leave one first`);
   }
 
   private async serve(command: RoutedCommand, request: JoinRequest): Promise<void> {
@@ -120,10 +150,8 @@ export class RoomAccess {
     delete state.hold;
   }
 
-  private async check(command: RoutedCommand, room: string): Promise<void> {
-    const type = declaredTypeOf(this.types, room);
-    if (!type.join || command.client.roomState(room)?.joined) return;
-    if (!(await this.guards.allows(type.join, command))) {
+  private async askGuard(command: RoutedCommand, type: RoomTypeDeclaration): Promise<void> {
+    if (type.join && !(await this.guards.allows(type.join, command))) {
       throw new GatewayError('forbidden', 'you may not join this room');
     }
   }

@@ -62,6 +62,12 @@ export const ERROR_CODES = {
     retry: false,
     consumesN: false,
   },
+  limit: {
+    meaning:
+      'A limit of the session or connection is reached, such as rooms at a time; the message says which.',
+    retry: false,
+    consumesN: false,
+  },
   rate_limited: { meaning: 'Too many commands; wait and send it again.', retry: true, consumesN: false },
   too_large: {
     meaning: 'Data, document or reply is over its size limit.',
