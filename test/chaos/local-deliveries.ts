@@ -54,6 +54,9 @@ export class LocalDeliveries extends RoomListener {
   deliverToAll(): void {}
   durable(): void {}
   sessionTakenOver(): void {}
+  sessionsOf(): [] {
+    return [];
+  }
 
   private toAll(room: string, text: string): void {
     for (const member of this.members.of(room)) member.push(text);

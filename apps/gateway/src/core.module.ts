@@ -119,11 +119,7 @@ export class CoreModule
           useFactory: (feed: RoomFeed, committer: Committer) =>
             new ClusterRooms(feed, committer, channels, keys),
         },
-        {
-          provide: ClientRouting,
-          inject: [RoomDelivery],
-          useFactory: (listener: RoomDelivery) => new ClientRouting(nodeId, channels, keys, listener),
-        },
+        routingOf(engine, nodeId),
         ...PORTS,
       ],
       exports: [Rooms, RoomFeed, Presence, Readiness, NodeIdentity, Config, ...MESSAGING_PROVIDERS],
@@ -131,7 +127,6 @@ export class CoreModule
   }
 
   async onModuleInit(): Promise<void> {
-    this.routing.watchTakeOvers(this.engine.sessions);
     await this.routing.start();
   }
 
@@ -150,9 +145,21 @@ export class CoreModule
   /** The engine goes last: until here commands and clean-up may need it. */
   async onApplicationShutdown(): Promise<void> {
     this.feed.close();
+    this.routing.close();
     this.engine.sessions.close();
     await this.engine.close();
   }
+}
+
+function routingOf(
+  { channels, keys, sessionStore: sessions }: Engine,
+  nodeId: string,
+): FactoryProvider<ClientRouting> {
+  return {
+    provide: ClientRouting,
+    inject: [RoomDelivery],
+    useFactory: (listener: RoomDelivery) => new ClientRouting({ nodeId, channels, keys, sessions, listener }),
+  };
 }
 
 function feedOf(

@@ -1,98 +1,99 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
-import { GrowingPause } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import type { Channels, MessageListener } from './channels.js';
 import type { RoomListener } from './room-listener.js';
-import type { Session, Sessions } from './sessions.js';
+import type { SessionStore } from './session-store.js';
+import type { Session } from './sessions.js';
+import { TakeOvers } from './take-overs.js';
 
-/** How often the engine is asked for sessions that went on elsewhere before the next interruption leads to it. */
-const MOST_ATTEMPTS = 20;
+/** A user who has clients here. */
+interface UserHere {
+  readonly onMessage: MessageListener;
+  /** Resolves when the user's channel is heard. */
+  readonly heard: Promise<void>;
+}
+
+/** What a node's routing works with. */
+export interface ClientRoutingOptions {
+  readonly nodeId: string;
+  readonly channels: Channels;
+  readonly keys: RedisKeys;
+  readonly sessions: Pick<SessionStore, 'generations'>;
+  readonly listener: Pick<
+    RoomListener,
+    'deliverToAll' | 'deliverToClient' | 'deliverToUser' | 'sessionTakenOver' | 'sessionsOf'
+  >;
+}
 
 /** Brings what is sent to users and clients to the node that has them. */
 export class ClientRouting {
-  private readonly logger = new Logger(ClientRouting.name);
-  private readonly users = new Map<string, MessageListener>();
+  private readonly users = new Map<string, UserHere>();
+  private readonly takeOvers: TakeOvers;
 
-  constructor(
-    private readonly nodeId: string,
-    private readonly channels: Channels,
-    private readonly keys: RedisKeys,
-    private readonly listener: RoomListener,
-  ) {}
+  constructor(private readonly options: ClientRoutingOptions) {
+    const { channels, keys, sessions, listener } = options;
+    this.takeOvers = new TakeOvers({
+      announce: (user, { id, generation }) =>
+        channels.publish(keys.user(user), `${TAKE_OVER}${id} ${generation}`),
+      generationsOf: (ids) => sessions.generations(ids),
+      sessionsOf: (user) => listener.sessionsOf(user),
+      takenOver: (session, generation) => listener.sessionTakenOver(session, generation),
+    });
+    channels.onInterruption((heard) => {
+      for (const user of this.users.keys()) if (heard.has(keys.user(user))) this.takeOvers.heard(user);
+    });
+  }
 
   /** Listens for what concerns this node's clients one by one, and all of them. */
   async start(): Promise<void> {
+    const { nodeId, channels, keys, listener } = this.options;
     await Promise.all([
-      this.channels.subscribe(this.keys.everyone, (message) => {
+      channels.subscribe(keys.everyone, (message) => {
         const [, event, data] = parts(message);
-        this.listener.deliverToAll(event, data);
+        listener.deliverToAll(event, data);
       }),
-      this.channels.subscribe(this.keys.clientsOf(this.nodeId), (message) => {
+      channels.subscribe(keys.clientsOf(nodeId), (message) => {
         const [clientId, event, data] = parts(message);
-        this.listener.deliverToClient(clientId, event, data);
+        listener.deliverToClient(clientId, event, data);
       }),
     ]);
   }
 
-  /**
-   * Ends the connections of sessions that went on elsewhere while this node did not hear of it: whenever channels of
-   * users are heard again, the engine is asked.
-   */
-  watchTakeOvers(sessions: Pick<Sessions, 'takenOver'>): void {
-    this.channels.onInterruption((heard) => {
-      const isAsked = ({ user }: Session): boolean => heard.has(this.keys.user(user));
-      void this.endTakenOver(() => sessions.takenOver(isAsked));
-    });
-  }
-
   /** The first client of a user came to this node. Resolves when nothing that is sent to the user is missed any more. */
   userCame(user: string): Promise<void> {
+    const { channels, keys, listener } = this.options;
     const onMessage = (message: string): void => {
       if (message.startsWith(TAKE_OVER)) return this.onTakeOver(message);
       const [, event, data] = parts(message);
-      this.listener.deliverToUser(user, event, data);
+      listener.deliverToUser(user, event, data);
     };
-    this.users.set(user, onMessage);
-    return this.channels.keep(this.keys.user(user), onMessage);
+    const kept = channels.keep(keys.user(user), onMessage);
+    this.users.set(user, { onMessage, heard: kept.then(() => this.takeOvers.heard(user)) });
+    return kept;
   }
 
-  /**
-   * Tells all nodes that a session goes on here. At most once: a node that misses it keeps an old connection, whose
-   * numbered commands are refused by their generation and which ends with its heartbeat.
-   */
-  sessionResumed({ id, user, generation }: Session): void {
-    this.channels.publish(this.keys.user(user), `${TAKE_OVER}${id} ${generation}`).catch((error: Error) => {
-      this.logger.warn(`other nodes did not learn of a resumed session: ${error.message}`);
-    });
+  /** A session goes on here: tells all nodes, and finds out whether it went on elsewhere at the same time. */
+  sessionResumed({ id, user, generation }: Pick<Session, 'id' | 'user' | 'generation'>): void {
+    this.takeOvers.resumed(user, { id, generation });
+    void this.users.get(user)?.heard.then(() => this.takeOvers.heard(user));
   }
 
   /** The last client of a user left this node. */
   userLeft(user: string): void {
-    const onMessage = this.users.get(user);
-    if (!onMessage) return;
+    const known = this.users.get(user);
+    if (!known) return;
     this.users.delete(user);
-    this.channels.unsubscribe(this.keys.user(user), onMessage);
+    const { channels, keys } = this.options;
+    channels.unsubscribe(keys.user(user), known.onMessage);
   }
 
-  private async endTakenOver(
-    find: () => Promise<readonly { id: string; generation: number }[]>,
-  ): Promise<void> {
-    const pause = new GrowingPause({ firstMs: 100, mostMs: 5_000 });
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      try {
-        for (const { id, generation } of await find()) this.listener.sessionTakenOver(id, generation);
-        return;
-      } catch (error) {
-        this.logger.debug(`sessions are compared later: ${(error as Error).message}`);
-      }
-      await delay(pause.next(), undefined, { ref: false });
-    }
+  /** Settles nothing any more. */
+  close(): void {
+    this.takeOvers.close();
   }
 
   private onTakeOver(message: string): void {
     const [session, generation] = message.slice(TAKE_OVER.length).split(' ') as [string, string];
-    this.listener.sessionTakenOver(session, Number(generation));
+    this.options.listener.sessionTakenOver(session, Number(generation));
   }
 }
 

@@ -44,4 +44,7 @@ export abstract class RoomListener {
 
   /** A session goes on with this generation; older connections of it must end. */
   abstract sessionTakenOver(session: string, generation: number): void;
+
+  /** The sessions of a user that have a connection here. */
+  abstract sessionsOf(user: string): readonly { readonly id: string; readonly generation: number }[];
 }

@@ -42,11 +42,6 @@ export interface SessionOptions {
   readonly ttlMs?: number;
 }
 
-/** A session that went on elsewhere. */
-export type TakenOverSession = Pick<Session, 'id' | 'generation'>;
-
-/** Most sessions that the engine is asked for at once. */
-const MOST_ASKED = 500;
 /** How soon ends that could not be moved are moved, ms: they may have passed by then. */
 const EXTEND_AGAIN_MS = 1_000;
 
@@ -108,24 +103,6 @@ export class Sessions {
     this.store
       .removeRoom(session.id, room)
       .catch((error: Error) => this.logger.debug(`a membership is not ended: ${error.message}`));
-  }
-
-  /**
-   * The connected sessions, of those that are asked for, that went on elsewhere since, with their new generations.
-   * @throws RedisError when the engine is out of reach.
-   */
-  async takenOver(isAsked: (session: Session) => boolean): Promise<TakenOverSession[]> {
-    const asked = [...this.connected].filter(isAsked);
-    const found: TakenOverSession[] = [];
-    for (let from = 0; from < asked.length; from += MOST_ASKED) {
-      const part = asked.slice(from, from + MOST_ASKED);
-      const generations = await this.store.generations(part.map(({ id }) => id));
-      part.forEach(({ id, generation }, index) => {
-        const now = generations[index];
-        if (now !== undefined && now > generation) found.push({ id, generation: now });
-      });
-    }
-    return found;
   }
 
   /** The connection of a session has gone; the session stays until its end. */

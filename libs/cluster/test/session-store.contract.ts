@@ -59,6 +59,15 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       },
     );
 
+    it('tells the generations of sessions, of each that it knows', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      await create(claimOf('other', now + 60_000));
+      await store.resume(claim, 90_000);
+      expect(await store.generations(['s', 'unknown', 'other'])).toEqual([2, undefined, 1]);
+      expect(await store.generations([])).toEqual([]);
+    });
+
     it("resumes no other user's session and none that is over; one that the engine lost it does", async () => {
       await create(claimOf('s', now + 60_000));
       await create(claimOf('over', now - 1));

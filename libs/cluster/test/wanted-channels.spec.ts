@@ -5,7 +5,7 @@ import {
   ClientRouting,
   RedisChannels,
   RedisSessionStore,
-  type RoomListener,
+  type Session,
   Sessions,
   ShardedChannels,
 } from '../src/index.js';
@@ -123,6 +123,7 @@ describe('R27: what is sent to users', () => {
   const keys = new RedisKeys('wanted');
   const delivered: string[] = [];
   const ended: string[] = [];
+  const here: Session[] = [];
   let routing: ClientRouting;
   let sessions: Sessions;
 
@@ -131,15 +132,23 @@ describe('R27: what is sent to users', () => {
     links = await RedisLinks.connect({ target: parseRedisTarget(server.url) });
     store = new RedisSessionStore(links, keys);
     sessions = await Sessions.start(store);
-    const listener = {
-      deliverToUser: (user: string) => delivered.push(user),
-      sessionTakenOver: (id: string) => ended.push(id),
-    } as unknown as RoomListener;
-    routing = new ClientRouting('a', new RedisChannels(links), keys, listener);
-    routing.watchTakeOvers(sessions);
+    routing = new ClientRouting({
+      nodeId: 'a',
+      channels: new RedisChannels(links),
+      keys,
+      sessions: store,
+      listener: {
+        deliverToAll: () => undefined,
+        deliverToClient: () => undefined,
+        deliverToUser: (user) => void delivered.push(user),
+        sessionsOf: (user) => here.filter((session) => session.user === user),
+        sessionTakenOver: (id) => void ended.push(id),
+      },
+    });
     await routing.start();
   });
   afterAll(async () => {
+    routing?.close();
     sessions?.close();
     await links?.close();
     await server?.stop();
@@ -160,6 +169,7 @@ describe('R27: what is sent to users', () => {
 
   it('ends a connection whose session went on elsewhere while the link was down', async () => {
     const { session, token } = await sessions.open('user3');
+    here.push(session);
     await kill(server);
     const far = await Sessions.start(store);
     // The take-over is told to nobody: as if its publication came while nothing was subscribed.

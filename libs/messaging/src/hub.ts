@@ -4,6 +4,7 @@ import type { ClientSocket } from './client-socket.js';
 import { entryFrames } from './entry-frames.js';
 import { Flusher } from './flusher.js';
 import { Lag } from './lag.js';
+import type { ClientSession } from './ports.js';
 import { SharedFrames } from './shared-frames.js';
 import { textFrame } from './text-frame.js';
 
@@ -176,6 +177,11 @@ export class Hub {
   closeOlder(session: string, generation: number): void {
     const client = this.bySession.get(session);
     if (client && client.session!.generation < generation) client.closeWith(4500);
+  }
+
+  /** The sessions of a user that have a connection here. */
+  sessionsOf(user: string): ClientSession[] {
+    return [...(this.byUser.get(user) ?? [])].flatMap(({ session }) => session ?? []);
   }
 
   join(room: string, client: ClientSocket, membership: Membership): void {

@@ -5,7 +5,7 @@ import type { ClientSocket } from './client-socket.js';
 import { describe } from './connection-failure.js';
 import { isEngineError } from './engine-error.js';
 import { Hub } from './hub.js';
-import { type DocumentsJson, LaneNumbers } from './ports.js';
+import { type ClientSession, type DocumentsJson, LaneNumbers } from './ports.js';
 
 /** Longest pause between two attempts to read numbers, ms. */
 const MAX_PAUSE_MS = 2_000;
@@ -56,6 +56,11 @@ export class RoomDelivery {
   /** Another connection goes on with a session. */
   sessionTakenOver(session: string, generation: number): void {
     this.hub.closeOlder(session, generation);
+  }
+
+  /** The sessions of a user that have a connection here. */
+  sessionsOf(user: string): readonly ClientSession[] {
+    return this.hub.sessionsOf(user);
   }
 
   /** What members have seen can't be continued: they get the state as it is, and how far their commands survived. */
