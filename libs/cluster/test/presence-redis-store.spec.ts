@@ -38,3 +38,22 @@ describe('a call that comes late', () => {
     expect(await store.count(ROOM)).toBe(1);
   });
 });
+
+it('R41: who is in a room is neither read nor changed where a newer release keeps it in another form', async () => {
+  const engine = await redisPresence();
+  try {
+    const store = new RedisPresenceStore(engine.links, engine.keys);
+    const update = (client: string) =>
+      store.update({ room: 'chat:new', owner: 'a~0', changes: [{ client, user: 'ann' }], pauseMs: 0 });
+    await update('a.1');
+    await engine.links.commands.hset(engine.keys.presence('chat:new').state, 'f', '2');
+    const refusal = { failure: 'refused', message: expect.stringContaining('a newer release keeps') };
+    await expect(update('a.2')).rejects.toMatchObject(refusal);
+    await expect(store.list('chat:new', '', 10)).rejects.toMatchObject(refusal);
+    const sweep = { room: 'chat:new', owner: 'a~0', goneAt: 0, pauseMs: 0 };
+    await expect(store.sweep(sweep)).rejects.toMatchObject(refusal);
+    expect(await store.count('chat:new')).toBe(1);
+  } finally {
+    await engine.stop();
+  }
+});

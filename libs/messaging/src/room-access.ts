@@ -195,7 +195,8 @@ async function begin(
 function outOfReach(cause: unknown): GatewayError {
   const { least, most } = RETRY_MS;
   const retryInMs = Math.round(least + Math.random() * (most - least));
-  return new GatewayError('unavailable', 'the room can not be read now', { cause, details: [{ retryInMs }] });
+  const { reason = 'the room can not be read now' } = cause as { readonly reason?: string };
+  return new GatewayError('unavailable', reason, { cause, details: [{ retryInMs }] });
 }
 
 /** Resolves when a join that began then may be refused. */

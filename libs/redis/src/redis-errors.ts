@@ -32,6 +32,7 @@ const REFUSALS = new Set([
   'MASTERDOWN',
   'NOREPLID',
   'NEWFORMAT',
+  'NEWFORMAT',
   'MOVED',
   'ASK',
   'TRYAGAIN',

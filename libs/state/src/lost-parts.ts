@@ -1,14 +1,33 @@
 import { Logger } from '@nestjs/common';
-import type { CommitReply, ResumeReply, RoomPart } from './room-store.js';
+import { type CommitReply, type ResumeReply, type RoomPart, UnknownFormat } from './room-store.js';
 
-/** Pause between two lines, ms: what evicts one key evicts more. */
+/** Pause between two lines of a kind, ms: what evicts one key evicts more. */
 const PAUSE_MS = 10_000;
 
-/** Tells an operator of rooms that the engine has lost parts of: the first at once, what follows in one line per pause. */
-export class LossReport {
-  private readonly logger = new Logger('RoomStore');
+/** One line at once, and then one per pause that says how often it would have been written. */
+class BoundedLine {
   private quietUntil = -Infinity;
   private untold = 0;
+
+  constructor(private readonly write: (text: string) => void) {}
+
+  tell(text: string): void {
+    const now = performance.now();
+    if (now < this.quietUntil) {
+      this.untold++;
+      return;
+    }
+    this.quietUntil = now + PAUSE_MS;
+    this.write(this.untold > 0 ? `${text} (${this.untold} more since the line before)` : text);
+    this.untold = 0;
+  }
+}
+
+/** Tells an operator of rooms that the engine has lost parts of, and of those that a newer release keeps in its own way. */
+export class LossReport {
+  private readonly logger = new Logger('RoomStore');
+  private readonly losses = new BoundedLine((text) => this.logger.error(text));
+  private readonly formats = new BoundedLine((text) => this.logger.error(text));
 
   /** Takes a reply, and hands it on. */
   of<Reply extends CommitReply | ResumeReply>(room: string, reply: Reply): Reply {
@@ -16,17 +35,23 @@ export class LossReport {
     return reply;
   }
 
-  private report(room: string, parts: readonly RoomPart[]): void {
-    const now = performance.now();
-    if (now < this.quietUntil) {
-      this.untold++;
-      return;
+  /** Makes a call, whose reply or failure tells. */
+  async during<Reply extends CommitReply | ResumeReply>(
+    room: string,
+    call: () => Promise<Reply>,
+  ): Promise<Reply> {
+    try {
+      return this.of(room, await call());
+    } catch (error) {
+      if (error instanceof UnknownFormat)
+        this.formats.tell(`room ${room} is refused here: ${error.message}. Update this node`);
+      throw error;
     }
-    this.quietUntil = now + PAUSE_MS;
-    const others = this.untold > 0 ? ` (and parts of rooms ${this.untold} times before)` : '';
-    this.untold = 0;
-    this.logger.error(
-      `room ${room} has lost its ${parts.join(' and ')}${others}: members get $reset and what is left. ` +
+  }
+
+  private report(room: string, parts: readonly RoomPart[]): void {
+    this.losses.tell(
+      `room ${room} has lost its ${parts.join(' and ')}: members get $reset and what is left. ` +
         'Keys vanish before their time: look at maxmemory, maxmemory-policy and at who deletes keys',
     );
   }

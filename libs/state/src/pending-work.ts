@@ -89,7 +89,7 @@ export function certain(verdicts: readonly Verdict[]): number {
 export function failureOf({ error, absent }: GivenUp): GatewayError {
   return absent
     ? new GatewayError('internal', 'internal error', { cause: error })
-    : new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+    : new GatewayError('unavailable', error.reason ?? 'the engine is out of reach', { cause: error });
 }
 
 /** What a work is told at last: once an attempt's answer was lost, nobody knows that it was not done (R12). */

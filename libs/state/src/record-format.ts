@@ -1,14 +1,28 @@
-import type { CommandRecord, Outcome, StoredDocument } from './room-store.js';
+import { type CommandRecord, type Outcome, type StoredDocument, UnknownFormat } from './room-store.js';
 
 const KIND = { result: 'r', error: 'e', position: 'p', skipped: 'z' } as const;
+
+/*
+ * What is stored says nothing of its version while that is 1. One of a later version begins with "v" and its number, which
+ * nothing of version 1 does. Log entries of a later version have another field than `d`, a meta has another history.
+ */
+
+/** Whether something stored is of a later version than 1. */
+export function isNewer(stored: string): boolean {
+  return stored.startsWith('v');
+}
 
 /** One letter for the kind, then its JSON if it has any. */
 export function encodeOutcome(outcome: Outcome): string {
   return KIND[outcome.kind] + ('json' in outcome ? outcome.json : '');
 }
 
-/** Reads `seq|fingerprint|outcome`. */
+/**
+ * Reads `seq|fingerprint|outcome`.
+ * @throws UnknownFormat
+ */
 export function decodeRecord(record: string): CommandRecord {
+  if (isNewer(record)) throw new UnknownFormat('records of this room');
   const first = record.indexOf('|');
   const second = record.indexOf('|', first + 1);
   return {
@@ -32,8 +46,12 @@ function decodeOutcome(text: string): Outcome {
   }
 }
 
-/** Reads `epoch:seq|json`; undefined of an empty string. */
+/**
+ * Reads `epoch:seq|json`; undefined of an empty string.
+ * @throws UnknownFormat
+ */
 export function decodeDocument(raw: string): StoredDocument | undefined {
+  if (isNewer(raw)) throw new UnknownFormat('documents of this room');
   if (raw === '') return undefined;
   const bar = raw.indexOf('|');
   return { position: raw.slice(0, bar), json: raw.slice(bar + 1) };

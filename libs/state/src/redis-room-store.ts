@@ -72,15 +72,18 @@ export class RedisRoomStore extends RoomStore {
     super();
   }
 
-  async commit(request: CommitRequest): Promise<CommitReply> {
+  commit(request: CommitRequest): Promise<CommitReply> {
+    return this.losses.during(request.room, () => this.tryCommit(request));
+  }
+
+  private async tryCommit(request: CommitRequest): Promise<CommitReply> {
     const keys = this.keys.room(request.room);
     const idle = this.idleText(request.idleTtlMs);
     const { lanes, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
     for (let attempt = 1; attempt <= 2; attempt++) {
       const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
       if (reply === 'again') continue;
-      const decoded = this.losses.of(request.room, decodeCommit(reply, request.entries));
-      return this.notePublication(request, decoded);
+      return this.notePublication(request, decodeCommit(reply, request.entries));
     }
     throw new StoreError(
       'unavailable',
@@ -96,14 +99,18 @@ export class RedisRoomStore extends RoomStore {
     return reply;
   }
 
-  async resume(request: ResumeRequest): Promise<ResumeReply> {
+  resume(request: ResumeRequest): Promise<ResumeReply> {
+    return this.losses.during(request.room, () => this.tryResume(request));
+  }
+
+  private async tryResume(request: ResumeRequest): Promise<ResumeReply> {
     const keys = this.keys.room(request.room);
     // Redis wants every key declared; without a lane the meta stands in, which has no such field.
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
     const args = [newNonce(), ...encodeResume(request), this.idleText(request.idleTtlMs ?? 0)];
     const link = request.bulk ? this.links.reads : this.links.commands;
     const reply = await this.run(this.scripts.resume, [...roomKeys(keys), lane], args, link);
-    return this.losses.of(request.room, decodeResume(reply));
+    return decodeResume(reply);
   }
 
   async tops(rooms: readonly string[]): Promise<RoomTop[]> {

@@ -226,6 +226,23 @@ export class StoreError extends Error {
     super(message, options);
     this.name = 'StoreError';
   }
+
+  /** Why, if a client may be told; nothing where the engine is out of reach. */
+  get reason(): string | undefined {
+    return undefined;
+  }
+}
+
+/** A newer release keeps something of the room in a form that this one does not know (R41). Nothing was done. */
+export class UnknownFormat extends StoreError {
+  /** @param what is kept so */
+  constructor(what: string, options?: ErrorOptions) {
+    super('unavailable', `a newer release keeps ${what} in another form`, options);
+  }
+
+  override get reason(): string {
+    return this.message;
+  }
 }
 
 /**

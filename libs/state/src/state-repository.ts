@@ -83,7 +83,7 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
       return { value: this.type.parse(stored.json), version: seqOf(stored.position), position };
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      throw new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+      throw new GatewayError('unavailable', error.reason ?? 'the engine is out of reach', { cause: error });
     }
   }
 

@@ -1,5 +1,5 @@
 import { RedisError } from '@wss/redis';
-import { StoreError } from './room-store.js';
+import { StoreError, UnknownFormat } from './room-store.js';
 
 const OUTCOME = {
   unsent: 'unavailable',
@@ -10,6 +10,10 @@ const OUTCOME = {
 
 /** How a call to Redis failed, for a store's caller. What is no error of Redis is a bug of ours, and stays what it is. */
 export function toStoreError(error: unknown): unknown {
+  const newer =
+    error instanceof RedisError &&
+    /^NEWFORMAT a newer release keeps (.*) in another form$/.exec(error.message);
+  if (newer) return new UnknownFormat(newer[1]!, { cause: error });
   if (!(error instanceof RedisError)) return error;
   return new StoreError(OUTCOME[error.failure], error.message, { cause: error });
 }

@@ -1,6 +1,6 @@
 import type { Position } from '@wss/protocol';
 import { positionKey } from './log-format.js';
-import { decodeDocument } from './record-format.js';
+import { decodeDocument, isNewer } from './record-format.js';
 import type { StoredDocument } from './room-store.js';
 
 /** Documents longer than this are not sent along with a call, bytes; who is called reads them. */
@@ -28,6 +28,8 @@ export function decodeTurn(message: string): Turn {
   const colon = head.lastIndexOf(':');
   const documents = new Map<string, StoredDocument>();
   for (let i = 0; i + 1 < lines.length; i += 2) {
+    // Whoever is called finds out when it reads.
+    if (isNewer(lines[i + 1]!)) continue;
     const stored = decodeDocument(lines[i + 1]!);
     if (stored) documents.set(lines[i]!, stored);
   }

@@ -97,7 +97,7 @@ describe('what Redis keeps of a room, and how long', () => {
     expect(await extend(endsAt + 9 * HOUR)).toBe(1);
     expect(Number(await server.cli('PEXPIRETIME', lane))).toBe(endsAt + 9 * HOUR);
     expect(await ends('meta')).toEqual([endsAt + 9 * HOUR]);
-    await commit([entry(2)], { idleTtlMs: 2 });
+    await commit([entry(2, { endsAt })], { idleTtlMs: 2 });
     expect(await ends('meta')).toEqual([endsAt + 9 * HOUR]);
   });
 

@@ -1,6 +1,12 @@
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { redisFaults, RedisServer } from '@wss/testing';
-import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS } from '../src/index.js';
+import {
+  MemoryEngine,
+  MemoryRoomStore,
+  RedisRoomStore,
+  ROOM_SCRIPTS,
+  type RoomScripts,
+} from '../src/index.js';
 import { collector } from './collector.js';
 import type { StoreUnderTest } from './room-store.contract.js';
 
@@ -45,9 +51,9 @@ export async function writtenInPart(
 }
 
 /** A store on a Redis server of its own. */
-export async function redisStore(): Promise<StoreUnderTest> {
+export async function redisStore(used: RoomScripts = ROOM_SCRIPTS): Promise<StoreUnderTest> {
   const server = await RedisServer.start({ args: ['--enable-debug-command', 'local'] });
-  const scripts = Object.values(ROOM_SCRIPTS);
+  const scripts = Object.values(used);
   const target = parseRedisTarget(server.url);
   await server.cli('ACL', 'SETUSER', ...STORE_USER);
   const links = await RedisLinks.connect({ target: { ...target, ...STORE_LOGIN }, scripts });
@@ -57,7 +63,7 @@ export async function redisStore(): Promise<StoreUnderTest> {
   // One for each channel that a test listens to.
   listening.subscriber.setMaxListeners(0);
   return {
-    store: new RedisRoomStore(links, keys),
+    store: new RedisRoomStore(links, keys, used),
     ...redisFaults([listening.commands]),
     losePart: async (room, part) => void (await listening.commands.del(keys.room(room)[part])),
     refusePublications: async (refused) => {

@@ -9,7 +9,11 @@
 -- KEYS[8] owners that may write nothing any more -> until when that is remembered, ms
 -- KEYS[9] entries of the owner: client -> user
 -- ARGV[1] owner · [2] channel · [3] PUBLISH or SPUBLISH · [4] least pause between two announcements, ms
+-- State may have f, the version of how all of this is kept, absent means 1: of a later one nothing is touched (R41).
 local owner, pause = ARGV[1], tonumber(ARGV[4])
+if redis.call('HEXISTS', KEYS[1], 'f') == 1 then
+  return redis.error_reply('NEWFORMAT a newer release keeps who is in this room in another form')
+end
 local time = redis.call('TIME')
 local now_us = time[1] * 1000000 + time[2]
 local now = math.floor(now_us / 1000)

@@ -296,6 +296,10 @@ if untidy then
 end
 if moves then
   local life = life_of(room)
+  -- Records that an older release made are known by their next command only.
+  for _, lane in pairs(lanes) do
+    if lane.ends ~= '0' then named_until = math.max(named_until, lane.ends + RECORD_GRACE_MS) end
+  end
   life.ends.held = math.max(life.ends.held, named_until)
   life.move(idle > 0 and due_from + idle or 0, due_from + ttl, stubs == '+')
 elseif created ~= '' or named_until > 0 then

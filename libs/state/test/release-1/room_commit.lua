@@ -1,0 +1,282 @@
+-- Commit to one room: documents change, events are logged and published, commands are recorded; or nothing happens.
+--
+-- KEYS[1] meta · KEYS[2] documents · KEYS[3] log · KEYS[4] counters · KEYS[5…] record hash of each entry's lane
+-- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
+-- ARGV[1] "mode entries documents events publish ttl idle keep nonce": "@node", which stands in line when others write
+--   the room too, 2 judge only, 0 neither; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
+--   long the log is kept, ms; how long an idle room is kept, ms, 0 for good; how many events the log keeps at least;
+--   nonce for a new epoch
+-- ARGV[2] bodies of the entries that have events, LF between them
+-- then one per entry: "n ack generation ends epoch length|fingerprint|outcome": end of the session, ms, 0 for a node's
+--   own lane; epoch of the lane's last reply or nothing; bytes of its body, 0 if it has no events
+-- then one per document: "entry base length name|json": the entry that changed it; position it was read at, nothing if
+--   never written; bytes of the name; nothing for JSON that is unchanged
+-- then one per counter operation: "entry by lowest highest name", "-" for no bound
+-- A "\1i\2" in a body or outcome becomes the result of counter operation i.
+--
+-- Log: one stream entry per entry that has events (R16), id "epoch number-last sequence number", d body; it begins
+--   with the number of its events.
+-- Document: "epoch:seq|json". A record is "seq|fingerprint|outcome".
+-- Record hash: h "highest n, acknowledged n, generation, birth of the room, record of the highest n" · <n> record of an
+--   older one that is not acknowledged.
+-- Reply: 'committed epoch seq ahead replid', or a list that begins with it: result of each counter operation…; ahead
+--   counts the nodes whose turn comes before the next one of this node
+--   {'judged epoch seq ahead replid', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
+--   no document differs, '?' if some do and the node is not in the line.
+-- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
+local WINDOW = 32
+local NODE_LANE_MS = '900000'
+local RECORD_GRACE_MS = 3600000
+-- The log is trimmed when its numbers pass a multiple of this.
+local TRIM_EVERY = 64
+-- Keys are kept this part of their time longer than they must be, so that not every commit has to.
+local SLACK = 1 / 16
+local match, sub = string.match, string.sub
+
+local room, refusal = open_room(KEYS[1])
+if not room then return refusal end
+local mode, entries, documents, total, publish, lifetimes, ttl, idle =
+  match(ARGV[1], '^(%S+) (%d+) (%d+) (%d+) (%S+) ((%S+) (%S+))')
+entries, documents = entries + 0, documents + 0
+local documents_from = 2 + entries
+local operations_from = documents_from + documents
+local operations = #ARGV - operations_from
+-- The meta's key is the channel and ":m".
+local channel = sub(KEYS[1], 1, -3)
+local time = call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+
+-- A text in arithmetic becomes a number at a third less than by tonumber.
+local lanes = {}
+local function lane_of(key)
+  local head = call('HGET', key, 'h')
+  local digits, ack, generation, birth, record_at = '0', '0', '0', nil, nil
+  if head then digits, ack, generation, birth, record_at = match(head, '^(%d+) (%d+) (%d+) (%S+) ()') end
+  local highest, acked = digits + 0, ack + 0
+  local lane = {
+    stored = highest, highest = highest, digits = digits, ack = acked, acked = acked, acked_digits = ack,
+    generation = generation, birth = birth, head = head, record_at = record_at
+  }
+  lanes[key] = lane
+  return lane
+end
+
+local function judge_repeat(lane, key, n, digits, record_from)
+  if n > lane.stored then return 'later' end
+  local record
+  if n == lane.stored then record = sub(lane.head, lane.record_at) else record = call('HGET', key, digits) end
+  if not record then return 'dup|' end
+  if match(record, '^[^|]*|([^|]*)|') ~= match(record_from, '|([^|]*)|') then return 'reused' end
+  return 'dup|' .. record
+end
+
+local numbers, records, sizes = {}, {}, {}
+local function judge(key, i)
+  local digits, acks, generation, ends, epoch, size, at =
+    match(ARGV[2 + i], '^(%d+) (%d+) (%d+) (%S+) (%S*) (%d+)()')
+  local lane, n, ack = lanes[key] or lane_of(key), digits + 0, acks + 0
+  sizes[i] = size + 0
+  if ends ~= '0' and now > ends + 0 then return 'expired' end
+  if generation ~= lane.generation and generation + 0 < lane.generation + 0 then return 'expired' end
+  if lane.birth and lane.birth ~= room.birth then return 'expired' end
+  if n <= lane.highest then return judge_repeat(lane, key, n, digits, ARGV[2 + i]) end
+  if n > lane.highest + 1 then
+    if lane.highest == 0 and not epoch_end(KEYS[1], epoch) then return 'expired' end
+    return 'order|' .. (lane.highest + 1)
+  end
+  if ends ~= '0' and n > lane.ack + WINDOW and n > ack + WINDOW then return 'window' end
+  numbers[i], records[i] = digits, sub(ARGV[2 + i], at)
+  lane.highest, lane.newest, lane.generation, lane.ends = n, i, generation, ends
+  if ack > lane.acked then
+    lane.acked, lane.acked_digits = ack, acks
+    if ack >= n then lane.acked, lane.acked_digits = n - 1, string.format('%d', n - 1) end
+  end
+  return 'ok'
+end
+
+-- Judge everything before anything is written (R2).
+local verdicts, refused = {}, false
+for i = 1, entries do
+  local verdict = judge(KEYS[4 + i], i)
+  verdicts[i] = verdict
+  if verdict ~= 'ok' then refused = true end
+end
+local values, results = {}, {}
+for i = 1, operations do
+  local entry, by, low, high, name = match(ARGV[operations_from + i], '^(%d+) (%S+) (%S+) (%S+) (.*)$')
+  entry, low, high = tonumber(entry), tonumber(low), tonumber(high)
+  if verdicts[entry] == 'ok' then
+    local value = (values[name] or tonumber(call('HGET', KEYS[4], name) or '0')) + tonumber(by)
+    if (low and value < low) or (high and value > high) or math.abs(value) > 9007199254740991 then
+      verdicts[entry] = 'bound|' .. i
+      refused = true
+    else
+      values[name] = value
+      results[i] = string.format('%.0f', value)
+    end
+  end
+end
+local conflict, names, json_from, changed_by, current = false, {}, {}, {}, {}
+for i = 1, documents do
+  local entry, base, length, at = match(ARGV[documents_from + i], '^(%d+) (%S*) (%d+) ()')
+  local bar = at + length
+  local name = sub(ARGV[documents_from + i], at, bar - 1)
+  local document = call('HGET', KEYS[2], name)
+  names[i], json_from[i], changed_by[i], current[i] = name, bar, entry + 0, document
+  if document then
+    if base == '' or sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end
+  elseif base ~= '' then
+    conflict = true
+  end
+end
+local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
+if refused or conflict or mode == '2' then
+  local ahead = conflict and '?' or '-'
+  if conflict and node then
+    local nodes = nodes_of(room.line)
+    local place = place_of(nodes, node)
+    if not place and #nodes < MOST_WAITING then
+      place = #nodes + 1
+      nodes[place] = node
+      call('HSET', KEYS[1], 's', room.digits .. line_of(nodes))
+    end
+    if place then ahead = string.format('%d', place - 1) end
+  end
+  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid }
+  for i = 1, entries do reply[i + 1] = verdicts[i] end
+  for i = 1, documents do
+    reply[#reply + 1] = names[i]
+    reply[#reply + 1] = current[i] or ''
+  end
+  return reply
+end
+
+-- The oldest id that the log must keep, after the epoch that had the event.
+local function trim_before(seq)
+  local number = room.number
+  for past, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.[^@,]*@(%d+)') do
+    if last + 0 < seq then break end
+    number = past
+  end
+  return number .. '-' .. string.format('%d', seq)
+end
+
+-- Write. The log goes first: it refuses a sequence that went backwards, before anything else is changed.
+local function fill(text)
+  if operations == 0 then return text end
+  return (string.gsub(text, '\1(%d+)\2', function(i) return results[tonumber(i)] end))
+end
+local text, events, last = ARGV[2], total + 0, room.seq + total
+local oldest = last % TRIM_EVERY < events and last - match(ARGV[1], '(%d+) %S+$') or 0
+-- Sequence number of each entry, as text: that of its last event.
+local seqs, seq, digits, from = {}, room.seq, room.digits, 1
+for i = 1, entries do
+  local size = sizes[i]
+  if size > 0 then
+    local body = sub(text, from, from + size - 1)
+    from = from + size + 1
+    seq = seq + match(body, '^%d+')
+    digits = string.format('%d', seq)
+    local id = room.number .. '-' .. digits
+    if oldest > 0 and seq == last then
+      call('XADD', KEYS[3], 'MINID', '~', trim_before(oldest), id, 'd', fill(body))
+    else
+      call('XADD', KEYS[3], id, 'd', fill(body))
+    end
+  end
+  seqs[i] = digits
+end
+
+-- Whether the room's keys must be kept longer; and from when on they would have to be.
+local due, due_from = true, 0
+if room.kept == lifetimes and now < room.keep_at + 0 then due, due_from = false, room.keep_at + 0 end
+local created = 0
+for i = 1, documents do
+  local json = sub(ARGV[documents_from + i], json_from[i])
+  if json ~= '|' then
+    local document = room.epoch .. ':' .. seqs[changed_by[i]] .. json
+    created = created + call('HSET', KEYS[2], names[i], document)
+    current[i] = document
+  end
+end
+for name, value in pairs(values) do
+  created = created + call('HSET', KEYS[4], name, string.format('%.0f', value))
+end
+-- A key that is new has to go with the others.
+if created > 0 and idle ~= '0' and not due then
+  local at = string.format('%d', due_from + idle)
+  call('PEXPIREAT', KEYS[2], at)
+  call('PEXPIREAT', KEYS[4], at)
+end
+
+-- The numbers that are acknowledged now and were not before: their records go.
+local function trim(key, lane)
+  local to = math.min(lane.acked, lane.stored - 1)
+  if lane.ack >= to then return end
+  local done = {}
+  for n = lane.ack + 1, to do done[#done + 1] = n end
+  call('HDEL', key, unpack(done))
+end
+local function write_lane(key, lane, n, record)
+  local head = n .. ' ' .. lane.acked_digits .. ' ' .. lane.generation .. ' ' .. room.birth .. ' ' .. record
+  if lane.stored > lane.acked then
+    call('HSET', key, 'h', head, lane.digits, sub(lane.head, lane.record_at))
+  else
+    call('HSET', key, 'h', head)
+  end
+  trim(key, lane)
+  if lane.ends == '0' then
+    call('PEXPIRE', key, NODE_LANE_MS)
+  elseif not lane.birth then
+    call('PEXPIREAT', key, string.format('%d', lane.ends + RECORD_GRACE_MS))
+  end
+end
+for i = 1, entries do
+  local key, n, record = KEYS[4 + i], numbers[i], seqs[i] .. fill(records[i])
+  local lane = lanes[key]
+  if lane.newest == i then
+    write_lane(key, lane, n, record)
+  elseif n + 0 > lane.acked then
+    call('HSET', key, n, record)
+  end
+end
+-- Was the node called, or did it overtake who was? Then the next one is called, and the node stands last.
+local ahead, waiting = '0', ''
+if room.line then
+  local nodes = nodes_of(room.line)
+  local place = node and place_of(nodes, node)
+  if place then table.remove(nodes, place) end
+  if place and place > 1 then table.remove(nodes, 1) end
+  if node and #nodes > 0 and #nodes < MOST_WAITING then nodes[#nodes + 1] = node end
+  if place then
+    local news = { room.epoch .. ':' .. digits }
+    for i = 1, documents do
+      if current[i] then news[#news + 1] = '\n' .. names[i] .. '\n' .. current[i] end
+    end
+    call_first(nodes, node, publish, channel, news)
+  end
+  waiting = line_of(nodes)
+  ahead = string.format('%d', node and nodes[#nodes] == node and #nodes - 1 or #nodes)
+end
+if events > 0 and due then
+  ttl = ttl + 0
+  if idle ~= '0' then ttl = math.min(ttl, idle + 0) end
+  due_from = math.floor(now + ttl * SLACK)
+  local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
+  call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
+  call('PEXPIREAT', KEYS[3], string.format('%d', due_from + ttl))
+  if idle ~= '0' then
+    local at = string.format('%d', due_from + idle)
+    for _, i in ipairs({ 1, 2, 4 }) do call('PEXPIREAT', KEYS[i], at) end
+  end
+elseif events > 0 or room.line then
+  call('HSET', KEYS[1], 's', digits .. waiting)
+end
+if events > 0 then
+  local first = events == 1 and digits or string.format('%d', room.seq + 1)
+  call(publish, channel, room.epoch .. ':' .. digits .. ' ' .. first .. '\n' .. fill(text))
+end
+
+local reply = 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid
+if operations == 0 then return reply end
+return { reply, unpack(results) }
