@@ -23,7 +23,8 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(private readonly options: EngineWatchOptions) {
     const { engine, readiness } = options;
-    for (const [part, check] of Object.entries(engine.checks)) readiness.add(part, check);
+    const parts = { ...engine.checks, ...engine.fitness };
+    for (const [part, check] of Object.entries(parts)) readiness.add(part, check);
     const clock = engine.links?.probes.clock;
     if (clock) readiness.addNotice('clocks', () => clock.notice());
     readiness.add('lease', () =>

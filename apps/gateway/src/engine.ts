@@ -25,7 +25,6 @@ import {
   ShardedChannels,
 } from '@wss/cluster';
 import {
-  checkServer,
   ClusterFence,
   ClusterLinks,
   ClusterProbe,
@@ -39,9 +38,10 @@ import {
   type RedisLinkOptions,
   RedisLinks,
   ReplicationFence,
+  ServerWatch,
+  type ServerWatchOptions,
 } from '@wss/redis';
 import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS, type RoomStore } from '@wss/state';
-import type { Redis } from 'ioredis';
 import type { Config } from './config.js';
 
 /** Where shared data lives, and how nodes hear of each other. */
@@ -59,6 +59,8 @@ export interface Engine {
   readonly canBeDurable: boolean;
   /** What is wrong with each part of the way to the engine; nothing while it serves. */
   readonly checks: Readonly<Record<string, () => string | undefined>>;
+  /** What keeps the promises from being kept though the engine serves, by part; such a node takes no new clients. */
+  readonly fitness?: Readonly<Record<string, () => string | undefined>>;
   /** The links to Redis; none of the embedded engine. */
   readonly links?: EngineLinks;
   close(): Promise<void>;
@@ -139,13 +141,14 @@ interface RedisSide {
   readonly channels: Channels;
   readonly probe: { readonly record: ProbeRecord; problem(): string | undefined; stop(): void };
   readonly fence: Fence | undefined;
+  readonly servers: ServerWatch;
 }
 
 async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts): Promise<Engine> {
   const { config, keys, nodeId } = parts;
   const links = await RedisLinks.connect(options);
   return closingOnFailure(links, async () => {
-    await requireFit([links.commands]);
+    const servers = await requireFit({ servers: () => [links.commands] });
     const channels = new RedisChannels(links);
     const channel = keys.probe(nodeId);
     const probe = new LinkProbe(links, {
@@ -157,7 +160,7 @@ async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts):
     probe.start();
     const fence =
       links.fence && new ReplicationFence(links.fence, keys.fence(nodeId), config.DURABLE_REPLICAS);
-    return assemble({ links, channels, probe, fence }, parts);
+    return assemble({ links, channels, probe, fence, servers }, parts);
   });
 }
 
@@ -165,17 +168,18 @@ async function redisClusterEngine(options: RedisLinkOptions, parts: EngineParts)
   const { config, keys, nodeId } = parts;
   const links = await ClusterLinks.connect(options);
   return closingOnFailure(links, async () => {
-    await requireFit(
-      links.shards.map(({ commands }) => commands),
-      true,
-    );
+    const servers = await requireFit({
+      servers: () => links.shards.map(({ commands }) => commands),
+      onChange: (callback) => links.onLook(callback),
+      clustered: true,
+    });
     const channels = new ShardedChannels(links);
     const probe = new ClusterProbe(links, channels, keys.probe(nodeId));
     probe.start();
     const fence = options.withFence
       ? new ClusterFence(links, keys.fence(nodeId), config.DURABLE_REPLICAS)
       : undefined;
-    return assemble({ links, channels, probe, fence }, parts);
+    return assemble({ links, channels, probe, fence, servers }, parts);
   });
 }
 
@@ -189,7 +193,7 @@ async function closingOnFailure<T>(links: { close(): Promise<void> }, work: () =
 }
 
 async function assemble(
-  { links, channels, probe, fence }: RedisSide,
+  { links, channels, probe, fence, servers }: RedisSide,
   { config, keys, nodeId }: EngineParts,
 ): Promise<Engine> {
   const registry = new RedisNodeRegistry(links, keys, { nodeId });
@@ -214,9 +218,11 @@ async function assemble(
       proofs: () => probe.problem(),
       channels: () => channels.problem(),
     },
+    fitness: { server: () => servers.problem() },
     links: { counts: () => links.counts(), probes: probe.record },
     async close() {
       probe.stop();
+      servers.stop();
       formats.stop();
       await links.close();
     },
@@ -227,15 +233,17 @@ function sessionOptions({ SESSION_SECRET, SESSION_TTL_MS }: Config): SessionOpti
   return { ttlMs: SESSION_TTL_MS, ...(SESSION_SECRET !== undefined && { secret: SESSION_SECRET }) };
 }
 
-async function requireFit(servers: readonly Redis[], clustered = false): Promise<void> {
-  const logger = new Logger('Engine');
-  const checks = await Promise.all(servers.map((redis) => checkServer(redis, clustered)));
-  // What holds for all servers of a cluster is said once.
-  for (const warning of new Set(checks.flatMap(({ warnings }) => warnings))) logger.warn(`Redis: ${warning}`);
+/** @throws UnfitEngine when the servers can't keep the promises */
+async function requireFit(options: ServerWatchOptions): Promise<ServerWatch> {
+  const watch = new ServerWatch(options);
+  const checks = await watch.look();
   const errors = new Set(checks.flatMap((check) => check.errors));
   if (errors.size > 0) {
     throw new UnfitEngine(`this Redis can't keep the promises:\n  ${[...errors].join('\n  ')}`);
   }
   const versions = [...new Set(checks.map(({ version }) => version))].join(' and ');
-  logger.log(`Redis ${versions} is connected${clustered ? `, ${servers.length} masters` : ''}`);
+  const masters = options.clustered ? `, ${checks.length} masters` : '';
+  new Logger('Engine').log(`Redis ${versions} is connected${masters}`);
+  watch.start();
+  return watch;
 }

@@ -17,3 +17,4 @@ export * from './redis-links.js';
 export * from './redis-target.js';
 export * from './replication-fence.js';
 export * from './server-check.js';
+export * from './server-watch.js';

@@ -2,12 +2,16 @@ import type { Redis } from 'ioredis';
 
 /** What a Redis server's settings do to the promises. */
 export interface ServerCheck {
-  /** A promise can't be kept: the node must not start. */
+  /** A promise can't be kept: the node must not start, and takes no new clients. */
   readonly errors: readonly string[];
   /** A promise is weaker than it could be. */
   readonly warnings: readonly string[];
   /** For the log, e.g. `7.0.15`. */
   readonly version: string;
+  /** Another one for each start of the server. */
+  readonly runId: string;
+  /** Keys that it deleted to free memory since it started. */
+  readonly evicted: number;
 }
 
 /**
@@ -21,7 +25,7 @@ export async function checkServer(redis: Redis, clustered = false): Promise<Serv
   });
   if (text === undefined) {
     const error = 'INFO is forbidden, which tells what history Redis is on; allow the user +info';
-    return { errors: [error], warnings: [], version: 'unknown' };
+    return { errors: [error], warnings: [], version: 'unknown', runId: '', evicted: 0 };
   }
   const info = parseInfo(text);
   const errors: string[] = [];
@@ -36,7 +40,8 @@ export async function checkServer(redis: Redis, clustered = false): Promise<Serv
     );
   }
   await checkPersistence(redis, info, warnings);
-  return { errors, warnings, version };
+  const evicted = Number(info.get('evicted_keys') ?? 0);
+  return { errors, warnings, version, runId: info.get('run_id') ?? '', evicted };
 }
 
 function checkVersion(
@@ -68,8 +73,10 @@ function checkCluster(
 
 function checkMemory(info: Map<string, string>, errors: string[]): void {
   const policy = info.get('maxmemory_policy');
-  if (policy === undefined || policy === 'noeviction' || info.get('maxmemory') === '0') return;
-  errors.push(`maxmemory-policy is ${policy}, which deletes rooms silently; set noeviction`);
+  if (policy === undefined || policy === 'noeviction') return;
+  errors.push(
+    `maxmemory-policy is ${policy}, which deletes rooms silently when memory is short; set noeviction`,
+  );
 }
 
 async function replicationIdIsReadable(redis: Redis): Promise<boolean> {

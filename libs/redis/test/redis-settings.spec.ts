@@ -96,9 +96,9 @@ describe('the check of a server', () => {
     expect(await redis.hget('room', 'document')).toBeNull();
   });
 
-  it('lets the same policy pass where no limit can make it work', async () => {
+  it('R32: refuses the same policy where no limit makes it work yet: a limit can be set at any time', async () => {
     await start('--maxmemory-policy', 'allkeys-lru', '--appendonly', 'yes');
-    expect(await checkServer(redis)).toMatchObject({ errors: [], warnings: [] });
+    expect((await checkServer(redis)).errors).toEqual([expect.stringContaining('noeviction')]);
   });
 
   it('refuses a user whose scripts can not see which history Redis is on', async () => {

@@ -1,0 +1,130 @@
+import { Logger } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { checkServer, type ServerCheck } from './server-check.js';
+
+/** How often the servers are looked at, ms (R32). */
+const EVERY_MS = 30_000;
+
+/** What a watch looks at. */
+export interface ServerWatchOptions {
+  /** Commanding links to all servers that take writes now. */
+  readonly servers: () => readonly Redis[];
+  /** Calls back whenever there may be other servers. */
+  readonly onChange?: (callback: () => void) => void;
+  /** Whether they are the masters of a Redis Cluster. Default no. */
+  readonly clustered?: boolean;
+  /** Default 30,000. */
+  readonly everyMs?: number;
+}
+
+/** What is known of one server. */
+interface Seen {
+  errors: readonly string[];
+  evicted: number;
+  runId: string;
+}
+
+/**
+ * Looks at everything that the promises need of the servers, before the node starts, every 30 s, and whenever a link is
+ * made: settings are changed while nodes run, and a server that was promoted has its own.
+ */
+export class ServerWatch {
+  private readonly logger = new Logger('Engine');
+  private readonly seen = new Map<Redis, Seen>();
+  private readonly followed = new WeakSet<Redis>();
+  private told: ReadonlySet<string> = new Set();
+  private warned: ReadonlySet<string> = new Set();
+  private timer?: NodeJS.Timeout;
+  private looking?: Promise<ServerCheck[]>;
+  private again = false;
+
+  constructor(private readonly options: ServerWatchOptions) {}
+
+  /** Looks at the servers now; all who ask at a time share one answer. */
+  look(): Promise<ServerCheck[]> {
+    if (this.looking) this.again = true;
+    this.looking ??= this.lookAtAll().finally(() => {
+      delete this.looking;
+      if (this.again) this.lookLater();
+      this.again = false;
+    });
+    return this.looking;
+  }
+
+  /** Goes on looking until {@link stop}. */
+  start(): void {
+    this.timer = setInterval(() => this.lookLater(), this.options.everyMs ?? EVERY_MS).unref();
+    this.options.onChange?.(() => this.follow());
+    this.follow();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** What keeps the servers from keeping the promises; nothing while they do. */
+  problem(): string | undefined {
+    const [error] = this.errors();
+    return error === undefined ? undefined : `Redis can't keep the promises: ${error}`;
+  }
+
+  /** A link that is made may lead to a server with other settings. */
+  private follow(): void {
+    for (const redis of this.options.servers()) {
+      if (this.followed.has(redis)) continue;
+      this.followed.add(redis);
+      redis.on('ready', () => this.lookLater());
+      if (redis.status === 'ready' && !this.seen.has(redis)) this.lookLater();
+    }
+  }
+
+  private lookLater(): void {
+    this.look().catch((error: Error) => this.logger.debug(`the next look at Redis tells: ${error.message}`));
+  }
+
+  private async lookAtAll(): Promise<ServerCheck[]> {
+    const servers = this.options.servers();
+    for (const redis of this.seen.keys()) if (!servers.includes(redis)) this.seen.delete(redis);
+    const ready = servers.filter(({ status }) => status === 'ready');
+    const results = await Promise.allSettled(ready.map((redis) => this.lookAt(redis)));
+    this.tell(results.flatMap((result) => (result.status === 'fulfilled' ? result.value.warnings : [])));
+    return results.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  }
+
+  private async lookAt(redis: Redis): Promise<ServerCheck> {
+    const check = await checkServer(redis, this.options.clustered);
+    const before = this.seen.get(redis);
+    const errors = [...check.errors];
+    const grown = before?.runId === check.runId ? check.evicted - before.evicted : 0;
+    if (grown > 0)
+      errors.push(
+        `it deleted ${grown} keys to free memory (evicted_keys), so parts of rooms may be missing; set maxmemory-policy noeviction and give it more memory`,
+      );
+    this.seen.set(redis, { errors, evicted: check.evicted, runId: check.runId });
+    return { ...check, errors };
+  }
+
+  private errors(): Set<string> {
+    return new Set([...this.seen.values()].flatMap(({ errors }) => errors));
+  }
+
+  /** Each error and warning is said once, when it comes up; what holds for several servers, too. */
+  private tell(warnings: readonly string[]): void {
+    const errors = this.errors();
+    if (this.timer) {
+      for (const error of errors)
+        if (!this.told.has(error))
+          this.logger.error(
+            `Redis can't keep the promises: ${error}; this node takes no new clients until then`,
+          );
+      if (errors.size === 0 && this.told.size > 0) this.logger.log('Redis can keep the promises again');
+    }
+    for (const warning of new Set(warnings))
+      if (!this.warned.has(warning)) this.logger.warn(`Redis: ${warning}`);
+    this.told = errors;
+    this.warned = new Set(warnings);
+  }
+}
