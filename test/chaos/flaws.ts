@@ -87,7 +87,12 @@ export const SCRIPT_FLAWS = {
       ],
     }),
   servesTrimmedLog: () =>
-    flawedScripts({ resume: [["mode = oldest <= seq + 1 and 'replay' or 'trimmed'", "mode = 'replay'"]] }),
+    flawedScripts({
+      resume: [
+        ["if part.gap then mode, part.entries, part.full = 'trimmed', {}, false end", ''],
+        ['if strict then return false end', ''],
+      ],
+    }),
 } satisfies Record<string, () => RoomScripts>;
 
 /** A store that takes a repeat for durable because its first answer was to be (R19). */

@@ -3,6 +3,8 @@ import type { DataLinks } from './data-links.js';
 
 /** How often a publication is tried again after one was refused, ms. */
 const EVERY_MS = 2_000;
+/** Least pause between two lines in the log, ms. */
+const REPORT_MS = 60_000;
 
 /** Publishes nothing to nobody; the reason where even that is refused. */
 const TRY = `#!lua
@@ -18,6 +20,7 @@ export class Publications {
   /** The channel of the refusal. */
   private refusedOn: string | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private reportedAt = -Infinity;
 
   constructor(private readonly links: Pick<DataLinks, 'commands' | 'publish'>) {}
 
@@ -40,16 +43,23 @@ export class Publications {
   private refuse(channel: string): void {
     if (this.refusedOn !== undefined) return;
     this.refusedOn = channel;
+    this.report(channel);
+    this.timer = setInterval(() => void this.tryAgain(channel), EVERY_MS).unref();
+  }
+
+  /** A line a minute at most, where some channels are refused and others are not. */
+  private report(channel: string): void {
+    if (performance.now() - this.reportedAt < REPORT_MS) return;
+    this.reportedAt = performance.now();
     this.logger.error(
       `Redis refuses to publish on ${channel}: other nodes find events late, and this node is not ready; ` +
         `allow its user ${this.links.publish} and all channels of the namespace`,
     );
-    this.timer = setInterval(() => void this.tryAgain(channel), EVERY_MS).unref();
   }
 
   private heal(): void {
     clearInterval(this.timer);
-    this.logger.log(`Redis publishes on ${this.refusedOn} again`);
+    this.logger.debug(`Redis publishes on ${this.refusedOn} again`);
     this.refusedOn = undefined;
   }
 

@@ -128,6 +128,7 @@ export class FuzzSteps {
   /** Learns from an engine's answer. */
   learn(step: Step, answer: string): void {
     const position = /"position":\{"epoch":"#(\d+)","seq":(\d+)\}/.exec(answer);
+    if (position && Number(position[1]) !== this.epoch) this.undoable = 0;
     if (position) [this.epoch, this.seq] = [Number(position[1]), Number(position[2])];
     for (const [, start, epoch, seq] of answer.matchAll(
       /"(d\d)[^"]*":\{"json":"(?:[^"\\]|\\.)*","position":"#(\d+):(\d+)"/g,
