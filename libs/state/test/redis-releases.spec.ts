@@ -80,6 +80,15 @@ describe('R41: releases side by side', () => {
       expect((await alone.resume({ room })).lostParts).toEqual(['documents']);
     });
 
+    it('is known to have been there as soon as the newer one writes, also while both do', async () => {
+      const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+      await older.commit(requestOf([entry(1, { counters: counters(500) })], documents));
+      await newer.commit(requestOf([entry(1, { lane: 's2' })]));
+      await server.cli('DEL', keyOf('counters'));
+      const reply = await newer.commit(requestOf([entry(2, { lane: 's2', counters: counters(7) })]));
+      expect(reply).toMatchObject({ lostParts: ['counters'], counters: [7], seqs: [3] });
+    });
+
     it('may be kept by the older node beyond what the newer one knows', async () => {
       const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
       const { position } = await newer.commit(requestOf([entry(1)], documents, 20));

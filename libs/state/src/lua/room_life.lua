@@ -29,6 +29,8 @@ function life_of(room)
   room.life = life
 
   function life.store()
+    -- An older release may have written what it did not note.
+    if not ends.known then ends.known, ends.written = true, life.parts(ends.written) end
     call('HSET', KEYS[1], 'k', string.format('%d %d %d ', ends.held, ends.idle, ends.log) .. ends.written)
   end
 
@@ -66,7 +68,7 @@ function life_of(room)
         ends.written = ends.written .. part
       end
     end
-    if ends.known and ends.written ~= known then life.store() end
+    if ends.written ~= known then life.store() end
   end
 
   -- Keeps the stub until then: a record names the birth.
