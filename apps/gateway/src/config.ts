@@ -27,6 +27,17 @@ const IsRedisUrl = ValidateBy({
   },
 });
 
+const AreSecrets = ValidateBy({
+  name: 'areSecrets',
+  validator: {
+    validate: (value) =>
+      typeof value === 'string' &&
+      secretsOf(value).length > 0 &&
+      secretsOf(value).every(({ length }) => length >= 32),
+    defaultMessage: () => 'SESSION_SECRET must have at least 32 characters, in each of its lines',
+  },
+});
+
 const IsPublicKey = ValidateBy({
   name: 'isPublicKey',
   validator: {
@@ -113,9 +124,12 @@ export class Config {
   @IsString({ each: true })
   readonly ALLOWED_ORIGINS: readonly string[] = [];
 
-  /** Signs resume tokens, at least 32 characters; or `SESSION_SECRET_FILE`. Unset: the nodes agree on one through the engine. */
+  /**
+   * Secrets for resume tokens, one a line, each at least 32 characters: the first signs, all verify; or
+   * `SESSION_SECRET_FILE`. Unset: the nodes agree on one through the engine.
+   */
   @IsOptional()
-  @MinLength(32, { message: 'SESSION_SECRET must have at least 32 characters' })
+  @AreSecrets
   readonly SESSION_SECRET?: string;
 
   /** How long a session can be resumed after its connection was lost, ms; up to an eighth less. At most a day. */
@@ -217,6 +231,11 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   problems.push(...contradictions(config, isGiven));
   if (problems.length > 0) throw new ConfigError(`bad configuration:\n  ${problems.join('\n  ')}`);
   return Object.freeze(config);
+}
+
+/** The secrets of a text that has one a line. */
+export function secretsOf(text: string): string[] {
+  return text.split(/\r?\n/).filter((line) => line !== '');
 }
 
 function readFile(env: NodeJS.ProcessEnv, name: string, problems: string[]): void {

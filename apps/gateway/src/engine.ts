@@ -42,7 +42,7 @@ import {
   type ServerWatchOptions,
 } from '@wss/redis';
 import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS, type RoomStore } from '@wss/state';
-import type { Config } from './config.js';
+import { type Config, secretsOf } from './config.js';
 
 /** Where shared data lives, and how nodes hear of each other. */
 export interface Engine {
@@ -201,6 +201,7 @@ async function assemble(
   await formats.start();
   const sessionStore = new RedisSessionStore(links, keys);
   const sessions = await Sessions.start(sessionStore, sessionOptions(config));
+  sessions.secrets.watch(registry, keys.namespace);
   probe.record.clock.onStep(() => sessions.extendAll());
   return {
     name: 'redis',
@@ -218,7 +219,7 @@ async function assemble(
       proofs: () => probe.problem(),
       channels: () => channels.problem(),
     },
-    fitness: { server: () => servers.problem() },
+    fitness: { server: () => servers.problem(), secrets: () => sessions.secrets.problem() },
     links: { counts: () => links.counts(), probes: probe.record },
     async close() {
       probe.stop();
@@ -230,7 +231,10 @@ async function assemble(
 }
 
 function sessionOptions({ SESSION_SECRET, SESSION_TTL_MS }: Config): SessionOptions {
-  return { ttlMs: SESSION_TTL_MS, ...(SESSION_SECRET !== undefined && { secret: SESSION_SECRET }) };
+  return {
+    ttlMs: SESSION_TTL_MS,
+    ...(SESSION_SECRET !== undefined && { secret: secretsOf(SESSION_SECRET) }),
+  };
 }
 
 /** @throws UnfitEngine when the servers can't keep the promises */

@@ -12,6 +12,7 @@ export * from './memory-session-store.js';
 export * from './redis-session-store.js';
 export * from './session-expiry.js';
 export * from './session-store.js';
+export * from './session-secrets.js';
 export * from './session-tokens.js';
 export * from './sessions.js';
 export { type ClusterAnswer, toReadError } from './cluster-answer.js';

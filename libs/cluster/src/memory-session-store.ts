@@ -102,8 +102,8 @@ export class MemorySessionStore extends SessionStore {
     return this.engine.call(() => ids.map((id) => this.engine.sessions.get(id)?.generation));
   }
 
-  secret(): Promise<string> {
-    return Promise.resolve(this.engine.secret);
+  agree(): Promise<string[]> {
+    return Promise.resolve([this.engine.secret]);
   }
 
   private extendLanes(id: string, rooms: Iterable<string>, endsAt: number): void {

@@ -22,6 +22,8 @@ export interface NodeInfo {
   readonly rooms: number;
   /** Hash of what clients may send to it, where it told. */
   readonly contract?: string;
+  /** Digests of the secrets that it accepts for resume tokens, first that of the one that signs; where it told. */
+  readonly secrets?: readonly string[];
 }
 
 /** What a node says of itself, and how it keeps its lease. */
@@ -84,6 +86,11 @@ export abstract class NodeRegistry {
     if (this.holdsLease) await this.beat();
   }
 
+  /** Tells the other nodes digests of the secrets for resume tokens, with the next heartbeat. */
+  tellSecrets(digests: readonly string[]): void {
+    (this.self as { secrets?: readonly string[] }).secrets = digests;
+  }
+
   /** Calls back each time the lease was lost: other nodes may have seen this node die. */
   onLost(callback: () => void): void {
     this.keeper.onLost(callback);
@@ -140,8 +147,8 @@ export abstract class NodeRegistry {
 }
 
 /** What {@link NodeInfo} is kept as. */
-export function encodeNode({ startedAt, address, packets, rooms, contract }: NodeInfo): string {
-  return JSON.stringify({ startedAt, address, packets, rooms, contract });
+export function encodeNode({ startedAt, address, packets, rooms, contract, secrets }: NodeInfo): string {
+  return JSON.stringify({ startedAt, address, packets, rooms, contract, secrets });
 }
 
 /** Reads nodes from their ids and records; a record that can't be read leaves what is known by default. */
@@ -151,7 +158,7 @@ export function decodeNodes(entries: Iterable<readonly [nodeId: string, record: 
 }
 
 function decodeNode(nodeId: string, record: string): NodeInfo {
-  const { startedAt, address, packets, rooms, contract } = parseRecord(record);
+  const { startedAt, address, packets, rooms, contract, secrets } = parseRecord(record);
   return {
     nodeId,
     startedAt: typeof startedAt === 'number' ? startedAt : 0,
@@ -159,7 +166,12 @@ function decodeNode(nodeId: string, record: string): NodeInfo {
     packets: typeof packets === 'number' ? packets : 0,
     rooms: typeof rooms === 'number' ? rooms : 1,
     ...(typeof contract === 'string' && { contract }),
+    ...(isStrings(secrets) && { secrets }),
   };
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 function parseRecord(record: string): Partial<Record<keyof NodeInfo, unknown>> {

@@ -7,6 +7,7 @@ import {
   type Claims,
   type NewSession,
   RECORD_GRACE_MS,
+  type SecretAgreement,
   type ResumedSession,
   type SessionClaim,
   SessionStore,
@@ -140,10 +141,21 @@ export class RedisSessionStore extends SessionStore {
     });
   }
 
-  async secret(): Promise<string> {
+  async agree({ signs, held, ttlMs }: SecretAgreement): Promise<string[]> {
     const { commands } = this.links;
-    await this.call(() => commands.set(this.keys.secret, randomBytes(32).toString('base64url'), 'NX'));
-    return (await this.call(() => commands.get(this.keys.secret)))!;
+    const { secret, secrets } = this.keys;
+    if (signs) {
+      await this.call(() => commands.set(secret, held[0] ?? randomBytes(32).toString('base64url'), 'NX'));
+      await this.call(() => commands.persist(secret));
+    } else await this.call(() => commands.pexpire(secret, 2 * ttlMs, 'NX'));
+    const present = await this.call(() => commands.get(secret));
+    const others = await this.call(() => commands.smembers(secrets));
+    const lost = held.filter((one) => one !== present && !others.includes(one));
+    if (lost.length > 0) {
+      await this.call(() => commands.sadd(secrets, ...lost));
+      await this.call(() => commands.pexpire(secrets, 2 * ttlMs));
+    }
+    return [...new Set([...(present === null ? [] : [present]), ...others, ...held])];
   }
 
   private async pipeline(commands: (string | number)[][]): Promise<void> {

@@ -36,6 +36,16 @@ export interface Claims {
   readonly sessions: readonly ClaimedSession[];
 }
 
+/** What a node brings to the agreement on a secret. */
+export interface SecretAgreement {
+  /** It signs with the agreed one. */
+  readonly signs: boolean;
+  /** Secrets that were agreed on and that it accepts, the newest first. */
+  readonly held: readonly string[];
+  /** How long those that are not the present one are accepted, ms. */
+  readonly ttlMs: number;
+}
+
 /** How long a claim lasts, ms. */
 export const CLAIM_MS = 60_000;
 
@@ -82,8 +92,11 @@ export abstract class SessionStore {
   /** The present generations of sessions; nothing of one that the engine does not know. */
   abstract generations(ids: readonly string[]): Promise<(number | undefined)[]>;
 
-  /** The secret that the nodes have agreed on. */
-  abstract secret(): Promise<string>;
+  /**
+   * The secrets that nodes have agreed on: the present one, then those that are still accepted. Makes one where a node
+   * signs with it and there is none, of what that node holds if it holds any.
+   */
+  abstract agree(agreement: SecretAgreement): Promise<string[]>;
 }
 
 /** Records outlive their session by this, ms (R6). */

@@ -1,31 +1,67 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { SessionClaim } from './session-store.js';
+
+/** A secret that signs or verifies tokens, and the name by which tokens know it. */
+export interface SigningKey {
+  readonly id: string;
+  readonly secret: string;
+}
+
+/** The key of a secret. */
+export function signingKey(secret: string): SigningKey {
+  const id = createHash('sha256').update(`wss session key\n${secret}`).digest('base64url').slice(0, 8);
+  return { id, secret };
+}
+
+/** What a token says; those of older releases name no key. */
+type Claim = [id: string, generation: number, endsAt: number, user: string, key?: string];
 
 /**
  * Resume tokens: `<claim>.<HMAC-SHA256>`, both base64url, so that they fit into a subprotocol. Whoever holds one
- * can continue the session; it names no secret of the user.
+ * can continue the session; it names no secret of the user. The first key signs, all verify (R33).
  */
 export class SessionTokens {
-  constructor(private readonly secret: string) {}
+  constructor(private readonly keys: () => readonly SigningKey[]) {}
 
   sign({ id, user, generation, endsAt }: SessionClaim): string {
-    const claim = Buffer.from(JSON.stringify([id, generation, endsAt, user])).toString('base64url');
-    return `${claim}.${this.signature(claim)}`;
+    const [key] = this.keys();
+    const parts: Claim = [id, generation, endsAt, user, key!.id];
+    const claim = Buffer.from(JSON.stringify(parts)).toString('base64url');
+    return `${claim}.${signatureOf(claim, key!)}`;
   }
 
-  /** The claim of a token that we signed; nothing of any other text. */
+  /** The claim of a token that one of our keys signed; nothing of any other text. */
   verify(token: string): SessionClaim | undefined {
     const [claim = '', signature = '', ...rest] = token.split('.');
-    const expected = Buffer.from(this.signature(claim));
-    const given = Buffer.from(signature);
-    if (rest.length > 0 || given.length !== expected.length || !timingSafeEqual(given, expected))
-      return undefined;
-    const parts = JSON.parse(Buffer.from(claim, 'base64url').toString()) as [string, number, number, string];
-    const [id, generation, endsAt, user] = parts;
+    const parts = read(claim);
+    if (rest.length > 0 || !parts) return undefined;
+    const [id, generation, endsAt, user, named] = parts;
+    const keys = this.keys().filter((key) => named === undefined || key.id === named);
+    if (!keys.some((key) => isEqual(signature, signatureOf(claim, key)))) return undefined;
     return { id, generation, endsAt, user };
   }
 
-  private signature(claim: string): string {
-    return createHmac('sha256', this.secret).update(claim).digest('base64url');
+  /** Whether a token names a key that we do not have. */
+  isOfUnknownKey(token: string): boolean {
+    const named = read(token.split('.')[0]!)?.[4];
+    return named !== undefined && !this.keys().some(({ id }) => id === named);
   }
+}
+
+function read(claim: string): Claim | undefined {
+  try {
+    const parts = JSON.parse(Buffer.from(claim, 'base64url').toString()) as unknown;
+    return Array.isArray(parts) ? (parts as Claim) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function signatureOf(claim: string, { secret }: SigningKey): string {
+  return createHmac('sha256', secret).update(claim).digest('base64url');
+}
+
+function isEqual(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
+  return a.length === b.length && timingSafeEqual(a, b);
 }

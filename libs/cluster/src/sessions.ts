@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { toReadError } from './cluster-answer.js';
-import type { SessionStore } from './session-store.js';
+import type { SessionClaim, SessionStore } from './session-store.js';
+import { SessionSecrets } from './session-secrets.js';
 import { SessionTokens } from './session-tokens.js';
 
 /** A session of a connected client. */
@@ -36,12 +37,14 @@ export interface OpenedSession {
 
 /** Settings of {@link Sessions}. */
 export interface SessionOptions {
-  /** Signs the tokens; without it the nodes agree on one through the engine. */
-  readonly secret?: string;
+  /** The first signs the tokens, all verify them; without any the nodes agree on one through the engine. */
+  readonly secret?: string | readonly string[];
   /** How long a session outlives its last connection, ms. Default 86,400,000 (a day). */
   readonly ttlMs?: number;
 }
 
+/** How long a session outlives its last connection unless configured otherwise, ms. */
+const TTL_MS = 86_400_000;
 /** How soon ends that could not be moved are moved, ms: they may have passed by then. */
 const EXTEND_AGAIN_MS = 1_000;
 
@@ -49,26 +52,25 @@ const EXTEND_AGAIN_MS = 1_000;
 export class Sessions {
   private readonly logger = new Logger(Sessions.name);
   private readonly connected = new Set<Session>();
-  private readonly ttlMs: number;
+  private readonly tokens: SessionTokens;
   private timer?: NodeJS.Timeout;
   private extending?: Promise<void>;
   private again?: NodeJS.Timeout;
 
   private constructor(
     private readonly store: SessionStore,
-    private readonly tokens: SessionTokens,
-    { ttlMs = 86_400_000 }: SessionOptions,
+    /** What tokens are signed with. */
+    readonly secrets: SessionSecrets,
+    private readonly ttlMs: number,
   ) {
-    this.ttlMs = ttlMs;
+    this.tokens = new SessionTokens(() => secrets.keys);
   }
 
   /** @throws RedisError when the secret can't be agreed on. */
   static async start(store: SessionStore, options: SessionOptions = {}): Promise<Sessions> {
-    const sessions = new Sessions(
-      store,
-      new SessionTokens(options.secret ?? (await store.secret())),
-      options,
-    );
+    const { secret = [], ttlMs = TTL_MS } = options;
+    const configured = typeof secret === 'string' ? [secret] : secret;
+    const sessions = new Sessions(store, await SessionSecrets.start(store, { configured, ttlMs }), ttlMs);
     sessions.timer = setInterval(() => sessions.extendAll(), sessions.ttlMs / 8).unref();
     return sessions;
   }
@@ -79,7 +81,7 @@ export class Sessions {
    * @throws RedisError when the engine is out of reach.
    */
   async open(user: string, token?: string): Promise<OpenedSession> {
-    const claim = token === undefined ? undefined : this.tokens.verify(token);
+    const claim = await this.claimOf(token);
     const known = claim?.user === user ? await this.store.resume(claim, this.ttlMs) : undefined;
     if (claim && known) {
       const session = new Session(claim.id, user, known.generation, known.endsAt);
@@ -129,6 +131,7 @@ export class Sessions {
   /** Stops moving the ends of connected sessions. */
   close(): void {
     clearInterval(this.timer);
+    this.secrets.close();
     clearTimeout(this.again);
   }
 
@@ -141,6 +144,12 @@ export class Sessions {
   private opened(session: Session, resumed: boolean, rooms: readonly string[]): OpenedSession {
     this.connected.add(session);
     return { session, token: this.tokens.sign(session), resumed, rooms };
+  }
+
+  private async claimOf(token: string | undefined): Promise<SessionClaim | undefined> {
+    if (token === undefined) return undefined;
+    if (this.tokens.isOfUnknownKey(token)) await this.secrets.refreshForUnknown();
+    return this.tokens.verify(token);
   }
 
   private async extendConnected(): Promise<void> {

@@ -10,6 +10,7 @@ type OneKey =
   | 'incr'
   | 'expire'
   | 'pexpire'
+  | 'persist'
   | 'pexpireat'
   | 'pttl'
   | 'hget'

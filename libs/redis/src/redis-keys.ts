@@ -117,6 +117,11 @@ export class RedisKeys {
     return `${this.namespace}:secret`;
   }
 
+  /** Set of secrets that were agreed on before {@link secret} and are still accepted. */
+  get secrets(): string {
+    return `${this.namespace}:secrets`;
+  }
+
   /** Channel of everything that concerns one user's clients. */
   user(user: string): string {
     return `${this.namespace}:u:${user}`;
