@@ -54,7 +54,7 @@ export class MemoryPresenceStore extends PresenceStore {
       return this.change(room, { pauseMs, heardForMs }, (presence) => {
         for (const change of changes) {
           if ('user' in change) enter(presence, owner, change, now);
-          else leave(presence, owner, change.client, now + change.graceMs);
+          else leave(presence, { owner, client: change.client }, { now, goneAt: now + change.graceMs });
         }
         return { status: 'done' };
       });
@@ -68,7 +68,8 @@ export class MemoryPresenceStore extends PresenceStore {
         for (const [dead, until] of presence.dead) if (until <= now) presence.dead.delete(dead);
         presence.dead.set(owner, now + DEAD_MS);
         const clients = [...(presence.entries.get(owner)?.keys() ?? [])].slice(0, SWEEP_ENTRIES);
-        for (const client of clients) leave(presence, owner, client, Math.max(now, goneAt));
+        for (const client of clients)
+          leave(presence, { owner, client }, { now, goneAt: Math.max(now, goneAt) });
         return { more: presence.entries.has(owner) };
       }),
     );

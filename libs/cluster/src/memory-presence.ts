@@ -9,6 +9,7 @@ const MOST_BYTES = 65_536;
 const LONGEST_GRACE_MS = 60_000;
 const LOST_VERSIONS = 1_000;
 const PAUSE_PER_THOUSAND_MS = 200;
+const MOST_TOLD = 16;
 
 /** When something is announced. */
 export interface AnnouncementMoment {
@@ -30,6 +31,7 @@ export function emptyPresence(): MemoryPresence {
     users: [],
     clients: new Map(),
     metas: new Map(),
+    told: new Map(),
     coming: new Map(),
     going: new Map(),
     entries: new Map(),
@@ -37,7 +39,11 @@ export function emptyPresence(): MemoryPresence {
   };
 }
 
-export function leave(presence: MemoryPresence, owner: string, client: string, goneAt: number): void {
+export function leave(
+  presence: MemoryPresence,
+  { owner, client }: Omit<Teller, 'user'>,
+  { now, goneAt }: { readonly now: number; readonly goneAt: number },
+): void {
   const entries = presence.entries.get(owner);
   const user = entries?.get(client);
   if (!entries || user === undefined) return;
@@ -46,7 +52,10 @@ export function leave(presence: MemoryPresence, owner: string, client: string, g
   const left = presence.clients.get(user)! - 1;
   if (left > 0) {
     presence.clients.set(user, left);
+    forgetTold(presence, { owner, client, user }, now);
   } else {
+    // Until the grace is over others see what they saw.
+    presence.told.delete(user);
     presence.clients.delete(user);
     presence.going.set(user, goneAt);
   }
@@ -59,16 +68,60 @@ export function enter(
   now: number,
 ): void {
   const before = presence.entries.get(owner)?.get(client);
-  if (before === user) return;
-  if (before !== undefined) leave(presence, owner, client, now);
+  if (before === user) return tell(presence, { owner, client, user, meta }, now);
+  if (before !== undefined) leave(presence, { owner, client }, { now, goneAt: now });
   const entries = presence.entries.get(owner) ?? new Map<string, string>();
   presence.entries.set(owner, entries.set(client, user));
   const clients = (presence.clients.get(user) ?? 0) + 1;
   presence.clients.set(user, clients);
-  if (clients > 1 || presence.going.delete(user)) return;
-  presence.users.splice(indexOfUser(presence.users, user), 0, user);
-  presence.coming.set(user, now);
-  if (meta !== undefined) presence.metas.set(user, meta);
+  if (clients === 1 && !presence.going.delete(user)) {
+    presence.users.splice(indexOfUser(presence.users, user), 0, user);
+    presence.coming.set(user, now);
+  }
+  tell(presence, { owner, client, user, meta }, now);
+}
+
+type Told = NonNullable<ReturnType<MemoryPresence['told']['get']>>;
+
+interface Teller {
+  readonly owner: string;
+  readonly client: string;
+  readonly user: string;
+}
+
+/** A client that told the same before keeps its place, also under another owner of its node. */
+function tell(
+  presence: MemoryPresence,
+  { owner, client, user, meta }: Teller & { readonly meta?: string | undefined },
+  now: number,
+): void {
+  if (meta === undefined) return;
+  const told = [...(presence.told.get(user) ?? [])];
+  if (told.some((entry) => entry.owner === owner && entry.client === client && entry.meta === meta)) return;
+  const others = told.filter((entry) => entry.owner !== owner || entry.client !== client);
+  const place = others.findLastIndex((entry) => entry.client === client && entry.meta === meta) + 1;
+  others.splice(place || others.length, 0, { owner, client, meta });
+  show(presence, { user, told: others.slice(-MOST_TOLD), now });
+}
+
+function forgetTold(presence: MemoryPresence, { owner, client, user }: Teller, now: number): void {
+  const told = presence.told.get(user) ?? [];
+  const left = told.filter((entry) => entry.owner !== owner || entry.client !== client);
+  if (left.length < told.length) show(presence, { user, told: left, now });
+}
+
+/** What the newest living client told is what others see; a change is announced. */
+function show(
+  presence: MemoryPresence,
+  { user, told, now }: { readonly user: string; readonly told: Told; readonly now: number },
+): void {
+  if (told.length > 0) presence.told.set(user, told);
+  else presence.told.delete(user);
+  const newest = told.at(-1)?.meta;
+  if (presence.metas.get(user) === newest) return;
+  if (newest === undefined) presence.metas.delete(user);
+  else presence.metas.set(user, newest);
+  if (!presence.coming.has(user)) presence.coming.set(user, now);
 }
 
 /** In how many ms something is to be announced; nothing if nothing is. */
@@ -132,6 +185,7 @@ function takeLeft(presence: MemoryPresence, now: number): string[] {
   for (const user of left) {
     going.delete(user);
     metas.delete(user);
+    presence.told.delete(user);
     users.splice(indexOfUser(users, user), 1);
   }
   return left.map((user) => JSON.stringify(user));

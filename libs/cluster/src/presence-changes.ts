@@ -19,10 +19,11 @@ export class PresenceChanges {
     return this.waiting.size;
   }
 
-  /** Returns whether that changed anything. */
+  /** Returns whether that changed anything; a client that tells nothing of itself changes nothing it told before. */
   enter(entry: PresenceEnter): boolean {
-    const { client } = entry;
-    if (this.entries.has(client)) return false;
+    const { client, meta } = entry;
+    const before = this.entries.get(client);
+    if (before && (meta === undefined || meta === before.meta)) return false;
     this.entries.set(client, entry);
     this.waiting.set(client, this.waiting.has(client) ? { ...entry, mayBeKnown: true } : entry);
     return true;

@@ -74,9 +74,9 @@ export class AttendedRoom {
 
   /** A client of this node came; returns whether it was not here. */
   enter(entry: PresenceEnter): boolean {
-    const entered = this.changes.enter(entry);
-    if (entered) this.wake();
-    return entered;
+    const { clients } = this.changes;
+    if (this.changes.enter(entry)) this.wake();
+    return this.changes.clients > clients;
   }
 
   /** A client of this node left; returns whether it was here. */

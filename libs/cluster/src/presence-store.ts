@@ -2,7 +2,7 @@
 export interface PresenceEnter {
   readonly client: string;
   readonly user: string;
-  /** JSON object; shown while the user is here, if this is the client that brings the user in. */
+  /** JSON object; shown while no newer client of the user tells another, as long as this one is here. */
   readonly meta?: string;
 }
 

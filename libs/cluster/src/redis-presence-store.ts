@@ -173,8 +173,8 @@ export class RedisPresenceStore extends PresenceStore {
 }
 
 function changingKeys(keys: PresenceKeys, owner: string): string[] {
-  const { state, users, clients, metas, coming, going, owners, dead } = keys;
-  return [state, users, clients, metas, coming, going, owners, dead, keys.entries(owner)];
+  const { state, users, clients, metas, coming, going, owners, dead, told } = keys;
+  return [state, users, clients, metas, coming, going, owners, dead, keys.entries(owner), told];
 }
 
 function encodeChange(change: PresenceChange): (string | number)[] {

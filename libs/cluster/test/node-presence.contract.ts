@@ -77,6 +77,29 @@ export function nodePresenceContract(name: string, start: () => Promise<Presence
       await heard(['bob']);
     });
 
+    it('brings to the engine what a client tells when it joins again', async () => {
+      const node = await openNode();
+      const tells = (meta: object): void => {
+        node.reader.entered(room, { id: `${node.id}.1`, user: 'ann' }, meta);
+      };
+      const announced = (v: number): Promise<void> =>
+        eventually(() => {
+          expect(deltas.flatMap(({ joined }) => joined)).toContainEqual({ user: 'ann', meta: { v } });
+        }, PATIENT);
+      tells({ v: 1 });
+      await announced(1);
+      tells({ v: 2 });
+      tells({ v: 2 });
+      await announced(2);
+      left(node, '1');
+      tells({ v: 3 });
+      await announced(3);
+      expect((await node.reader.of(room).list()).users).toEqual([{ user: 'ann', meta: { v: 3 } }]);
+      expect(announcementsOf(deltas, 'ann').joined).toBe(3);
+      left(node, '1');
+      await heard([]);
+    });
+
     it('forgets nobody who comes and goes faster than the engine learns of it', async () => {
       const node = await openNode();
       enter(node, '1', 'ann');

@@ -122,10 +122,54 @@ export function presenceStoreContract(name: string, start: () => Promise<Presenc
       expect(reply).toMatchObject({ status: 'done' });
       expect((reply as { dueInMs: number }).dueInMs).toBeGreaterThan(45_000);
       expect(await usersNow()).toEqual(['ann']);
-      expect(await update('b~0', [enter('b.1', 'ann', '{"v":2}')])).toEqual({ status: 'done' });
+      expect(await update('b~0', [enter('b.1', 'ann', '{"v":1}')])).toEqual({ status: 'done' });
       await marker();
       expect(announcementsOf(deltas, 'ann')).toEqual({ joined: 1, left: 0 });
       expect((await store.list(room, '', 1)).users).toEqual([{ user: 'ann', meta: '{"v":1}' }]);
+    });
+
+    it('shows what the newest client of a user told that is here, and announces each change', async () => {
+      const shown = async (): Promise<string | undefined> => (await store.list(room, '', 1)).users[0]?.meta;
+      const joined = (): unknown[] =>
+        deltas.flatMap((delta) => delta.joined).filter(({ user }) => user === 'ann');
+      const expected: object[] = [];
+      const tells = async (owner: string, change: PresenceChange, meta?: object): Promise<void> => {
+        await update(owner, [change]);
+        // Repeated, it changes nothing.
+        await update(owner, [change]);
+        if (meta) expected.push({ user: 'ann', ...('v' in meta && { meta }) });
+        expect(await shown()).toBe(meta ? ('v' in meta ? JSON.stringify(meta) : undefined) : await shown());
+      };
+      await tells('a~0', enter('a.1', 'ann', '{"v":1}'), { v: 1 });
+      // Back within the grace, and on another node.
+      await tells('a~0', leave('a.1', 50_000));
+      await tells('b~0', enter('b.1', 'ann', '{"v":2}'), { v: 2 });
+      // Again in a room that was joined.
+      await tells('b~0', enter('b.1', 'ann', '{"v":3}'), { v: 3 });
+      // What a client says that was here before does not count again.
+      await tells('a~0', enter('a.2', 'ann', '{"v":4}'), { v: 4 });
+      await tells('b~0', enter('b.1', 'ann', '{"v":3}'));
+      expect(await shown()).toBe('{"v":4}');
+      await tells('c~0', enter('c.1', 'ann'));
+      await tells('a~0', leave('a.2'), { v: 3 });
+      await tells('b~0', leave('b.1'), {});
+      await tells('c~0', enter('c.1', 'ann', '{"v":5}'), { v: 5 });
+      await tells('c~0', leave('c.1'));
+      await marker();
+      expect(joined()).toEqual(expected);
+      expect(announcementsOf(deltas, 'ann').left).toBe(1);
+    });
+
+    it('keeps what clients told when their node brings them in under another owner', async () => {
+      await update('a~0', [enter('a.1', 'ann', '{"v":1}')]);
+      await update('b~0', [enter('b.1', 'ann', '{"v":2}')]);
+      await update('a~1', [enter('a.1', 'ann', '{"v":1}')]);
+      while ((await store.sweep({ room, owner: 'a~0', goneAt: 0, pauseMs: 0 })).more);
+      expect((await store.list(room, '', 1)).users).toEqual([{ user: 'ann', meta: '{"v":2}' }]);
+      await update('b~0', [leave('b.1')]);
+      expect((await store.list(room, '', 1)).users).toEqual([{ user: 'ann', meta: '{"v":1}' }]);
+      await update('a~1', [leave('a.1')]);
+      expect(await engine.leftovers(room)).toEqual([]);
     });
 
     it('announces after the grace, when anybody calls', async () => {

@@ -34,6 +34,8 @@ export interface PresenceKeys {
   readonly owners: string;
   /** Sorted set: owners that may write nothing any more → until when that is remembered; at most an hour. */
   readonly dead: string;
+  /** What users' clients told of themselves, beside {@link metas}, which others see. */
+  readonly told: string;
   /** Hash: client → user, of one owner. */
   entries(owner: string): string;
 }
@@ -82,6 +84,7 @@ export class RedisKeys {
       going: `${prefix}g`,
       owners: `${prefix}o`,
       dead: `${prefix}d`,
+      told: `${prefix}t`,
       entries: (owner) => `${prefix}e:${owner}`,
     };
   }

@@ -101,6 +101,8 @@ export interface MemoryPresence {
   readonly clients: Map<string, number>;
   /** User → JSON. */
   readonly metas: Map<string, string>;
+  /** User → what its clients told of themselves, the newest last. */
+  readonly told: Map<string, { readonly owner: string; readonly client: string; readonly meta: string }[]>;
   /** Users to be announced as come → when they came, ms since 1970. */
   readonly coming: Map<string, number>;
   /** Users to be announced as gone → from when on. */

@@ -29,6 +29,7 @@ local function take_left()
       redis.call('ZREM', KEYS[6], user)
       redis.call('ZREM', KEYS[2], user)
       redis.call('HDEL', KEYS[4], user)
+      redis.call('HDEL', KEYS[10], user)
     end
   end
   return table.concat(left, ',')
@@ -44,7 +45,7 @@ local function publish(state)
   version = state[3] == replid and version + 1 or math.max(version + LOST_VERSIONS, now_us)
   redis.call('HSET', KEYS[1], 'v', digits(version), 'a', digits(now), 'r', replid)
   local json = '{"version":' .. digits(version) .. ',"joined":[' .. joined .. '],"left":[' .. left .. ']}'
-  if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', KEYS[1]) end
+  if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', KEYS[1], KEYS[10]) end
   return type(redis.pcall(ARGV[3], ARGV[2], '!' .. json)) == 'number' and 0 or 1
 end
 
