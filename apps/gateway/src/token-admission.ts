@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
 import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
-import { TOKEN_PREFIX } from '@wss/protocol';
+import { TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import { Origins } from './origins.js';
 import { TokenRefused, type TokenVerifier } from './token-verifier.js';
 
@@ -46,6 +46,9 @@ export class TokenAdmission extends Admission {
 function tokenOf({ headers }: IncomingMessage, url: URL): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-  const offered = protocols.find((name) => name.startsWith(TOKEN_PREFIX))?.slice(TOKEN_PREFIX.length);
+  const after = (prefix: string): string | undefined =>
+    protocols.find((name) => name.startsWith(prefix))?.slice(prefix.length);
+  const coded = after(TOKEN64_PREFIX);
+  const offered = after(TOKEN_PREFIX) ?? (coded && Buffer.from(coded, 'base64url').toString());
   return bearer ?? offered ?? url.searchParams.get('access_token') ?? undefined;
 }

@@ -91,7 +91,7 @@ export class ClientConnections {
     this.refusing = true;
   }
 
-  /** Accepts or refuses an upgrade; a refusal is a complete HTTP response. Never rejects. */
+  /** Accepts or refuses an upgrade. Never rejects. */
   admit(upgrade: Upgrade): Promise<void> {
     const answered = this.answer(upgrade).finally(() => this.admitting.delete(answered));
     this.admitting.add(answered);
@@ -104,24 +104,23 @@ export class ClientConnections {
   }
 
   private async answer({ request, commands, accept }: Upgrade): Promise<void> {
-    const { socket } = request;
     try {
       this.requireOpen();
       const accepted: AcceptedClient = commands ? await this.admitClient(request) : { user: '' };
       // While it was being admitted the client may have gone, or the node may have begun to stop.
       this.requireOpen();
-      if (!socket.destroyed) accept(accepted);
+      if (!request.socket.destroyed) accept(accepted);
     } catch (error) {
-      if (error instanceof UpgradeRefusal) return this.refuse(socket, error);
+      if (error instanceof UpgradeRefusal) return this.refuse(request, error);
       this.logger.error(`an upgrade failed: ${describe(error)}`);
-      this.refuse(socket, new UpgradeRefusal(503, 'the node could not admit the connection'));
+      this.refuse(request, new UpgradeRefusal(503, 'the node could not admit the connection'));
     }
   }
 
-  /** Answers an upgrade request with a complete HTTP response. */
-  refuse(socket: Duplex, { status, message, headers }: UpgradeRefusal): void {
-    this.refused(status);
-    refuseUpgrade(socket, status, message, headers);
+  /** Tells a client that it is not let in, as it wants to be told. */
+  refuse(request: IncomingMessage, refusal: UpgradeRefusal): void {
+    this.refused(refusal.status);
+    refuseUpgrade(request, refusal);
   }
 
   /** An upgrade request was answered with this status. */

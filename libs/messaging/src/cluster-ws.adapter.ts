@@ -137,7 +137,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
         this.connections.begin(client, request.socket, accepted, this.contextOf(target));
         this.announce(target, client, request);
       },
-      refuse: (socket, refusal) => this.connections.refuse(socket, refusal),
+      refuse: (request, refusal) => this.connections.refuse(request, refusal),
       onRefused: (status) => this.connections.refused(status),
       onError: (error) => this.logger.error(describe(error)),
     };

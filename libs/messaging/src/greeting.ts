@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { encodeEvent, RESUME_PREFIX, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
+import { encodeEvent, RESUME_PREFIX, SUBPROTOCOL, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { HEARTBEAT_MS } from './heartbeats.js';
 import { MAX_FRAME_BYTES } from './limits.js';
@@ -13,12 +13,19 @@ export interface OfferedProtocols {
   readonly resume?: string;
 }
 
+const PREFIXES = [RESUME_PREFIX, TOKEN_PREFIX, TOKEN64_PREFIX];
+
+/** The names that a client offers as subprotocols. */
+export function subprotocolsOf({ headers }: IncomingMessage): string[] {
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  return offered.filter((name) => name !== '');
+}
+
 /** @throws UpgradeRefusal 400 when subprotocols were offered and none is known. */
 export function offeredProtocols(request: IncomingMessage): OfferedProtocols {
-  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-  const names = offered.filter((name) => name !== '');
+  const names = subprotocolsOf(request);
   const known = (name: string): boolean =>
-    name === SUBPROTOCOL || name.startsWith(RESUME_PREFIX) || name.startsWith(TOKEN_PREFIX);
+    name === SUBPROTOCOL || PREFIXES.some((prefix) => name.startsWith(prefix));
   if (names.length > 0 && !names.some(known)) {
     throw new UpgradeRefusal(400, `no known subprotocol was offered; this server speaks ${SUBPROTOCOL}`);
   }

@@ -8,7 +8,7 @@ import {
   WebSocket,
   WebSocketServer,
 } from 'ws';
-import { CLOSE_CODES, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
+import { CLOSE_CODES, RESUME_PREFIX, SUBPROTOCOL, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import { ClientSocket } from './client-socket.js';
 import { LISTEN_BACKLOG, MAX_FRAME_BYTES } from './limits.js';
 import { UpgradeRefusal } from './ports.js';
@@ -40,7 +40,7 @@ export interface Doorkeeper {
   /** A request became a WebSocket. */
   onSocket(target: SocketServer, client: ClientSocket, request: IncomingMessage): void;
   /** Answers a request that is none of these. */
-  refuse(socket: Duplex, refusal: UpgradeRefusal): void;
+  refuse(request: IncomingMessage, refusal: UpgradeRefusal): void;
   /** A request was refused by the gateway's own options. */
   onRefused(status: number): void;
   onError(error: Error): void;
@@ -112,10 +112,10 @@ export class SocketServers {
       onHandshake: (upgrade, accept) => this.doorkeeper.onHandshake(entry, upgrade, accept),
       onRefused: (status) => this.doorkeeper.onRefused(status),
     });
-    server.on('wsClientError', (error: Error, socket: Duplex, upgrade: IncomingMessage) => {
+    server.on('wsClientError', (error: Error, _socket: Duplex, upgrade: IncomingMessage) => {
       // Who listens as well answers by itself.
       if (server.listenerCount('wsClientError') > 1) return;
-      this.doorkeeper.refuse(socket, handshakeRefusal(upgrade, error));
+      this.doorkeeper.refuse(upgrade, handshakeRefusal(upgrade, error));
     });
     // Nest and its users read these; without a server of its own `ws` knows neither.
     Object.assign(server, { path, address: () => httpServer.address() });
@@ -150,7 +150,7 @@ export class SocketServers {
         });
       } catch (error) {
         if (!(error instanceof UpgradeRefusal)) throw error;
-        this.doorkeeper.refuse(socket, error);
+        this.doorkeeper.refuse(request, error);
       }
     };
     httpServer.on('upgrade', listener);
@@ -219,9 +219,12 @@ function handshakeRefusal({ method, headers }: IncomingMessage, { message }: Err
 // Tokens among the subprotocols are never echoed.
 const sessionProtocol = (offered: Set<string>): string | false => offered.has(SUBPROTOCOL) && SUBPROTOCOL;
 
+/** Prefixes of what nobody may see. */
+const SECRETS = [TOKEN_PREFIX, TOKEN64_PREFIX, RESUME_PREFIX];
+
 /** What `ws` does by itself. */
 const firstProtocol = (offered: Set<string>): string | false =>
-  [...offered].find((name) => !name.startsWith(TOKEN_PREFIX)) ?? false;
+  [...offered].find((name) => !SECRETS.some((prefix) => name.startsWith(prefix))) ?? false;
 
 async function closePort(httpServer: HttpServer): Promise<void> {
   const closed = new Promise((resolve) => httpServer.close(resolve));

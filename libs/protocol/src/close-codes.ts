@@ -21,9 +21,14 @@ export const CLOSE_CODES = {
   4401: { reason: 'token expired', reconnect: true },
   4408: { reason: 'slow consumer', reconnect: true },
   4409: { reason: 'heartbeat missed', reconnect: true },
+  4429: { reason: 'too many connections', reconnect: true },
   4500: { reason: 'session taken over', reconnect: false },
   4501: { reason: 'revoked', reconnect: false },
   4502: { reason: 'protocol version not spoken', reconnect: false },
+  4900: { reason: 'bad request', reconnect: false },
+  4901: { reason: 'token missing or refused', reconnect: false },
+  4903: { reason: 'not allowed to connect', reconnect: false },
+  4904: { reason: 'no WebSocket here', reconnect: false },
 } as const satisfies Record<number, CloseCodeRow>;
 
 /** A close code of the table. */

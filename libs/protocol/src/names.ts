@@ -7,6 +7,15 @@ export const RESUME_PREFIX = 'wss.resume.';
 /** Prefix of a subprotocol that carries an access token; never echoed. */
 export const TOKEN_PREFIX = 'wss.token.';
 
+/** Prefix of a subprotocol that carries an access token as base64url, of whatever characters; never echoed. */
+export const TOKEN64_PREFIX = 'wss.token64.';
+
+/** Subprotocol of clients that want to be told by a close code why they are refused; browsers hide the HTTP status. */
+export const REFUSALS_SUBPROTOCOL = 'wss.refusals';
+
+/** Longest access token, characters. */
+export const MAX_TOKEN_LENGTH = 8_192;
+
 /** Longest event name, characters. */
 export const MAX_EVENT_LENGTH = 128;
 
