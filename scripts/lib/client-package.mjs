@@ -11,7 +11,7 @@ import { run } from './run.mjs';
 /** The package's folder: its manifest is there, and `dist` is made. */
 export const CLIENT = 'libs/client';
 /** What the bundle may weigh, bytes after gzip. */
-export const MOST_BYTES = 6_144;
+export const MOST_BYTES = 8_192;
 
 const DIST = join(CLIENT, 'dist');
 const ENTRY = join(CLIENT, 'src/index.ts');
@@ -25,8 +25,11 @@ export function buildClient() {
     rmSync(DIST, { recursive: true, force: true });
     // Names that nobody outside uses are short.
     const names = internalNames(ENTRY, join(CLIENT, 'src'));
-    const mangleProps = new RegExp(`^(${names.join('|')})$`);
-    const code = await minified(await bundle({ entryPoints: [ENTRY], mangleProps, write: false }));
+    const mangleProps = new RegExp(`^(${[...names.keys()].join('|')})$`);
+    const mangleCache = Object.fromEntries(names);
+    const code = await minified(
+      await bundle({ entryPoints: [ENTRY], mangleProps, mangleCache, write: false }),
+    );
     await writeTypes();
     writeFileSync(join(DIST, 'index.js'), code);
     return gzipSync(code, { level: 9 }).length;

@@ -1,30 +1,82 @@
 import ts from 'typescript';
 
+const LETTERS = 'etsirnaohcludfpmgvwbykxjqzTESIRNAOHCLUDFPMGVWBYKXJQZ_$';
+
 /**
- * Names of properties that a bundle may shorten: wherever they stand in a folder they mean something that is private
- * or tagged `@internal`, never something of the public API, of the wire, or of the platform.
+ * Short names for properties of a bundle: for those that, wherever they stand in a folder, mean something that is
+ * private or tagged `@internal`, never something of the public API, of the wire, or of the platform. Properties that no
+ * value has both of share a name, which makes what is compressed smaller still.
  *
  * @param entry the library's index
  * @param folder the library's sources
+ * @returns short name by name
  */
 export function internalNames(entry, folder) {
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, '.');
   const program = ts.createProgram([entry], options);
-  const names = new Map();
-  for (const file of program.getSourceFiles()) {
-    if (!file.fileName.includes(folder)) continue;
-    for (const [name, symbol] of propertyNames(file, program.getTypeChecker())) {
-      names.set(name, (names.get(name) ?? true) && isInternal(symbol));
-    }
+  const checker = program.getTypeChecker();
+  const files = program.getSourceFiles().filter(({ fileName }) => fileName.includes(folder));
+  const uses = new Map();
+  const known = new Set();
+  for (const [name, symbol] of files.flatMap((file) => [...propertyNames(file, checker)])) {
+    uses.set(name, isInternal(symbol) && !known.has(name) ? (uses.get(name) ?? 0) + 1 : 0);
+    if (uses.get(name) === 0) known.add(name);
   }
-  return [...names].filter(([, internal]) => internal).map(([name]) => name);
+  const internal = [...uses.keys()].filter((name) => uses.get(name) > 0);
+  return shorten(
+    internal.sort((a, b) => uses.get(b) - uses.get(a)),
+    neighbours(files, checker, new Set(internal)),
+  );
+}
+
+/** The most used get the shortest name that none of those has which some value has as well. */
+function shorten(names, beside) {
+  const short = new Map();
+  for (const name of names) {
+    const taken = new Set([...(beside.get(name) ?? [])].map((other) => short.get(other) ?? other));
+    short.set(
+      name,
+      [...candidates()].find((candidate) => !taken.has(candidate)),
+    );
+  }
+  return short;
+}
+
+function* candidates() {
+  yield* LETTERS;
+  for (const first of LETTERS) for (const second of LETTERS) yield first + second;
+}
+
+/** By internal property: all others of every value that has it. */
+function neighbours(files, checker, internal) {
+  const beside = new Map();
+  const seen = new Set();
+  const note = (type) => {
+    if (seen.has(type)) return;
+    seen.add(type);
+    if (type.isUnionOrIntersection()) type.types.forEach(note);
+    const names = checker.getPropertiesOfType(type).map(({ name }) => name);
+    for (const name of names.filter((one) => internal.has(one))) {
+      if (!beside.has(name)) beside.set(name, new Set());
+      for (const other of names) if (other !== name) beside.get(name).add(other);
+    }
+  };
+  for (const node of files.flatMap((file) => descendants(file))) {
+    if (ts.isExpression(node) || ts.isTypeNode(node)) note(checker.getTypeAtLocation(node));
+    else if (ts.isClassLike(node) || ts.isInterfaceDeclaration(node)) note(checker.getTypeAtLocation(node));
+  }
+  return beside;
+}
+
+function descendants(file) {
+  const nodes = [file];
+  for (const node of nodes) ts.forEachChild(node, (child) => void nodes.push(child));
+  return nodes.slice(1);
 }
 
 function* propertyNames(file, checker) {
-  const nodes = [file];
-  for (const node of nodes) {
-    ts.forEachChild(node, (child) => void nodes.push(child));
+  for (const node of descendants(file)) {
     if (ts.isIdentifier(node) && isPropertyName(node)) yield [node.text, symbolOf(node, checker)];
   }
 }
