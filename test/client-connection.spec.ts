@@ -121,7 +121,7 @@ describe('a connection of the SDK', () => {
     await isOpen(client);
   });
 
-  it('waits while nobody looks at the page', async () => {
+  it('waits while nobody looks at the page, where that is asked for', async () => {
     const page = Object.assign(new EventTarget(), { hidden: true });
     Object.assign(globalThis, { document: page });
     endings.push(() => Reflect.deleteProperty(globalThis, 'document'));
@@ -129,10 +129,10 @@ describe('a connection of the SDK', () => {
     const proxy = await TcpProxy.start({ to: node.port });
     endings.push(() => proxy.stop());
     await proxy.setMode('cut');
-    const client = open(`ws://127.0.0.1:${proxy.port}/`);
+    const client = open(`ws://127.0.0.1:${proxy.port}/`, { whileHidden: 'wait' });
     const seen = watch(client);
     await eventually(() => expect(client.status.state).toBe('waiting'));
-    expect(client.status).not.toHaveProperty('inMs');
+    expect((client.status as { inMs?: number }).inMs).toBeUndefined();
     await proxy.setMode('pass');
     expect(seen.filter(({ state }) => state === 'connecting')).toEqual([]);
     page.hidden = false;

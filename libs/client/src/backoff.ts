@@ -1,4 +1,8 @@
-/** How long to wait before the next attempt. */
+import type { ErrorBody } from '@wss/protocol';
+import { now } from './clock.js';
+import type { PageState } from './page.js';
+
+/** How long to wait before the next attempt to connect. */
 export interface BackoffOptions {
   /** Upper bound of the first wait, ms. Default 500. */
   readonly firstMs?: number;
@@ -8,35 +12,50 @@ export interface BackoffOptions {
   readonly stableMs?: number;
 }
 
+/** Advice up to this many ms does not keep a hidden page back: its browser would make far more of it. */
+const SHORT_MS = 1_000;
+
 /**
  * Exponential back-off with full jitter: every wait is drawn evenly from 0 to a bound that doubles.
  * @internal
  */
 export class Backoff {
-  /** The server asked us to stay away until then; ms since 1970, 0 if it did not. */
+  /** The server asked us to stay away until then, on the steady clock; 0 if it did not. */
   notBefore = 0;
   private failures = 0;
   private advisedMs?: number;
 
-  constructor(private readonly options: BackoffOptions) {}
+  constructor(private readonly bounds: BackoffOptions) {}
 
   /** The server's own advice for the next wait, ms; it spreads its clients better than they can. */
   advise(ms: number): void {
-    this.advisedMs = ms;
+    if (ms >= 0) this.advisedMs = ms;
   }
 
-  /** How long to wait now, ms. */
-  next(): number {
-    const { firstMs = 500, mostMs = 20_000 } = this.options;
-    const bound = Math.min(mostMs, firstMs * 2 ** this.failures++);
-    const advised = this.advisedMs;
+  /** How long to wait now, ms. Browsers throttle the timers of hidden pages, so these make their first attempt at once. */
+  next({ isHidden, isOffline }: PageState, refusal: object | undefined): number {
+    const { firstMs = 500, mostMs = 20_000 } = this.bounds;
+    const { advisedMs, failures } = this;
+    const least = advisedMs ?? 0;
+    const jitter = Math.random() * (isOffline ? mostMs : Math.min(mostMs, firstMs * 2 ** failures));
+    this.failures++;
     delete this.advisedMs;
-    this.notBefore = advised === undefined ? 0 : Date.now() + advised;
-    return advised ?? Math.random() * bound;
+    if (isHidden && failures === 0 && least <= SHORT_MS) return 0;
+    this.notBefore = now() + least;
+    // What a refusal says is the same for all who are refused, so that they still have to be spread.
+    return advisedMs === undefined || refusal ? least + jitter : least;
   }
 
   /** Tells how long the last connection held, ms. */
   held(ms: number): void {
-    if (ms >= (this.options.stableMs ?? 10_000)) this.failures = 0;
+    if (ms >= (this.bounds.stableMs ?? 10_000)) this.failures = 0;
   }
+}
+
+/**
+ * How long to wait before a request is sent again, ms: as the server advises, else full jitter.
+ * @internal
+ */
+export function retryDelay(attempts: number, error?: Pick<ErrorBody, 'details'>): number {
+  return error?.details?.[0]?.retryInMs ?? Math.random() * 100 * 2 ** Math.min(5, attempts);
 }

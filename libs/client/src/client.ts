@@ -1,6 +1,7 @@
 import type { ErrorBody } from '@wss/protocol';
+import { now } from './clock.js';
 import type { Status } from './connection.js';
-import { Emitter, emitterOf, type Unsubscribe } from './emitter.js';
+import { Emitter, type Unsubscribe } from './emitter.js';
 import { fromBody, type WssError } from './errors.js';
 import type { Rollback } from './lane.js';
 import { Link, type WssClientOptions } from './link.js';
@@ -17,6 +18,7 @@ export interface Hello {
 
 interface HelloFrame extends Hello {
   readonly token: string;
+  readonly rooms: readonly string[];
   readonly heartbeatMs: number;
   readonly maxFrameBytes: number;
 }
@@ -27,7 +29,13 @@ interface HelloFrame extends Hello {
  */
 export class WssClient<C extends Contract = AnyContract> {
   private readonly link: Link;
-  private readonly known = new Map<string, Room>();
+  /** A room is the same object for as long as anybody has it. */
+  private readonly known = new Map<string, WeakRef<Room>>();
+  /** Rooms in which something is wanted, under way, or listened to. */
+  private readonly used = new Set<Room>();
+  private readonly collected = new FinalizationRegistry<string>((name) => {
+    if (!this.known.get(name)?.deref()) this.known.delete(name);
+  });
   private readonly byEvent = new Map<string, Emitter<never>>();
   private readonly hellos = new Emitter<Hello>();
   private readonly degradations = new Emitter<boolean>();
@@ -36,43 +44,37 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** Connects at once, and again whenever the connection is lost, until it is closed. */
   constructor(url: string, options: WssClientOptions = {}) {
-    this.link = new Link(url, options, {
-      opened: () => this.eachRoom((room) => room.opened()),
-      disconnected: () => this.eachRoom(({ lane }) => lane.disconnected()),
-      ended: (error) => this.onEnd(error),
-      arrived: (frame) => this.onEvent(frame),
-      queuedInRooms: () => [...this.known.values()].reduce((sum, { lane }) => sum + lane.queued, 0),
-    });
+    this.link = new Link(url, options, this);
   }
 
   /** What the connection is doing. */
   get status(): Status {
-    return this.link.connection.current;
+    return this.link.wire.progress.current;
   }
 
   /** Calls back whenever the status changes. */
   onStatus(listener: (status: Status) => void): Unsubscribe {
-    return this.link.connection.changes.on(listener);
+    return this.link.wire.progress.listen(listener);
   }
 
   /** The status from now on; ends with the client. */
   statuses(signal?: AbortSignal): AsyncGenerator<Status, void, void> {
-    return this.link.connection.changes.iterate(signal);
+    return this.link.wire.progress.iterate(signal);
   }
 
   /** Calls back when the server has greeted us; with a session only. */
   onHello(listener: (hello: Hello) => void): Unsubscribe {
-    return this.hellos.on(listener);
+    return this.hellos.listen(listener);
   }
 
   /** Calls back when commands that took effect were lost by the server's storage. */
   onRollback(listener: (rollback: Rollback) => void): Unsubscribe {
-    return this.link.rollbacks.on(listener);
+    return this.link.rollbacks.listen(listener);
   }
 
   /** Calls back with errors that belong to no command. */
   onError(listener: (error: WssError) => void): Unsubscribe {
-    return this.link.errors.on(listener);
+    return this.link.errors.listen(listener);
   }
 
   /** Whether the server said that it can't reach its data: commands may fail, what is shown may be old. */
@@ -82,12 +84,12 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** Calls back when {@link degraded} changes. */
   onDegraded(listener: (degraded: boolean) => void): Unsubscribe {
-    return this.degradations.on(listener);
+    return this.degradations.listen(listener);
   }
 
   /** Calls back for events outside of rooms. */
   on<E extends NameOf<C['events']>>(event: E, listener: (data: C['events'][E]) => void): Unsubscribe {
-    return emitterOf<C['events'][E]>(this.byEvent, event).on(listener);
+    return this.emitterOf<C['events'][E]>(event).listen(listener);
   }
 
   /** Data of an event outside of rooms, from now on; ends with the client. */
@@ -95,7 +97,7 @@ export class WssClient<C extends Contract = AnyContract> {
     event: E,
     signal?: AbortSignal,
   ): AsyncGenerator<C['events'][E], void, void> {
-    return emitterOf<C['events'][E]>(this.byEvent, event).iterate(signal);
+    return this.emitterOf<C['events'][E]>(event).iterate(signal);
   }
 
   /**
@@ -105,8 +107,9 @@ export class WssClient<C extends Contract = AnyContract> {
    * @throws WssError
    */
   async refreshToken(): Promise<number | null> {
-    const data = { token: await this.link.connection.fetchToken() };
-    return ((await this.link.request({ event: '$auth', data })) as { expiresAt: number | null }).expiresAt;
+    const data = { token: await this.link.wire.fetchToken() };
+    return ((await this.link.request({ event: '$auth', data }, {}).promise) as { expiresAt: number | null })
+      .expiresAt;
   }
 
   /**
@@ -117,62 +120,125 @@ export class WssClient<C extends Contract = AnyContract> {
   async command<E extends NameOf<C['commands']>>(
     event: E,
     data: DataOf<C['commands'], E>,
-    options?: CommandOptions,
+    options: CommandOptions = {},
   ): Promise<ReplyOf<C['commands'], E>> {
     const frame = { event, data: this.link.admit(data).data };
-    return (await this.link.request(frame, options)) as ReplyOf<C['commands'], E>;
+    return (await this.link.request(frame, options).promise) as ReplyOf<C['commands'], E>;
   }
 
   /** Sends an event without asking for an answer, e.g. to a plain Nest gateway. Lost while there is no connection. */
   send(event: string, data: unknown): void {
-    if (this.link.isOpen) this.link.connection.send({ event, data });
+    if (this.link.isOpen) this.link.wire.write({ event, data });
   }
 
-  /** A room; the same object for the same name. */
+  /**
+   * Asks the server for a sign of life; waits for a connection, if there is none.
+   * @returns how long the answer took, ms
+   * @throws WssError
+   */
+  async ping(options: CommandOptions = {}): Promise<number> {
+    const answer = this.link.request({ event: '$ping', data: {} }, options);
+    await answer.promise;
+    return now() - answer.sentAt;
+  }
+
+  /** A room; the same object for the same name, for as long as anybody has it. */
   room<Type extends NameOf<C['rooms']>>(name: `${Type}:${string}`): Room<RoomOf<C, Type>> {
-    let room = this.known.get(name);
-    if (!room) this.known.set(name, (room = new Room(name, this.link)));
-    return room as unknown as Room<RoomOf<C, Type>>;
+    return (this.existing(name) ?? this.make(name)) as unknown as Room<RoomOf<C, Type>>;
+  }
+
+  /** The rooms that are joined or wanted; `status` tells of each how it is. */
+  get rooms(): readonly Room[] {
+    return [...this.used].filter(({ attendance }) => attendance.isWanted);
   }
 
   /** Ends the connection; what was not answered fails as `closed`. */
   close(): void {
-    this.link.connection.finish();
+    this.link.wire.finish();
+  }
+
+  private existing(name: string): Room | undefined {
+    return this.known.get(name)?.deref();
+  }
+
+  private make(name: string): Room {
+    const room = new Room(name, this.link, (changed) => this.onUse(changed));
+    this.known.set(name, new WeakRef(room));
+    this.collected.register(room, name);
+    return room;
+  }
+
+  private onUse(room: Room): void {
+    if (room.isInUse) this.used.add(room);
+    else this.used.delete(room);
+  }
+
+  private emitterOf<T>(event: string): Emitter<T> {
+    let emitter = this.byEvent.get(event);
+    if (!emitter) {
+      this.byEvent.set(event, (emitter = new Emitter()));
+      if (this.link.over) emitter.finish();
+    }
+    return emitter as unknown as Emitter<T>;
   }
 
   private eachRoom(work: (room: Room) => void): void {
-    for (const room of this.known.values()) work(room);
+    for (const name of [...this.known.keys()]) {
+      const room = this.existing(name);
+      if (room) work(room);
+    }
   }
 
-  private onEnd(error: WssError): void {
+  /** @internal */
+  opened(): void {
+    this.eachRoom(({ attendance }) => attendance.sync());
+  }
+
+  /** @internal */
+  disconnected(): void {
+    this.eachRoom((room) => room.disconnected());
+  }
+
+  /** @internal */
+  ended(error: WssError): void {
     this.eachRoom((room) => room.ended(error));
-    for (const emitter of this.byEvent.values()) emitter.end();
+    for (const emitter of this.byEvent.values()) emitter.finish();
   }
 
-  private onEvent(frame: Record<string, unknown>): void {
+  /** @internal */
+  arrived(frame: Record<string, unknown>): void {
     const { event, room, data } = frame;
     if (typeof event !== 'string') throw new TypeError();
-    if (typeof room === 'string') this.known.get(room)?.frame(frame as never);
+    if (typeof room === 'string') this.existing(room)?.frame(frame as never);
     else if (event === '$hello') this.onHelloFrame(data as HelloFrame);
     else if (event === '$notice') this.onNotice(data as { reconnectInMs?: number; degraded?: boolean });
     else if (event === 'error' && this.link.isGreeted) this.link.errors.emit(fromBody(data as ErrorBody));
     else this.byEvent.get(event)?.emit(data as never);
   }
 
-  private onHelloFrame({ token, heartbeatMs, maxFrameBytes, ...hello }: HelloFrame): void {
+  private onHelloFrame({ token, rooms, heartbeatMs, maxFrameBytes, ...hello }: HelloFrame): void {
     const { link, sessionId } = this;
+    if (!(hello.session && token && heartbeatMs > 0)) throw new TypeError();
     this.sessionId = hello.session;
-    if (sessionId !== undefined && sessionId !== hello.session) this.eachRoom(({ lane }) => lane.expire());
+    if (sessionId !== undefined && sessionId !== hello.session) {
+      this.eachRoom(({ lane }) => lane.expire());
+    }
     link.isGreeted = true;
     link.maxFrame = maxFrameBytes;
-    link.connection.greeted(token, heartbeatMs);
+    link.wire.greeted(token, heartbeatMs);
     this.onNotice({ degraded: false });
     this.hellos.emit(hello);
+    // Those that were left while nobody could be told.
+    for (const name of rooms ?? []) {
+      const { attendance } = this.existing(name) ?? this.make(name);
+      attendance.mayBeIn = true;
+      attendance.sync();
+    }
     this.eachRoom(({ lane }) => lane.pump());
   }
 
   private onNotice({ reconnectInMs, degraded }: { reconnectInMs?: number; degraded?: boolean }): void {
-    if (reconnectInMs !== undefined) this.link.connection.waits.advise(reconnectInMs);
+    if (reconnectInMs !== undefined) this.link.wire.waits.advise(reconnectInMs);
     if (degraded === undefined || degraded === this.isDegraded) return;
     this.isDegraded = degraded;
     this.degradations.emit(degraded);

@@ -1,16 +1,22 @@
-import { type ErrorCode, mayReconnect, RESUME_PREFIX, SUBPROTOCOL, TOKEN_PREFIX } from '@wss/protocol';
+import { mayReconnect, REFUSALS_SUBPROTOCOL, RESUME_PREFIX, SUBPROTOCOL } from '@wss/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
-import { Emitter } from './emitter.js';
-import { type ClientErrorCode, WssError } from './errors.js';
-import { onPageChange, worthConnecting } from './page.js';
-import type { SocketConstructor, SocketLike } from './types.js';
+import { now, Timer } from './clock.js';
+import { Changing } from './emitter.js';
+import { WssError } from './errors.js';
+import { onPageChange, pageState } from './page.js';
+import { Pending } from './requests.js';
+import { checkToken, tokenProtocol } from './protocols.js';
+import { otherServer, refusalOf, statusOfClose } from './refusals.js';
+import type { DebugListener, SocketConstructor, SocketLike, UpgradeListener } from './types.js';
 
 /** What the connection is doing. */
 export type Status =
+  /** An attempt is under way. */
   | { readonly state: 'connecting' }
+  /** There is a connection. */
   | { readonly state: 'open' }
   /**
-   * There is none; another attempt follows `inMs` milliseconds later, without it when the page is online and visible.
+   * There is none; another attempt follows `inMs` milliseconds later, without it when the page is shown again.
    * `code` is the close code, `error` tells why no connection came about.
    */
   | { readonly state: 'waiting'; readonly inMs?: number; readonly code?: number; readonly error?: WssError }
@@ -21,17 +27,26 @@ export type Status =
 export interface ConnectionOptions {
   /** Whether to ask for a session. Default yes; not for a plain Nest gateway. */
   readonly session?: boolean;
-  /** An access token, or where to fetch one: asked before each attempt and by {@link WssClient.refreshToken}. */
+  /**
+   * An access token, or where to fetch one: asked before each attempt and by {@link WssClient.refreshToken}. It may
+   * have any characters and at most 8,192 bytes. One that is refused is fetched anew once before that is final.
+   */
   readonly token?: string | (() => string | Promise<string>);
+  /** How long the token callback may take, ms; then it is asked again. Default 10,000. */
+  readonly tokenWithinMs?: number;
   /**
    * An attempt to connect is given up and made again when the server has let us in and does not greet us within this
-   * time, ms, or does not answer for three times as long; one that has never greeted us is none of ours: then it is
-   * over. Default 10,000.
+   * time, ms, or does not answer for three times as long. Default 10,000.
    */
   readonly greetWithinMs?: number;
+  /** What a hidden page does without a connection: `reconnect` (default), or `wait` until it is shown again. */
+  readonly whileHidden?: 'reconnect' | 'wait';
+  /** How long to wait between attempts. */
   readonly backoff?: BackoffOptions;
   /** Default: the global `WebSocket`; Node has one from version 22, before that give the one of the package `ws`. */
   readonly WebSocket?: SocketConstructor;
+  /** Gets every frame and every decision; without it they cost nothing. Tokens are left out. */
+  readonly debug?: DebugListener;
 }
 
 /**
@@ -40,29 +55,41 @@ export interface ConnectionOptions {
  */
 export interface WireListener {
   opened(): void;
-  frame(frame: Record<string, unknown>): void;
+  take(frame: Record<string, unknown>): void;
   /** The connection is gone; it may come back. */
   disconnected(): void;
   /** It will not come back. */
   ended(error: WssError): void;
+  /** The heartbeat's period has passed. */
+  beat(): void;
 }
+
+/** When the page came back or its network changed, a link that is alive answers within this time, ms. */
+const PROBE_MS = 3_000;
 
 /**
  * Keeps one WebSocket open, as long as that makes sense.
  * @internal
  */
 export class Connection {
-  readonly changes = new Emitter<Status>();
-  current: Status = { state: 'connecting' };
+  readonly progress: Changing<Status>;
   readonly waits: Backoff;
 
   /** Resumes the session on the next connection. */
   private resumeToken?: string;
   private socket?: SocketLike;
-  private timer?: ReturnType<typeof setTimeout>;
+  /** What the present attempt, wait or connection is bounded or kept by. */
+  private readonly timer = new Timer();
+  private readonly probeTimer = new Timer();
+  /** What an attempt has begun with is of no use to the next. */
+  private attempt = 0;
+  /** On the steady clock; 0 while there is no connection. */
   private openedAt = 0;
+  private isGreeted = false;
+  private beatMs = 0;
   /** How often in a row the heartbeat found that nothing had come. */
   private silences = 0;
+  private tokensRefused = 0;
   private readonly end = new AbortController();
 
   constructor(
@@ -70,200 +97,254 @@ export class Connection {
     private readonly settings: ConnectionOptions,
     private readonly listener: WireListener,
   ) {
+    this.progress = new Changing<Status>({ state: 'connecting' }, settings.debug);
     this.waits = new Backoff(settings.backoff ?? {});
-    onPageChange(() => this.retryNow(), this.end.signal);
+    onPageChange(() => this.pageChanged(), this.end.signal);
     void this.connect();
   }
 
   get isOpen(): boolean {
-    return this.current.state === 'open';
+    return this.openedAt > 0;
   }
 
-  send(frame: object): void {
-    this.socket!.send(JSON.stringify(frame));
+  write(frame: object): void {
+    const text = JSON.stringify(frame);
+    this.settings.debug?.('sent', withoutToken(text));
+    this.socket?.send(text);
   }
 
   /** The server is one of ours; from now on silence is a fault. */
   greeted(resumeToken: string, heartbeatMs: number): void {
     this.resumeToken = resumeToken;
-    clearTimeout(this.timer);
-    this.silences = 0;
-    this.timer = setInterval(() => this.beat(), heartbeatMs);
+    this.isGreeted = true;
+    this.tokensRefused = 0;
+    this.beatMs = heartbeatMs;
+    this.beatLater();
   }
 
-  /** The token to show now. */
+  /** The session is over: another connection opens a new one. */
+  startAnew(): void {
+    delete this.resumeToken;
+    this.giveUp();
+  }
+
+  /**
+   * The token to show now.
+   * @throws WssError `no_token` when there is none, `bad_token` when it can't be sent
+   */
   async fetchToken(): Promise<string | undefined> {
-    const { token } = this.settings;
-    try {
-      return typeof token === 'function' ? await token() : token;
-    } catch (error) {
-      throw new WssError('no_token', `the token callback failed: ${(error as Error)?.message}`, true);
-    }
+    const { token, tokenWithinMs = 10_000 } = this.settings;
+    if (typeof token !== 'function') return token && checkToken(token);
+    const asked = new Pending<string>({ timeoutMs: tokenWithinMs });
+    asked.sent();
+    Promise.resolve().then(token).then(asked.fulfil, asked.fail);
+    const fetched = await asked.promise.catch((error: unknown) => {
+      throw new WssError('no_token', `token: ${(error as Error)?.message}`, true);
+    });
+    return fetched && checkToken(fetched);
   }
 
   /** Ends the connection for good. */
   finish(error?: WssError): void {
-    if (this.current.state === 'closed') return;
-    clearTimeout(this.timer);
+    if (this.is('closed')) return;
     this.end.abort();
-    const { socket } = this;
-    delete this.socket;
-    this.setStatus({ state: 'closed', error });
-    this.changes.end();
+    const socket = this.letGo();
+    this.progress.become({ state: 'closed', error });
+    this.progress.finish();
     socket?.close(1000);
     this.listener.ended(error ?? new WssError('closed', 'the client was closed'));
   }
 
-  /** The page is back; only the server's own advice is still obeyed. */
-  private retryNow(): void {
-    if (this.current.state === 'waiting') this.connectIn(Math.max(0, this.waits.notBefore - Date.now()));
+  private is(state: Status['state']): boolean {
+    return this.progress.current.state === state;
+  }
+
+  /** The page came back, or its network may be another one: what we have may be dead, and what failed may succeed. */
+  private pageChanged(): void {
+    const { isHidden, isOffline } = pageState();
+    if (this.is('waiting') && !isHidden && !isOffline) this.connectIn(this.waits.notBefore - now());
+    else if (this.isGreeted) this.probe();
+    else if (this.socket && this.hasSession) this.timer.schedule(PROBE_MS, () => this.linkLost());
+  }
+
+  private get hasSession(): boolean {
+    return this.settings.session !== false;
   }
 
   private connectIn(ms: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      if (worthConnecting()) void this.connect();
-    }, ms);
+    this.timer.schedule(ms, () => void this.connect());
   }
 
   private async connect(): Promise<void> {
-    this.setStatus({ state: 'connecting' });
+    const attempt = ++this.attempt;
+    this.progress.become({ state: 'connecting' });
     try {
       const protocols = await this.protocols();
-      if (this.current.state === 'connecting') this.use(this.open(protocols));
+      if (attempt === this.attempt) this.use(this.open(protocols));
     } catch (error) {
-      if (this.current.state !== 'connecting') return;
-      if ((error as WssError).retry) this.wait({ error: error as WssError });
-      else this.finish(error as WssError);
+      if (attempt === this.attempt) this.failed(error as WssError);
     }
   }
 
   private open(protocols: string[]): SocketLike {
-    const WebSocket = this.settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
-    if (!WebSocket) {
-      throw new WssError('bad_url', 'no WebSocket here: use "ws"');
-    }
+    const { WebSocket = globalThis.WebSocket } = this.settings as { WebSocket?: SocketConstructor };
     try {
       return new WebSocket(this.url, protocols);
     } catch (error) {
-      throw new WssError('bad_url', `no WebSocket can use this URL: ${(error as Error).message}`);
+      throw new WssError('bad_url', (error as Error).message);
     }
   }
 
   private async protocols(): Promise<string[]> {
-    const { session = true } = this.settings;
     const token = await this.fetchToken();
-    return [
-      ...(session ? [SUBPROTOCOL] : []),
-      ...(session && this.resumeToken ? [RESUME_PREFIX + this.resumeToken] : []),
-      ...(token ? [TOKEN_PREFIX + token] : []),
-    ];
+    const shown = token ? [tokenProtocol(token)] : [];
+    if (!this.hasSession) return shown;
+    const resume = this.resumeToken ? [RESUME_PREFIX + this.resumeToken] : [];
+    return [SUBPROTOCOL, ...resume, ...shown, REFUSALS_SUBPROTOCOL];
   }
 
   /** The handlers stay when we are done with a socket: `ws` throws errors that nobody listens to. */
   private use(socket: SocketLike): void {
     this.socket = socket;
-    this.expectProgress(3);
+    // A node with many to let in takes longer.
+    this.timer.schedule(3 * this.patienceMs, () => this.giveUp());
     const ifMine =
-      <Event>(handle: (event: Event) => void) =>
-      (event: Event) =>
-        this.socket === socket && handle(event);
+      <Args extends unknown[]>(handle: (...args: Args) => void) =>
+      (...args: Args) =>
+        this.socket === socket && handle(...args);
     socket.onopen = ifMine(() => this.onOpen(socket));
     socket.onmessage = ifMine(({ data }: { data: unknown }) => this.onMessage(data));
-    socket.onerror = ifMine(({ message }: { message?: string }) => this.onFault(message ?? ''));
+    socket.onerror = ifMine(({ message }: { message?: string }) => this.onFault(message));
     socket.onclose = ifMine(({ code, reason }: { code: number; reason: string }) =>
       this.onClose(code, reason),
     );
+    const onResponse: UpgradeListener = (_request, response) => this.onResponse(response);
+    (socket.on as SocketOn | undefined)?.call(socket, 'unexpected-response', ifMine(onResponse));
   }
 
-  private onOpen(socket: SocketLike): void {
-    this.openedAt = Date.now();
+  private get patienceMs(): number {
+    return this.settings.greetWithinMs ?? 10_000;
+  }
+
+  private onOpen({ protocol }: SocketLike): void {
+    // We are refused: the close code that follows says why.
+    if (this.hasSession && protocol === REFUSALS_SUBPROTOCOL) return;
     // Some servers accept any subprotocol; only ours greets.
-    if (this.settings.session === false) clearTimeout(this.timer);
-    else if (socket.protocol === SUBPROTOCOL) this.expectProgress(1);
-    else return this.finish(new WssError(...OTHER_SERVER));
-    this.setStatus({ state: 'open' });
-    this.listener.opened();
+    if (this.hasSession && protocol !== SUBPROTOCOL) return this.finish(otherServer());
+    this.openedAt = now();
+    this.timer.cancel();
+    if (this.hasSession) this.timer.schedule(this.patienceMs, () => this.giveUp(notGreeted()));
+    this.progress.become({ state: 'open' });
+    if (this.isOpen) this.listener.opened();
   }
 
   private onMessage(data: unknown): void {
     this.silences = 0;
+    this.probeTimer.cancel();
     try {
-      this.listener.frame(JSON.parse(data as string) as Record<string, unknown>);
+      this.settings.debug?.('received', withoutToken(data as string));
+      this.listener.take(JSON.parse(data as string) as Record<string, unknown>);
     } catch {
-      this.finish(new WssError('bad_server_frame', 'the server sent bad frames'));
+      this.finish(new WssError('bad_server_frame', 'bad frame'));
     }
   }
 
   /** Browsers do not show the server's ping frames, so a link that went dead is found by asking. */
   private beat(): void {
-    if (++this.silences === 1) this.send({ event: '$ping', id: 0 });
-    else this.giveUp();
+    if (this.silences++ > 0) return this.giveUp();
+    this.write(PING);
+    this.listener.beat();
+    this.beatLater();
   }
 
-  private giveUp(): void {
+  private beatLater(): void {
+    this.timer.schedule(this.beatMs, () => this.beat());
+  }
+
+  private probe(): void {
+    if (this.probeTimer.isSet) return;
+    this.write(PING);
+    this.probeTimer.schedule(PROBE_MS, () => this.linkLost());
+  }
+
+  /** The network is another one: that the link is dead says nothing of the next. */
+  private linkLost(): void {
+    this.waits.advise(0);
+    this.giveUp();
+  }
+
+  private giveUp(error?: WssError): void {
     const { socket } = this;
-    this.onClose(4409, '');
-    socket!.close();
+    this.onClose(4409, '', error);
+    socket?.close();
   }
 
-  /** Bounds the wait for the server's next step on the way to its greeting; a node with many to let in takes longer. */
-  private expectProgress(times: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(
-      () => {
-        if (this.resumeToken || !this.openedAt) this.giveUp();
-        else this.finish(new WssError(...OTHER_SERVER));
-      },
-      times * (this.settings.greetWithinMs ?? 10_000),
-    );
+  /** Only the `ws` package tells of an HTTP status. */
+  private onResponse({ statusCode, headers }: Parameters<UpgradeListener>[1]): void {
+    this.waits.advise(Number(headers['retry-after']) * 1_000);
+    this.giveUp(refusalOf(statusCode));
   }
 
-  /** Only the `ws` package tells why an upgrade was refused; a browser never does. */
-  private onFault(message: string): void {
-    const status = /subprotocol/.test(message) ? '400' : (/response: (\d+)/.exec(message)?.[1] ?? '');
-    const refusal = REFUSALS[status] ?? (/^[23]/.test(status) ? REFUSALS[404] : undefined);
-    if (refusal) this.finish(new WssError(...refusal));
+  private onFault(message = ''): void {
+    if (/subprotocol/.test(message)) this.finish(otherServer());
   }
 
-  private onClose(code: number, reason: string): void {
-    delete this.socket;
-    clearTimeout(this.timer);
+  private onClose(code: number, reason: string, known?: WssError): void {
     const { openedAt } = this;
-    this.openedAt = 0;
-    if (!mayReconnect(code)) {
-      return this.finish(new WssError('refused', `the server closed the connection: ${code} ${reason}`));
-    }
-    if (openedAt > 0) {
-      this.waits.held(Date.now() - openedAt);
-      this.wait({ code });
+    this.letGo();
+    if (openedAt) {
+      this.waits.held(now() - openedAt);
       this.listener.disconnected();
-    } else this.wait({ code, error: new WssError('unreachable', UNREACHABLE, true) });
+    }
+    this.failed(known ?? closeError(code, reason, openedAt > 0), code);
   }
 
-  private wait(why: { code?: number; error?: WssError }): void {
-    const inMs = this.waits.next();
-    this.connectIn(inMs);
-    this.setStatus({ state: 'waiting', ...(worthConnecting() && { inMs }), ...why });
+  /** A token may be newer than the keys that the server knows: a fresh one is tried before its refusal is final. */
+  private failed(error: WssError | undefined, code?: number): void {
+    const { token, whileHidden } = this.settings;
+    const mayRenew =
+      error?.code === 'unauthenticated' && typeof token === 'function' && this.tokensRefused++ < 1;
+    if (error && !error.retry && !mayRenew) return this.finish(error);
+    if (this.is('closed')) return;
+    const page = pageState();
+    const isParked = page.isHidden && whileHidden === 'wait';
+    const inMs = this.waits.next(page, error);
+    this.progress.become({ state: 'waiting', inMs: isParked ? undefined : inMs, code, error });
+    if (isParked || !this.is('waiting')) return;
+    if (inMs > 0) this.connectIn(inMs);
+    else void this.connect();
   }
 
-  private setStatus(status: Status): void {
-    this.current = status;
-    this.changes.emit(status);
+  /** Whatever comes from the socket or was begun with it is of no use any more. */
+  private letGo(): SocketLike | undefined {
+    const { socket } = this;
+    delete this.socket;
+    this.attempt++;
+    this.openedAt = 0;
+    this.silences = 0;
+    this.isGreeted = false;
+    this.timer.cancel();
+    this.probeTimer.cancel();
+    return socket;
   }
 }
 
-const OTHER_SERVER = [
-  'version',
-  `the server does not speak ${SUBPROTOCOL}: update it or this client; a plain gateway needs { session: false }`,
-] as const;
+type SocketOn = (event: 'unexpected-response', listener: UpgradeListener) => void;
 
-const UNREACHABLE = 'no connection: check URL, token, server';
+const PING = { event: '$ping', id: 0 };
 
-/** Refusals after which the same attempt can't succeed. */
-const REFUSALS: Readonly<Record<string, readonly [ClientErrorCode | ErrorCode, string]>> = {
-  400: OTHER_SERVER,
-  401: ['unauthenticated', 'the token was refused: sign in again'],
-  403: ['forbidden', 'the server does not let this origin connect'],
-  404: ['bad_url', 'no WebSocket is served at this URL: correct it'],
-};
+/** What a debugger may see. */
+const withoutToken = (text: string): string => text.replace(/"token":"[^"]*"/, '"token":"…"');
+
+const notGreeted = (): WssError =>
+  new WssError('unreachable', 'no greeting: a plain gateway needs session: false', true);
+
+/** Why there is no connection; undefined when one was lost that may come back. */
+function closeError(code: number, reason: string, wasOpen: boolean): WssError | undefined {
+  if (!wasOpen) {
+    const refusal = refusalOf(statusOfClose(code), reason);
+    if (refusal) return refusal;
+    if (mayReconnect(code)) return new WssError('unreachable', 'no connection: check URL and token', true);
+  } else if (mayReconnect(code)) return undefined;
+  return new WssError('refused', `closed by the server: ${code} ${reason}`);
+}

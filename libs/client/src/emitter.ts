@@ -1,24 +1,39 @@
 /** Stops calling a listener. */
 export type Unsubscribe = () => void;
 
+/** @internal */
+interface Listener<T> {
+  onValue(value: T): void;
+  /** Called when no more comes. */
+  onEnd?(): void;
+}
+
 /**
  * Calls listeners in the order in which they were added; one that throws does not stop the others.
  * @internal
  */
 export class Emitter<T> {
-  /** What to call when no more comes stands with each listener. */
-  private readonly listeners = new Map<(value: T) => void, (() => void) | undefined>();
+  private readonly listeners = new Set<Listener<T>>();
   private ended = false;
 
-  on(listener: (value: T) => void, onEnd?: () => void): Unsubscribe {
-    this.listeners.set(listener, onEnd);
-    return () => void this.listeners.delete(listener);
+  /** @param counted told of each listener that comes (1) or goes (-1) */
+  constructor(private readonly counted?: (change: number) => void) {}
+
+  listen(take: (value: T) => void, end?: () => void): Unsubscribe {
+    const listener: Listener<T> = { onValue: take, onEnd: end };
+    this.listeners.add(listener);
+    this.counted?.(1);
+    return () => {
+      if (this.listeners.delete(listener)) this.counted?.(-1);
+    };
   }
 
+  /** Listeners that are removed meanwhile are not called any more. */
   emit(value: T): void {
-    for (const listener of [...this.listeners.keys()]) {
+    for (const listener of [...this.listeners]) {
+      if (!this.listeners.has(listener)) continue;
       try {
-        listener(value);
+        listener.onValue(value);
       } catch (error) {
         // Reported like any other uncaught error, outside of our own call stack.
         queueMicrotask(() => {
@@ -29,16 +44,16 @@ export class Emitter<T> {
   }
 
   /** Nothing more comes: iterators end when they have given what is waiting. */
-  end(): void {
+  finish(): void {
     this.ended = true;
-    for (const onEnd of this.listeners.values()) onEnd?.();
+    for (const { onEnd: end } of this.listeners) end?.();
   }
 
   /** The values from this call on, until the signal says stop or no more can come. What is not taken yet is kept. */
   iterate(signal?: AbortSignal): AsyncGenerator<T, void, void> {
     const waiting: T[] = [];
     let wake: () => void = () => undefined;
-    const stop = this.on(
+    const stop = this.listen(
       (value) => {
         waiting.push(value);
         wake();
@@ -51,26 +66,39 @@ export class Emitter<T> {
     };
     signal?.addEventListener('abort', release);
     const isOver = (): boolean | undefined => signal?.aborted || (this.ended && waiting.length === 0);
-    return (async function* (): AsyncGenerator<T, void, void> {
+    const values = (async function* (): AsyncGenerator<T, void, void> {
       try {
+        yield undefined as T;
         while (!isOver()) {
           if (waiting.length > 0) yield waiting.shift()!;
           else await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {
-        signal?.removeEventListener('abort', release);
-        stop();
+        release();
       }
     })();
+    // One that has begun cleans up when it is ended before its first value.
+    void values.next();
+    return values;
   }
 }
 
 /**
- * The emitter of a name, made when it is first asked for.
+ * Something that changes, and calls listeners with what it has become.
  * @internal
  */
-export function emitterOf<T>(emitters: Map<string, Emitter<never>>, name: string): Emitter<T> {
-  let emitter = emitters.get(name);
-  if (!emitter) emitters.set(name, (emitter = new Emitter()));
-  return emitter as unknown as Emitter<T>;
+export class Changing<T> extends Emitter<T> {
+  constructor(
+    public current: T,
+    private readonly trace: ((kind: 'decided', what: unknown) => void) | undefined,
+    count?: (change: number) => void,
+  ) {
+    super(count);
+  }
+
+  become(value: T): void {
+    this.trace?.('decided', value);
+    this.current = value;
+    this.emit(value);
+  }
 }

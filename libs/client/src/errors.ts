@@ -2,22 +2,28 @@ import type { ErrorBody, ErrorCode, ErrorDetail } from '@wss/protocol';
 
 /** What can go wrong on this side of the connection; what to do about it stands with each. */
 export type ClientErrorCode =
-  /** The connection was lost before the answer, and the command was not numbered: look whether it was done. */
+  /** The connection was lost before the answer, and it is not sent again: look whether it was done. */
   | 'disconnected'
   /** The client was closed, or the room left: make a new client, or join again. */
   | 'closed'
-  /** No answer came in time: it may still be done. */
+  /** No answer came in time to what was sent: it may still be done. */
   | 'timeout'
+  /** There was no time to send it: it was not done and will not be. */
+  | 'not_sent'
   /** Too many commands wait to be sent: wait for some of them. */
   | 'queue_full'
   /** The server speaks another version of the protocol, or is no such server: update one of them. */
   | 'version'
   /** The URL is none that a WebSocket can use, or nobody serves WebSockets there: correct it. */
   | 'bad_url'
+  /** The server can't use this request, e.g. the name of the user in the URL; the message says why. */
+  | 'bad_request'
   /** Nobody can be reached, for reasons that a browser does not tell; the client goes on trying. */
   | 'unreachable'
-  /** The callback that fetches tokens failed; the client goes on trying. */
+  /** The callback that fetches tokens failed or did not answer; the client goes on trying. */
   | 'no_token'
+  /** The token is longer than any server takes: issue a shorter one. */
+  | 'bad_token'
   /** The server closed the connection for good; the message says why. */
   | 'refused'
   /** The server sent something that is not in the protocol: report it to those who run it. */
@@ -31,7 +37,7 @@ export class WssError extends Error {
   constructor(
     readonly code: ErrorCode | ClientErrorCode,
     message: string,
-    /** Whether the same command may succeed when it is sent again. */
+    /** Whether the same may succeed later. */
     readonly retry = false,
     details?: readonly ErrorDetail[],
   ) {

@@ -1,7 +1,10 @@
 import type { ErrorBody } from '@wss/protocol';
+import type { Attendance } from './attendance.js';
+import { retryDelay } from './backoff.js';
+import { Timer } from './clock.js';
 import { fromBody, WssError } from './errors.js';
 import type { Link } from './link.js';
-import { Pending, type Reply, type Snapshot } from './requests.js';
+import { lostError, Pending, type Reply, type Snapshot } from './requests.js';
 import type { CommandOptions } from './types.js';
 
 /** Most replies that may be unacknowledged (the server's limit). */
@@ -9,8 +12,8 @@ const WINDOW = 32;
 /** Answered commands that are kept for the case that the server loses them: how many, and how much of their data. */
 const KEPT = 128;
 const KEPT_CHARACTERS = 1e6;
-/** How long to wait before a command that may be retried is sent again, ms; grows up to 32 times. */
-const RETRY_MS = 50;
+/** How long to wait for the numbers before, ms. */
+const ORDER_MS = 50;
 /** The event that records a number without an effect. */
 const SKIP = '$skip';
 
@@ -45,6 +48,8 @@ interface Entry extends NumberedCommand {
   inFlight: boolean;
   /** How often it was sent. */
   attempts: number;
+  /** It was answered, and what it did was lost. */
+  again?: boolean;
 }
 
 type Queued = Pick<Entry, 'event' | 'data' | 'answer' | 'length'>;
@@ -60,30 +65,29 @@ export class Lane {
   private highest = 0;
   private acked = 0;
   private lastEpoch?: string;
-  private timer?: ReturnType<typeof setTimeout>;
+  private readonly timer = new Timer();
 
   constructor(
-    private readonly name: string,
+    private readonly attendance: Attendance,
     private readonly link: Link,
   ) {}
 
-  /** Commands that wait to be sent for the first time. */
-  get queued(): number {
-    this.waiting = this.waiting.filter(({ answer }) => !answer.settled);
-    return this.waiting.length;
+  /** Whether something is on its way. */
+  get isBusy(): boolean {
+    return [...this.numbered.values()].some(({ inFlight }) => inFlight);
   }
 
   /** Queues a command; resolves with its reply. */
   submit(event: string, { data, length }: Snapshot, options: CommandOptions): Promise<Reply> {
-    const answer = new Pending<Reply>(options);
+    const answer = new Pending<Reply>(options, this.link);
     this.waiting.push({ event, data, length, answer });
     this.pump();
     return answer.promise;
   }
 
-  /** Sends what may be sent now. Numbers that were given up wait for a command behind them. */
+  /** Sends what may be sent now: what is sent before the server has let us in is refused. Numbers that were given up wait for a command behind them. */
   pump(): void {
-    if (!this.link.isGreeted) return;
+    if (!this.link.isGreeted || !this.attendance.isIn) return;
     const isWorth = this.queued > 0 || [...this.numbered.values()].some(isCommand);
     for (let n = this.acked + 1; isWorth && n <= Math.min(this.highest, this.acked + WINDOW); n++) {
       const entry = this.numbered.get(n);
@@ -97,16 +101,20 @@ export class Lane {
 
   /** The connection is gone; nothing is on its way any more. */
   disconnected(): void {
-    for (const entry of this.numbered.values()) entry.inFlight = false;
+    if (!this.attendance.isWanted) this.abandon();
+  }
+
+  /** The room is not ours any more: what was not sent is not sent. What is on its way gets its answer. */
+  drop(error: WssError): void {
+    for (const { answer } of this.waiting.splice(0)) answer.fail(error);
+    this.abandon();
+    this.reclaim();
   }
 
   /** The session is another one: what was sent and not answered has an unknown outcome, and numbers start anew. */
   expire(): void {
-    const error = new WssError(
-      'session_expired',
-      'the session is over: look whether this took effect before you send it again',
-    );
-    for (const { answer } of this.numbered.values()) answer.reject(error);
+    const error = new WssError('session_expired', 'the session is over');
+    for (const { answer } of this.numbered.values()) answer.fail(error);
     this.numbered.clear();
     this.highest = this.acked = 0;
     delete this.lastEpoch;
@@ -114,8 +122,22 @@ export class Lane {
 
   /** Ends everything. */
   end(error: WssError): void {
-    clearTimeout(this.timer);
-    for (const { answer } of [...this.waiting.splice(0), ...this.numbered.values()]) answer.reject(error);
+    this.timer.cancel();
+    for (const { answer } of [...this.waiting.splice(0), ...this.numbered.values()]) answer.fail(error);
+  }
+
+  private get queued(): number {
+    while (this.waiting[0]?.answer.settled) this.waiting.shift();
+    return this.waiting.length;
+  }
+
+  /** What was sent is not sent again; the numbers are given up for those behind them. */
+  private abandon(): void {
+    for (const entry of this.numbered.values()) {
+      if (!isCommand(entry) || entry.inFlight) continue;
+      entry.answer.fail(lostError());
+      this.giveUp(entry.n, entry.attempts);
+    }
   }
 
   /**
@@ -125,6 +147,11 @@ export class Lane {
   survived(highest: number, epoch?: string): void {
     let n = highest;
     for (const entry of this.numbered.values()) if (epoch && entry.epoch === epoch) n = Math.max(n, entry.n);
+    // An earlier visit of ours, which nobody remembers here, got that far.
+    if (this.highest === 0) {
+      this.highest = this.acked = n;
+      if (n > 0) this.lastEpoch = epoch;
+    }
     if (n >= this.acked) return;
     const resubmitted = this.link.settings.onRollback !== 'report';
     const commands: NumberedCommand[] = [];
@@ -134,18 +161,19 @@ export class Lane {
       if (state === 'open') continue;
       if (!state) forgotten.push(at);
       else if (state === 'done' && event !== SKIP) commands.push({ n: at, event: event!, data });
-      if (state === 'done' && resubmitted) this.numbered.get(at)!.state = 'open';
+      if (state === 'done' && resubmitted)
+        Object.assign(this.numbered.get(at)!, { state: 'open', again: true });
       else this.giveUp(at);
     }
     this.acked = n;
     if (commands.length + forgotten.length > 0) {
-      this.link.rollbacks.emit({ room: this.name, commands, forgotten, resubmitted });
+      this.link.rollbacks.emit({ room: this.attendance.name, commands, forgotten, resubmitted });
     }
     this.pump();
   }
 
   /** Everything up to this number of the room's log survives every failover. */
-  durable(seq: number): void {
+  replicated(seq: number): void {
     for (const [n, entry] of this.numbered) {
       if (n <= this.acked && entry.seq !== undefined && entry.seq <= seq) this.numbered.delete(n);
     }
@@ -160,18 +188,26 @@ export class Lane {
   /** The number is recorded without an effect, so that those behind it can go on. */
   private giveUp(n: number, attempts = 1): void {
     const answer = new Pending<Reply>({});
-    answer.resolve({});
+    answer.fulfil({});
     this.open(n, { event: SKIP, data: {}, length: 0, answer }).attempts = attempts;
   }
 
   private transmit(entry: Entry): void {
+    const { lastEpoch: epoch, acked: ack } = this;
+    const { name: room } = this.attendance;
+    const { n, event, data, answer } = entry;
     entry.inFlight = true;
     entry.attempts++;
-    const { name: room, lastEpoch: epoch, acked: ack } = this;
-    const { n, event, data } = entry;
+    answer.sent();
     this.link.ask({ event, room, data, n, ack, epoch }, (reply) => {
       entry.inFlight = false;
       if (reply) this.onReply(entry, reply);
+      else {
+        // It may be recorded.
+        entry.attempts++;
+        this.pump();
+      }
+      this.attendance.sync();
     });
   }
 
@@ -181,33 +217,45 @@ export class Lane {
     const { error, seq, epoch } = reply;
     if (epoch !== undefined) this.lastEpoch = epoch;
     if (seq !== undefined || !error || error.code === 'number_reused') return this.answered(entry, reply);
-    if (error.code === 'out_of_order') return this.outOfOrder(error.details?.[0]?.expected);
-    if (error.code === 'session_expired') return this.expire();
-    if (error.retry && !(entry.answer.settled && error.code !== 'unknown_outcome')) return this.again(entry);
-    this.refused(entry, error);
+    if (error.code === 'session_expired') return this.link.wire.startAnew();
+    const { isWanted } = this.attendance;
+    if (error.code === 'out_of_order' && isWanted) return this.outOfOrder(error.details?.[0]?.expected);
+    if (
+      error.retry &&
+      isWanted &&
+      !(entry.answer.settled && !entry.again && error.code !== 'unknown_outcome')
+    ) {
+      return this.later(retryDelay(entry.attempts, error));
+    }
+    this.refuse(entry, error);
   }
 
   /** The answer is not recorded, so its number is still free: it is used again, or given up for those behind it. */
-  private refused(entry: Entry, error: ErrorBody): void {
-    entry.answer.reject(fromBody(error));
-    this.giveUp(entry.n, entry.attempts);
-    while (this.isUnused(this.numbered.get(this.highest))) this.numbered.delete(this.highest--);
-    if (entry.event === SKIP) this.again(entry);
+  private refuse(entry: Entry, error: ErrorBody): void {
+    entry.answer.fail(fromBody(error));
+    this.giveUp(entry.n, error.code === 'unknown_outcome' ? 2 : entry.attempts);
+    this.reclaim();
+    if (entry.event === SKIP) this.later(retryDelay(entry.attempts, error));
     else this.pump();
   }
 
   /** What was sent once and refused is surely not recorded; of more attempts an earlier one may be. */
-  private isUnused(entry: Entry | undefined): boolean {
-    return entry?.event === SKIP && entry.state === 'open' && entry.attempts === 1;
+  private reclaim(): void {
+    for (;;) {
+      const { event, state, attempts } = this.numbered.get(this.highest) ?? {};
+      if (event !== SKIP || state !== 'open' || attempts! > 1) return;
+      this.numbered.delete(this.highest--);
+    }
   }
 
   private answered(entry: Entry, reply: Reply): void {
     entry.state = reply.error ? 'failed' : 'done';
     const { seq, epoch } = reply;
-    if (seq !== undefined) Object.assign(entry, { seq, epoch });
+    entry.seq = seq;
+    entry.epoch = epoch;
     while (this.isAnswered(this.acked + 1)) this.acked++;
     this.forget();
-    entry.answer.resolve(reply);
+    entry.answer.fulfil(reply);
     this.pump();
   }
 
@@ -227,16 +275,11 @@ export class Lane {
 
   private outOfOrder(expected: number | undefined): void {
     if (expected !== undefined && expected <= this.acked) this.survived(expected - 1);
-    else this.later(RETRY_MS);
-  }
-
-  private again(entry: Entry): void {
-    this.later(RETRY_MS * 2 ** Math.min(5, entry.attempts - 1) * (0.5 + Math.random()));
+    else this.later(ORDER_MS);
   }
 
   private later(ms: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.pump(), ms);
+    this.timer.schedule(ms, () => this.pump());
   }
 }
 

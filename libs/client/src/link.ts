@@ -1,8 +1,9 @@
+import { now } from './clock.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { Emitter } from './emitter.js';
 import { fromBody, WssError } from './errors.js';
 import type { Rollback } from './lane.js';
-import { dataOf, Pending, type Reply, type Snapshot, snapshot } from './requests.js';
+import { dataOf, lostError, Pending, type Reply, type Snapshot, snapshot } from './requests.js';
 import type { CommandOptions } from './types.js';
 
 /** Settings of a {@link WssClient}. */
@@ -23,8 +24,6 @@ export interface LinkListener {
   ended(error: WssError): void;
   /** A frame that answers no request. */
   arrived(frame: Record<string, unknown>): void;
-  /** Numbered commands that wait to be sent. */
-  queuedInRooms(): number;
 }
 
 /** @internal */
@@ -33,36 +32,50 @@ interface Request {
   readonly answer: Pending<unknown>;
 }
 
+/** @internal */
+interface Sent {
+  readonly done: (reply: Reply | undefined) => void;
+  /** On the steady clock. */
+  readonly at: number;
+  /** Of what must not be sent again; it is waited for as long as somebody wants the answer. */
+  readonly answer?: Pending;
+}
+
 /** Until the server tells. */
 const MAX_FRAME_BYTES = 65_536;
+/** The server answers everything sooner; what it has not answered for so long is asked again, ms. */
+const UNANSWERED_MS = 20_000;
 
 /**
  * Requests and their replies on one connection after another.
  * @internal
  */
 export class Link {
-  readonly connection: Connection;
+  readonly wire: Connection;
   readonly errors = new Emitter<WssError>();
   readonly rollbacks = new Emitter<Rollback>();
+  /** How much waits to be sent. */
+  unsent = 0;
   /** Whether the server has greeted us on this connection; before that, no numbered command may go out. */
   isGreeted = false;
   maxFrame = MAX_FRAME_BYTES;
+  /** Set when the client has ended. */
+  over?: WssError;
 
   private nextId = 1;
-  private readonly sent = new Map<unknown, (reply: Reply | undefined) => void>();
-  private unsent: Request[] = [];
-  private over?: WssError;
+  private readonly sent = new Map<unknown, Sent>();
+  private waiting: Request[] = [];
 
   constructor(
     url: string,
     readonly settings: WssClientOptions,
     private readonly told: LinkListener,
   ) {
-    this.connection = new Connection(url, settings, this);
+    this.wire = new Connection(url, settings, this);
   }
 
   get isOpen(): boolean {
-    return this.connection.isOpen;
+    return this.wire.isOpen;
   }
 
   /** Whether the server is asked to keep a session for us. */
@@ -70,20 +83,23 @@ export class Link {
     return this.settings.session !== false;
   }
 
-  /** Sends a frame; `done` gets its reply, or nothing when the connection is lost first. */
+  /**
+   * Sends a frame that does no harm when it is sent again. `done` gets its reply, or nothing when the connection is
+   * lost first or no answer comes.
+   */
   ask(frame: object, done: (reply: Reply | undefined) => void): void {
-    const id = this.nextId++;
-    this.sent.set(id, done);
-    this.connection.send({ ...frame, id });
+    this.put(frame, { done, at: now() });
   }
 
   /** Sends a frame, now or when there is a connection; it is not sent again when its answer is lost. */
-  async request(frame: object, options: CommandOptions = {}): Promise<unknown> {
-    if (this.over) throw this.over;
-    const answer = new Pending<unknown>(options);
-    if (this.isOpen) this.transmit({ frame, answer });
-    else this.unsent.push({ frame, answer });
-    return answer.promise;
+  request(frame: object, options: CommandOptions): Pending<unknown> {
+    const answer = new Pending<unknown>(options, this);
+    if (this.over) answer.fail(this.over);
+    else if (this.isOpen) this.transmit({ frame, answer });
+    else if (this.waiting.push({ frame, answer }) > this.unsent) {
+      this.waiting = this.waiting.filter((request) => !request.answer.settled);
+    }
+    return answer;
   }
 
   /**
@@ -92,48 +108,63 @@ export class Link {
    */
   admit(data: unknown): Snapshot {
     if (this.over) throw this.over;
-    this.unsent = this.unsent.filter(({ answer }) => !answer.settled);
-    if (this.unsent.length + this.told.queuedInRooms() >= (this.settings.maxQueued ?? 1_000)) {
-      throw new WssError('queue_full', 'too many commands wait: send fewer at once', true);
+    if (this.unsent >= (this.settings.maxQueued ?? 1_000)) {
+      throw new WssError('queue_full', 'too many wait', true);
     }
     return snapshot(data, this.maxFrame);
   }
 
   opened(): void {
     this.told.opened();
-    for (const request of this.unsent.splice(0)) this.transmit(request);
+    for (const request of this.waiting.splice(0)) this.transmit(request);
   }
 
-  frame(frame: Record<string, unknown>): void {
+  take(frame: Record<string, unknown>): void {
     const { id } = frame;
     if (id === undefined) return this.told.arrived(frame);
-    const done = this.sent.get(id);
+    const sent = this.sent.get(id);
     this.sent.delete(id);
-    done?.(frame);
+    sent?.done(frame);
+  }
+
+  beat(): void {
+    for (const [id, { done, at, answer }] of this.sent) {
+      if (now() - at < UNANSWERED_MS || answer?.settled === false) continue;
+      this.sent.delete(id);
+      done(undefined);
+    }
   }
 
   disconnected(): void {
     this.isGreeted = false;
-    const dones = [...this.sent.values()];
+    const all = [...this.sent.values()];
     this.sent.clear();
-    for (const done of dones) done(undefined);
+    for (const { done } of all) done(undefined);
     this.told.disconnected();
   }
 
   ended(error: WssError): void {
     this.over = error;
     this.disconnected();
-    for (const { answer } of this.unsent.splice(0)) answer.reject(error);
+    for (const { answer } of this.waiting.splice(0)) answer.fail(error);
     this.told.ended(error);
     if (error.code !== 'closed') this.errors.emit(error);
   }
 
+  private put(frame: object, sent: Sent): void {
+    const id = this.nextId++;
+    this.sent.set(id, sent);
+    this.wire.write({ ...frame, id });
+  }
+
   private transmit({ frame, answer }: Request): void {
     if (answer.settled) return;
-    this.ask(frame, (reply) => {
-      if (!reply) answer.reject(new WssError('disconnected', 'the connection was lost before the answer'));
-      else if (reply.error) answer.reject(fromBody(reply.error));
-      else answer.resolve(dataOf(reply));
-    });
+    answer.sent();
+    const done = (reply: Reply | undefined): void => {
+      if (!reply) answer.fail(lostError());
+      else if (reply.error) answer.fail(fromBody(reply.error));
+      else answer.fulfil(dataOf(reply));
+    };
+    this.put(frame, { done, at: answer.sentAt, answer });
   }
 }

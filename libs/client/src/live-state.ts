@@ -1,5 +1,7 @@
 import { Emitter, type Unsubscribe } from './emitter.js';
+import type { WssError } from './errors.js';
 import { applyPatch, type PatchOperation } from './json-patch.js';
+import { FOR_EVER, Pending } from './requests.js';
 
 /** A document as the server sends it. */
 export interface DocumentView {
@@ -18,19 +20,38 @@ export interface DocumentPatch {
  * change keeps its identity.
  */
 export class LiveState<T = unknown> {
-  /** Resolves with the first value. */
-  readonly ready: Promise<T>;
   /**
    * Whether the copy is what the server has; if not, it is being read.
    * @internal
    */
   isRight = false;
-  private readonly changes = new Emitter<T>();
+  /**
+   * Why it is not being read.
+   * @internal
+   */
+  failure?: WssError;
+  private readonly changes: Emitter<T>;
   private view?: DocumentView;
-  private whenReady!: (value: T) => void;
+  private first = new Pending<T>(FOR_EVER);
 
-  constructor() {
-    this.ready = new Promise((resolve) => (this.whenReady = resolve));
+  /**
+   * @param room the room, which lives as long as somebody has its copies
+   * @internal
+   */
+  constructor(
+    private readonly room: object,
+    count: (change: number) => void,
+  ) {
+    this.changes = new Emitter(count);
+  }
+
+  /**
+   * Resolves with the first value; at once, if there is one.
+   * @throws WssError when the room can't be joined, was left, or has no such document, and when the client was closed
+   */
+  get ready(): Promise<T> {
+    if (this.view) return Promise.resolve(this.view.value as T);
+    return this.failure ? Promise.reject(this.failure) : this.first.promise;
   }
 
   /** The copy; undefined until {@link ready}. The same object until something changes. */
@@ -46,7 +67,7 @@ export class LiveState<T = unknown> {
   /** Calls back after each change; with the present value first, if there is one. */
   subscribe(listener: (value: T) => void): Unsubscribe {
     if (this.view) listener(this.view.value as T);
-    return this.changes.on(listener);
+    return this.changes.listen(listener);
   }
 
   /** Values from now on; ends with the client. */
@@ -58,9 +79,32 @@ export class LiveState<T = unknown> {
    * Takes a document as it is on the server.
    * @internal
    */
-  replace(view: DocumentView): void {
+  become(view: DocumentView): void {
     this.isRight = true;
-    this.take(view);
+    this.show(view);
+  }
+
+  /**
+   * It has to be read, from now on until it is right or fails.
+   * @internal
+   */
+  renew(): void {
+    delete this.failure;
+    this.isRight = false;
+  }
+
+  /**
+   * It will not be read.
+   * @internal
+   */
+  fail(error: WssError): void {
+    this.failure = error;
+    this.isRight = false;
+    if (this.view) return;
+    // Who does not look at it is not told by an unhandled rejection.
+    this.first.promise.catch(() => undefined);
+    this.first.fail(error);
+    this.first = new Pending<T>(FOR_EVER);
   }
 
   /**
@@ -68,12 +112,12 @@ export class LiveState<T = unknown> {
    * @returns whether the copy is right; if not, it has to be read anew
    * @internal
    */
-  patch({ base, ops }: DocumentPatch, seq: number): boolean {
+  follow({ base, ops }: DocumentPatch, seq: number): boolean {
     const view = this.view!;
     if (seq <= view.version) return true;
     try {
       if (base !== view.version) throw new TypeError();
-      this.take({ version: seq, value: applyPatch(view.value, ops) });
+      this.show({ version: seq, value: applyPatch(view.value, ops) });
     } catch {
       this.isRight = false;
     }
@@ -85,12 +129,12 @@ export class LiveState<T = unknown> {
    * @internal
    */
   end(): void {
-    this.changes.end();
+    this.changes.finish();
   }
 
-  private take(view: DocumentView): void {
+  private show(view: DocumentView): void {
     this.view = view;
-    this.whenReady(view.value as T);
+    this.first.fulfil(view.value as T);
     this.changes.emit(view.value as T);
   }
 }

@@ -1,4 +1,10 @@
+import type { Attendance } from './attendance.js';
+import { retryDelay } from './backoff.js';
+import { Timer } from './clock.js';
 import { Emitter, type Unsubscribe } from './emitter.js';
+import { fromBody, type WssError } from './errors.js';
+import type { Link } from './link.js';
+import { FOR_EVER, Pending } from './requests.js';
 
 /** Somebody who is in a room. */
 export interface Member {
@@ -21,41 +27,60 @@ export interface MembersDelta {
   readonly left: readonly string[];
 }
 
-/** Asks the server for a page of members. */
-export type ReadMembers = (after: string | undefined) => Promise<MembersPage>;
+/** @internal */
+interface Reading {
+  readonly found: Map<string, Member>;
+  version: number;
+}
 
 /**
  * Who is in a room: a list kept up to date by the server's deltas. It is read when somebody asks for it, and anew
  * after each join and each delta that was missed.
  */
 export class Members {
-  private readonly changes = new Emitter<readonly Member[]>();
+  private readonly changes: Emitter<readonly Member[]>;
   private byUser = new Map<string, Member>();
   private at?: number;
   private wanted = false;
-  private reading?: Promise<void>;
-  private again = false;
+  /** The read under way; another one takes its place when it is of no use any more. */
+  private reading?: Reading;
+  private attempts = 0;
+  private readonly timer = new Timer();
   private late: MembersDelta[] = [];
+  private waiting: Pending<void>[] = [];
 
   /** @internal */
-  constructor(private readonly read: ReadMembers) {}
+  constructor(
+    private readonly attendance: Attendance,
+    private readonly link: Link,
+    count: (change: number) => void,
+  ) {
+    this.changes = new Emitter(count);
+  }
 
   /** Everybody who is known to be here; nobody before {@link subscribe} or {@link refresh}. */
   get list(): readonly Member[] {
     return [...this.byUser.values()];
   }
 
-  /** Calls back with the list now, if it is known, and after each change. The room has to be joined as well. */
+  /** Calls back with the list now, if it is known, and after each change. Joins the room, if it is not joined yet. */
   subscribe(listener: (members: readonly Member[]) => void): Unsubscribe {
-    if (this.at === undefined) void this.refresh();
-    else listener(this.list);
-    return this.changes.on(listener);
+    this.attendance.ensure();
+    if (this.at !== undefined) listener(this.list);
+    else this.want();
+    return this.changes.listen(listener);
   }
 
-  /** Reads the list anew; it is also read by itself when that is needed. */
+  /**
+   * Reads the list anew; it is also read by itself when that is needed.
+   * @throws WssError when it can't be read, e.g. `not_found` where the kind of room does not show who is in it
+   */
   refresh(): Promise<void> {
-    this.wanted = true;
-    return (this.reading ??= this.readAll().finally(() => this.readingDone()));
+    const pending = new Pending<void>(FOR_EVER);
+    this.waiting.push(pending);
+    this.attendance.ensure();
+    this.want();
+    return pending.promise;
   }
 
   /**
@@ -64,52 +89,88 @@ export class Members {
    */
   apply(delta: MembersDelta): void {
     if (this.reading) this.late.push(delta);
-    else if (delta.version > this.at! + 1) void this.refresh();
-    else if (delta.version > this.at!) this.take(delta);
+    else if (delta.version > this.at! + 1) this.start();
+    else if (delta.version > this.at!) this.change(delta);
   }
 
   /**
    * The room was joined: what was missed is not known.
    * @internal
    */
-  stale(): void {
-    if (this.reading) this.again = true;
-    else if (this.wanted) void this.refresh();
+  readAnew(): void {
+    if (this.wanted) this.start();
+  }
+
+  /**
+   * The room is not joined any more, or can't be read.
+   * @internal
+   */
+  stop(error: WssError): void {
+    this.timer.cancel();
+    delete this.reading;
+    delete this.at;
+    for (const pending of this.waiting.splice(0)) pending.fail(error);
+  }
+
+  private want(): void {
+    this.wanted = true;
+    if (!this.reading && this.attendance.isIn) this.start();
   }
 
   /** Who came and went since the last delta is in both lists. */
-  private take({ version, joined, left }: MembersDelta): void {
+  private change({ version, joined, left }: MembersDelta): void {
     this.at = version;
     for (const member of joined) this.byUser.set(member.user, member);
     for (const user of left) this.byUser.delete(user);
     this.changes.emit(this.list);
   }
 
-  private async readAll(): Promise<void> {
-    try {
-      const found = new Map<string, Member>();
-      let first: MembersPage | undefined;
-      let next: string | undefined;
-      do {
-        const page = await this.read(next);
-        first ??= page;
-        for (const member of page.users) found.set(member.user, member);
-        next = page.next;
-      } while (next !== undefined);
-      this.byUser = found;
-      this.at = first.version;
-      this.changes.emit(this.list);
-    } catch {
-      // The room can't be asked now; it is asked when it has been joined.
-    }
+  private start(): void {
+    this.timer.cancel();
+    this.late = [];
+    const reading: Reading = { found: new Map(), version: Infinity };
+    this.reading = reading;
+    this.readPage(reading);
   }
 
-  private readingDone(): void {
-    const { late, again } = this;
+  /** Announcements up to the lowest version of the pages are in all of them. */
+  private readPage(reading: Reading, next?: string): void {
+    this.link.ask({ event: '$presence', room: this.attendance.name, data: { after: next } }, (reply) => {
+      // Another read has taken its place, or a join will begin one.
+      if (this.reading !== reading) return;
+      if (!reply) return this.readLost();
+      if (reply.error) return this.failed(fromBody(reply.error));
+      const page = reply.data as MembersPage;
+      reading.version = Math.min(reading.version, page.version);
+      for (const member of page.users) reading.found.set(member.user, member);
+      if (page.next !== undefined) this.readPage(reading, page.next);
+      else this.finish(reading);
+    });
+  }
+
+  /** With a connection it is asked again; without one, the next join does that. */
+  private readLost(): void {
+    if (this.attendance.isIn) this.start();
+    else delete this.reading;
+  }
+
+  private failed(error: WssError): void {
+    if (error.retry) {
+      this.timer.schedule(retryDelay(this.attempts++, error), () => this.readLost());
+      return;
+    }
+    if (this.waiting.length === 0) this.link.errors.emit(error);
+    this.wanted = false;
+    this.stop(error);
+  }
+
+  private finish({ found, version }: Reading): void {
+    this.attempts = 0;
     delete this.reading;
-    this.late = [];
-    this.again = false;
-    for (const delta of late) this.apply(delta);
-    if (again) void this.refresh();
+    this.byUser = found;
+    this.at = version;
+    this.changes.emit(this.list);
+    for (const pending of this.waiting.splice(0)) pending.fulfil();
+    for (const delta of this.late) this.apply(delta);
   }
 }

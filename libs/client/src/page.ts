@@ -1,21 +1,43 @@
-/** The parts of a browser that tell whether connecting makes sense now. */
-interface Page {
-  readonly navigator?: { readonly onLine?: boolean };
-  readonly document?: { readonly hidden?: boolean; readonly addEventListener: Listen };
+type Listen = (type: string, listener: () => void, options: { signal: AbortSignal }) => void;
+
+interface Target {
   readonly addEventListener?: Listen;
 }
 
-type Listen = (type: string, listener: () => void, options: { signal: AbortSignal }) => void;
+/** The parts of a browser that tell whether connecting makes sense now. */
+interface Page extends Target {
+  readonly navigator?: { readonly onLine?: boolean; readonly connection?: Target };
+  readonly document?: Target & { readonly hidden?: boolean };
+}
+
+/**
+ * What the browser says of the page; it may be wrong about the network.
+ * @internal
+ */
+export interface PageState {
+  readonly isHidden: boolean;
+  readonly isOffline: boolean;
+}
 
 const page = globalThis as unknown as Page;
 
-/** Whether the device is online and somebody looks at the page; always in Node. */
-export function worthConnecting(): boolean {
-  return page.navigator?.onLine !== false && page.document?.hidden !== true;
+/**
+ * How the page is now; in Node it is always shown and online.
+ * @internal
+ */
+export function pageState(): PageState {
+  return { isHidden: page.document?.hidden === true, isOffline: page.navigator?.onLine === false };
 }
 
-/** Calls back whenever that may have changed, until the signal says stop. */
+/**
+ * Calls back whenever the page came back, or its network may be another one, until the signal says stop.
+ * @internal
+ */
 export function onPageChange(callback: () => void, signal: AbortSignal): void {
-  page.addEventListener?.('online', callback, { signal });
-  page.document?.addEventListener('visibilitychange', callback, { signal });
+  const listen = (target: Target | undefined, ...types: string[]): void => {
+    for (const type of types) target?.addEventListener?.(type, callback, { signal });
+  };
+  listen(page, 'online', 'offline');
+  listen(page.document, 'visibilitychange', 'resume');
+  listen(page.navigator?.connection, 'change');
 }

@@ -1,4 +1,5 @@
 import type { ErrorBody } from '@wss/protocol';
+import { now, Timer } from './clock.js';
 import { fromBody, WssError } from './errors.js';
 import type { CommandOptions } from './types.js';
 
@@ -12,35 +13,75 @@ export interface Reply {
 }
 
 /**
+ * How much waits to be sent.
+ * @internal
+ */
+export interface Backlog {
+  unsent: number;
+}
+
+/**
+ * Waits as long as it takes.
+ * @internal
+ */
+export const FOR_EVER: CommandOptions = { timeoutMs: Infinity };
+
+/**
  * A promise that also ends by time, by a signal, or from outside.
  * @internal
  */
 export class Pending<T = unknown> {
   readonly promise: Promise<T>;
   settled = false;
-  resolve!: (value: T) => void;
-  reject!: (error: unknown) => void;
+  /** When it was first sent, on the steady clock; 0: not yet. */
+  sentAt = 0;
+  fulfil!: (value: T) => void;
+  fail!: (error: unknown) => void;
 
-  constructor({ timeoutMs = 30_000, signal }: CommandOptions) {
+  constructor(
+    { timeoutMs = 30_000, signal }: CommandOptions,
+    private readonly backlog: Backlog = { unsent: 0 },
+  ) {
+    backlog.unsent++;
     this.promise = new Promise<T>((resolve, reject) => {
-      const settle = (how: () => void): void => {
-        this.settled = true;
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        how();
-      };
-      this.resolve = (value) => settle(() => resolve(value));
-      this.reject = (error) => settle(() => reject(error));
-      const abort = (): void => this.reject(signal!.reason);
-      const timer = setTimeout(
-        () => this.reject(new WssError('timeout', `no answer within ${timeoutMs} ms`)),
-        timeoutMs,
-      );
+      const timer = new Timer();
+      const abort = (): void => this.fail(signal!.reason);
+      const settle =
+        <Value>(how: (value: Value) => void) =>
+        (value: Value): void => {
+          if (this.settled) return;
+          this.sent();
+          this.settled = true;
+          timer.cancel();
+          signal?.removeEventListener('abort', abort);
+          how(value);
+        };
+      this.fulfil = settle(resolve);
+      this.fail = settle(reject);
+      if (timeoutMs < Infinity) timer.schedule(timeoutMs, () => this.expire(timeoutMs));
+      signal?.addEventListener('abort', abort);
       if (signal?.aborted) abort();
-      else signal?.addEventListener('abort', abort);
     });
   }
+
+  /** From now on it may take effect; it does not wait to be sent any more. */
+  sent(): void {
+    if (this.sentAt) return;
+    this.sentAt = now();
+    this.backlog.unsent--;
+  }
+
+  private expire(ms: number): void {
+    this.fail(
+      this.sentAt
+        ? new WssError('timeout', `no answer within ${ms} ms`)
+        : new WssError('not_sent', `not sent within ${ms} ms`, true),
+    );
+  }
 }
+
+/** @internal */
+export const lostError = (): WssError => new WssError('disconnected', 'the connection was lost');
 
 /** What a command takes, as it was when it was given. */
 export interface Snapshot {
@@ -59,7 +100,7 @@ const ENVELOPE = 1_024;
 export function snapshot(data: unknown, maxFrameBytes: number): Snapshot {
   const json = JSON.stringify(data ?? {});
   if (new TextEncoder().encode(json).length > maxFrameBytes - ENVELOPE) {
-    throw new WssError('too_large', `no frame of ${maxFrameBytes} bytes can carry this data`);
+    throw new WssError('too_large', `at most ${maxFrameBytes - ENVELOPE} bytes`);
   }
   return { data: JSON.parse(json), length: json.length };
 }

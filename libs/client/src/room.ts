@@ -1,10 +1,11 @@
-import { Emitter, emitterOf, type Unsubscribe } from './emitter.js';
-import { fromBody, WssError } from './errors.js';
+import { Attendance, type RoomStart } from './attendance.js';
+import { Emitter, type Unsubscribe } from './emitter.js';
+import { WssError } from './errors.js';
 import { Lane } from './lane.js';
 import type { Link } from './link.js';
 import { type DocumentPatch, type DocumentView, LiveState } from './live-state.js';
-import { Members, type MembersDelta, type MembersPage } from './members.js';
-import { dataOf, Pending, type Reply } from './requests.js';
+import { Members, type MembersDelta } from './members.js';
+import { dataOf, Pending } from './requests.js';
 import type {
   CommandOptions,
   DataOf,
@@ -14,19 +15,11 @@ import type {
   RoomEvent,
   RoomPosition,
   RoomReset,
+  RoomStatus,
   RoomTypes,
 } from './types.js';
 
-interface JoinReply extends RoomPosition {
-  readonly recovered: boolean;
-  readonly missed: number;
-  readonly reason?: string;
-  readonly lost?: RoomReset['lost'];
-  readonly documents?: Record<string, DocumentView>;
-  readonly n?: number;
-}
-
-interface ResetFrame extends Omit<JoinReply, 'recovered' | 'missed' | 'n'> {
+interface ResetFrame extends Omit<RoomStart, 'recovered' | 'missed' | 'n'> {
   readonly applied: number | null;
 }
 
@@ -46,58 +39,77 @@ type Loose = {
 /**
  * A room that the client is in, or wants to be in: it is joined again after every reconnect, and goes on where it
  * stopped. Its events come in order and each once, or {@link onReset} tells that they can't.
+ *
+ * A room that was left costs nothing once nobody refers to it and no listener is left in it.
  */
 export class Room<T extends RoomTypes = Loose> {
   /** Who is here, where the kind of room shows it. */
   readonly members: Members;
 
   /** @internal */
+  readonly attendance: Attendance;
+  /** @internal */
   readonly lane: Lane;
 
   private readonly byEvent = new Map<string, Emitter<never>>();
-  private readonly all = new Emitter<RoomEvent>();
-  private readonly resets = new Emitter<RoomReset>();
+  private readonly all: Emitter<RoomEvent>;
+  private readonly resets: Emitter<RoomReset>;
   private readonly copies = new Map<string, LiveState>();
   private readonly reached = new Emitter<number>();
-  private at?: RoomPosition;
-  private newest?: number;
-  private isWanted = false;
-  private entrance?: Pending<void>;
-  private readingDocuments = false;
+  private listeners = 0;
 
   /** @internal */
   constructor(
     readonly name: string,
     private readonly link: Link,
+    private readonly onChange: (room: Room) => void,
   ) {
-    this.lane = new Lane(name, link);
-    this.members = new Members((after) => this.request('$presence', { after }) as Promise<MembersPage>);
+    this.all = new Emitter(this.counted);
+    this.resets = new Emitter(this.counted);
+    this.attendance = new Attendance(name, link, this, this.counted);
+    this.lane = new Lane(this.attendance, link);
+    this.members = new Members(this.attendance, link, this.counted);
+    if (link.over) this.ended(link.over);
+  }
+
+  /** What the room is doing, and why. */
+  get status(): RoomStatus {
+    return this.attendance.progress.current;
+  }
+
+  /** Calls back whenever the status changes. */
+  onStatus(listener: (status: RoomStatus) => void): Unsubscribe {
+    return this.attendance.progress.listen(listener);
   }
 
   /**
-   * Joins; resolves when the server let us in. Everything else joins by itself.
-   * @throws WssError
+   * Joins; resolves when the server has let us in, at once if it has already. Everything else joins by itself. When
+   * the time is over, only the waiting ends: the room stays wanted until {@link leave}.
+   * @throws WssError `forbidden`, `not_found` and others when we are refused; then the room is left
    */
-  join({ last, ...options }: JoinOptions = {}): Promise<void> {
-    if (this.entrance) return this.entrance.promise;
-    const entrance = new Pending<void>(options);
-    this.entrance = entrance;
-    this.isWanted = true;
-    this.newest = last;
-    entrance.promise.catch(() => {
-      if (this.entrance === entrance) delete this.entrance;
-    });
-    if (this.link.isOpen) this.sendJoin();
-    return entrance.promise;
+  join(options: JoinOptions = {}): Promise<void> {
+    return this.attendance.enter(options);
   }
 
-  /** Leaves; nothing more comes from the room. */
-  async leave(): Promise<void> {
-    this.isWanted = false;
-    this.end(new WssError('closed', 'the room was left: join it again'));
-    delete this.at;
-    for (const state of this.copies.values()) state.isRight = false;
-    if (this.link.isOpen) await this.request('$leave', {});
+  /**
+   * Sets what others see of the user here, at most 1,024 bytes as JSON; resolves when the server was told. Before a
+   * join it is kept for it. Others go on seeing what a user came in with, until it comes in anew.
+   * @throws WssError `too_large`
+   */
+  setMeta(meta: object): Promise<void> {
+    const { attendance } = this;
+    if (attendance.isWanted) return attendance.enter({ meta });
+    attendance.keepMeta(meta);
+    return Promise.resolve();
+  }
+
+  /**
+   * Leaves: nothing more comes from the room, and commands that wait to be sent fail as `closed`. Resolves when the
+   * server was told; without a connection at once, and it is told when there is one. Never rejects. Listeners stay: they
+   * hear again when the room is joined again.
+   */
+  leave(): Promise<void> {
+    return this.attendance.depart();
   }
 
   /** Calls back for each event of a name, in the room's order. */
@@ -105,24 +117,26 @@ export class Room<T extends RoomTypes = Loose> {
     event: E,
     listener: (event: RoomEvent<T['events'][E]>) => void,
   ): Unsubscribe {
-    this.ensureJoined();
-    return emitterOf<RoomEvent<T['events'][E]>>(this.byEvent, event).on(listener);
+    this.attendance.ensure();
+    let emitter = this.byEvent.get(event);
+    if (!emitter) this.byEvent.set(event, (emitter = new Emitter(this.counted)));
+    return (emitter as unknown as Emitter<RoomEvent<T['events'][E]>>).listen(listener);
   }
 
   /** Every event from now on, in the room's order; ends with the client. */
   events(signal?: AbortSignal): AsyncGenerator<RoomEvent, void, void> {
-    this.ensureJoined();
+    this.attendance.ensure();
     return this.all.iterate(signal);
   }
 
   /** Calls back when what was seen of the room can't be continued. */
   onReset(listener: (reset: RoomReset) => void): Unsubscribe {
-    return this.resets.on(listener);
+    return this.resets.listen(listener);
   }
 
   /**
    * Sends a command; with a session it takes effect exactly once, through every reconnect. While a live copy is kept,
-   * it resolves when the copy has reached the command's effect.
+   * it resolves when the copy has reached the command's effect, or the command's time is over.
    * @throws WssError
    */
   async command<E extends NameOf<T['commands']>>(
@@ -130,13 +144,18 @@ export class Room<T extends RoomTypes = Loose> {
     data: DataOf<T['commands'], E>,
     options: CommandOptions = {},
   ): Promise<ReplyOf<T['commands'], E>> {
-    const { link, lane } = this;
+    const { link, name: room } = this;
     const copy = link.admit(data);
-    this.ensureJoined();
-    if (!link.hasSession) return (await this.request(event, copy.data, options)) as ReplyOf<T['commands'], E>;
-    const reply = await lane.submit(event, copy, options);
+    this.attendance.ensure();
+    if (!link.hasSession) {
+      return (await link.request({ event, room, data: copy.data }, options).promise) as ReplyOf<
+        T['commands'],
+        E
+      >;
+    }
+    const reply = await this.lane.submit(event, copy, options);
     const value = dataOf(reply) as ReplyOf<T['commands'], E>;
-    if (this.copies.size > 0 && reply.seq !== undefined) await this.reach(reply.seq);
+    if (this.hasCopies && reply.seq !== undefined) await this.reach(reply.seq, options);
     return value;
   }
 
@@ -144,12 +163,69 @@ export class Room<T extends RoomTypes = Loose> {
   state<D extends NameOf<T['documents']>>(document: D): LiveState<T['documents'][D]> {
     let state = this.copies.get(document);
     if (!state) {
-      this.copies.set(document, (state = new LiveState()));
+      this.copies.set(document, (state = new LiveState(this, this.counted)));
+      if (this.link.over) state.fail(this.link.over);
       // Documents come with a join; those of a room that is joined already have to be asked for.
-      if (this.at && this.link.isOpen) this.readDocuments();
-      this.ensureJoined();
+      else if (this.attendance.isWanted) this.attendance.sync();
     }
+    this.attendance.ensure();
     return state as LiveState<T['documents'][D]>;
+  }
+
+  /**
+   * Whether it has to be kept: something is wanted or under way, or somebody listens.
+   * @internal
+   */
+  get isInUse(): boolean {
+    return this.attendance.isBusy || this.listeners > 0 || this.lane.isBusy;
+  }
+
+  /** @internal */
+  get hasCopies(): boolean {
+    return this.copies.size > 0;
+  }
+
+  /** @internal */
+  get lacksDocuments(): boolean {
+    return [...this.copies.values()].some(({ isRight, failure }) => !isRight && !failure);
+  }
+
+  /** @internal */
+  changed(): void {
+    this.onChange(this as unknown as Room);
+  }
+
+  /** @internal */
+  wanted(): void {
+    for (const state of this.copies.values()) state.renew();
+  }
+
+  /** @internal */
+  started(start: RoomStart, isReset: boolean): void {
+    const { epoch, seq, reason, lost, documents, n } = start;
+    if (documents) this.replaceDocuments(documents, isReset);
+    if (isReset) this.resets.emit({ reason: reason!, lost: lost ?? null, position: { epoch, seq } });
+    // Who waits for an event that is gone waits no more.
+    this.reached.emit(isReset ? Infinity : seq);
+    if (n !== undefined) this.lane.survived(n, epoch);
+    if (!this.attendance.isIn) return;
+    this.members.readAnew();
+    this.lane.pump();
+  }
+
+  /** @internal */
+  documentsRead(documents: Record<string, DocumentView> | WssError): void {
+    if (!(documents instanceof WssError)) return this.replaceDocuments(documents, false);
+    for (const state of this.copies.values()) if (!state.isRight) state.fail(documents);
+  }
+
+  /** @internal */
+  stopped(error: WssError): void {
+    if (this.link.over) this.lane.end(error);
+    else this.lane.drop(error);
+    this.reached.emit(Infinity);
+    this.members.stop(error);
+    for (const state of this.copies.values()) state.fail(error);
   }
 
   /**
@@ -157,18 +233,19 @@ export class Room<T extends RoomTypes = Loose> {
    * @internal
    */
   ended(error: WssError): void {
-    this.lane.end(error);
-    this.end(error);
-    this.all.end();
+    this.attendance.over(error);
+    this.all.finish();
     for (const state of this.copies.values()) state.end();
   }
 
   /**
-   * The connection is open again.
+   * The connection is gone.
    * @internal
    */
-  opened(): void {
-    if (this.isWanted) this.sendJoin();
+  disconnected(): void {
+    this.attendance.disconnected();
+    this.lane.disconnected();
+    this.changed();
   }
 
   /**
@@ -176,124 +253,68 @@ export class Room<T extends RoomTypes = Loose> {
    * @internal
    */
   frame(frame: RoomFrame): void {
-    if (!this.isWanted) return;
+    const { attendance } = this;
+    if (!attendance.isWanted || !attendance.at) return;
     const { event, data } = frame;
     if (event === '$epoch') this.onEpoch(data as RoomPosition & { n?: number; durable?: number });
+    else if (event === '$presence') this.members.apply(data as MembersDelta);
     else if (event === '$reset') {
       const { applied, ...reset } = data as ResetFrame;
-      this.onStart({ ...reset, recovered: false, missed: 0, n: applied ?? undefined });
-    } else if (event === '$presence') this.members.apply(data as MembersDelta);
-    else this.onEvent(frame);
+      if (attendance.isIn)
+        attendance.begin({ ...reset, recovered: false, missed: 0, n: applied ?? undefined }, true);
+    } else this.onEvent(frame);
   }
 
-  private end(error: WssError): void {
-    this.entrance?.reject(error);
-    delete this.entrance;
-    this.reached.emit(Infinity);
-  }
-
-  /** Joins on behalf of somebody who does not wait for it: a failure is reported as one of the client. */
-  private ensureJoined(): void {
-    if (!this.entrance) {
-      this.join().catch((error: WssError) => error.code === 'closed' || this.link.errors.emit(error));
-    }
-  }
-
-  private ask(data: object, done: (reply: Reply | undefined) => void): void {
-    this.link.ask({ event: '$join', room: this.name, data }, done);
-  }
-
-  private request(event: string, data: unknown, options?: CommandOptions): Promise<unknown> {
-    return this.link.request({ event, room: this.name, data }, options);
-  }
-
-  private sendJoin(): void {
-    const { newest: last, at, copies } = this;
-    this.ask({ ...(at ?? { last }), state: copies.size > 0 }, (reply) => {
-      if (!reply || !this.isWanted) return;
-      if (reply.error) return this.joinFailed(fromBody(reply.error));
-      this.onStart(reply.data as JoinReply);
-      // Documents come only with a join without a position.
-      if ([...copies.values()].some(({ isRight }) => !isRight)) this.readDocuments();
-    });
-  }
-
-  private joinFailed(error: WssError): void {
-    if (error.retry)
-      return void setTimeout(() => this.link.isOpen && this.opened(), 500 + Math.random() * 500);
-    this.isWanted = false;
-    this.end(error);
-  }
-
-  /** The room begins, goes on, or starts anew: by the reply to a join, or by a reset. */
-  private onStart({ epoch, seq, missed, recovered, reason, lost, documents, n }: JoinReply): void {
-    const before = this.at?.seq ?? seq - missed;
-    // What was missed follows; the position moves with it.
-    this.at = { epoch, seq: recovered ? Math.min(before, seq) : seq };
-    if (documents) this.replaceDocuments(documents, !recovered);
-    if (!recovered) this.resets.emit({ reason: reason!, lost: lost ?? null, position: this.at });
-    // Who waits for an event that is gone waits no more.
-    this.reached.emit(recovered ? this.at.seq : Infinity);
-    if (n !== undefined) this.lane.survived(n, epoch);
-    this.members.stale();
-    this.entrance?.resolve();
-    this.lane.pump();
-  }
+  private readonly counted = (change: number): void => {
+    this.listeners += change;
+    this.changed();
+  };
 
   private onEpoch({ epoch, n, durable }: RoomPosition & { n?: number; durable?: number }): void {
-    if (this.at) this.at = { epoch, seq: this.at.seq };
+    const { attendance } = this;
+    attendance.at = { epoch, seq: attendance.at!.seq };
     if (n !== undefined) this.lane.survived(n, epoch);
-    if (durable !== undefined) this.lane.durable(durable);
+    if (durable !== undefined) this.lane.replicated(durable);
   }
 
   private onEvent({ event, data, seq, patch }: RoomFrame): void {
-    if (seq !== undefined) {
-      // Before the reply to a join, it is from a membership before.
-      if (!this.at) return;
-      this.applyPatches(patch, seq);
-      if (seq <= this.at.seq) return;
-      this.at = { epoch: this.at.epoch, seq };
-    }
+    const { attendance } = this;
+    const isLogged = seq !== undefined;
+    // What is sent again is no event any more, but may be news to a copy.
+    const isNext = !isLogged || attendance.takes(seq);
+    if (isLogged && attendance.isIn) this.applyPatches(patch, seq);
+    if (!isNext) return;
     const roomEvent = { event, data, seq };
     this.all.emit(roomEvent);
     this.byEvent.get(event)?.emit(roomEvent as never);
-    if (seq !== undefined) this.reached.emit(seq);
+    if (!isLogged) return;
+    this.reached.emit(seq);
+    attendance.caughtUp();
   }
 
   private applyPatches(patch: Record<string, DocumentPatch> | undefined, seq: number): void {
     for (const [name, change] of Object.entries(patch ?? {})) {
       const state = this.copies.get(name);
-      if (state?.isRight && !state.patch(change, seq)) this.readDocuments();
+      if (state?.isRight && !state.follow(change, seq)) this.attendance.sync();
     }
-  }
-
-  /** Joining again without a position brings the documents; events that were seen already are skipped by number. */
-  private readDocuments(): void {
-    if (this.readingDocuments) return;
-    this.readingDocuments = true;
-    this.ask({ state: true }, (reply) => {
-      this.readingDocuments = false;
-      const documents = (reply?.data as JoinReply | undefined)?.documents;
-      if (documents) this.replaceDocuments(documents, false);
-    });
   }
 
   /** A copy that is right keeps its value, unless the room itself went back. */
   private replaceDocuments(documents: Record<string, DocumentView>, all: boolean): void {
     for (const [name, state] of this.copies) {
       const view = Object.hasOwn(documents, name) ? documents[name] : undefined;
-      if (view && (all || !state.isRight)) state.replace(view);
+      if (!all && state.isRight) continue;
+      if (view) state.become(view);
+      else state.fail(new WssError('not_found', `no document "${name}"`));
     }
   }
 
-  private async reach(seq: number): Promise<void> {
-    if (!this.at || this.at.seq >= seq) return;
-    await new Promise<void>((resolve) => {
-      const off = this.reached.on((at) => {
-        if (at < seq) return;
-        off();
-        resolve();
-      });
-    });
+  /** An event comes before the reply or after it; the command's time bounds the wait. */
+  private async reach(seq: number, options: CommandOptions): Promise<void> {
+    if ((this.attendance.at?.seq ?? Infinity) >= seq) return;
+    const pending = new Pending<void>(options);
+    const off = this.reached.listen((at) => at >= seq && pending.fulfil());
+    await pending.promise.catch(() => undefined);
+    off();
   }
 }

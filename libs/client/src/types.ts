@@ -1,3 +1,5 @@
+import type { WssError } from './errors.js';
+
 /** What a command takes and returns. */
 export interface CommandTypes {
   readonly data: unknown;
@@ -78,7 +80,7 @@ export interface RoomReset {
 export interface CommandOptions {
   /** Gives up waiting; what was sent already may still take effect. */
   readonly signal?: AbortSignal;
-  /** How long to wait for the answer, ms, offline time included. Default 30,000. */
+  /** How long to wait for the answer, ms, offline time included; `Infinity`: as long as it takes. Default 30,000. */
   readonly timeoutMs?: number;
 }
 
@@ -86,7 +88,37 @@ export interface CommandOptions {
 export interface JoinOptions extends CommandOptions {
   /** When the room is joined for the first time: this many of its newest events come first. Default 0. */
   readonly last?: number;
+  /** What others see of the user, where the room shows who is in it: at most 1,024 bytes as JSON. */
+  readonly meta?: object;
 }
+
+/** What a room is doing. */
+export type RoomStatus =
+  /** The server was asked to let us in; `error` tells why it has not yet. */
+  | { readonly state: 'joining'; readonly error?: WssError }
+  /** Everything up to now was seen; what happens comes at once. */
+  | { readonly state: 'live' }
+  /** We are behind: there was no connection (`reconnect`), or events were missing (`gap`). They follow. */
+  | { readonly state: 'catching up'; readonly reason: 'reconnect' | 'gap' }
+  /** What was seen can't be continued; the room goes on from where the server says. */
+  | { readonly state: 'reset'; readonly reason: string }
+  /** We are not in it: never joined, left, or for the reason in `error`. */
+  | { readonly state: 'left'; readonly error?: WssError };
+
+/**
+ * Gets what happens inside of the client: frames that were `sent` and `received`, with tokens left out, and what was
+ * `decided`: a status, or words.
+ */
+export type DebugListener = (kind: 'sent' | 'received' | 'decided', what: unknown) => void;
+
+/**
+ * The part of an HTTP response that tells why an upgrade was refused.
+ * @internal
+ */
+export type UpgradeListener = (
+  request: unknown,
+  response: { readonly statusCode: number; readonly headers: Readonly<Record<string, string | undefined>> },
+) => void;
 
 /** The part of a WebSocket that the client uses: the global one, or that of the `ws` package. */
 export interface SocketLike {
@@ -96,6 +128,8 @@ export interface SocketLike {
   onmessage: unknown;
   onerror: unknown;
   onclose: unknown;
+  /** That of the `ws` package, which alone tells of an HTTP status. */
+  readonly on?: unknown;
   send(text: string): void;
   close(code?: number): void;
 }

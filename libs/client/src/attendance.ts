@@ -1,0 +1,280 @@
+import { retryDelay } from './backoff.js';
+import { Timer } from './clock.js';
+import { Changing } from './emitter.js';
+import { fromBody, WssError } from './errors.js';
+import type { Link } from './link.js';
+import type { DocumentView } from './live-state.js';
+import { FOR_EVER, Pending, snapshot } from './requests.js';
+import type { JoinOptions, RoomPosition, RoomReset, RoomStatus } from './types.js';
+
+/** From where a room goes on: the reply to `$join`, and `$reset`. */
+export interface RoomStart extends RoomPosition {
+  readonly recovered: boolean;
+  readonly missed: number;
+  readonly reason?: string;
+  readonly lost?: RoomReset['lost'];
+  readonly documents?: Record<string, DocumentView>;
+  readonly n?: number;
+}
+
+/**
+ * Told of what happens to a membership.
+ * @internal
+ */
+export interface AttendanceListener {
+  /** Whether live copies are kept, so that changes of documents have to come with their events. */
+  readonly hasCopies: boolean;
+  /** Whether documents have to be read. */
+  readonly lacksDocuments: boolean;
+  /** The room is wanted again. */
+  wanted(): void;
+  /** The room begins, goes on, or (a reset) starts anew. */
+  started(start: RoomStart, isReset: boolean): void;
+  /** Documents were read, or can't be. */
+  documentsRead(documents: Record<string, DocumentView> | WssError): void;
+  /** Nothing more comes: it was left, was refused, or the client has ended. */
+  stopped(error: WssError): void;
+  /** Whether anything is under way may be another answer now. */
+  changed(): void;
+}
+
+/** What others see of a user has at most 1,024 bytes; the rest is the frame's. */
+const META_FRAME = 2_048;
+/** After so many joins that brought nothing, the room starts anew. */
+const MOST_GAPS = 2;
+
+/**
+ * Our membership in one room: what is wanted is asked for until it is so, one request at a time, and after every
+ * reconnect again. It knows which event is the next.
+ * @internal
+ */
+export class Attendance {
+  readonly progress: Changing<RoomStatus>;
+  at?: RoomPosition;
+  isWanted = false;
+  /** The server has let us in on this connection, and what it sends continues our position. */
+  isIn = false;
+
+  /** The server may count us among the members. */
+  mayBeIn = false;
+  private isAsking = false;
+  private readonly timer = new Timer();
+  private attempts = 0;
+  /** Joins since the last event that were made because events are missing. */
+  private gaps = 0;
+  /** We are behind until this event. */
+  private target = 0;
+  private newest?: number;
+  private about?: object;
+  private entrances: Pending<void>[] = [];
+  private departure = new Pending<void>(FOR_EVER);
+
+  constructor(
+    readonly name: string,
+    private readonly link: Link,
+    private readonly room: AttendanceListener,
+    count: (change: number) => void,
+  ) {
+    this.progress = new Changing<RoomStatus>({ state: 'left' }, link.settings.debug, count);
+  }
+
+  /** Whether something is wanted or under way. */
+  get isBusy(): boolean {
+    return this.isWanted || this.mayBeIn || this.isAsking;
+  }
+
+  async enter({ last, meta, ...options }: JoinOptions): Promise<void> {
+    if (this.link.over) throw this.link.over;
+    if (meta) this.keepMeta(meta);
+    this.want(last);
+    this.sync();
+    if (this.isIn) return;
+    const entrance = new Pending<void>(options);
+    if (this.isAsking) entrance.sent();
+    this.entrances = this.entrances.filter(({ settled }) => !settled);
+    this.entrances.push(entrance);
+    await entrance.promise;
+  }
+
+  /** Joins on behalf of somebody who does not wait for it: a failure is reported as one of the client. */
+  ensure(): void {
+    if (this.isWanted || this.link.over) return;
+    this.want();
+    this.sync();
+  }
+
+  depart(): Promise<void> {
+    if (this.departure.settled) this.departure = new Pending(FOR_EVER);
+    const { promise, fulfil } = this.departure;
+    if (this.isWanted) this.stop(new WssError('closed', 'the room was left'));
+    this.sync();
+    // Without a connection it is said when there is one again.
+    if (!this.mayBeIn || !this.link.isOpen) fulfil();
+    return promise;
+  }
+
+  /** The connection is gone. */
+  disconnected(): void {
+    this.timer.cancel();
+    this.isIn = false;
+    if (this.isWanted && this.at) this.progress.become({ state: 'catching up', reason: 'reconnect' });
+    this.departure.fulfil();
+  }
+
+  /** The client has ended. */
+  over(error: WssError): void {
+    this.gone();
+    this.stop(error);
+    this.progress.finish();
+  }
+
+  /** Whether this is the next event. A repeat is not; where one is missing, we join again from where we were. */
+  takes(seq: number): boolean {
+    const { at, isIn } = this;
+    if (!isIn || seq <= at!.seq) return false;
+    if (seq > at!.seq + 1) this.gap();
+    else this.at = { ...at!, seq };
+    if (this.isIn) this.gaps = 0;
+    return this.isIn;
+  }
+
+  /** Called after an event was told. */
+  caughtUp(): void {
+    if (this.isIn && this.at!.seq >= this.target && this.progress.current.state !== 'live')
+      this.progress.become({ state: 'live' });
+  }
+
+  /** Asks for what is wanted and not so. */
+  sync(): void {
+    this.room.changed();
+    if (this.isAsking || this.timer.isSet || !this.link.isOpen) return;
+    if (!this.isWanted) {
+      if (this.mayBeIn) this.ask('$leave', {}, () => this.gone());
+    } else if (!this.isIn) this.sendJoin();
+    else if (this.room.lacksDocuments) this.askJoin({ state: true }, (start) => this.haveDocuments(start));
+  }
+
+  /** Keeps what others see of the user for the next join, which is due now. */
+  keepMeta(meta: object): void {
+    this.about = snapshot(meta, META_FRAME).data as object;
+    this.isIn = false;
+  }
+
+  private want(last?: number): void {
+    if (this.isWanted) return;
+    this.isWanted = true;
+    this.newest = last;
+    this.gaps = 0;
+    this.room.wanted();
+    this.progress.become({ state: 'joining' });
+  }
+
+  private sendJoin(): void {
+    const { at, newest: last, room } = this;
+    const isAnew = this.gaps > MOST_GAPS;
+    const from = isAnew ? {} : (at ?? { last });
+    // Documents take the place of the newest events, so they are read afterwards.
+    const state = room.hasCopies && (at !== undefined || !last);
+    this.mayBeIn = true;
+    this.askJoin({ ...from, state }, (start) => {
+      this.begin(isAnew ? { ...start, reason: 'gap' } : start, isAnew || !start.recovered);
+    });
+  }
+
+  private askJoin(data: object, done: (start: RoomStart) => void): void {
+    for (const entrance of this.entrances) entrance.sent();
+    this.ask('$join', { ...data, meta: this.about }, (start) => done(start as RoomStart));
+  }
+
+  private ask(event: string, data: object, done: (data: unknown) => void): void {
+    this.isAsking = true;
+    this.link.ask({ event, room: this.name, data }, (reply) => {
+      this.isAsking = false;
+      if (reply?.error) this.failed(fromBody(reply.error), event);
+      else if (reply) {
+        this.attempts = 0;
+        done(reply.data);
+      }
+      this.sync();
+    });
+  }
+
+  private failed(error: WssError, event: string): void {
+    if (error.retry) {
+      if (this.progress.current.state === 'joining') this.progress.become({ state: 'joining', error });
+      return this.wait(retryDelay(this.attempts++, error));
+    }
+    if (event === '$leave' || !this.isWanted) return this.gone();
+    if (!this.answer((entrance) => entrance.fail(error))) this.link.errors.emit(error);
+    if (!this.isIn) {
+      this.mayBeIn = false;
+      return this.stop(error);
+    }
+    // Documents can't be had; the membership stays.
+    this.room.documentsRead(error);
+  }
+
+  /** The room begins, goes on, or starts anew (a reset): by the reply to a join, or by `$reset`. */
+  begin(start: RoomStart, isReset: boolean): void {
+    if (!this.isWanted) return;
+    const { epoch, seq, missed, documents } = start;
+    const before = this.at?.seq ?? (documents ? seq : seq - missed);
+    this.isIn = true;
+    this.target = documents ? 0 : seq;
+    // What was missed follows; the position moves with it.
+    this.at = { epoch, seq: isReset ? seq : before };
+    // What does not follow, or goes back, is not what we were promised.
+    if (!isReset && !documents && (seq < before || missed < seq - before)) return this.gap();
+    if (isReset) this.progress.become({ state: 'reset', reason: start.reason! });
+    this.room.started({ ...start, seq: this.at.seq }, isReset);
+    if (!this.isWanted) return;
+    if (this.at.seq < seq)
+      this.progress.become({ state: 'catching up', reason: this.gaps ? 'gap' : 'reconnect' });
+    else this.caughtUp();
+    this.answer((entrance) => entrance.fulfil());
+    this.departure.fulfil();
+  }
+
+  /** They are as of a moment that may lie before our position; then the changes since follow. */
+  private haveDocuments({ documents, epoch, seq }: RoomStart): void {
+    const { at } = this;
+    if (!this.isIn) return;
+    if (epoch !== at!.epoch || seq > at!.seq) return this.gap();
+    if (documents) this.room.documentsRead(documents);
+    else this.wait(retryDelay(this.attempts++));
+  }
+
+  /** Events are missing: until a join has brought them, those that come are dropped. */
+  private gap(): void {
+    this.isIn = false;
+    this.gaps++;
+    this.progress.become({ state: this.gaps > MOST_GAPS ? 'reset' : 'catching up', reason: 'gap' });
+    if (this.gaps > 1) this.wait(retryDelay(this.gaps));
+    this.sync();
+  }
+
+  private wait(ms: number): void {
+    this.timer.schedule(ms, () => this.sync());
+  }
+
+  private gone(): void {
+    this.mayBeIn = false;
+    this.departure.fulfil();
+  }
+
+  private stop(error: WssError): void {
+    this.timer.cancel();
+    this.isWanted = this.isIn = false;
+    delete this.at;
+    this.answer((entrance) => entrance.fail(error));
+    this.progress.become({ state: 'left', error: error.code === 'closed' ? undefined : error });
+    this.room.stopped(error);
+  }
+
+  /** Calls back for those who wait to be let in; returns whether there are any. */
+  private answer(how: (entrance: Pending<void>) => void): boolean {
+    const waiting = this.entrances.splice(0).filter(({ settled }) => !settled);
+    waiting.forEach(how);
+    return waiting.length > 0;
+  }
+}

@@ -1,0 +1,40 @@
+import type { ErrorCode } from '@wss/protocol';
+import { type ClientErrorCode, WssError } from './errors.js';
+
+type Refusal = readonly [code: ClientErrorCode | ErrorCode, message: string, retry?: boolean];
+
+/** What the HTTP status of a refused upgrade means. */
+const REFUSALS: Readonly<Record<number, Refusal>> = {
+  400: ['bad_request', 'correct the URL'],
+  401: ['unauthenticated', 'sign in again'],
+  403: ['forbidden', 'this origin may not connect'],
+  404: ['bad_url', 'correct the URL'],
+  429: ['rate_limited', 'too many connections', true],
+  431: ['too_large', 'shorten token, cookies or URL'],
+  503: ['unavailable', 'try again later', true],
+};
+
+/**
+ * The error of a refused upgrade; undefined when the status tells nothing.
+ * @internal
+ */
+export function refusalOf(status: number, reason?: string): WssError | undefined {
+  const found = REFUSALS[status >= 200 && status < 400 ? 404 : status];
+  if (!found) return undefined;
+  const [code, message, retry] = found;
+  return new WssError(code, reason || message, retry);
+}
+
+/**
+ * The HTTP status that a close code stands for, where the server answers a refused upgrade with a WebSocket.
+ * @internal
+ */
+export function statusOfClose(code: number): number {
+  if (code === 1013) return 503;
+  if (code === 4429) return 429;
+  return code >= 4_900 ? code - 4_500 : 0;
+}
+
+/** @internal */
+export const otherServer = (): WssError =>
+  new WssError('version', 'no wss.v1: a plain gateway needs session: false');

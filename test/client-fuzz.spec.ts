@@ -1,0 +1,187 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { type Rollback, type Room, WssClient, type WssError } from '@wss/client';
+import { newSeed, Random } from '@wss/testing';
+import { type ClientEnd, type Faults, ScriptedServer } from './client/scripted-server.js';
+import { VirtualClock } from './client/virtual-clock.js';
+
+const SEQUENCES = Number(process.env['CLIENT_FUZZ'] ?? 200);
+const ROOMS = ['list:a', 'list:b'] as const;
+
+let clock: VirtualClock;
+beforeEach(() => {
+  clock = new VirtualClock();
+  clock.install();
+});
+const { random: realRandom } = Math;
+afterEach(() => {
+  clock.uninstall();
+  Math.random = realRandom;
+});
+
+/** What somebody who uses the client does and sees. */
+class User {
+  readonly seen: string[] = [];
+  readonly outcomes = new Map<string, string>();
+  readonly lost = new Set<string>();
+  open = 0;
+  private readonly at = new Map<string, number>();
+  /** Commands that were lost, and are sent again unless the room is left. */
+  private readonly again = new Map<string, string[]>();
+
+  constructor(
+    readonly client: WssClient,
+    private readonly random: Random,
+  ) {
+    client.onRollback((rollback) => this.onRollback(rollback));
+    let hellos = 0;
+    client.onHello(({ resumed }) => {
+      // What another session has done is not told any more when it is lost.
+      if (hellos++ > 0 && !resumed) this.forgive([...this.outcomes.keys()]);
+    });
+    for (const name of ROOMS) this.listen(name);
+  }
+
+  /** One thing that a user may do at any time. */
+  act(): void {
+    const name = this.random.pick(ROOMS);
+    const room: Room = this.client.room(name);
+    const what = this.random.below(12);
+    if (what < 7) this.command(name);
+    else if (what === 7) this.track('leave', room.leave());
+    else if (what === 8) this.track('join', room.join({ timeoutMs: 5_000 }));
+    else if (what === 9) this.track('refresh', room.members.refresh());
+    else if (what === 10) this.track('ready', room.state('doc').ready);
+    else this.track('ping', this.client.ping({ timeoutMs: 5_000 }));
+  }
+
+  private command(name: (typeof ROOMS)[number]): void {
+    const command = `${name}#${this.outcomes.size}`;
+    this.outcomes.set(command, 'open');
+    const sent: Promise<unknown> = this.client.room(name).command('add', { command });
+    this.track('command', sent, (outcome) => this.outcomes.set(command, outcome));
+  }
+
+  private track(what: string, work: Promise<unknown>, note?: (outcome: string) => void): void {
+    this.open++;
+    const settled = (outcome: string): void => {
+      this.open--;
+      this.seen.push(`${what} ${outcome}`);
+      note?.(outcome);
+    };
+    work.then(
+      () => settled('ok'),
+      (error: WssError) => settled(error.code ?? String(error)),
+    );
+  }
+
+  /** Every event is the next one, or a reset tells from where it goes on. */
+  private listen(name: (typeof ROOMS)[number]): void {
+    const room: Room = this.client.room(name);
+    room.onReset(({ position }) => this.at.set(name, position.seq));
+    room.onStatus(({ state }) => {
+      if (state !== 'left') return;
+      this.at.delete(name);
+      this.forgive(this.again.get(name) ?? []);
+    });
+    room.on('done', ({ seq }) => {
+      const at = this.at.get(name);
+      if (at !== undefined && seq !== at + 1) throw new Error(`${name}: ${seq} after ${at}`);
+      this.at.set(name, seq!);
+    });
+  }
+
+  private onRollback({ room, commands, forgotten }: Rollback): void {
+    const names = commands.map(({ data }) => (data as { command: string }).command);
+    this.again.set(room, [...(this.again.get(room) ?? []), ...names]);
+    if (forgotten.length > 0) this.forgive([...this.outcomes.keys()].filter((name) => name.startsWith(room)));
+  }
+
+  private forgive(commands: readonly string[]): void {
+    for (const command of commands) this.lost.add(command);
+  }
+}
+
+/** After these a command has surely not been done. */
+const NEVER = ['not_sent', 'queue_full', 'forbidden', 'unavailable', 'not_found'];
+
+function check(server: ScriptedServer, user: User): void {
+  const done = [...server.rooms.values()].flatMap(({ log }) => log.map(({ command }) => command));
+  expect(done.length).toBe(new Set(done).size);
+  for (const [command, outcome] of user.outcomes) {
+    if (outcome === 'ok' && !user.lost.has(command)) expect(done).toContain(command);
+    if (NEVER.includes(outcome)) expect(done).not.toContain(command);
+    expect(outcome).not.toBe('open');
+  }
+  expect(user.open).toBe(0);
+}
+
+async function run(seed: number): Promise<void> {
+  const random = new Random(seed);
+  const jitter = random.fork();
+  // What the client draws is repeated too.
+  Math.random = () => jitter.next();
+  const faults: Faults = { calm: false };
+  const server = new ScriptedServer(clock, random.fork(), faults);
+  class Socket implements ClientEnd {
+    protocol = '';
+    onopen!: () => void;
+    onmessage!: (message: { data: string }) => void;
+    onclose!: (event: { code: number; reason: string }) => void;
+    onerror: unknown;
+    constructor(
+      _url: string,
+      readonly offered: readonly string[] = [],
+    ) {
+      server.connect(this);
+    }
+    send(text: string): void {
+      server.receive(this, text);
+    }
+    close(): void {
+      server.disconnect(this);
+    }
+  }
+  const client = new WssClient('ws://scripted/', {
+    WebSocket: Socket,
+    backoff: { firstMs: 50, mostMs: 500 },
+  });
+  const user = new User(client, random.fork());
+  for (let step = 0; step < 40; step++) {
+    user.act();
+    if (random.next() < 0.1) server.cut();
+    if (random.next() < 0.03) server.rollBack(random.pick(ROOMS));
+    await clock.pass(random.below(10) === 0 ? random.below(4_000) : random.below(60));
+  }
+  faults.calm = true;
+  await clock.pass(120_000);
+  for (const name of ROOMS) {
+    const last = client.room(name).command('add', { command: `${name} last` });
+    await clock.pass(1_000);
+    await last;
+    expect(client.room(name).status).toEqual({ state: 'live' });
+    const { value } = client.room(name).state('doc');
+    await clock.pass(1_000);
+    expect(client.room(name).state('doc').value ?? value).toEqual(
+      server.room(name).log.map(({ command }) => command),
+    );
+  }
+  check(server, user);
+  client.close();
+  await clock.pass(100);
+}
+
+it(`settles everything, tells every event once and in order, and does every command once (${SEQUENCES} sequences)`, async () => {
+  const first = newSeed();
+  const thrown: unknown[] = [];
+  const onThrown = (error: unknown): void => void thrown.push(error);
+  process.on('uncaughtException', onThrown);
+  for (let i = 0; i < SEQUENCES; i++) {
+    try {
+      await run(first + i);
+      expect(thrown).toEqual([]);
+    } catch (error) {
+      throw new Error(`CHAOS_SEED=${first + i}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+  process.off('uncaughtException', onThrown);
+}, 600_000);
