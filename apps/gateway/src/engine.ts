@@ -230,9 +230,10 @@ async function assemble(
   };
 }
 
-function sessionOptions({ SESSION_SECRET, SESSION_TTL_MS }: Config): SessionOptions {
+function sessionOptions({ SESSION_SECRET, SESSION_TTL_MS, MAX_ROOMS_PER_SESSION }: Config): SessionOptions {
   return {
     ttlMs: SESSION_TTL_MS,
+    maxRooms: MAX_ROOMS_PER_SESSION,
     ...(SESSION_SECRET !== undefined && { secret: secretsOf(SESSION_SECRET) }),
   };
 }

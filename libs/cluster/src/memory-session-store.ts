@@ -40,6 +40,7 @@ export class MemorySessionStore extends SessionStore {
       const generation = Math.max(known?.generation ?? 0, claim.generation) + 1;
       const lanes = known?.lanes ?? new Set<string>();
       const rooms = known?.rooms ?? new Set<string>();
+      const hasForgotten = known?.hasForgotten && { hasForgotten: known.hasForgotten };
       this.engine.sessions.set(claim.id, {
         user: claim.user,
         generation,
@@ -47,14 +48,26 @@ export class MemorySessionStore extends SessionStore {
         revoked: false,
         lanes,
         rooms,
+        ...hasForgotten,
       });
       this.extendLanes(claim.id, lanes, endsAt);
-      return { generation, endsAt, lanes: [...lanes], rooms: [...rooms] };
+      return { generation, endsAt, lanes: [...lanes], rooms: [...rooms], ...hasForgotten };
     });
   }
 
   addLane(id: string, room: string): Promise<void> {
     return this.engine.call(() => void this.engine.sessions.get(id)?.lanes.add(room));
+  }
+
+  forgetLanes(id: string, rooms: readonly string[]): Promise<string[]> {
+    return this.engine.call(() => {
+      const session = this.engine.sessions.get(id);
+      if (!session) return [];
+      const done = rooms.filter((room) => !session.rooms.has(room) && this.isAcknowledged(room, id));
+      for (const room of done) session.lanes.delete(room);
+      if (done.length > 0) session.hasForgotten = true;
+      return done;
+    });
   }
 
   addRoom(id: string, room: string): Promise<void> {
@@ -104,6 +117,11 @@ export class MemorySessionStore extends SessionStore {
 
   agree(): Promise<string[]> {
     return Promise.resolve([this.engine.secret]);
+  }
+
+  private isAcknowledged(room: string, id: string): boolean {
+    const { highest, ack } = this.engine.rooms.get(room)?.lanes.get(id) ?? { highest: 0, ack: 0 };
+    return ack >= highest - 1;
   }
 
   private extendLanes(id: string, rooms: Iterable<string>, endsAt: number): void {

@@ -16,10 +16,8 @@ import {
 /** Scripts of the session store, to be preloaded. */
 export const SESSION_SCRIPTS = {
   create: new LuaScript<string>(new URL('./lua/session_create.lua', import.meta.url)),
-  extend: new LuaScript<[endsAt: string, lanes: string[]]>(
-    new URL('./lua/session_extend.lua', import.meta.url),
-  ),
-  resume: new LuaScript<[generation: number, lanes: string[], rooms: string[], endsAt: string]>(
+  extend: new LuaScript<string>(new URL('./lua/session_extend.lua', import.meta.url)),
+  resume: new LuaScript<[generation: number, endsAt: string, hasForgotten: 0 | 1]>(
     new URL('./lua/session_resume.lua', import.meta.url),
   ),
   claim: new LuaScript<[now: string, claim: string, ...members: string[]]>(
@@ -28,8 +26,8 @@ export const SESSION_SCRIPTS = {
   forget: new LuaScript<0 | 1>(new URL('./lua/session_forget.lua', import.meta.url)),
 };
 
-/** Lanes that are extended in one go. */
-const LANES_AT_ONCE = 256;
+/** What is read or extended in one go, of what a session has accumulated. */
+const AT_ONCE = 256;
 
 /** Sessions in Redis. */
 export class RedisSessionStore extends SessionStore {
@@ -52,16 +50,44 @@ export class RedisSessionStore extends SessionStore {
     const { record, lanes, rooms } = this.keys.session(claim.id);
     const args = [claim.user, claim.generation, claim.endsAt, ttlMs, RECORD_GRACE_MS];
     const reply = await SESSION_SCRIPTS.resume.run(this.links.commands, [record, lanes, rooms], args);
-    const [generation, withLane, member, end] = reply;
+    const [generation, end, hasForgotten] = reply;
     if (generation === 0) return undefined;
     const endsAt = Number(end);
     await this.noteEnd({ ...claim, endsAt });
-    await this.extendLanes(claim.id, withLane, endsAt);
-    return { generation, endsAt, lanes: withLane, rooms: member };
+    const withLane = await this.extendLanes(claim.id, endsAt);
+    const member = new Set<string>();
+    for await (const part of this.partsOf(rooms)) for (const room of part) member.add(room);
+    return {
+      generation,
+      endsAt,
+      lanes: [...withLane],
+      rooms: [...member],
+      ...(hasForgotten === 1 && { hasForgotten: true }),
+    };
   }
 
   addLane(id: string, room: string): Promise<void> {
     return this.add(this.keys.session(id).lanes, room);
+  }
+
+  async forgetLanes(id: string, rooms: readonly string[]): Promise<string[]> {
+    if (rooms.length === 0) return [];
+    const { record, lanes, rooms: member } = this.keys.session(id);
+    const { commands } = this.links;
+    const isMember = await this.call(() => commands.smismember(member, ...rooms));
+    const left = rooms.filter((_, i) => isMember[i] === 0);
+    const heads = await this.call(() =>
+      Promise.all(left.map((room) => commands.hget(this.keys.room(room).lane(id), 'h'))),
+    );
+    const done = left.filter((_, i) => isAcknowledged(heads[i]));
+    if (done.length === 0) return [];
+    // The note comes first: what is forgotten without it would be taken for lost.
+    await this.pipeline([
+      ['hset', record, 'f', 1],
+      ['pexpire', record, 2 * 86_400_000, 'NX'],
+      ['srem', lanes, ...done],
+    ]);
+    return done;
   }
 
   addRoom(id: string, room: string): Promise<void> {
@@ -75,11 +101,10 @@ export class RedisSessionStore extends SessionStore {
   async extend({ id, user }: Pick<SessionClaim, 'id' | 'user'>, ttlMs: number): Promise<number> {
     const { record, lanes, rooms } = this.keys.session(id);
     const args = [ttlMs, RECORD_GRACE_MS];
-    const reply = await SESSION_SCRIPTS.extend.run(this.links.commands, [record, lanes, rooms], args);
-    const [end, withLane] = reply;
+    const end = await SESSION_SCRIPTS.extend.run(this.links.commands, [record, lanes, rooms], args);
     const endsAt = Number(end);
     await this.noteEnd({ id, user, endsAt });
-    await this.extendLanes(id, withLane, endsAt);
+    await this.extendLanes(id, endsAt);
     return endsAt;
   }
 
@@ -109,12 +134,27 @@ export class RedisSessionStore extends SessionStore {
     await this.call(() => this.links.commands.zadd(this.keys.sessionEnds, endsAt, memberOf(id, user)));
   }
 
-  private async extendLanes(id: string, rooms: readonly string[], endsAt: number): Promise<void> {
+  /** @returns the rooms with numbered commands */
+  private async extendLanes(id: string, endsAt: number): Promise<Set<string>> {
     const until = endsAt + RECORD_GRACE_MS;
-    for (let from = 0; from < rooms.length; from += LANES_AT_ONCE) {
-      const part = rooms.slice(from, from + LANES_AT_ONCE);
-      await Promise.all(part.map((room) => this.extendLane(id, room, until)));
+    const extended = new Set<string>();
+    for await (const part of this.partsOf(this.keys.session(id).lanes)) {
+      const rooms = part.filter((room) => !extended.has(room));
+      for (const room of rooms) extended.add(room);
+      await Promise.all(rooms.map((room) => this.extendLane(id, room, until)));
     }
+    return extended;
+  }
+
+  /** The members of a set in parts that hold nobody else up; one may come twice. */
+  private async *partsOf(key: string): AsyncGenerator<string[]> {
+    let cursor = '0';
+    do {
+      const from = cursor;
+      const [next, members] = await this.call(() => this.links.commands.sscan(key, from, 'COUNT', AT_ONCE));
+      cursor = next;
+      for (let i = 0; i < members.length; i += AT_ONCE) yield members.slice(i, i + AT_ONCE);
+    } while (cursor !== '0');
   }
 
   /** What a room is known by lives as long as the record that names it (R36). */
@@ -170,6 +210,12 @@ export class RedisSessionStore extends SessionStore {
       throw toRedisError(error);
     }
   }
+}
+
+/** Whether a lane's record holds no reply but the newest; a record that has gone holds none. */
+function isAcknowledged(head: string | null | undefined): boolean {
+  const [n = 0, ack = 0] = (head ?? '').split(' ', 2).map(Number);
+  return ack >= n - 1;
 }
 
 /** One key holds all ends, so it names the user too; ids have no spaces. */

@@ -19,6 +19,8 @@ export interface ResumedSession {
   readonly lanes: readonly string[];
   /** Rooms that it is a member of. */
   readonly rooms: readonly string[];
+  /** Its numbered commands in some rooms were forgotten, see {@link SessionStore.forgetLanes}. */
+  readonly hasForgotten?: true;
 }
 
 /** A session that is over, of which one node tells. */
@@ -66,6 +68,14 @@ export abstract class SessionStore {
 
   /** Notes that the session has numbered commands in a room, before the first of them is carried out. */
   abstract addLane(id: string, room: string): Promise<void>;
+
+  /**
+   * Stops keeping the session's numbered commands in those of the rooms that it has left, and whose replies are
+   * acknowledged but for the newest: their records end with what is left of their time. It notes that it did.
+   * @param rooms at most 256
+   * @returns which rooms
+   */
+  abstract forgetLanes(id: string, rooms: readonly string[]): Promise<string[]>;
 
   /** Notes that the session is a member of a room. */
   abstract addRoom(id: string, room: string): Promise<void>;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import { GatewayError } from '@wss/handlers';
 import { toReadError } from './cluster-answer.js';
 import type { SessionClaim, SessionStore } from './session-store.js';
 import { SessionSecrets } from './session-secrets.js';
@@ -7,8 +8,14 @@ import { SessionTokens } from './session-tokens.js';
 
 /** A session of a connected client. */
 export class Session {
-  /** Rooms in which numbered commands may be sent, once their promise is kept. */
-  readonly lanes = new Map<string, Promise<void>>();
+  /** Rooms with numbered commands → when the last one came, ms of this process' steady clock. */
+  readonly lanes = new Map<string, number>();
+  /** Rooms that are about to be among them. */
+  readonly preparing = new Map<string, Promise<void>>();
+  /** Its numbered commands in some rooms are not kept any more. */
+  hasForgotten = false;
+  /** Rooms to which it came back since; their records may have ended by themselves. */
+  readonly doubtful = new Set<string>();
 
   constructor(
     readonly id: string,
@@ -20,7 +27,15 @@ export class Session {
 
   /** Whether it has sent numbered commands in a room. */
   hasLane(room: string): boolean {
-    return this.lanes.has(room);
+    return this.lanes.has(room) || this.preparing.has(room);
+  }
+
+  /**
+   * Whether a record that is missing in a room can only have been lost by the engine. Where it may have ended by itself,
+   * nobody may conclude from an epoch that is over that its commands died with that.
+   */
+  provesLoss(room: string): boolean {
+    return !this.hasForgotten || (this.hasLane(room) && !this.doubtful.has(room));
   }
 }
 
@@ -41,10 +56,20 @@ export interface SessionOptions {
   readonly secret?: string | readonly string[];
   /** How long a session outlives its last connection, ms. Default 86,400,000 (a day). */
   readonly ttlMs?: number;
+  /** Rooms that a session may be in; default 1,000. It may have numbered commands in 20 times as many. */
+  readonly maxRooms?: number;
+  /** How long numbered commands are kept in a room that was left, ms. Default 3,600,000 (an hour). */
+  readonly laneIdleMs?: number;
 }
 
 /** How long a session outlives its last connection unless configured otherwise, ms. */
 const TTL_MS = 86_400_000;
+/** Rooms with numbered commands for each room that a session may be in. */
+const LANES_PER_ROOM = 20;
+/** Rooms whose numbered commands are forgotten in one go. */
+const FORGOTTEN_AT_ONCE = 256;
+const READY = Promise.resolve();
+
 /** How soon ends that could not be moved are moved, ms: they may have passed by then. */
 const EXTEND_AGAIN_MS = 1_000;
 
@@ -53,6 +78,9 @@ export class Sessions {
   private readonly logger = new Logger(Sessions.name);
   private readonly connected = new Set<Session>();
   private readonly tokens: SessionTokens;
+  private readonly ttlMs: number;
+  private readonly maxRooms: number;
+  private readonly laneIdleMs: number;
   private timer?: NodeJS.Timeout;
   private extending?: Promise<void>;
   private again?: NodeJS.Timeout;
@@ -61,16 +89,19 @@ export class Sessions {
     private readonly store: SessionStore,
     /** What tokens are signed with. */
     readonly secrets: SessionSecrets,
-    private readonly ttlMs: number,
+    { ttlMs = TTL_MS, maxRooms = 1_000, laneIdleMs = 3_600_000 }: SessionOptions,
   ) {
     this.tokens = new SessionTokens(() => secrets.keys);
+    this.ttlMs = ttlMs;
+    this.maxRooms = maxRooms;
+    this.laneIdleMs = laneIdleMs;
   }
 
   /** @throws RedisError when the secret can't be agreed on. */
   static async start(store: SessionStore, options: SessionOptions = {}): Promise<Sessions> {
     const { secret = [], ttlMs = TTL_MS } = options;
     const configured = typeof secret === 'string' ? [secret] : secret;
-    const sessions = new Sessions(store, await SessionSecrets.start(store, { configured, ttlMs }), ttlMs);
+    const sessions = new Sessions(store, await SessionSecrets.start(store, { configured, ttlMs }), options);
     sessions.timer = setInterval(() => sessions.extendAll(), sessions.ttlMs / 8).unref();
     return sessions;
   }
@@ -85,8 +116,10 @@ export class Sessions {
     const known = claim?.user === user ? await this.store.resume(claim, this.ttlMs) : undefined;
     if (claim && known) {
       const session = new Session(claim.id, user, known.generation, known.endsAt);
-      for (const room of known.lanes) session.lanes.set(room, Promise.resolve());
-      return this.opened(session, true, known.rooms);
+      const now = performance.now();
+      for (const room of known.lanes) session.lanes.set(room, now);
+      session.hasForgotten = known.hasForgotten ?? false;
+      return this.opened(session, true, known.rooms.slice(0, this.maxRooms));
     }
     const created = { id: randomBytes(16).toString('base64url'), user, generation: 1 };
     const endsAt = await this.store.create(created, this.ttlMs);
@@ -115,16 +148,27 @@ export class Sessions {
   /**
    * Makes sure that the record of the session's commands in a room lives as long as the session. Cheap but for the
    * first command in a room.
-   * @throws GatewayError `unavailable` when the engine is out of reach.
+   * @throws GatewayError `unavailable` when the engine is out of reach, `limit` when there are too many such rooms.
    */
   prepareLane(session: Session, room: string): Promise<void> {
-    const known = session.lanes.get(room);
-    if (known) return known;
-    const prepared = this.store.addLane(session.id, room).catch((error: unknown) => {
-      session.lanes.delete(room);
-      throw toReadError(error);
-    });
-    session.lanes.set(room, prepared);
+    if (session.lanes.has(room)) {
+      session.lanes.set(room, performance.now());
+      return READY;
+    }
+    return session.preparing.get(room) ?? this.addLane(session, room);
+  }
+
+  private addLane(session: Session, room: string): Promise<void> {
+    const { lanes, preparing } = session;
+    const most = LANES_PER_ROOM * this.maxRooms;
+    if (lanes.size + preparing.size >= most) return Promise.reject(tooManyLanes(most));
+    if (session.hasForgotten) session.doubtful.add(room);
+    const prepared = this.store
+      .addLane(session.id, room)
+      .then(() => void lanes.set(room, performance.now()))
+      .catch((error: unknown) => Promise.reject(toReadError(error)))
+      .finally(() => preparing.delete(room));
+    preparing.set(room, prepared);
     return prepared;
   }
 
@@ -156,6 +200,7 @@ export class Sessions {
     for (const session of this.connected) {
       try {
         session.endsAt = await this.store.extend(session, this.ttlMs);
+        await this.forgetIdleLanes(session);
       } catch (error) {
         this.logger.debug(`sessions are extended later: ${(error as Error).message}`);
         this.again = setTimeout(() => this.extendAll(), Math.min(EXTEND_AGAIN_MS, this.ttlMs / 8)).unref();
@@ -163,4 +208,40 @@ export class Sessions {
       }
     }
   }
+
+  /** Of rooms that were left long ago nothing is kept; in parts, as everything that a session has accumulated. */
+  private async forgetIdleLanes(session: Session): Promise<void> {
+    const before = performance.now() - this.laneIdleMs;
+    const idle = [...session.lanes].filter(([, usedAt]) => usedAt < before);
+    for (let from = 0; from < idle.length; from += FORGOTTEN_AT_ONCE) {
+      await this.forgetLanes(session, new Map(idle.slice(from, from + FORGOTTEN_AT_ONCE)));
+    }
+  }
+
+  /** A command that comes meanwhile brings its room in again. */
+  private async forgetLanes(session: Session, idle: ReadonlyMap<string, number>): Promise<void> {
+    const { lanes } = session;
+    const hadForgotten = session.hasForgotten;
+    session.hasForgotten = true;
+    for (const room of idle.keys()) lanes.delete(room);
+    let gone: readonly string[] = [];
+    try {
+      gone = await this.store.forgetLanes(session.id, [...idle.keys()]);
+    } finally {
+      const forgotten = new Set(gone);
+      for (const [room, usedAt] of idle)
+        if (!forgotten.has(room) && !lanes.has(room)) lanes.set(room, usedAt);
+      session.hasForgotten = hadForgotten || gone.length > 0;
+      // What was added while it was removed may have been removed after that.
+      const again = gone.filter((room) => session.hasLane(room));
+      await Promise.all(again.map((room) => this.store.addLane(session.id, room)));
+    }
+  }
+}
+
+function tooManyLanes(most: number): GatewayError {
+  return new GatewayError(
+    'limit',
+    `numbered commands in ${most} rooms within an hour: go on in one of these`,
+  );
 }

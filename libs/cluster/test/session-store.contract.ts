@@ -68,6 +68,27 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       expect(await store.generations([])).toEqual([]);
     });
 
+    it('R29: resumes a session with numbered commands in very many rooms', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      const rooms = Array.from({ length: 1_500 }, (_, i) => `note:${i}`);
+      await Promise.all(rooms.map((room) => store.addLane('s', room)));
+      const { lanes = [] } = (await store.resume(claim, 90_000)) ?? {};
+      expect([...lanes].sort()).toEqual([...rooms].sort());
+      expect(await store.extend(claim, 60_000)).toBeGreaterThan(now);
+    });
+
+    it('R29: forgets numbered commands in rooms that the session left, and remembers that it did', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      for (const room of ['note:1', 'note:2', 'note:3']) await store.addLane('s', room);
+      await store.addRoom('s', 'note:2');
+      expect(await store.forgetLanes('s', ['note:1', 'note:2'])).toEqual(['note:1']);
+      const resumed = await store.resume(claim, 90_000);
+      expect([...(resumed?.lanes ?? [])].sort()).toEqual(['note:2', 'note:3']);
+      expect(resumed).toMatchObject({ hasForgotten: true });
+    });
+
     it("resumes no other user's session and none that is over; one that the engine lost it does", async () => {
       await create(claimOf('s', now + 60_000));
       await create(claimOf('over', now - 1));

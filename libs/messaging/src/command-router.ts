@@ -216,7 +216,8 @@ function numberOf(
     sessionEndsAt: session.endsAt,
     n,
     ack,
-    ...(epoch !== undefined && { epoch }),
+    // An epoch that is over would prove that the commands died with it.
+    ...(epoch !== undefined && session.provesLoss(room) && { epoch }),
   };
 }
 

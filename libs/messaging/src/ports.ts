@@ -162,6 +162,8 @@ export interface ClientSession {
   readonly endsAt: number;
   /** Whether it has sent numbered commands in a room. */
   hasLane(room: string): boolean;
+  /** Whether a record that is missing in a room can only have been lost by the engine. */
+  provesLoss(room: string): boolean;
 }
 
 /** A session as it was opened for a connection. */

@@ -25,6 +25,8 @@ type OneKey =
   | 'srem'
   | 'smembers'
   | 'sismember'
+  | 'smismember'
+  | 'sscan'
   | 'scard'
   | 'srandmember'
   | 'zadd'

@@ -57,6 +57,8 @@ export interface MemorySession {
   claimedUntil?: number;
   readonly lanes: Set<string>;
   readonly rooms: Set<string>;
+  /** Numbered commands in some rooms are not kept any more. */
+  hasForgotten?: true;
 }
 
 /** Lease of one node, as Redis keeps it. */

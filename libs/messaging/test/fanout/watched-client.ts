@@ -57,6 +57,7 @@ export class WatchedClient {
       generation,
       endsAt: Infinity,
       hasLane: () => hasLane,
+      provesLoss: () => true,
     };
     connections.begin(
       this.socket,
