@@ -6,7 +6,12 @@ export interface LaneRules {
   swallows(): boolean;
   /** Delay, milliseconds. */
   latencyMs(): number;
+  /** How long so many bytes take to pass a line that is shared with others, milliseconds; absent: no time. */
+  passMs?(bytes: number): number;
 }
+
+/** Nothing more is read from a sender of whom so many bytes wait. */
+const MAX_WAITING_BYTES = 65_536;
 
 /** Bytes, or the end of the stream. */
 type Piece = Buffer | 'end';
@@ -14,6 +19,7 @@ type Piece = Buffer | 'end';
 /** One direction of one proxied connection: hands on what arrives, in order, late, or not at all. */
 export class TcpLane {
   private readonly waiting: { readonly piece: Piece; readonly due: number }[] = [];
+  private waitingBytes = 0;
   private timer?: NodeJS.Timeout;
   private damaged = false;
   private closed = false;
@@ -48,7 +54,10 @@ export class TcpLane {
 
   /** A piece never overtakes an earlier one, whatever their latencies: only the first one waiting is looked at. */
   private accept(piece: Piece): void {
-    this.waiting.push({ piece, due: performance.now() + this.rules.latencyMs() });
+    const passMs = this.rules.passMs?.(sizeOf(piece)) ?? 0;
+    this.waiting.push({ piece, due: performance.now() + Math.max(this.rules.latencyMs(), passMs) });
+    this.waitingBytes += sizeOf(piece);
+    if (passMs > 0 && this.waitingBytes > MAX_WAITING_BYTES) this.from.pause();
     if (this.waiting.length === 1) this.handOnDue();
   }
 
@@ -59,7 +68,10 @@ export class TcpLane {
         this.timer = setTimeout(() => this.handOnDue(), Math.ceil(delay));
         return;
       }
-      this.handOn(this.waiting.shift()!.piece);
+      const { piece } = this.waiting.shift()!;
+      this.waitingBytes -= sizeOf(piece);
+      if (this.waitingBytes <= MAX_WAITING_BYTES) this.from.resume();
+      this.handOn(piece);
     }
   }
 
@@ -73,4 +85,8 @@ export class TcpLane {
       this.from.pause();
     }
   }
+}
+
+function sizeOf(piece: Piece): number {
+  return piece === 'end' ? 0 : piece.length;
 }

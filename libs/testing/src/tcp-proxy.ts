@@ -31,12 +31,16 @@ export class TcpProxy {
   target: number;
   /** Delay of each direction, milliseconds, for bytes that arrive from now on; default 0. */
   latencyMs = 0;
+  /** What all replies together get through, bytes a second; default no limit. */
+  replyRate = Infinity;
 
   private currentMode: ProxyMode = 'pass';
   private readonly open = new Set<TcpConnection>();
   private accepted = 0;
   /** Connections up to this one get no more replies. */
   private deafUntil = 0;
+  /** When the line has passed all replies that came until now, ms on the steady clock. */
+  private busyUntil = 0;
 
   private constructor(
     /** Where nodes connect to; stays the same in all modes. */
@@ -124,9 +128,17 @@ export class TcpProxy {
       requests: { latencyMs, swallows: () => this.isMode('mute', 'muteRequests') },
       replies: {
         latencyMs,
+        passMs: (bytes) => this.passMs(bytes),
         swallows: () => connection <= this.deafUntil || this.isMode('mute', 'dropReplies'),
       },
     };
+  }
+
+  private passMs(bytes: number): number {
+    if (this.replyRate === Infinity) return 0;
+    const now = performance.now();
+    this.busyUntil = Math.max(now, this.busyUntil) + (bytes * 1_000) / this.replyRate;
+    return this.busyUntil - now;
   }
 
   private reset(which: (connection: TcpConnection) => boolean): void {
