@@ -6,6 +6,8 @@ import { type CommitRequest, type RoomPart, UNUSED_MS } from './room-store.js';
 
 const LINEAGE = 64;
 const NODE_LANE_MS = 900_000;
+/** How long what is left without a meta is kept at least. */
+const FOUND_MS = 1_000;
 const PARTS = ['documents', 'log', 'counters'] as const;
 
 /** Which history and which life a room is on; the twin of `room.lua` and `room_life.lua`. */
@@ -83,7 +85,7 @@ export class MemoryRoomLife {
     room.number = Math.max(0, ...positions.map(epochNumber));
     this.restart();
     this.setWritten();
-    moveEnd(room, idleTtlMs > 0 ? now + idleTtlMs : Infinity, now);
+    moveEnd(room, idleTtlMs > 0 ? now + Math.max(idleTtlMs, FOUND_MS) : Infinity, now);
   }
 
   private beginLife(): void {

@@ -16,6 +16,8 @@ function life_of(room)
   local LINEAGE = 64
   -- How long a room in which nothing was committed is kept where its kind is kept for good.
   local UNUSED_MS = 3600000
+  -- How long what is left without a meta is kept at least.
+  local FOUND_MS = 1000
   local PARTS = { 'd', 'x', 'v' }
   local held, idle, log, written = string.match(call('HGET', KEYS[1], 'k') or '', '^(%d+) (%d+) (%d+) ?(%a*)$')
   local ends = { known = held, held = (held or 0) + 0, idle = (idle or 0) + 0, written = written or '' }
@@ -166,7 +168,8 @@ function life_of(room)
     room.lost = 'm'
     take_highest()
     restart()
-    life.move(idle > 0 and math.floor(now + idle) or 0, math.max(0, call('PEXPIRETIME', KEYS[3])), stubs)
+    -- What is left must not end while it is being found.
+    life.move(idle > 0 and math.floor(now + math.max(idle, FOUND_MS)) or 0, math.max(0, call('PEXPIRETIME', KEYS[3])), stubs)
   end
 
   function life.has_ended()
