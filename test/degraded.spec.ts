@@ -69,3 +69,21 @@ it.each([
 function seqsOf(client: TestClient): unknown[] {
   return client.frames.filter(({ event }) => event === 'counter.added').map(({ seq }) => seq);
 }
+
+it('an outage with a hundred connection attempts is told in a few lines, without a stack', async () => {
+  const node = cluster.nodes[1]!;
+  const from = node.output.length;
+  await cluster.proxies[1]!.setMode('cut');
+  await isReady(1, false);
+  const attempts = Array.from({ length: 100 }, () =>
+    TestClient.connect(node.url, { user: 'ann', protocols: ['wss.v1'] }),
+  );
+  for (const { status } of await Promise.allSettled(attempts)) expect(status).toBe('rejected');
+  await node.waitForLine(/upgrades are answered 503/);
+  const lines = node.output.slice(from);
+  expect(lines.filter((line) => line.includes('upgrades are answered 503'))).toHaveLength(1);
+  expect(lines.filter((line) => /^\s+at /.test(line))).toEqual([]);
+  expect(lines.join('\n').length).toBeLessThan(5_000);
+  await cluster.proxies[1]!.setMode('pass');
+  await isReady(1, true);
+}, 60_000);

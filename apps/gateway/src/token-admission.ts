@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
 import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
-import { TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
+import { LogGate, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import { Origins } from './origins.js';
 import { TokenRefused, type TokenVerifier } from './token-verifier.js';
 
@@ -9,6 +9,7 @@ import { TokenRefused, type TokenVerifier } from './token-verifier.js';
 @Injectable()
 export class TokenAdmission extends Admission {
   private readonly logger = new Logger(TokenAdmission.name);
+  private readonly faults = new LogGate((line) => this.logger.error(line));
 
   constructor(
     private readonly verifier: TokenVerifier,
@@ -36,7 +37,10 @@ export class TokenAdmission extends Admission {
       return await this.verifier.verify(token);
     } catch (error) {
       if (error instanceof TokenRefused) throw new UpgradeRefusal(401, 'the token was refused');
-      this.logger.error(`tokens can't be verified: ${(error as Error).message}`);
+      this.faults.report(
+        'keys',
+        `tokens can't be verified, so upgrades are answered 503 (${(error as Error).message}); see JWT_JWKS_URL`,
+      );
       throw new UpgradeRefusal(503, 'tokens can not be verified now');
     }
   }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import { type LogEntry, LogGate, lastSeq, type Position } from '@wss/protocol';
 import {
   type ClosedEpoch,
   epochNumber,
@@ -37,6 +37,9 @@ export interface FollowedRoomOptions {
   /** JSON of the room's documents where they were never written. */
   readonly emptyDocuments: ReadonlyMap<string, string>;
 }
+
+/** Of all rooms: an outage of the engine is one fault. */
+const faults = new LogGate((line) => new Logger('RoomFeed').warn(line));
 
 interface Arrival {
   readonly epoch: string;
@@ -272,7 +275,10 @@ export class FollowedRoom {
         return await this.takeMissed();
       } catch (error) {
         if (attempt === 0)
-          this.logger.warn(`room ${this.options.room} can't be read: ${(error as Error).message}; trying on`);
+          faults.report(
+            'engine',
+            `room ${this.options.room} can't be read, and is tried on: ${(error as Error).message}`,
+          );
         await delay(Math.min(1_000, 50 * 2 ** attempt) * (0.5 + Math.random()));
       }
     }

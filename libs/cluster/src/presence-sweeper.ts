@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { LogGate } from '@wss/protocol';
 import type { AttendedRoom } from './presence-room.js';
 import { nodeOfOwner, type PresenceStore } from './presence-store.js';
 import { PresenceWatch } from './presence-watch.js';
@@ -34,6 +35,7 @@ export interface PresenceSweeperOptions {
  */
 export class PresenceSweeper {
   private readonly logger = new Logger('Presence');
+  private readonly faults = new LogGate((line) => this.logger.warn(line));
   private readonly watch: PresenceWatch;
   private readonly sweeping = new Set<string>();
   private timer?: NodeJS.Timeout;
@@ -113,7 +115,7 @@ export class PresenceSweeper {
     try {
       await this.cleanRooms(owner);
     } catch (error) {
-      this.logger.warn(`presence of ${owner} is not cleaned up yet: ${(error as Error).message}`);
+      this.faults.report('engine', `presence of ${owner} is not cleaned up yet: ${(error as Error).message}`);
     } finally {
       this.sweeping.delete(owner);
     }

@@ -4,9 +4,11 @@ import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
 import { SessionHooks, Turns } from '@wss/handlers';
+import { LogGate } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { CommandRouter } from './command-router.js';
 import { describe } from './connection-failure.js';
+import { isEngineError } from './engine-error.js';
 import { Flusher } from './flusher.js';
 import { Hub } from './hub.js';
 import {
@@ -68,6 +70,7 @@ const OPENING_AT_ONCE = 100;
 @Injectable()
 export class ClientConnections {
   private readonly logger = new Logger('Connections');
+  private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly nodeId: string;
   private count = 0;
   private refusing = false;
@@ -112,7 +115,7 @@ export class ClientConnections {
       if (!request.socket.destroyed) accept(accepted);
     } catch (error) {
       if (error instanceof UpgradeRefusal) return this.refuse(request, error);
-      this.logger.error(`an upgrade failed: ${describe(error)}`);
+      this.upgradeFailed(error);
       this.refuse(request, new UpgradeRefusal(503, 'the node could not admit the connection'));
     }
   }
@@ -200,6 +203,13 @@ export class ClientConnections {
     const release = (): void => this.ports?.sessions.disconnected(session);
     if (socket.destroyed) release();
     else socket.once('close', release);
+  }
+
+  /** Clients come again and again while the engine is away: that is one fault. */
+  private upgradeFailed(error: unknown): void {
+    if (!isEngineError(error)) return this.faults.report('bug', `an upgrade failed: ${describe(error)}`);
+    const remedy = 'clients come again by themselves; see why Redis is out of reach';
+    this.faults.report('engine', `upgrades are answered 503 (${error.message}): ${remedy}`);
   }
 
   private async announce(user: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
+import { encodeEventJson, type LogEntry, LogGate, type Position } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { describe } from './connection-failure.js';
 import { isEngineError } from './engine-error.js';
@@ -22,6 +22,7 @@ export interface RoomReset {
 @Injectable()
 export class RoomDelivery {
   private readonly logger = new Logger(RoomDelivery.name);
+  private readonly faults = new LogGate((line) => this.logger.warn(line));
 
   constructor(
     private readonly hub: Hub,
@@ -107,7 +108,11 @@ export class RoomDelivery {
         return new Map(clients.map((client, index) => [client, numbers[index] ?? 0]));
       } catch (error) {
         if (!isEngineError(error)) return this.giveUp(room, clients, error);
-        if (attempt === 0) this.logger.warn(`numbers of room ${room} can't be read: ${error.message}`);
+        if (attempt === 0)
+          this.faults.report(
+            'engine',
+            `numbers of room ${room} can't be read, and are tried on: ${error.message}`,
+          );
         await delay(Math.min(MAX_PAUSE_MS, 100 * 2 ** attempt) * (0.5 + Math.random()));
       }
     }

@@ -1,6 +1,6 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { RoomTypes } from '@wss/handlers';
-import type { Position } from '@wss/protocol';
+import { LogGate, type Position } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from './client-socket.js';
 import { describe } from './connection-failure.js';
@@ -21,6 +21,7 @@ const READ_AT_ONCE = 4;
 @Injectable()
 export class SlowClients {
   private readonly logger = new Logger(SlowClients.name);
+  private readonly faults = new LogGate((line) => this.logger.warn(line));
 
   constructor(
     private readonly hub: Hub,
@@ -94,7 +95,10 @@ export class SlowClients {
 
   private failed(client: ClientSocket, room: string, error: unknown): void {
     if (isEngineError(error)) {
-      this.logger.warn(`client ${client.id} can't catch up in ${room}, it is let go: ${error.message}`);
+      this.faults.report(
+        'engine',
+        `client ${client.id} can't catch up in ${room}, it is let go: ${error.message}`,
+      );
       return client.closeWith(1013);
     }
     this.logger.error(`client ${client.id} can't catch up in ${room}: ${describe(error)}`);
