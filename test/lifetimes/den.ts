@@ -134,7 +134,7 @@ export class Den {
 
 /** Keys that stay for good, with how much collections hold, and channels. */
 async function keptIn(redis: Redis): Promise<string[]> {
-  const keys = (await redis.keys('*')).filter((key) => !isOfRoom(key));
+  const keys = (await redis.keys('*')).filter((key) => !isOfKeptRoom(key));
   const ttls = await all(
     redis,
     keys.map((key) => ['pttl', key]),
@@ -161,9 +161,9 @@ async function keptIn(redis: Redis): Promise<string[]> {
 
 const SIZE_OF: Readonly<Record<string, string>> = { set: 'scard', hash: 'hlen', list: 'llen' };
 
-/** How long what was committed stays is the room's type to say. */
-function isOfRoom(key: string): boolean {
-  return /\}:[mdxv]$/.test(key);
+/** What was committed stays for good in rooms whose type does not say otherwise; nothing does of others. */
+function isOfKeptRoom(key: string): boolean {
+  return KEPT_ROOMS.some((room) => key.startsWith(`wss:{${room}}:`));
 }
 
 async function all(redis: Redis, commands: string[][]): Promise<unknown[]> {

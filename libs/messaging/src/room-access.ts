@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Optional } from '@nestjs/common';
-import { GatewayError, type RoomTypeDeclaration, RoomTypes } from '@wss/handlers';
+import { GatewayError, type RoomTypeDeclaration, RoomTypes, toGatewayError } from '@wss/handlers';
 import { WebSocket } from 'ws';
 import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from './client-socket.js';
@@ -87,7 +87,8 @@ export class RoomAccess {
     try {
       await this.serve(command, request);
     } catch (error) {
-      if (!isEngineError(error)) throw error;
+      // As `internal` it is logged by the router, and not by Nest as well.
+      if (!isEngineError(error)) throw toGatewayError(error);
       await refusalIsDue(beganAt);
       throw outOfReach(error);
     }
