@@ -10,6 +10,7 @@ import {
 } from '@wss/redis';
 import { LossReport } from './lost-parts.js';
 import { newNonce } from './nonce.js';
+import { isNewer } from './record-format.js';
 import { decodeCommit, encodeCommit } from './redis-commit-format.js';
 import { decodeResume, encodeResume } from './resume-format.js';
 import {
@@ -20,6 +21,7 @@ import {
   RoomStore,
   type RoomTop,
   StoreError,
+  UnknownFormat,
 } from './room-store.js';
 import { toStoreError } from './store-errors.js';
 
@@ -151,7 +153,7 @@ export class RedisRoomStore extends RoomStore {
     const pipeline = this.links.commands.pipeline();
     for (const lane of lanes) pipeline.hget(keys.lane(lane), 'h');
     const results = (await this.execute(pipeline)) as (string | null)[];
-    return results.map((head) => (head === null ? undefined : Number.parseInt(head, 10)));
+    return results.map(highestOf);
   }
 
   durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
@@ -209,6 +211,12 @@ async function results(pipeline: ChainableCommander): Promise<Results> {
   } catch (error) {
     throw toStoreError(toRedisError(error));
   }
+}
+
+/** @throws UnknownFormat */
+function highestOf(head: string | null): number | undefined {
+  if (head !== null && isNewer(head)) throw new UnknownFormat('records of this room');
+  return head === null ? undefined : Number.parseInt(head, 10);
 }
 
 /** @param now Redis' clock, ms since 1970 */

@@ -188,6 +188,7 @@ describe('R41: releases side by side', () => {
       expect(await refusal(newer.commit(requestOf([entry(1)])))).toContain('records of this room');
       await server.cli('HSET', lane, 'h', 'v2 3 0');
       expect(await refusal(newer.commit(requestOf([entry(4)])))).toContain('records of this room');
+      expect(await refusal(newer.numbers(room, ['s1']))).toContain('records of this room');
       expect(await server.cli('HGET', lane, 'h')).toBe('v2 3 0');
     });
   });
