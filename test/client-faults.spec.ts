@@ -551,8 +551,11 @@ describe('a room', () => {
     await room.members.refresh();
     expect(room.members.list).toEqual([{ user: 'ann', meta: { color: 'red' } }]);
     expect(await codeOf(room.setMeta({ text: 'x'.repeat(2_000) }))).toBe('too_large');
+    const told: unknown[] = [];
+    room.members.subscribe(([first]) => told.push(first?.meta));
     await room.setMeta({ color: 'blue' });
     expect(room.status).toEqual({ state: 'live' });
+    await eventually(() => expect(told.at(-1)).toEqual({ color: 'blue' }));
   });
 
   it('may be joined, left and joined again in one breath', async () => {

@@ -7,6 +7,8 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 
 const WITHIN = { withinMs: 30_000 };
 const TIMEOUT_MS = 120_000;
+/** How long a tab is frozen, ms; 30,000 is what browsers do to those that nobody looks at. */
+const FREEZE_MS = Number(process.env['DEMO_FREEZE_MS'] ?? 2_000);
 const PHONE = { width: 375, height: 740 };
 const DESKTOP = { width: 1_280, height: 860 };
 
@@ -151,5 +153,58 @@ describe('the demo page in two windows on two nodes', () => {
       await witness.close();
     },
     TIMEOUT_MS,
+  );
+
+  it(
+    'goes on through another network, a frozen tab and a killed node',
+    async () => {
+      const ann = await open('ann', balancer.port);
+      const bob = await open('bob', cluster.nodes[1]!.port);
+      const isLive = (): Promise<void> =>
+        eventually(async () => expect(await ann.textContent('#status')).toContain('live'), WITHIN);
+      const titles: string[] = [];
+      const bothAdd = async (what: string): Promise<void> => {
+        for (const [page, who] of [
+          [ann, 'ann'],
+          [bob, 'bob'],
+        ] as const) {
+          await add(page, `${what} ${who}`);
+          titles.push(`${what} ${who}`);
+        }
+        await ann.click('#up');
+      };
+      const shown = (): Promise<void> =>
+        eventually(async () => {
+          for (const page of pages) expect((await board(page)).toSorted()).toEqual(titles.toSorted());
+        }, WITHIN);
+
+      await ann.context().setOffline(true);
+      balancer.cutNow();
+      await eventually(async () => expect(await ann.textContent('#status')).not.toContain('live'), WITHIN);
+      await bothAdd('offline');
+      await ann.context().setOffline(false);
+      await isLive();
+      await shown();
+
+      const tab = await ann.context().newCDPSession(ann);
+      await tab.send('Page.setWebLifecycleState', { state: 'frozen' });
+      await add(bob, 'frozen');
+      titles.push('frozen');
+      await new Promise((resolve) => setTimeout(resolve, FREEZE_MS));
+      await tab.send('Page.setWebLifecycleState', { state: 'active' });
+      await shown();
+      await isLive();
+
+      balancer.target = cluster.nodes[1]!.port;
+      await cluster.nodes[0]!.kill();
+      await bothAdd('killed');
+      await isLive();
+      await shown();
+      await eventually(async () => {
+        for (const page of pages) expect(await page.textContent('#counter:not(.waiting)')).toBe('2');
+      }, WITHIN);
+      expect(problems).toEqual([]);
+    },
+    TIMEOUT_MS + FREEZE_MS,
   );
 });

@@ -48,6 +48,8 @@ interface Entry extends NumberedCommand {
   inFlight: boolean;
   /** How often it was sent. */
   attempts: number;
+  /** It may be recorded: an answer was lost, or did not say. */
+  uncertain?: boolean;
   /** It was answered, and what it did was lost. */
   again?: boolean;
 }
@@ -101,13 +103,13 @@ export class Lane {
 
   /** The connection is gone; nothing is on its way any more. */
   disconnected(): void {
-    if (!this.attendance.isWanted) this.abandon();
+    if (!this.attendance.isWanted) this.abandon(lostError());
   }
 
   /** The room is not ours any more: what was not sent is not sent. What is on its way gets its answer. */
   drop(error: WssError): void {
     for (const { answer } of this.waiting.splice(0)) answer.fail(error);
-    this.abandon();
+    this.abandon(error);
     this.reclaim();
   }
 
@@ -132,11 +134,11 @@ export class Lane {
   }
 
   /** What was sent is not sent again; the numbers are given up for those behind them. */
-  private abandon(): void {
+  private abandon(error: WssError): void {
     for (const entry of this.numbered.values()) {
       if (!isCommand(entry) || entry.inFlight) continue;
-      entry.answer.fail(lostError());
-      this.giveUp(entry.n, entry.attempts);
+      entry.answer.fail(entry.uncertain ? lostError() : error);
+      this.giveUp(entry);
     }
   }
 
@@ -163,7 +165,7 @@ export class Lane {
       else if (state === 'done' && event !== SKIP) commands.push({ n: at, event: event!, data });
       if (state === 'done' && resubmitted)
         Object.assign(this.numbered.get(at)!, { state: 'open', again: true });
-      else this.giveUp(at);
+      else this.giveUp({ n: at });
     }
     this.acked = n;
     if (commands.length + forgotten.length > 0) {
@@ -186,10 +188,10 @@ export class Lane {
   }
 
   /** The number is recorded without an effect, so that those behind it can go on. */
-  private giveUp(n: number, attempts = 1): void {
+  private giveUp({ n, uncertain }: Pick<Entry, 'n' | 'uncertain'>): void {
     const answer = new Pending<Reply>({});
     answer.fulfil({});
-    this.open(n, { event: SKIP, data: {}, length: 0, answer }).attempts = attempts;
+    this.open(n, { event: SKIP, data: {}, length: 0, answer }).uncertain = uncertain;
   }
 
   private transmit(entry: Entry): void {
@@ -203,8 +205,7 @@ export class Lane {
       entry.inFlight = false;
       if (reply) this.onReply(entry, reply);
       else {
-        // It may be recorded.
-        entry.attempts++;
+        entry.uncertain = true;
         this.pump();
       }
       this.attendance.sync();
@@ -219,12 +220,10 @@ export class Lane {
     if (seq !== undefined || !error || error.code === 'number_reused') return this.answered(entry, reply);
     if (error.code === 'session_expired') return this.link.wire.startAnew();
     const { isWanted } = this.attendance;
+    const isUnknown = error.code === 'unknown_outcome';
+    entry.uncertain ||= isUnknown;
     if (error.code === 'out_of_order' && isWanted) return this.outOfOrder(error.details?.[0]?.expected);
-    if (
-      error.retry &&
-      isWanted &&
-      !(entry.answer.settled && !entry.again && error.code !== 'unknown_outcome')
-    ) {
+    if (error.retry && isWanted && !(entry.answer.settled && !entry.again && !isUnknown)) {
       return this.later(retryDelay(entry.attempts, error));
     }
     this.refuse(entry, error);
@@ -232,18 +231,18 @@ export class Lane {
 
   /** The answer is not recorded, so its number is still free: it is used again, or given up for those behind it. */
   private refuse(entry: Entry, error: ErrorBody): void {
-    entry.answer.fail(fromBody(error));
-    this.giveUp(entry.n, error.code === 'unknown_outcome' ? 2 : entry.attempts);
+    entry.answer.fail(entry.uncertain && error.code !== 'unknown_outcome' ? lostError() : fromBody(error));
+    this.giveUp(entry);
     this.reclaim();
     if (entry.event === SKIP) this.later(retryDelay(entry.attempts, error));
     else this.pump();
   }
 
-  /** What was sent once and refused is surely not recorded; of more attempts an earlier one may be. */
+  /** Numbers at the end that are surely not recorded are used again. */
   private reclaim(): void {
     for (;;) {
-      const { event, state, attempts } = this.numbered.get(this.highest) ?? {};
-      if (event !== SKIP || state !== 'open' || attempts! > 1) return;
+      const { event, state, uncertain } = this.numbered.get(this.highest) ?? {};
+      if (event !== SKIP || state !== 'open' || uncertain) return;
       this.numbered.delete(this.highest--);
     }
   }

@@ -93,7 +93,7 @@ export class Room<T extends RoomTypes = Loose> {
 
   /**
    * Sets what others see of the user here, at most 1,024 bytes as JSON; resolves when the server was told. Before a
-   * join it is kept for it. Others go on seeing what a user came in with, until it comes in anew.
+   * join it is kept for it. Of several clients of a user, the newest counts.
    * @throws WssError `too_large`
    */
   setMeta(meta: object): Promise<void> {
