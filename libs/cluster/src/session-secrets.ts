@@ -23,6 +23,15 @@ export interface SessionSecretsOptions {
   readonly ttlMs: number;
 }
 
+/** A live node and this one don't accept each other's tokens. */
+interface Mismatch {
+  readonly text: string;
+  /** Looks in a row that found one. */
+  readonly looks: number;
+  /** Whether a node that has run for longer is among those that disagree. */
+  readonly younger: boolean;
+}
+
 /**
  * The ring of secrets for resume tokens (R33): a configured one always beats the one that the nodes agree on, which stays
  * accepted while the engine knows it. What the engine lost is written back. Leases tell digests of the secrets, so that
@@ -37,7 +46,7 @@ export class SessionSecrets {
   private refreshedAt = -Infinity;
   private refreshing?: Promise<void>;
   private timer?: NodeJS.Timeout;
-  private mismatch: { readonly text: string; readonly looks: number } | undefined;
+  private mismatch: Mismatch | undefined;
 
   private constructor(
     private readonly store: SessionStore,
@@ -72,9 +81,17 @@ export class SessionSecrets {
     clearInterval(this.timer);
   }
 
-  /** What is wrong; nothing while this node and all others accept each other's tokens. */
+  /**
+   * What is wrong; nothing while this node and all that have run for longer accept each other's tokens. Of two nodes
+   * that disagree the younger one is unready: a deploy with a wrong secret must not stop the nodes that serve.
+   */
   problem(): string | undefined {
-    return this.mismatch && this.mismatch.looks >= 2 ? this.mismatch.text : undefined;
+    return this.mismatch?.younger && this.told ? this.mismatch.text : undefined;
+  }
+
+  /** Nodes that have just begun to agree need a moment. */
+  private get told(): boolean {
+    return (this.mismatch?.looks ?? 0) >= 2;
   }
 
   /** A token names a key that is unknown here: another node may have agreed on it since. */
@@ -103,19 +120,27 @@ export class SessionSecrets {
     const own = await Promise.all(this.ring.map(({ secret }) => this.digestOf(secret, salt)));
     registry.tellSecrets(own);
     const nodes = await registry.alive();
-    const stranger = nodes.find(
-      ({ nodeId, secrets }) => nodeId !== registry.self.nodeId && secrets && !agree(own, secrets),
+    const { nodeId } = registry.self;
+    const strangers = nodes.filter(
+      (node) => node.nodeId !== nodeId && node.secrets && !agree(own, node.secrets),
     );
-    if (!stranger) return this.agreed();
-    const text = `SESSION_SECRET is another one than that of node ${stranger.nodeId}, so sessions would end on the way from one to the other: give all nodes the same secrets, a new one at the end first`;
-    const looks = (this.mismatch?.looks ?? 0) + 1;
-    // Nodes that have just begun to agree need a moment.
-    if (looks === 2) this.logger.error(text);
-    this.mismatch = { text, looks };
+    if (strangers.length === 0) return this.agreed();
+    const oldest = strangers[0]!;
+    this.disagreed({
+      text: `SESSION_SECRET is another one than that of node ${oldest.nodeId}, so sessions would end on the way from one to the other: give all nodes the same secrets, a new one at the end first`,
+      looks: (this.mismatch?.looks ?? 0) + 1,
+      younger: nodes.indexOf(oldest) < nodes.findIndex((node) => node.nodeId === nodeId),
+    });
+  }
+
+  private disagreed(mismatch: Mismatch): void {
+    const wasTold = this.told;
+    this.mismatch = mismatch;
+    if (this.told && !wasTold) this.logger.error(mismatch.text);
   }
 
   private agreed(): void {
-    if (this.problem() !== undefined) this.logger.log("all nodes accept each other's sessions again");
+    if (this.told) this.logger.log("all nodes accept each other's sessions again");
     this.mismatch = undefined;
   }
 
