@@ -23,6 +23,8 @@ describe.each(['memory', 'redis'] as const)('R29: a connected client, on %s', (e
     await client.join('den:2');
     await client.command('$leave', {}, { room: 'den:2' });
     await client.request('$join', {}, { room: 'vault:0' });
+    // Nodes read what others know once.
+    await client.request('$join', {}, { room: 'nowhere:0' });
     await eventually(() => expect(kept().get('NodePresence.rooms')).toBe(1), { withinMs: 15_000 });
     before = kept();
   });
