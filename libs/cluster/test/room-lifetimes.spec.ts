@@ -61,7 +61,7 @@ describe('how long rooms live in Redis', () => {
   }
   async function join(feed: RoomFeed): Promise<RoomStart> {
     let begun: RoomStart | undefined;
-    await feed.begin(room, { documents: true }, (start) => (begun = start));
+    await feed.hold(room).begin({ documents: true }, (start) => (begun = start));
     return begun!;
   }
   /** For how long a key still lives by Redis' clock, ms; -1 for good, -2 if it is not there. */

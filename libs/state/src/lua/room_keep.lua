@@ -8,10 +8,10 @@ if not room.past then return 0 end
 local life = life_of(room)
 if life.has_ended() then return 0 end
 local idle, plus = string.match(ARGV[2], '^(%d+)(%+?)$')
-life.keep(idle + 0, plus == '+')
 if idle ~= '0' and room.keep_at ~= '' then
   local log = string.match(room.kept, '^%d+')
   local history = room.past .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', now)
   call('HSET', KEYS[1], 'e', history .. ' ' .. log .. ' ' .. ARGV[2])
 end
+life.keep(idle + 0, plus == '+')
 return 1

@@ -47,18 +47,20 @@ function life_of(room)
 
   -- Moves the ends of all keys of the room together; nothing else moves them (R30).
   function life.move(idle_at, log_at, stubs)
-    if idle_at > 0 then
-      local meta_at = stubs and math.max(idle_at, ends.held, now + NODE_LANE_MS) or idle_at
-      call('PEXPIREAT', KEYS[1], string.format('%d', meta_at))
-      for i = 2, 4, 2 do call('PEXPIREAT', KEYS[i], string.format('%d', idle_at)) end
-    elseif not ends.known or ends.idle > 0 then
-      for _, i in ipairs({ 1, 2, 4 }) do call('PERSIST', KEYS[i]) end
-    end
+    local had_end = not ends.known or ends.idle > 0
+    ends.known, ends.idle, ends.log, ends.written = true, idle_at, log_at, life.parts(ends.written)
+    -- Before the meta's own end, which may have come.
+    life.store()
     if log_at > 0 then
       call('PEXPIREAT', KEYS[3], string.format('%d', idle_at > 0 and math.min(log_at, idle_at) or log_at))
     end
-    ends.known, ends.idle, ends.log, ends.written = true, idle_at, log_at, life.parts(ends.written)
-    life.store()
+    if idle_at > 0 then
+      local meta_at = stubs and math.max(idle_at, ends.held, now + NODE_LANE_MS) or idle_at
+      for i = 2, 4, 2 do call('PEXPIREAT', KEYS[i], string.format('%d', idle_at)) end
+      call('PEXPIREAT', KEYS[1], string.format('%d', meta_at))
+    elseif had_end then
+      for _, i in ipairs({ 1, 2, 4 }) do call('PERSIST', KEYS[i]) end
+    end
   end
 
   -- Lets keys that are new end with the others.
