@@ -3,7 +3,7 @@ import { runExactlyOnce } from './exactly-once.js';
 import { FORM, report } from './form.js';
 import { requireClean } from './stage.js';
 
-describe('numbered commands over links that are cut every 30 ms and lose replies', () => {
+describe('R22: numbered commands over links that are cut every 30 ms and lose replies', () => {
   it(
     'take effect exactly once each, and some are answered from the record',
     async () => {
