@@ -154,6 +154,7 @@ async function run(seed: number): Promise<void> {
   }
   faults.calm = true;
   await clock.pass(120_000);
+  expect(server.members).toEqual(client.rooms.map(({ name }) => name).toSorted());
   for (const name of ROOMS) {
     const last = client.room(name).command('add', { command: `${name} last` });
     await clock.pass(1_000);

@@ -41,7 +41,10 @@ export interface ClientEnd {
 interface Link {
   readonly end: ClientEnd;
   readonly session: string;
+  /** Of the session. */
   readonly members: Set<string>;
+  /** Rooms that were joined on this connection; the others are silent. */
+  readonly following: Set<string>;
   open: boolean;
 }
 
@@ -62,6 +65,11 @@ export class ScriptedServer {
     let room = this.rooms.get(name);
     if (!room) this.rooms.set(name, (room = { epoch: 1, log: [], recorded: new Map() }));
     return room;
+  }
+
+  /** Rooms that the session is a member of. */
+  get members(): string[] {
+    return [...(this.link?.members ?? [])].toSorted();
   }
 
   connect(end: ClientEnd): void {
@@ -102,7 +110,7 @@ export class ScriptedServer {
       for (const other of recorded.keys()) if (other >= n) recorded.delete(other);
     }
     const { link } = this;
-    if (!link?.members.has(name)) return;
+    if (!link?.following.has(name)) return;
     const applied = this.highest(room, link.session) ?? null;
     const data = { ...this.position(room), reason: 'rolled_back', applied, documents: this.documents(room) };
     const range = lost.length > 0 ? { from: kept + 1, to: kept + lost.length } : null;
@@ -116,10 +124,8 @@ export class ScriptedServer {
     const members = this.sessions.get(session) ?? new Set<string>();
     this.sessions.set(session, members);
     this.cut();
-    const link = (this.link = { end, session, members, open: true });
-    // After a resume, rooms are silent until they are joined.
+    const link = (this.link = { end, session, members, following: new Set(), open: true });
     const rooms = [...members];
-    members.clear();
     end.protocol = 'wss.v1';
     end.onopen?.();
     const data = { session, token: session, resumed, client: 'c', user: 'u', rooms };
@@ -134,6 +140,7 @@ export class ScriptedServer {
     if (event === '$join') return this.join(link, frame, name);
     if (event === '$leave') {
       link.members.delete(name);
+      link.following.delete(name);
       return this.send(link, { id, data: {} });
     }
     if (event === '$presence')
@@ -145,6 +152,7 @@ export class ScriptedServer {
   private join(link: Link, { id, data }: Frame, name: string): void {
     const room = this.room(name);
     link.members.add(name);
+    link.following.add(name);
     const { epoch, seq: from, state } = data as { epoch?: string; seq?: number; state?: boolean };
     const n = this.highest(room, link.session);
     const { log } = room;
@@ -175,7 +183,7 @@ export class ScriptedServer {
     recorded.set(n, entry.seq);
     // Done, and nobody learns of it.
     if (this.chance(0.05)) return this.cut();
-    this.tell(link, name, room.log.at(-1)!);
+    if (link.following.has(name)) this.tell(link, name, room.log.at(-1)!);
     if (this.chance(0.03)) return;
     this.send(link, { id, data: {}, ...place, seq: entry.seq });
   }
