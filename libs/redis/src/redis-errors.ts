@@ -32,7 +32,6 @@ const REFUSALS = new Set([
   'MASTERDOWN',
   'NOREPLID',
   'NEWFORMAT',
-  'NEWFORMAT',
   'MOVED',
   'ASK',
   'TRYAGAIN',

@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { CommitterContext } from './pending-work.js';
-import { type CommitReply, type CommitRequest, type Judged, StoreError } from './room-store.js';
+import {
+  type CommitReply,
+  type CommitRequest,
+  type Judged,
+  StoreError,
+  UnknownFormat,
+} from './room-store.js';
 
 /** Why a commit was given up. */
 export interface GivenUp {
@@ -20,7 +26,7 @@ export interface GivenUp {
  * nothing, the commit is sent again under the same numbers, so that of two attempts one counts.
  */
 export class CommitAttempts {
-  private readonly logger = new Logger('Commits');
+  private static readonly logger = new Logger('Commits');
   private failingSince: number | undefined;
   private underWay = false;
   /** What the engine failed with when nothing had been written. */
@@ -41,7 +47,7 @@ export class CommitAttempts {
       const isWrite = !this.request.judgeOnly;
       const settled = isWrite && answer.outcome !== 'unavailable' ? await this.settle(answer) : undefined;
       if (settled) return settled;
-      if (this.isLate()) return this.giveUp(answer);
+      if (this.isFinal(answer)) return this.giveUp(answer);
       await pause();
     }
   }
@@ -53,7 +59,7 @@ export class CommitAttempts {
     for (;;) {
       const judged = await this.ask({ ...this.request, judgeOnly: true });
       if (!(judged instanceof StoreError)) return this.decide(error, judged as Judged);
-      if (this.isLate()) return this.giveUp(error);
+      if (this.isFinal(judged)) return this.giveUp(error);
       await pause();
     }
   }
@@ -62,7 +68,7 @@ export class CommitAttempts {
     const isFresh = !judged.conflict && judged.verdicts.every(({ kind }) => kind === 'ok');
     if (!isFresh) {
       if (error.outcome === 'failed')
-        this.logger.error(`${this.failure(error)}; it was found out what was done`);
+        CommitAttempts.logger.error(`${this.failure(error)}; it was found out what was done`);
       return judged;
     }
     if (error.outcome !== 'failed') return undefined;
@@ -81,13 +87,15 @@ export class CommitAttempts {
     }
   }
 
-  private isLate(): boolean {
+  /** Whether it makes no sense to go on: a room that a newer release keeps stays so. */
+  private isFinal(error: StoreError): boolean {
     const { context } = this;
+    if (error instanceof UnknownFormat) return true;
     return context.isClosed() || context.now() - this.failingSince! >= context.patienceMs;
   }
 
   private giveUp(error: StoreError, absent = false): GivenUp {
-    if (error.outcome === 'failed') this.logger.error(`${this.failure(error)}; its commands fail`);
+    if (error.outcome === 'failed') CommitAttempts.logger.error(`${this.failure(error)}; its commands fail`);
     return { status: 'given up', error, absent, underWay: this.underWay };
   }
 
@@ -117,6 +125,7 @@ export async function takeNumbers(
       return reply.status === 'committed' || reply.verdicts.every(({ kind }) => kind === 'duplicate');
     } catch (error) {
       if (!(error instanceof StoreError) || error.outcome === 'failed') return false;
+      if (error instanceof UnknownFormat) return false;
       onWait();
       await delay(100 + Math.random() * 100);
     }

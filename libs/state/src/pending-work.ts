@@ -86,8 +86,8 @@ export function certain(verdicts: readonly Verdict[]): number {
 }
 
 /** What the works of a commit are told that was given up. */
-export function failureOf({ error, absent }: GivenUp): GatewayError {
-  return absent
+export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
+  return absent && !underWay
     ? new GatewayError('internal', 'internal error', { cause: error })
     : new GatewayError('unavailable', error.reason ?? 'the engine is out of reach', { cause: error });
 }

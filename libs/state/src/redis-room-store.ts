@@ -85,7 +85,7 @@ export class RedisRoomStore extends RoomStore {
     for (let attempt = 1; attempt <= 2; attempt++) {
       const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
       if (reply === 'again') continue;
-      return this.notePublication(request, decodeCommit(reply, request.entries));
+      return this.notePublication(keys.channel, request, decodeCommit(reply, request.entries));
     }
     throw new StoreError(
       'unavailable',
@@ -93,11 +93,11 @@ export class RedisRoomStore extends RoomStore {
     );
   }
 
-  private notePublication({ room, entries }: CommitRequest, reply: CommitReply): CommitReply {
+  private notePublication(channel: string, { entries }: CommitRequest, reply: CommitReply): CommitReply {
     if (reply.status !== 'committed') return reply;
     const refused = reply.unheard === true;
     if (refused || entries.some(({ events }) => events.length > 0))
-      this.links.publications.note(this.keys.room(room).channel, refused);
+      this.links.publications.note(channel, refused);
     return reply;
   }
 

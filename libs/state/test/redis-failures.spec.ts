@@ -3,7 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { type Client, Command, CommandLane, GatewayError } from '@wss/handlers';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { RedisServer } from '@wss/testing';
-import { Committer, DocumentType, RedisRoomStore, ROOM_SCRIPTS, RoomStateRepository } from '../src/index.js';
+import {
+  appendWork,
+  type CommitRequest,
+  type CommitReply,
+  Committer,
+  DocumentType,
+  RedisRoomStore,
+  ROOM_SCRIPTS,
+  RoomStateRepository,
+  StoreError,
+} from '../src/index.js';
 import { Tally } from './committer.contract.js';
 
 const types = {
@@ -93,6 +103,57 @@ describe('R35: commits that Redis answers with an error, or on a new history', (
     expect(attempts.filter((isWrite) => isWrite)).toHaveLength(2);
     await server.cli('RENAME', `${documents}:kept`, documents);
     expect([await add(1), await add()]).toEqual([2, 3]);
+  });
+
+  /** Appends to the room by a node whose writes these stand in for, one after another, until there is none left. */
+  async function append(writes: ((write: () => Promise<CommitReply>) => Promise<CommitReply>)[]) {
+    const store = new RedisRoomStore(links, keys);
+    const commit = store.commit.bind(store);
+    store.commit = (request: CommitRequest) => {
+      attempts.push(!request.judgeOnly);
+      const next = request.judgeOnly ? undefined : writes.shift();
+      return next ? next(() => commit(request)) : commit(request);
+    };
+    const committer = new Committer(store, types, { nodeId: randomUUID(), patienceMs: 60_000 });
+    committers.push(committer);
+    const told = committer.perform(appendWork({ room }, { event: 'tally.noted', data: {} }));
+    const code = await told.catch((error: unknown) => (error instanceof GatewayError ? error.code : error));
+    return { code, committer };
+  }
+  const lost = () => Promise.reject(new StoreError('unknown', 'Command timed out'));
+  const failed = () => Promise.reject(new StoreError('failed', 'ERR the same'));
+
+  it('R12: are of unknown outcome where one without an answer is under way, and is carried out at last', async () => {
+    let late: (() => Promise<CommitReply>) | undefined;
+    const first = (write: () => Promise<CommitReply>) => {
+      late = write;
+      return lost();
+    };
+    const closing = async (write: () => Promise<CommitReply>) => {
+      await late!();
+      return write();
+    };
+    const { code, committer } = await append([first, failed, failed, closing]);
+    expect(code).toBe('unknown_outcome');
+    await committer.settled(room);
+    expect((await new RedisRoomStore(links, keys).resume({ room })).position.seq).toBe(1);
+  });
+
+  it('R41: end at once in a room that a newer release keeps, also where an answer was lost before', async () => {
+    const newer = () => server.cli('HSET', keys.room(room).meta, 'e', 'v2 of a newer one', 's', '0');
+    await newer();
+    expect(await append([])).toMatchObject({ code: 'unavailable' });
+    expect(attempts).toEqual([true]);
+    attempts = [];
+    room = `tally:${randomUUID()}`;
+    const upgraded = async () => {
+      await newer();
+      return lost();
+    };
+    const { code, committer } = await append([upgraded]);
+    expect(code).toBe('unknown_outcome');
+    await committer.settled(room);
+    expect(attempts).toEqual([true, false, true]);
   });
 
   it('R12: are numbered in a new lane when the epoch is a new one', async () => {
