@@ -199,14 +199,15 @@ async function assemble(
   const registry = new RedisNodeRegistry(links, keys, { nodeId });
   const formats = new RoomFormats(registry);
   await formats.start();
-  const sessionStore = new RedisSessionStore(links, keys);
+  const leavesStubs = (): boolean => formats.areShared;
+  const sessionStore = new RedisSessionStore(links, keys, { leavesStubs });
   const sessions = await Sessions.start(sessionStore, sessionOptions(config));
   sessions.secrets.watch(registry, keys.namespace);
   probe.record.clock.onStep(() => sessions.extendAll());
   return {
     name: 'redis',
     keys,
-    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence, leavesStubs: () => formats.areShared }),
+    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence, leavesStubs }),
     channels,
     sessions,
     sessionStore,

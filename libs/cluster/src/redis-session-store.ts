@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
-import { laneKeys, ROOM_SCRIPTS } from '@wss/state';
+import { laneKeys, type RedisRoomStoreOptions, ROOM_SCRIPTS } from '@wss/state';
 import {
   CLAIM_MS,
   type ClaimedSession,
@@ -34,6 +34,7 @@ export class RedisSessionStore extends SessionStore {
   constructor(
     private readonly links: Pick<DataLinks, 'commands'>,
     private readonly keys: RedisKeys,
+    private readonly options: Pick<RedisRoomStoreOptions, 'leavesStubs'> = {},
   ) {
     super();
   }
@@ -160,7 +161,8 @@ export class RedisSessionStore extends SessionStore {
   /** What a room is known by lives as long as the record that names it (R36). */
   private async extendLane(id: string, room: string, until: number): Promise<void> {
     const keys = laneKeys(this.keys.room(room), id);
-    await ROOM_SCRIPTS.keepLane.run(this.links.commands, keys, ['', until]);
+    const stubs = (this.options.leavesStubs?.() ?? true) ? '+' : '';
+    await ROOM_SCRIPTS.keepLane.run(this.links.commands, keys, ['', until, stubs]);
   }
 
   /** Until the session's end is next moved, two days are enough: a session without a connection lives for one. */

@@ -10,7 +10,6 @@ import {
 } from '@wss/redis';
 import { LossReport } from './lost-parts.js';
 import { newNonce } from './nonce.js';
-import { isNewer } from './record-format.js';
 import { decodeCommit, encodeCommit } from './redis-commit-format.js';
 import { decodeResume, encodeResume } from './resume-format.js';
 import {
@@ -34,7 +33,7 @@ export interface RoomScripts {
   readonly resume: LuaScript<(string | number)[]>;
   readonly pass: LuaScript<number>;
   readonly keep: LuaScript<number>;
-  /** Keys as of {@link laneKeys}; a nonce, and until when the record of the lane is kept, ms since 1970. */
+  /** Keys as of {@link laneKeys}; a nonce, until when the record of the lane is kept, ms since 1970, and "+" or "". */
   readonly keepLane: LuaScript<number>;
 }
 
@@ -215,8 +214,10 @@ async function results(pipeline: ChainableCommander): Promise<Results> {
 
 /** @throws UnknownFormat */
 function highestOf(head: string | null): number | undefined {
-  if (head !== null && isNewer(head)) throw new UnknownFormat('records of this room');
-  return head === null ? undefined : Number.parseInt(head, 10);
+  if (head === null) return undefined;
+  const [, digits] = /^(\d+) /.exec(head) ?? [];
+  if (digits === undefined) throw new UnknownFormat('records of this room');
+  return Number(digits);
 }
 
 /** @param now Redis' clock, ms since 1970 */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
-import { RedisServer } from '@wss/testing';
+import { eventually, RedisServer } from '@wss/testing';
 import {
   type CommitEntry,
   type DocumentWrite,
@@ -93,7 +93,7 @@ describe('what Redis keeps of a room, and how long', () => {
     expect(await ends('meta')).toEqual([endsAt + 3 * HOUR]);
     const lane = keys.room(room).lane('s1');
     const extend = (until: number) =>
-      ROOM_SCRIPTS.keepLane.run(links.commands, laneKeys(keys.room(room), 's1'), ['', until]);
+      ROOM_SCRIPTS.keepLane.run(links.commands, laneKeys(keys.room(room), 's1'), ['', until, '+']);
     expect(await extend(endsAt + 9 * HOUR)).toBe(1);
     expect(Number(await server.cli('PEXPIRETIME', lane))).toBe(endsAt + 9 * HOUR);
     expect(await ends('meta')).toEqual([endsAt + 9 * HOUR]);
@@ -158,6 +158,82 @@ describe('what Redis keeps of a room, and how long', () => {
     known = false;
     await both.resume({ room: `${room}2` });
     expect(Number(await server.cli('PEXPIRETIME', keys.room(`${room}2`).meta))).toBe(-1);
+  });
+
+  it('R36: the meta for what is recorded as soon as nodes agree again that it may stay', async () => {
+    const endsAt = Date.now() + 5 * HOUR;
+    for (const until of [endsAt + HOUR, endsAt + 9 * HOUR]) {
+      room = `board:${randomUUID()}`;
+      const alone = new RedisRoomStore(links, keys, ROOM_SCRIPTS, { leavesStubs: () => false });
+      const history = { events: 9, ttlMs: HOUR };
+      const entries = [entry(1, { endsAt })];
+      await alone.commit({ room, entries, documents: [], history, idleTtlMs: HOUR });
+      const keep = (stubs: string) =>
+        ROOM_SCRIPTS.keepLane.run(links.commands, laneKeys(keys.room(room), 's1'), ['', until, stubs]);
+      const before = await ends('meta');
+      await keep('');
+      expect(await ends('meta')).toEqual(before);
+      await keep('+');
+      expect(await ends('meta')).toEqual([until]);
+    }
+  });
+
+  it('R41: the meta of a room in which nothing was committed no longer for a lane while others do not know stubs', async () => {
+    const both = new RedisRoomStore(links, keys, ROOM_SCRIPTS, { leavesStubs: () => false });
+    await both.resume({ room, idleTtlMs: HOUR });
+    const entries = [entry(1, { events: [] })];
+    await both.commit({
+      room,
+      entries,
+      documents: [],
+      history: { events: 9, ttlMs: HOUR },
+      idleTtlMs: HOUR,
+    });
+    const end = await ends('meta');
+    const args = ['', Date.now() + 50 * HOUR, ''];
+    await ROOM_SCRIPTS.keepLane.run(links.commands, laneKeys(keys.room(room), 's1'), args);
+    expect(await ends('meta')).toEqual(end);
+  });
+
+  it('a log that is made anew as long as the one that was lost', async () => {
+    const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+    for (const idleTtlMs of [0, HOUR / 2, 2 * HOUR]) {
+      room = `board:${randomUUID()}`;
+      await commit([entry(1)], { documents, idleTtlMs });
+      const end = await ends('log');
+      await server.cli('DEL', keys.room(room).log);
+      await commit([entry(2)], { idleTtlMs });
+      expect(await ends('log')).toEqual(end);
+    }
+  });
+
+  it('R36: nothing of a room that has ended, also where a log without an end is left', async () => {
+    const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+    await commit([entry(1)], { documents, idleTtlMs: 50 });
+    await server.cli('PERSIST', keys.room(room).log);
+    const from = { epoch: (await store.resume({ room, idleTtlMs: 50 })).position.epoch, seq: 1 };
+    await eventually(async () => expect(await server.cli('EXISTS', keys.room(room).documents)).toBe(0));
+    const reply = await store.resume({ room, from, idleTtlMs: HOUR });
+    expect([reply.reason, reply.position.seq, reply.lostParts]).toEqual(['unknown_epoch', 1, undefined]);
+    expect(await server.cli('EXISTS', keys.room(room).log)).toBe(0);
+    await commit([entry(2)], { idleTtlMs: HOUR });
+    expect((await store.resume({ room, newest: 9, idleTtlMs: HOUR })).entries).toHaveLength(1);
+  });
+
+  it('R17: a room for good that is kept so, also where it was to end idle when it was written', async () => {
+    const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+    await commit([entry(1, { counters: [{ name: 'c', by: 1 }] })], { documents, idleTtlMs: 60 });
+    const { position } = await store.resume({ room, idleTtlMs: 60 });
+    await store.keep(room, 0);
+    expect(await ends('meta', 'documents', 'counters')).toEqual([-1, -1, -1]);
+    const later = Date.now() + 100;
+    await eventually(() => {
+      expect(Date.now()).toBeGreaterThan(later);
+      return Promise.resolve();
+    });
+    expect(await store.tops([room])).toEqual([position]);
+    await server.cli('DEL', keys.room(room).documents);
+    expect((await store.resume({ room, idleTtlMs: 0 })).lostParts).toEqual(['documents']);
   });
 
   it('as long as is asked of it now, shorter or longer than before', async () => {

@@ -7,6 +7,7 @@ import {
   type CommitReply,
   type CommitRequest,
   type DocumentWrite,
+  laneKeys,
   RedisRoomStore,
   ROOM_SCRIPTS,
   UnknownFormat,
@@ -45,9 +46,12 @@ describe('R41: releases side by side', () => {
     entries: CommitEntry[],
     documents: DocumentWrite[] = [],
     idleTtlMs = HOUR,
+    ttlMs = HOUR,
   ): CommitRequest {
-    return { room, entries, documents, history: { events: 1_000, ttlMs: HOUR }, idleTtlMs };
+    return { room, entries, documents, history: { events: 1_000, ttlMs }, idleTtlMs };
   }
+  const endOf = async (name: Parameters<typeof keyOf>[0]): Promise<number> =>
+    Number(await server.cli('PEXPIRETIME', keyOf(name)));
   const counters = (by: number) => [{ name: 'seats', by }];
   const keyOf = (name: 'meta' | 'documents' | 'log' | 'counters'): string => keys.room(room)[name];
 
@@ -96,6 +100,71 @@ describe('R41: releases side by side', () => {
       await eventually(async () => expect(await newer.tops([room])).toEqual([undefined]));
       const reply = await newer.resume({ room, from: position, documents: true });
       expect([reply.position.epoch, reply.documents.size]).toEqual([position.epoch, 1]);
+    });
+  });
+
+  describe('what the newer one does not know of ends', () => {
+    const board = { name: 'board', base: '', json: '1', entry: 0 };
+
+    it('R17, R30: a log that the older one keeps longer stays as long when the room is kept', async () => {
+      await newer.commit(requestOf([entry(1)], [board], HOUR, HOUR / 60));
+      await older.commit(requestOf([entry(2)], [], HOUR, HOUR / 2));
+      const end = await endOf('log');
+      await newer.keep(room, HOUR);
+      expect(await endOf('log')).toBe(end);
+    });
+
+    it('R17: so it does after the older one has opened an epoch, which forgets what it did', async () => {
+      await newer.commit(requestOf([entry(1)], [board], HOUR, HOUR / 60));
+      await older.commit(requestOf([entry(2)], [], HOUR, HOUR / 2));
+      const end = await endOf('log');
+      await server.cli('DEBUG', 'CHANGE-REPL-ID');
+      await older.resume(room);
+      await newer.keep(room, HOUR);
+      expect(await endOf('log')).toBe(end);
+    });
+
+    it.each([
+      { kept: true, start: () => newer.resume({ room, idleTtlMs: HOUR }) },
+      { kept: false, start: () => newer.resume({ room, idleTtlMs: HOUR }) },
+      // The older one keeps the log for less time than the newer one did.
+      { kept: false, start: () => newer.commit(requestOf([entry(1, { lane: 's2' })])) },
+    ])(
+      'R32: a log that had its time is not lost, whoever gave it its end ($kept)',
+      async ({ kept, start }) => {
+        await start();
+        await older.commit(requestOf([entry(1)], [board], HOUR, 100));
+        if (kept) await newer.keep(room, HOUR);
+        // Notes what it finds.
+        const counted = entry(2, { events: [], counters: counters(1) });
+        await newer.commit(requestOf([counted], [], HOUR, 100));
+        await eventually(async () => expect(await server.cli('EXISTS', keyOf('log'))).toBe(0));
+        const reply = await newer.resume({ room, documents: true, idleTtlMs: HOUR });
+        expect([reply.lostParts, reply.documents.size]).toEqual([undefined, 1]);
+      },
+    );
+
+    it('a room that never ends loses the end it had while nothing was committed in it', async () => {
+      const alone = new RedisRoomStore(links, keys);
+      await alone.resume({ room, idleTtlMs: 0 });
+      await older.commit(requestOf([entry(1)], [board], 0));
+      expect(await endOf('meta')).toBeGreaterThan(0);
+      await alone.commit(requestOf([entry(2)], [], 0));
+      expect([await endOf('meta'), await endOf('documents')]).toEqual([-1, -1]);
+    });
+
+    it('R17: so it does when its members keep it, also across an epoch of the older one', async () => {
+      for (const failover of [false, true]) {
+        room = `board:${randomUUID()}`;
+        await new RedisRoomStore(links, keys).resume({ room, idleTtlMs: 0 });
+        await older.commit(requestOf([entry(1)], [board], 0));
+        if (failover) {
+          await server.cli('DEBUG', 'CHANGE-REPL-ID');
+          await older.resume(room);
+        }
+        await newer.keep(room, 0);
+        expect([await endOf('meta'), await endOf('documents')]).toEqual([-1, -1]);
+      }
     });
   });
 
@@ -189,7 +258,27 @@ describe('R41: releases side by side', () => {
       await server.cli('HSET', lane, 'h', 'v2 3 0');
       expect(await refusal(newer.commit(requestOf([entry(4)])))).toContain('records of this room');
       expect(await refusal(newer.numbers(room, ['s1']))).toContain('records of this room');
+      expect(await refusal(newer.resume({ room, lane: 's1' }))).toContain('records of this room');
       expect(await server.cli('HGET', lane, 'h')).toBe('v2 3 0');
+      await server.cli('HSET', lane, 'h', '3|0');
+      expect(await refusal(newer.numbers(room, ['s1']))).toContain('records of this room');
+    });
+
+    it('the record of a lane, which is kept with its session all the same', async () => {
+      await start();
+      const lane = keys.room(room).lane('s1');
+      await server.cli('HSET', lane, 'h', 'v2 3 0');
+      const until = Date.now() + 50 * HOUR;
+      const args = ['', until, '+'];
+      expect(await ROOM_SCRIPTS.keepLane.run(links.commands, laneKeys(keys.room(room), 's1'), args)).toBe(1);
+      expect(Number(await server.cli('PEXPIRETIME', lane))).toBe(until);
+    });
+
+    it('a meta, by a node that leaves the line', async () => {
+      await start();
+      await server.cli('HSET', keyOf('meta'), 'e', 'v2 x', 's', '2 n1,n2');
+      await newer.pass(room, 'n1');
+      expect(await server.cli('HGET', keyOf('meta'), 's')).toBe('2 n1,n2');
     });
   });
 });

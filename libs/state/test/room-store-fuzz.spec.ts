@@ -31,7 +31,7 @@ describe('the memory engine and Redis', () => {
     },
     {
       bug: 'R32: what was written is not noted',
-      changes: [['true, idle_at, log_at, life.parts(ends.written)', "true, idle_at, log_at, ''"]],
+      changes: [['log_at, log_at, life.parts(ends.written)', "log_at, log_at, ''"]],
     },
     {
       bug: 'R36: lanes reset at an idle end',

@@ -22,7 +22,7 @@ local NODE_LANE_MS = 900000
 local call = redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
--- See room_life.lua.
+-- See room_life.lua; made where they are needed.
 local life_of
 
 -- The room on the current history, in a life; or nil and the error to reply with. Writes only where one of them is new.
@@ -50,6 +50,10 @@ local function open_room(idle)
     -- Whether its keys need not be kept longer yet.
     fresh = past and keep_at ~= '' and now < keep_at + 0
   }
+  if idle and not room.fresh and past == replid and keep_at ~= '' then
+    local kept_ms = string.match(kept, ' (%d+)') + 0
+    if kept_ms == 0 or now < keep_at + kept_ms then return room end
+  end
   if idle and (past ~= replid or not room.fresh) then life_of(room).enter(idle) end
   return room
 end

@@ -113,7 +113,7 @@ for i = 1, operations do
     local value = values[name]
     if not value then
       value = call('HGET', KEYS[4], name)
-      if not value then life_of(room).find_lost() end
+      if not value then find_lost(room) end
       value = (value or 0) + 0
     end
     value = value + by
@@ -136,7 +136,7 @@ for i = 1, documents do
   if document then
     if base == '' or sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end
   else
-    life_of(room).find_lost()
+    find_lost(room)
     if base ~= '' then conflict = true end
   end
 end
@@ -190,6 +190,8 @@ local append, last = redis.pcall, room.seq + events
 local oldest = last % TRIM_EVERY < events and last - match(ARGV[1], '(%d+) %S+$') or 0
 -- Sequence number of each entry, as text: that of its last event.
 local seqs, seq, digits, from = {}, room.seq, room.digits, 1
+-- Parts that are new.
+local created = ''
 for i = 1, entries do
   local size = sizes[i]
   if size > 0 then
@@ -200,9 +202,12 @@ for i = 1, entries do
     local id = room.number .. '-' .. digits
     local added
     if oldest > 0 and seq == last then
-      added = append('XADD', KEYS[3], 'MINID', '~', trim_before(oldest), id, 'd', fill(body))
+      added = append('XADD', KEYS[3], 'NOMKSTREAM', 'MINID', '~', trim_before(oldest), id, 'd', fill(body))
     else
-      added = append('XADD', KEYS[3], id, 'd', fill(body))
+      added = append('XADD', KEYS[3], 'NOMKSTREAM', id, 'd', fill(body))
+    end
+    if not added then
+      created, added = 'x', append('XADD', KEYS[3], id, 'd', fill(body))
     end
     if append ~= call then
       if added ~= id then
@@ -218,17 +223,16 @@ end
 
 -- Whether the room's keys must be kept longer; and from when on they would have to be.
 local due = not room.fresh or room.kept ~= lifetimes
-local created = ''
 for i = 1, documents do
   local json = sub(ARGV[documents_from + i], json_from[i])
   if json ~= '|' then
     local document = room.epoch .. ':' .. seqs[changed_by[i]] .. json
-    if call('HSET', KEYS[2], names[i], document) > 0 then created = 'd' end
+    if call('HSET', KEYS[2], names[i], document) > 0 then created = created .. 'd' end
     current[i] = document
   end
 end
 for name, value in pairs(values) do
-  if call('HSET', KEYS[4], name, string.format('%.0f', value)) > 0 then created = 'v' .. sub(created, -1) end
+  if call('HSET', KEYS[4], name, string.format('%.0f', value)) > 0 then created = created .. 'v' end
 end
 local named_until = 0
 local function write_lane(key, lane, n, record)

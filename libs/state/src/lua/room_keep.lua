@@ -8,8 +8,8 @@ if not room.past then return 0 end
 local life = life_of(room)
 if life.has_ended() then return 0 end
 local idle, plus = string.match(ARGV[2], '^(%d+)(%+?)$')
-if idle ~= '0' and room.keep_at ~= '' then
-  local log = string.match(room.kept, '^%d+')
+local log, past_idle = string.match(room.kept or '', '^(%d+) (%d+)')
+if room.keep_at ~= '' and (idle ~= '0' or past_idle ~= '0') then
   local history = room.past .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', now)
   call('HSET', KEYS[1], 'e', history .. ' ' .. log .. ' ' .. ARGV[2])
 end

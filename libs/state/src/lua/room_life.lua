@@ -10,6 +10,18 @@
 -- "idle" in arguments: how long an idle room is kept, ms, 0 for good; with a plus where stubs may be left, because every
 --   node knows them.
 
+-- Declares lost what was written, is not there and had not to go yet. For where a read found nothing.
+local function find_lost(room)
+  if room.complete then return end
+  room.complete = true
+  local noted, find = call('HGET', KEYS[1], 'k') or '', string.find
+  if (find(noted, 'd', 1, true) and call('EXISTS', KEYS[2]) == 0)
+    or (find(noted, 'x', 1, true) and call('EXISTS', KEYS[3]) == 0)
+    or (find(noted, 'v', 1, true) and call('EXISTS', KEYS[4]) == 0) then
+    life_of(room).declare_lost()
+  end
+end
+
 -- What a room's life is judged and changed with; made where that is needed, which is seldom.
 function life_of(room)
   if room.life then return room.life end
@@ -21,11 +33,17 @@ function life_of(room)
   local PARTS = { 'd', 'x', 'v' }
   local held, idle, log, written = string.match(call('HGET', KEYS[1], 'k') or '', '^(%d+) (%d+) (%d+) ?(%a*)$')
   local ends = { known = held, held = (held or 0) + 0, idle = (idle or 0) + 0, written = written or '' }
-  ends.log = (log or math.max(0, call('PEXPIRETIME', KEYS[3]))) + 0
+  -- Whether keys may have an end that has to be taken back.
+  ends.given = not held or ends.idle > 0
+  -- Older scripts move the ends. That of the log is seen at the log, or guessed: where it has gone.
+  ends.log = math.max(log or 0, call('PEXPIRETIME', KEYS[3]))
+  ends.log_over = ends.log
   if room.keep_at ~= '' then
-    -- Older scripts move the end, and tell it here only.
-    idle = string.match(room.kept, ' (%d+)') + 0
-    ends.idle = idle > 0 and room.keep_at + idle or 0
+    local log_ms, idle_ms = string.match(room.kept, '^(%d+) (%d+)')
+    local kept_ms = idle_ms + 0
+    ends.idle = kept_ms > 0 and room.keep_at + kept_ms or 0
+    local log_over = room.keep_at + (kept_ms > 0 and math.min(kept_ms, log_ms) or log_ms)
+    if ends.log == 0 or log_over < ends.log then ends.log_over = log_over end
   end
   local life = { ends = ends }
   room.life = life
@@ -47,8 +65,9 @@ function life_of(room)
 
   -- Moves the ends of all keys of the room together; nothing else moves them (R30).
   function life.move(idle_at, log_at, stubs)
-    local had_end = not ends.known or ends.idle > 0
-    ends.known, ends.idle, ends.log, ends.written = true, idle_at, log_at, life.parts(ends.written)
+    local had_end = ends.given or ends.idle > 0
+    ends.given, ends.known = idle_at > 0, true
+    ends.idle, ends.log, ends.log_over, ends.written = idle_at, log_at, log_at, life.parts(ends.written)
     -- Before the meta's own end, which may have come.
     life.store()
     if log_at > 0 then
@@ -67,9 +86,12 @@ function life_of(room)
   function life.created(parts)
     local known = ends.written
     for i, part in ipairs(PARTS) do
-      if string.find(parts, part, 1, true) and not string.find(known, part, 1, true) then
-        if ends.idle > 0 then call('PEXPIREAT', KEYS[i + 1], string.format('%d', ends.idle)) end
-        ends.written = ends.written .. part
+      local is_noted = string.find(known, part, 1, true)
+      if string.find(parts, part, 1, true) and not (is_noted and part ~= 'x') then
+        local at = ends.idle
+        if part == 'x' and ends.log > 0 then at = at > 0 and math.min(at, ends.log) or ends.log end
+        if at > 0 then call('PEXPIREAT', KEYS[i + 1], string.format('%d', at)) end
+        if not is_noted then ends.written = ends.written .. part end
       end
     end
     if ends.written ~= known then life.store() end
@@ -77,9 +99,12 @@ function life_of(room)
 
   -- Keeps the stub until then: a record names the birth.
   function life.hold(at, stubs)
-    if at <= ends.held then return end
-    ends.held = at
-    if stubs then call('PEXPIREAT', KEYS[1], string.format('%d', at), 'GT') end
+    if at == 0 then return end
+    local held = math.max(at, ends.held)
+    -- Also until an instant that was noted while no stub was to be left.
+    if stubs then call('PEXPIREAT', KEYS[1], string.format('%d', held), 'GT') end
+    if held == ends.held then return end
+    ends.held = held
     life.store()
   end
 
@@ -127,14 +152,11 @@ function life_of(room)
     life.open_epoch(true)
   end
 
-  -- Declares lost what was written, is not there and had not to go yet. For where a read found nothing.
-  function life.find_lost()
-    if room.complete then return end
-    room.complete = true
+  function life.declare_lost()
     if ends.written == '' or (ends.idle > 0 and now >= ends.idle) then return end
     local lost = ''
     for i, part in ipairs(PARTS) do
-      local over = part == 'x' and ends.log > 0 and now >= ends.log
+      local over = part == 'x' and ends.log_over > 0 and now >= ends.log_over
       if not over and string.find(ends.written, part, 1, true) and call('EXISTS', KEYS[i + 1]) == 0 then
         lost = lost .. part
       end
@@ -158,6 +180,8 @@ function life_of(room)
 
   local function begin(idle, stubs)
     restart()
+    -- One that was made anew after Redis had lost it may be without an end.
+    call('DEL', KEYS[3])
     ends.written = ''
     -- An older release would not take this end back at the first commit.
     if idle == 0 and not stubs then return ends.known and life.move(0, 0) end
@@ -175,7 +199,9 @@ function life_of(room)
   end
 
   function life.has_ended()
-    return ends.idle > 0 and now >= ends.idle and life.parts('') == ''
+    if ends.idle == 0 or now < ends.idle then return false end
+    local parts = life.parts('')
+    return parts == '' or (parts == 'x' and call('PEXPIRETIME', KEYS[3]) == -1)
   end
 
   -- The life after an end.
@@ -199,8 +225,9 @@ function life_of(room)
   -- Of a room that is in use.
   function life.keep(idle, stubs)
     if idle > 0 then return life.move(math.floor(now) + idle, ends.log, stubs) end
-    if ends.idle == 0 then return end
-    life.move(room.keep_at == '' and math.floor(now) + UNUSED_MS or 0, ends.log, stubs)
+    if ends.idle == 0 and not ends.given then return end
+    local is_used = room.keep_at ~= '' or life.parts('') ~= ''
+    life.move(is_used and 0 or math.floor(now) + UNUSED_MS, ends.log, stubs)
   end
 
   return life

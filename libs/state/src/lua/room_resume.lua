@@ -14,7 +14,7 @@
 -- Nothing where the log holds a commit that was written in part: the room goes on behind it in a new epoch, then.
 local room, refusal = open_room(ARGV[#ARGV])
 if not room then return refusal end
-life_of(room).find_lost()
+find_lost(room)
 local epoch, seq, newest, most = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local MOST_ENTRIES, MOST_BYTES = tonumber(ARGV[7]), tonumber(ARGV[8])
 -- How many entries are read at first, to learn how big they are, and at most at a time.
@@ -119,7 +119,11 @@ else
 end
 if foreign then return redis.error_reply('NEWFORMAT a newer release keeps the log of this room in another form') end
 
-local highest = string.match(call('HGET', KEYS[5], 'h') or '', '^%d*')
+local head = call('HGET', KEYS[5], 'h') or ''
+local highest = string.match(head, '^(%d+) ') or ''
+if head ~= '' and highest == '' then
+  return redis.error_reply('NEWFORMAT a newer release keeps records of this room in another form')
+end
 local lineage = call('HGET', KEYS[1], 'l') or ''
 local reply = { mode .. ' ' .. room.lost, room.epoch, room.seq, highest, lost_from, lost_to, room.replid, lineage }
 local documents = {}
