@@ -182,3 +182,23 @@ it("another user's token opens a session of one's own, and does not disturb the 
   expect((await owner.event('club.said')).seq).toBe(1);
   expect(await thief.drain()).toEqual([]);
 });
+
+describe('R41: a join of a room that a newer release keeps in another form', () => {
+  it.each([
+    ['without numbered commands', []],
+    ['with numbered commands', ['wss.v1']],
+  ])('%s is told so', async (_what, protocols) => {
+    const client = await cluster.connect('ben', { node: 1, protocols });
+    if (protocols.length > 0) {
+      await client.join(room);
+      await client.command('club.say', {}, { room, n: 1 });
+    } else await say();
+    const meta = `wss:{${room}}:m`;
+    const epoch = String(await redis.cli('HGET', meta, 'e'));
+    await redis.cli('HSET', meta, 'e', `v2 ${epoch}`);
+    const { error } = await client.request('$join', {}, { room });
+    expect(error).toMatchObject({ code: 'unavailable', retry: true });
+    expect(error!.message).toContain('a newer release keeps');
+    await redis.cli('HSET', meta, 'e', epoch);
+  });
+});

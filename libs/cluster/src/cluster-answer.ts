@@ -47,10 +47,10 @@ export function toReadError(thrown: unknown): unknown {
   return engineError(false, thrown);
 }
 
-function engineError(mayBeDone: boolean, cause: Error): GatewayError {
-  return mayBeDone
-    ? new GatewayError('unknown_outcome', 'the engine did not answer in time', { cause })
-    : new GatewayError('unavailable', 'the engine is out of reach', { cause });
+function engineError(mayBeDone: boolean, cause: RedisError | StoreError): GatewayError {
+  if (mayBeDone) return new GatewayError('unknown_outcome', 'the engine did not answer in time', { cause });
+  const { reason } = cause as { readonly reason?: string };
+  return new GatewayError('unavailable', reason ?? 'the engine is out of reach', { cause });
 }
 
 /**

@@ -134,10 +134,13 @@ export class FollowedRoom {
    */
   async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     let epochs = 0;
+    let live: Position | undefined;
     for (let current = false; ;) {
       while (this.reading) await this.reading;
       request.signal?.throwIfAborted();
-      const start = this.startFor(request, current);
+      // Where the newest events begin is settled once: a room that moves on while it is read would never be caught.
+      if (live?.epoch !== this.at!.epoch) live = this.at!;
+      const start = this.startFor(request, live!.seq, current);
       if (typeof start === 'object') return complete(start);
       current ||= start === 'truth';
       if (await this.find(start, request.signal)) continue;
@@ -179,7 +182,12 @@ export class FollowedRoom {
     if (top?.epoch !== this.at!.epoch || top.seq > this.at!.seq) this.repair();
   }
 
-  private startFor({ from, newest = 0, documents }: StartRequest, current: boolean): RoomStart | Missing {
+  /** @param live where the room stood when it was looked at first */
+  private startFor(
+    { from, newest = 0, documents }: StartRequest,
+    live: number,
+    current: boolean,
+  ): RoomStart | Missing {
     if (from) {
       const lost = this.judge(from);
       if (lost) return lost.reason === 'too_far' || current ? this.withSnapshot(lost) : 'truth';
@@ -188,9 +196,8 @@ export class FollowedRoom {
       return from.seq + 1 < this.oldest ? this.withSnapshot({ reason: 'trimmed' }) : from.seq;
     }
     if (documents) return this.withSnapshot();
-    const { seq } = this.at!;
-    const wanted = Math.max(seq - Math.min(newest, this.options.historyEvents), this.oldest - 1, 0);
-    const entries = this.after(Math.min(wanted, seq));
+    const wanted = Math.max(live - Math.min(newest, this.options.historyEvents), this.oldest - 1, 0);
+    const entries = this.after(Math.min(wanted, this.at!.seq));
     return entries ? this.startWith(entries) : wanted;
   }
 

@@ -42,7 +42,10 @@ export class RoomReads {
    */
   async read(seq: number, signal?: AbortSignal): Promise<ReadOutcome> {
     const place = { seq };
+    // Who does not wait any more has no part read for it.
+    const leave = (): void => void this.waiting.delete(place);
     this.waiting.add(place);
+    signal?.addEventListener('abort', leave, { once: true });
     try {
       for (;;) {
         await this.reading.run();
@@ -52,7 +55,8 @@ export class RoomReads {
         if (isAtHand || oldest > seq + 1 || position.seq <= seq) return this.outcome!;
       }
     } finally {
-      this.waiting.delete(place);
+      signal?.removeEventListener('abort', leave);
+      leave();
     }
   }
 

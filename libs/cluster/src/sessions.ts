@@ -240,8 +240,5 @@ export class Sessions {
 }
 
 function tooManyLanes(most: number): GatewayError {
-  return new GatewayError(
-    'limit',
-    `numbered commands in ${most} rooms within an hour: go on in one of these`,
-  );
+  return new GatewayError('limit', `numbered commands in ${most} rooms of late: go on in one of these`);
 }

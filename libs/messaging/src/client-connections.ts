@@ -96,7 +96,9 @@ export class ClientConnections {
 
   /** Accepts or refuses an upgrade. Never rejects. */
   admit(upgrade: Upgrade): Promise<void> {
-    const answered = this.answer(upgrade).finally(() => this.admitting.delete(answered));
+    const answered = this.answer(upgrade)
+      .catch((error: unknown) => this.cut(upgrade.request, error))
+      .finally(() => this.admitting.delete(answered));
     this.admitting.add(answered);
     return answered;
   }
@@ -203,6 +205,12 @@ export class ClientConnections {
     const release = (): void => this.ports?.sessions.disconnected(session);
     if (socket.destroyed) release();
     else socket.once('close', release);
+  }
+
+  /** Where not even a refusal can be told, the client is not left waiting. */
+  private cut({ socket }: IncomingMessage, error: unknown): void {
+    socket.destroy();
+    this.faults.report('bug', `an upgrade could not be answered: ${describe(error)}`);
   }
 
   /** Clients come again and again while the engine is away: that is one fault. */

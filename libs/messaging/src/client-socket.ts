@@ -62,6 +62,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare pathContext: PathContext;
   /** Rooms that it is a member of, and those that it is about to join. */
   declare places: number;
+  /** Rooms that it is behind in; the hub counts them. */
+  declare lags: number;
   /** Commands under way, those included that wait for a join or leave. */
   declare inFlight: number;
   /** Called when no command is under way any more. */
@@ -86,6 +88,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.alive = true;
     this.inFlight = 0;
     this.places = 0;
+    this.lags = 0;
     this.identityEndsAt(expiresAt);
     this.id = id;
     this.user = user;

@@ -36,13 +36,13 @@ class HubRoom {
 
   join(client: ClientSocket, membership: Membership): void {
     this.seal();
-    this.paused.delete(client);
+    this.unpause(client);
     this.members.set(client, membership);
   }
 
   leave(client: ClientSocket): void {
     this.seal();
-    this.paused.delete(client);
+    this.unpause(client);
     this.members.delete(client);
   }
 
@@ -55,12 +55,13 @@ class HubRoom {
     }
     this.seal();
     this.paused.set(client, new Lag(from));
+    client.lags++;
     return true;
   }
 
   resume(client: ClientSocket): void {
     this.seal();
-    this.paused.delete(client);
+    this.unpause(client);
   }
 
   /** Sends log entries to all members; every frame is built once. */
@@ -108,6 +109,10 @@ class HubRoom {
     }
     this.open = { turn: this.flusher.turn, plain, patched };
     return this.open;
+  }
+
+  private unpause(client: ClientSocket): void {
+    if (this.paused.delete(client)) client.lags--;
   }
 
   /** Who joins or leaves within a turn must get, or still has to get, exactly what was sent before. */

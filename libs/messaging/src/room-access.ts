@@ -196,7 +196,10 @@ async function begin(
 function outOfReach(cause: unknown): GatewayError {
   const { least, most } = RETRY_MS;
   const retryInMs = Math.round(least + Math.random() * (most - least));
-  const { reason = 'the room can not be read now' } = cause as { readonly reason?: string };
+  // Why the engine refuses, it may have told itself; then it is what was wrapped.
+  const { reason = 'the room can not be read now' } = ((cause as Error).cause ?? cause) as {
+    reason?: string;
+  };
   return new GatewayError('unavailable', reason, { cause, details: [{ retryInMs }] });
 }
 

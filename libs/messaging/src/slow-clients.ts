@@ -85,6 +85,7 @@ export class SlowClients {
 
   /** Rooms that the client is behind in; who has waited longest is first. */
   private behindOf(client: ClientSocket): [room: string, lag: Lag][] {
+    if (client.lags === 0) return [];
     const behind: [string, Lag][] = [];
     for (const room of client.joinedRooms()) {
       const lag = this.hub.lagOf(room, client);

@@ -7,6 +7,9 @@ import type { UpgradeRefusal } from './ports.js';
 /** When who was refused for a reason that passes may come back, s. */
 const RETRY_AFTER_S = 1;
 
+/** Most bytes of a reason in a close frame: what a control frame takes, less the code. */
+const MAX_REASON_BYTES = 123;
+
 /** How a WebSocket tells of a refusal. */
 const CLOSE_CODES: Readonly<Partial<Record<UpgradeRefusal['status'], CloseCode>>> = {
   400: 4900,
@@ -41,8 +44,14 @@ function refuseByClosing(request: IncomingMessage, { message }: UpgradeRefusal, 
     socket.on('error', () => socket.terminate());
     const isPassing = code === 4429 || code === 1013;
     socket.send(encodeEvent('$notice', isPassing ? { reconnectInMs: RETRY_AFTER_S * 1_000 } : {}));
-    socket.close(code, message.slice(0, 120));
+    socket.close(code, closeReason(message));
   });
+}
+
+/** As much of a text as a close frame takes, cut at the end of a character. */
+export function closeReason(text: string): Buffer {
+  const bytes = Buffer.alloc(MAX_REASON_BYTES);
+  return bytes.subarray(0, new TextEncoder().encodeInto(text, bytes).written);
 }
 
 function respond({ socket }: IncomingMessage, { status, message, headers }: UpgradeRefusal): void {

@@ -1,0 +1,59 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { Admission, MessagingObserver, UpgradeRefusal } from '../src/index.js';
+import { captureLogs, releaseLogs } from './captured-logs.js';
+import { NativeApp } from './native-app.js';
+import { routerModule } from './test-ports.js';
+
+@WebSocketGateway({ commands: true })
+class ClientGateway {}
+
+/** An observer with a fault of its own. */
+class FaultyObserver extends MessagingObserver {
+  upgradeAnswered(): void {
+    throw new Error('a fault of ours');
+  }
+  commandEnded(): void {}
+  clientGone(): void {}
+  clientSlow(): void {}
+  clientDrained(): void {}
+}
+
+describe('an upgrade that is refused', () => {
+  let native: NativeApp;
+  afterEach(async () => {
+    releaseLogs();
+    await native.stop();
+  });
+
+  async function refusedWith(text: string, providers: object[] = []): Promise<WebSocket> {
+    const admit = (): never => {
+      throw new UpgradeRefusal(403, text);
+    };
+    const admission = { provide: Admission, useValue: { admit } };
+    native = await NativeApp.start(
+      routerModule({ providers: [ClientGateway, admission, ...(providers as [])] }),
+    );
+    return new WebSocket(native.url(), ['wss.v1', 'wss.refusals']);
+  }
+
+  it.each([
+    ['two bytes', 'ü'.repeat(100), 'ü'.repeat(61)],
+    ['four bytes', `ab${'😀'.repeat(100)}`, `ab${'😀'.repeat(30)}`],
+    ['one byte', 'x'.repeat(200), 'x'.repeat(123)],
+  ])('is told as much of a long reason in characters of %s as a close frame takes', async (_, text, told) => {
+    const socket = await refusedWith(text);
+    const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
+    expect([code, String(reason)]).toEqual([4903, told]);
+  });
+
+  it('is cut where not even that can be told, and the node goes on', async () => {
+    const logs = captureLogs();
+    const socket = await refusedWith('no', [{ provide: MessagingObserver, useClass: FaultyObserver }]);
+    const [error] = (await once(socket, 'error')) as [Error];
+    expect(error.message).toContain('socket hang up');
+    expect(logs.error.filter((line) => line.includes('a fault of ours'))).toHaveLength(1);
+  });
+});
