@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, FeatureCluster, type KeptState, keptSurplus, type TestClient } from '@wss/testing';
+import { CACHES } from './den.js';
 import { DenModule } from './den.feature.js';
 
 const TIMES = 300;
@@ -9,8 +10,7 @@ describe.each(['memory', 'redis'] as const)('R29: a connected client, on %s', (e
   let cluster: FeatureCluster;
   let client: TestClient;
   let before: KeptState;
-  const kept = (): KeptState =>
-    cluster.nodes[0]!.kept({ caches: { 'Committer.rooms': 2_000, 'MemoryEngine.rooms': Infinity } });
+  const kept = (): KeptState => cluster.nodes[0]!.kept({ caches: CACHES });
   /** Nothing is kept but what was before, once rooms have lingered. */
   const expectAsBefore = (): Promise<void> =>
     eventually(() => expect(keptSurplus(before, kept())).toEqual([]), { withinMs: 15_000 });

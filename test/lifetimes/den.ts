@@ -18,8 +18,15 @@ const SESSION_TTL_MS = 2_000;
 const SETTLED_WITHIN_MS = 25_000;
 /** Visitors at a time. */
 const AT_ONCE = 20;
-/** Caches that stay warm when everybody has gone, and how much they may hold. */
-const CACHES = { 'Committer.rooms': 2_000, 'MemoryEngine.rooms': Infinity };
+/** What stays warm when everybody has gone, and how much of it there may be. */
+export const CACHES = {
+  'Committer.rooms': 2_000,
+  'MemoryEngine.rooms': Infinity,
+  // Kinds of faults within the last minute.
+  'LogGate.told': 100,
+  // Answered commands, until the next one is sent.
+  'PatientRedis.underWay': 1_100,
+};
 
 /** What the nodes and the engine keep. */
 interface Kept {

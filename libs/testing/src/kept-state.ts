@@ -19,6 +19,8 @@ const FOREIGN = new Set([
   'AbortController',
   'AbortSignal',
   'AsyncLocalStorage',
+  // Made when a logger writes its first line.
+  'ConsoleLogger',
   // The Redis driver's: rings that keep their capacity, and what is on its way.
   'Denque',
   'Command',
