@@ -8,6 +8,7 @@ import {
   type PresenceSwept,
   type PresenceUpdate,
   type PresenceUpdated,
+  type StoredEntries,
   type StoredUsers,
   SWEEP_ENTRIES,
 } from './presence-store.js';
@@ -75,13 +76,11 @@ export class MemoryPresenceStore extends PresenceStore {
     );
   }
 
-  inspect(
-    room: string,
-    owner: string,
-  ): Promise<{ entries: ReadonlyMap<string, string>; owners: readonly string[] }> {
+  inspect(room: string, owner: string): Promise<StoredEntries> {
     return this.engine.call(() => {
-      const entries = this.engine.presence.get(room)?.entries;
-      return { entries: new Map(entries?.get(owner)), owners: [...(entries?.keys() ?? [])] };
+      const { replicationId, presence } = this.engine;
+      const entries = presence.get(room)?.entries;
+      return { replicationId, entries: new Map(entries?.get(owner)), owners: [...(entries?.keys() ?? [])] };
     });
   }
 

@@ -1,13 +1,14 @@
-import type { PresenceChange, PresenceEnter } from './presence-store.js';
-
-/** The engine may know the client already, so that its leaving has to be told. */
-type Waiting = PresenceChange & { readonly mayBeKnown?: true };
+import type { PresenceChange, PresenceEnter, StoredEntries } from './presence-store.js';
 
 /** This node's clients in a room, and what of them the engine does not know yet: of each client the newest. */
 export class PresenceChanges {
-  /** Client → what it entered with. */
+  /** Client → what it entered with; who told of itself last comes last. */
   private readonly entries = new Map<string, PresenceEnter>();
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly waiting = new Map<string, PresenceChange>();
+  /** Of those that wait the ones that the engine can't know: nobody has to be told that they left. */
+  private readonly untold = new Set<string>();
+  /** The engine's history when it was compared last; it may have lost what was told under another one. */
+  private history?: string;
 
   /** Clients that are in the room. */
   get clients(): number {
@@ -24,16 +25,17 @@ export class PresenceChanges {
     const { client, meta } = entry;
     const before = this.entries.get(client);
     if (before && (meta === undefined || meta === before.meta)) return false;
+    if (!before && !this.waiting.has(client)) this.untold.add(client);
+    this.entries.delete(client);
     this.entries.set(client, entry);
-    this.waiting.set(client, this.waiting.has(client) ? { ...entry, mayBeKnown: true } : entry);
+    this.waiting.set(client, entry);
     return true;
   }
 
   /** Returns whether that changed anything. */
   leave(client: string, graceMs: number): boolean {
     if (!this.entries.delete(client)) return false;
-    const waiting = this.waiting.get(client);
-    if (waiting && !waiting.mayBeKnown) this.waiting.delete(client);
+    if (this.untold.delete(client)) this.waiting.delete(client);
     else this.waiting.set(client, { client, graceMs });
     return true;
   }
@@ -47,7 +49,10 @@ export class PresenceChanges {
   /** The engine knows nothing of us. */
   startAgain(): void {
     this.waiting.clear();
-    for (const [client, entry] of this.entries) this.waiting.set(client, entry);
+    for (const [client, entry] of this.entries) {
+      this.waiting.set(client, entry);
+      this.untold.add(client);
+    }
   }
 
   /** Whether anything of what may be sent waits. */
@@ -58,7 +63,10 @@ export class PresenceChanges {
   /** Takes the oldest changes out, to be sent. */
   take(most: number, leavesOnly: boolean): PresenceChange[] {
     const changes = this.peek(most, leavesOnly);
-    for (const { client } of changes) this.waiting.delete(client);
+    for (const { client } of changes) {
+      this.waiting.delete(client);
+      this.untold.delete(client);
+    }
     return changes;
   }
 
@@ -67,23 +75,27 @@ export class PresenceChanges {
     for (const change of changes) {
       if (this.waiting.has(change.client)) continue;
       const current = this.entries.has(change.client) === 'user' in change;
-      if (current) this.waiting.set(change.client, { ...change, mayBeKnown: true });
+      if (current) this.waiting.set(change.client, change);
     }
   }
 
-  /** Lets what the engine knows otherwise wait to be told. */
-  compare(stored: ReadonlyMap<string, string>, graceMs: number): void {
+  /** Lets what the engine knows otherwise wait to be told, and on another history whatever clients told of themselves. */
+  compare({ entries: stored, replicationId }: StoredEntries, graceMs: number): void {
+    const mayLackMetas = this.history !== replicationId;
+    this.history = replicationId;
     for (const client of stored.keys()) {
       if (!this.entries.has(client) && !this.waiting.has(client))
         this.waiting.set(client, { client, graceMs });
     }
     for (const [client, entry] of this.entries) {
-      if (stored.get(client) !== entry.user && !this.waiting.has(client)) this.waiting.set(client, entry);
+      const mayBeLost = mayLackMetas && entry.meta !== undefined;
+      if ((mayBeLost || stored.get(client) !== entry.user) && !this.waiting.has(client))
+        this.waiting.set(client, entry);
     }
   }
 
-  private peek(most: number, leavesOnly: boolean): Waiting[] {
-    const found: Waiting[] = [];
+  private peek(most: number, leavesOnly: boolean): PresenceChange[] {
+    const found: PresenceChange[] = [];
     for (const change of this.waiting.values()) {
       if (found.length === most) break;
       if (!leavesOnly || !('user' in change)) found.push(change);

@@ -240,20 +240,20 @@ export class AttendedRoom {
 
   private async compareAs(owner: string): Promise<void> {
     if (this.changes.clients > 0) await this.addToList(owner);
-    const { entries, owners } = await this.store.inspect(this.room, owner);
+    const stored = await this.store.inspect(this.room, owner);
     if (owner !== this.host.owner) return;
-    this.changes.compare(entries, this.times.graceMs);
+    this.changes.compare(stored, this.times.graceMs);
     // A call whose answer was lost may have left something to be announced.
     this.dueAt = 0;
-    this.host.sawOwners(this, owners);
+    this.host.sawOwners(this, stored.owners);
   }
 
   private async detach(): Promise<void> {
     if (this.mayBeListedFor !== undefined) {
       const owner = this.mayBeListedFor;
       // A call that came late may have left something behind.
-      const { entries } = await this.store.inspect(this.room, owner);
-      if (owner === this.host.owner) this.changes.compare(entries, this.times.graceMs);
+      const stored = await this.store.inspect(this.room, owner);
+      if (owner === this.host.owner) this.changes.compare(stored, this.times.graceMs);
       if (this.idleAt() === Infinity) return;
       await this.store.removeRoom(owner, this.room);
       delete this.listedFor;

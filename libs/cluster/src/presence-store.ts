@@ -54,6 +54,16 @@ export interface PresenceSwept {
   readonly dueInMs?: number;
 }
 
+/** An owner's entries in a room as stored. */
+export interface StoredEntries {
+  /** Changes whenever the engine's history of the room may have changed. */
+  readonly replicationId: string;
+  /** Client → user. */
+  readonly entries: ReadonlyMap<string, string>;
+  /** All owners that have entries in the room. */
+  readonly owners: readonly string[];
+}
+
 /** Users of a room as stored; metas are JSON. */
 export interface StoredUsers {
   readonly version: number;
@@ -105,11 +115,8 @@ export abstract class PresenceStore {
   /** Removes a part of a dead owner's entries; from now on, for an hour, it may write nothing in this room. */
   abstract sweep(sweep: PresenceSweep): Promise<PresenceSwept>;
 
-  /** The owner's entries in a room, client → user, and all owners that have any. */
-  abstract inspect(
-    room: string,
-    owner: string,
-  ): Promise<{ readonly entries: ReadonlyMap<string, string>; readonly owners: readonly string[] }>;
+  /** The owner's entries in a room, and all owners that have any. */
+  abstract inspect(room: string, owner: string): Promise<StoredEntries>;
 
   /** Users after a name, in the order of their UTF-8 bytes. */
   abstract list(room: string, after: string, most: number): Promise<StoredUsers>;

@@ -14,6 +14,7 @@ import {
   type PresenceSwept,
   type PresenceUpdate,
   type PresenceUpdated,
+  type StoredEntries,
   type StoredUsers,
   SWEEP_ENTRIES,
 } from './presence-store.js';
@@ -34,6 +35,7 @@ export const PRESENCE_SCRIPTS = {
   list: new LuaScript<[version: string, count: number, users: string[], metas: (string | null)[]]>(
     file('_list'),
   ),
+  inspect: new LuaScript<[replicationId: string, owners: string[], entries: string[]]>(file('_inspect')),
   look: new LuaScript<[string, number, ...string[]]>(file('_look')),
 };
 
@@ -105,16 +107,13 @@ export class RedisPresenceStore extends PresenceStore {
     return { more: left === 1, ...this.announced(channel, dueInMs, refused) };
   }
 
-  async inspect(
-    room: string,
-    owner: string,
-  ): Promise<{ entries: ReadonlyMap<string, string>; owners: readonly string[] }> {
-    const keys = this.keys.presence(room);
-    const { commands } = this.links;
-    const [entries, owners] = await this.call(() =>
-      Promise.all([commands.hgetall(keys.entries(owner)), commands.hkeys(keys.owners)]),
-    );
-    return { entries: new Map(Object.entries(entries)), owners };
+  async inspect(room: string, owner: string): Promise<StoredEntries> {
+    const { owners, entries } = this.keys.presence(room);
+    const reply = await PRESENCE_SCRIPTS.inspect.run(this.links.commands, [owners, entries(owner)], []);
+    const [replicationId, names, flat] = reply;
+    const stored = new Map<string, string>();
+    for (let i = 0; i < flat.length; i += 2) stored.set(flat[i]!, flat[i + 1]!);
+    return { replicationId, entries: stored, owners: names };
   }
 
   async list(room: string, after: string, most: number): Promise<StoredUsers> {

@@ -204,6 +204,40 @@ export function nodePresenceContract(name: string, start: () => Promise<Presence
       await heard(['bob']);
     });
 
+    it('R21: leaves nobody behind who told something else of itself and left in an outage', async () => {
+      const node = await openNode();
+      const tells = (client: string, v: number): void => {
+        node.reader.entered(room, { id: `${node.id}.${client}`, user: `u${client}` }, { v });
+      };
+      for (const client of ['1', '2', '3']) tells(client, 1);
+      await heard(['u1', 'u2', 'u3']);
+      await node.setReachable(false);
+      for (const client of ['1', '2', '3']) tells(client, 2);
+      left(node, '1');
+      cutOff(node, '2');
+      await node.setReachable(true);
+      await usersAre(['u3']);
+      await heard(['u3']);
+      const { users } = await engine.store.list(room, '', 9);
+      expect(users).toEqual([{ user: 'u3', meta: '{"v":2}' }]);
+    });
+
+    it('R21: tells again what a client told of itself when a failover lost it', async () => {
+      const node = await openNode();
+      const told = (v: number): Promise<void> =>
+        eventually(async () => {
+          const { users } = await engine.store.list(room, '', 9);
+          expect(users).toEqual([{ user: 'ann', meta: JSON.stringify({ v }) }]);
+        }, PATIENT);
+      for (const v of [1, 2]) {
+        node.reader.entered(room, { id: `${node.id}.1`, user: 'ann' }, { v });
+        await told(v);
+        if (v === 1) await engine.checkpoint();
+      }
+      await engine.loseSinceCheckpoint();
+      await told(2);
+    });
+
     it('R21: has the room in its list before the first entry, and takes it out last', async () => {
       const node = await openNode();
       const { owner } = node.presence;

@@ -301,6 +301,13 @@ export function presenceStoreContract(name: string, start: () => Promise<Presenc
       expect((await store.inspect(room, 'c~0')).owners).toEqual(['a~0']);
     });
 
+    it('shows whether the history of a room is another', async () => {
+      const { replicationId } = await store.inspect(room, 'a~0');
+      expect((await store.inspect(room, 'a~0')).replicationId).toBe(replicationId);
+      await engine.newHistory();
+      expect((await store.inspect(room, 'a~0')).replicationId).not.toBe(replicationId);
+    });
+
     it('finds owners and their rooms until they are removed', async () => {
       const owner = `${randomUUID()}~0`;
       const owners = async (): Promise<string[]> => (await store.look()).owners.map((known) => known.owner);
