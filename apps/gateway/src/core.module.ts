@@ -112,7 +112,11 @@ export class CoreModule
           useFactory: (hooks: SessionHooks) => new SessionExpiry(engine.sessionStore, hooks),
         },
         { provide: ClientLimits, useValue: { maxRooms: config.MAX_ROOMS_PER_SESSION } },
-        { provide: LaneNumbers, useValue: new StoredNumbers(store) },
+        {
+          provide: LaneNumbers,
+          inject: [RoomTypes],
+          useFactory: (types: RoomTypes) => new StoredNumbers(store, types),
+        },
         {
           provide: Rooms,
           inject: [RoomFeed, Committer],

@@ -1,10 +1,14 @@
 import { toReadError } from '@wss/cluster';
+import type { RoomTypes } from '@wss/handlers';
 import { LaneNumbers } from '@wss/messaging';
 import type { RoomStore } from '@wss/state';
 
 /** Numbers of commands as the engine has recorded them; a session's lane has the session's id. */
 export class StoredNumbers extends LaneNumbers {
-  constructor(private readonly store: RoomStore) {
+  constructor(
+    private readonly store: RoomStore,
+    private readonly types: RoomTypes,
+  ) {
     super();
   }
 
@@ -13,8 +17,9 @@ export class StoredNumbers extends LaneNumbers {
   }
 
   async numberIn(room: string, session: string): Promise<{ n?: number; epoch: string }> {
+    const idleTtlMs = this.types.of(room)?.idleTtlMs ?? 0;
     try {
-      const { n, position } = await this.store.resume({ room, lane: session });
+      const { n, position } = await this.store.resume({ room, idleTtlMs, lane: session });
       return { epoch: position.epoch, ...(n !== undefined && { n }) };
     } catch (error) {
       throw toReadError(error);

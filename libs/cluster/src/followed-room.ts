@@ -13,7 +13,7 @@ import {
 import { firstPart, withoutSeen } from './log-entries.js';
 import { RoomHistory } from './room-history.js';
 import type { DocumentJson, RoomListener } from './room-listener.js';
-import { type NodeReads, RoomReads } from './room-reads.js';
+import { type NodeReads, type RoomReader, RoomReads } from './room-reads.js';
 import type { LostPosition, RoomStart, StartRequest } from './room-start.js';
 import { SharedCall } from './shared-call.js';
 
@@ -29,7 +29,7 @@ const MAX_EPOCHS = 5;
 /** What a followed room works with. */
 export interface FollowedRoomOptions {
   readonly room: string;
-  readonly store: Pick<RoomStore, 'resume' | 'tops'>;
+  readonly store: RoomReader & Pick<RoomStore, 'tops'>;
   readonly reads: NodeReads;
   readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged'>;
   /** Events that the room's log keeps; more are never replayed. */

@@ -218,12 +218,10 @@ export class RoomFeed {
     }
   }
 
-  private isDue(name: string, { room, linger, keptAt, started }: Followed, now: number): boolean {
+  private isDue(name: string, { linger, keptAt, started }: Followed, now: number): boolean {
     if (linger || !started()) return false;
-    const idleTtlMs = this.idleTtlOf(name);
-    // One that does not end does so while nothing was committed in it.
-    if (idleTtlMs === 0 && room.position.seq > 0) return false;
-    return now - keptAt >= (idleTtlMs || UNUSED_MS) / 2;
+    // One that does not end may do so all the same: while nothing was committed in it, and where it was to end before.
+    return now - keptAt >= (this.idleTtlOf(name) || UNUSED_MS) / 2;
   }
 
   private async keepOne(name: string, followed: Followed, now: number): Promise<void> {

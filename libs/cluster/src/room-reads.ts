@@ -1,6 +1,6 @@
 import { Turns } from '@wss/handlers';
 import type { Position } from '@wss/protocol';
-import type { ResumeReply, RoomStore } from '@wss/state';
+import type { ResumeReply, ResumeRequest } from '@wss/state';
 import { ReadParts } from './read-parts.js';
 import { SharedCall } from './shared-call.js';
 
@@ -23,6 +23,11 @@ export interface ReadOutcome {
   readonly oldest?: number;
 }
 
+/** Reads rooms; how long they live is known to it. */
+export interface RoomReader {
+  readonly resume: (request: Omit<ResumeRequest, 'idleTtlMs'>) => Promise<ResumeReply>;
+}
+
 /** What those who read a room share: one part at a time is read of it, for all who wait for it. */
 export class RoomReads {
   private readonly waiting = new Set<{ readonly seq: number }>();
@@ -31,7 +36,7 @@ export class RoomReads {
 
   constructor(
     private readonly room: string,
-    private readonly store: Pick<RoomStore, 'resume'>,
+    private readonly store: RoomReader,
     private readonly node: NodeReads,
   ) {}
 

@@ -50,7 +50,10 @@ describe('a room that is followed', () => {
   ): Promise<FollowedRoom> {
     const followed = new FollowedRoom({
       room: ROOM,
-      store: { resume, tops: (rooms) => store.tops(rooms) },
+      store: {
+        resume: (request) => resume({ ...request, idleTtlMs: LIMITS.idleTtlMs }),
+        tops: (rooms) => store.tops(rooms),
+      },
       reads: new NodeReads(),
       listener: {
         deliver: () => undefined,

@@ -91,6 +91,16 @@ describe('how long rooms live in Redis', () => {
     expect(await left('meta')).toBeLessThan(90 * MINUTE);
   });
 
+  it('R17: a room that was to end idle, and whose type does not end any more, is kept for good', async () => {
+    const before = openNode(10 * MINUTE);
+    await before.committer.perform(appendWork({ room }, { event: 'x', data: {} }));
+    expect(await left('meta')).toBeGreaterThan(0);
+    const { feed } = openNode(0);
+    const { position } = await join(feed);
+    await eventually(async () => expect(await left('meta')).toBe(-1));
+    expect(await links.store.tops([room])).toEqual([position]);
+  });
+
   it('R36: the numbers of a session go on in a room that has ended while it was elsewhere', async () => {
     const sessions = await Sessions.start(links.sessions, { ttlMs: DAY });
     closing.push(() => sessions.close());

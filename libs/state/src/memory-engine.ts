@@ -170,6 +170,13 @@ export class MemoryEngine {
     return room;
   }
 
+  /** What is kept of a room by now, if anything was. */
+  known(name: string): MemoryRoom | undefined {
+    const room = this.rooms.get(name);
+    if (room) expire(room, this.now());
+    return room;
+  }
+
   /** Loses a part of what is kept of a room, as Redis does that evicts a key. */
   losePart(name: string, part: RoomPart): void {
     const room = this.rooms.get(name);
@@ -181,7 +188,7 @@ export class MemoryEngine {
 
   /** Keeps the record of a lane until then, and with it what its room is known by (R36). */
   keepLane(name: string, id: string, until: number): void {
-    const room = this.rooms.get(name);
+    const room = this.known(name);
     const lane = room?.lanes.get(id);
     if (!lane) return;
     lane.expiresAt = until;

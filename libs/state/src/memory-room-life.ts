@@ -33,9 +33,8 @@ export class MemoryRoomLife {
 
   /** Lets a room live this long from now, unless it has ended. */
   static keep(engine: MemoryEngine, name: string, idleTtlMs: number): void {
-    const room = engine.rooms.get(name);
+    const room = engine.known(name);
     const now = engine.now();
-    if (room) expire(room, now);
     if (!room?.nonce || room.expiresAt <= now) return;
     if (idleTtlMs > 0) moveEnd(room, now + idleTtlMs, now);
     else if (room.expiresAt < Infinity) moveEnd(room, room.seq === 0 ? now + UNUSED_MS : Infinity, now);

@@ -51,7 +51,7 @@ export class MemoryRoomStore extends RoomStore {
 
   resume(request: ResumeRequest): Promise<ResumeReply> {
     return this.engine.call(() => {
-      const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs ?? 0);
+      const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs);
       const { room } = life;
       life.findLost();
       const found = readFrom(life, request);
@@ -71,7 +71,7 @@ export class MemoryRoomStore extends RoomStore {
   tops(rooms: readonly string[]): Promise<(Position | undefined)[]> {
     return this.engine.call(() =>
       rooms.map((name) => {
-        const room = this.engine.rooms.get(name);
+        const room = this.engine.known(name);
         const current =
           room?.nonce &&
           room.replicationId === this.engine.replicationId &&
@@ -82,7 +82,10 @@ export class MemoryRoomStore extends RoomStore {
   }
 
   numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]> {
-    return this.engine.call(() => lanes.map((lane) => this.engine.rooms.get(room)?.lanes.get(lane)?.highest));
+    return this.engine.call(() => {
+      const known = this.engine.known(room);
+      return lanes.map((lane) => known?.lanes.get(lane)?.highest);
+    });
   }
 
   /** The embedded engine has nothing to fail over to; what it promises it promises at once. */
@@ -96,7 +99,7 @@ export class MemoryRoomStore extends RoomStore {
 
   pass(name: string, nodeId: string): Promise<void> {
     return this.engine.call(() => {
-      const room = this.engine.rooms.get(name);
+      const room = this.engine.known(name);
       if (room) new MemoryRoomLine(room.line).leave(nodeId, this.calling(name, room, []));
     });
   }

@@ -108,7 +108,7 @@ export class RedisRoomStore extends RoomStore {
     const keys = this.keys.room(request.room);
     // Redis wants every key declared; without a lane the meta stands in, which has no such field.
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
-    const args = [newNonce(), ...encodeResume(request), this.idleText(request.idleTtlMs ?? 0)];
+    const args = [newNonce(), ...encodeResume(request), this.idleText(request.idleTtlMs)];
     const link = request.bulk ? this.links.reads : this.links.commands;
     const reply = await this.run(this.scripts.resume, [...roomKeys(keys), lane], args, link);
     return decodeResume(reply);

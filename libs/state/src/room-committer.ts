@@ -164,8 +164,9 @@ export class RoomCommitter {
   /** Where other nodes write this room too: waits for its turn, and takes the documents as they are then. */
   private async takeTurn(): Promise<void> {
     const turn = await this.turns.turn();
-    if (!turn || turn.documents.size === 0) await this.copy.refresh(this.context.store, this.room);
-    else this.copy.heard(turn.documents);
+    if (turn && turn.documents.size > 0) return this.copy.heard(turn.documents);
+    const { room, limits } = this;
+    await this.copy.refresh(this.context.store, { room, idleTtlMs: limits.idleTtlMs });
   }
 
   /** Numbers that this node knows to be recorded never enter a batch (R2). */

@@ -1,5 +1,5 @@
 import type { DocumentType } from './document-type.js';
-import type { RoomStore, StoredDocument } from './room-store.js';
+import type { ResumeRequest, RoomStore, StoredDocument } from './room-store.js';
 import type { DocumentState } from './work.js';
 
 /** A document of the copy and where it was read. */
@@ -31,10 +31,10 @@ export class RoomCopy {
   }
 
   /** Reads what it holds again. Where that fails, the next commit tells what is old. */
-  async refresh(store: RoomStore, room: string): Promise<void> {
+  async refresh(store: RoomStore, room: Pick<ResumeRequest, 'room' | 'idleTtlMs'>): Promise<void> {
     if (this.documents.size === 0) return;
     try {
-      const { documents } = await store.resume({ room, documents: true });
+      const { documents } = await store.resume({ ...room, documents: true });
       for (const { type } of this.documents.values()) this.seen(type, documents.get(type.name));
     } catch {
       // Nobody waits for this read; what is wrong comes up again in the commit, which has somebody to tell.

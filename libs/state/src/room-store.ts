@@ -177,8 +177,8 @@ export interface ResumeRequest {
   readonly documents?: boolean | 'ifLost';
   /** Lane whose highest number is wanted. */
   readonly lane?: string;
-  /** How long a room that is made by this call lives, ms; 0, the default, an hour. */
-  readonly idleTtlMs?: number;
+  /** As of {@link CommitRequest}, for a room that this call finds unused. */
+  readonly idleTtlMs: number;
   /**
    * Read beside commands, which do not wait behind the answer. It may come from a server that another one has
    * replaced: it counts only in the epoch that the room is known to be in.

@@ -153,7 +153,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         (error: unknown) => (error instanceof GatewayError ? error.code : String(error)),
       );
     const logOf = async (node: Node): Promise<readonly LogEntry[]> =>
-      (await node.store.resume({ room, newest: 100_000, limits: EVERYTHING })).entries;
+      (await node.store.resume({ room, idleTtlMs: 0, newest: 100_000, limits: EVERYTHING })).entries;
 
     it('loses no update and numbers every event without a gap, from three nodes at once', async () => {
       const three = [await newNode(), await newNode(), await newNode()];

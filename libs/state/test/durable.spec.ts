@@ -89,7 +89,7 @@ describe('durable commits', () => {
 
   it('R19: do not count a fence on another history', async () => {
     await add(1);
-    const { replicationId } = await store.resume({ room });
+    const { replicationId } = await store.resume({ room, idleTtlMs: 0 });
     expect(await store.durable(room, replicationId, 2_000)).toBe(true);
     await links.commands.call('DEBUG', 'CHANGE-REPL-ID');
     expect(await store.durable(room, replicationId, 2_000)).toBe(false);

@@ -86,12 +86,12 @@ describe('planted bugs', () => {
         return (tally.value += by);
       });
     await add(1);
-    const before = await store.resume({ room });
+    const before = await store.resume({ room, idleTtlMs: 0 });
     await server.cli('ACL', 'SETUSER', STORE_LOGIN.username, 'resetchannels');
     const ann = await add(100);
     await server.cli('ACL', 'SETUSER', STORE_LOGIN.username, 'allchannels');
     const bob = await add(7);
-    const { position } = await store.resume({ room });
+    const { position } = await store.resume({ room, idleTtlMs: 0 });
     return [ann, bob, position.seq, position.epoch === before.position.epoch];
   }
 

@@ -21,7 +21,7 @@ describe('what Redis keeps of a room, and how long', () => {
   const keys = new RedisKeys('test');
 
   beforeAll(async () => {
-    server = await RedisServer.start();
+    server = await RedisServer.start({ args: ['--enable-debug-command', 'local'] });
     const scripts = Object.values(ROOM_SCRIPTS);
     links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts });
     store = new RedisRoomStore(links, keys);
@@ -156,7 +156,7 @@ describe('what Redis keeps of a room, and how long', () => {
     await write(3);
     expect((await ends('meta'))[0]).toBeGreaterThan(Date.now() + 20 * HOUR);
     known = false;
-    await both.resume({ room: `${room}2` });
+    await both.resume({ room: `${room}2`, idleTtlMs: 0 });
     expect(Number(await server.cli('PEXPIRETIME', keys.room(`${room}2`).meta))).toBe(-1);
   });
 
@@ -235,6 +235,21 @@ describe('what Redis keeps of a room, and how long', () => {
     await server.cli('DEL', keys.room(room).documents);
     expect((await store.resume({ room, idleTtlMs: 0 })).lostParts).toEqual(['documents']);
   });
+
+  it.each([
+    { ahead: 4_000, lostParts: undefined },
+    { ahead: 60_000, lostParts: ['documents', 'log'] },
+  ])(
+    'R32: an end $ahead ms ahead that the server before let come is a loss, or is none',
+    async ({ ahead, lostParts }) => {
+      const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
+      await commit([entry(1)], { documents, idleTtlMs: ahead });
+      await server.cli('DEL', keys.room(room).documents, keys.room(room).log);
+      await server.cli('DEBUG', 'CHANGE-REPL-ID');
+      const reply = await store.resume({ room, idleTtlMs: HOUR });
+      expect([reply.lostParts, reply.position.seq]).toEqual([lostParts, 1]);
+    },
+  );
 
   it('as long as is asked of it now, shorter or longer than before', async () => {
     for (const [n, ttlMs] of [HOUR, HOUR / 60, 2 * HOUR].entries()) {

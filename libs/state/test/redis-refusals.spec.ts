@@ -68,7 +68,8 @@ describe('a Redis that refuses', () => {
       idleTtlMs: 0,
     });
   }
-  const read = (): Promise<ResumeReply> => store.resume({ room, newest: 100, documents: true, lane: 's1' });
+  const read = (): Promise<ResumeReply> =>
+    store.resume({ room, idleTtlMs: 0, newest: 100, documents: true, lane: 's1' });
 
   it.each(refusals)(
     'because $name: nothing is done, and the same number counts when it serves again',
@@ -104,7 +105,7 @@ describe('a Redis that refuses', () => {
     await eventually(async () => {
       await expect(server.cli('PING')).rejects.toThrow('BUSY');
     });
-    const refused = store.resume({ room });
+    const refused = store.resume({ room, idleTtlMs: 0 });
     await expect(refused).rejects.toMatchObject({ outcome: 'unavailable' });
     await server.cli('SCRIPT', 'KILL');
     await busy;

@@ -60,7 +60,13 @@ describe('R41: releases side by side', () => {
       const documents = [{ name: 'board', base: '', json: '{"x":1}', entry: 0 }];
       const first = await older.commit(requestOf([entry(1, { counters: counters(500) })], documents));
       await older.commit(requestOf([entry(2)]));
-      const reply = await newer.resume({ room, from: first.position, documents: true, lane: 's1' });
+      const reply = await newer.resume({
+        room,
+        idleTtlMs: 0,
+        from: first.position,
+        documents: true,
+        lane: 's1',
+      });
       expect(reply).toMatchObject({ position: { ...first.position, seq: 2 }, n: 2, entries: [{ first: 2 }] });
       expect([reply.reason, reply.lostParts]).toEqual([undefined, undefined]);
       expect(reply.documents.get('board')?.json).toBe('{"x":1}');
@@ -77,11 +83,11 @@ describe('R41: releases side by side', () => {
       const { position } = await older.commit(requestOf([entry(1)], documents));
       await server.cli('DEBUG', 'CHANGE-REPL-ID');
       const alone = new RedisRoomStore(links, keys);
-      expect((await alone.resume({ room, from: position })).reason).toBeUndefined();
+      expect((await alone.resume({ room, idleTtlMs: 0, from: position })).reason).toBeUndefined();
       await alone.commit(requestOf([entry(2)]));
       expect(Number(await server.cli('PTTL', keyOf('meta')))).toBeGreaterThan(24 * HOUR);
       await server.cli('DEL', keyOf('documents'));
-      expect((await alone.resume({ room })).lostParts).toEqual(['documents']);
+      expect((await alone.resume({ room, idleTtlMs: 0 })).lostParts).toEqual(['documents']);
     });
 
     it('is known to have been there as soon as the newer one writes, also while both do', async () => {
@@ -98,7 +104,7 @@ describe('R41: releases side by side', () => {
       const { position } = await newer.commit(requestOf([entry(1)], documents, 20));
       await older.keep(room, HOUR);
       await eventually(async () => expect(await newer.tops([room])).toEqual([undefined]));
-      const reply = await newer.resume({ room, from: position, documents: true });
+      const reply = await newer.resume({ room, idleTtlMs: 0, from: position, documents: true });
       expect([reply.position.epoch, reply.documents.size]).toEqual([position.epoch, 1]);
     });
   });
@@ -173,13 +179,13 @@ describe('R41: releases side by side', () => {
     await eventually(async () => expect(await server.cli('EXISTS', keyOf('meta'))).toBe(0));
     const { mode, position: next } = await older.resume(room, position);
     expect([mode, next.seq]).toEqual(['unknown_epoch', 0]);
-    expect((await newer.resume({ room, from: position })).reason).toBe('unknown_epoch');
+    expect((await newer.resume({ room, idleTtlMs: 0, from: position })).reason).toBe('unknown_epoch');
   });
 
   it('write one room together: no number is missing or twice, nothing is done twice, nothing is lost', async () => {
     const seed = newSeed();
     const random = new Random(seed);
-    const start = await newer.resume({ room });
+    const start = await newer.resume({ room, idleTtlMs: 0 });
     const done = new Map<string, number>();
     let [events, seats, base] = [0, 0, ''];
     for (let i = 0; i < ROUNDS; i++) {
@@ -201,7 +207,13 @@ describe('R41: releases side by side', () => {
     }
     const numbers = Array.from({ length: events }, (_, i) => i + 1);
     expect((await older.resume(room, start.position)).last).toEqual(numbers.slice(-1_000));
-    const read = await newer.resume({ room, from: start.position, most: events, documents: true });
+    const read = await newer.resume({
+      room,
+      idleTtlMs: 0,
+      from: start.position,
+      most: events,
+      documents: true,
+    });
     expect([read.reason, read.lostParts, read.entries[0]?.first]).toEqual([undefined, undefined, 1]);
     const last = await newer.commit(requestOf([entry(1, { lane: 's4', counters: counters(0) })]));
     expect(last).toMatchObject({ counters: [seats], seqs: [events + 1] });
@@ -227,7 +239,7 @@ describe('R41: releases side by side', () => {
       expect(await refusal(newer.commit(requestOf([entry(3)])))).toBe(
         'a newer release keeps this room in another form',
       );
-      await refusal(newer.resume({ room }));
+      await refusal(newer.resume({ room, idleTtlMs: 0 }));
       await newer.keep(room, HOUR).catch(() => undefined);
       expect(await server.cli('HGET', keyOf('meta'), 'e')).toBe(history);
     });
@@ -236,16 +248,18 @@ describe('R41: releases side by side', () => {
       const { position } = await start();
       await server.cli('XADD', keyOf('log'), `${position.epoch.split('.')[0]}-3`, 'v2', 'x');
       await server.cli('HSET', keyOf('meta'), 's', '3');
-      expect(await refusal(newer.resume({ room, from: { ...position, seq: 1 } }))).toBe(
+      expect(await refusal(newer.resume({ room, idleTtlMs: 0, from: { ...position, seq: 1 } }))).toBe(
         'a newer release keeps the log of this room in another form',
       );
-      expect(await refusal(newer.resume({ room, newest: 2 }))).toContain('the log');
+      expect(await refusal(newer.resume({ room, idleTtlMs: 0, newest: 2 }))).toContain('the log');
     });
 
     it('a document', async () => {
       await start();
       await server.cli('HSET', keyOf('documents'), 'board', 'v2 1.a:1|{}');
-      expect(await refusal(newer.resume({ room, documents: true }))).toContain('documents of this room');
+      expect(await refusal(newer.resume({ room, idleTtlMs: 0, documents: true }))).toContain(
+        'documents of this room',
+      );
       expect(await refusal(newer.commit(requestOf([entry(3)], documents)))).toContain('documents');
       expect(await server.cli('HGET', keyOf('documents'), 'board')).toBe('v2 1.a:1|{}');
     });
@@ -258,7 +272,9 @@ describe('R41: releases side by side', () => {
       await server.cli('HSET', lane, 'h', 'v2 3 0');
       expect(await refusal(newer.commit(requestOf([entry(4)])))).toContain('records of this room');
       expect(await refusal(newer.numbers(room, ['s1']))).toContain('records of this room');
-      expect(await refusal(newer.resume({ room, lane: 's1' }))).toContain('records of this room');
+      expect(await refusal(newer.resume({ room, idleTtlMs: 0, lane: 's1' }))).toContain(
+        'records of this room',
+      );
       expect(await server.cli('HGET', lane, 'h')).toBe('v2 3 0');
       await server.cli('HSET', lane, 'h', '3|0');
       expect(await refusal(newer.numbers(room, ['s1']))).toContain('records of this room');

@@ -103,7 +103,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         'expected' in verdict ? [verdict.kind, verdict.expected] : verdict.kind,
       );
     const resume = (from?: Position, more: object = {}) =>
-      engine.store.resume({ room, ...(from && { from }), ...more });
+      engine.store.resume({ room, idleTtlMs: 0, ...(from && { from }), ...more });
     const top = async (): Promise<Position> => (await resume()).position;
     const log = async (): Promise<readonly LogEntry[]> =>
       (await resume(undefined, { newest: 10_000 })).entries;

@@ -15,74 +15,75 @@
 local room, refusal = open_room(ARGV[#ARGV])
 if not room then return refusal end
 find_lost(room)
-local epoch, seq, newest, most = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local MOST_ENTRIES, MOST_BYTES = tonumber(ARGV[7]), tonumber(ARGV[8])
--- How many entries are read at first, to learn how big they are, and at most at a time.
-local FIRST_CHUNK, MOST_CHUNK = 8, 256
--- Most epochs that a lineage has.
-local LINEAGE = 64
+local epoch, seq = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3])
 -- Whether an entry was found that a newer release keeps in another form.
 local foreign = false
+-- What was read of the log; `gap`: not all that was wanted is there · `full`: more is.
+local part = { entries = {} }
 
--- The oldest id that the event after `from` can have: with the number of the epoch that had it.
-local function id_after(from)
-  local number, known, is_first = room.number, 0, true
-  for past, nonce, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.([^@,]*)@(%d+)') do
-    if last + 0 <= from then return number .. '-' .. string.format('%d', from + 1) end
-    number, known, is_first = past, known + 1, nonce ~= ''
-  end
-  -- What was before a loss, or before the oldest epochs that are kept, is known by the log alone.
-  if known == LINEAGE or not is_first then number = '0' end
-  return number .. '-' .. string.format('%d', from + 1)
-end
-
-local part = { entries = {}, bytes = 0, full = false }
-
--- Takes an entry into the part. `strict`: only without a gap; else what lies before a gap is left out.
--- Returns false when the part ends here.
-local function take(entry, from, strict)
-  if entry[2][1] ~= 'd' then
-    foreign = true
-    return false
-  end
-  local last, body = tonumber(string.match(entry[1], '%-(%d+)$')), entry[2][2]
-  if last <= from then return true end
-  local first = last - string.match(body, '^%d+') + 1
-  if first > part.next then
-    part.gap = true
-    if strict then return false end
-    part.entries, part.bytes = {}, 0
-  end
-  local count = #part.entries
-  if count > 0 and (count == MOST_ENTRIES or part.bytes + #body > MOST_BYTES) then
-    part.full = true
-    return false
-  end
-  part.entries[count + 1], part.bytes, part.next = entry, part.bytes + #body, last + 1
-  return true
-end
-
-local function chunk_size()
-  local count = #part.entries
-  if count == 0 then return MOST_CHUNK end
-  local left = math.ceil((MOST_BYTES - part.bytes) / (part.bytes / count)) + 1
-  return math.max(1, math.min(MOST_CHUNK, left, MOST_ENTRIES - count + 1))
-end
-
--- Reads whole stream entries, oldest first, from the one that has the event after `from`.
+-- Reads whole stream entries, oldest first, from the one that has the event after `from`. `strict`: only without a gap;
+-- else what lies before a gap is left out.
 local function read_after(from, strict)
-  local start, stop, chunk = id_after(from), room.number .. '-' .. room.digits, FIRST_CHUNK
-  part.next = from + 1
+  local MOST_ENTRIES, MOST_BYTES = tonumber(ARGV[7]), tonumber(ARGV[8])
+  -- How many entries are read at first, to learn how big they are, and at most at a time.
+  local FIRST_CHUNK, MOST_CHUNK = 8, 256
+  -- Most epochs that a lineage has.
+  local LINEAGE = 64
+  local bytes, next_seq = 0, from + 1
+
+  -- The oldest id that the event after `from` can have: with the number of the epoch that had it.
+  local function first_id()
+    local number, known, is_first = room.number, 0, true
+    for past, nonce, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.([^@,]*)@(%d+)') do
+      if last + 0 <= from then return number .. '-' .. string.format('%d', from + 1) end
+      number, known, is_first = past, known + 1, nonce ~= ''
+    end
+    -- What was before a loss, or before the oldest epochs that are kept, is known by the log alone.
+    if known == LINEAGE or not is_first then number = '0' end
+    return number .. '-' .. string.format('%d', from + 1)
+  end
+
+  -- Takes an entry into the part. Returns false when the part ends here.
+  local function take(entry)
+    if entry[2][1] ~= 'd' then
+      foreign = true
+      return false
+    end
+    local last, body = tonumber(string.match(entry[1], '%-(%d+)$')), entry[2][2]
+    if last <= from then return true end
+    local first = last - string.match(body, '^%d+') + 1
+    if first > next_seq then
+      part.gap = true
+      if strict then return false end
+      part.entries, bytes = {}, 0
+    end
+    local count = #part.entries
+    if count > 0 and (count == MOST_ENTRIES or bytes + #body > MOST_BYTES) then
+      part.full = true
+      return false
+    end
+    part.entries[count + 1], bytes, next_seq = entry, bytes + #body, last + 1
+    return true
+  end
+
+  local function chunk_size()
+    local count = #part.entries
+    if count == 0 then return MOST_CHUNK end
+    local left = math.ceil((MOST_BYTES - bytes) / (bytes / count)) + 1
+    return math.max(1, math.min(MOST_CHUNK, left, MOST_ENTRIES - count + 1))
+  end
+
+  local start, stop, chunk = first_id(), room.number .. '-' .. room.digits, FIRST_CHUNK
   repeat
     local read = call('XRANGE', KEYS[3], start, stop, 'COUNT', chunk)
     for _, entry in ipairs(read) do
-      if not take(entry, from, strict) then return end
+      if not take(entry) then return end
     end
     local ended = #read < chunk
     if not ended then start, chunk = '(' .. read[#read][1], chunk_size() end
   until ended
   -- What the log has lost at its end is no part of it either.
-  if part.next <= room.seq then part.entries, part.gap = {}, true end
+  if next_seq <= room.seq then part.entries, part.gap = {}, true end
 end
 
 -- Opens the next epoch behind a commit that was written in part; returns whether there is one.
@@ -93,10 +94,10 @@ local function skip_written_in_part()
   return true
 end
 
-local function first_wanted() return seq or (newest > 0 and math.max(0, room.seq - newest)) or room.seq end
-
 local mode, lost_from, lost_to = 'live', 0, 0
 if not epoch then
+  local newest = tonumber(ARGV[4])
+  local function first_wanted() return seq or (newest > 0 and math.max(0, room.seq - newest)) or room.seq end
   if first_wanted() < room.seq then
     skip_written_in_part()
     read_after(first_wanted(), false)
@@ -108,7 +109,7 @@ else
     mode = 'unknown_epoch'
   elseif seq > limit then
     mode, lost_from, lost_to = 'rolled_back', limit + 1, seq
-  elseif room.seq - seq > most then
+  elseif room.seq - seq > tonumber(ARGV[5]) then
     mode = 'too_far'
   elseif seq < room.seq and skip_written_in_part() then
     mode = 'unknown_epoch'
@@ -129,7 +130,7 @@ local reply = { mode .. ' ' .. room.lost, room.epoch, room.seq, highest, lost_fr
 local documents = {}
 local lost = mode ~= 'live' and mode ~= 'replay'
 if (ARGV[6] == '1' and not part.full) or (ARGV[6] == '2' and lost) then documents = call('HGETALL', KEYS[2]) end
-reply[#reply + 1] = #documents / 2
+reply[9] = #documents / 2
 for _, document in ipairs(documents) do reply[#reply + 1] = document end
 for _, entry in ipairs(part.entries) do
   reply[#reply + 1] = entry[1]
