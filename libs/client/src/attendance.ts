@@ -22,9 +22,9 @@ export interface RoomStart extends RoomPosition {
  * @internal
  */
 export interface AttendanceListener {
-  /** Whether live copies are kept, so that changes of documents have to come with their events. */
+  /** True if live copies are kept, so that changes of documents have to come with their events. */
   readonly hasCopies: boolean;
-  /** Whether documents have to be read. */
+  /** True if documents have to be read. */
   readonly lacksDocuments: boolean;
   /** The room is wanted again. */
   wanted(): void;
@@ -34,11 +34,11 @@ export interface AttendanceListener {
   documentsRead(documents: Record<string, DocumentView> | WssError): void;
   /** Nothing more comes: it was left, was refused, or the client has ended. */
   stopped(error: WssError): void;
-  /** Whether anything is under way may be another answer now. */
+  /** Called when {@link Attendance.isBusy} may have changed. */
   changed(): void;
 }
 
-/** What others see of a user has at most 1,024 bytes; the rest is the frame's. */
+/** Most bytes of a frame with the user's meta: at most 1,024 for the meta itself, the rest for the frame. */
 const META_FRAME = 2_048;
 /** After so many joins that brought nothing, the room starts anew. */
 const MOST_GAPS = 2;
@@ -78,7 +78,7 @@ export class Attendance {
     this.progress = new Changing<RoomStatus>({ state: 'left' }, link.settings.debug, count);
   }
 
-  /** Whether something is wanted or under way. */
+  /** True if something is wanted or under way. */
   get isBusy(): boolean {
     return this.isWanted || this.mayBeIn || this.isAsking;
   }
@@ -128,7 +128,7 @@ export class Attendance {
     this.progress.finish();
   }
 
-  /** Whether this is the next event. A repeat is not; where one is missing, we join again from where we were. */
+  /** True if this is the next event. A repeat is not; where one is missing, we join again from where we were. */
   takes(seq: number): boolean {
     const { at, isIn } = this;
     if (!isIn || seq <= at!.seq) return false;
@@ -221,9 +221,9 @@ export class Attendance {
     const before = this.at?.seq ?? (documents ? seq : seq - missed);
     this.isIn = true;
     this.target = documents ? 0 : seq;
-    // What was missed follows; the position moves with it.
+    // The missed events follow; the position moves with them.
     this.at = { epoch, seq: isReset ? seq : before };
-    // What does not follow, or goes back, is not what we were promised.
+    // A start that leaves a gap, or goes back, breaks the server's promise.
     if (!isReset && !documents && (seq < before || missed < seq - before)) return this.gap();
     if (isReset) this.progress.become({ state: 'reset', reason: start.reason! });
     this.room.started({ ...start, seq: this.at.seq }, isReset);

@@ -42,7 +42,7 @@ export class Backoff {
     delete this.advisedMs;
     if (isHidden && failures === 0 && least <= SHORT_MS) return 0;
     this.notBefore = now() + least;
-    // What a refusal says is the same for all who are refused, so that they still have to be spread.
+    // A refusal gives the same advice to every refused client, so their attempts still have to be spread.
     return advisedMs === undefined || refusal ? least + jitter : least;
   }
 

@@ -8,7 +8,7 @@ import { Link, type WssClientOptions } from './link.js';
 import { Room } from './room.js';
 import type { AnyContract, CommandOptions, Contract, DataOf, NameOf, ReplyOf, RoomOf } from './types.js';
 
-/** Who the server says we are. */
+/** The server's greeting: the session, the client and the user that we are. */
 export interface Hello {
   readonly session: string;
   readonly resumed: boolean;
@@ -47,7 +47,7 @@ export class WssClient<C extends Contract = AnyContract> {
     this.link = new Link(url, options, this);
   }
 
-  /** What the connection is doing. */
+  /** The present state of the connection. */
   get status(): Status {
     return this.link.wire.progress.current;
   }
@@ -77,7 +77,7 @@ export class WssClient<C extends Contract = AnyContract> {
     return this.link.errors.listen(listener);
   }
 
-  /** Whether the server said that it can't reach its data: commands may fail, what is shown may be old. */
+  /** True while the server says that it can't reach its data: commands may fail, and shown data may be old. */
   get degraded(): boolean {
     return this.isDegraded;
   }

@@ -9,7 +9,7 @@ import { checkToken, tokenProtocol } from './protocols.js';
 import { otherServer, refusalOf, statusOfClose } from './refusals.js';
 import type { DebugListener, SocketConstructor, SocketLike, UpgradeListener } from './types.js';
 
-/** What the connection is doing. */
+/** State of the connection. */
 export type Status =
   /** An attempt is under way. */
   | { readonly state: 'connecting' }
@@ -25,7 +25,7 @@ export type Status =
 
 /** How to connect. */
 export interface ConnectionOptions {
-  /** Whether to ask for a session. Default yes; not for a plain Nest gateway. */
+  /** Asks for a session. Default yes; set it to false for a plain Nest gateway. */
   readonly session?: boolean;
   /**
    * An access token, or where to fetch one: asked before each attempt and by {@link WssClient.refreshToken}. It may
@@ -39,7 +39,7 @@ export interface ConnectionOptions {
    * time, ms, or does not answer for three times as long. Default 10,000.
    */
   readonly greetWithinMs?: number;
-  /** What a hidden page does without a connection: `reconnect` (default), or `wait` until it is shown again. */
+  /** Behavior of a hidden page without a connection: `reconnect` (default), or `wait` until it is shown again. */
   readonly whileHidden?: 'reconnect' | 'wait';
   /** How long to wait between attempts. */
   readonly backoff?: BackoffOptions;
@@ -78,10 +78,10 @@ export class Connection {
   /** Resumes the session on the next connection. */
   private resumeToken?: string;
   private socket?: SocketLike;
-  /** What the present attempt, wait or connection is bounded or kept by. */
+  /** Bounds the present attempt, ends the present wait, or keeps the present connection. */
   private readonly timer = new Timer();
   private readonly probeTimer = new Timer();
-  /** What an attempt has begun with is of no use to the next. */
+  /** Number of the present attempt; results of an earlier one are discarded. */
   private attempt = 0;
   /** On the steady clock; 0 while there is no connection. */
   private openedAt = 0;
@@ -333,7 +333,7 @@ type SocketOn = (event: 'unexpected-response', listener: UpgradeListener) => voi
 
 const PING = { event: '$ping', id: 0 };
 
-/** What a debugger may see. */
+/** Takes tokens out of a frame's text, so that a debugger may see it. */
 const withoutToken = (text: string): string => text.replace(/"token":"[^"]*"/, '"token":"…"');
 
 const notGreeted = (): WssError =>

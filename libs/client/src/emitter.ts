@@ -49,7 +49,7 @@ export class Emitter<T> {
     for (const { onEnd: end } of this.listeners) end?.();
   }
 
-  /** The values from this call on, until the signal says stop or no more can come. What is not taken yet is kept. */
+  /** The values from this call on, until the signal says stop or no more can come. Values not yet taken are kept. */
   iterate(signal?: AbortSignal): AsyncGenerator<T, void, void> {
     const waiting: T[] = [];
     let wake: () => void = () => undefined;

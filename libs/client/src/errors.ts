@@ -1,6 +1,6 @@
 import type { ErrorBody, ErrorCode, ErrorDetail } from '@wss/protocol';
 
-/** What can go wrong on this side of the connection; what to do about it stands with each. */
+/** Failures on this side of the connection, each with its remedy. */
 export type ClientErrorCode =
   /** The connection was lost before the answer, and it is not sent again: look whether it was done. */
   | 'disconnected'
@@ -37,7 +37,7 @@ export class WssError extends Error {
   constructor(
     readonly code: ErrorCode | ClientErrorCode,
     message: string,
-    /** Whether the same may succeed later. */
+    /** True if the same call may succeed later. */
     readonly retry = false,
     details?: readonly ErrorDetail[],
   ) {

@@ -26,7 +26,7 @@ function edit(node: unknown, [key, ...rest]: readonly string[], op: string, valu
   const isList = Array.isArray(node);
   const copy = (isList ? [...(node as unknown[])] : { ...(node as object) }) as unknown[];
   const index = (isList && key === '-' ? copy.length : key) as number;
-  // What is assigned to `__proto__` becomes the object's prototype.
+  // A value assigned to `__proto__` becomes the object's prototype.
   const isNew = op === 'add' && !rest.length && key !== '__proto__' && (!isList || index <= copy.length);
   const old = isNew || child(node, key);
   if (rest.length) copy[index] = edit(old, rest, op, value);

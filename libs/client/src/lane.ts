@@ -31,7 +31,7 @@ export interface Rollback {
   readonly commands: readonly NumberedCommand[];
   /** Lost numbers whose commands are not known any more. */
   readonly forgotten: readonly number[];
-  /** Whether the commands are sent again, exactly once. */
+  /** True if the commands are sent again, exactly once. */
   readonly resubmitted: boolean;
 }
 
@@ -40,7 +40,7 @@ interface Entry extends NumberedCommand {
   readonly answer: Pending<Reply>;
   /** Length of the data as JSON. */
   readonly length: number;
-  /** What became of it. */
+  /** The command's outcome so far. */
   state: 'open' | 'done' | 'failed';
   /** Where it took effect. */
   seq?: number;
@@ -74,7 +74,7 @@ export class Lane {
     private readonly link: Link,
   ) {}
 
-  /** Whether something is on its way. */
+  /** True if a command is on its way. */
   get isBusy(): boolean {
     return [...this.numbered.values()].some(({ inFlight }) => inFlight);
   }
@@ -106,7 +106,7 @@ export class Lane {
     if (!this.attendance.isWanted) this.abandon(lostError());
   }
 
-  /** The room is not ours any more: what was not sent is not sent. What is on its way gets its answer. */
+  /** The room is not ours any more: commands not yet sent fail. Commands on their way get their answer. */
   drop(error: WssError): void {
     for (const { answer } of this.waiting.splice(0)) answer.fail(error);
     this.abandon(error);
@@ -133,7 +133,7 @@ export class Lane {
     return this.waiting.length;
   }
 
-  /** What was sent is not sent again; the numbers are given up for those behind them. */
+  /** Fails commands that were sent but are not on their way; their numbers are given up for those behind them. */
   private abandon(error: WssError): void {
     for (const entry of this.numbered.values()) {
       if (!isCommand(entry) || entry.inFlight) continue;

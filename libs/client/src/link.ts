@@ -8,7 +8,7 @@ import type { CommandOptions } from './types.js';
 
 /** Settings of a {@link WssClient}. */
 export interface WssClientOptions extends ConnectionOptions {
-  /** What happens to numbered commands that took effect and were lost by the server's storage. Default `resubmit`. */
+  /** Treatment of numbered commands that took effect and were lost by the server's storage. Default `resubmit`. */
   readonly onRollback?: 'resubmit' | 'report';
   /** Most commands that may wait to be sent; more are refused as `queue_full`. Default 1,000. */
   readonly maxQueued?: number;
@@ -56,7 +56,7 @@ export class Link {
   readonly rollbacks = new Emitter<Rollback>();
   /** How much waits to be sent. */
   unsent = 0;
-  /** Whether the server has greeted us on this connection; before that, no numbered command may go out. */
+  /** True once the server has greeted us on this connection; before that, no numbered command may go out. */
   isGreeted = false;
   maxFrame = MAX_FRAME_BYTES;
   /** Set when the client has ended. */
@@ -78,7 +78,7 @@ export class Link {
     return this.wire.isOpen;
   }
 
-  /** Whether the server is asked to keep a session for us. */
+  /** True if the server is asked to keep a session for us. */
   get hasSession(): boolean {
     return this.settings.session !== false;
   }

@@ -16,12 +16,12 @@ export interface DocumentPatch {
 }
 
 /**
- * A live copy of one document of a room: after the event with number n it equals the document at n. What does not
- * change keeps its identity.
+ * A live copy of one document of a room: after the event with number n it equals the document at n. Parts that
+ * do not change keep their identity.
  */
 export class LiveState<T = unknown> {
   /**
-   * Whether the copy is what the server has; if not, it is being read.
+   * True if the copy equals the server's document; if not, it is being read.
    * @internal
    */
   isRight = false;
@@ -101,7 +101,7 @@ export class LiveState<T = unknown> {
     this.failure = error;
     this.isRight = false;
     if (this.view) return;
-    // Who does not look at it is not told by an unhandled rejection.
+    // An application that does not await it gets no unhandled rejection.
     this.first.promise.catch(() => undefined);
     this.first.fail(error);
     this.first = new Pending<T>(FOR_EVER);

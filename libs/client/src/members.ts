@@ -20,7 +20,7 @@ export interface MembersPage {
   readonly next?: string;
 }
 
-/** What changed among a room's members. */
+/** A change among a room's members. */
 export interface MembersDelta {
   readonly version: number;
   readonly joined: readonly Member[];
@@ -34,7 +34,7 @@ interface Reading {
 }
 
 /**
- * Who is in a room: a list kept up to date by the server's deltas. It is read when somebody asks for it, and anew
+ * The users in a room: a list kept up to date by the server's deltas. It is read when somebody asks for it, and anew
  * after each join and each delta that was missed.
  */
 export class Members {
@@ -117,7 +117,7 @@ export class Members {
     if (!this.reading && this.attendance.isIn) this.start();
   }
 
-  /** Who came and went since the last delta is in both lists. */
+  /** Applies a delta. A user who came and went since the last one is in both lists. */
   private change({ version, joined, left }: MembersDelta): void {
     this.at = version;
     for (const member of joined) this.byUser.set(member.user, member);

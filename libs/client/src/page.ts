@@ -11,7 +11,7 @@ interface Page extends Target {
 }
 
 /**
- * What the browser says of the page; it may be wrong about the network.
+ * The browser's view of the page; it may be wrong about the network.
  * @internal
  */
 export interface PageState {

@@ -1,7 +1,7 @@
 import { MAX_TOKEN_LENGTH, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import { WssError } from './errors.js';
 
-/** What a subprotocol may consist of (RFC 9110, token). */
+/** Characters that a subprotocol may consist of (RFC 9110, token). */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /**

@@ -3,7 +3,7 @@ import { type ClientErrorCode, WssError } from './errors.js';
 
 type Refusal = readonly [code: ClientErrorCode | ErrorCode, message: string, retry?: boolean];
 
-/** What the HTTP status of a refused upgrade means. */
+/** Error code and remedy for each HTTP status of a refused upgrade. */
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   400: ['bad_request', 'correct the URL'],
   401: ['unauthenticated', 'sign in again'],

@@ -83,7 +83,7 @@ export class Pending<T = unknown> {
 /** @internal */
 export const lostError = (): WssError => new WssError('disconnected', 'the connection was lost');
 
-/** What a command takes, as it was when it was given. */
+/** A command's data as it was when the command was given. */
 export interface Snapshot {
   readonly data: unknown;
   /** Length as JSON, characters. */

@@ -43,7 +43,7 @@ type Loose = {
  * A room that was left costs nothing once nobody refers to it and no listener is left in it.
  */
 export class Room<T extends RoomTypes = Loose> {
-  /** Who is here, where the kind of room shows it. */
+  /** The users in the room, where the kind of room shows them. */
   readonly members: Members;
 
   /** @internal */
@@ -72,7 +72,7 @@ export class Room<T extends RoomTypes = Loose> {
     if (link.over) this.ended(link.over);
   }
 
-  /** What the room is doing, and why. */
+  /** The present state of the room, with its reason. */
   get status(): RoomStatus {
     return this.attendance.progress.current;
   }
@@ -173,7 +173,7 @@ export class Room<T extends RoomTypes = Loose> {
   }
 
   /**
-   * Whether it has to be kept: something is wanted or under way, or somebody listens.
+   * True if the room has to be kept: something is wanted or under way, or somebody listens.
    * @internal
    */
   get isInUse(): boolean {
@@ -205,7 +205,7 @@ export class Room<T extends RoomTypes = Loose> {
     const { epoch, seq, reason, lost, documents, n } = start;
     if (documents) this.replaceDocuments(documents, isReset);
     if (isReset) this.resets.emit({ reason: reason!, lost: lost ?? null, position: { epoch, seq } });
-    // Who waits for an event that is gone waits no more.
+    // Ends every wait for an event that does not exist any more.
     this.reached.emit(isReset ? Infinity : seq);
     if (n !== undefined) this.lane.survived(n, epoch);
     if (!this.attendance.isIn) return;
@@ -280,7 +280,7 @@ export class Room<T extends RoomTypes = Loose> {
   private onEvent({ event, data, seq, patch }: RoomFrame): void {
     const { attendance } = this;
     const isLogged = seq !== undefined;
-    // What is sent again is no event any more, but may be news to a copy.
+    // A repeated event is not emitted again, but its patch may be news to a copy.
     const isNext = !isLogged || attendance.takes(seq);
     if (isLogged && attendance.isIn) this.applyPatches(patch, seq);
     if (!isNext) return;

@@ -1,12 +1,12 @@
 import type { WssError } from './errors.js';
 
-/** What a command takes and returns. */
+/** Types of a command's data and reply. */
 export interface CommandTypes {
   readonly data: unknown;
   readonly reply: unknown;
 }
 
-/** What a kind of room offers. */
+/** Types of the commands, events and documents of a kind of room. */
 export interface RoomTypes {
   readonly commands: object;
   /** Data of its events by name. */
@@ -42,10 +42,10 @@ export interface AnyContract {
 /** Names of a map. */
 export type NameOf<Map> = keyof Map & string;
 
-/** What a command of a map takes. */
+/** Type of the data of a map's command. */
 export type DataOf<Map, Name extends keyof Map> = Map[Name] extends { data: infer Data } ? Data : never;
 
-/** What a command of a map returns. */
+/** Type of the reply of a map's command. */
 export type ReplyOf<Map, Name extends keyof Map> = Map[Name] extends { reply: infer Reply } ? Reply : never;
 
 /** The types of one kind of room. */
@@ -67,7 +67,7 @@ export interface RoomEvent<Data = unknown> {
   readonly seq?: number;
 }
 
-/** What was seen of a room can't be continued; live copies have been replaced by the server's documents. */
+/** A break in a room's history: seen events can't be continued; live copies now hold the server's documents. */
 export interface RoomReset {
   readonly reason: string;
   /** Numbers that were seen and do not exist any more. */
@@ -88,11 +88,11 @@ export interface CommandOptions {
 export interface JoinOptions extends CommandOptions {
   /** When the room is joined for the first time: this many of its newest events come first. Default 0. */
   readonly last?: number;
-  /** What others see of the user, where the room shows who is in it: at most 1,024 bytes as JSON. */
+  /** Data shown to others with the user, where the room shows its members: at most 1,024 bytes as JSON. */
   readonly meta?: object;
 }
 
-/** What a room is doing. */
+/** State of a room. */
 export type RoomStatus =
   /** The server was asked to let us in; `error` tells why it has not yet. */
   | { readonly state: 'joining'; readonly error?: WssError }
@@ -100,7 +100,7 @@ export type RoomStatus =
   | { readonly state: 'live' }
   /** We are behind: there was no connection (`reconnect`), or events were missing (`gap`). They follow. */
   | { readonly state: 'catching up'; readonly reason: 'reconnect' | 'gap' }
-  /** What was seen can't be continued; the room goes on from where the server says. */
+  /** The seen events can't be continued; the room goes on from where the server says. */
   | { readonly state: 'reset'; readonly reason: string }
   /** We are not in it: never joined, left, or for the reason in `error`. */
   | { readonly state: 'left'; readonly error?: WssError };
