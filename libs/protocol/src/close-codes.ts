@@ -2,7 +2,7 @@
 export interface CloseCodeRow {
   /** Sent as the close reason: ASCII, at most 123 bytes. */
   readonly reason: string;
-  /** Whether the client should reconnect by itself. */
+  /** True if the client should reconnect by itself. */
   readonly reconnect: boolean;
 }
 
@@ -35,7 +35,7 @@ export const CLOSE_CODES = {
 export type CloseCode = keyof typeof CLOSE_CODES;
 
 /**
- * Whether a client should reconnect after this close code. The number alone decides.
+ * Returns true if a client should reconnect after this close code. The number alone decides.
  *
  * Yes: no close frame at all (`undefined`), 1005, 1006, 1001, 1012, 1013, 4000–4499. No: every other code.
  */

@@ -43,7 +43,7 @@ export function parseClientFrame(text: string): ClientFrame {
 /**
  * Checks the envelope of a value that was parsed already.
  * @param textLength length of the text that it was parsed from; short text can't nest too deep.
- * @throws FrameError when it is no object, nests deeper than {@link MAX_DEPTH}, or its envelope is wrong.
+ * @throws FrameError when it is not an object, nests deeper than {@link MAX_DEPTH}, or its envelope is wrong.
  */
 export function toClientFrame(value: unknown, textLength = Infinity): ClientFrame {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

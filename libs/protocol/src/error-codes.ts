@@ -1,10 +1,10 @@
-/** What a client can learn about a failure, one row per code. */
+/** A row of the error table: everything that a client can learn about a failure. */
 export interface ErrorCodeRow {
-  /** What happened, in words for the person who reads the client's log. */
+  /** Description of the failure, for the person who reads the client's log. */
   readonly meaning: string;
-  /** Whether the same command may succeed when it is sent again. With `n`: nothing is recorded and the same `n` stays next. */
+  /** True if the command may succeed when sent again. With `n`: nothing is recorded and the same `n` stays next. */
   readonly retry: boolean;
-  /** Whether the error is recorded as the answer of a numbered command and uses up its `n`. */
+  /** True if the error is recorded as the answer of a numbered command and uses up its `n`. */
   readonly consumesN: boolean;
 }
 
@@ -36,7 +36,7 @@ export const ERROR_CODES = {
     retry: false,
     consumesN: true,
   },
-  not_found: { meaning: 'What the command names does not exist.', retry: false, consumesN: true },
+  not_found: { meaning: 'Something that the command names does not exist.', retry: false, consumesN: true },
   rejected: {
     meaning: 'The feature refused the command for a reason of its own; the message says which.',
     retry: false,
@@ -91,7 +91,7 @@ export const ERROR_CODES = {
 /** A code of the table. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Whether a string is a code of the table; own keys only, so `constructor` is none. */
+/** Returns true if a value is a code of the table; own keys only, so `constructor` is none. */
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
 }

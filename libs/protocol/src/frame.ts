@@ -3,7 +3,7 @@ import type { ErrorCode } from './error-codes.js';
 /** Names a request on its connection: an integer, or a string of at most 64 bytes. */
 export type RequestId = number | string;
 
-/** What a client sends, checked and taken apart. */
+/** A frame from a client, checked and taken apart. */
 export interface ClientFrame {
   readonly event: string;
   /** Whatever JSON the client put here; `undefined` when it put nothing. */
@@ -37,7 +37,7 @@ export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
   readonly details?: readonly ErrorDetail[];
-  /** Whether sending the same command again may help. */
+  /** True if sending the same command again may help. */
   readonly retry: boolean;
   /** With `unknown_outcome`: the command took effect, only its durability is open. */
   readonly applied?: boolean;
@@ -69,7 +69,7 @@ export interface EncodedEvent {
   readonly data: string;
 }
 
-/** What one command left in a room's log. Entries are read, replayed and trimmed whole. */
+/** The events of one command in a room's log. Entries are read, replayed and trimmed whole. */
 export interface LogEntry {
   /** Sequence number of the first event; the others follow without a gap. */
   readonly first: number;

@@ -2,7 +2,7 @@
 const PERIOD_MS = 60_000;
 /** Most kinds of faults that are told apart. */
 const MOST_KINDS = 100;
-/** What those beyond them are taken for. */
+/** Name under which all kinds beyond {@link MOST_KINDS} are counted. */
 const OTHER = 'other';
 
 interface Told {

@@ -21,7 +21,7 @@ export const MAX_EVENT_LENGTH = 128;
 
 /** A room's name, taken apart. */
 export interface RoomName {
-  /** What kind of room it is; features declare types. */
+  /** Kind of room; features declare types. */
   readonly type: string;
   /** Which room of that type. */
   readonly key: string;
@@ -37,12 +37,12 @@ export function parseRoomName(name: string): RoomName | undefined {
 
 const EPOCH = /^\d{1,16}\.[\w-]{1,47}$/;
 
-/** Whether a value has the form of an epoch: a number of at most 16 digits, a dot, and 1 to 47 of `A-Z a-z 0-9 _ -`. */
+/** True if a value has the form of an epoch: a number of at most 16 digits, a dot, and 1 to 47 of `A-Z a-z 0-9 _ -`. */
 export function isEpoch(value: unknown): value is string {
   return typeof value === 'string' && EPOCH.test(value);
 }
 
-/** Whether this event belongs to the system; features must not register such a name. */
+/** True if this event belongs to the system; features must not register such a name. */
 export function isSystemEvent(event: string): boolean {
   return event.startsWith('$');
 }
