@@ -3,7 +3,7 @@ import type { CommandContract, Contract, EventContract, RoomContract } from './c
 import type { JsonSchema } from './json-schema.js';
 import { legal } from './schema-names.js';
 
-/** What an AsyncAPI document says beside the contract. */
+/** The facts that an AsyncAPI document states beside the contract. */
 export interface AsyncApiInfo {
   readonly title: string;
   readonly version: string;
@@ -180,7 +180,7 @@ function commandPayload(event: string, data: JsonSchema, roomType: string | unde
   };
 }
 
-/** What nobody declared may be anything. */
+/** Schema of a reply frame; a reply that nobody declared may be anything. */
 function replyPayload(data: JsonSchema = {}): JsonSchema {
   return {
     type: 'object',

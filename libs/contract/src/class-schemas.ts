@@ -31,7 +31,7 @@ export class ClassSchemas {
     return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** Nested classes that share a name are told apart by a number: names are no part of the contract. */
+  /** Nested classes that share a name are told apart by a number: names are not part of the contract. */
   private nameOf(type: Type<object>): string {
     const known = this.used.get(type);
     if (known !== undefined) return known;

@@ -9,7 +9,7 @@ export interface BreakingChange {
   /** Kind of room that it belongs to. */
   readonly roomType?: string;
   readonly direction: 'client to server' | 'server to client';
-  /** What of it: its data, its reply, or the value of a document. */
+  /** The part that changed: its data, its reply, or the value of a document. */
   readonly part: 'data' | 'reply' | 'document' | 'event' | 'room type';
   /** Where in the part, e.g. `cards[].title`; empty for the whole. */
   readonly field: string;
@@ -23,9 +23,9 @@ export interface BreakingChange {
 type Place = Pick<BreakingChange, 'event' | 'roomType' | 'part'>;
 
 /**
- * What breaks callers or receivers that were built against the committed contract. What clients may send must stay
- * allowed; what they get must stay within what they were told. New commands, events, optional fields of commands and
- * fields of what the server sends break nobody.
+ * Finds the changes that break callers or receivers built against the committed contract. Commands that clients may
+ * send must stay allowed; data that they get must stay within the schema they were told. New commands, events, optional
+ * fields of commands and fields of what the server sends break nobody.
  */
 export function breakingChanges(committed: Contract, present: Contract): BreakingChange[] {
   return new Comparison(committed, present).all();

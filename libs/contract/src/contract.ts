@@ -12,7 +12,7 @@ export interface CommandContract {
 export interface EventContract {
   readonly event: string;
   readonly data: JsonSchema;
-  /** Whether it may be lost and has no number. */
+  /** True if the event may be lost and has no number. */
   readonly volatile: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface RoomContract {
   readonly documents: readonly DocumentContract[];
 }
 
-/** What clients may send to the server and what they get from it. Everything is in alphabetical order. */
+/** The frames that clients may send to the server and get from it. Everything is in alphabetical order. */
 export interface Contract {
   /** Commands without a room. */
   readonly commands: readonly CommandContract[];

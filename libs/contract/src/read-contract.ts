@@ -8,7 +8,7 @@ import type { JsonSchema } from './json-schema.js';
  */
 export function readContract(document: AsyncApiDocument): Contract {
   if (document.asyncapi !== '3.0.0' || !document.channels?.[CONNECTION]) {
-    throw new Error('this is no contract of a wss server: write it with "npm run contract"');
+    throw new Error('this is not the contract of a wss server: write it with "npm run contract"');
   }
   const rooms = Object.entries(document.channels).flatMap(([name, channel]): RoomContract[] => {
     const type = channel['x-room-type'];

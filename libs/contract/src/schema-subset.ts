@@ -82,7 +82,7 @@ class SubsetCheck {
     });
   }
 
-  /** What is found out about one variant must not hide what another one breaks. */
+  /** Makes a check of its own for one variant, so that its findings do not hide what another variant breaks. */
   private apart(): SubsetCheck {
     return new SubsetCheck(this.smallerSchemas, this.largerSchemas, this.options, new Set(this.seen));
   }
@@ -199,7 +199,7 @@ function impliedBound(schema: JsonSchema, rule: string): number | undefined {
   return undefined;
 }
 
-/** Whether fields that the schema does not name are taken too. */
+/** True if fields that the schema does not name are taken too. */
 function isOpen({ additionalProperties, properties }: JsonSchema): boolean {
   return properties === undefined || typeof additionalProperties === 'object';
 }
