@@ -7,7 +7,7 @@ import { ownField, PlainObject } from './plain-object.js';
 
 type Fields = Record<string, unknown>;
 
-/** What a function in a decorator is told of the value that it is about. */
+/** The context that a decorator's function gets with its value. */
 interface Owner {
   readonly newObject: object;
   readonly object: object;
@@ -31,7 +31,7 @@ const COLLECTIONS = new Set<unknown>([Array, Map, Set]);
  * of the data is looked up but its own, and what a class does not declare is not looked at.
  */
 export class ClassReader {
-  /** What can't be made what its `@Type` says. */
+  /** Values that can't be made what their `@Type` says. */
   readonly problems: ErrorDetail[] = [];
   private readonly path: (string | number)[] = [];
 

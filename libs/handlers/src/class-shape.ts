@@ -20,7 +20,7 @@ export interface Field {
 
 const READING = TransformationType.PLAIN_TO_CLASS;
 
-/** What the decorators of class-transformer and class-validator say of a class, looked up once. */
+/** A class as described by its decorators of class-transformer and class-validator, looked up once. */
 export class ClassShape {
   private static readonly known = new WeakMap<object, ClassShape>();
 

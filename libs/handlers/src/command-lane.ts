@@ -30,7 +30,7 @@ export class CommandLane {
     resolve();
   }
 
-  /** Whether no command is under way. */
+  /** True if no command is under way. */
   get idle(): boolean {
     return this.waiting.length === 0;
   }

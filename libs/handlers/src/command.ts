@@ -3,10 +3,10 @@ import type { Client } from './client.js';
 import type { CommandLane } from './command-lane.js';
 import { GatewayError } from './gateway-error.js';
 
-/** What the engine recorded as a command's answer. */
+/** A command's answer as the engine recorded it. */
 export type RecordedAnswer = { readonly data: unknown } | { readonly error: GatewayError };
 
-/** What the engine said about a command that it judged. */
+/** The engine's verdict on a command. */
 export interface CommandEffect {
   /** Position at which the command took effect; of a record without events, the room's position then. */
   readonly position: Position;
@@ -51,7 +51,7 @@ export class Command {
   readonly number: CommandNumber | undefined;
   /** The client's data, for the fingerprint of a numbered command. */
   readonly data: unknown;
-  /** What the engine said, once it has. */
+  /** The engine's verdict; undefined until there is one. */
   effect: CommandEffect | undefined = undefined;
   /** The command entered its commit or ended; commands behind it may commit. */
   passed = false;
@@ -103,7 +103,7 @@ export class Command {
     return this.room;
   }
 
-  /** Whether a commit was claimed. */
+  /** True if a commit was claimed. */
   get claimed(): boolean {
     return this.committing;
   }

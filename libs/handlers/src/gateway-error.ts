@@ -9,7 +9,7 @@ import {
   isErrorCode,
 } from '@wss/protocol';
 
-/** What a {@link GatewayError} may carry besides code and message. */
+/** The facts that a {@link GatewayError} may carry besides code and message. */
 export interface GatewayErrorOptions {
   /** Which rules were broken, or what was expected. Never holds a value that a client sent. */
   readonly details?: readonly ErrorDetail[];
@@ -46,7 +46,7 @@ export class GatewayError extends IntrinsicException {
 }
 
 /**
- * What a client learns of something that was thrown.
+ * Turns anything that was thrown into the error that the client gets.
  *
  * `GatewayError` stays; Nest's `HttpException` and `WsException` keep their message, because a developer
  * wrote it for the client; anything else becomes `internal` with the original as its cause.

@@ -7,7 +7,7 @@ export interface DecoratedMethod {
   readonly class: Type<object>;
   readonly method: string;
   readonly callback: (...args: unknown[]) => unknown;
-  /** What the decorator stored under the key. */
+  /** The value that the decorator stored under the key. */
   readonly metadata: unknown;
 }
 

@@ -5,7 +5,7 @@ import { HandlerExplorer } from './handler-explorer.js';
 import { RoomTypes } from './room-types.js';
 import { SessionHooks } from './session-hooks.js';
 
-/** What every library needs to find decorated handlers and room types. */
+/** Providers that every library needs to find decorated handlers and room types. */
 @Global()
 @Module({
   imports: [DiscoveryModule],

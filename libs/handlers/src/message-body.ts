@@ -6,7 +6,7 @@ import type { DecoratedMethod } from './handler-explorer.js';
 /** An argument of a handler, as Nest's decorators describe it. */
 type ParamMetadata = Record<string, { index: number; data?: unknown }>;
 
-/** What a handler reads from a client's data. */
+/** The part of a client's data that a handler reads. */
 export type MessageBodyType =
   /** The whole data as a class; a primitive's or array's data comes as it is. */
   | { readonly kind: 'whole'; readonly type: Type<object> }
@@ -15,13 +15,13 @@ export type MessageBodyType =
 
 const PRIMITIVES = new Set<unknown>([String, Number, Boolean, Array]);
 
-/** Whether a type is one that no DTO class stands for. */
+/** True if a type is a primitive or another type that is not a DTO class. */
 export function isPrimitive(type: unknown): boolean {
   return PRIMITIVES.has(type);
 }
 
 /**
- * What a handler's `@MessageBody()` parameters ask for.
+ * Returns the parts of the data that a handler's `@MessageBody()` parameters ask for.
  * @throws Error that says what to do, when a parameter's type was erased.
  */
 export function messageBodiesOf({ instance, method, class: owner }: DecoratedMethod): MessageBodyType[] {

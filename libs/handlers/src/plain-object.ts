@@ -7,7 +7,7 @@
 export const PlainObject = function PlainObject() {} as unknown as new () => Record<string, unknown>;
 (PlainObject as { prototype: object }).prototype = Object.freeze(Object.create(null) as object);
 
-/** Whether an object is data without a class; what has an alien prototype, which data may have set, is that too. */
+/** True if an object is data without a class, or has a foreign prototype, which data may have set. */
 export function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype === Object.prototype || prototype === PlainObject.prototype || prototype === null)
@@ -15,7 +15,7 @@ export function isPlainObject(value: object): boolean {
   return !Object.hasOwn(prototype, 'constructor') || typeof prototype.constructor !== 'function';
 }
 
-/** An own field of data; what it inherits is no data. */
+/** An own field of data; inherited fields are not data. */
 export function ownField(data: object, key: string): unknown {
   return Object.hasOwn(data, key) ? (data as Record<string, unknown>)[key] : undefined;
 }

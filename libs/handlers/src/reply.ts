@@ -7,7 +7,7 @@ type MethodDecoratorFor<T> = <M extends (...args: never[]) => T | Promise<T>>(
   descriptor: TypedPropertyDescriptor<M>,
 ) => void;
 
-/** What a handler replies: a class with class-validator rules, a primitive, or nothing. */
+/** Type of a handler's reply: a class with class-validator rules, a primitive, or nothing. */
 export type ReplyType = Type<object> | StringConstructor | NumberConstructor | BooleanConstructor | null;
 
 const REPLY = Symbol('wss:reply');
@@ -27,7 +27,7 @@ export function Reply(type: Type<object> | null) {
   };
 }
 
-/** What a handler replies; `undefined` when neither `@Reply` nor its return type tells. */
+/** Returns the type of a handler's reply; `undefined` when neither `@Reply` nor its return type tells. */
 export function replyTypeOf(prototype: object, method: string): ReplyType | undefined {
   const callback = (prototype as Record<string, object>)[method]!;
   const declared = Reflect.getMetadata(REPLY, callback) as ReplyType | undefined;

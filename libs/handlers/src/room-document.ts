@@ -29,7 +29,7 @@ export function RoomDocument(type: string, options: RoomDocumentOptions = {}): C
 export function roomDocumentOf(target: Type<object>): RoomDocumentMetadata {
   const metadata = Reflect.getMetadata(ROOM_DOCUMENT, target) as RoomDocumentMetadata | undefined;
   if (!metadata)
-    throw new Error(`${target.name} is no document: decorate it with @RoomDocument('<room type>')`);
+    throw new Error(`${target.name} is not a document: decorate it with @RoomDocument('<room type>')`);
   return metadata;
 }
 

@@ -11,7 +11,7 @@ export class Empty {}
 /** Names an event, by its name or by the class that it was declared with. */
 export type EventName<D extends object = object> = string | Type<D>;
 
-/** What a room type's rooms may send. */
+/** The events that rooms of a type may send. */
 export class RoomEvents {
   /** @throws Error that says what to do, when a name is bad or declared twice, or a class has no rules. */
   constructor(

@@ -10,13 +10,13 @@ export interface HistoryOptions {
 }
 
 /**
- * What happens to a member that takes its events too slowly. `resync`: it gets none until it has caught up, then
+ * Treatment of a member that takes its events too slowly. `resync`: it gets none until it has caught up, then
  * those that it missed, from the log. `drop`: volatile events are dropped, and if that is not enough it is closed.
  * `close`: it is closed with 4408.
  */
 export type BackPressure = 'resync' | 'drop' | 'close';
 
-/** What a kind of room offers. */
+/** Options of a kind of room. */
 export interface RoomTypeOptions {
   /**
    * Events of the room's log by name, with the class of each one's data: `{ 'chat.sent': MessageSent }`. They are
@@ -26,15 +26,18 @@ export interface RoomTypeOptions {
   /** Events that may be lost, with the class of each one's data. */
   readonly volatile?: EventClasses;
   readonly history?: HistoryOptions;
-  /** Who may join: a Nest guard in `ws` context, asked on `$join` with the command as `@CurrentCommand()`. Default: everyone. */
+  /**
+   * Guard of `$join`: a Nest guard in `ws` context, asked with the command as `@CurrentCommand()`. Default: everyone
+   * may join.
+   */
   readonly join?: Type<CanActivate>;
-  /** Whether members see who else is here: they get `$presence` and may ask for the list. Default no. */
+  /** Shows members to each other: they get `$presence` and may ask for the list. Default no. */
   readonly presence?: boolean;
   /** Default `resync`. */
   readonly backPressure?: BackPressure;
-  /** Whether every commit waits until it survives a failover. Needs replicas to be configured. Default no. */
+  /** Makes every commit wait until it survives a failover. Needs replicas to be configured. Default no. */
   readonly durable?: boolean;
-  /** Whether clients that are no members may send commands to the room. Default no. */
+  /** Lets clients that are not members send commands to the room. Default no. */
   readonly openToAll?: boolean;
   /** All of a room expires this long after its last commit, ms, unless it has members. Default 0: never. */
   readonly idleTtlMs?: number;
@@ -51,7 +54,7 @@ export interface RoomTypeDeclaration extends Required<
   readonly join?: Type<CanActivate>;
 }
 
-/** What the decorator stores on the class. */
+/** The metadata that the decorator stores on the class. */
 export interface RoomTypeMetadata {
   readonly type: string;
   /** Absent where a class only refers to a type that another one declares. */

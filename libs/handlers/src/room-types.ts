@@ -72,7 +72,7 @@ export class RoomTypes {
 function declaration(type: string, options: RoomTypeOptions): RoomTypeDeclaration {
   if (!parseRoomName(`${type}:x`)) {
     throw new Error(
-      `"${type}" is no room type: lower-case letters, digits and "-", starting with a letter, at most 32`,
+      `"${type}" is not a room type's name: lower-case letters, digits and "-", starting with a letter, at most 32`,
     );
   }
   const { join, history, events, volatile, ...rest } = options;

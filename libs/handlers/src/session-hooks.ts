@@ -20,7 +20,7 @@ export interface ExpiredSession {
   readonly user: string;
 }
 
-/** What can be learned of sessions, by name. */
+/** The changes of sessions that features can hear of, by name. */
 export interface SessionChanges {
   /** On the node of the new connection, each time; the client has been greeted, and its commands do not wait. */
   restored: RestoredSession;

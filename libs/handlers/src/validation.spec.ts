@@ -202,7 +202,7 @@ function refusal(read: (data: unknown) => unknown, body: unknown): GatewayError 
   }
 }
 
-/** Whether class-transformer and class-validator themselves take it; nothing where they throw something else. */
+/** True if class-transformer and class-validator themselves take it; undefined where they throw something else. */
 function libraryTakes(body: unknown): boolean | undefined {
   try {
     const instance = plainToInstance(Everything, JSON.parse(JSON.stringify(body)));

@@ -58,7 +58,7 @@ export function dtoReader(type: Type<object>): BodyReader {
   };
 }
 
-/** What a decorator's function throws to refuse a value; everything else that it throws is its own failure. */
+/** True if a decorator's function threw this to refuse a value; everything else is a failure of the function. */
 function isRefusal(error: unknown): boolean {
   return error instanceof GatewayError || error instanceof HttpException || error instanceof WsException;
 }
@@ -76,7 +76,7 @@ function onceReporter(type: Type<object>): (error: unknown) => void {
   };
 }
 
-/** Whether a class has class-validator rules, its own or inherited ones. */
+/** True if a class has class-validator rules, its own or inherited ones. */
 export function hasRules(type: Type<object>): boolean {
   return rulesOf(type).size > 0;
 }
