@@ -178,6 +178,7 @@ export class ClientConnections {
       this.ports?.observer?.clientGone(code === 1006 ? (client.closedWith ?? code) : code);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }
+    client.pathContext.router?.clientGone(client);
     for (const callback of client.closeCallbacks ?? []) callback(code);
   }
 

@@ -1,15 +1,16 @@
 import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { type Client, CommandLane } from '@wss/handlers';
-import { CLOSE_CODES, type CloseCode } from '@wss/protocol';
+import { type ClientFrame, CLOSE_CODES, type CloseCode } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import { describe } from './connection-failure.js';
 import type { Flusher } from './flusher.js';
-import { IDENTITY_LEEWAY_MS } from './limits.js';
+import { IDENTITY_LEEWAY_MS, MAX_COMMAND_BYTES, MAX_COMMANDS } from './limits.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { ClientSession, RoomHold } from './ports.js';
 import type { PathContext } from './path-context.js';
+import type { RoutedCommand } from './routed-command.js';
 import { textFrame } from './text-frame.js';
 
 const logger = new Logger('Connections');
@@ -26,14 +27,29 @@ export interface ClientInit {
   readonly context: PathContext;
 }
 
+/** A command that waits for a join or leave in its room. */
+export interface WaitingCommand {
+  readonly command: RoutedCommand;
+  readonly frame: ClientFrame;
+}
+
+/** A frame that waits to be read, and when it came, ms on this process' steady clock. */
+interface HeldFrame {
+  readonly data: Buffer;
+  readonly isBinary: boolean;
+  readonly arrivedAt: number;
+}
+
 /** A client's relation to one room. */
 export interface RoomState {
   /** It is a member. */
   joined: boolean;
   /** Kept while its events are sent; after a resume a member has to say first from where. */
   hold?: RoomHold;
-  /** A join or leave under way; what follows in this room waits for it. */
-  changing?: Promise<void>;
+  /** A join or leave is under way; what follows in this room waits for it. */
+  changing: boolean;
+  /** What waits, in order. */
+  waiting?: WaitingCommand[];
   readonly lane: CommandLane;
   /** How many use it: the membership, and each command under way. With the last of them it goes. */
   uses: number;
@@ -75,8 +91,17 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   /** What native gateways want to be told when it is closed. */
   declare closeCallbacks?: ((code: number) => void)[];
 
-  /** Frames that came before a connection hook was done. */
-  declare private held?: { hooks: number; frames: [data: Buffer, isBinary: boolean][] };
+  /** When the frame that is being read came, if it had to wait; ms on this process' steady clock. */
+  declare arrivedAt?: number;
+
+  /** Connection hooks under way. */
+  declare private hooks: number;
+  /** Commands that are not answered yet, and the bytes of their frames. */
+  declare private load: number;
+  declare private loadBytes: number;
+  /** Frames that came before a connection hook was done, or while too much was under way. */
+  declare private held?: HeldFrame[];
+  declare private readingSoon?: boolean;
   /** A connection hook failed. */
   declare private dropping?: boolean;
   declare private outbound?: OutboundQueue;
@@ -89,6 +114,9 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.inFlight = 0;
     this.places = 0;
     this.lags = 0;
+    this.hooks = 0;
+    this.load = 0;
+    this.loadBytes = 0;
     this.identityEndsAt(expiresAt);
     this.id = id;
     this.user = user;
@@ -107,9 +135,35 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
 
   /** Lets frames wait until this is done. */
   holdUntil(done: Promise<unknown>): void {
-    this.held ??= { hooks: 0, frames: [] };
-    this.held.hooks++;
-    void done.then(() => this.release());
+    this.hooks++;
+    void done.then(() => {
+      this.hooks--;
+      this.readHeld();
+    });
+  }
+
+  /** A command of so many bytes is under way. */
+  took(bytes: number): void {
+    this.load++;
+    this.loadBytes += bytes;
+  }
+
+  /** A command of so many bytes is answered: what was kept back may be read. */
+  gaveBack(bytes: number): void {
+    this.load--;
+    this.loadBytes -= bytes;
+    if (!this.held || this.readingSoon) return;
+    this.readingSoon = true;
+    // Not within the end of a command: the next ones would be begun from there, and so on.
+    setImmediate(() => {
+      this.readingSoon = false;
+      this.readHeld();
+    });
+  }
+
+  /** It is not read from because too much is under way, and can give no sign of life. */
+  get throttled(): boolean {
+    return this.held !== undefined && this.hooks === 0;
   }
 
   /** Drops what was kept back and all that comes. */
@@ -117,13 +171,23 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.dropping = true;
   }
 
-  /** Keeps a frame back while the client is held; returns whether the frame is dealt with. */
+  /**
+   * Keeps a frame back while a connection hook or too much else is under way; returns whether the frame is dealt with.
+   * From the first of them on nothing more is read: what is kept is what `ws` has at hand, the rest stays with the client.
+   */
   hold(data: Buffer, isBinary: boolean): boolean {
     if (this.dropping) return true;
-    if (!this.held) return false;
-    // From the first frame on nothing more is read, so that little has to be kept.
-    if (this.held.frames.push([data, isBinary]) === 1) this.pause();
+    if (!this.held) {
+      if (!this.mustWait) return false;
+      this.held = [];
+      this.pause();
+    }
+    this.held.push({ data, isBinary, arrivedAt: performance.now() });
     return true;
+  }
+
+  private get mustWait(): boolean {
+    return this.hooks > 0 || this.load >= MAX_COMMANDS || this.loadBytes >= MAX_COMMAND_BYTES;
   }
 
   /** Part of {@link QueueObserver}. */
@@ -172,6 +236,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.queue?.writeAll();
     if (code !== undefined && this.readyState === WebSocket.OPEN) this.closedWith = code;
     super.close(code, reason);
+    // What is kept back is dropped, and the answer to the close frame read.
+    if (this.throttled) this.readHeld();
   }
 
   /** Native gateways send here; plain text joins the replies, everything else goes out after them. */
@@ -187,16 +253,26 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     (super.send as (...all: unknown[]) => void)(content, ...rest);
   }
 
-  private release(): void {
+  /** Reads what was kept back, in order, as far as it may be under way. */
+  private readHeld(): void {
     const { held } = this;
-    if (!held || --held.hooks > 0) return;
-    delete this.held;
-    for (const [data, isBinary] of held.frames) {
-      if (this.dropping || this.readyState !== WebSocket.OPEN) break;
+    if (!held) return;
+    let next = 0;
+    while (next < held.length && !this.mustWait && this.takesFrames) {
+      const { data, isBinary, arrivedAt } = held[next++]!;
+      this.arrivedAt = arrivedAt;
       this.pathContext.reader.read(this, data, isBinary, this.pathContext.router);
     }
-    // Also of one that is closing, or its answer to the close frame would not be read.
-    if (held.frames.length > 0) this.resume();
+    delete this.arrivedAt;
+    held.splice(0, next);
+    if (held.length > 0 && this.takesFrames) return;
+    delete this.held;
+    // Also of one that is closing, or its answer to the close frame would not be read; who is let go is read from no more.
+    if (!this.whenIdle || !this.takesFrames) this.resume();
+  }
+
+  private get takesFrames(): boolean {
+    return !this.dropping && this.readyState === WebSocket.OPEN;
   }
 
   /** State of a room that the client is in or has commands under way in. */
@@ -208,7 +284,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   useRoom(room: string): RoomState {
     const states = (this.roomStates ??= new Map<string, RoomState>());
     let state = states.get(room);
-    if (!state) states.set(room, (state = { joined: false, lane: new CommandLane(), uses: 0 }));
+    if (!state)
+      states.set(room, (state = { joined: false, lane: new CommandLane(), uses: 0, changing: false }));
     state.uses++;
     return state;
   }
@@ -217,6 +294,13 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   freeRoom(room: string): void {
     const state = this.roomStates!.get(room)!;
     if (--state.uses === 0) this.roomStates!.delete(room);
+  }
+
+  /** Takes out what waits for a join or leave in any room. */
+  takeWaiting(): WaitingCommand[] {
+    const all: WaitingCommand[] = [];
+    for (const state of this.roomStates?.values() ?? []) all.push(...(state.waiting?.splice(0) ?? []));
+    return all;
   }
 
   /** Rooms that the client has joined. */

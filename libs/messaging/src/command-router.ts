@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
 import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/handlers';
 import { type ClientFrame, encodeError, FrameError, parseRoomName } from '@wss/protocol';
+import { WebSocket } from 'ws';
 import { Answers } from './answers.js';
 import type { ClientSocket, RoomState } from './client-socket.js';
 import { Deadlines } from './deadlines.js';
@@ -60,38 +61,32 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     client.reply(encodeError(error.id, toGatewayError(error).toBody()));
   }
 
-  /** Starts the frame's handler; never throws. */
-  dispatch(client: ClientSocket, frame: ClientFrame): void {
+  /**
+   * Starts the frame's handler; never throws.
+   * @param bytes size of the frame
+   */
+  dispatch(client: ClientSocket, frame: ClientFrame, bytes = 0): void {
     const { room } = frame;
     // Nothing is kept for what is no name of a room: the command comes without a state and is refused.
     const isRoom =
       room !== undefined && (client.roomState(room) !== undefined || parseRoomName(room) !== undefined);
-    this.start(client, frame, isRoom ? client.useRoom(room) : undefined);
-  }
-
-  private start(client: ClientSocket, frame: ClientFrame, state?: RoomState): void {
-    if (!state?.changing) return this.run(client, frame, state);
+    const state = isRoom ? client.useRoom(room) : undefined;
+    const command = commandOf(client, frame, { bytes, ...(state && { state }) });
+    client.inFlight++;
+    command.hold();
+    if (!state?.changing) return this.run(command, frame, state);
     // A join or leave in this room is under way: what was sent after it happens after it.
-    client.inFlight++;
-    void state.changing.then(() => {
-      client.inFlight--;
-      this.start(client, frame, state);
-    });
+    (state.waiting ??= []).push({ command, frame });
+    this.deadlines.add(command);
   }
 
-  private run(client: ClientSocket, frame: ClientFrame, state?: RoomState): void {
+  /** The client's connection has gone: what has not begun never will. */
+  clientGone(client: ClientSocket): void {
+    for (const { command } of client.takeWaiting()) this.drop(command);
+  }
+
+  private run(command: RoutedCommand, frame: ClientFrame, state?: RoomState): void {
     const route = this.routes.get(frame.event);
-    const number = numberOf(client, frame);
-    const deadline = performance.now() + COMMAND_TIMEOUT_MS;
-    const lane = state?.lane;
-    const command = new RoutedCommand({
-      client,
-      frame,
-      deadline,
-      ...(lane && { lane }),
-      ...(number && { number }),
-    });
-    client.inFlight++;
     const refusal = this.refusalOf(route, command, frame, state);
     const isForeign = refusal?.code === 'not_found';
     if (refusal && !isForeign) {
@@ -107,7 +102,11 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
 
   /** A kind of rooms that is not declared here may be on another node. */
   private async refuseRoom(command: RoutedCommand, refusal: GatewayError): Promise<void> {
-    command.fail(await this.unknown.judgeRoom(command, refusal));
+    try {
+      command.fail(await this.unknown.judgeRoom(command, refusal));
+    } catch (error) {
+      this.answers.refuse(command, this.errorOf(undefined, command, error));
+    }
   }
 
   private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {
@@ -171,21 +170,46 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
 
   /** What follows in the room waits until the join or leave is done. */
   private holdRoom(state: RoomState, running: Promise<void>): void {
-    const changing = running.finally(() => {
-      if (state.changing === changing) delete state.changing;
+    state.changing = true;
+    void running.finally(() => {
+      state.changing = false;
+      this.goOn(state);
     });
-    state.changing = changing;
+  }
+
+  /** Starts what waited, in order, as far as the next join or leave. */
+  private goOn(state: RoomState): void {
+    while (!state.changing) {
+      const next = state.waiting?.shift();
+      if (!next) return;
+      const { command, frame } = next;
+      if (command.client.readyState === WebSocket.OPEN) this.run(command, frame, state);
+      else this.drop(command);
+    }
+  }
+
+  private drop(command: RoutedCommand): void {
+    this.answers.refuse(command, new GatewayError('unavailable', 'the connection has gone'));
+    this.finish(command, command.client.roomState(command.room!));
   }
 
   private expire(command: RoutedCommand): void {
     if (!command.expire()) return;
     this.answers.refuse(command, new GatewayError('unavailable', 'the command was not done in time'));
     this.observe(command);
+    command.release();
+    // Where it has not begun, it never will.
+    const state = command.room === undefined ? undefined : command.client.roomState(command.room);
+    const index = state?.waiting?.findIndex((waiting) => waiting.command === command) ?? -1;
+    if (index < 0) return;
+    state!.waiting!.splice(index, 1);
+    this.finish(command, state);
   }
 
   private finish(command: RoutedCommand, state: RoomState | undefined): void {
     const { client } = command;
     command.pass();
+    command.release();
     this.observe(command);
     if (state) client.freeRoom(command.room!);
     if (--client.inFlight === 0) client.whenIdle?.();
@@ -203,6 +227,25 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
     this.logger.error(`${name} failed for client ${command.client.id}: ${text}`);
   }
+}
+
+/** Its time runs from when it came, whatever it waits for. */
+function commandOf(
+  client: ClientSocket,
+  frame: ClientFrame,
+  { bytes, state }: { readonly bytes: number; readonly state?: RoomState },
+): RoutedCommand {
+  const number = numberOf(client, frame);
+  const deadline = (client.arrivedAt ?? performance.now()) + COMMAND_TIMEOUT_MS;
+  const lane = state?.lane;
+  return new RoutedCommand({
+    client,
+    frame,
+    bytes,
+    deadline,
+    ...(lane && { lane }),
+    ...(number && { number }),
+  });
 }
 
 function numberOf(

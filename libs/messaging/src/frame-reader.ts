@@ -23,7 +23,7 @@ export class FrameReader {
       const text = this.parser ? undefined : textOf(data);
       const value = text === undefined ? this.parser!(data) : parseJson(text);
       if (text === undefined && !value) return;
-      this.route(client, value, text?.length ?? Infinity, router);
+      this.route(client, value, { length: text?.length ?? Infinity, bytes: sizeOf(data) }, router);
     } catch (error) {
       this.refuse(client, error, router);
     }
@@ -32,12 +32,12 @@ export class FrameReader {
   private route(
     client: ClientSocket,
     value: unknown,
-    length: number,
+    { length, bytes }: { readonly length: number; readonly bytes: number },
     router: CommandRouter | undefined,
   ): void {
     const { event, data } = (value ?? {}) as { event?: unknown; data?: unknown };
     if (client.native?.has(event)) client.native.dispatch(event, data);
-    else if (router) router.dispatch(client, toClientFrame(value, length));
+    else if (router) router.dispatch(client, toClientFrame(value, length), bytes);
     else
       throw new FrameError(
         typeof event === 'string' ? 'no handler for this event' : 'the frame has no event',
@@ -51,6 +51,10 @@ export class FrameReader {
     if (client.readyState !== client.OPEN) return;
     client.send(JSON.stringify({ event: 'exception', data: { status: 'error', message: refusal.message } }));
   }
+}
+
+function sizeOf(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((sum, { length }) => sum + length, 0) : data.byteLength;
 }
 
 function textOf(data: RawData): string {

@@ -59,6 +59,8 @@ function isStuck({ blockedSince }: ClientSocket): boolean {
 
 /** Asks for a sign of life; a client that has had a whole period since it was asked last is closed. */
 function ask(client: ClientSocket): void {
+  // Nothing of it is read while too much of what it sent is under way, which ends with the deadline of commands.
+  if (client.throttled) return;
   if (!client.alive) return client.closeWith(4409);
   // Behind what the client does not take now, a ping would be late through no fault of its own.
   if (client.blockedSince !== 0) return;

@@ -4,6 +4,12 @@ export const MAX_ROOMS = 1_000;
 /** Largest frame that a client may send, bytes. */
 export const MAX_FRAME_BYTES = 65_536;
 
+/** Commands of a connection that may be under way or wait at a time (R29); what it sends beyond is read when one is answered. */
+export const MAX_COMMANDS = 256;
+
+/** The same for the frames that brought them, bytes. */
+export const MAX_COMMAND_BYTES = 1_048_576;
+
 /** How far the clocks of a node and of whoever signs identities may differ, ms (R30). */
 export const IDENTITY_LEEWAY_MS = 2_000;
 

@@ -14,10 +14,32 @@ export class RoutedCommand extends Command {
   /** Its end has been reported. */
   observed = false;
 
+  /** Size of its frame. */
+  readonly bytes: number;
+  /** It counts against what its connection may have under way. */
+  private counts = false;
+
   declare readonly client: ClientSocket;
 
-  constructor(init: CommandInit & { readonly client: ClientSocket }) {
+  constructor({
+    bytes = 0,
+    ...init
+  }: CommandInit & { readonly client: ClientSocket; readonly bytes?: number }) {
     super(init);
+    this.bytes = bytes;
+  }
+
+  /** Counts it against what its connection may have under way, until {@link release}. */
+  hold(): void {
+    this.counts = true;
+    this.client.took(this.bytes);
+  }
+
+  /** It is answered or over; calling it again has no effect. */
+  release(): void {
+    if (!this.counts) return;
+    this.counts = false;
+    this.client.gaveBack(this.bytes);
   }
 
   /** Replies with data. Without an `id` there is no reply on success. */

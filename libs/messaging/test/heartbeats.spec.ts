@@ -19,7 +19,7 @@ class Beats {
   private readonly flusher = new Flusher();
   private readonly hub = new Hub(this.flusher);
   readonly heartbeats = new Heartbeats(this.hub);
-  private readonly router = {} as CommandRouter;
+  private readonly router = { clientGone: () => undefined } as unknown as CommandRouter;
   private readonly connections = new ClientConnections(this.flusher, undefined, this.router, this.hub);
   private sessions = 0;
   now = 0;
