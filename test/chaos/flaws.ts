@@ -121,6 +121,10 @@ export class UnfencedRepeats extends RoomStore {
     return this.store.numbers(...args);
   }
 
+  time(...args: Parameters<RoomStore['time']>): ReturnType<RoomStore['time']> {
+    return this.store.time(...args);
+  }
+
   turnChannel(...args: Parameters<RoomStore['turnChannel']>): string {
     return this.store.turnChannel(...args);
   }

@@ -19,6 +19,14 @@ export interface GivenUp {
   readonly underWay: boolean;
 }
 
+/** What is called around attempts. */
+export interface AttemptHooks {
+  /** Before each attempt. A {@link StoreError} is one of the attempt. */
+  prepare(): Promise<void> | undefined;
+  /** The outcome of an attempt is unknown. */
+  onUnknown(): void;
+}
+
 /**
  * Sends one commit until it is known what became of it (R35).
  *
@@ -32,11 +40,10 @@ export class CommitAttempts {
   /** What the engine failed with when nothing had been written. */
   private absentAfter: string | undefined;
 
-  /** @param onUnknown called when the outcome of an attempt is unknown. */
   constructor(
     private readonly context: Pick<CommitterContext, 'store' | 'now' | 'patienceMs' | 'isClosed'>,
     private readonly request: CommitRequest,
-    private readonly onUnknown: () => void,
+    private readonly hooks: AttemptHooks,
   ) {}
 
   /** Resolves to the engine's answer; gives up when patience ends, or when it makes no sense to go on. */
@@ -55,7 +62,7 @@ export class CommitAttempts {
   /** Finds out what became of an attempt; resolves to nothing when it is to be made again. */
   private async settle(error: StoreError): Promise<Judged | GivenUp | undefined> {
     this.underWay ||= error.outcome === 'unknown';
-    this.onUnknown();
+    this.hooks.onUnknown();
     for (;;) {
       const judged = await this.ask({ ...this.request, judgeOnly: true });
       if (!(judged instanceof StoreError)) return this.decide(error, judged as Judged);
@@ -79,6 +86,8 @@ export class CommitAttempts {
 
   private async ask(request: CommitRequest): Promise<CommitReply | StoreError> {
     try {
+      const preparing = this.hooks.prepare();
+      if (preparing) await preparing;
       return await this.context.store.commit(request);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { type Command, GatewayError, type RoomEvents } from '@wss/handlers';
 import type { LogEntry } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
+import { EngineTime } from './engine-time.js';
 import { answerOf } from './outcomes.js';
 import type { CommitterContext, RoomLimits } from './pending-work.js';
 import { RoomCommitter } from './room-committer.js';
@@ -51,6 +52,7 @@ export class Committer {
       ...(turns && { turns }),
       patienceMs,
       now,
+      time: new EngineTime(store, now),
       onCommitted: (room, epoch, entries) => this.announce(room, epoch, entries),
       limitsOf: (room) => limitsOf(types, room),
       isClosed: () => this.closed,

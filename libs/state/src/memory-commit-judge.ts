@@ -3,6 +3,8 @@ import type { MemoryRoomLife } from './memory-room-life.js';
 import type { CommitEntry, CommitReply, CommitRequest, StoredDocument, Verdict } from './room-store.js';
 
 const WINDOW = 32;
+/** How long the record of a node's lane is kept, ms. */
+export const NODE_LANE_MS = 900_000;
 
 /** Where a lane stands while a commit is judged. */
 interface LaneState {
@@ -66,9 +68,11 @@ export class CommitJudge {
   }
 
   private judge(entry: CommitEntry): Verdict {
-    const { generation, endsAt } = entry.lane;
+    const { generation, endsAt, ofNode } = entry.lane;
     const lane = this.laneOf(entry);
-    if (endsAt > 0 && this.now > endsAt) return { kind: 'expired' };
+    if (this.now > endsAt) return { kind: 'expired' };
+    // Its record would go before.
+    if (ofNode && endsAt > this.now + NODE_LANE_MS) return { kind: 'expired' };
     if (generation < lane.generation) return { kind: 'expired' };
     if (lane.stored && lane.stored.birth !== this.room.birth) return { kind: 'expired' };
     if (entry.n <= lane.highest) return judgeRepeat(entry, lane);
@@ -78,7 +82,7 @@ export class CommitJudge {
       return { kind: 'out_of_order', expected: lane.highest + 1 };
     }
     const ack = Math.max(lane.stored?.ack ?? 0, entry.ack);
-    if (endsAt > 0 && entry.n > ack + WINDOW) return { kind: 'window' };
+    if (!ofNode && entry.n > ack + WINDOW) return { kind: 'window' };
     lane.highest = entry.n;
     lane.generation = generation;
     return { kind: 'ok' };

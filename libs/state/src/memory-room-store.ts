@@ -3,7 +3,7 @@ import { fillSlots } from './counter-slots.js';
 import { encodeBody, encodeMessage, positionKey } from './log-format.js';
 import { LossReport } from './lost-parts.js';
 import type { MemoryEngine, MemoryLane, MemoryRoom } from './memory-engine.js';
-import { CommitJudge } from './memory-commit-judge.js';
+import { CommitJudge, NODE_LANE_MS } from './memory-commit-judge.js';
 import { holdRoom, isWrittenInPart, MemoryRoomLife } from './memory-room-life.js';
 import { type CallNode, MemoryRoomLine } from './memory-room-line.js';
 import { type FoundEntries, readLog } from './memory-room-log.js';
@@ -19,7 +19,6 @@ import {
 } from './room-store.js';
 import { encodeTurn } from './turn-format.js';
 
-const NODE_LANE_MS = 900_000;
 const RECORD_GRACE_MS = 3_600_000;
 
 /** Rooms in this process; the rules are those of the Lua scripts, and one contract suite holds both to them. */
@@ -86,6 +85,10 @@ export class MemoryRoomStore extends RoomStore {
       const known = this.engine.known(room);
       return lanes.map((lane) => known?.lanes.get(lane)?.highest);
     });
+  }
+
+  time(): Promise<number> {
+    return this.engine.call(() => this.engine.now());
   }
 
   /** The embedded engine has nothing to fail over to; what it promises it promises at once. */
@@ -212,11 +215,11 @@ function record(
   results: readonly number[],
   now: number,
 ): void {
-  const { id, generation, endsAt } = entry.lane;
+  const { id, generation, endsAt, ofNode } = entry.lane;
   const lane = room.lanes.get(id) ?? newLane(room.birth, endsAt);
-  if (!room.lanes.has(id) && endsAt > 0) holdRoom(room, lane.expiresAt);
+  if (!room.lanes.has(id) && !ofNode) holdRoom(room, lane.expiresAt);
   room.lanes.set(id, lane);
-  if (endsAt === 0) lane.expiresAt = now + NODE_LANE_MS;
+  if (ofNode) lane.expiresAt = now + NODE_LANE_MS;
   lane.generation = generation;
   lane.highest = entry.n;
   const ack = Math.max(lane.ack, Math.min(entry.ack, entry.n - 1));

@@ -1,6 +1,7 @@
 import { GatewayError, type RoomEvents } from '@wss/handlers';
 import type { CommittedListener } from './committed-entries.js';
 import type { GivenUp } from './commit-attempts.js';
+import type { EngineTime } from './engine-time.js';
 import type { TurnChannels, TurnSource } from './room-turns.js';
 import type { CommitEntry, RoomStore, Verdict } from './room-store.js';
 import type { Work, WorkResult } from './work.js';
@@ -25,6 +26,8 @@ export interface CommitterContext {
   /** How long a commit is tried against an engine that does not answer, ms. */
   readonly patienceMs: number;
   readonly now: () => number;
+  /** The engine's clock. */
+  readonly time: EngineTime;
   readonly onCommitted: CommittedListener;
   readonly limitsOf: (room: string) => RoomLimits;
   isClosed(): boolean;

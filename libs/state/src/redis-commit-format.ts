@@ -54,7 +54,8 @@ function encodeEntry(entry: CommitEntry, bodyBytes: number, shift?: number): str
   const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
   // What has no epoch's form is none of the room's, and the script could not take it apart.
   const known = isEpoch(epoch) ? epoch : '';
-  const head = `${n} ${ack} ${lane.generation} ${lane.endsAt} ${known} ${bodyBytes}`;
+  const ends = lane.ofNode ? -lane.endsAt : lane.endsAt;
+  const head = `${n} ${ack} ${lane.generation} ${ends} ${known} ${bodyBytes}`;
   return `${head}|${fingerprint}|${shifted(encodeOutcome(outcome), shift)}`;
 }
 

@@ -139,8 +139,7 @@ export class RedisRoomStore extends RoomStore {
     const [info, time, ...found] = await results(pipeline);
     if (info![0]) throw toStoreError(toRedisError(info![0]));
     const replicationId = /master_replid:(\w+)/.exec(String(info![1]))?.[1];
-    const [seconds, micros] = (time![1] ?? [0, 0]) as [string, string];
-    const now = Number(seconds) * 1_000 + Number(micros) / 1_000;
+    const now = inMs((time![1] ?? [0, 0]) as number[]);
     // A room that a server has no more is found by resuming it.
     return found.map(([error, meta]) =>
       error ? undefined : topOf(meta as (string | null)[], replicationId, now),
@@ -153,6 +152,16 @@ export class RedisRoomStore extends RoomStore {
     for (const lane of lanes) pipeline.hget(keys.lane(lane), 'h');
     const results = (await this.execute(pipeline)) as (string | null)[];
     return results.map(highestOf);
+  }
+
+  async time(room: string): Promise<number> {
+    const redis = this.links.byServer([this.keys.room(room).meta])[0]?.redis;
+    if (redis?.status !== 'ready') throw new StoreError('unavailable', 'the link to Redis is down');
+    try {
+      return inMs(await redis.time());
+    } catch (error) {
+      throw toStoreError(toRedisError(error));
+    }
   }
 
   durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
@@ -200,6 +209,11 @@ export class RedisRoomStore extends RoomStore {
       throw toStoreError(error);
     }
   }
+}
+
+/** What `TIME` tells, ms since 1970. */
+function inMs([seconds, micros]: readonly (number | string)[]): number {
+  return Number(seconds) * 1_000 + Number(micros) / 1_000;
 }
 
 type Results = NonNullable<Awaited<ReturnType<ChainableCommander['exec']>>>;

@@ -1,6 +1,6 @@
 import { type Command, GatewayError } from '@wss/handlers';
 import type { Position } from '@wss/protocol';
-import { CommitAttempts, type GivenUp, takeNumbers } from './commit-attempts.js';
+import { type AttemptHooks, CommitAttempts, type GivenUp, takeNumbers } from './commit-attempts.js';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
 import { NodeLane } from './node-lane.js';
@@ -64,7 +64,7 @@ export class RoomCommitter {
     private readonly room: string,
     private readonly context: CommitterContext,
   ) {
-    this.lane = new NodeLane(`@${context.nodeId}`, context.now);
+    this.lane = new NodeLane(room, context);
     this.turns = new RoomTurns(turnsOf(room, context));
   }
 
@@ -222,10 +222,13 @@ export class RoomCommitter {
   /** Sends a commit until its outcome is known; gives up, answers the works and resolves to nothing when that is in vain. */
   private async send(request: CommitRequest, batch: Batch): Promise<CommitReply | undefined> {
     for (const pending of batch.open) pending.tried = true;
-    const onUnknown = (): void => {
-      for (const pending of batch.open) pending.unknown = true;
+    const hooks: AttemptHooks = {
+      prepare: () => (batch.plan.nodeEntries > 0 ? this.lane.open() : undefined),
+      onUnknown: () => {
+        for (const pending of batch.open) pending.unknown = true;
+      },
     };
-    const answer = await new CommitAttempts(this.context, request, onUnknown).resolve();
+    const answer = await new CommitAttempts(this.context, request, hooks).resolve();
     if (answer.status !== 'given up') return answer;
     await this.giveUp(batch, answer);
     return undefined;
@@ -313,9 +316,15 @@ export class RoomCommitter {
       else if (verdict.kind !== 'later') pending.reject(refusalOf(verdict));
       return [];
     });
-    if (lostLane) this.lane.renew();
+    if (lostLane) this.loseLane();
     if (count < open.length && again.length > 0) this.most = again.length;
     return again;
+  }
+
+  /** The lane may be over because the engine's clock was set. */
+  private loseLane(): void {
+    this.context.time.forget();
+    this.lane.renew();
   }
 
   /** A number of the node's own was given to another work, or its record is gone: then nobody knows what it was done. */

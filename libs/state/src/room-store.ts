@@ -5,8 +5,10 @@ export interface Lane {
   readonly id: string;
   /** Commands of an older generation than the record's are refused. */
   readonly generation: number;
-  /** End of the session, ms since 1970; 0 for a node's own lane. */
+  /** When it is over by the engine's clock, ms since 1970: end of the session, or of a node's own lane. */
   readonly endsAt: number;
+  /** A node's own: it has no window, and its record lives from one commit to the next, beyond this end. */
+  readonly ofNode?: boolean;
 }
 
 /** What is recorded as a command's answer. */
@@ -95,7 +97,7 @@ export type Verdict =
   | { readonly kind: 'out_of_order'; readonly expected: number }
   /** More than 32 replies are unacknowledged. */
   | { readonly kind: 'window' }
-  /** The session is over, was taken over, or its record is gone. */
+  /** The session or the lane is over, the session was taken over, or the record is gone. */
   | { readonly kind: 'expired' }
   /** The same number is earlier in this commit; ask again after it. */
   | { readonly kind: 'later' }
@@ -281,6 +283,12 @@ export abstract class RoomStore {
    * @throws StoreError
    */
   abstract numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]>;
+
+  /**
+   * The engine's clock, where the room is, ms since 1970.
+   * @throws StoreError
+   */
+  abstract time(room: string): Promise<number>;
 
   /**
    * Whether everything that was written to the room on this history until now survives a failover (R19). Resolves to false when

@@ -1,9 +1,10 @@
 import type { Position } from '@wss/protocol';
-import { StoreError } from '../src/index.js';
+import { type Lane, StoreError } from '../src/index.js';
 import { type CommitStep, NODES, type Step } from './fuzz-steps.js';
 import type { StoreUnderTest } from './room-store.contract.js';
 
 const DAY = 86_400_000;
+const NODE_LANE_MS = 900_000;
 const REST_MS = 4;
 
 /**
@@ -80,12 +81,11 @@ export class FuzzedStore {
   }
 
   private async commit({ entries, documents, ages, ...step }: CommitStep): Promise<unknown> {
-    const now = Date.now();
     const reply = await this.engine.store.commit({
       room: this.room,
       entries: entries.map(({ lane, generation, ended, epoch, events, text, ...entry }) => ({
         ...entry,
-        lane: { id: lane, generation, endsAt: lane === 'node' ? 0 : ended ? now - DAY : now + DAY },
+        lane: { id: lane, generation, ...endOf(lane, ended ? entry.n : undefined) },
         events: Array.from({ length: events }, (_, i) => ({
           event: JSON.stringify(`e${text}`),
           data: `{"i":${i},"of":"\x01${0}\x02"}`,
@@ -149,4 +149,12 @@ function inOrder(value: unknown): unknown {
 async function passed(ms: number): Promise<void> {
   const end = Date.now() + ms;
   while (Date.now() <= end) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** @param endedAt its number where the lane is over; one of a node would outlive its record in every other case */
+function endOf(lane: string, endedAt?: number): Pick<Lane, 'endsAt' | 'ofNode'> {
+  const now = Date.now();
+  if (lane !== 'node') return { endsAt: endedAt === undefined ? now + DAY : now - DAY };
+  const leftMs = endedAt === undefined ? NODE_LANE_MS / 2 : endedAt % 2 === 0 ? DAY : -DAY;
+  return { endsAt: now + leftMs, ofNode: true };
 }

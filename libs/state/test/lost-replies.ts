@@ -10,22 +10,23 @@ export interface LostReplies {
   readonly count: number;
 }
 
-/** Loses the replies of the next calls of scripts, which are carried out. */
+/** Loses the replies of the next calls of scripts, which are carried out, and of questions for the time. */
 export async function loseReplies({ commands, setMode, count }: LostReplies): Promise<void> {
   await setMode('dropReplies');
   let seen = 0;
   for (const redis of commands) {
-    const evalsha = redis.evalsha.bind(redis) as (...args: unknown[]) => Promise<unknown>;
     // The mode is lifted once the calls have been lost, so that the test needs no clock.
-    Object.assign(redis, {
-      evalsha: async (...args: unknown[]) => {
+    const counted =
+      (call: (...args: unknown[]) => Promise<unknown>) =>
+      async (...args: unknown[]): Promise<unknown> => {
         try {
-          return await evalsha(...args);
+          return await call(...args);
         } catch (error) {
           if (++seen === count) await setMode('pass');
           throw error;
         }
-      },
-    });
+      };
+    const { evalsha, time } = redis as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    Object.assign(redis, { evalsha: counted(evalsha!.bind(redis)), time: counted(time!.bind(redis)) });
   }
 }

@@ -11,6 +11,7 @@ import {
   type RoomScripts,
   RoomStateRepository,
   type RoomStore,
+  StoreError,
 } from '../src/index.js';
 import { Tally } from './committer.contract.js';
 import { STORE_LOGIN, STORE_USER } from './room-store-engines.js';
@@ -27,15 +28,25 @@ const PUBLISHES_BEFORE_META: RoomScripts = {
   ]),
 };
 
+/** A script that judges no end of a node's lane, so that a record that is gone looks like one that never was. */
+const WITHOUT_LANE_END: RoomScripts = {
+  ...ROOM_SCRIPTS,
+  commit: changedScript(ROOM_SCRIPTS.commit, [['if now > (ends_at < 0 and -ends_at or ends_at) or', 'if']]),
+};
+
+/** The script on a Redis whose clock is an hour ahead. */
+const HOUR = 3_600_000;
+function hourAhead(commit: RoomScripts['commit']): RoomScripts['commit'] {
+  return changedScript(commit, [['local now = time', `local now = ${HOUR} + time`]]);
+}
+
 /** A store to which all works of a node's lane look the same. */
 function withoutMarks(store: RoomStore): RoomStore {
   const commit = store.commit.bind(store);
   store.commit = (request) =>
     commit({
       ...request,
-      entries: request.entries.map((entry) =>
-        entry.lane.endsAt === 0 ? { ...entry, fingerprint: '' } : entry,
-      ),
+      entries: request.entries.map((entry) => (entry.lane.ofNode ? { ...entry, fingerprint: '' } : entry)),
     });
   return store;
 }
@@ -103,6 +114,30 @@ describe('planted bugs', () => {
     return (await Promise.all(works)).map(({ position, duplicate }) => [position.seq, duplicate]);
   }
 
+  /**
+   * The first command of a lane is carried out and its answer lost; then Redis' clock is an hour ahead, as at a promotion,
+   * and the record is over. What it is told, what the next one is told, and how many events there are.
+   */
+  async function clockSet({ scripts = ROOM_SCRIPTS }: Flaw): Promise<unknown[]> {
+    const used = { ...scripts };
+    const { committer, store } = open({ scripts: used });
+    const [commit, time] = [store.commit.bind(store), store.time.bind(store)];
+    store.commit = async (request) => {
+      const reply = await commit(request);
+      if (request.judgeOnly || used.commit !== scripts.commit) return reply;
+      await server.cli('DEL', new RedisKeys('test').room(room).lane(request.entries[0]!.lane.id));
+      used.commit = hourAhead(scripts.commit);
+      store.time = async (of) => (await time(of)) + HOUR;
+      throw new StoreError('unknown', 'Command timed out');
+    };
+    const append = () =>
+      committer
+        .perform(appendWork({ room }, { event: 'tally.noted', data: {} }))
+        .then(({ position }) => position.seq)
+        .catch(({ code }: { code?: string }) => code);
+    return [await append(), await append(), (await store.resume({ room, idleTtlMs: 0 })).position.seq];
+  }
+
   it.each([
     {
       bug: 'publication before meta',
@@ -119,7 +154,13 @@ describe('planted bugs', () => {
         [2, false],
       ],
     },
-  ])('R35: are found: $bug', async ({ scene, flaw, right }) => {
+    {
+      bug: 'a node lane without an end',
+      scene: clockSet,
+      flaw: { scripts: WITHOUT_LANE_END },
+      right: ['unknown_outcome', 2, 2],
+    },
+  ])('R30, R35: are found: $bug', async ({ scene, flaw, right }) => {
     expect(await scene({})).toEqual(right);
     room = `tally:${randomUUID()}`;
     expect(await scene(flaw)).not.toEqual(right);

@@ -103,7 +103,7 @@ describe('what Redis keeps of a room, and how long', () => {
 
   it('a room that nobody has a record in a quarter of an hour longer, for the lanes of nodes', async () => {
     const now = Date.now();
-    await commit([entry(1, { lane: '@n.1', endsAt: 0 })], { idleTtlMs: 1 });
+    await commit([entry(1, { lane: '@n.1', ofNode: true })], { idleTtlMs: 1 });
     const [end] = await ends('meta');
     expect(end).toBeGreaterThanOrEqual(now + HOUR / 4);
     expect(end).toBeLessThan(Date.now() + HOUR / 3);

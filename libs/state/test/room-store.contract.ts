@@ -41,6 +41,8 @@ export interface StoreUnderTest {
 }
 
 const DAY = 86_400_000;
+/** How long the record of a node's lane is kept, ms. */
+const NODE_LANE_MS = 900_000;
 const HISTORY = { events: 1_000, ttlMs: DAY };
 
 export function event(name: string, data: unknown = {}): EncodedEvent {
@@ -51,18 +53,21 @@ export interface EntryInit extends Partial<Omit<CommitEntry, 'lane'>> {
   readonly lane?: string;
   readonly generation?: number;
   readonly endsAt?: number;
+  /** Default no. */
+  readonly ofNode?: boolean;
 }
 
 export function entry(n: number, init: EntryInit = {}): CommitEntry {
-  const { lane = 's1', generation = 0, endsAt = Date.now() + DAY, ...rest } = init;
+  const { lane = 's1', generation = 0, ofNode = false, ...rest } = init;
+  const { endsAt = Date.now() + (ofNode ? NODE_LANE_MS / 2 : DAY), ...parts } = rest;
   return {
-    lane: { id: lane, generation, endsAt },
+    lane: { id: lane, generation, endsAt, ...(ofNode && { ofNode }) },
     n,
     ack: 0,
     fingerprint: `f${n}`,
     events: [event('e', { n })],
     outcome: { kind: 'result', json: `{"n":${n}}` },
-    ...rest,
+    ...parts,
   };
 }
 
@@ -165,7 +170,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       });
 
       it('keeps the events of its history, and not the more the bigger commits are, across epochs', async () => {
-        const own = { lane: '@n.1', endsAt: 0 };
+        const own = { lane: '@n.1', ofNode: true };
         const start = await top();
         const batches = async (from: number, to: number): Promise<void> => {
           for (let n = from; n <= to; n += 20) {
@@ -520,11 +525,20 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       });
 
       it("have no window on a node's own lane", async () => {
-        const own = { lane: '@n.1', endsAt: 0 };
+        const own = { lane: '@n.1', ofNode: true };
         const reply = await committed(Array.from({ length: 200 }, (_, i) => entry(i + 1, own)));
         expect(reply.seqs).toHaveLength(200);
         await committed([entry(201, { ...own, ack: 200 })]);
         expect((await judged([entry(200, own)])).verdicts).toEqual([{ kind: 'duplicate' }]);
+      });
+
+      it("R30: are refused on a node's own lane that is over, or that would outlive its record", async () => {
+        const own = (leftMs: number) => ({ lane: '@n.1', ofNode: true, endsAt: Date.now() + leftMs });
+        for (const leftMs of [-1_000, NODE_LANE_MS + 60_000])
+          expect(await verdicts([entry(1, own(leftMs))])).toEqual(['expired']);
+        await committed([entry(1, own(NODE_LANE_MS / 2))]);
+        expect(await verdicts([entry(1, own(60_000))])).toEqual(['duplicate']);
+        expect(await verdicts([entry(1, own(-1_000))])).toEqual(['expired']);
       });
 
       it('R17: are refused when the room has been born anew under their record', async () => {

@@ -56,6 +56,10 @@ export class MeasuredRoomStore extends RoomStore {
     return this.store.numbers(room, lanes);
   }
 
+  time(room: string): Promise<number> {
+    return this.store.time(room);
+  }
+
   durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
     return this.store.durable(room, replicationId, withinMs);
   }

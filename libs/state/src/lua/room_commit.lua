@@ -7,8 +7,8 @@
 --   long the log is kept, ms; idle, see room_life.lua; how many events the log keeps at least;
 --   nonce for a new epoch
 -- ARGV[2] bodies of the entries that have events, LF between them
--- then one per entry: "n ack generation ends epoch length|fingerprint|outcome": end of the session, ms, 0 for a node's
---   own lane; epoch of the lane's last reply or nothing; bytes of its body, 0 if it has no events
+-- then one per entry: "n ack generation ends epoch length|fingerprint|outcome": end of the session, ms, or that
+--   of a node's own lane below zero; epoch of the lane's last reply or nothing; bytes of its body, 0 if it has no events
 -- then one per document: "entry base length name|json": the entry that changed it; position it was read at, nothing if
 --   never written; bytes of the name; nothing for JSON that is unchanged
 -- then one per counter operation: "entry by lowest highest name", "-" for no bound
@@ -79,7 +79,12 @@ local function judge(key, i)
     match(ARGV[2 + i], '^(%d+) (%d+) (%d+) (%S+) (%S*) (%d+)()')
   local lane, n, ack = lanes[key] or lane_of(key), digits + 0, acks + 0
   sizes[i] = size + 0
-  if ends ~= '0' and now > ends + 0 then return 'expired' end
+  if ends ~= lane.ends then
+    local ends_at = ends + 0
+    -- A node's lane ends no later than its record goes, or that there is none would prove nothing (R30).
+    if now > (ends_at < 0 and -ends_at or ends_at) or -ends_at > now + NODE_LANE_MS then return 'expired' end
+    lane.ends, lane.ends_at = ends, ends_at
+  end
   if generation ~= lane.generation and generation + 0 < lane.generation + 0 then return 'expired' end
   if lane.birth and lane.birth ~= room.birth then return 'expired' end
   if n <= lane.highest then return judge_repeat(lane, key, n, digits, ARGV[2 + i]) end
@@ -87,9 +92,9 @@ local function judge(key, i)
     if lane.highest == 0 and not epoch_end(KEYS[1], epoch) then return 'expired' end
     return 'order|' .. (lane.highest + 1)
   end
-  if ends ~= '0' and n > lane.ack + WINDOW and n > ack + WINDOW then return 'window' end
+  if n > lane.ack + WINDOW and n > ack + WINDOW and lane.ends_at > 0 then return 'window' end
   numbers[i], records[i] = digits, sub(ARGV[2 + i], at)
-  lane.highest, lane.newest, lane.generation, lane.ends = n, i, generation, ends
+  lane.highest, lane.newest, lane.generation = n, i, generation
   if ack > lane.acked then
     lane.acked, lane.acked_digits = ack, acks
     if ack >= n then lane.acked, lane.acked_digits = n - 1, string.format('%d', n - 1) end
@@ -251,10 +256,10 @@ local function tidy_lane(key, lane)
     for n = lane.ack + 1, to do done[#done + 1] = n end
     call('HDEL', key, unpack(done))
   end
-  if lane.ends == '0' then
+  if lane.ends_at < 0 then
     call('PEXPIRE', key, NODE_LANE_MS)
   elseif not lane.birth then
-    local at = lane.ends + RECORD_GRACE_MS
+    local at = lane.ends_at + RECORD_GRACE_MS
     call('PEXPIREAT', key, string.format('%d', at))
     if at > named_until then named_until = at end
   end
@@ -265,7 +270,7 @@ for i = 1, entries do
   local lane = lanes[key]
   if lane.newest == i then
     write_lane(key, lane, n, record)
-    if not lane.birth or lane.ends == '0' or (lane.acked > lane.ack and lane.stored > lane.ack + 1) then
+    if not lane.birth or lane.ends_at < 0 or (lane.acked > lane.ack and lane.stored > lane.ack + 1) then
       untidy = untidy or {}
       untidy[key] = lane
     end
@@ -302,7 +307,7 @@ if moves then
   local life = life_of(room)
   -- Records that an older release made are known by their next command only.
   for _, lane in pairs(lanes) do
-    if lane.ends ~= '0' then named_until = math.max(named_until, lane.ends + RECORD_GRACE_MS) end
+    if lane.ends_at > 0 then named_until = math.max(named_until, lane.ends_at + RECORD_GRACE_MS) end
   end
   life.ends.held = math.max(life.ends.held, named_until)
   life.move(idle > 0 and due_from + idle or 0, due_from + ttl, stubs == '+')
