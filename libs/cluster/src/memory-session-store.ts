@@ -36,7 +36,9 @@ export class MemorySessionStore extends SessionStore {
       const known = this.engine.sessions.get(claim.id);
       if (known && (known.user !== claim.user || known.revoked)) return undefined;
       if (this.engine.now() > (known?.endsAt ?? claim.endsAt)) return undefined;
-      const endsAt = this.engine.now() + ttlMs;
+      const movedIn = this.engine.now() + ttlMs - (known?.endsAt ?? 0);
+      const areExtended = known?.lanesEndAt === known?.endsAt && movedIn >= 0 && movedIn < ttlMs / 8;
+      const endsAt = known && areExtended ? known.endsAt : this.engine.now() + ttlMs;
       const generation = Math.max(known?.generation ?? 0, claim.generation) + 1;
       const lanes = known?.lanes ?? new Set<string>();
       const rooms = known?.rooms ?? new Set<string>();
@@ -48,9 +50,10 @@ export class MemorySessionStore extends SessionStore {
         revoked: false,
         lanes,
         rooms,
+        lanesEndAt: endsAt,
         ...hasForgotten,
       });
-      this.extendLanes(claim.id, lanes, endsAt);
+      if (!areExtended) this.keepLanes(claim.id, lanes, endsAt);
       return { generation, endsAt, lanes: [...lanes], rooms: [...rooms], ...hasForgotten };
     });
   }
@@ -84,8 +87,16 @@ export class MemorySessionStore extends SessionStore {
       const session = this.engine.sessions.get(id);
       if (!session) return endsAt;
       session.endsAt = endsAt;
-      this.extendLanes(id, session.lanes, endsAt);
       return endsAt;
+    });
+  }
+
+  extendLanes(id: string, endsAt: number): Promise<void> {
+    return this.engine.call(() => {
+      const session = this.engine.sessions.get(id);
+      if (!session) return;
+      this.keepLanes(id, session.lanes, endsAt);
+      session.lanesEndAt = endsAt;
     });
   }
 
@@ -124,7 +135,7 @@ export class MemorySessionStore extends SessionStore {
     return ack >= highest - 1;
   }
 
-  private extendLanes(id: string, rooms: Iterable<string>, endsAt: number): void {
+  private keepLanes(id: string, rooms: Iterable<string>, endsAt: number): void {
     for (const room of rooms) this.engine.keepLane(room, id, endsAt + RECORD_GRACE_MS);
   }
 }

@@ -17,7 +17,7 @@ import {
 export const SESSION_SCRIPTS = {
   create: new LuaScript<string>(new URL('./lua/session_create.lua', import.meta.url)),
   extend: new LuaScript<string>(new URL('./lua/session_extend.lua', import.meta.url)),
-  resume: new LuaScript<[generation: number, endsAt: string, hasForgotten: 0 | 1]>(
+  resume: new LuaScript<[generation: number, endsAt: string, hasForgotten: 0 | 1, areExtended: 0 | 1]>(
     new URL('./lua/session_resume.lua', import.meta.url),
   ),
   claim: new LuaScript<[now: string, claim: string, ...members: string[]]>(
@@ -51,18 +51,16 @@ export class RedisSessionStore extends SessionStore {
     const { record, lanes, rooms } = this.keys.session(claim.id);
     const args = [claim.user, claim.generation, claim.endsAt, ttlMs, RECORD_GRACE_MS];
     const reply = await SESSION_SCRIPTS.resume.run(this.links.commands, [record, lanes, rooms], args);
-    const [generation, end, hasForgotten] = reply;
+    const [generation, end, hasForgotten, areExtended] = reply;
     if (generation === 0) return undefined;
     const endsAt = Number(end);
     await this.noteEnd({ ...claim, endsAt });
-    const withLane = await this.extendLanes(claim.id, endsAt);
-    const member = new Set<string>();
-    for await (const part of this.partsOf(rooms)) for (const room of part) member.add(room);
+    if (areExtended === 0) await this.extendLanes(claim.id, endsAt);
     return {
       generation,
       endsAt,
-      lanes: [...withLane],
-      rooms: [...member],
+      lanes: [...(await this.membersOf(lanes))],
+      rooms: [...(await this.membersOf(rooms))],
       ...(hasForgotten === 1 && { hasForgotten: true }),
     };
   }
@@ -105,8 +103,23 @@ export class RedisSessionStore extends SessionStore {
     const end = await SESSION_SCRIPTS.extend.run(this.links.commands, [record, lanes, rooms], args);
     const endsAt = Number(end);
     await this.noteEnd({ id, user, endsAt });
-    await this.extendLanes(id, endsAt);
     return endsAt;
+  }
+
+  async extendLanes(id: string, endsAt: number): Promise<void> {
+    const { record, lanes } = this.keys.session(id);
+    const until = endsAt + RECORD_GRACE_MS;
+    const extended = new Set<string>();
+    for await (const part of this.partsOf(lanes)) {
+      const rooms = part.filter((room) => !extended.has(room));
+      for (const room of rooms) extended.add(room);
+      await Promise.all(rooms.map((room) => this.extendLane(id, room, until)));
+    }
+    // What was added meanwhile has this end already, or that is not the session's any more.
+    await this.pipeline([
+      ['hset', record, 'l', endsAt],
+      ['pexpire', record, 2 * 86_400_000, 'NX'],
+    ]);
   }
 
   async claimEnded(most: number, claimMs = CLAIM_MS): Promise<Claims> {
@@ -135,16 +148,10 @@ export class RedisSessionStore extends SessionStore {
     await this.call(() => this.links.commands.zadd(this.keys.sessionEnds, endsAt, memberOf(id, user)));
   }
 
-  /** @returns the rooms with numbered commands */
-  private async extendLanes(id: string, endsAt: number): Promise<Set<string>> {
-    const until = endsAt + RECORD_GRACE_MS;
-    const extended = new Set<string>();
-    for await (const part of this.partsOf(this.keys.session(id).lanes)) {
-      const rooms = part.filter((room) => !extended.has(room));
-      for (const room of rooms) extended.add(room);
-      await Promise.all(rooms.map((room) => this.extendLane(id, room, until)));
-    }
-    return extended;
+  private async membersOf(key: string): Promise<Set<string>> {
+    const members = new Set<string>();
+    for await (const part of this.partsOf(key)) for (const member of part) members.add(member);
+    return members;
   }
 
   /** The members of a set in parts that hold nobody else up; one may come twice. */

@@ -12,7 +12,7 @@ const BATCH = 100;
  * Finds sessions that are over and tells the features, on one node for each.
  *
  * After an outage, and after a step of the engine's clock, ends have passed of sessions that are connected: nothing is
- * told before their nodes had two looks' time to move them.
+ * told before their nodes had two looks' time to move them. A node that begins can't know of a step right before.
  */
 export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Sessions');
@@ -28,6 +28,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
+    this.rest();
     this.timer = setInterval(() => this.look(), this.everyMs).unref();
   }
 

@@ -61,7 +61,8 @@ export abstract class SessionStore {
 
   /**
    * Takes a session over: raises its generation, so that commands of the connection before are refused, and moves
-   * its end. A session whose record is missing is restored from the claim alone (R7).
+   * its end and those of the records of its commands (R6), unless all were moved within the last eighth of `ttlMs`.
+   * A session whose record is missing is restored from the claim alone (R7).
    * @returns nothing when it is another user's, revoked or over
    */
   abstract resume(claim: SessionClaim, ttlMs: number): Promise<ResumedSession | undefined>;
@@ -84,10 +85,13 @@ export abstract class SessionStore {
   abstract removeRoom(id: string, room: string): Promise<void>;
 
   /**
-   * Moves the end of a session and of the records of its commands (R6).
+   * Moves the end of a session; {@link extendLanes} has to follow.
    * @returns the new end
    */
   abstract extend(session: Pick<SessionClaim, 'id' | 'user'>, ttlMs: number): Promise<number>;
+
+  /** Moves the ends of the records of a session's commands to after its end (R6). */
+  abstract extendLanes(id: string, endsAt: number): Promise<void>;
 
   /**
    * Claims sessions whose end has passed: no other node gets them until the claim ends; by then they are to be

@@ -3,19 +3,26 @@ import { Logger } from '@nestjs/common';
 import { GatewayError } from '@wss/handlers';
 import { toReadError } from './cluster-answer.js';
 import type { SessionClaim, SessionStore } from './session-store.js';
+import { SessionExtender } from './session-extender.js';
 import { SessionSecrets } from './session-secrets.js';
 import { SessionTokens } from './session-tokens.js';
 
+/** The numbered commands of a session in a room. */
+export interface Lane {
+  /** When the last one came, ms of this process' steady clock. */
+  usedAt: number;
+  /** Those before may have been forgotten, so that their record may have ended by itself. */
+  readonly isDoubtful: boolean;
+}
+
 /** A session of a connected client. */
 export class Session {
-  /** Rooms with numbered commands → when the last one came, ms of this process' steady clock. */
-  readonly lanes = new Map<string, number>();
+  /** By room with numbered commands. */
+  readonly lanes = new Map<string, Lane>();
   /** Rooms that are about to be among them. */
   readonly preparing = new Map<string, Promise<void>>();
   /** Its numbered commands in some rooms are not kept any more. */
   hasForgotten = false;
-  /** Rooms to which it came back since; their records may have ended by themselves. */
-  readonly doubtful = new Set<string>();
 
   constructor(
     readonly id: string,
@@ -35,7 +42,7 @@ export class Session {
    * nobody may conclude from an epoch that is over that its commands died with that.
    */
   provesLoss(room: string): boolean {
-    return !this.hasForgotten || (this.hasLane(room) && !this.doubtful.has(room));
+    return !this.hasForgotten || this.lanes.get(room)?.isDoubtful === false;
   }
 }
 
@@ -70,8 +77,8 @@ const LANES_PER_ROOM = 20;
 const FORGOTTEN_AT_ONCE = 256;
 const READY = Promise.resolve();
 
-/** How soon ends that could not be moved are moved, ms: they may have passed by then. */
-const EXTEND_AGAIN_MS = 1_000;
+/** How soon an end that could not be moved is moved at the latest, ms: it may have passed by then. */
+const EXTEND_AGAIN_MS = 5_000;
 
 /** What survives a reconnect: identity and numbered commands. A session exists in the engine from the greeting on. */
 export class Sessions {
@@ -82,8 +89,7 @@ export class Sessions {
   private readonly maxRooms: number;
   private readonly laneIdleMs: number;
   private timer?: NodeJS.Timeout;
-  private extending?: Promise<void>;
-  private again?: NodeJS.Timeout;
+  private readonly extender: SessionExtender<Session>;
 
   private constructor(
     private readonly store: SessionStore,
@@ -95,6 +101,16 @@ export class Sessions {
     this.ttlMs = ttlMs;
     this.maxRooms = maxRooms;
     this.laneIdleMs = laneIdleMs;
+    this.extender = new SessionExtender(
+      {
+        end: async (session) => void (session.endsAt = await store.extend(session, ttlMs)),
+        rest: async (session) => {
+          await store.extendLanes(session.id, session.endsAt);
+          await this.forgetIdleLanes(session);
+        },
+      },
+      Math.min(EXTEND_AGAIN_MS, ttlMs / 8),
+    );
   }
 
   /** @throws RedisError when the secret can't be agreed on. */
@@ -116,9 +132,11 @@ export class Sessions {
     const known = claim?.user === user ? await this.store.resume(claim, this.ttlMs) : undefined;
     if (claim && known) {
       const session = new Session(claim.id, user, known.generation, known.endsAt);
-      const now = performance.now();
-      for (const room of known.lanes) session.lanes.set(room, now);
+      const usedAt = performance.now();
       session.hasForgotten = known.hasForgotten ?? false;
+      // To which of them it came back is not kept.
+      const isDoubtful = session.hasForgotten;
+      for (const room of known.lanes) session.lanes.set(room, { usedAt, isDoubtful });
       return this.opened(session, true, known.rooms.slice(0, this.maxRooms));
     }
     const created = { id: randomBytes(16).toString('base64url'), user, generation: 1 };
@@ -143,6 +161,7 @@ export class Sessions {
   /** The connection of a session has gone; the session stays until its end. */
   disconnected(session: Session): void {
     this.connected.delete(session);
+    this.extender.forget(session);
   }
 
   /**
@@ -151,8 +170,9 @@ export class Sessions {
    * @throws GatewayError `unavailable` when the engine is out of reach, `limit` when there are too many such rooms.
    */
   prepareLane(session: Session, room: string): Promise<void> {
-    if (session.lanes.has(room)) {
-      session.lanes.set(room, performance.now());
+    const lane = session.lanes.get(room);
+    if (lane) {
+      lane.usedAt = performance.now();
       return READY;
     }
     return session.preparing.get(room) ?? this.addLane(session, room);
@@ -162,10 +182,10 @@ export class Sessions {
     const { lanes, preparing } = session;
     const most = LANES_PER_ROOM * this.maxRooms;
     if (lanes.size + preparing.size >= most) return Promise.reject(tooManyLanes(most));
-    if (session.hasForgotten) session.doubtful.add(room);
+    const isDoubtful = session.hasForgotten;
     const prepared = this.store
       .addLane(session.id, room)
-      .then(() => void lanes.set(room, performance.now()))
+      .then(() => void lanes.set(room, { usedAt: performance.now(), isDoubtful }))
       .catch((error: unknown) => Promise.reject(toReadError(error)))
       .finally(() => preparing.delete(room));
     preparing.set(room, prepared);
@@ -176,13 +196,12 @@ export class Sessions {
   close(): void {
     clearInterval(this.timer);
     this.secrets.close();
-    clearTimeout(this.again);
+    this.extender.close();
   }
 
-  /** Moves the ends of all connected sessions now, as after a step of the engine's clock; until it succeeds. */
+  /** Moves the ends of all connected sessions now, as after a step of the engine's clock; each until it succeeds. */
   extendAll(): void {
-    clearTimeout(this.again);
-    this.extending ??= this.extendConnected().finally(() => delete this.extending);
+    this.extender.extend(this.connected);
   }
 
   private opened(session: Session, resumed: boolean, rooms: readonly string[]): OpenedSession {
@@ -196,30 +215,17 @@ export class Sessions {
     return this.tokens.verify(token);
   }
 
-  private async extendConnected(): Promise<void> {
-    for (const session of this.connected) {
-      try {
-        session.endsAt = await this.store.extend(session, this.ttlMs);
-        await this.forgetIdleLanes(session);
-      } catch (error) {
-        this.logger.debug(`sessions are extended later: ${(error as Error).message}`);
-        this.again = setTimeout(() => this.extendAll(), Math.min(EXTEND_AGAIN_MS, this.ttlMs / 8)).unref();
-        return;
-      }
-    }
-  }
-
   /** Of rooms that were left long ago nothing is kept; in parts, as everything that a session has accumulated. */
   private async forgetIdleLanes(session: Session): Promise<void> {
     const before = performance.now() - this.laneIdleMs;
-    const idle = [...session.lanes].filter(([, usedAt]) => usedAt < before);
+    const idle = [...session.lanes].filter(([, { usedAt }]) => usedAt < before);
     for (let from = 0; from < idle.length; from += FORGOTTEN_AT_ONCE) {
       await this.forgetLanes(session, new Map(idle.slice(from, from + FORGOTTEN_AT_ONCE)));
     }
   }
 
   /** A command that comes meanwhile brings its room in again. */
-  private async forgetLanes(session: Session, idle: ReadonlyMap<string, number>): Promise<void> {
+  private async forgetLanes(session: Session, idle: ReadonlyMap<string, Lane>): Promise<void> {
     const { lanes } = session;
     const hadForgotten = session.hasForgotten;
     session.hasForgotten = true;
@@ -229,8 +235,7 @@ export class Sessions {
       gone = await this.store.forgetLanes(session.id, [...idle.keys()]);
     } finally {
       const forgotten = new Set(gone);
-      for (const [room, usedAt] of idle)
-        if (!forgotten.has(room) && !lanes.has(room)) lanes.set(room, usedAt);
+      for (const [room, lane] of idle) if (!forgotten.has(room) && !lanes.has(room)) lanes.set(room, lane);
       session.hasForgotten = hadForgotten || gone.length > 0;
       // What was added while it was removed may have been removed after that.
       const again = gone.filter((room) => session.hasLane(room));

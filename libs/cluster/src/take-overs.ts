@@ -20,7 +20,12 @@ export interface TakeOverOptions {
   readonly takenOver: (session: string, generation: number) => void;
 }
 
-/** Most sessions in one comparison. */
+interface Resumed {
+  readonly user: string;
+  readonly session: SessionHere;
+}
+
+/** Most users in one comparison. */
 const MAX_COMPARED = 500;
 /** Pauses between attempts, ms. */
 const PAUSES = { firstMs: 100, mostMs: 5_000 };
@@ -29,86 +34,97 @@ const PAUSES = { firstMs: 100, mostMs: 5_000 };
  * Ends all connections of a session but the newest, on every node. The newest one is announced, until that succeeds.
  * Who may have missed an announcement compares with the engine, which raised the generation before it was announced:
  * once a node hears the user's channel, whatever it does not find in the engine then is announced to it.
+ *
+ * What fails waits for itself: the part of the engine that is out of reach may be that of one user.
  */
 export class TakeOvers {
   private readonly logger = new Logger('Sessions');
   /** What other nodes are still to be told, by session. */
-  private readonly untold = new Map<string, { readonly user: string; readonly session: SessionHere }>();
-  /** Users whose sessions here are to be compared. */
-  private readonly doubted = new Set<string>();
-  private working = false;
+  private readonly untold = new Map<string, Resumed>();
+  /** Users whose sessions here are to be compared, in the next comparison. */
+  private readonly fresh = new Set<string>();
+  /** Users whose sessions here are being compared → in which comparison. */
+  private readonly compared = new Map<string, object>();
+  /** How much waits for its next attempt. */
+  private late = 0;
   private closed = false;
 
   constructor(private readonly options: TakeOverOptions) {}
 
   /** A session goes on here. */
   resumed(user: string, session: SessionHere): void {
-    this.untold.set(session.id, { user, session });
-    this.wake();
+    const resumed = { user, session };
+    this.untold.set(session.id, resumed);
+    void this.tell(resumed);
   }
 
   /** This node hears of the user's sessions from now on, and may have missed something until now. */
   heard(user: string): void {
-    this.doubted.add(user);
-    this.wake();
+    if (this.fresh.size === 0) queueMicrotask(() => this.compareFresh());
+    this.fresh.add(user);
   }
 
   close(): void {
     this.closed = true;
   }
 
-  private wake(): void {
-    if (this.working) return;
-    this.working = true;
-    void this.work();
-  }
-
-  private async work(): Promise<void> {
+  private async tell(resumed: Resumed): Promise<void> {
+    const { user, session } = resumed;
     const pause = new GrowingPause(PAUSES);
-    for (let failed = false; !this.closed && this.untold.size + this.doubted.size > 0;) {
-      const results = await Promise.allSettled([this.tellAll(), this.compare()]);
-      const failure = results.find((result) => result.status === 'rejected');
-      if (failure && !failed)
-        this.logger.warn(`take-overs of sessions are settled later: ${(failure.reason as Error).message}`);
-      failed = failure !== undefined;
-      if (failed) await delay(pause.next(), undefined, { ref: false });
-      else pause.reset();
+    const isCurrent = (): boolean => !this.closed && this.untold.get(session.id) === resumed;
+    while (isCurrent()) {
+      try {
+        if (this.isHere(resumed)) await this.options.announce(user, session);
+        if (isCurrent()) this.untold.delete(session.id);
+      } catch (error) {
+        await this.wait(pause, error as Error);
+      }
     }
-    this.working = false;
   }
 
-  private async tellAll(): Promise<void> {
-    const told = [...this.untold.values()].map(async (entry) => {
-      if (this.isHere(entry)) await this.options.announce(entry.user, entry.session);
-      if (this.untold.get(entry.session.id) === entry) this.untold.delete(entry.session.id);
-    });
-    const failed = (await Promise.allSettled(told)).find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+  private compareFresh(): void {
+    const users = [...this.fresh];
+    this.fresh.clear();
+    for (let from = 0; from < users.length; from += MAX_COMPARED)
+      void this.compare(users.slice(from, from + MAX_COMPARED), new GrowingPause(PAUSES));
   }
 
-  private async compare(): Promise<void> {
-    const users: string[] = [];
-    const here: SessionHere[] = [];
-    for (const user of this.doubted) {
-      if (here.length >= MAX_COMPARED) break;
-      users.push(user);
-      here.push(...this.options.sessionsOf(user));
-      this.doubted.delete(user);
-    }
-    if (here.length === 0) return;
+  /** After a failure each half is compared by itself, until only those are late that can't be compared. */
+  private async compare(users: readonly string[], pause: GrowingPause): Promise<void> {
+    if (this.closed || users.length === 0) return;
+    const comparison = {};
+    for (const user of users) this.compared.set(user, comparison);
+    const left = (): string[] => users.filter((user) => this.compared.get(user) === comparison);
     try {
-      const generations = await this.options.generationsOf(here.map(({ id }) => id));
-      here.forEach(({ id, generation }, index) => {
-        const newest = generations[index] ?? 0;
-        if (newest > generation) this.options.takenOver(id, newest);
-      });
+      await this.compareOnce(users);
+      for (const user of left()) this.compared.delete(user);
     } catch (error) {
-      for (const user of users) this.doubted.add(user);
-      throw error;
+      await this.wait(pause, error as Error);
+      const late = left();
+      if (late.length < 2) return this.compare(late, pause);
+      const half = late.length >> 1;
+      for (const part of [late.slice(0, half), late.slice(half)])
+        void this.compare(part, new GrowingPause(PAUSES));
     }
   }
 
-  private isHere({ user, session }: { readonly user: string; readonly session: SessionHere }): boolean {
+  private async compareOnce(users: readonly string[]): Promise<void> {
+    const here = users.flatMap((user) => this.options.sessionsOf(user));
+    if (here.length === 0) return;
+    const generations = await this.options.generationsOf(here.map(({ id }) => id));
+    here.forEach(({ id, generation }, index) => {
+      const newest = generations[index] ?? 0;
+      if (newest > generation) this.options.takenOver(id, newest);
+    });
+  }
+
+  private async wait(pause: GrowingPause, error: Error): Promise<void> {
+    if (this.late++ === 0) this.logger.warn(`take-overs of sessions are settled later: ${error.message}`);
+    await delay(pause.next(), undefined, { ref: false });
+    this.late--;
+  }
+
+  private isHere({ user, session }: Resumed): boolean {
     return this.options
       .sessionsOf(user)
       .some(({ id, generation }) => id === session.id && generation === session.generation);

@@ -121,7 +121,7 @@ describe('how long rooms live in Redis', () => {
     await commit(1, 1);
     await eventually(async () => expect(await links.store.tops([room])).toEqual([undefined]));
     expect(await left('meta')).toBeGreaterThan(DAY);
-    await links.sessions.extend(session, 3 * DAY);
+    await links.sessions.extendLanes(session.id, await links.sessions.extend(session, 3 * DAY));
     expect(await left('meta')).toBeGreaterThan(3 * DAY);
     expect(await commit(2, MINUTE)).toMatchObject({ status: 'committed', seqs: [2] });
     expect(await links.store.numbers(room, [session.id])).toEqual([2]);

@@ -32,6 +32,8 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
     const claimEnded = async (most: number, claimMs?: number): Promise<ClaimedSession[]> => [
       ...(await store.claimEnded(most, claimMs)).sessions,
     ];
+    const laterThan = (at: number): Promise<void> =>
+      eventually(async () => expect(await cluster.now()).toBeGreaterThan(at + 1));
     const idsOf = (sessions: ClaimedSession[]): string[] => sessions.map(({ id }) => id).sort();
 
     it('resumes a session with its rooms, and raises its generation', async () => {
@@ -76,6 +78,25 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       const { lanes = [] } = (await store.resume(claim, 90_000)) ?? {};
       expect([...lanes].sort()).toEqual([...rooms].sort());
       expect(await store.extend(claim, 60_000)).toBeGreaterThan(now);
+    });
+
+    it('R29: extends what a session has accumulated once in an eighth of its time, however often it resumes', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      const resumed = async (ttlMs: number): Promise<number> => (await store.resume(claim, ttlMs))!.endsAt;
+      // The records of its commands were never extended.
+      await laterThan(await cluster.now());
+      const end = await resumed(60_000);
+      expect(end).toBeGreaterThan(claim.endsAt);
+      await laterThan(await cluster.now());
+      expect(await resumed(60_000)).toBe(end);
+      // It was moved without the records.
+      const moved = await store.extend(claim, 60_000);
+      await laterThan(await cluster.now());
+      expect(await resumed(60_000)).toBeGreaterThan(moved);
+      // More than an eighth is missing, or it lies too far ahead.
+      expect(await resumed(90_000)).toBeGreaterThan(end + 20_000);
+      expect(await resumed(60_000)).toBeLessThan(end + 20_000);
     });
 
     it('R29: forgets numbered commands in rooms that the session left, and remembers that it did', async () => {

@@ -1,9 +1,11 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { setImmediate } from 'node:timers/promises';
 import { RedisKeys } from '@wss/redis';
 import { MemoryEngine } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { ClientRouting, MemoryClusterChannels, MemorySessionStore, Sessions } from '../src/index.js';
 import type { Session } from '../src/sessions.js';
+import { TakeOvers } from '../src/take-overs.js';
 
 /** A node of the embedded engine, and the sessions that have a connection there. */
 class TestNode {
@@ -82,5 +84,58 @@ describe('take-overs', () => {
     await eventually(() => expect(older.here.size).toBe(0));
     expect(newer.here.size).toBe(1);
     sessions.close();
+  });
+
+  describe('of which some can not be settled', () => {
+    const announced: string[] = [];
+    const compared: string[] = [];
+    const isOut = (name: string): boolean => name.includes('out');
+    let refused = 0;
+    const open = (): TakeOvers =>
+      new TakeOvers({
+        announce: async (user) => {
+          if (isOut(user)) throw new Error(`the master of attempt ${++refused} is out of reach`);
+          announced.push(user);
+        },
+        generationsOf: async (ids) => {
+          if (ids.some(isOut)) throw new Error(`the master of attempt ${++refused} is out of reach`);
+          compared.push(...ids);
+          return ids.map(() => 1);
+        },
+        sessionsOf: (user) => [{ id: `s-${user}`, generation: 1 }],
+        takenOver: () => undefined,
+      });
+    const refusedAgain = (): Promise<void> => {
+      const before = refused;
+      return eventually(() => expect(refused).toBeGreaterThan(before + 3), { withinMs: 10_000 });
+    };
+    beforeEach(() => {
+      for (const list of [announced, compared]) list.length = 0;
+      refused = 0;
+    });
+
+    it('R8: others are announced at once', async () => {
+      const takeOvers = open();
+      takeOvers.resumed('out', { id: 's-out', generation: 1 });
+      await refusedAgain();
+      const { length } = announced;
+      takeOvers.resumed('ann', { id: 's-ann', generation: 1 });
+      await setImmediate();
+      expect(announced.slice(length)).toEqual(['ann']);
+      takeOvers.close();
+    });
+
+    it('R8: others are compared, those that come later at once', async () => {
+      const takeOvers = open();
+      const users = Array.from({ length: 100 }, (_, i) => (i === 37 ? 'out' : `u${i}`));
+      for (const user of users) takeOvers.heard(user);
+      await eventually(() => expect(new Set(compared).size).toBe(99), { withinMs: 10_000 });
+      await refusedAgain();
+      takeOvers.heard('ann');
+      await setImmediate();
+      expect(compared.at(-1)).toBe('s-ann');
+      expect(compared).toHaveLength(100);
+      takeOvers.close();
+    });
   });
 });

@@ -55,6 +55,8 @@ export interface MemorySession {
   revoked: boolean;
   /** Until when a node has claimed to tell of its end. */
   claimedUntil?: number;
+  /** The end to which the records of its commands were extended last. */
+  lanesEndAt?: number;
   readonly lanes: Set<string>;
   readonly rooms: Set<string>;
   /** Numbered commands in some rooms are not kept any more. */
