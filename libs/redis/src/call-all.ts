@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 
-/** What each listener failed with last: a fault that comes with every message is logged once. */
+/** Last failure of each listener: a fault that comes with every message is logged once. */
 const faults = new WeakMap<object, string>();
 
 /** Calls all listeners with a value. One that throws costs only itself, and each of its faults is logged once. */

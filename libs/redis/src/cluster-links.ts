@@ -33,7 +33,7 @@ export interface Shard {
   readonly subscriber: Redis;
   /** Only where replicas are waited for: WAIT blocks its connection. */
   readonly fence?: Redis;
-  /** Whether its links were up once; until then it is worth waiting for them. */
+  /** True once its links have been up; until then it is worth waiting for them. */
   opened: boolean;
 }
 
@@ -98,7 +98,7 @@ export class ClusterLinks implements DataLinks {
     return String(tag);
   }
 
-  /** What is wrong; nothing while every slot is served, all links are up and what scripts publish is taken. */
+  /** The problem; undefined while every slot is served, all links are up and publications of scripts are taken. */
   problem(): string | undefined {
     if (this.trouble) return `Redis: ${this.trouble}`;
     const links = this.shards.flatMap(linksOf);
@@ -162,7 +162,7 @@ export class ClusterLinks implements DataLinks {
     }
   }
 
-  /** Whether it is worth trying again at once: the slot moves, or the links to its master are being opened. */
+  /** True if a retry at once may pass: the slot moves, or the links to its master are being opened. */
   mayPass(slot: number, error: unknown): boolean {
     return isRedirection(error) || (isUnsent(error) && !this.shardOf(slot)?.opened);
   }
@@ -225,7 +225,7 @@ export class ClusterLinks implements DataLinks {
     for (const listener of this.lookListeners) listener();
   }
 
-  /** What all masters tell; if none does, what the servers tell that the configuration names. */
+  /** Asks all masters for their view of the cluster; if none answers, the servers that the configuration names. */
   private async ask(): Promise<ClusterView[]> {
     const ready = this.shards.filter(({ commands }) => commands.status === 'ready');
     const told = await Promise.allSettled(ready.map(({ commands, address }) => askView(commands, address)));
@@ -259,7 +259,7 @@ export class ClusterLinks implements DataLinks {
     for (const redis of linksOf(shard)) {
       redis.on('ready', () => (shard.opened ||= linksOf(shard).every(({ status }) => status === 'ready')));
       redis.on('close', () => void (this.closed || this.refresh()));
-      // What went wrong is reported by the link; it tries on.
+      // The link reports the failure itself, and tries on.
       redis.connect().catch(() => undefined);
     }
   }

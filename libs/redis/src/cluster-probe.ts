@@ -41,7 +41,7 @@ export class ClusterProbe {
     for (const [shard, probed] of this.probed) this.leave(shard, probed);
   }
 
-  /** What is wrong; nothing while the last proof of each link is fresh. */
+  /** The problem; undefined while the last proof of each link is fresh. */
   problem(): string | undefined {
     for (const { probe } of this.probed.values()) {
       const problem = probe.problem();

@@ -7,7 +7,7 @@ export interface ClusterView {
   readonly from: RedisAddress;
   /** Reply to CLUSTER NODES. */
   readonly text: string;
-  /** Whether the server serves; it does not while slots or a majority of the masters are missing to it. */
+  /** True if the server serves; it does not while slots, or a majority of the masters, are missing to it. */
   readonly ok: boolean;
 }
 

@@ -43,8 +43,8 @@ type OneKey =
   | 'spublish';
 
 /**
- * What stores send: to the one server, or, in a cluster, each command to the master that has its key. A pipeline may
- * have keys of several masters; it is no transaction. Scripts are called by `LuaScript`.
+ * Takes the commands of the stores: to the one server, or, in a cluster, each to the master that has its key. A
+ * pipeline may have keys of several masters; it is not a transaction. Scripts are called by `LuaScript`.
  */
 export type Commands = Pick<Redis, OneKey | 'status' | 'evalsha' | 'eval' | 'pipeline'>;
 

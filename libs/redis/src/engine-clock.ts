@@ -12,7 +12,7 @@ const SHOWN_MS = 600_000;
 export interface ClockReading {
   readonly sentAt: number;
   readonly answeredAt: number;
-  /** What it showed, ms since 1970. */
+  /** The time that it showed, ms since 1970. */
   readonly time: number;
 }
 
@@ -28,7 +28,7 @@ export interface ClockStep {
 export class ClockWatch {
   private known?: { readonly ms: number; readonly withinMs: number };
 
-  /** What the clock shows more than ours, ms; nothing before the first reading. */
+  /** Offset of the clock from ours, ms; undefined before the first reading. */
   get offsetMs(): number | undefined {
     return this.known?.ms;
   }
@@ -84,7 +84,7 @@ export class EngineClock {
     return offsets.length < 2 ? 0 : Math.round(Math.max(...offsets) - Math.min(...offsets));
   }
 
-  /** What an operator has to know; nothing while the clocks agree and none was set within the last ten minutes. */
+  /** Warning for operators; undefined while the clocks agree and none was set within the last ten minutes. */
   notice(): string | undefined {
     if (this.spreadMs > MAX_SPREAD_MS)
       return `the clocks of Redis' hosts differ by ${inSeconds(this.spreadMs)}`;

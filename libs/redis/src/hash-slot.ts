@@ -6,7 +6,7 @@ export function slotOf(key: string): number {
   return crc16(Buffer.from(hashedPart(key))) % SLOTS;
 }
 
-/** A name in the hash slot of a key, and in its namespace, that is no key's. */
+/** A name in the hash slot and namespace of a key that no key has. */
 export function absentBeside(key: string): string {
   return `${key.slice(0, key.indexOf(':') + 1)}{${hashedPart(key)}}:-`;
 }

@@ -72,7 +72,7 @@ export class LinkProbe {
     this.deaf = false;
   }
 
-  /** What is wrong; nothing while the last proof is fresh. A link that was deaf has to bring a new one. */
+  /** The problem; undefined while the last proof is fresh. A link that was deaf has to bring a new one. */
   problem(): string | undefined {
     if (this.refusal !== undefined) return `Redis: the probe of the links is refused: ${this.refusal}`;
     if (this.deaf) return 'Redis: the subscribing link was deaf and has not proven itself since';
@@ -92,7 +92,7 @@ export class LinkProbe {
     redis.disconnect(true);
   }
 
-  /** What is read must come from the server that takes the commands. */
+  /** Makes the reading link anew unless it leads to the server that takes the commands. */
   private async probeReads(): Promise<void> {
     const { commands, reads } = this.links;
     if (commands.status !== 'ready' || reads.status !== 'ready') return;

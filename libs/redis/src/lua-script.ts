@@ -37,7 +37,7 @@ export class LuaScript<Reply> {
     return this.runWhole(redis, keys, args);
   }
 
-  /** NOSCRIPT proves that nothing ran, so sending the text is no repetition. */
+  /** NOSCRIPT proves that nothing ran, so sending the text repeats nothing. */
   private async runWhole(
     redis: ScriptLink,
     keys: readonly string[],

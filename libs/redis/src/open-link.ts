@@ -15,7 +15,7 @@ export interface RedisLinkOptions {
   readonly commandTimeoutMs?: number;
   /** How long to wait for Redis at start, ms. Default {@link CONNECT_WITHIN_MS}. */
   readonly connectWithinMs?: number;
-  /** Whether replicas are waited for. Default no. */
+  /** Waits for replicas. Default no. */
   readonly withFence?: boolean;
   /** Where a cluster's server is to be reached that announces another address to its like; default where it says. */
   readonly translate?: (address: RedisAddress) => RedisAddress;
@@ -23,7 +23,7 @@ export interface RedisLinkOptions {
   readonly scripts?: readonly LuaScript<unknown>[];
 }
 
-/** What a link is for; servers show it in CLIENT LIST as `wss-<role>`. */
+/** Purpose of a link; servers show it in CLIENT LIST as `wss-<role>`. */
 export type LinkRole = 'commands' | 'reads' | 'subscriber' | 'fence' | 'seed';
 
 /** How long a command waits for its answer, ms. */

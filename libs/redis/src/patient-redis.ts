@@ -1,6 +1,6 @@
 import { type Command, Redis, type RedisOptions } from 'ioredis';
 
-/** What the driver takes, but for answers in another form. */
+/** Options of the driver, without those that change the form of answers. */
 export type LinkSettings = RedisOptions & { readonly replyMapping?: 'legacy' };
 
 type Stream = Parameters<Redis['sendCommand']>[1];

@@ -11,7 +11,7 @@ export interface Replacement {
   readonly count: number;
 }
 
-/** What came of a node's probes since it started. */
+/** Results of a node's probes since it started. */
 export class ProbeRecord {
   /** Came back before the next one was due. */
   answered = 0;

@@ -30,7 +30,7 @@ export class Publications {
     else if (channel === this.refusedOn) this.heal();
   }
 
-  /** What is wrong; nothing while publications are taken. */
+  /** The problem; undefined while publications are taken. */
   problem(): string | undefined {
     return this.refusedOn === undefined ? undefined : `Redis: publications on ${this.refusedOn} are refused`;
   }

@@ -47,7 +47,7 @@ const REFUSALS = new Set([
 const RUNNING = ' script: ';
 
 /**
- * Whether a server of a cluster refused a command because its slot is elsewhere, is about to move, or is served by
+ * True if a server of a cluster refused a command because its slot is elsewhere, is about to move, or is served by
  * nobody now. Such a refusal comes before anything is done.
  */
 export function isRedirection(error: unknown): boolean {
@@ -62,7 +62,7 @@ export function toRedisError(error: unknown): RedisError {
     return new RedisError('unknown', message, { cause: error });
   }
   const code = /^-?([A-Z]+)\b/.exec(message)?.[1] ?? '';
-  // What a running script was refused, it was refused in the middle, whatever the code.
+  // A refusal inside a running script comes in the middle of its work, whatever the code.
   const refused = REFUSALS.has(code) && !message.includes(RUNNING);
   return new RedisError(refused ? 'refused' : 'failed', message, { cause: error });
 }

@@ -34,7 +34,7 @@ export interface PresenceKeys {
   readonly owners: string;
   /** Sorted set: owners that may write nothing any more → until when that is remembered; at most an hour. */
   readonly dead: string;
-  /** What users' clients told of themselves, beside {@link metas}, which others see. */
+  /** Meta that users' clients gave of themselves, beside {@link metas}, which others see. */
   readonly told: string;
   /** Hash: client → user, of one owner. */
   entries(owner: string): string;
@@ -110,12 +110,12 @@ export class RedisKeys {
     return { record: prefix, lanes: `${prefix}:l`, rooms: `${prefix}:r` };
   }
 
-  /** Sorted set: session and its user → when it ends, or may be claimed again by who tells of its end. */
+  /** Sorted set: session and its user → when it ends, or when its end may be claimed again for announcing. */
   get sessionEnds(): string {
     return `${this.namespace}:s:ends`;
   }
 
-  /** What the nodes sign resume tokens with, where no secret is configured. */
+  /** Secret with which the nodes sign resume tokens, where none is configured. */
   get secret(): string {
     return `${this.namespace}:secret`;
   }
@@ -170,7 +170,7 @@ export class RedisKeys {
     return `${this.namespace}:cluster`;
   }
 
-  /** What clients may send to the nodes whose lease names this hash, JSON. */
+  /** Contract of the nodes whose lease names this hash: the commands that clients may send them, JSON. */
   contract(hash: string): string {
     return `${this.namespace}:contract:${hash}`;
   }

@@ -45,7 +45,7 @@ export class RedisLinks implements DataLinks {
     return links;
   }
 
-  /** What is wrong with the links; nothing while all are up and what scripts publish is taken. */
+  /** The problem of the links; undefined while all are up and publications of scripts are taken. */
   problem(): string | undefined {
     const links = this.all();
     const down = links.filter(({ status }) => status !== 'ready');

@@ -13,7 +13,8 @@ interface Waiter {
 /** Proves that writes have reached all replicas that may be promoted. */
 export interface Fence {
   /**
-   * Whether everything written on this history until now survives a failover; false when that is not proven in time, ms.
+   * Resolves to true if everything written on this history until now survives a failover, or to false if that is not
+   * proven within the time, ms.
    * @param key one that was written
    */
   wait(replicationId: string, withinMs: number, key: string): Promise<boolean>;

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** What a Redis server's settings do to the promises. */
+/** Effects of a Redis server's settings on the promises. */
 export interface ServerCheck {
   /** A promise can't be kept: the node must not start, and takes no new clients. */
   readonly errors: readonly string[];

@@ -5,19 +5,19 @@ import { checkServer, type ServerCheck } from './server-check.js';
 /** How often the servers are looked at, ms (R32). */
 const EVERY_MS = 30_000;
 
-/** What a watch looks at. */
+/** Options of a watch. */
 export interface ServerWatchOptions {
   /** Commanding links to all servers that take writes now. */
   readonly servers: () => readonly Redis[];
   /** Calls back whenever there may be other servers. */
   readonly onChange?: (callback: () => void) => void;
-  /** Whether they are the masters of a Redis Cluster. Default no. */
+  /** True if they are the masters of a Redis Cluster. Default no. */
   readonly clustered?: boolean;
   /** Default 30,000. */
   readonly everyMs?: number;
 }
 
-/** What is known of one server. */
+/** Known facts about one server. */
 interface Seen {
   errors: readonly string[];
   evicted: number;
@@ -62,7 +62,7 @@ export class ServerWatch {
     clearInterval(this.timer);
   }
 
-  /** What keeps the servers from keeping the promises; nothing while they do. */
+  /** Reason why the servers can't keep the promises; undefined while they do. */
   problem(): string | undefined {
     const [error] = this.errors();
     return error === undefined ? undefined : `Redis can't keep the promises: ${error}`;
