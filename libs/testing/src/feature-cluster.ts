@@ -25,7 +25,7 @@ export interface FeatureClientOptions extends Omit<TestClientOptions, 'user'> {
   readonly node?: number;
   /** A room to join, e.g. `poll:1`. */
   readonly room?: string;
-  /** Whether it joins with the room's documents, and gets patches; default no. */
+  /** Joins with the room's documents, and gets patches; default no. */
   readonly state?: boolean;
 }
 

@@ -11,7 +11,7 @@ import { type KeptState, keptState, type KeptStateOptions } from './kept-state.j
 /** Modules under test, as they stand in the gateway's list of features. */
 export type FeatureModules = readonly (Type<object> | DynamicModule)[];
 
-/** What a {@link FeatureNode} runs. */
+/** Options of a {@link FeatureNode}. */
 export interface FeatureNodeOptions {
   readonly features: FeatureModules;
   /** Variables of its configuration. */
@@ -74,7 +74,7 @@ export class FeatureNode {
     return keptState(this.app, options);
   }
 
-  /** What keeps the node from serving; empty while it serves. */
+  /** Problems that keep the node from serving; empty while it serves. */
   problems(): string[] {
     return this.app.get(Readiness).problems();
   }

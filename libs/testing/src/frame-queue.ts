@@ -4,7 +4,7 @@ import type { ServerFrame } from './server-frame.js';
 /** Chooses frames. */
 export type FrameFilter = (frame: ServerFrame) => boolean;
 
-/** What somebody waits for. */
+/** A wait for a frame. */
 export interface FrameWait<T> {
   /** In words, for the error. */
   readonly what: string;

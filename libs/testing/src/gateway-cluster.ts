@@ -6,7 +6,7 @@ import { TcpProxy } from './tcp-proxy.js';
 export interface GatewayClusterOptions extends Omit<GatewayNodeOptions, 'redis'> {
   /** How many nodes; default 3. */
   readonly nodes?: number;
-  /** Whether each node reaches Redis through a {@link TcpProxy} of its own; default no. */
+  /** Leads each node to Redis through a {@link TcpProxy} of its own; default no. */
   readonly proxied?: boolean;
   /** How Redis is started. */
   readonly redis?: RedisServerOptions;

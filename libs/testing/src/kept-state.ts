@@ -1,7 +1,7 @@
 /** How much each collection of a graph of objects holds, by the class and field that it is found at. */
 export type KeptState = ReadonlyMap<string, number>;
 
-/** What is not walked into. */
+/** Objects that the walk leaves out. */
 export interface KeptStateOptions {
   /** Caches with a bound of their own, e.g. `Committer.rooms`; neither they nor what they hold is counted while they keep to it. */
   readonly caches?: Readonly<Record<string, number>>;
@@ -31,7 +31,7 @@ const MOST_FIELDS = 30;
 
 /**
  * Walks everything that can be reached from an object by properties, maps, sets and arrays, and counts what the
- * collections hold: a new one anywhere is found without being named. What only closures hold is not seen.
+ * collections hold: a new one anywhere is found without being named. Objects that only closures hold are not seen.
  */
 export function keptState(root: object, { caches = {} }: KeptStateOptions = {}): KeptState {
   const counts = new Map<string, number>();
@@ -49,7 +49,7 @@ export function keptState(root: object, { caches = {} }: KeptStateOptions = {}):
   return counts;
 }
 
-/** What there is more of in the second state, for people. */
+/** Lists the places that hold more in the second state, for people. */
 export function keptSurplus(before: KeptState, after: KeptState): string[] {
   return [...after].flatMap(([place, size]) => {
     const was = before.get(place) ?? 0;

@@ -65,7 +65,7 @@ export class ManagedProcess {
     return this.child.pid!;
   }
 
-  /** Resolves when the process has ended; never rejects. Who asks for it keeps us running until then. */
+  /** Resolves when the process has ended; never rejects. Reading it keeps our process running until then. */
   get exited(): Promise<ProcessExit> {
     this.child.ref();
     return this.exitEvent;

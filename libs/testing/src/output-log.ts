@@ -9,7 +9,7 @@ interface Waiter {
   fail(why: string): void;
 }
 
-/** What a process wrote, line by line: the newest 5,000 lines of both its streams, in the order of arrival. */
+/** A process's output, line by line: the newest 5,000 lines of both its streams, in the order of arrival. */
 export class OutputLog {
   private readonly kept: string[] = [];
   private readonly waiters = new Set<Waiter>();

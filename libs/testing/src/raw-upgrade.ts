@@ -18,7 +18,7 @@ export interface RawUpgradeOptions {
 /**
  * Asks for a WebSocket by hand and reads until the server ends the connection.
  * @param headers besides those that a right request has, or in their place; undefined: that one is left out
- * @throws Error when the connection is reset, or when what came is no complete HTTP response with a `Content-Length`
+ * @throws Error when the connection is reset, or the answer is not a complete HTTP response with a `Content-Length`
  */
 export async function rawUpgrade(
   port: number,

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 
-/** What can happen to the data of Redis servers. */
+/** Faults that can befall the data of Redis servers. */
 export interface RedisFaults {
   /** The servers go on with their data under another replication id, as after a restart. */
   newHistory(): Promise<void>;
   /** Remembers the data as replicas have it now. */
   checkpoint(): Promise<void>;
-  /** What was written since the checkpoint is lost, as when replicas take over. */
+  /** Loses everything written since the checkpoint, as when replicas take over. */
   loseSinceCheckpoint(): Promise<void>;
   /** Others take over: what was written since the checkpoint is lost, or nothing where there was none since the last time. */
   failOver(): Promise<void>;

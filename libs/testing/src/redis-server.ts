@@ -13,7 +13,7 @@ export interface RedisServerOptions {
    * ours (`--save '' --appendonly no --repl-diskless-sync-delay 0`) and win.
    */
   readonly args?: readonly string[];
-  /** Whether it listens on a Unix socket as well, see {@link RedisServer.socketPath}; default no. */
+  /** Listens on a Unix socket as well, see {@link RedisServer.socketPath}; default no. */
   readonly unixSocket?: boolean;
   /** The default user's password; default none. */
   readonly password?: string;

@@ -28,7 +28,7 @@ export class TcpConnection {
     this.follow(far, this.replies);
   }
 
-  /** Whether it lost bytes of a direction that is not mute (any more). */
+  /** True if it lost bytes of a direction that is not mute (any more). */
   get broken(): boolean {
     return this.requests.broken || this.replies.broken;
   }

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
-/** What a lane asks before it hands on each piece; the answers may change at any time. */
+/** Rules that a lane asks before it hands on each piece; the answers may change at any time. */
 export interface LaneRules {
-  /** Whether what arrives disappears. */
+  /** True if arriving bytes disappear. */
   swallows(): boolean;
   /** Delay, milliseconds. */
   latencyMs(): number;
@@ -34,7 +34,7 @@ export class TcpLane {
     to.on('drain', () => from.resume());
   }
 
-  /** Whether bytes should flow here but can't: after a loss nothing that follows makes sense to the receiver. */
+  /** True if bytes should flow here but can't: after a loss, later bytes make no sense to the receiver. */
   get broken(): boolean {
     return this.damaged && !this.rules.swallows();
   }

@@ -4,7 +4,7 @@ import { freePort } from './free-port.js';
 import { TcpConnection, type ConnectionRules } from './tcp-connection.js';
 
 /**
- * What a {@link TcpProxy} does with bytes. Requests go from the one who connected to the target, replies back.
+ * Treatment of bytes by a {@link TcpProxy}. Requests go from the one who connected to the target, replies back.
  *
  * - `pass`: hands everything on.
  * - `cut`: resets all connections and refuses new ones.
@@ -31,7 +31,7 @@ export class TcpProxy {
   target: number;
   /** Delay of each direction, milliseconds, for bytes that arrive from now on; default 0. */
   latencyMs = 0;
-  /** What all replies together get through, bytes a second; default no limit. */
+  /** Bandwidth of all replies together, bytes a second; default no limit. */
   replyRate = Infinity;
 
   private currentMode: ProxyMode = 'pass';
