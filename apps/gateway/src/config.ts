@@ -78,7 +78,7 @@ export class Config {
   @Matches(/^\/[A-Za-z0-9_./-]*$/, { message: 'WS_PATH must be a path that starts with /' })
   readonly WS_PATH: string = '/';
 
-  /** Who may connect. `jwt`: who brings a signed token. `none`: everybody, under the name in `?user=`; for development. */
+  /** Admission. `jwt`: clients must present a signed token. `none`: anyone, as the user in `?user=`; for development. */
   @IsIn(['jwt', 'none'], {
     message:
       'AUTH must be given: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL for signed tokens, or AUTH=none to let everybody in under any name',
@@ -192,7 +192,7 @@ export class Config {
   @Max(65_535)
   readonly MANAGEMENT_PORT?: number;
 
-  /** What who asks there brings as `Authorization: Bearer …`, at least 32 characters; or `MANAGEMENT_TOKEN_FILE`. */
+  /** Token that requests there must carry (`Authorization: Bearer …`), ≥ 32 characters; or `MANAGEMENT_TOKEN_FILE`. */
   @IsOptional()
   @MinLength(32, { message: 'MANAGEMENT_TOKEN must have at least 32 characters' })
   readonly MANAGEMENT_TOKEN?: string;
@@ -215,7 +215,7 @@ export class ConfigError extends Error {}
 const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'MANAGEMENT_TOKEN', 'REDIS_SERVER'];
 const KEYS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'];
 
-/** Whether there is a value, even one that can't be read: that is told already, and not that it is missing. */
+/** True if there is a value, even one that can't be read: that error is reported already, so it is not missing. */
 type IsGiven = (name: string) => boolean;
 
 /** @throws ConfigError naming every bad variable at once. */

@@ -57,7 +57,7 @@ type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry, N
 
 const ENGINE = Symbol('Engine');
 
-/** What the libraries of the engine are to those of the clients. */
+/** Binds the ports of the client libraries to the engine's libraries. */
 const PORTS: Provider[] = [
   { provide: RoomSource, useExisting: RoomFeed },
   { provide: CommandRecorder, useExisting: CommandJudge },

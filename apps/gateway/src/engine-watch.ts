@@ -7,7 +7,7 @@ import type { Readiness } from './readiness.js';
 /** How often the engine is looked at, ms. */
 const EVERY_MS = 500;
 
-/** What the watch looks at and whom it tells. */
+/** The parts that the watch looks at, and those that it tells. */
 export interface EngineWatchOptions {
   readonly engine: Engine;
   readonly hub: Hub;

@@ -55,18 +55,18 @@ export interface Engine {
   readonly registry: NodeRegistry;
   readonly jobs: JobQueue;
   readonly presence: PresenceStore;
-  /** Whether commits can be proven to survive a failover. */
+  /** True if commits can be proven to survive a failover. */
   readonly canBeDurable: boolean;
-  /** What is wrong with each part of the way to the engine; nothing while it serves. */
+  /** Check of each part of the way to the engine: its problem, or undefined while it serves. */
   readonly checks: Readonly<Record<string, () => string | undefined>>;
-  /** What keeps the promises from being kept though the engine serves, by part; such a node takes no new clients. */
+  /** Problems, by part, that break the promises though the engine serves; such a node takes no new clients. */
   readonly fitness?: Readonly<Record<string, () => string | undefined>>;
   /** The links to Redis; none of the embedded engine. */
   readonly links?: EngineLinks;
   close(): Promise<void>;
 }
 
-/** What is known of the links to Redis. */
+/** Figures of the links to Redis. */
 export interface EngineLinks {
   counts(): LinkCount[];
   readonly probes: ProbeRecord;
@@ -124,14 +124,14 @@ function redisEngine(config: Config, nodeId: string): Promise<Engine> {
     : redisServerEngine(options, { config, keys, nodeId });
 }
 
-/** What an engine on Redis is made for. */
+/** Parts from which an engine on Redis is made. */
 interface EngineParts {
   readonly config: Config;
   readonly keys: RedisKeys;
   readonly nodeId: string;
 }
 
-/** What differs between one server and many. */
+/** The parts that differ between one server and many. */
 interface RedisSide {
   readonly links: DataLinks & {
     problem(): string | undefined;

@@ -4,7 +4,7 @@ import type { Config } from './config.js';
 import { Readiness } from './readiness.js';
 import type { StopSignal, StopSignals } from './stop-signals.js';
 
-/** What is kept of the shutdown's time for what comes after the clients have gone, ms. */
+/** Part of the shutdown's time reserved for the steps after the clients have gone, ms. */
 const CLOSING_MS = 3_000;
 /** Bound of a shutdown that is in a hurry, and of the clean-up after a start that failed, ms. */
 const HURRY_MS = 5_000;

@@ -4,7 +4,7 @@ import { NodeLogger } from './node-logger.js';
 
 afterEach(() => void jest.restoreAllMocks());
 
-/** What one entry becomes. */
+/** The output of one log entry. */
 function written(env: NodeJS.ProcessEnv, message: string): string {
   const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
   new NodeLogger(loadConfig({ AUTH: 'none', ...env }), 'abc123').log(message, 'Connections');

@@ -5,7 +5,7 @@ import { PresenceSource } from '@wss/messaging';
 import type { Config } from './config.js';
 import type { Engine } from './engine.js';
 
-/** Who is in rooms: this node's part of it, and what features and clients ask. */
+/** Providers of presence: this node's part of the lists, and the queries of features and clients. */
 export function presenceProviders(config: Config, engine: Engine): Provider[] {
   const { presence: store, registry, channels, keys, links } = engine;
   return [

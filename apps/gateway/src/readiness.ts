@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 
-/** What is wrong with a part of the node; nothing while it serves. */
+/** Returns the problem of a part of the node; undefined while it serves. */
 export type ReadinessCheck = () => string | undefined;
 
-/** Whether this node should get new clients, and why not. */
+/** Decides whether this node should get new clients, and tells why not. */
 @Injectable()
 export class Readiness {
   private draining = false;
@@ -13,7 +13,7 @@ export class Readiness {
 
   private readonly told = new Map<string, ReadinessCheck>();
 
-  /** What keeps nobody from being served but has to be known, by the name of the part. */
+  /** Problems that operators have to know though everybody is served, by the name of the part. */
   get notices(): ReadonlyMap<string, ReadinessCheck> {
     return this.told;
   }
@@ -38,7 +38,7 @@ export class Readiness {
     this.draining = true;
   }
 
-  /** What keeps the node from being ready; empty when it is. */
+  /** Problems that keep the node from being ready; empty when it is. */
   problems(): string[] {
     return [...this.all.values()].map((check) => check()).filter((problem) => problem !== undefined);
   }

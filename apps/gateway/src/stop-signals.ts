@@ -3,7 +3,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 export type StopSignal = (typeof SIGNALS)[number];
 
-/** What a process does about a signal that asks it to end; `count` is 1 for the first. */
+/** Reacts to a signal that asks the process to end; `count` is 1 for the first. */
 export type StopListener = (signal: StopSignal, count: number) => void;
 
 /**

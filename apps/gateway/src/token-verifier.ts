@@ -10,7 +10,7 @@ import {
 import { IDENTITY_LEEWAY_MS } from '@wss/messaging';
 import type { Config } from './config.js';
 
-/** Who a token says its bearer is. */
+/** Identity of a token's bearer, as the token states it. */
 export interface TokenIdentity {
   readonly user: string;
   /** Ms since 1970; absent when the token does not end. */
@@ -20,11 +20,11 @@ export interface TokenIdentity {
 /** The token proves nothing: it is malformed, signed by somebody else, over, or for somebody else. */
 export class TokenRefused extends Error {}
 
-/** Codes of what says that there are no keys to verify with, and nothing of the token. */
+/** Codes of errors that mean that there are no keys to verify with, and tell nothing of the token. */
 const NO_KEYS = new Set([
   errors.JWKSTimeout.code,
   errors.JWKSInvalid.code,
-  // An answer of the server of keys that is no success.
+  // The server of keys answered with an error status.
   errors.JOSEError.code,
 ]);
 

@@ -46,7 +46,7 @@ export function writeContract(
   };
 }
 
-/** Whether the folder holds the contract as it is now; if not, what would break and what to do. */
+/** Checks that the folder holds the contract as it is now; if not, tells what would break and what to do. */
 export function checkContract(explorer: ContractExplorer, folder: string): ContractResult {
   const unknown = unknownReplies(explorer);
   if (unknown) return unknown;

@@ -21,7 +21,7 @@ export class ManagementModule {
     measureJobs(jobs, metrics);
   }
 
-  /** Whether the configuration wants it: where a port is given, and in development. */
+  /** True if the configuration wants it: where a port is given, and in development. */
   static isWanted({ MANAGEMENT_PORT, AUTH }: Config): boolean {
     return MANAGEMENT_PORT !== undefined || AUTH === 'none';
   }
@@ -65,7 +65,7 @@ function measureJobs(jobs: JobRunner, metrics: Metrics): void {
   counter('jobs_given_up_total', 'Jobs that this node gave up and that are kept', ({ givenUp }) => givenUp);
 }
 
-/** What the links to Redis are like, and what their probes find. */
+/** Measures the links to Redis and the results of their probes. */
 function measureLinks({ counts, probes }: EngineLinks, metrics: Metrics): void {
   metrics.gauges('links', 'Links to Redis that the node keeps', ['role'], () =>
     counts().map(({ role, all }) => [{ role }, all]),

@@ -5,7 +5,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { Config } from '../config.js';
 import { Metrics } from './metrics.js';
 
-/** What operators ask a node, on a port of its own that clients never reach. It answers until the node has ended. */
+/** Answers operators on a port of its own that clients never reach, until the node has ended. */
 @Injectable()
 export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Management');

@@ -49,7 +49,7 @@ export class Metrics extends MessagingObserver {
   readonly repairedEvents = this.counter('gap_repaired_events_total', 'Events that such reads brought');
   /** To members on this node; `log` or `volatile`. */
   readonly deliveries = this.counter('deliveries_total', 'Events times the members who got them', ['kind']);
-  /** What the engine lost of rooms before its time. */
+  /** Parts of rooms that the engine lost before their time. */
   readonly lostParts = this.counter('room_parts_lost_total', 'Parts of rooms that vanished from the engine', [
     'part',
   ]);

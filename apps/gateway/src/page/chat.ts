@@ -4,7 +4,7 @@ import { avatar, byId, complain, make, onSubmit } from './dom.js';
 
 /** How many of the newest messages are shown at first. */
 const LAST = 50;
-/** Who typed this long ago is not typing any more, ms. */
+/** Time after the last keystroke when a user stops being shown as typing, ms. */
 const TYPING_MS = 3_000;
 
 type ChatRoom = Room<WssContract['rooms']['chat']>;

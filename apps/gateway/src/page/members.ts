@@ -5,7 +5,7 @@ import { avatar, byId, make } from './dom.js';
 /** Faces that have room; the others are a number. */
 const FACES = 6;
 
-/** Shows who is in a room. Who asks is here in any case. */
+/** Shows who is in a room. The user of this page always counts as present. */
 export function showMembers(room: Room<WssContract['rooms']['chat']>, me: () => string): void {
   const show = (): void => {
     const others = room.members.list.map(({ user }) => user).filter((user) => user !== me());
