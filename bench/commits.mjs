@@ -6,7 +6,7 @@ import { ensureBuilt } from '../scripts/lib/build.mjs';
 import { ensureProgram } from '../scripts/lib/debian.mjs';
 
 /**
- * What commits cost against the plainest thing that Redis can do (INCR), and against the textbook loop (WATCH/MULTI),
+ * Compares commits with the plainest command of Redis (INCR), and with the textbook loop (WATCH/MULTI),
  * in one run. Every workload is a closed loop; rounds are interleaved, the figures are medians.
  *
  * One writer is compared with two INCRs: the driver as it comes, and with its auto-pipelining, which waits a moment

@@ -7,7 +7,7 @@ import { Member } from './delivery/member.mjs';
 import { SlowLine } from './delivery/slow-line.mjs';
 
 /**
- * What members of rooms lose through other members, counted from outside: sessions taken over again and again, a
+ * Counts from outside what members of rooms lose through other members: sessions taken over again and again, a
  * client whose line stalls, and clients that leave while others are idle.
  */
 const MEMBERS = 20;
@@ -112,7 +112,7 @@ async function stalledLine(url) {
   line.close();
 }
 
-/** Who came first leaves, one after the other; the pings of those behind them are counted. */
+/** Lets the clients that came first leave, one after the other, and counts the pings of those behind them. */
 async function comingAndGoing(url, seconds) {
   const open = (name, options) => Member.connect(url, name, options);
   const old = await Promise.all(Array.from({ length: OLD_CLIENTS }, (_, i) => open(`old${i}`)));

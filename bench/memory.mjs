@@ -43,7 +43,7 @@ async function measure(server, clients) {
   });
   try {
     const port = await portOf(child);
-    // What the first clients bring into being once for all is not theirs.
+    // The first clients cause one-time allocations, which must not count as theirs.
     const warm = await open(50, port, server.protocol);
     const before = await memoryOf(child);
     const sockets = await open(clients, port, server.protocol);

@@ -19,7 +19,7 @@ const PER_PROCESS = 5_000;
 /** Clients of one node that is to be killed, under the usual limit of 20,000 files. */
 const PER_NODE = 19_500;
 const SURVIVORS = 2;
-/** What is timed, in this order. */
+/** The milestones that are timed, in this order. */
 const MILESTONES = [
   ['back', 0.5],
   ['back', 1],

@@ -13,7 +13,7 @@ await main(async (args) => {
   say('10,000 commands over cut links, 30 failovers that lose data, planted bugs, fuzzed stores …');
   process.env.CHAOS = 'long';
   const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  // What a run left behind must not keep it from ending.
+  // Handles that a run left open must not keep it from ending.
   const jest = [
     'node_modules/jest/bin/jest.js',
     '--forceExit',

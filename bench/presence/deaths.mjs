@@ -22,7 +22,7 @@ export async function measureDeath(cluster, room) {
   await node.kill();
   while (watcher.left < USERS) await delay(10);
   const seconds = (watcher.heardAt - killedAt) / 1_000;
-  // What comes too often comes soon after.
+  // A leave that is announced twice is announced again soon after.
   await delay(2_000);
   watcher.socket.terminate();
   if (watcher.left !== USERS) throw new Error(`${watcher.left} leaves of ${USERS} users`);

@@ -10,7 +10,7 @@ import { run } from './run.mjs';
 
 /** The package's folder: its manifest is there, and `dist` is made. */
 export const CLIENT = 'libs/client';
-/** What the bundle may weigh, bytes after gzip. */
+/** Largest size of the bundle, bytes after gzip. */
 export const MOST_BYTES = 8_192;
 
 const DIST = join(CLIENT, 'dist');

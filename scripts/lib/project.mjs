@@ -5,7 +5,7 @@ process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 
 const OLDEST_NODE = '20.19';
 
-/** What went wrong for reasons the user can mend; printed without a stack. */
+/** A failure that the user can mend; printed without a stack. */
 export class Failure extends Error {
   constructor(message, remedy, exitCode = 1) {
     super(remedy ? `${message}\n  Remedy: ${remedy}` : message);

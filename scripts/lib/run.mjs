@@ -38,7 +38,7 @@ export function ended(child) {
   });
 }
 
-/** Text for wherever our output goes: without colours when that is no terminal. */
+/** Fits text to our output: without colors when that is not a terminal. */
 export function fit(text) {
   return process.stdout.isTTY ? text : stripVTControlCharacters(text);
 }
