@@ -24,7 +24,7 @@ function sign(payload: JWTPayload, { alg = 'HS256', key = HS256, kid }: Signatur
 
 const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
 
-/** Who a node takes the bearer of a token for. */
+/** The user as whom a node admits the bearer of a token. */
 async function userOf(node: GatewayNode, token: string): Promise<unknown> {
   const client = await TestClient.connect(node.url, { protocols: ['wss.v1'], headers: bearer(token) });
   const { data } = await client.event('$hello');

@@ -4,7 +4,7 @@ import { WssClient } from '@wss/client';
 import { eventually, type GatewayCluster, TestClient } from '@wss/testing';
 import { WebSocket } from 'ws';
 
-/** A dead node is seen after its lease, and only by who has seen one Redis for two leases. */
+/** A dead node is noticed after its lease, and only by a node that has seen one Redis for two leases. */
 const PATIENT = { withinMs: 40_000, everyMs: 100 };
 
 /**

@@ -420,7 +420,7 @@ describe('commands', () => {
     await room.leave();
     expect(await codeOf(queued)).toBe('closed');
     expect(await codeOf(sent)).toBe('disconnected');
-    // What is wanted is said again.
+    // The client repeats the leave that it still wants.
     await eventually(() => expect(lines.length).toBeGreaterThan(1));
     const later = lines.at(-1)!;
     later.send({ id: (await later.next('$leave')).id, data: {} });

@@ -18,7 +18,7 @@ afterEach(() => {
   Math.random = realRandom;
 });
 
-/** What somebody who uses the client does and sees. */
+/** A user of the client: its calls, and everything it sees. */
 class User {
   readonly seen: string[] = [];
   readonly outcomes = new Map<string, string>();
@@ -35,7 +35,7 @@ class User {
     client.onRollback((rollback) => this.onRollback(rollback));
     let hellos = 0;
     client.onHello(({ resumed }) => {
-      // What another session has done is not told any more when it is lost.
+      // A later loss of work of an earlier session is not reported any more.
       if (hellos++ > 0 && !resumed) this.forgive([...this.outcomes.keys()]);
     });
     for (const name of ROOMS) this.listen(name);
@@ -118,7 +118,7 @@ function check(server: ScriptedServer, user: User): void {
 async function run(seed: number): Promise<void> {
   const random = new Random(seed);
   const jitter = random.fork();
-  // What the client draws is repeated too.
+  // The client's own random numbers are repeated too.
   Math.random = () => jitter.next();
   const faults: Faults = { calm: false };
   const server = new ScriptedServer(clock, random.fork(), faults);

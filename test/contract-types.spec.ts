@@ -12,7 +12,7 @@ const board = client.room('board:1');
 const chat = client.room('chat:lobby');
 `;
 
-/** What the compiler must take. */
+/** Code that the compiler must take. */
 const RIGHT: Record<string, string> = {
   'a command and its reply': `const { text } = await client.command('echo.say', { text: 'hi' }); text.length;`,
   'a command in a room': `const { card } = await board.command('board.add-card', { title: 'x' }); card.length;`,
@@ -23,7 +23,7 @@ const RIGHT: Record<string, string> = {
   'a document': `board.state('board').subscribe(({ cards }) => cards.map(({ title }) => title.length));`,
 };
 
-/** What the compiler must refuse, and what its message must speak of. */
+/** Code that the compiler must refuse, with the subject of its message. */
 const WRONG: Record<string, readonly [code: string, about: RegExp]> = {
   'an unknown command': [`client.command('echo.shout', { text: 'hi' });`, /"echo.shout"/],
   'an unknown command in a room': [`board.command('board.paint', {});`, /"board.paint"/],

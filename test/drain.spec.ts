@@ -23,7 +23,7 @@ interface Observed {
 }
 
 let cluster: GatewayCluster;
-/** What clients connect to: it leads new connections to one node. */
+/** The address of all clients: it leads new connections to one node. */
 let balancer: TcpProxy;
 const opened: WssClient[] = [];
 

@@ -90,7 +90,7 @@ it('R19: a durable reply survives the death of the master, an ordinary one may n
   const former = await servers.master();
   const replica = servers.servers.find((server) => server !== former)!;
   await replica.pause();
-  // What is in its connection already would reach it all the same.
+  // Without this, commits already in its connection would still reach it.
   await former.cli('CLIENT', 'KILL', 'TYPE', 'replica');
   for (let n = 21; n <= 40; n++) expect(await add(jar, n)).toMatchObject({ data: { value: n } });
   const unproven = await add(vault, 21);

@@ -6,7 +6,7 @@ import { Rooms } from '@wss/cluster';
 import { type Client, type Command, CurrentCommand, RoomType } from '@wss/handlers';
 import { eventually, FeatureCluster, RedisServer, type TestClient } from '@wss/testing';
 
-/** What the guard waits for before it answers. */
+/** The guard answers when this has resolved. */
 let asked: Promise<void> = Promise.resolve();
 let questions = 0;
 
@@ -136,7 +136,7 @@ describe('a join', () => {
     await say();
     const { seq: start } = await hasty.join<{ seq: number }>(room);
     await say();
-    // What comes before its own start, it would have as a member that it was not.
+    // An event before its own start would reach it as a member, which it was not yet.
     for (const frame of await hasty.until(({ seq }) => seq === 2)) expect(frame.seq).toBeGreaterThan(start);
   });
 

@@ -172,7 +172,7 @@ describe('SIGTERM', () => {
 });
 
 describe('a start that fails', () => {
-  /** What the node said on its way out, without the log of what went well before. */
+  /** Output of the node on its way out, without the log of the steps that went well before. */
   async function failure(env: NodeJS.ProcessEnv): Promise<string> {
     const node = await GatewayNode.launch({ env });
     expect(await node.exited).toEqual({ code: 1, signal: null });

@@ -17,7 +17,7 @@ const seqsOf = (frames: readonly ServerFrame[]): unknown[] => frames.map(({ seq 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-/** Whether the node's links hold is told apart from what happens in rooms. */
+/** Filters out notices about the node's links, which are checked apart from the events of rooms. */
 const isNoNotice = ({ event }: ServerFrame): boolean => event !== '$notice';
 
 async function take(client: TestClient, count: number): Promise<ServerFrame[]> {

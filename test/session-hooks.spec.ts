@@ -8,7 +8,7 @@ interface Told {
   readonly session: RestoredSession | ExpiredSession;
 }
 
-/** What the hooks of all nodes in this process were told. */
+/** Calls of the hooks of all nodes in this process. */
 let told: Told[] = [];
 let fails = false;
 

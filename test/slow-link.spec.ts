@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { GatewayNode, RedisServer, type ServerFrame, TcpProxy, TestClient } from '@wss/testing';
 
-/** What the node's link carries, bytes a second. */
+/** Bandwidth of the node's link, bytes a second. */
 const RATE = 8_000_000;
 const EVENTS = 1_000;
 const TEXT = 'x'.repeat(2_000);

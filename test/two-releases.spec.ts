@@ -21,7 +21,7 @@ class NoteHandlers {
   }
 }
 
-/** What only the newer release has: one more command in rooms that there were, and a kind of rooms. */
+/** Handlers of the newer release only: one more command in an existing kind of room, and a new kind of room. */
 @Injectable()
 @RoomType('note')
 class NewerHandlers {

@@ -16,7 +16,7 @@ export class Additions {
     if (this.turn < 20) throw new Error('at most 50 clients can be told apart');
   }
 
-  /** What the client's addition with this index adds. */
+  /** Amount of the client's addition with this index. */
   amount(client: string, index: number): number {
     return this.clients.indexOf(client) * this.turn + ((index - 1) % this.turn) + 1;
   }
@@ -28,7 +28,7 @@ export class Additions {
       const client = this.clients[Math.floor((by - 1) / this.turn)] ?? '?';
       const due = next.get(client) ?? 1;
       const ahead = (by - this.amount(client, due) + this.turn) % this.turn;
-      // What is less than half a turn ahead skipped some; everything else is behind, a repeat.
+      // An amount less than half a turn ahead skipped some; everything else is behind, a repeat.
       const index = ahead < this.turn / 2 ? due + ahead : due + ahead - this.turn;
       if (index >= due) next.set(client, index + 1);
       return { client, index };

@@ -10,7 +10,7 @@ import type { Random } from '@wss/testing';
 const IMPATIENCE_MS = 2_500;
 const TICK_MS = 100;
 
-/** What a client works with. */
+/** Options of a client. */
 export interface DriverClientOptions {
   /** Its user, and its name in the history. */
   readonly name: string;
@@ -82,7 +82,7 @@ export class DriverClient {
     delete this.running;
   }
 
-  /** Whether everything that it sent is answered, everything lost was done again, and it saw all of its rooms. */
+  /** True if everything it sent is answered, everything lost was done again, and it saw all of its rooms. */
   isSettled(tops: ReadonlyMap<string, number>): boolean {
     return [...this.rooms].every(([name, room]) => room.isSettled(tops.get(name)!));
   }

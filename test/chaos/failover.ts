@@ -11,7 +11,7 @@ export interface FailoverOptions {
   readonly settleWithinMs?: number;
 }
 
-/** What a run of failovers came to. */
+/** Verdict on a run of failovers. */
 export interface FailoverVerdict extends Verdict {
   /** Of each failover: how many events it lost, and how many commands their senders were told to be lost. */
   readonly tails: readonly { readonly lost: number; readonly declared: number }[];

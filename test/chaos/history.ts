@@ -35,7 +35,7 @@ export interface Operation {
   lost?: string;
 }
 
-/** What a client saw of a room, in order. */
+/** A client's sight of a room, in order. */
 export interface Seen {
   readonly type: 'seen';
   readonly client: string;
@@ -95,7 +95,7 @@ export type HistoryItem = Operation | Seen | FinalRoom | Rollback | Violation;
 /** Collects what clients called, were told and saw, in the order in which it happened. */
 export class History {
   readonly items: HistoryItem[] = [];
-  /** What happened how often, e.g. answers from the record. */
+  /** Counts of occurrences, e.g. answers from the record. */
   readonly counts = new Map<string, number>();
   private calls = 0;
 

@@ -4,7 +4,7 @@ import { isFromRollback } from './witness-check.js';
 /** Steps after which the search gives up: beyond this it would not end in a useful time. */
 const MOST_STEPS = 20_000_000;
 
-/** What the search found. */
+/** Result of the search. */
 export type Linearizability = 'linearizable' | 'not linearizable' | 'undecided';
 
 /** A call of the counter as an outsider sees it: when, what, and what came back. */
@@ -12,7 +12,7 @@ export interface CounterCall {
   readonly called: number;
   /** Infinity when no answer came: it may have taken effect at any time since, or never. */
   readonly returned: number;
-  /** What was added; absent for a read. */
+  /** The amount added; absent for a read. */
   readonly by?: number;
   /** The value that was answered. */
   readonly value?: number;
@@ -31,7 +31,7 @@ export function checkLinearizability(history: History): string[] {
   });
 }
 
-/** What took effect and was not declared lost; reads that may come from a history that was cut say nothing. */
+/** Calls that took effect and were not declared lost; reads that may come from a cut history are left out. */
 function callsOf(history: History, room: string): CounterCall[] {
   const rollbacks = history.items.filter(
     (item): item is Rollback => item.type === 'rollback' && item.room === room,

@@ -4,7 +4,7 @@ import { encodeEvent, encodeEventJson, encodeLogEntry, type LogEntry, type Posit
 import type { RoomStore } from '@wss/state';
 import type { LocalConnection } from './local-connection.js';
 
-/** Who is connected, and in which rooms. */
+/** The connections of a node, and their rooms. */
 export class Members {
   readonly all = new Set<LocalConnection>();
   private readonly rooms = new Map<string, Set<LocalConnection>>();

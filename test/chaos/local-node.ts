@@ -47,7 +47,7 @@ class LocalCounter {
   value = 0;
 }
 
-/** What is wrong with a node on purpose, so that the checkers have something to find. */
+/** A fault planted in a node, so that the checkers have something to find. */
 export interface Flaw {
   readonly scripts?: RoomScripts;
   readonly store?: (store: RoomStore) => RoomStore;
@@ -64,8 +64,8 @@ export interface LocalNodeOptions {
   readonly redis: string;
   readonly flaw?: Flaw;
   /**
-   * What each user added last, outside the engine and shared by all nodes: with it the handler refuses who adds the
-   * same amount twice in a row, as one does that finds its work done.
+   * Each user's last addition, kept outside the engine and shared by all nodes: with it the handler refuses a user who
+   * adds the same amount twice in a row, like a handler that finds its work done.
    */
   readonly ledger?: Map<string, number>;
   /** Replicas that a success waits for; default none. */

@@ -8,7 +8,7 @@ interface Planted {
   readonly bug: string;
   readonly scene: (scene: Scene) => Promise<void>;
   readonly flaw: () => Flaw;
-  /** What the checkers say of it. */
+  /** The checkers' finding. */
   readonly found: RegExp;
   readonly options?: () => Pick<LocalNodeOptions, 'ledger' | 'replicas'>;
 }

@@ -11,7 +11,7 @@ import { KEYS } from './local-node.js';
 import { newSeed, Random } from '@wss/testing';
 import { checkPositions } from './witness-check.js';
 
-/** What a stage is set for. */
+/** Options of a stage. */
 export interface StageOptions {
   readonly rooms: readonly string[];
   /** Names of all clients that will ever act. */
@@ -22,7 +22,7 @@ export interface StageOptions {
   readonly settleWithinMs?: number;
 }
 
-/** What a run came to. */
+/** Verdict on a run. */
 export interface Verdict {
   /** In words; empty when both checkers are content. */
   readonly problems: readonly string[];
@@ -35,7 +35,7 @@ export interface Verdict {
 /** Where a run takes place: its clients, what is known of them, and the log that remains. */
 export class Stage {
   readonly history = new History();
-  /** What is left to chance in this run. */
+  /** Source of all chance in this run. */
   readonly random = new Random(newSeed());
   readonly archive: Archive;
   readonly clients: DriverClient[] = [];

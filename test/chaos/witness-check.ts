@@ -148,7 +148,7 @@ class RoomWitness {
     }
   }
 
-  /** Whether a read may have been served from a history that was cut before what it saw. */
+  /** True if a read may have been served from a history that was cut before the version it saw. */
   private isDead({ called, version }: Operation): boolean {
     return isFromRollback(this.rollbacks, called, version!);
   }
@@ -158,7 +158,7 @@ class RoomWitness {
     return end !== undefined && seq <= end;
   }
 
-  /** Who began after another one had been answered comes after it. */
+  /** Checks that an operation begun after another one was answered comes after it. */
   private checkRealTime(): void {
     const done = this.operations
       .filter((o) => o.value !== undefined && o.lost === undefined && (o.kind === 'add' || !this.isDead(o)))
@@ -223,14 +223,14 @@ class RoomWitness {
   }
 }
 
-/** Whether a client was told here that this event does not exist any more. */
+/** True if a client was told here that this event does not exist any more. */
 function declaresLost({ what, reason, lost }: Seen, seq: number): boolean {
   if (what !== 'reset') return false;
   if (reason === 'unknown_epoch') return true;
   return reason === 'rolled_back' && !!lost && lost.from <= seq && seq <= lost.to;
 }
 
-/** Whether something that was called then may have been answered from a history that was cut before this number. */
+/** True if a call made then may have been answered from a history that was cut before this number. */
 export function isFromRollback(rollbacks: readonly Rollback[], called: number, seq: number): boolean {
   return rollbacks.some(({ at, end }) => called < at && seq > end);
 }

@@ -191,7 +191,7 @@ export class ScriptedServer {
   private tell(link: Link, name: string, { seq, base, command }: Entry): void {
     const patch = { doc: { base, ops: [{ op: 'add', path: '/-', value: command }] } };
     const frame = { event: 'done', room: name, seq, data: { command }, patch };
-    // What a reset has ended does not come after it.
+    // Events of a history that a reset has ended do not come after the reset.
     const { epoch } = this.room(name);
     const isAsOf = (): boolean => this.room(name).epoch === epoch;
     if (this.chance(0.05)) return;

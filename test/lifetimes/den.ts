@@ -18,7 +18,7 @@ const SESSION_TTL_MS = 2_000;
 const SETTLED_WITHIN_MS = 25_000;
 /** Visitors at a time. */
 const AT_ONCE = 20;
-/** What stays warm when everybody has gone, and how much of it there may be. */
+/** Caches that stay warm when everybody has gone, with the most entries that each may have. */
 export const CACHES = {
   'Committer.rooms': 2_000,
   'MemoryEngine.rooms': Infinity,
@@ -28,7 +28,7 @@ export const CACHES = {
   'PatientRedis.underWay': 1_100,
 };
 
-/** What the nodes and the engine keep. */
+/** State that the nodes and the engine keep. */
 interface Kept {
   readonly nodes: readonly KeptState[];
   /** Keys without an expiry, and channels with a subscriber. */
@@ -96,7 +96,7 @@ export class Den {
     }
   }
 
-  /** What there is more than before the first visitor. */
+  /** State in excess of that before the first visitor. */
   private surplus({ nodes, engine }: Kept): string[] {
     const onNodes = nodes.map((node, i) => keptSurplus(this.before.nodes[i]!, node));
     const added = engine.filter((key) => !this.before.engine.includes(key));
@@ -168,7 +168,7 @@ async function keptIn(redis: Redis): Promise<string[]> {
 
 const SIZE_OF: Readonly<Record<string, string>> = { set: 'scard', hash: 'hlen', list: 'llen' };
 
-/** What was committed stays for good in rooms whose type does not say otherwise; nothing does of others. */
+/** True if a key belongs to a room whose type keeps commits for good; nothing of other rooms stays. */
 function isOfKeptRoom(key: string): boolean {
   return KEPT_ROOMS.some((room) => key.startsWith(`wss:{${room}}:`));
 }

@@ -21,7 +21,7 @@ interface Planted {
   readonly bug: string;
   readonly plant: () => Undo;
   readonly latencyMs?: number;
-  /** What is said to be left. */
+  /** The state that the check must report as left over. */
   readonly found: RegExp;
 }
 

@@ -6,7 +6,7 @@ import { KEPT_ROOMS } from './den.feature.js';
 
 const USERS = 6;
 const ROOMS = 30;
-/** What no handshake may look like; each is refused by the protocol itself. */
+/** Malformed handshakes; each is refused by the protocol itself. */
 const BAD_HANDSHAKES: readonly Readonly<Record<string, string | undefined>>[] = [
   { 'Sec-WebSocket-Key': undefined },
   { 'Sec-WebSocket-Key': 'short' },
@@ -126,7 +126,7 @@ export class Visitor {
   }
 
   private send(event: string, room: string, data: object = {}, numbered = false): void {
-    // What a number leaves in a room stays as long as the room.
+    // The record that a number leaves in a room stays as long as the room.
     const mayStay = KEPT_ROOMS.includes(room) || (room.startsWith('hall:') && !this.isResident);
     const n = numbered && mayStay && this.random.below(8) > 0 ? (this.numbers.get(room) ?? 0) + 1 : undefined;
     if (n !== undefined) this.numbers.set(room, n);

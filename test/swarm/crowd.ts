@@ -12,7 +12,7 @@ export interface CrowdOptions {
   readonly tokenOf?: (name: string) => Promise<string>;
 }
 
-/** What a crowd went through. */
+/** Experiences of a crowd. */
 export interface CrowdReport {
   readonly commands: number;
   readonly losses: readonly Loss[];

@@ -35,7 +35,7 @@ export class Member {
   readonly losses: Loss[] = [];
   /** Attempts to connect that failed. */
   failedAttempts = 0;
-  /** What must not happen. */
+  /** Breaches of the promises. */
   readonly mistakes: string[] = [];
   /** Commands that were answered with success. */
   sent = 0;

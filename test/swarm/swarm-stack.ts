@@ -12,7 +12,7 @@ const WITHIN_MS = 400_000;
 const EVERY_MS = 500;
 const NAMESPACE = 'com.docker.stack.namespace';
 
-/** What a node answered. */
+/** A node's answer. */
 export interface Answer {
   readonly status: number;
   readonly text: string;
@@ -70,7 +70,7 @@ export class SwarmStack {
     });
   }
 
-  /** What each node answers on a port that only the stack's network reaches. */
+  /** Asks each node on a port that only the stack's network reaches. */
   async inside(
     port: number,
     path: string,
