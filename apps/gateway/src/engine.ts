@@ -197,7 +197,8 @@ async function assemble(
   { config, keys, nodeId }: EngineParts,
 ): Promise<Engine> {
   const registry = new RedisNodeRegistry(links, keys, { nodeId });
-  const formats = new RoomFormats(registry);
+  const presence = new RedisPresenceStore(links, keys);
+  const formats = new RoomFormats({ registry, presence });
   await formats.start();
   const leavesStubs = (): boolean => formats.areShared;
   const sessionStore = new RedisSessionStore(links, keys, { leavesStubs });
@@ -213,7 +214,7 @@ async function assemble(
     sessionStore,
     registry,
     jobs: new RedisJobQueue(links, keys),
-    presence: new RedisPresenceStore(links, keys),
+    presence,
     canBeDurable: fence !== undefined,
     checks: {
       links: () => links.problem(),

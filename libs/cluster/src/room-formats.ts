@@ -1,29 +1,45 @@
 import { Logger } from '@nestjs/common';
 import { ROOM_FORMAT } from '@wss/state';
+import { HEARTBEAT_MS, LEASE_MS } from './lease-keeper.js';
 import type { NodeRegistry } from './node-registry.js';
+import type { PresenceStore } from './presence-store.js';
+import { PresenceWatch } from './presence-watch.js';
 
-/** Pause between two looks, ms: an older node that starts is seen before a lease would have ended. */
-const EVERY_MS = 4_000;
+/** What is asked which nodes live, and whether the answer counts. */
+export interface RoomFormatsOptions {
+  readonly registry: Pick<NodeRegistry, 'alive' | 'self'>;
+  readonly presence: Pick<PresenceStore, 'look'>;
+  /** Steady clock, ms. Default this process'. */
+  readonly now?: () => number;
+}
 
 /**
  * Knows whether every live node keeps rooms as this one does. Until that is so, nothing is left behind that an older node
  * would take for something else (R41).
+ *
+ * A list of nodes tells that none is older only where it is complete: after an outage, and where the engine lost its
+ * data, nodes that live have no lease for a while. One that has an older node in it always counts.
  */
 export class RoomFormats {
   private readonly logger = new Logger(RoomFormats.name);
+  private readonly watch = new PresenceWatch(LEASE_MS);
+  private readonly now: () => number;
   private timer?: NodeJS.Timeout;
+  private looking?: Promise<void>;
   private shared = false;
 
-  constructor(private readonly registry: Pick<NodeRegistry, 'alive'>) {}
+  constructor(private readonly options: RoomFormatsOptions) {
+    this.now = options.now ?? (() => performance.now());
+  }
 
-  /** Whether all of them did when they were last looked at; false where they can't be. */
+  /** Whether all of them did when that was known last; false before. */
   get areShared(): boolean {
     return this.shared;
   }
 
   /** Looks, and goes on looking. */
   async start(): Promise<void> {
-    this.timer = setInterval(() => void this.look(), EVERY_MS).unref();
+    this.timer = setInterval(() => void this.look(), HEARTBEAT_MS).unref();
     await this.look();
   }
 
@@ -31,13 +47,28 @@ export class RoomFormats {
     clearInterval(this.timer);
   }
 
-  private async look(): Promise<void> {
+  /** Looks once; a look that fails changes nothing. */
+  look(): Promise<void> {
+    return (this.looking ??= this.lookNow().finally(() => delete this.looking));
+  }
+
+  private async lookNow(): Promise<void> {
+    const { registry, presence } = this.options;
     try {
-      const nodes = await this.registry.alive();
-      this.shared = nodes.every(({ rooms }) => rooms >= ROOM_FORMAT);
+      const startedAt = this.now();
+      this.watch.saw(await presence.look(), (startedAt + this.now()) / 2);
+      const nodes = await registry.alive();
+      if (nodes.some(({ rooms }) => rooms < ROOM_FORMAT)) this.shared = false;
+      else if (this.isComplete(nodes)) this.shared = true;
     } catch (error) {
-      this.shared = false;
+      this.watch.interrupted();
       this.logger.debug(`nodes can't be asked what they know: ${(error as Error).message}`);
     }
+  }
+
+  /** Whether every node that lives has had the time to take its lease, as this one did. */
+  private isComplete(nodes: readonly { readonly nodeId: string }[]): boolean {
+    const { nodeId: own } = this.options.registry.self;
+    return this.watch.isSteady(this.now()) && nodes.some(({ nodeId }) => nodeId === own);
   }
 }

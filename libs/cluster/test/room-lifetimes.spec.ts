@@ -127,19 +127,66 @@ describe('how long rooms live in Redis', () => {
     expect(await links.store.numbers(room, [session.id])).toEqual([2]);
   });
 
-  it('R41: nothing is left that an older node would not know while one lives', async () => {
-    const node = (rooms: number): NodeInfo => ({ nodeId: String(rooms), startedAt: 1, packets: 1, rooms });
-    let alive = (): Promise<NodeInfo[]> => Promise.resolve([node(1), node(ROOM_FORMAT)]);
-    const formats = async (): Promise<boolean> => {
-      const watch = new RoomFormats({ alive: () => alive() });
-      await watch.start();
-      watch.stop();
-      return watch.areShared;
-    };
-    expect(await formats()).toBe(false);
-    alive = () => Promise.resolve([node(ROOM_FORMAT), node(ROOM_FORMAT + 1)]);
-    expect(await formats()).toBe(true);
-    alive = () => Promise.reject(new Error('out of reach'));
-    expect(await formats()).toBe(false);
+  describe('R41: nothing is left that an older node would not know', () => {
+    const node = (nodeId: string, rooms: number): NodeInfo => ({ nodeId, startedAt: 1, packets: 1, rooms });
+    const [own, newer, older] = [node('own', ROOM_FORMAT), node('b', ROOM_FORMAT + 1), node('a', 1)];
+    let now: number;
+    let replicationId: string;
+    let alive: () => Promise<NodeInfo[]>;
+    let formats: RoomFormats;
+
+    beforeEach(() => {
+      now = 0;
+      replicationId = 'first';
+      alive = () => Promise.resolve([own, newer]);
+      formats = new RoomFormats({
+        registry: { self: own, alive: () => alive() },
+        presence: { look: () => Promise.resolve({ replicationId, now, owners: [] }) },
+        now: () => now,
+      });
+    });
+    async function seconds(count: number): Promise<boolean> {
+      for (let i = 0; i < count; i++) {
+        now += 1_000;
+        await formats.look();
+      }
+      return formats.areShared;
+    }
+
+    it('while one lives, and until all nodes have had the time to take their leases', async () => {
+      expect(await seconds(10)).toBe(false);
+      expect(await seconds(2)).toBe(true);
+      alive = () => Promise.resolve([older, own, newer]);
+      expect(await seconds(1)).toBe(false);
+      alive = () => Promise.resolve([own, newer]);
+      expect(await seconds(1)).toBe(true);
+    });
+
+    it('where leases are gone with an outage or with the data, or this node has none', async () => {
+      alive = () => Promise.resolve([older, own]);
+      expect(await seconds(20)).toBe(false);
+      alive = () => Promise.reject(new Error('out of reach'));
+      expect(await seconds(9)).toBe(false);
+      alive = () => Promise.resolve([own]);
+      expect(await seconds(3)).toBe(false);
+      replicationId = 'second';
+      expect(await seconds(10)).toBe(false);
+      alive = () => Promise.resolve([]);
+      expect(await seconds(10)).toBe(false);
+      alive = () => Promise.resolve([newer]);
+      expect(await seconds(20)).toBe(false);
+      alive = () => Promise.resolve([own, newer]);
+      expect(await seconds(1)).toBe(true);
+    });
+
+    it('and what is known stays so while a look fails', async () => {
+      expect(await seconds(12)).toBe(true);
+      alive = () => Promise.reject(new Error('out of reach'));
+      expect(await seconds(20)).toBe(true);
+      alive = () => Promise.resolve([own]);
+      expect(await seconds(1)).toBe(true);
+      alive = () => Promise.resolve([own, older]);
+      expect(await seconds(1)).toBe(false);
+    });
   });
 });

@@ -1,6 +1,6 @@
 import type { Position } from '@wss/protocol';
 import { type DataLinks, LuaScript, type RedisKeys } from '@wss/redis';
-import type { CommitReply, CommitRequest } from '../src/index.js';
+import type { CommitEntry, CommitReply, CommitRequest } from '../src/index.js';
 import { decodeCommit, encodeCommit } from '../src/redis-commit-format.js';
 
 const file = (name: string): URL => new URL(`./release-1/${name}.lua`, import.meta.url);
@@ -30,7 +30,10 @@ export class OlderNode {
   async commit(request: CommitRequest): Promise<CommitReply> {
     const keys = this.keys.room(request.room);
     const idle = String(request.idleTtlMs);
-    const { lanes, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
+    const { lanes, args } = encodeCommit({ ...request, entries: request.entries.map(asOlder) }, keys, {
+      publish: this.links.publish,
+      idle,
+    });
     const all = [keys.meta, keys.documents, keys.log, keys.counters, ...lanes];
     const answer = await SCRIPTS.commit.run(this.links.commands, all, args);
     const [head, ...rest] = typeof answer === 'string' ? [answer] : answer;
@@ -59,4 +62,9 @@ export class OlderNode {
     for (const key of [meta, documents, counters])
       await this.links.commands.pexpireat(key, Date.now() + idleTtlMs);
   }
+}
+
+/** It gave its own lanes no end. */
+function asOlder(entry: CommitEntry): CommitEntry {
+  return entry.lane.ofNode ? { ...entry, lane: { ...entry.lane, endsAt: 0 } } : entry;
 }
