@@ -48,7 +48,7 @@ export class ClockWatch {
 
 /**
  * Compares the clocks of Redis' servers with this process' steady one, and counts their steps. All ends that Redis
- * keeps are instants of its clock: a step moves them all, and who waits for them has to begin anew.
+ * keeps are instants of its clock: a step moves them all, and every wait for one has to begin anew.
  */
 export class EngineClock {
   /** Steps that were seen since the node started. */

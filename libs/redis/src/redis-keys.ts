@@ -16,7 +16,7 @@ export interface RoomKeys {
   lane(lane: string): string;
 }
 
-/** Keys of who is in one room; all in its hash slot. They vanish when nobody is, but for {@link dead}. */
+/** Keys of one room's presence; all in its hash slot. They vanish when nobody is in it, but for {@link dead}. */
 export interface PresenceKeys {
   /** Hash: version, and when it was announced last. */
   readonly state: string;
@@ -72,7 +72,7 @@ export class RedisKeys {
     };
   }
 
-  /** Keys of who is in a room. */
+  /** Keys of a room's presence. */
   presence(room: string): PresenceKeys {
     const prefix = `${this.namespace}:{${room}}:p`;
     return {
