@@ -111,7 +111,7 @@ export class RedisClusterServers {
       await from.cli('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, ...auth, 'KEYS', ...keys);
     }
     const id = await idOf(to);
-    // The new owner first: who asks the former one afterwards is sent to a server that knows.
+    // The new owner first: a client that asks the former one afterwards is sent to a server that knows.
     for (const server of [to, from]) await server.cli('CLUSTER', 'SETSLOT', slot, 'NODE', id);
     await this.agree();
   }

@@ -49,7 +49,7 @@ export class TestClient {
   /** Resolves when the connection has ended; never rejects. */
   readonly closed: Promise<ConnectionClosed>;
   /**
-   * Announcements of who came to rooms and who left (`$presence`), in order; the array grows. They come at a time of
+   * Announcements of users who came to rooms or left (`$presence`), in order; the array grows. They come at a time of
    * their own, so they are not among the other frames.
    */
   readonly presence: ServerFrame<PresenceAnnouncement>[] = [];
