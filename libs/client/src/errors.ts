@@ -12,7 +12,7 @@ export type ClientErrorCode =
   | 'not_sent'
   /** Too many commands wait to be sent: wait for some of them. */
   | 'queue_full'
-  /** The server speaks another version of the protocol, or is no such server: update one of them. */
+  /** The server speaks another version of the protocol, or is not a wss server: update one of them. */
   | 'version'
   /** The URL is none that a WebSocket can use, or nobody serves WebSockets there: correct it. */
   | 'bad_url'
