@@ -75,7 +75,7 @@ function numbersOf(args) {
   const numbers = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
   for (const [name, value] of Object.entries(numbers)) {
     if (!Number.isInteger(value) || value < 1)
-      throw new Failure(`"${values[name]}" is no number of ${name}.`, USAGE);
+      throw new Failure(`"${values[name]}" is not a number of ${name}.`, USAGE);
   }
   return numbers;
 }

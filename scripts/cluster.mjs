@@ -55,7 +55,7 @@ function nodesOf(args) {
   }
   const count = Number(values.nodes);
   if (Number.isInteger(count) && count >= 1 && count <= MAX_NODES) return count;
-  throw new Failure(`"${values.nodes}" is no number of nodes.`, USAGE);
+  throw new Failure(`"${values.nodes}" is not a number of nodes.`, USAGE);
 }
 
 /** One node that ends early leaves the others running, as in a cluster. */

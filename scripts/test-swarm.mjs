@@ -45,7 +45,7 @@ function missing() {
   if (info.error) return 'there is no docker command.';
   if (info.status !== 0) return `no Docker engine answers (${info.stderr.trim()}).`;
   if (info.stdout.trim() !== 'active true')
-    return 'the Docker engine is no manager of a Swarm; docker swarm init makes it one.';
+    return 'the Docker engine is not a manager of a Swarm; docker swarm init makes it one.';
   return undefined;
 }
 

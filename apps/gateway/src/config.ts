@@ -23,7 +23,7 @@ const IsRedisUrl = ValidateBy({
   name: 'isRedisUrl',
   validator: {
     validate: (value) => problemOf(value) === undefined,
-    defaultMessage: (args) => `REDIS_SERVER is no address of Redis: ${problemOf(args?.value)}`,
+    defaultMessage: (args) => `REDIS_SERVER is not an address of Redis: ${problemOf(args?.value)}`,
   },
 });
 
@@ -42,7 +42,7 @@ const IsPublicKey = ValidateBy({
   name: 'isPublicKey',
   validator: {
     validate: (value) => typeof value === 'string' && isPublicKey(value),
-    defaultMessage: () => 'JWT_PUBLIC_KEY is no public key in PEM form',
+    defaultMessage: () => 'JWT_PUBLIC_KEY is not a public key in PEM form',
   },
 });
 
