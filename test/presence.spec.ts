@@ -158,7 +158,7 @@ describe('presence when something fails', () => {
 
   it('R21: a killed node: one leave for each user who is nowhere else, one node cleans up', async () => {
     cluster = await GatewayCluster.start({ nodes: 3 });
-    // One after the other: who joins at the same time is told either by the list or by an event.
+    // One after the other: a user who joins at the same time is told either by the list or by an event.
     const second = await member(urls()[1]!, 'watcher1', room);
     const watchers = [await member(urls()[0]!, 'watcher0', room), second];
     const names = Array.from({ length: 20 }, (_, i) => `u${String(i).padStart(2, '0')}`);
