@@ -52,7 +52,7 @@ export class PatientRedis extends Redis {
 
   private failLate(): void {
     const now = performance.now();
-    if (now - this.wakeAt > BUSY_MS) this.forgive(now - this.wakeAt);
+    if (now - this.wakeAt > BUSY_MS) this.forgive(now);
     for (this.forgetSettled(); this.underWay.length > 0; this.forgetSettled()) {
       const { command, until } = this.underWay[this.first]!;
       if (until > now) break;
@@ -63,9 +63,11 @@ export class PatientRedis extends Redis {
     else delete this.timer;
   }
 
-  private forgive(busyMs: number): void {
+  /** What came meanwhile lies in the socket, which is read after the timers. */
+  private forgive(now: number): void {
+    const busyMs = now - this.wakeAt;
     for (const entry of this.underWay.slice(this.first)) {
-      if (!entry.forgiven) entry.until += busyMs;
+      if (!entry.forgiven) entry.until = Math.max(entry.until + busyMs, now + BUSY_MS);
       entry.forgiven = true;
     }
   }

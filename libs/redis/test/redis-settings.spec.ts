@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { eventually, RedisServer, TcpProxy } from '@wss/testing';
+import { PatientRedis } from '../src/patient-redis.js';
 import { checkServer, parseRedisTarget, RedisLinks } from '../src/index.js';
 
 describe('the settings of a link', () => {
@@ -59,6 +60,22 @@ describe('the settings of a link', () => {
     const until = performance.now() + 1_500;
     while (performance.now() < until);
     expect(await asked).toBe(1);
+  });
+
+  it('the same for the first command in a while', async () => {
+    const patient = new PatientRedis({ host: '127.0.0.1', port: server.port }, 300);
+    try {
+      await patient.ping();
+      await eventually(() => expect(patient).not.toHaveProperty('timer'));
+      // What follows comes from another socket: timers are next, and only then sockets are read again.
+      await plain.ping();
+      const asked = patient.incr('counter');
+      const until = performance.now() + 600;
+      while (performance.now() < until);
+      expect(await asked).toBe(1);
+    } finally {
+      patient.disconnect();
+    }
   });
 
   it('no link: the driver alone would keep the command for later; ours refuses it at once', async () => {
