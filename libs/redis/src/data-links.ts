@@ -50,7 +50,7 @@ export type Commands = Pick<Redis, OneKey | 'status' | 'evalsha' | 'eval' | 'pip
 
 /** A server, and which keys of a list it has. */
 export interface KeyGroup {
-  /** Nothing while it is not known who has them. */
+  /** Undefined while their owner is not known. */
   readonly redis: Redis | undefined;
   /** Positions in the list. */
   readonly indices: readonly number[];
