@@ -5,7 +5,7 @@ import { LogGate, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import { Origins } from './origins.js';
 import { TokenRefused, type TokenVerifier } from './token-verifier.js';
 
-/** `AUTH=jwt`: lets in who brings a valid token, as the user that it names. */
+/** `AUTH=jwt`: lets in clients that present a valid token, as the user that it names. */
 @Injectable()
 export class TokenAdmission extends Admission {
   private readonly logger = new Logger(TokenAdmission.name);
