@@ -22,6 +22,8 @@ interface Seen {
   errors: readonly string[];
   evicted: number;
   runId: string;
+  /** What it deleted, and from when on that was told; told for one period at least. */
+  loss?: { readonly error: string; readonly since: number } | undefined;
 }
 
 /**
@@ -38,7 +40,11 @@ export class ServerWatch {
   private looking?: Promise<ServerCheck[]>;
   private again = false;
 
-  constructor(private readonly options: ServerWatchOptions) {}
+  private readonly everyMs: number;
+
+  constructor(private readonly options: ServerWatchOptions) {
+    this.everyMs = options.everyMs ?? EVERY_MS;
+  }
 
   /** Looks at the servers now; all who ask at a time share one answer. */
   look(): Promise<ServerCheck[]> {
@@ -53,7 +59,7 @@ export class ServerWatch {
 
   /** Goes on looking until {@link stop}. */
   start(): void {
-    this.timer = setInterval(() => this.lookLater(), this.options.everyMs ?? EVERY_MS).unref();
+    this.timer = setInterval(() => this.lookLater(), this.everyMs).unref();
     this.options.onChange?.(() => this.follow());
     this.follow();
   }
@@ -95,15 +101,14 @@ export class ServerWatch {
   }
 
   private async lookAt(redis: Redis): Promise<ServerCheck> {
+    const since = performance.now();
     const check = await checkServer(redis, this.options.clustered);
     const before = this.seen.get(redis);
-    const errors = [...check.errors];
     const grown = before?.runId === check.runId ? check.evicted - before.evicted : 0;
-    if (grown > 0)
-      errors.push(
-        `it deleted ${grown} keys to free memory (evicted_keys), so parts of rooms may be missing; set maxmemory-policy noeviction and give it more memory`,
-      );
-    this.seen.set(redis, { errors, evicted: check.evicted, runId: check.runId });
+    const isTold = before?.loss && since - before.loss.since < this.everyMs;
+    const loss = grown > 0 ? { error: deleted(grown), since } : isTold ? before.loss : undefined;
+    const errors = [...check.errors, ...(loss ? [loss.error] : [])];
+    this.seen.set(redis, { errors, evicted: check.evicted, runId: check.runId, loss });
     return { ...check, errors };
   }
 
@@ -127,4 +132,8 @@ export class ServerWatch {
     this.told = errors;
     this.warned = new Set(warnings);
   }
+}
+
+function deleted(count: number): string {
+  return `it deleted ${count} keys to free memory (evicted_keys), so parts of rooms may be missing; set maxmemory-policy noeviction and give it more memory`;
 }

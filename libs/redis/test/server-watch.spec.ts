@@ -39,6 +39,17 @@ describe('R32: what Redis is watched for while the node runs', () => {
     await eventually(() => expect(watch.problem()).toBeUndefined());
   });
 
+  it('keys that were evicted are a problem until the next period, whoever looks meanwhile', async () => {
+    await open([], 3_600_000);
+    await server.cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random', 'maxmemory', '3mb');
+    for (let i = 0; i < 600; i++) await server.cli('SET', `key${i}`, 'x'.repeat(10_000));
+    await server.cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'maxmemory', '0');
+    for (let i = 0; i < 3; i++) {
+      await watch.look();
+      expect(watch.problem()).toMatch(/it deleted \d+ keys to free memory/);
+    }
+  });
+
   it('a link that is made anew is looked at at once', async () => {
     await open([], 3_600_000);
     await server.cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
