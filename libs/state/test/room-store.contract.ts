@@ -169,6 +169,23 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         expect(newest.entries.map(({ first }) => first)).toEqual([4, 5]);
       });
 
+      it('R32: keeps the events of its history where a lost meta named the epochs that had them', async () => {
+        const history = { events: 250, ttlMs: DAY };
+        const batch = (lane: string, count: number) =>
+          committed(
+            Array.from({ length: count }, (_, i) => entry(i + 1, { lane, ofNode: true })),
+            [],
+            { history },
+          );
+        await batch('@n.1', 200);
+        await engine.newHistory();
+        await batch('@n.2', 5);
+        await engine.losePart(room, 'meta');
+        await batch('@n.3', 60);
+        const { entries } = await resume(undefined, { newest: 250 });
+        expect(entries).toHaveLength(250);
+      });
+
       it('keeps the events of its history, and not the more the bigger commits are, across epochs', async () => {
         const own = { lane: '@n.1', ofNode: true };
         const start = await top();

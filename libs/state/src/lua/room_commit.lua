@@ -177,11 +177,13 @@ end
 
 -- The oldest id that the log must keep, after the epoch that had the event.
 local function trim_before(seq)
-  local number = room.number
-  for past, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.[^@,]*@(%d+)') do
-    if last + 0 < seq then break end
-    number = past
+  local number, known, is_first = room.number, 0, true
+  for past, nonce, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.([^@,]*)@(%d+)') do
+    if last + 0 < seq then return number .. '-' .. string.format('%d', seq) end
+    number, known, is_first = past, known + 1, nonce ~= ''
   end
+  -- What was before a loss, or before the oldest epochs that are kept, is known by the log alone: nothing is trimmed.
+  if known == 64 or not is_first then return '0-1' end
   return number .. '-' .. string.format('%d', seq)
 end
 
