@@ -106,6 +106,21 @@ describe('a node with a secret', () => {
     expect(await statusOf(node, { ...bearer(token), ...headers }, target)).toBe(status);
   });
 
+  it.each(['wss.token.', 'wss.token64.', 'wss.resume.'])(
+    'refuses %s without wss.v1, in words that help and say no token back',
+    async (prefix) => {
+      const token = await sign({ sub: 'ann' });
+      const offered = `${prefix}${prefix === 'wss.token64.' ? Buffer.from(token).toString('base64url') : token}`;
+      const protocol = { 'Sec-WebSocket-Protocol': offered };
+      const response = await rawUpgrade(node.port, `/?access_token=${token}`, protocol);
+      expect(response.status).toBe(400);
+      expect(response.body).toContain('wss.v1 beside it');
+      expect(JSON.stringify(response)).not.toContain(offered);
+      const both = { 'Sec-WebSocket-Protocol': `${offered}, wss.v1` };
+      expect(await statusOf(node, both, `/?access_token=${token}`)).toBe(101);
+    },
+  );
+
   it('lets in pages of its own host and of the list, and no others', async () => {
     const headers = bearer(await sign({ sub: 'ann' }));
     const sameHost = new URL(node.httpUrl).origin;

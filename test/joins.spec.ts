@@ -88,7 +88,7 @@ describe('a join', () => {
     expect((await stranger.request('club.say', {}, { room })).error?.code).toBe('forbidden');
   });
 
-  it.each([null, 7, {}, '', '1', 'a|b|c', '1.a|b', '1.a b', '1.a\n', '1.ä'])(
+  it.each([7, {}, '', '1', 'a|b|c', '1.a|b', '1.a b', '1.a\n', '1.ä'])(
     'R34: with the epoch %j is a bad frame',
     async (epoch) => {
       for (const data of [{ epoch, seq: 0 }, { epoch }]) {
@@ -98,10 +98,39 @@ describe('a join', () => {
       expect(await member.join(room, { epoch: '1.never', seq: 0 })).toMatchObject({
         reason: 'unknown_epoch',
       });
-      const { error } = await member.request('$join', { epoch: '1.never', seq: null }, { room });
-      expect(error).toMatchObject({ code: 'invalid', details: [{ path: 'seq' }] });
     },
   );
+
+  it.each([
+    [{ epoch: '1.never', seq: null }, 'seq'],
+    [{ epoch: null, seq: 0 }, 'epoch'],
+  ])('R34: with half a position, as in %j, is invalid', async (data, path) => {
+    const { error } = await member.request('$join', data, { room });
+    expect(error).toMatchObject({ code: 'invalid', retry: false, details: [{ path }] });
+  });
+
+  it('R34: with what is null is as one without it', async () => {
+    const { epoch } = await member.join<{ epoch: string }>(room);
+    await say();
+    for (const name of ['epoch', 'seq', 'last', 'state', 'meta']) {
+      expect(await member.join(room, { [name]: null })).toEqual({
+        epoch,
+        seq: 1,
+        recovered: true,
+        missed: 0,
+      });
+    }
+    const data = { epoch: null, seq: null, last: null, state: null, meta: null };
+    expect(await member.join(room, data)).toMatchObject({ epoch, seq: 1, missed: 0 });
+  });
+
+  it.each([2 ** 53, 1e16, 1e300, -1, 0.5])('R34: at the number %j is invalid', async (seq) => {
+    const { epoch } = await member.join<{ epoch: string }>(room);
+    const { error } = await member.request('$join', { epoch, seq }, { room });
+    expect(error).toMatchObject({ code: 'invalid', details: [{ path: 'seq' }] });
+    const last = await member.join<{ lost: unknown }>(room, { epoch, seq: 2 ** 53 - 1 });
+    expect(last.lost).toEqual({ from: 1, to: 2 ** 53 - 1 });
+  });
 
   it('with a position from the future is told so, and goes on from the present', async () => {
     const late = await cluster.connect('late', { node: 1 });

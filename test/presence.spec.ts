@@ -122,6 +122,10 @@ describe.each(engines(2))('presence on %s', (_name, start) => {
     for (const data of [{ limit: 0 }, { limit: 501 }, { limit: 1.5 }, { after: 5 }]) {
       expect(await codeOf(data, { room })).toBe('invalid');
     }
+    const asked = await pageOf(ann, room);
+    for (const data of [{ limit: null }, { after: null }, { after: null, limit: null }]) {
+      expect(await pageOf(ann, room, data)).toEqual(asked);
+    }
     const meta = { text: 'x'.repeat(1_024) };
     expect((await ann.request('$join', { meta }, { room })).error).toMatchObject({
       code: 'invalid',

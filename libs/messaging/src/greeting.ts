@@ -14,6 +14,9 @@ export interface OfferedProtocols {
 }
 
 const PREFIXES = [RESUME_PREFIX, TOKEN_PREFIX, TOKEN64_PREFIX];
+const UNKNOWN = `no known subprotocol was offered; this server speaks ${SUBPROTOCOL}`;
+/** A token is never said back, and a client has to fail where none of its subprotocols is (RFC 6455, 4.1). */
+const ALONE = `a token among the subprotocols needs ${SUBPROTOCOL} beside it; or give it as Authorization or ?access_token=`;
 
 /** The names that a client offers as subprotocols. */
 export function subprotocolsOf({ headers }: IncomingMessage): string[] {
@@ -21,16 +24,16 @@ export function subprotocolsOf({ headers }: IncomingMessage): string[] {
   return offered.filter((name) => name !== '');
 }
 
-/** @throws UpgradeRefusal 400 when subprotocols were offered and none is known. */
+/** @throws UpgradeRefusal 400 when subprotocols were offered and none of them can be the answer. */
 export function offeredProtocols(request: IncomingMessage): OfferedProtocols {
   const names = subprotocolsOf(request);
-  const known = (name: string): boolean =>
-    name === SUBPROTOCOL || PREFIXES.some((prefix) => name.startsWith(prefix));
-  if (names.length > 0 && !names.some(known)) {
-    throw new UpgradeRefusal(400, `no known subprotocol was offered; this server speaks ${SUBPROTOCOL}`);
+  const session = names.includes(SUBPROTOCOL);
+  if (names.length > 0 && !session) {
+    const isSecret = names.some((name) => PREFIXES.some((prefix) => name.startsWith(prefix)));
+    throw new UpgradeRefusal(400, isSecret ? ALONE : UNKNOWN);
   }
   const resume = names.find((name) => name.startsWith(RESUME_PREFIX))?.slice(RESUME_PREFIX.length);
-  return { session: names.includes(SUBPROTOCOL), ...(resume !== undefined && { resume }) };
+  return { session, ...(resume !== undefined && { resume }) };
 }
 
 /** Gives a client its session and tells it so, in its first frame. */

@@ -32,6 +32,7 @@ export class JoinRoom {
   @IsOptional()
   @IsInt()
   @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
   seq?: number;
 
   /** Without a position: this many of the newest events first. */
@@ -87,8 +88,7 @@ export class SystemHandlers {
   @SubscribeMessage('$join')
   async join(@MessageBody() data: JoinRoom, @CurrentCommand() command: RoutedCommand): Promise<void> {
     needRoom(command);
-    const { epoch, last = 0, state = false, meta } = data;
-    const seq = data.seq ?? undefined;
+    const { epoch, seq, last = 0, state = false, meta } = withoutNulls(data);
     if (epoch !== undefined && !isEpoch(epoch)) {
       throw new GatewayError('bad_frame', '"epoch" must be an epoch that a server told');
     }
@@ -116,14 +116,11 @@ export class SystemHandlers {
 
   @SubscribeMessage('$presence')
   members(
-    @MessageBody() { after, limit }: ReadPresence,
+    @MessageBody() data: ReadPresence,
     @CurrentCommand() command: RoutedCommand,
   ): Promise<PresencePage> {
     needRoom(command);
-    return this.presence.page(command, {
-      ...(after !== undefined && { after }),
-      ...(limit !== undefined && { limit }),
-    });
+    return this.presence.page(command, withoutNulls(data));
   }
 
   @SubscribeMessage('$skip')
@@ -151,6 +148,13 @@ export class SystemHandlers {
   ping(): object {
     return {};
   }
+}
+
+/** The members of system data that are there: `null` counts as absent. */
+function withoutNulls<Data extends object>(data: Data): Data {
+  return Object.fromEntries(
+    Object.entries(data).filter(([, value]) => value !== null && value !== undefined),
+  ) as Data;
 }
 
 function needRoom(command: RoutedCommand): void {
