@@ -18,7 +18,7 @@ export interface RoomStart extends RoomPosition {
 }
 
 /**
- * Told of what happens to a membership.
+ * Listener to the changes of a membership.
  * @internal
  */
 export interface AttendanceListener {
@@ -44,15 +44,15 @@ const META_FRAME = 2_048;
 const MOST_GAPS = 2;
 
 /**
- * Our membership in one room: what is wanted is asked for until it is so, one request at a time, and after every
- * reconnect again. It knows which event is the next.
+ * Our membership in one room. It sends one request at a time until the server's state matches the wanted one, and
+ * again after every reconnect. It knows which event is the next.
  * @internal
  */
 export class Attendance {
   readonly progress: Changing<RoomStatus>;
   at?: RoomPosition;
   isWanted = false;
-  /** The server has let us in on this connection, and what it sends continues our position. */
+  /** True if the server has let us in on this connection, and its events continue our position. */
   isIn = false;
 
   /** The server may count us among the members. */
@@ -144,7 +144,7 @@ export class Attendance {
       this.progress.become({ state: 'live' });
   }
 
-  /** Asks for what is wanted and not so. */
+  /** Asks the server for the wanted state, unless it is so already. */
   sync(): void {
     this.room.changed();
     if (this.isAsking || this.timer.isSet || !this.link.isOpen) return;

@@ -152,7 +152,7 @@ export class WssClient<C extends Contract = AnyContract> {
     return [...this.used].filter(({ attendance }) => attendance.isWanted);
   }
 
-  /** Ends the connection; what was not answered fails as `closed`. */
+  /** Ends the connection; unanswered commands fail as `closed`. */
   close(): void {
     this.link.wire.finish();
   }

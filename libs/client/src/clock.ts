@@ -15,7 +15,7 @@ export class Timer {
   isSet = false;
   private handle?: ReturnType<typeof setTimeout>;
 
-  /** Calls back after so many milliseconds; what was to happen before does not. */
+  /** Calls back after so many milliseconds, in place of the callback set before. */
   schedule(ms: number, work: () => void): void {
     this.cancel();
     this.isSet = true;

@@ -35,8 +35,8 @@ export interface ConnectionOptions {
   /** How long the token callback may take, ms; then it is asked again. Default 10,000. */
   readonly tokenWithinMs?: number;
   /**
-   * An attempt to connect is given up and made again when the server has let us in and does not greet us within this
-   * time, ms, or does not answer for three times as long. Default 10,000.
+   * Time within which a server that accepts the connection must greet us, ms; one that does not answer at all has three
+   * times as long. After that the attempt is given up and made again. Default 10,000.
    */
   readonly greetWithinMs?: number;
   /** Behavior of a hidden page without a connection: `reconnect` (default), or `wait` until it is shown again. */
@@ -50,7 +50,7 @@ export interface ConnectionOptions {
 }
 
 /**
- * Told of what happens on the wire.
+ * Listener to the events of the wire.
  * @internal
  */
 export interface WireListener {
@@ -159,7 +159,7 @@ export class Connection {
     return this.progress.current.state === state;
   }
 
-  /** The page came back, or its network may be another one: what we have may be dead, and what failed may succeed. */
+  /** The page came back, or its network changed: an open connection may be dead, and a failed one may succeed now. */
   private pageChanged(): void {
     const { isHidden, isOffline } = pageState();
     if (this.is('waiting') && !isHidden && !isOffline) this.connectIn(this.waits.notBefore - now());

@@ -43,7 +43,7 @@ export class Emitter<T> {
     }
   }
 
-  /** Nothing more comes: iterators end when they have given what is waiting. */
+  /** Nothing more comes: iterators end when they have given the waiting values. */
   finish(): void {
     this.ended = true;
     for (const { onEnd: end } of this.listeners) end?.();
@@ -84,7 +84,7 @@ export class Emitter<T> {
 }
 
 /**
- * Something that changes, and calls listeners with what it has become.
+ * A value that changes, and calls listeners with the new one.
  * @internal
  */
 export class Changing<T> extends Emitter<T> {

@@ -6,7 +6,7 @@ export type ClientErrorCode =
   | 'disconnected'
   /** The client was closed, or the room left: make a new client, or join again. */
   | 'closed'
-  /** No answer came in time to what was sent: it may still be done. */
+  /** No answer to the sent command came in time: it may still be done. */
   | 'timeout'
   /** There was no time to send it: it was not done and will not be. */
   | 'not_sent'

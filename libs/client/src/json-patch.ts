@@ -9,7 +9,7 @@ export interface PatchOperation {
 /**
  * Applies a patch. Values on the way to a change are copied, everything else is shared with the old value, so that a
  * view can tell by identity what changed.
- * @throws Error when a path does not exist, or names `__proto__`: the copy is not what the patch was made for.
+ * @throws Error when a path does not exist, or names `__proto__`: the patch was made for another value than the copy.
  */
 export function applyPatch(value: unknown, operations: readonly PatchOperation[]): unknown {
   return operations.reduce(applyOne, value);

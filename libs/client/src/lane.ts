@@ -50,7 +50,7 @@ interface Entry extends NumberedCommand {
   attempts: number;
   /** It may be recorded: an answer was lost, or did not say. */
   uncertain?: boolean;
-  /** It was answered, and what it did was lost. */
+  /** It was answered, and its effect was lost. */
   again?: boolean;
 }
 
@@ -87,7 +87,10 @@ export class Lane {
     return answer.promise;
   }
 
-  /** Sends what may be sent now: what is sent before the server has let us in is refused. Numbers that were given up wait for a command behind them. */
+  /**
+   * Sends the commands that may be sent now: the server refuses any that come before it has let us in. Numbers that
+   * were given up wait for a command behind them.
+   */
   pump(): void {
     if (!this.link.isGreeted || !this.attendance.isIn) return;
     const isWorth = this.queued > 0 || [...this.numbered.values()].some(isCommand);
@@ -113,7 +116,7 @@ export class Lane {
     this.reclaim();
   }
 
-  /** The session is another one: what was sent and not answered has an unknown outcome, and numbers start anew. */
+  /** The session is another one: unanswered commands have an unknown outcome, and numbers start anew. */
   expire(): void {
     const error = new WssError('session_expired', 'the session is over');
     for (const { answer } of this.numbered.values()) answer.fail(error);
@@ -143,8 +146,8 @@ export class Lane {
   }
 
   /**
-   * The server says which number is the highest that survived, and in which epoch; what is above it and was answered
-   * has been lost. Unless it was answered in that epoch: then the number was read before.
+   * The server says which number is the highest that survived, and in which epoch. Answered commands above it are
+   * lost, unless they were answered in that epoch: then the number was read before.
    */
   survived(highest: number, epoch?: string): void {
     let n = highest;
@@ -262,7 +265,7 @@ export class Lane {
     return (this.numbered.get(n)?.state ?? 'open') !== 'open';
   }
 
-  /** Keeps what the server may still lose within bounds; beyond them a loss is reported by number only. */
+  /** Bounds the memory of commands that the server may still lose; older losses are reported by number only. */
   private forget(): void {
     let length = 0;
     for (let n = this.acked; n > 0; n--) {

@@ -15,7 +15,7 @@ export interface WssClientOptions extends ConnectionOptions {
 }
 
 /**
- * Told of what concerns more than one request.
+ * Listener to events that concern more than one request.
  * @internal
  */
 export interface LinkListener {
@@ -37,13 +37,13 @@ interface Sent {
   readonly done: (reply: Reply | undefined) => void;
   /** On the steady clock. */
   readonly at: number;
-  /** Of what must not be sent again; it is waited for as long as somebody wants the answer. */
+  /** Set for a request that must not be sent again; it is waited for as long as somebody wants the answer. */
   readonly answer?: Pending;
 }
 
 /** Until the server tells. */
 const MAX_FRAME_BYTES = 65_536;
-/** The server answers everything sooner; what it has not answered for so long is asked again, ms. */
+/** The server answers everything sooner; a request without an answer for so long counts as unanswered, ms. */
 const UNANSWERED_MS = 20_000;
 
 /**
@@ -54,7 +54,7 @@ export class Link {
   readonly wire: Connection;
   readonly errors = new Emitter<WssError>();
   readonly rollbacks = new Emitter<Rollback>();
-  /** How much waits to be sent. */
+  /** Number of commands that wait to be sent. */
   unsent = 0;
   /** True once the server has greeted us on this connection; before that, no numbered command may go out. */
   isGreeted = false;

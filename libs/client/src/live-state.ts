@@ -108,7 +108,7 @@ export class LiveState<T = unknown> {
   }
 
   /**
-   * Applies what an event changed.
+   * Applies an event's change.
    * @returns whether the copy is right; if not, it has to be read anew
    * @internal
    */

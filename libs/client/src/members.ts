@@ -12,7 +12,7 @@ export interface Member {
   readonly meta?: unknown;
 }
 
-/** A page of a room's members, or what changed among them. */
+/** A page of a room's members, or a change among them. */
 export interface MembersPage {
   readonly version: number;
   readonly count: number;
@@ -94,7 +94,7 @@ export class Members {
   }
 
   /**
-   * The room was joined: what was missed is not known.
+   * The room was joined: the missed changes are not known.
    * @internal
    */
   readAnew(): void {

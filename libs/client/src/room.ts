@@ -129,7 +129,7 @@ export class Room<T extends RoomTypes = Loose> {
     return this.all.iterate(signal);
   }
 
-  /** Calls back when what was seen of the room can't be continued. */
+  /** Calls back when the events seen so far can't be continued. */
   onReset(listener: (reset: RoomReset) => void): Unsubscribe {
     return this.resets.listen(listener);
   }

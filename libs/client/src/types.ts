@@ -78,7 +78,7 @@ export interface RoomReset {
 
 /** How one command is carried out. */
 export interface CommandOptions {
-  /** Gives up waiting; what was sent already may still take effect. */
+  /** Gives up waiting; a command that was sent already may still take effect. */
   readonly signal?: AbortSignal;
   /** How long to wait for the answer, ms, offline time included; `Infinity`: as long as it takes. Default 30,000. */
   readonly timeoutMs?: number;
@@ -96,7 +96,7 @@ export interface JoinOptions extends CommandOptions {
 export type RoomStatus =
   /** The server was asked to let us in; `error` tells why it has not yet. */
   | { readonly state: 'joining'; readonly error?: WssError }
-  /** Everything up to now was seen; what happens comes at once. */
+  /** Everything up to now was seen; new events come at once. */
   | { readonly state: 'live' }
   /** We are behind: there was no connection (`reconnect`), or events were missing (`gap`). They follow. */
   | { readonly state: 'catching up'; readonly reason: 'reconnect' | 'gap' }
@@ -106,8 +106,8 @@ export type RoomStatus =
   | { readonly state: 'left'; readonly error?: WssError };
 
 /**
- * Gets what happens inside of the client: frames that were `sent` and `received`, with tokens left out, and what was
- * `decided`: a status, or words.
+ * Gets the inner events of the client: frames that were `sent` and `received`, with tokens left out, and decisions
+ * (`decided`): a status, or words.
  */
 export type DebugListener = (kind: 'sent' | 'received' | 'decided', what: unknown) => void;
 
