@@ -32,9 +32,9 @@ export class Lifecycle {
   }
 
   /**
-   * Takes the steps one after the other. A signal in between lets the present step end and leaves out the others; what
-   * was begun is closed in order, as it is when a step fails.
-   * @throws what a step threw
+   * Takes the steps one after the other. A signal in between lets the present step end and leaves out the others; the
+   * steps begun so far are closed in order, as they are when a step fails.
+   * @throws the error of a step
    */
   async start(app: INestApplication, steps: readonly StartStep[]): Promise<void> {
     this.app = app;

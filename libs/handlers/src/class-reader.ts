@@ -53,7 +53,7 @@ export class ClassReader {
     return instance;
   }
 
-  /** Sets a property to what stands under a key, or where there is none, to what its transformations make of that. */
+  /** Sets a property to the value under a key, or where there is none, to the result of its transformations. */
   private set(instance: object, field: Field, data: object, key: string | undefined): void {
     const { property, type, transforms } = field;
     if (typeof (instance as Fields)[property] === 'function') return;

@@ -46,7 +46,7 @@ function isBare(value: unknown): boolean {
 
 let guarded: Storage | undefined;
 
-/** class-validator's storage, which looks everything up again for each value, behind what was looked up once. */
+/** Caches the lookups of class-validator's storage, which would look everything up again for each value. */
 function storage(): Storage {
   if (guarded) return guarded;
   const original = getMetadataStorage();

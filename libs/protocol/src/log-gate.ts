@@ -42,7 +42,7 @@ export class LogGate {
     this.write(line);
   }
 
-  /** The fault is over: what was not told of it is told now, and the next report of this kind at once. */
+  /** The fault is over: held-back reports of it are told now, and the next report of this kind at once. */
   over(kind: string): void {
     const known = this.told.get(kind);
     if (!known) return;
