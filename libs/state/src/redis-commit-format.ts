@@ -39,7 +39,8 @@ export function encodeCommit(
     }
     const body = events.length === 0 ? '' : shifted(encodeBody(events, patch), shift);
     if (body !== '') bodies.push(body);
-    args.push(encodeEntry(entry, Buffer.byteLength(body), shift));
+    const goesOn = entry.lane === entries[index - 1]?.lane;
+    args.push(encodeEntry(entry, { bodyBytes: Buffer.byteLength(body), shift, goesOn }));
   });
   args[1] = bodies.join('\n');
   for (const { name, base, json = '', entry } of documents) {
@@ -50,11 +51,15 @@ export function encodeCommit(
   return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), args };
 }
 
-function encodeEntry(entry: CommitEntry, bodyBytes: number, shift?: number): string {
+/** @param goesOn whether the entry before it is of the same lane */
+function encodeEntry(
+  entry: CommitEntry,
+  { bodyBytes, shift, goesOn }: { bodyBytes: number; shift: number | undefined; goesOn: boolean },
+): string {
   const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
   // What has no epoch's form is none of the room's, and the script could not take it apart.
   const known = isEpoch(epoch) ? epoch : '';
-  const ends = lane.ofNode ? -lane.endsAt : lane.endsAt;
+  const ends = goesOn ? 0 : lane.ofNode ? -lane.endsAt : lane.endsAt;
   const head = `${n} ${ack} ${lane.generation} ${ends} ${known} ${bodyBytes}`;
   return `${head}|${fingerprint}|${shifted(encodeOutcome(outcome), shift)}`;
 }

@@ -8,7 +8,7 @@
 --   nonce for a new epoch
 -- ARGV[2] bodies of the entries that have events, LF between them
 -- then one per entry: "n ack generation ends epoch length|fingerprint|outcome": end of the session, ms, or that
---   of a node's own lane below zero; epoch of the lane's last reply or nothing; bytes of its body, 0 if it has no events
+--   of a node's own lane below zero, 0 as of its entry before; epoch of the lane's last reply or nothing; bytes of its body, 0 if it has no events
 -- then one per document: "entry base length name|json": the entry that changed it; position it was read at, nothing if
 --   never written; bytes of the name; nothing for JSON that is unchanged
 -- then one per counter operation: "entry by lowest highest name", "-" for no bound
@@ -79,11 +79,13 @@ local function judge(key, i)
     match(ARGV[2 + i], '^(%d+) (%d+) (%d+) (%S+) (%S*) (%d+)()')
   local lane, n, ack = lanes[key] or lane_of(key), digits + 0, acks + 0
   sizes[i] = size + 0
-  if ends ~= lane.ends then
+  if ends ~= '0' then
     local ends_at = ends + 0
     -- A node's lane ends no later than its record goes, or that there is none would prove nothing (R30).
     if now > (ends_at < 0 and -ends_at or ends_at) or -ends_at > now + NODE_LANE_MS then return 'expired' end
-    lane.ends, lane.ends_at = ends, ends_at
+    lane.ends_at = ends_at
+  elseif not lane.ends_at then
+    return 'expired'
   end
   if generation ~= lane.generation and generation + 0 < lane.generation + 0 then return 'expired' end
   if lane.birth and lane.birth ~= room.birth then return 'expired' end
@@ -92,7 +94,7 @@ local function judge(key, i)
     if lane.highest == 0 and not epoch_end(KEYS[1], epoch) then return 'expired' end
     return 'order|' .. (lane.highest + 1)
   end
-  if n > lane.ack + WINDOW and n > ack + WINDOW and lane.ends_at > 0 then return 'window' end
+  if lane.ends_at > 0 and n > lane.ack + WINDOW and n > ack + WINDOW then return 'window' end
   numbers[i], records[i] = digits, sub(ARGV[2 + i], at)
   lane.highest, lane.newest, lane.generation = n, i, generation
   if ack > lane.acked then
