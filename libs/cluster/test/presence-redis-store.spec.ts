@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type PresenceStore, PRESENCE_SCRIPTS, RedisPresenceStore } from '../src/index.js';
+import {
+  type PresenceChange,
+  type PresenceStore,
+  PRESENCE_SCRIPTS,
+  RedisPresenceStore,
+} from '../src/index.js';
 import { redisPresence } from './presence-engines.js';
 import { presenceStoreContract } from './presence-store.contract.js';
 
@@ -53,6 +58,24 @@ it('R41: who is in a room is neither read nor changed where a newer release keep
     const sweep = { room: 'chat:new', owner: 'a~0', goneAt: 0, pauseMs: 0 };
     await expect(store.sweep(sweep)).rejects.toMatchObject(refusal);
     expect(await store.count('chat:new')).toBe(1);
+  } finally {
+    await engine.stop();
+  }
+});
+
+it('R41: what clients told ends in time where an older release empties the room', async () => {
+  const engine = await redisPresence();
+  try {
+    const [room, owner] = ['chat:told', 'a~0'];
+    const { told } = engine.keys.presence(room);
+    const update = (changes: readonly PresenceChange[]): Promise<unknown> =>
+      engine.store.update({ room, owner, changes, pauseMs: 0 });
+    await update([{ client: 'a.1', user: 'ann', meta: '1' }]);
+    const left = (): Promise<number> => engine.links.commands.pttl(told);
+    expect(await left()).toBeGreaterThan(86_000_000);
+    await engine.links.commands.pexpire(told, 60_000);
+    await update([]);
+    expect(await left()).toBeGreaterThan(86_000_000);
   } finally {
     await engine.stop();
   }

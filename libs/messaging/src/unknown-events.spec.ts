@@ -15,8 +15,8 @@ class NewerPeers extends PeerContracts {
 }
 
 /** As much of a connection as is asked for. */
-function connection(id: string): ClientSocket {
-  const parts = { session: { id }, user: 'ann', id, pause: () => undefined, inFlight: 1 };
+function connection(id: string, user = 'ann'): ClientSocket {
+  const parts = { session: { id }, user, id, pause: () => undefined, inFlight: 1 };
   return parts as unknown as ClientSocket;
 }
 
@@ -46,6 +46,17 @@ describe('a command that only another node knows', () => {
     for (let i = 0; i < 3; i++) {
       expect(await codeOf(unknown, commandOf(connection('s'), 1))).toBe('unknown_event');
     }
+  });
+
+  it('R29: is not forgotten because another user sends many', async () => {
+    const unknown = new UnknownEvents(new NewerPeers());
+    clock.mockReturnValue(0);
+    await unknown.judge(commandOf(connection('s'), 1));
+    for (let n = 1; n <= 20_000; n++) await unknown.judge(commandOf(connection('t', 'bob'), n));
+    const { firstSeen } = unknown as unknown as { firstSeen: Map<string, Map<string, number>> };
+    expect(firstSeen.get('bob')!.size).toBe(64);
+    clock.mockReturnValue(ELSEWHERE_MS);
+    expect(await codeOf(unknown, commandOf(connection('s'), 1))).toBe('unknown_event');
   });
 
   it('is forgotten after a while, and when there are too many', async () => {

@@ -9,8 +9,10 @@ import type { RoutedCommand } from './routed-command.js';
 export const ELSEWHERE_MS = 60_000;
 /** How long that is remembered, so that its next attempts are refused at once, ms. */
 const REMEMBERED_MS = 600_000;
-/** Most commands that are remembered; then the oldest is forgotten, and may wait anew. */
-const MAX_REMEMBERED = 10_000;
+/** Most commands of a user that are remembered; then its oldest is forgotten, and may wait anew. */
+const MAX_PER_USER = 64;
+/** Most users of whom commands are remembered; then who came longest ago is forgotten. */
+const MAX_USERS = 10_000;
 /** How many commands of a connection are sent elsewhere until the client is let go, to land on another node. */
 const MAX_PER_CONNECTION = 2;
 
@@ -23,8 +25,8 @@ const RETRY_TO_MS = 5_000;
  */
 @Injectable()
 export class UnknownEvents {
-  /** Command → when it came first, ms of this process' steady clock; in this order. */
-  private readonly firstSeen = new Map<string, number>();
+  /** User → command → when it came first, ms of this process' steady clock; both in this order. */
+  private readonly firstSeen = new Map<string, Map<string, number>>();
 
   constructor(private readonly peers: PeerContracts) {}
 
@@ -60,15 +62,21 @@ export class UnknownEvents {
 
   private hasWaited({ client, event, room = '', number }: RoutedCommand): boolean {
     const now = performance.now();
-    const key = JSON.stringify([client.session?.id ?? client.user, room, number?.n ?? event]);
-    const first = this.firstSeen.get(key);
+    const { user, session } = client;
+    const key = JSON.stringify([session?.id ?? '', room, number?.n ?? event]);
+    const seen = this.firstSeen.get(user) ?? new Map<string, number>();
+    const first = seen.get(key);
     if (first !== undefined && now - first < REMEMBERED_MS) return now - first >= ELSEWHERE_MS;
-    this.firstSeen.delete(key);
-    this.firstSeen.set(key, now);
-    for (const [oldest, since] of this.firstSeen) {
-      if (this.firstSeen.size <= MAX_REMEMBERED && now - since < REMEMBERED_MS) break;
-      this.firstSeen.delete(oldest);
-    }
+    seen.delete(key);
+    seen.set(key, now);
+    this.firstSeen.delete(user);
+    this.firstSeen.set(user, seen);
+    forgetOldest(seen, (since) => seen.size > MAX_PER_USER || now - since >= REMEMBERED_MS);
+    const newest = (commands: Map<string, number>): number => [...commands.values()].at(-1)!;
+    forgetOldest(
+      this.firstSeen,
+      (commands) => this.firstSeen.size > MAX_USERS || now - newest(commands) >= REMEMBERED_MS,
+    );
     return false;
   }
 
@@ -82,5 +90,12 @@ export class UnknownEvents {
       client.dropFrames();
       client.resume();
     };
+  }
+}
+
+function forgetOldest<T>(entries: Map<string, T>, isOver: (value: T) => boolean): void {
+  for (const [key, value] of entries) {
+    if (!isOver(value)) return;
+    entries.delete(key);
   }
 }

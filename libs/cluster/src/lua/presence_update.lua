@@ -5,6 +5,7 @@
 --   tells of itself or '', or '-<client>' · after how many ms its user counts as gone · ''
 -- Reply: {'done', now, in how many ms to call again, -1 never, 1 if an announcement was refused, 0 if one was made} ·
 --   {'late', now} and {'dead', now}: nothing was done
+local TOLD_MS = 86400000
 if now > tonumber(ARGV[5]) then return { 'late', now } end
 local dead_until = redis.call('ZSCORE', KEYS[8], owner)
 if dead_until and now < tonumber(dead_until) then return { 'dead', now } end
@@ -16,4 +17,6 @@ for i = 7, #ARGV, 3 do
     leave(client, now + tonumber(ARGV[i + 1]))
   end
 end
+-- An older release that empties the room leaves this behind; a node in the room comes by within a minute.
+redis.call('PEXPIRE', KEYS[10], TOLD_MS)
 return { 'done', now, announce(tonumber(ARGV[6])) }
