@@ -59,12 +59,12 @@ export interface KeyGroup {
 /** A node's links to its data, on one server or on many. */
 export interface DataLinks {
   readonly commands: Commands;
-  /** For what takes long to arrive: big answers, which nothing else has to wait behind. */
+  /** Link for big answers, which take long to arrive, so that nothing else waits behind them. */
   readonly reads: Commands;
   /** The command with which a script publishes. */
   readonly publish: 'PUBLISH' | 'SPUBLISH';
   /** Told of what scripts published. */
   readonly publications: Pick<Publications, 'note'>;
-  /** Groups keys by the server that has them, for what has to be asked per server. */
+  /** Groups keys by the server that has them, for questions to each server. */
   byServer(keys: readonly string[]): KeyGroup[];
 }

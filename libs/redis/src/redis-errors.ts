@@ -54,7 +54,7 @@ export function isRedirection(error: unknown): boolean {
   return error instanceof Error && /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message);
 }
 
-/** Classifies what an ioredis call rejected with, given that the connection was ready when it was sent. */
+/** Classifies the error of a rejected ioredis call, given that the connection was ready when it was sent. */
 export function toRedisError(error: unknown): RedisError {
   if (error instanceof RedisError) return error;
   const message = error instanceof Error ? error.message : String(error);

@@ -24,7 +24,7 @@ export interface PresenceKeys {
   readonly users: string;
   /** Hash: user → number of clients. */
   readonly clients: string;
-  /** Hash: user → what it tells of itself, JSON. */
+  /** Hash: user → its meta, JSON. */
   readonly metas: string;
   /** Sorted set: users whose coming is to be announced → when they came. */
   readonly coming: string;
@@ -99,7 +99,7 @@ export class RedisKeys {
     return `${this.namespace}:w:${owner}`;
   }
 
-  /** Held by the node that removes what a dead owner left. */
+  /** Held by the node that cleans up after a dead owner. */
   presenceClaim(owner: string): string {
     return `${this.namespace}:w:${owner}:claim`;
   }

@@ -22,7 +22,7 @@ interface Seen {
   errors: readonly string[];
   evicted: number;
   runId: string;
-  /** What it deleted, and from when on that was told; told for one period at least. */
+  /** The loss of keys that it deleted, and since when it is reported; reported for one period at least. */
   loss?: { readonly error: string; readonly since: number } | undefined;
 }
 

@@ -67,7 +67,7 @@ describe('the settings of a link', () => {
     try {
       await patient.ping();
       await eventually(() => expect(patient).not.toHaveProperty('timer'));
-      // What follows comes from another socket: timers are next, and only then sockets are read again.
+      // The next commands run from the read of another socket: timers are next, and only then sockets are read again.
       await plain.ping();
       const asked = patient.incr('counter');
       const until = performance.now() + 600;
