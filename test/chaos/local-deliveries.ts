@@ -53,6 +53,7 @@ export class LocalDeliveries extends RoomListener {
   deliverToClient(): void {}
   deliverToAll(): void {}
   durable(): void {}
+  letGo(): void {}
   sessionTakenOver(): void {}
   sessionsOf(): [] {
     return [];

@@ -41,6 +41,12 @@ export function toEngineError(thrown: unknown): unknown {
   return engineError(thrown.outcome === 'unknown', thrown);
 }
 
+/** Tells a failure of the engine, which passes, from a bug. */
+export function isEngineFault(thrown: unknown): thrown is Error {
+  if (thrown instanceof GatewayError) return thrown.code === 'unavailable';
+  return thrown instanceof RedisError || thrown instanceof StoreError;
+}
+
 /** What a client learns of a read that failed: an error of the engine is `unavailable`; everything else is thrown as it is. */
 export function toReadError(thrown: unknown): unknown {
   if (!(thrown instanceof RedisError || thrown instanceof StoreError)) return thrown;

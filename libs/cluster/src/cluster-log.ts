@@ -57,6 +57,7 @@ export class ClusterLog implements OnApplicationShutdown {
         deliverPresence: () => undefined,
         reset: () => Promise.resolve(this.listener?.onGap()),
         epochChanged: () => Promise.resolve(),
+        letGo: () => undefined,
       },
       typeOf: () => LIMITS,
       emptyDocuments: () => new Map(),

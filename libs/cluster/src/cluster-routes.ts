@@ -56,7 +56,9 @@ export class ClusterRoutes implements OnModuleInit {
     try {
       await handler.handle(data, context);
     } catch (error) {
-      if (!(error instanceof EmptyError)) throw error;
+      if (error instanceof EmptyError) return;
+      this.report(handler, context, error);
+      throw error;
     }
   }
 

@@ -4,12 +4,14 @@ import { type LogEntry, LogGate, lastSeq, type Position } from '@wss/protocol';
 import {
   type ClosedEpoch,
   epochNumber,
+  type ResetReason,
   type ResumeReply,
   type RoomStore,
   type RoomTop,
   seqOf,
   StoreError,
 } from '@wss/state';
+import { isEngineFault } from './cluster-answer.js';
 import { firstPart, withoutSeen } from './log-entries.js';
 import { RoomHistory } from './room-history.js';
 import type { DocumentJson, RoomListener } from './room-listener.js';
@@ -31,7 +33,7 @@ export interface FollowedRoomOptions {
   readonly room: string;
   readonly store: RoomReader & Pick<RoomStore, 'tops'>;
   readonly reads: NodeReads;
-  readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged'>;
+  readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged' | 'letGo'>;
   /** Events that the room's log keeps; more are never replayed. */
   readonly historyEvents: number;
   /** JSON of the room's documents where they were never written. */
@@ -40,6 +42,8 @@ export interface FollowedRoomOptions {
 
 /** Of all rooms: an outage of the engine is one fault. */
 const faults = new LogGate((line) => new Logger('RoomFeed').warn(line));
+
+const bugs = new LogGate((line) => new Logger('RoomFeed').error(line));
 
 interface Arrival {
   readonly epoch: string;
@@ -61,7 +65,6 @@ type Missing = 'truth' | 'documents' | number;
  * from what the node has. What is older is read for them a part at a time, while the room goes on for the others.
  */
 export class FollowedRoom {
-  private readonly logger = new Logger('RoomFeed');
   private at?: Position;
   private lineage: readonly ClosedEpoch[] = [];
   private boundTo = '';
@@ -168,12 +171,12 @@ export class FollowedRoom {
     else this.holeTimer ??= setTimeout(() => this.repair(), OWN_HOLE_MS);
   }
 
-  /** Reads what is missing, if anything is, and delivers it in order; tries until it succeeds. */
+  /** Reads what is missing, if anything is, and delivers it in order; tries while the engine is out of reach. */
   repair(): void {
     if (this.reading || this.stopped) return;
     clearTimeout(this.holeTimer);
     delete this.holeTimer;
-    void this.read(() => this.catchUp()).catch((error: unknown) => this.logger.error(error));
+    void this.read(() => this.catchUp(() => this.takeMissed()));
   }
 
   /** Compares with where the room stands according to the engine. */
@@ -276,19 +279,43 @@ export class FollowedRoom {
     await reading;
   }
 
-  private async catchUp(): Promise<void> {
+  /** Never rejects: where a bug is in the way, members begin anew, and where even that fails they are let go. */
+  private async catchUp(work: () => Promise<void>): Promise<void> {
+    try {
+      await this.persist(work);
+    } catch (error) {
+      this.foundBug(error);
+      await this.persist(() => this.startAnew()).catch((again: unknown) => {
+        this.foundBug(again);
+        this.options.listener.letGo(this.options.room);
+      });
+    }
+  }
+
+  /** Repeats what the engine keeps from being done. */
+  private async persist(work: () => Promise<void>): Promise<void> {
     for (let attempt = 0; !this.stopped; attempt++) {
       try {
-        return await this.takeMissed();
+        return await work();
       } catch (error) {
-        if (attempt === 0)
-          faults.report(
-            'engine',
-            `room ${this.options.room} can't be read, and is tried on: ${(error as Error).message}`,
-          );
+        if (!isEngineFault(error)) throw error;
+        const line = `room ${this.options.room} can't be read, and is tried on: ${error.message}`;
+        if (attempt === 0) faults.report('engine', line);
         await delay(Math.min(1_000, 50 * 2 ** attempt) * (0.5 + Math.random()));
       }
     }
+  }
+
+  private foundBug(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    bugs.report('bug', `members of room ${this.options.room} begin anew: ${text}`);
+  }
+
+  /** What members got is not known: they get the room as it is. */
+  private async startAnew(): Promise<void> {
+    const { room, store, reads } = this.options;
+    const reply = await reads.repairing.run(() => store.resume({ room, documents: true }));
+    await this.resetTo({ ...reply, reason: 'unknown_epoch' });
   }
 
   /** Goes to where the room stands, a part at a time. */
@@ -312,25 +339,39 @@ export class FollowedRoom {
     };
   }
 
-  /** Moves to where the entries of a reply lead, and takes its clients along. */
+  /** Moves to where the entries of a reply lead, and takes its clients along; it moves once they have been told. */
   private async take(reply: ResumeReply): Promise<void> {
     const { room, listener } = this.options;
     const before = this.at!;
-    const { reason, lost, entries } = reply;
+    const { reason, entries } = reply;
     const { epoch } = reply.position;
     const position = reply.more ? { epoch, seq: lastSeq(entries.at(-1)!) } : reply.position;
-    this.moveTo({ ...reply, position });
-    if (before.epoch !== epoch) this.oldest = 0;
-    if (reason) {
-      const documents = this.documentsOf(reply);
-      this.snapshot = { position, documents, at: performance.now() };
-      this.history.restart(position.seq + 1);
-      return listener.reset(room, before, { reason, position, documents, ...(lost && { lost }) });
-    }
+    if (reason) return this.resetTo({ ...reply, position, reason });
     if (before.epoch !== epoch) await listener.epochChanged(room, before, { epoch, seq: before.seq });
+    this.moveTo({ ...reply, position });
     const missed = withoutSeen(entries, before.seq);
     this.history.append(missed);
-    if (missed.length > 0) listener.deliver(room, epoch, missed);
+    if (missed.length > 0) this.deliver(missed);
+  }
+
+  private async resetTo(reply: ResumeReply & { readonly reason: ResetReason }): Promise<void> {
+    const { room, listener } = this.options;
+    const { position, reason, lost } = reply;
+    const documents = this.documentsOf(reply);
+    await listener.reset(room, this.at!, { reason, position, documents, ...(lost && { lost }) });
+    this.moveTo(reply);
+    this.snapshot = { position, documents, at: performance.now() };
+    this.history.restart(position.seq + 1);
+  }
+
+  /** Who got what of entries that can't be delivered is not known. */
+  private deliver(entries: readonly LogEntry[]): void {
+    try {
+      this.options.listener.deliver(this.options.room, this.at!.epoch, entries);
+    } catch (error) {
+      this.foundBug(error);
+      void this.read(() => this.catchUp(() => this.startAnew()));
+    }
   }
 
   private moveTo({
@@ -338,6 +379,7 @@ export class FollowedRoom {
     lineage,
     replicationId,
   }: Pick<ResumeReply, 'position' | 'lineage' | 'replicationId'>): void {
+    if (this.at?.epoch !== position.epoch) this.oldest = 0;
     this.at = position;
     this.lineage = lineage;
     this.boundTo = replicationId;
@@ -378,6 +420,6 @@ export class FollowedRoom {
       delete this.holeTimer;
     }
     this.history.append(ready);
-    this.options.listener.deliver(this.options.room, this.at.epoch, ready);
+    this.deliver(ready);
   }
 }

@@ -35,4 +35,8 @@ export class PresenceListener implements FeedListener {
     this.presence.historyChanged(room);
     return this.listener.epochChanged(room, before, position);
   }
+
+  letGo(room: string): void {
+    this.listener.letGo(room);
+  }
 }

@@ -84,7 +84,7 @@ interface Followed {
 /** Takes what a feed hears to the room's members here. */
 export type FeedListener = Pick<
   RoomListener,
-  'deliver' | 'deliverVolatile' | 'deliverPresence' | 'reset' | 'epochChanged'
+  'deliver' | 'deliverVolatile' | 'deliverPresence' | 'reset' | 'epochChanged' | 'letGo'
 >;
 
 /** What a feed works with. */

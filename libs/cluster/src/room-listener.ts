@@ -33,6 +33,9 @@ export abstract class RoomListener {
   /** Positions after this one belong to a new epoch. Nothing else of the room is delivered until this resolves. */
   abstract epochChanged(room: string, before: Position, position: Position): Promise<void>;
 
+  /** A bug keeps members from being told where the room stands: they must come again. Never throws. */
+  abstract letGo(room: string): void;
+
   /** The room's log survives every failover up to here. */
   abstract durable(room: string, position: Position): void;
 

@@ -106,6 +106,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
         deliverVolatile: () => undefined,
         deliverPresence: () => undefined,
         reset: async (_room, _before, reset) => void this.told.push({ reset }),
+        letGo: () => undefined,
         epochChanged: async (_room, _before, { epoch, seq }) =>
           void this.told.push({ epoch, epochAfter: seq }),
       },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { RedisKeys } from '@wss/redis';
 import {
   appendWork,
@@ -8,6 +9,7 @@ import {
   type ResumeReply,
   type ResumeRequest,
   type RoomStore,
+  StoreError,
 } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { FollowedRoom, type FollowedRoomOptions } from '../src/followed-room.js';
@@ -18,11 +20,12 @@ const ROOM = 'feed:1';
 const LIMITS = { type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 };
 
 describe('a room that is followed', () => {
+  let engine: MemoryEngine;
   let store: RoomStore;
   let committer: Committer;
   let room: FollowedRoom | undefined;
   beforeEach(() => {
-    const engine = new MemoryEngine();
+    engine = new MemoryEngine();
     const keys = new RedisKeys('test');
     store = new MemoryRoomStore(engine, (name) => keys.room(name).channel);
     committer = new Committer(
@@ -43,6 +46,11 @@ describe('a room that is followed', () => {
     for (let i = 0; i < count; i++) await committer.perform(appendWork({ room: ROOM }, event));
   }
 
+  async function loseAll(): Promise<void> {
+    engine.promote();
+    engine.rooms.clear();
+  }
+
   /** @param resume how the log is read */
   async function follow(
     resume: (request: ResumeRequest) => Promise<ResumeReply>,
@@ -59,6 +67,7 @@ describe('a room that is followed', () => {
         deliver: () => undefined,
         reset: async () => undefined,
         epochChanged: async () => undefined,
+        letGo: () => undefined,
         ...listener,
       },
       historyEvents: LIMITS.history.events,
@@ -112,5 +121,71 @@ describe('a room that is followed', () => {
     answer();
     await Promise.all([waits, ...late]);
     expect(asked).toEqual([700, 500]);
+  });
+
+  describe('R23: where its listener fails', () => {
+    const bug = new TypeError('a bug');
+    let errors: string[];
+    beforeEach(() => {
+      errors = [];
+      Logger.overrideLogger({
+        log: () => undefined,
+        warn: () => undefined,
+        error: (line) => errors.push(String(line)),
+      });
+    });
+    afterEach(() => Logger.overrideLogger(['error', 'fatal']));
+
+    it('at entries, members begin anew from where the room is', async () => {
+      const told: unknown[] = [];
+      let fails = true;
+      await follow((request) => store.resume(request), {
+        deliver: (_room, _epoch, entries) => {
+          if (fails) throw bug;
+          told.push(entries.map(({ first }) => first));
+        },
+        reset: async (_room, before, { position }) => {
+          fails = false;
+          told.push([before.seq, position.seq]);
+        },
+      });
+      await add(1);
+      await eventually(() => expect(told).toEqual([[1, 1]]));
+      await add(1);
+      await eventually(() => expect(told).toEqual([[1, 1], [2]]));
+    });
+
+    it('at a reset because of the engine, it is told again, from the same position', async () => {
+      await add(3);
+      const told: number[] = [];
+      const followed = await follow((request) => store.resume(request), {
+        reset: async (_room, before) => {
+          if (told.push(before.seq) === 1) throw new StoreError('unavailable', 'no answer');
+        },
+      });
+      await loseAll();
+      followed.repair();
+      await eventually(() => expect(told).toEqual([3, 3]));
+      expect(errors).toEqual([]);
+    });
+
+    it('at every reset, members are let go, and it is not tried for ever', async () => {
+      await add(3);
+      let resets = 0;
+      const gone: string[] = [];
+      const followed = await follow((request) => store.resume(request), {
+        reset: async () => {
+          resets++;
+          throw bug;
+        },
+        letGo: (name) => void gone.push(name),
+      });
+      await loseAll();
+      followed.repair();
+      await eventually(() => expect(gone).toEqual([ROOM]));
+      await followed.confirm().catch(() => undefined);
+      expect(gone).toEqual([ROOM]);
+      expect(resets).toBe(3);
+    });
   });
 });

@@ -118,6 +118,7 @@ export class RandomJoins {
         deliverPresence: () => undefined,
         reset: async (_room, _before, reset) => this.each((client) => client.reset(reset)),
         epochChanged: async () => undefined,
+        letGo: () => undefined,
       },
     });
     try {

@@ -51,6 +51,7 @@ describe('how long rooms live in Redis', () => {
         deliverPresence: () => undefined,
         reset: () => Promise.resolve(),
         epochChanged: () => Promise.resolve(),
+        letGo: () => undefined,
       },
     });
     closing.push(() => {

@@ -1,11 +1,15 @@
 import { Injectable } from '@nestjs/common';
+import type { ContextType } from '@nestjs/common';
 import { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
+import type { ExternalExceptionsHandler } from '@nestjs/core/exceptions/external-exceptions-handler.js';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 
 /**
  * Puts guards, pipes, interceptors and filters around handlers of providers and controllers.
  *
  * Nest's own creator looks for the module of a handler among the providers only. For a controller it finds none, and
- * then leaves out, without a word, every guard, pipe, interceptor and filter that is named by its class.
+ * then leaves out, without a word, every guard, pipe, interceptor and filter that is named by its class. It also logs what
+ * no filter has dealt with; here whoever calls the handler does that, and knows for whom it was called.
  */
 @Injectable()
 export class HandlerContexts {
@@ -15,12 +19,30 @@ export class HandlerContexts {
     this.contexts = Object.create(contexts) as ExternalContextCreator;
     this.contexts.getContextModuleKey = (owner) =>
       contexts.getContextModuleKey(owner) || moduleOfController(modules, owner);
+    Object.defineProperty(this.contexts, 'externalErrorProxy', { value: { createProxy: filtered } });
   }
 
   /** Nest's `ExternalContextCreator.create`. */
   get create(): ExternalContextCreator['create'] {
     return this.contexts.create.bind(this.contexts) as ExternalContextCreator['create'];
   }
+}
+
+type Handler = (...args: unknown[]) => unknown;
+
+/** Nest's `ExternalErrorProxy.createProxy` without the log: what no filter answers is thrown as it is. */
+function filtered(handler: Handler, filters: ExternalExceptionsHandler, type: ContextType): Handler {
+  return async (...args) => {
+    try {
+      return await handler(...args);
+    } catch (error) {
+      const host = new ExecutionContextHost(args);
+      host.setType(type);
+      const answer: unknown = filters.invokeCustomFilters(error, host);
+      if (answer === undefined) throw error;
+      return answer;
+    }
+  };
 }
 
 function moduleOfController(modules: ModulesContainer, owner: unknown): string {

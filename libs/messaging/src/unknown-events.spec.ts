@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { GatewayError } from '@wss/handlers';
 import type { ClientSocket } from './client-socket.js';
 import { PeerContracts } from './ports.js';
 import { RoutedCommand } from './routed-command.js';
@@ -68,5 +69,17 @@ describe('a command that only another node knows', () => {
     expect(await codeOf(unknown, commandOf(connection('s'), 1))).toBe('unavailable');
     clock.mockReturnValue(ELSEWHERE_MS * 12);
     expect(await codeOf(unknown, commandOf(connection('s'), 10_001))).toBe('unavailable');
+  });
+
+  it('is refused for now where the engine is out of reach, and for nothing but that', async () => {
+    const failing = (error: Error): UnknownEvents =>
+      new UnknownEvents({ knows: () => Promise.reject(error), knowsRooms: () => Promise.reject(error) });
+    const outage = Object.assign(new Error('no answer'), { name: 'RedisError' });
+    expect(await codeOf(failing(outage), commandOf(connection('s'), 1))).toBe('unavailable');
+    const bug = new TypeError('a bug');
+    const command = commandOf(connection('s'), 1);
+    await expect(failing(bug).judge(command)).rejects.toBe(bug);
+    const refusal = new GatewayError('not_found', 'no such kind of room');
+    await expect(failing(bug).judgeRoom(command, refusal)).rejects.toBe(bug);
   });
 });

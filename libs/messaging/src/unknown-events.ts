@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { GatewayError } from '@wss/handlers';
 import { parseRoomName } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
+import { isEngineError } from './engine-error.js';
 import { PeerContracts } from './ports.js';
 import type { RoutedCommand } from './routed-command.js';
 
@@ -30,7 +31,10 @@ export class UnknownEvents {
 
   constructor(private readonly peers: PeerContracts) {}
 
-  /** Why a command whose event has no handler is refused. */
+  /**
+   * Why a command whose event has no handler is refused.
+   * @throws what the other nodes' contracts fail with, where that is a bug
+   */
   judge(command: RoutedCommand): Promise<GatewayError> {
     const { event, room } = command;
     const refusal = new GatewayError('unknown_event', 'no handler for this event');
@@ -39,7 +43,10 @@ export class UnknownEvents {
     return this.decide(command, refusal, () => this.peers.knows(event, type));
   }
 
-  /** Why a command in a room of a kind that nobody declares here is refused. */
+  /**
+   * Why a command in a room of a kind that nobody declares here is refused.
+   * @throws like {@link judge}
+   */
   judgeRoom(command: RoutedCommand, refusal: GatewayError): Promise<GatewayError> {
     const type = parseRoomName(command.room!)!.type;
     return this.decide(command, refusal, () => this.peers.knowsRooms(type));
@@ -53,6 +60,7 @@ export class UnknownEvents {
     try {
       if (!(await isKnown()) || this.hasWaited(command)) return refusal;
     } catch (error) {
+      if (!isEngineError(error)) throw error;
       return new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
     }
     this.sendElsewhere(command.client);

@@ -26,5 +26,6 @@ export function measuredListener(listener: FeedListener, hub: Hub, metrics: Metr
       epochs.inc({ outcome: 'continued' });
       return listener.epochChanged(room, before, position);
     },
+    letGo: (room) => listener.letGo(room),
   };
 }
