@@ -1,6 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
-import { type LogEntry, LogGate, lastSeq, type Position } from '@wss/protocol';
+import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import {
   type ClosedEpoch,
   epochNumber,
@@ -8,15 +6,14 @@ import {
   type ResumeReply,
   type RoomStore,
   type RoomTop,
-  seqOf,
   StoreError,
 } from '@wss/state';
-import { isEngineFault } from './cluster-answer.js';
 import { firstPart, withoutSeen } from './log-entries.js';
 import { RoomHistory } from './room-history.js';
 import type { DocumentJson, RoomListener } from './room-listener.js';
 import { type NodeReads, type RoomReader, RoomReads } from './room-reads.js';
-import type { LostPosition, RoomStart, StartRequest } from './room-start.js';
+import { judge, type LostPosition, type RoomStart, type StartRequest, viewsOf } from './room-start.js';
+import { RoomFaults } from './room-faults.js';
 import { SharedCall } from './shared-call.js';
 
 /** How long a hole below this node's own commit is left to the subscription before it is read, ms (R18). */
@@ -40,15 +37,7 @@ export interface FollowedRoomOptions {
   readonly emptyDocuments: ReadonlyMap<string, string>;
 }
 
-/** Of all rooms: an outage of the engine is one fault. */
-const faults = new LogGate((line) => new Logger('RoomFeed').warn(line));
-
-const bugs = new LogGate((line) => new Logger('RoomFeed').error(line));
-
-interface Arrival {
-  readonly epoch: string;
-  readonly entries: readonly LogEntry[];
-}
+type Arrival = Readonly<{ epoch: string; entries: readonly LogEntry[] }>;
 
 interface Snapshot {
   readonly position: Position;
@@ -80,6 +69,7 @@ export class FollowedRoom {
   /** The log had no older event in this epoch. */
   private oldest = 0;
   private readonly reads: RoomReads;
+  private readonly faults: RoomFaults;
   private readonly updating = new SharedCall(() => this.read(() => this.takeMissed()));
   private readonly snapping = new SharedCall(() => this.takeSnapshot());
   private readonly confirming = new SharedCall(() => this.ensureCurrent());
@@ -89,6 +79,7 @@ export class FollowedRoom {
   constructor(private readonly options: FollowedRoomOptions) {
     // Until the position is known everything that arrives has to wait.
     this.reading = Promise.resolve();
+    this.faults = new RoomFaults(options.room, () => this.stopped);
     this.reads = new RoomReads(options.room, options.store, options.reads);
   }
 
@@ -192,7 +183,7 @@ export class FollowedRoom {
     current: boolean,
   ): RoomStart | Missing {
     if (from) {
-      const lost = this.judge(from);
+      const lost = judge(from, { at: this.at!, lineage: this.lineage, most: this.options.historyEvents });
       if (lost) return lost.reason === 'too_far' || current ? this.withSnapshot(lost) : 'truth';
       const entries = this.after(from.seq);
       if (entries) return this.startWith(withoutSeen(entries, from.seq));
@@ -202,16 +193,6 @@ export class FollowedRoom {
     const wanted = Math.max(live - Math.min(newest, this.options.historyEvents), this.oldest - 1, 0);
     const entries = this.after(Math.min(wanted, this.at!.seq));
     return entries ? this.startWith(entries) : wanted;
-  }
-
-  /** Why a position can't be continued; nothing if all that was there since then belongs to its history. */
-  private judge(from: Position): LostPosition | undefined {
-    const at = this.at!;
-    const limit =
-      from.epoch === at.epoch ? at.seq : this.lineage.find(({ epoch }) => epoch === from.epoch)?.end;
-    if (limit === undefined) return { reason: 'unknown_epoch' };
-    if (from.seq > limit) return { reason: 'rolled_back', lost: { from: limit + 1, to: from.seq } };
-    return at.seq - from.seq > this.options.historyEvents ? { reason: 'too_far' } : undefined;
   }
 
   /** Whole entries after an event, as far as they are at hand; undefined if they are not. */
@@ -282,33 +263,16 @@ export class FollowedRoom {
   /** Never rejects: where a bug is in the way, members begin anew, and where even that fails they are let go. */
   private async catchUp(work: () => Promise<void>): Promise<void> {
     try {
-      await this.persist(work);
+      await this.faults.persist(work);
     } catch (error) {
-      this.foundBug(error);
-      await this.persist(() => this.startAnew()).catch((again: unknown) => {
-        this.foundBug(again);
-        this.options.listener.letGo(this.options.room);
-      });
+      this.faults.found(error);
+      await this.faults
+        .persist(() => this.startAnew())
+        .catch((again: unknown) => {
+          this.faults.found(again);
+          this.options.listener.letGo(this.options.room);
+        });
     }
-  }
-
-  /** Repeats what the engine keeps from being done. */
-  private async persist(work: () => Promise<void>): Promise<void> {
-    for (let attempt = 0; !this.stopped; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isEngineFault(error)) throw error;
-        const line = `room ${this.options.room} can't be read, and is tried on: ${error.message}`;
-        if (attempt === 0) faults.report('engine', line);
-        await delay(Math.min(1_000, 50 * 2 ** attempt) * (0.5 + Math.random()));
-      }
-    }
-  }
-
-  private foundBug(error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    bugs.report('bug', `members of room ${this.options.room} begin anew: ${text}`);
   }
 
   /** What members got is not known: they get the room as it is. */
@@ -334,7 +298,7 @@ export class FollowedRoom {
     const reply = await this.reads.documents();
     this.snapshot = {
       position: reply.position,
-      documents: this.documentsOf(reply),
+      documents: viewsOf(reply.documents, this.options.emptyDocuments),
       at: performance.now(),
     };
   }
@@ -357,7 +321,7 @@ export class FollowedRoom {
   private async resetTo(reply: ResumeReply & { readonly reason: ResetReason }): Promise<void> {
     const { room, listener } = this.options;
     const { position, reason, lost } = reply;
-    const documents = this.documentsOf(reply);
+    const documents = viewsOf(reply.documents, this.options.emptyDocuments);
     await listener.reset(room, this.at!, { reason, position, documents, ...(lost && { lost }) });
     this.moveTo(reply);
     this.snapshot = { position, documents, at: performance.now() };
@@ -369,7 +333,7 @@ export class FollowedRoom {
     try {
       this.options.listener.deliver(this.options.room, this.at!.epoch, entries);
     } catch (error) {
-      this.foundBug(error);
+      this.faults.found(error);
       void this.read(() => this.catchUp(() => this.startAnew()));
     }
   }
@@ -383,13 +347,6 @@ export class FollowedRoom {
     this.at = position;
     this.lineage = lineage;
     this.boundTo = replicationId;
-  }
-
-  private documentsOf({ documents }: ResumeReply): Map<string, DocumentJson> {
-    const views = new Map<string, DocumentJson>();
-    for (const [name, json] of this.options.emptyDocuments) views.set(name, { version: 0, json });
-    for (const [name, { position, json }] of documents) views.set(name, { version: seqOf(position), json });
-    return views;
   }
 
   private readingDone(): void {

@@ -1,5 +1,5 @@
 import type { LogEntry, Position } from '@wss/protocol';
-import type { ResetReason } from '@wss/state';
+import { type ClosedEpoch, type ResetReason, type ResumeReply, seqOf } from '@wss/state';
 import type { DocumentJson } from './room-listener.js';
 
 /** How a client wants to begin in a room. */
@@ -36,4 +36,34 @@ export interface RoomStart {
 export interface LostPosition {
   readonly reason: ResetReason;
   readonly lost?: { readonly from: number; readonly to: number };
+}
+
+/** Where a room stands, and how much of it is replayed. */
+interface Standing {
+  readonly at: Position;
+  readonly lineage: readonly ClosedEpoch[];
+  /** Most events that are replayed. */
+  readonly most: number;
+}
+
+/** Why a position can't be continued; nothing if all that was there since then belongs to its history. */
+export function judge(from: Position, { at, lineage, most }: Standing): LostPosition | undefined {
+  const limit = from.epoch === at.epoch ? at.seq : lineage.find(({ epoch }) => epoch === from.epoch)?.end;
+  if (limit === undefined) return { reason: 'unknown_epoch' };
+  if (from.seq > limit) return { reason: 'rolled_back', lost: { from: limit + 1, to: from.seq } };
+  return at.seq - from.seq > most ? { reason: 'too_far' } : undefined;
+}
+
+/**
+ * Documents as clients see them.
+ * @param empty JSON of those that were never written
+ */
+export function viewsOf(
+  documents: ResumeReply['documents'],
+  empty: ReadonlyMap<string, string>,
+): Map<string, DocumentJson> {
+  const views = new Map<string, DocumentJson>();
+  for (const [name, json] of empty) views.set(name, { version: 0, json });
+  for (const [name, { position, json }] of documents) views.set(name, { version: seqOf(position), json });
+  return views;
 }
