@@ -49,7 +49,7 @@ describe('a node with a secret', () => {
         JWT_SECRET: SECRET,
         JWT_ISSUER: 'issuer',
         JWT_AUDIENCE: 'audience',
-        ALLOWED_ORIGINS: 'https://app.example, https://other.example',
+        ALLOWED_ORIGINS: 'https://app.example, https://other.example, capacitor://localhost,',
       },
     });
   });
@@ -124,7 +124,12 @@ describe('a node with a secret', () => {
   it('lets in pages of its own host and of the list, and no others', async () => {
     const headers = bearer(await sign({ sub: 'ann' }));
     const sameHost = new URL(node.httpUrl).origin;
-    for (const origin of [sameHost, 'https://app.example', 'https://other.example']) {
+    for (const origin of [
+      sameHost,
+      'https://app.example',
+      'https://other.example',
+      'capacitor://localhost',
+    ]) {
       const client = await TestClient.connect(node.url, { headers: { ...headers, Origin: origin } });
       await client.close();
     }

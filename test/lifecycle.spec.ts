@@ -174,11 +174,35 @@ describe('SIGTERM', () => {
 describe('a start that fails', () => {
   /** Output of the node on its way out, without the log of the steps that went well before. */
   async function failure(env: NodeJS.ProcessEnv): Promise<string> {
+    return (await outputOf(env)).filter((line) => !line.includes('[Nest]')).join('\n');
+  }
+
+  async function outputOf(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
     const node = await GatewayNode.launch({ env });
     expect(await node.exited).toEqual({ code: 1, signal: null });
     await node.output.ended;
-    return node.output.lines.filter((line) => !line.includes('[Nest]')).join('\n');
+    return node.output.lines;
   }
+
+  it.each(['app.example', 'https://app.example/', 'https://app.example, http://', 'https://App.example'])(
+    'refuses ALLOWED_ORIGINS that no page can have: %s',
+    async (origins) => {
+      expect(await failure({ ALLOWED_ORIGINS: origins })).toMatch(
+        /^wss: bad configuration:\n {2}ALLOWED_ORIGINS must be origins [^\n]* https:\/\/app\.example$/,
+      );
+    },
+  );
+
+  it.each([
+    ['SERVER_PORT', {}],
+    ['MANAGEMENT_PORT', { MANAGEMENT_TOKEN: 'x'.repeat(40) }],
+  ])('names %s when it is taken, once', async (name, env) => {
+    const other = await GatewayNode.start();
+    const lines = await outputOf({ ...env, [name]: String(other.port), SERVER_HOST: '127.0.0.1' });
+    const told = lines.filter((line) => line.includes('EADDRINUSE'));
+    expect(told).toEqual([expect.stringContaining(`has the port of ${name}; choose another one`)]);
+    await other.stop();
+  });
 
   it('names a secret file that it can not read', async () => {
     const missing = await failure({ AUTH: '', JWT_SECRET_FILE: '/no/such/file' });

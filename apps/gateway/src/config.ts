@@ -38,6 +38,15 @@ const AreSecrets = ValidateBy({
   },
 });
 
+const AreOrigins = ValidateBy({
+  name: 'areOrigins',
+  validator: {
+    validate: (value) => Array.isArray(value) && value.every(isOrigin),
+    defaultMessage: () =>
+      'ALLOWED_ORIGINS must be origins as browsers send them, separated by commas, e.g. https://app.example',
+  },
+});
+
 const IsPublicKey = ValidateBy({
   name: 'isPublicKey',
   validator: {
@@ -117,11 +126,9 @@ export class Config {
   @IsString()
   readonly JWT_USER_CLAIM: string = 'sub';
 
-  /** Origins whose pages may connect, comma-separated, e.g. `https://app.example`; the same host always may. */
-  @Transform(({ value }) =>
-    typeof value === 'string' ? value.split(',').map((item) => item.trim()) : (value as unknown),
-  )
-  @IsString({ each: true })
+  /** Origins whose pages may connect, comma-separated, e.g. `https://app.example`; `*`: all. The same host always may. */
+  @Transform(({ value }) => (typeof value === 'string' ? itemsOf(value) : (value as unknown)))
+  @AreOrigins
   readonly ALLOWED_ORIGINS: readonly string[] = [];
 
   /**
@@ -277,6 +284,21 @@ function problemOf(value: unknown): string | undefined {
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+function itemsOf(list: string): string[] {
+  return list
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** Whether a browser may send this as `Origin`; schemes of apps have origins that `URL` does not know. */
+function isOrigin(text: string): boolean {
+  if (text === '*' || text === 'null') return true;
+  if (!URL.canParse(text)) return false;
+  const { origin } = new URL(text);
+  return origin === 'null' ? /^[a-z][a-z\d+.-]*:\/\/[^/?#@\s]+$/.test(text) : origin === text;
 }
 
 function isPublicKey(pem: string): boolean {

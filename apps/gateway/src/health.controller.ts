@@ -26,8 +26,8 @@ export class HealthController {
   }
 
   /**
-   * The node may get clients; 503 while it may not. Either way each part says how it is: the node, its links to the
-   * engine, their last proof, its lease, the engine's clocks.
+   * The node may get clients; 503 while it may not. Either way each part says how it is: `node`, `links`, `proofs`,
+   * `channels`, `server`, `secrets`, `lease`, `clocks`; on the embedded engine `node` and `lease` alone.
    */
   @Get('ready')
   @HealthCheck({ swaggerDocumentation: false })

@@ -36,6 +36,13 @@ export class NodeLogger extends ConsoleLogger {
     this.clientPattern = new RegExp(`\\b${nodeId}\\.[0-9a-z]+\\b`);
   }
 
+  /** Nest logs that the port is taken, and throws it as well; who starts the node tells it once. */
+  override error(message: unknown, ...rest: string[]): void {
+    const isTold =
+      rest.at(-1) === 'NestApplication' && String(message).startsWith('Error: listen EADDRINUSE');
+    if (!isTold) super.error(message, ...rest);
+  }
+
   protected override getJsonLogObject(message: unknown, options: LineOptions): Line {
     const line: Line = { ...super.getJsonLogObject(message, options), nodeId: this.nodeId };
     const clientId = typeof message === 'string' && this.clientPattern.exec(message)?.[0];

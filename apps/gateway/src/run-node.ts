@@ -13,11 +13,12 @@ import type { StopSignals } from './stop-signals.js';
 
 /** Starts a node and prints where it is. The process ends with code 1 and the reason when it can't start. */
 export async function runNode(env: NodeJS.ProcessEnv, signals: StopSignals): Promise<void> {
+  let config: Config | undefined;
   try {
-    const config = loadConfig(env);
+    config = loadConfig(env);
     await start(config, new Lifecycle(config, signals));
   } catch (error) {
-    process.stderr.write(`wss: ${reasonOf(error)}\n`);
+    process.stderr.write(`wss: ${reasonOf(error, config)}\n`);
     process.exit(1);
   }
 }
@@ -44,10 +45,12 @@ async function assemble(config: Config, nodeId: string, logger: LoggerService): 
 }
 
 /** Without a stack where the message says it all. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, config?: Config): string {
   if (!(error instanceof Error)) return String(error);
-  if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-    return `${error.message}: another process has it; choose another one, or unset the variable for a free one`;
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (code === 'EADDRINUSE') {
+    const name = port === config?.MANAGEMENT_PORT ? 'MANAGEMENT_PORT' : 'SERVER_PORT';
+    return `${error.message}: another process has the port of ${name}; choose another one, or set 0 for a free one`;
   }
   const known = [ConfigError, NoRedisCluster, RedisUnreachable, UnfitEngine].some(
     (type) => error instanceof type,
