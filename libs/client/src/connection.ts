@@ -191,7 +191,7 @@ export class Connection {
     try {
       return new WebSocket(this.url, protocols);
     } catch (error) {
-      throw new WssError('bad_url', (error as Error).message);
+      throw new WssError('bad_url', WebSocket ? (error as Error).message : 'no WebSocket');
     }
   }
 
@@ -346,5 +346,5 @@ function closeError(code: number, reason: string, wasOpen: boolean): WssError | 
     if (refusal) return refusal;
     if (mayReconnect(code)) return new WssError('unreachable', 'no connection: check URL and token', true);
   } else if (mayReconnect(code)) return undefined;
-  return new WssError('refused', `closed by the server: ${code} ${reason}`);
+  return new WssError('refused', `closed: ${code} ${reason}`);
 }
