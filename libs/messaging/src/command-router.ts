@@ -140,7 +140,10 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     state?: RoomState,
   ): GatewayError | undefined {
     if (frame.n !== undefined && (!command.number || (route?.system && route.event !== '$skip'))) {
-      return new GatewayError('bad_frame', '"n" needs a session and an event that takes effect in a room');
+      const needs = command.number
+        ? '"n" needs an event that takes effect in a room'
+        : '"n" needs a session: connect with the subprotocol wss.v1';
+      return new GatewayError('bad_frame', needs);
     }
     if (command.room !== undefined && !state) return badRoom(ROOM_FORM);
     if (!route && !command.number) return undefined;
