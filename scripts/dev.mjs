@@ -32,6 +32,11 @@ class DevNode {
     });
   }
 
+  tellErrors() {
+    const running = this.node?.isRunning ?? false;
+    say(running ? 'type errors: the former node goes on serving' : 'type errors: mend them to start a node');
+  }
+
   async stop() {
     this.latest = undefined;
     await this.turn;
@@ -49,7 +54,11 @@ await main(async () => {
     SERVER_PORT: String(port),
   });
   say('compiling; changes are watched …');
-  const compiler = new WatchCompiler(folder, () => node.restart());
+  const compiler = new WatchCompiler(
+    folder,
+    () => node.restart(),
+    () => node.tellErrors(),
+  );
   onEndRequest(() => compiler.stop());
   await compiler.exited;
   await node.stop();

@@ -36,10 +36,11 @@ export const ENTRY = 'apps/gateway/src/main.js';
  * @returns whether there was something to do
  */
 export async function ensureBuilt() {
-  if (isBuilt()) return false;
+  if (!whyToBuild()) return false;
   return withLock('build', async () => {
-    if (isBuilt()) return false;
-    await build();
+    const why = whyToBuild();
+    if (!why) return false;
+    await build(why);
     return true;
   });
 }
@@ -99,14 +100,18 @@ export function removeFolder(folder) {
   rmSync(join(RECORDS, basename(folder)), { recursive: true, force: true });
 }
 
-function isBuilt() {
-  if (!existsSync(join(LINK, ENTRY))) return false;
+/** Why the present build does not do; undefined when it does. */
+function whyToBuild() {
+  if (!existsSync(join(LINK, ENTRY))) return 'there is no build yet';
   const path = digestOf(basename(realpathSync(LINK)));
-  return existsSync(path) && readFileSync(path, 'utf8') === inputsDigest();
+  if (!existsSync(path)) return 'the sources of the present build are not known';
+  return readFileSync(path, 'utf8') === inputsDigest()
+    ? undefined
+    : 'sources have changed since the last build';
 }
 
-async function build() {
-  say('building …');
+async function build(why) {
+  say(`building: ${why} …`);
   const started = Date.now();
   const digest = inputsDigest();
   const folder = prepareFolder(new Date().toISOString().replace(/\D/g, '').slice(0, 14));

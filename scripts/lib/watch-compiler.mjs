@@ -11,10 +11,14 @@ const ASSETS_EVERY_MS = 500;
 
 /** Keeps a folder compiled: `nest build --watch` for TypeScript, a look at the times for everything that is copied. */
 export class WatchCompiler {
-  /** @param onCompiled called whenever the folder is whole and free of type errors */
-  constructor(folder, onCompiled) {
+  /**
+   * @param onCompiled called whenever the folder is whole and free of type errors
+   * @param onErrors called whenever there are type errors
+   */
+  constructor(folder, onCompiled, onErrors) {
     this.folder = folder;
     this.onCompiled = onCompiled;
+    this.onErrors = onErrors;
     const args = [NEST, 'build', 'gateway', '--watch', '--preserveWatchOutput', '--path', settingsOf(folder)];
     this.process = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.exited = ended(this.process);
@@ -36,6 +40,7 @@ export class WatchCompiler {
     if (errors === undefined) return;
     this.isSound = errors === '0';
     if (this.isSound) void this.complete();
+    else this.onErrors();
   }
 
   async complete() {
