@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ClusterContext } from './cluster-context.js';
 import { decodePacket, type EventPacket } from './cluster-packet.js';
-import type { JobCounts, JobQueue, TakenJob } from './job-queue.js';
+import { DEAD_JOB_MS, type JobCounts, type JobQueue, type TakenJob } from './job-queue.js';
 import { LEASE_MS } from './lease-keeper.js';
 
 /** How often a job is run before it is given up. */
@@ -103,6 +103,7 @@ export class JobGroup {
     try {
       this.counts = await this.options.queue.count(this.options.group);
       this.reportUnhandled(this.counts.unhandled);
+      if (this.counts.unhandled > 0) await this.giveUpUnhandled();
     } catch (error) {
       this.logger.debug(`jobs are counted later: ${describe(error)}`);
     }
@@ -126,6 +127,17 @@ export class JobGroup {
       this.logger.warn(`${this.running.size} jobs of "${this.options.group}" still run; others repeat them`);
     }
     bound.abort();
+  }
+
+  /** The event may have lost its handler for good: its jobs must not fill the group for ever. */
+  private async giveUpUnhandled(): Promise<void> {
+    const { group, queue } = this.options;
+    const buried = await queue.buryUnhandled(group, DEAD_JOB_MS);
+    if (buried === 0) return;
+    this.givenUp += buried;
+    this.logger.error(
+      `${buried} jobs of "${group}" are given up: no node had a handler for their event for a week`,
+    );
   }
 
   private reportUnhandled(unhandled: number): void {

@@ -28,6 +28,11 @@ export const MAX_DEAD_JOBS = 1_000;
 /** How long a job that was given up is kept, ms. */
 export const DEAD_JOB_MS = 7 * 86_400_000;
 
+/** Why a job was given up that nodes met and could not handle, and how often it was tried. */
+export const UNHANDLED = { reason: 'no node has a handler for its event', attempts: 0 };
+/** Most of these that are given up at a time. */
+export const MOST_UNHANDLED = 100;
+
 /** How many jobs a group has. */
 export interface JobCounts {
   /** Waiting and being done, on all nodes. */
@@ -93,6 +98,13 @@ export abstract class JobQueue {
    * @throws Error when the engine can't be reached or does not answer
    */
   abstract bury(group: string, entry: string, why: Pick<DeadJob, 'reason' | 'attempts'>): Promise<void>;
+
+  /**
+   * Gives up jobs that nodes met and could not handle, and that no other has taken for so long, ms; at most a hundred.
+   * @returns how many
+   * @throws Error when the engine can't be reached or does not answer
+   */
+  abstract buryUnhandled(group: string, afterMs: number): Promise<number>;
 
   /**
    * Jobs that were given up, the newest first.

@@ -6,8 +6,10 @@ import {
   JobQueue,
   MAX_DEAD_JOBS,
   MAX_OUTSTANDING_JOBS,
+  MOST_UNHANDLED,
   type TakenJob,
   type TakeOptions,
+  UNHANDLED,
 } from './job-queue.js';
 
 /** Jobs of the nodes of one process. */
@@ -33,7 +35,7 @@ export class MemoryJobQueue extends JobQueue {
       const fresh = jobs.filter(([, { holder }]) => holder === undefined);
       return [...unknown, ...dead, ...fresh].slice(0, options.count).map(([entry, job]) => {
         job.holder = options.nodeId;
-        delete job.unhandled;
+        delete job.unhandledSince;
         job.takenAt = this.engine.now();
         job.deliveries++;
         return { entry, text: job.text, deliveries: job.deliveries };
@@ -50,16 +52,31 @@ export class MemoryJobQueue extends JobQueue {
     entry: string,
     { reason, attempts }: Pick<DeadJob, 'reason' | 'attempts'>,
   ): Promise<void> {
+    return this.engine.call(() => this.give(group, entry, { reason, attempts }));
+  }
+
+  buryUnhandled(group: string, afterMs: number): Promise<number> {
     return this.engine.call(() => {
-      const job = this.jobsOf(group).get(entry);
-      if (!job) return;
-      const { text, event } = job;
-      const at = this.engine.now();
-      const dead = [...(this.engine.deadJobs.get(group) ?? []), { text, event, reason, attempts, at }];
-      const kept = dead.slice(-MAX_DEAD_JOBS).filter((job) => at - job.at <= DEAD_JOB_MS);
-      this.engine.deadJobs.set(group, kept);
-      this.jobsOf(group).delete(entry);
+      const before = this.engine.now() - afterMs;
+      const old = [...this.jobsOf(group)].filter(([, job]) => (job.unhandledSince ?? Infinity) <= before);
+      for (const [entry] of old.slice(0, MOST_UNHANDLED)) this.give(group, entry, UNHANDLED);
+      return Math.min(old.length, MOST_UNHANDLED);
     });
+  }
+
+  private give(
+    group: string,
+    entry: string,
+    { reason, attempts }: Pick<DeadJob, 'reason' | 'attempts'>,
+  ): void {
+    const job = this.jobsOf(group).get(entry);
+    if (!job) return;
+    const { text, event } = job;
+    const at = this.engine.now();
+    const dead = [...(this.engine.deadJobs.get(group) ?? []), { text, event, reason, attempts, at }];
+    const kept = dead.slice(-MAX_DEAD_JOBS).filter((job) => at - job.at <= DEAD_JOB_MS);
+    this.engine.deadJobs.set(group, kept);
+    this.jobsOf(group).delete(entry);
   }
 
   dead(group: string, count: number): Promise<DeadJob[]> {
@@ -72,7 +89,7 @@ export class MemoryJobQueue extends JobQueue {
   count(group: string): Promise<JobCounts> {
     return this.engine.call(() => {
       const jobs = [...this.jobsOf(group).values()];
-      const unhandled = jobs.filter((job) => job.unhandled).length;
+      const unhandled = jobs.filter((job) => job.unhandledSince !== undefined).length;
       return { outstanding: jobs.length, unhandled, dead: this.engine.deadJobs.get(group)?.length ?? 0 };
     });
   }
@@ -84,7 +101,7 @@ export class MemoryJobQueue extends JobQueue {
     if (!events) return jobs;
     for (const [, job] of jobs) {
       if (events.includes(job.event) || (job.holder !== undefined && !this.isLeft(job, options))) continue;
-      job.unhandled = true;
+      job.unhandledSince ??= this.engine.now();
       delete job.holder;
     }
     return jobs.filter(([, { event }]) => events.includes(event));

@@ -6,8 +6,10 @@ import {
   JobQueue,
   MAX_DEAD_JOBS,
   MAX_OUTSTANDING_JOBS,
+  MOST_UNHANDLED,
   type TakenJob,
   type TakeOptions,
+  UNHANDLED,
 } from './job-queue.js';
 
 /** Scripts of the job queue, to be preloaded. */
@@ -18,6 +20,7 @@ export const JOB_SCRIPTS = {
   ),
   done: new LuaScript<0 | 1>(new URL('./lua/job_done.lua', import.meta.url)),
   bury: new LuaScript<0 | 1>(new URL('./lua/job_bury.lua', import.meta.url)),
+  buryUnhandled: new LuaScript<number>(new URL('./lua/job_bury_unhandled.lua', import.meta.url)),
   count: new LuaScript<[outstanding: number, unhandled: number, dead: number]>(
     new URL('./lua/job_count.lua', import.meta.url),
   ),
@@ -55,6 +58,12 @@ export class RedisJobQueue extends JobQueue {
   ): Promise<void> {
     const args = [entry, reason, attempts, MAX_DEAD_JOBS, DEAD_JOB_MS];
     await JOB_SCRIPTS.bury.run(this.links.commands, this.keysOf(group), args);
+  }
+
+  async buryUnhandled(group: string, afterMs: number): Promise<number> {
+    const { reason, attempts } = UNHANDLED;
+    const args = [afterMs, reason, attempts, MAX_DEAD_JOBS, DEAD_JOB_MS, MOST_UNHANDLED];
+    return JOB_SCRIPTS.buryUnhandled.run(this.links.commands, this.keysOf(group), args);
   }
 
   async dead(group: string, count: number): Promise<DeadJob[]> {

@@ -121,6 +121,24 @@ export function jobQueueContract(name: string, start: () => Promise<EngineUnderT
       ]);
     });
 
+    it('gives up what no node handles for long, and nothing else', async () => {
+      await add('1', '2');
+      expect(await queue.buryUnhandled('none', 0)).toBe(0);
+      await take('a', { events: ['other'] });
+      await queue.add('g', '3', 'other');
+      await queue.add('g', '4', 'fresh');
+      await take('a', { events: ['other'] });
+      expect(await queue.buryUnhandled('g', 60_000)).toBe(0);
+      expect(await queue.count('g')).toEqual({ outstanding: 4, unhandled: 3, dead: 0 });
+      expect(textsOf(await take('b', { count: 1, events: ['fresh'] }))).toEqual(['4']);
+      expect(await queue.buryUnhandled('g', 0)).toBe(2);
+      expect(await queue.count('g')).toEqual({ outstanding: 2, unhandled: 0, dead: 2 });
+      expect((await queue.dead('g', 9)).map(({ text, event }) => [text, event])).toEqual([
+        ['2', 'e'],
+        ['1', 'e'],
+      ]);
+    });
+
     it('keeps what was given up, the last thousand of a group', async () => {
       await add('1', '2');
       const [first, second] = await take('a');

@@ -74,8 +74,8 @@ export interface MemoryNode {
 export interface MemoryJob {
   readonly text: string;
   readonly event: string;
-  /** Whether a node met it that can't handle it, and no other since. */
-  unhandled?: boolean;
+  /** When a node met it that can't handle it, and no other since, ms since 1970. */
+  unhandledSince?: number;
   /** The node that has taken it. */
   holder?: string;
   takenAt: number;
