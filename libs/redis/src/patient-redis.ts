@@ -63,7 +63,7 @@ export class PatientRedis extends Redis {
     else delete this.timer;
   }
 
-  /** Gives the process' busy time back: answers that came meanwhile lie in the socket, which is read after the timers. */
+  /** Gives back the process' busy time: answers that came meanwhile lie in the socket, read after the timers. */
   private forgive(now: number): void {
     const busyMs = now - this.wakeAt;
     for (const entry of this.underWay.slice(this.first)) {

@@ -12,8 +12,9 @@ local sent = redis.pcall(ARGV[1], ARGV[2], '')
 return type(sent) == 'table' and sent.err or ''`;
 
 /**
- * Tracks whether Redis takes the publications of scripts for this node (R35). A refusal costs no commit, but other nodes find the
- * events of rooms only when they compare; so the node is not ready until a publication is taken again.
+ * Tracks whether Redis takes the publications of scripts for this node (R35). A refusal costs no commit, but
+ * other nodes find the events of rooms only when they compare; so the node is not ready until a publication is taken
+ * again.
  */
 export class Publications {
   private readonly logger = new Logger('RedisLinks');
