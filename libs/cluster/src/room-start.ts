@@ -6,7 +6,10 @@ import type { DocumentJson } from './room-listener.js';
 export interface StartRequest {
   /** Where it stopped; without it, it begins at the live end. */
   readonly from?: Position;
-  /** Without a position: this many of the newest events first, rounded up to whole commands. */
+  /**
+   * Without a position: this many of the newest events first, rounded up to whole commands. Passed over where the
+   * documents are wanted: what led to them would be applied to them twice.
+   */
   readonly newest?: number;
   /** Whether it wants the documents although it lost nothing. */
   readonly documents: boolean;

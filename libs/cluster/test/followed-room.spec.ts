@@ -94,6 +94,19 @@ describe('a room that is followed', () => {
     expect(reads).toBe(1);
   });
 
+  it('is begun at its documents where they are wanted, whatever number of newest events is named', async () => {
+    await add(5);
+    const followed = await follow((request) => store.resume(request));
+    const begun: RoomStart[] = [];
+    await followed.begin({ newest: 3, documents: true }, (start) => begun.push(start));
+    const { position } = followed;
+    expect(begun).toEqual([expect.objectContaining({ position, missed: 0, entries: [], more: false })]);
+    await followed.begin({ newest: 3, documents: false }, (start) => begun.push(start));
+    expect(begun[1]).toMatchObject({ position, missed: 3 });
+    await followed.begin({ from: position, documents: true }, (start) => begun.push(start));
+    expect(begun[2]).toMatchObject({ position, recovered: true, missed: 0 });
+  });
+
   it('has nothing read for who does not wait any more', async () => {
     await add(1_000);
     const asked: number[] = [];

@@ -35,7 +35,7 @@ export class JoinRoom {
   @Max(Number.MAX_SAFE_INTEGER)
   seq?: number;
 
-  /** Without a position: this many of the newest events first. */
+  /** Without a position and without `state`: this many of the newest events first. */
   @IsOptional()
   @IsInt()
   @Min(0)
