@@ -293,7 +293,7 @@ function itemsOf(list: string): string[] {
     .filter((item) => item !== '');
 }
 
-/** Whether a browser may send this as `Origin`; schemes of apps have origins that `URL` does not know. */
+/** True if a browser may send this as `Origin`; schemes of apps have origins that `URL` does not know. */
 function isOrigin(text: string): boolean {
   if (text === '*' || text === 'null') return true;
   if (!URL.canParse(text)) return false;
