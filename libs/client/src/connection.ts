@@ -344,7 +344,7 @@ function closeError(code: number, reason: string, wasOpen: boolean): WssError | 
   if (!wasOpen) {
     const refusal = refusalOf(statusOfClose(code), reason);
     if (refusal) return refusal;
-    if (mayReconnect(code)) return new WssError('unreachable', 'no connection: check URL and token', true);
+    if (mayReconnect(code)) return new WssError('unreachable', 'no connection', true);
   } else if (mayReconnect(code)) return undefined;
   return new WssError('refused', `closed: ${code} ${reason}`);
 }
