@@ -116,8 +116,11 @@ describe('a node with a secret', () => {
       expect(response.status).toBe(400);
       expect(response.body).toContain('wss.v1 beside it');
       expect(JSON.stringify(response)).not.toContain(offered);
-      const both = { 'Sec-WebSocket-Protocol': `${offered}, wss.v1` };
-      expect(await statusOf(node, both, `/?access_token=${token}`)).toBe(101);
+      const both = await TestClient.connect(`${node.url}?access_token=${token}`, {
+        protocols: [offered, 'wss.v1'],
+      });
+      expect(both.socket.protocol).toBe('wss.v1');
+      await both.close();
     },
   );
 

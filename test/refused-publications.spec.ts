@@ -56,6 +56,26 @@ it.each([
   90_000,
 );
 
+it.each(['xadd', 'hset'])(
+  'R35: a node that may no longer %s is not ready at once, answers numbers to come again, and heals',
+  async (name) => {
+    const room = `counter:${randomUUID()}`;
+    const ann = await TestClient.connect(nodes[0].url, { user: 'ann', protocols: ['wss.v1'] });
+    await ann.join(room);
+    await redis.cli('ACL', 'SETUSER', 'writer', `-${name}`);
+    const add = (n: number) => ann.request('counter.add', { by: n }, { room, n, ack: n - 1 });
+    expect((await add(1)).error).toMatchObject({ code: 'unavailable', retry: true });
+    expect(await nodes[0].readiness()).toBe(503);
+    expect((await add(2)).error?.code).toBe('out_of_order');
+    await redis.cli('ACL', 'SETUSER', 'writer', `+${name}`);
+    expect((await add(1)).data).toEqual({ value: 1 });
+    expect((await add(2)).data).toEqual({ value: 3 });
+    await readiness(200);
+    await ann.close();
+  },
+  90_000,
+);
+
 async function readiness(status: number): Promise<void> {
   await eventually(async () => expect(await nodes[0].readiness()).toBe(status), WITHIN);
 }

@@ -148,7 +148,7 @@ async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts):
   const { config, keys, nodeId } = parts;
   const links = await RedisLinks.connect(options);
   return closingOnFailure(links, async () => {
-    const servers = await requireFit({ servers: () => [links.commands] });
+    const servers = await requireFit({ servers: () => [links.commands], namespace: keys.namespace });
     const channels = new RedisChannels(links);
     const channel = keys.probe(nodeId);
     const probe = new LinkProbe(links, {
@@ -172,6 +172,7 @@ async function redisClusterEngine(options: RedisLinkOptions, parts: EngineParts)
       servers: () => links.shards.map(({ commands }) => commands),
       onChange: (callback) => links.onLook(callback),
       clustered: true,
+      namespace: keys.namespace,
     });
     const channels = new ShardedChannels(links);
     const probe = new ClusterProbe(links, channels, keys.probe(nodeId));
@@ -208,7 +209,11 @@ async function assemble(
   return {
     name: 'redis',
     keys,
-    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence, leavesStubs }),
+    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, {
+      fence,
+      leavesStubs,
+      onDenied: (message) => servers.denied(message),
+    }),
     channels,
     sessions,
     sessionStore,

@@ -16,5 +16,6 @@ export * from './redis-keys.js';
 export * from './redis-links.js';
 export * from './redis-target.js';
 export * from './replication-fence.js';
+export * from './rights.js';
 export * from './server-check.js';
 export * from './server-watch.js';

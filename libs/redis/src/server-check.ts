@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { deniedCalls, isDenied } from './rights.js';
 
 /** Effects of a Redis server's settings on the promises. */
 export interface ServerCheck {
@@ -14,13 +15,21 @@ export interface ServerCheck {
   readonly evicted: number;
 }
 
-/**
- * Asks a server for everything that the promises depend on.
- * @param clustered whether it is known to be a master of a Redis Cluster; default no
- */
-export async function checkServer(redis: Redis, clustered = false): Promise<ServerCheck> {
+/** What is known of the server that is checked. */
+export interface ServerCheckOptions {
+  /** Whether it is known to be a master of a Redis Cluster. Default no. */
+  readonly clustered?: boolean;
+  /** Prefix of the keys. Default `wss`. */
+  readonly namespace?: string;
+}
+
+/** Asks a server for everything that the promises depend on. */
+export async function checkServer(
+  redis: Redis,
+  { clustered = false, namespace = 'wss' }: ServerCheckOptions = {},
+): Promise<ServerCheck> {
   const text = await redis.info().catch((error: Error) => {
-    if (error.message.startsWith('NOPERM')) return undefined;
+    if (isDenied(error)) return undefined;
     throw error;
   });
   if (text === undefined) {
@@ -39,6 +48,7 @@ export async function checkServer(redis: Redis, clustered = false): Promise<Serv
       "a script can't read master_replid from INFO replication; allow the user +info, or use plain Redis",
     );
   }
+  await checkRights(redis, namespace, errors);
   await checkPersistence(redis, info, warnings);
   const evicted = Number(info.get('evicted_keys') ?? 0);
   return { errors, warnings, version, runId: info.get('run_id') ?? '', evicted };
@@ -80,12 +90,24 @@ function checkMemory(info: Map<string, string>, errors: string[]): void {
 }
 
 async function replicationIdIsReadable(redis: Redis): Promise<boolean> {
-  const script = "#!lua\nreturn string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''";
+  const script =
+    "#!lua flags=no-writes,allow-stale\nreturn string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''";
   try {
     return ((await redis.eval(script, 0)) as string).length === 40;
-  } catch {
-    return false;
+  } catch (error) {
+    // Any other failure, as of a server that has no time now, tells nothing of it.
+    if (isDenied(error)) return false;
+    throw error;
   }
+}
+
+async function checkRights(redis: Redis, namespace: string, errors: string[]): Promise<void> {
+  const denied = await deniedCalls(redis, `${namespace}:{check}:m`);
+  if (denied.length === 0) return;
+  const names = denied.map(
+    (call) => `+${/^X(?:GROUP|INFO) \w+|^\w+/.exec(call)![0].toLowerCase().replace(' ', '|')}`,
+  );
+  errors.push(`scripts may not do all that they must; allow the user ${names.join(' ')} on ~${namespace}:*`);
 }
 
 async function checkPersistence(redis: Redis, info: Map<string, string>, warnings: string[]): Promise<void> {

@@ -1,18 +1,19 @@
 import { Logger } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { checkServer, type ServerCheck } from './server-check.js';
+import { LogGate } from '@wss/protocol';
+import { checkServer, type ServerCheck, type ServerCheckOptions } from './server-check.js';
 
 /** How often the servers are looked at, ms (R32). */
 const EVERY_MS = 30_000;
+/** Pause between two looks after a script was denied something, ms. */
+const AFTER_DENIAL_MS = 2_000;
 
 /** Options of a watch. */
-export interface ServerWatchOptions {
+export interface ServerWatchOptions extends ServerCheckOptions {
   /** Commanding links to all servers that take writes now. */
   readonly servers: () => readonly Redis[];
   /** Calls back whenever there may be other servers. */
   readonly onChange?: (callback: () => void) => void;
-  /** True if they are the masters of a Redis Cluster. Default no. */
-  readonly clustered?: boolean;
   /** Default 30,000. */
   readonly everyMs?: number;
 }
@@ -39,6 +40,10 @@ export class ServerWatch {
   private timer?: NodeJS.Timeout;
   private looking?: Promise<ServerCheck[]>;
   private again = false;
+  /** Redis' answer to a script that was denied something, until a look finds every right. */
+  private denial: string | undefined;
+  private retry?: NodeJS.Timeout;
+  private readonly denials = new LogGate((line) => this.logger.error(line));
 
   private readonly everyMs: number;
 
@@ -66,11 +71,24 @@ export class ServerWatch {
 
   stop(): void {
     clearInterval(this.timer);
+    clearInterval(this.retry);
+    this.denials.over('denied');
+  }
+
+  /** Notes that a script was denied a command or key: the node is not ready until a look finds every right again. */
+  denied(message: string): void {
+    this.denials.report(
+      'denied',
+      `Redis denies a script what it must do (${message}); this node takes no new clients until then`,
+    );
+    if (this.denial !== undefined) return;
+    this.denial = message;
+    this.retry = setInterval(() => this.lookLater(), AFTER_DENIAL_MS).unref();
   }
 
   /** Reason why the servers can't keep the promises; undefined while they do. */
   problem(): string | undefined {
-    const [error] = this.errors();
+    const [error = this.denial] = this.errors();
     return error === undefined ? undefined : `Redis can't keep the promises: ${error}`;
   }
 
@@ -92,7 +110,9 @@ export class ServerWatch {
     const servers = this.options.servers();
     for (const redis of this.seen.keys()) if (!servers.includes(redis)) this.seen.delete(redis);
     const ready = servers.filter(({ status }) => status === 'ready');
+    const { denial } = this;
     const results = await Promise.allSettled(ready.map((redis) => this.lookAt(redis)));
+    if (denial !== undefined && results.every(({ status }) => status === 'fulfilled')) this.forgive();
     this.tell(results.flatMap((result) => (result.status === 'fulfilled' ? result.value.warnings : [])));
     return results.map((result) => {
       if (result.status === 'rejected') throw result.reason;
@@ -100,9 +120,16 @@ export class ServerWatch {
     });
   }
 
+  /** Ends a denial that stood before a look, where the look found nothing. */
+  private forgive(): void {
+    if (this.errors().size > 0) return;
+    clearInterval(this.retry);
+    this.denial = undefined;
+  }
+
   private async lookAt(redis: Redis): Promise<ServerCheck> {
     const since = performance.now();
-    const check = await checkServer(redis, this.options.clustered);
+    const check = await checkServer(redis, this.options);
     const before = this.seen.get(redis);
     const grown = before?.runId === check.runId ? check.evicted - before.evicted : 0;
     const isTold = before?.loss && since - before.loss.since < this.everyMs;

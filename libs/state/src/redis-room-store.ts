@@ -1,5 +1,6 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 import {
+  isDenied,
   LuaScript,
   type DataLinks,
   type Fence,
@@ -58,6 +59,8 @@ export interface RedisRoomStoreOptions {
    * from the first join on. Default: they do.
    */
   readonly leavesStubs?: () => boolean;
+  /** Called when Redis denies a script a command or key that it needs. */
+  readonly onDenied?: (message: string) => void;
 }
 
 /** Rooms in Redis: one script call, all keys of a room in one hash slot. */
@@ -206,6 +209,7 @@ export class RedisRoomStore extends RoomStore {
     try {
       return await script.run(link, keys, args);
     } catch (error) {
+      if (isDenied(error)) this.options.onDenied?.((error as Error).message);
       throw toStoreError(error);
     }
   }

@@ -1,0 +1,69 @@
+import type { Redis } from 'ioredis';
+
+/** Calls of the scripts, `@` for a key: what the user of a node must be allowed. What a script can do without is not here. */
+export const SCRIPT_CALLS = [
+  'DEL @',
+  'EXISTS @',
+  'HDEL @ f',
+  'HEXISTS @ f',
+  'HGET @ f',
+  'HGETALL @',
+  'HINCRBY @ f 1',
+  'HKEYS @',
+  'HMGET @ f',
+  'HRANDFIELD @',
+  'HSET @ f v',
+  'HVALS @',
+  'PERSIST @',
+  'PEXPIRE @ 1',
+  'PEXPIREAT @ 1',
+  'PEXPIRETIME @',
+  'SMEMBERS @',
+  'TIME',
+  'XACK @ g 1-1',
+  'XADD @ * f v',
+  'XCLAIM @ g c 0 1-1',
+  'XDEL @ 1-1',
+  'XGROUP CREATE @ g 0',
+  'XGROUP DELCONSUMER @ g c',
+  'XINFO CONSUMERS @ g',
+  'XINFO GROUPS @',
+  'XLEN @',
+  'XPENDING @ g',
+  'XRANGE @ - +',
+  'XREAD STREAMS @ 0',
+  'XREADGROUP GROUP g c STREAMS @ >',
+  'XTRIM @ MAXLEN 1',
+  'ZADD @ 1 m',
+  'ZCARD @',
+  'ZRANGE @ 0 1',
+  'ZRANGEBYLEX @ - +',
+  'ZRANGEBYSCORE @ 0 1',
+  'ZREM @ m',
+  'ZREMRANGEBYSCORE @ 0 1',
+  'ZSCORE @ m',
+] as const;
+
+/** Asks for the rights of its caller and touches nothing, so that it runs on every master and while writes pause. */
+const ASK = `#!lua flags=no-writes,allow-stale
+local denied = {}
+for i = 2, #ARGV do
+  local words = {}
+  for word in string.gmatch(ARGV[i], '%S+') do words[#words + 1] = word == '@' and ARGV[1] or word end
+  if not redis.acl_check_cmd(unpack(words)) then denied[#denied + 1] = ARGV[i] end
+end
+return denied`;
+
+/**
+ * Tells which of the scripts' calls Redis denies this link's user.
+ * @param key a name as the keys of the namespace have it
+ */
+export async function deniedCalls(redis: Redis, key: string): Promise<string[]> {
+  return (await redis.eval(ASK, 0, key, ...SCRIPT_CALLS)) as string[];
+}
+
+/** Whether Redis answered that the user has no right to a command or key, in a script or out of one. */
+export function isDenied(error: unknown): boolean {
+  const message = error instanceof Error ? error.message : '';
+  return /^-?NOPERM\b/.test(message) || /^-?ERR The user executing the script can't /.test(message);
+}
