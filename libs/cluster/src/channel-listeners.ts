@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { callAll } from '@wss/redis';
 import type { MessageListener } from './channels.js';
 
-/** Who listens to which channel on this node. */
+/** Keeps the listeners of each channel on this node. */
 export class ChannelListeners {
   private readonly logger = new Logger('Channels');
   private readonly byChannel = new Map<string, Set<MessageListener>>();

@@ -31,7 +31,7 @@ export abstract class Channels {
   /** Calls back whenever subscriptions were interrupted and hold again: messages of these channels may be missing. */
   abstract onInterruption(callback: (channels: Pick<ReadonlySet<string>, 'has'>) => void): void;
 
-  /** What is wrong with the subscriptions; nothing while the engine refuses none. */
+  /** Says what is wrong with the subscriptions; `undefined` while the engine refuses none. */
   problem(): string | undefined {
     return undefined;
   }

@@ -12,7 +12,7 @@ interface UserHere {
   readonly heard: Promise<void>;
 }
 
-/** What a node's routing works with. */
+/** Dependencies and settings of a node's routing. */
 export interface ClientRoutingOptions {
   readonly nodeId: string;
   readonly channels: Channels;

@@ -9,16 +9,16 @@ import { type AnswerError, MAX_PACKET_LENGTH } from './cluster-packet.js';
 /** Room for everything in a packet but its data, UTF-16 units. */
 const ENVELOPE_LENGTH = 1_024;
 
-/** What came back from one node. */
+/** The answer of one node to a call, or the lack of one. */
 export type ClusterAnswer<T = unknown> =
-  /** What its handler returned. */
+  /** The value that its handler returned. */
   | { readonly nodeId: string; readonly data: T }
-  /** What its handler failed with; `unknown_event` when it has no handler. */
+  /** The error of its handler; `unknown_event` when it has none. */
   | { readonly nodeId: string; readonly error: { readonly code: ErrorCode; readonly message: string } }
   /** It held a lease and did not answer by the deadline: it may have handled the call or not. */
   | { readonly nodeId: string; readonly missing: true };
 
-/** What a node answers to a call, before it is known to whom. */
+/** A node's answer to a call, not addressed yet. */
 export type Answered = { readonly data: unknown } | { readonly error: AnswerError };
 
 /** The answer of a node that has no handler for a pattern. */
@@ -26,12 +26,12 @@ export const NO_HANDLER: Answered = {
   error: { code: 'unknown_event', message: 'this node has no handler for this call' },
 };
 
-/** What the caller learns of something that a handler threw; `RpcException` counts as written for the caller. */
+/** Turns what a handler threw into the caller's error; `RpcException` counts as written for the caller. */
 export function toHandlerError(thrown: unknown): GatewayError {
   return toGatewayError(thrown instanceof RpcException ? new WsException(thrown.getError()) : thrown);
 }
 
-/** What a feature learns of a call to the engine that failed. */
+/** Turns the failure of a call to the engine into the error that a feature gets. */
 export function toEngineError(thrown: unknown): unknown {
   if (thrown instanceof RedisError) {
     if (thrown.failure === 'failed') return thrown;
@@ -47,7 +47,7 @@ export function isEngineFault(thrown: unknown): thrown is Error {
   return thrown instanceof RedisError || thrown instanceof StoreError;
 }
 
-/** What a client learns of a read that failed: an error of the engine is `unavailable`; everything else is thrown as it is. */
+/** Turns the failure of a read into a client's error: the engine's become `unavailable`, others stay as they are. */
 export function toReadError(thrown: unknown): unknown {
   if (!(thrown instanceof RedisError || thrown instanceof StoreError)) return thrown;
   return engineError(false, thrown);

@@ -8,7 +8,7 @@ export interface JobRun {
   readonly attempt: number;
 }
 
-/** What a handler of cluster events, calls and jobs gets from `@Ctx()`. */
+/** The context that a handler of cluster events, calls and jobs gets from `@Ctx()`. */
 export class ClusterContext extends BaseRpcContext<[pattern: string, nodeId: string, job?: JobRun]> {
   /** The event or call. */
   getPattern(): string {

@@ -15,7 +15,7 @@ const LIMITS = { history: { events: 10_000, ttlMs: 3_600_000 }, idleTtlMs: 86_40
 /** After this nothing new is tried for an event, ms. */
 const PATIENCE_MS = 5_000;
 
-/** What a node does with the cluster's log. */
+/** A node's callbacks for the cluster's log. */
 export interface ClusterLogListener {
   /** An event, in the one order that all nodes see. */
   onEvent(packet: EventPacket): void;
@@ -23,7 +23,7 @@ export interface ClusterLogListener {
   onGap(): void;
 }
 
-/** What the log is kept with. */
+/** Dependencies and settings of the log. */
 export interface ClusterLogOptions {
   readonly store: RoomStore;
   readonly channels: Channels;

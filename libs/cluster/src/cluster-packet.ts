@@ -36,7 +36,7 @@ export interface CallPacket extends Packet {
   readonly timeoutMs: number;
 }
 
-/** What a handler failed with: a code of the table of errors and a message for the caller. */
+/** A handler's failure: a code of the table of errors and a message for the caller. */
 export interface AnswerError {
   readonly code: string;
   readonly message: string;
@@ -50,7 +50,7 @@ export interface AnswerPacket extends Packet {
   readonly error?: AnswerError;
 }
 
-/** What nodes say to each other. */
+/** A message from one node to others. */
 export type ClusterPacket = EventPacket | CallPacket | AnswerPacket;
 
 /**

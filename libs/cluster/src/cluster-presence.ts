@@ -17,7 +17,7 @@ export class ClusterPresence extends Presence {
   constructor(
     private readonly node: NodePresence,
     private readonly store: PresenceStore,
-    /** Whether the room's type has presence. */
+    /** True if the room's type has presence. */
     private readonly isShown: (room: string) => boolean,
   ) {
     super();

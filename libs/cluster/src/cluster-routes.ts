@@ -74,7 +74,7 @@ export class ClusterRoutes implements OnModuleInit {
     }
   }
 
-  /** What others may know of a failure; what they may not goes to the log. */
+  /** Returns what others may know of a failure, and logs what they may not. */
   private report({ name }: ClusterHandler, context: ClusterContext, thrown: unknown): Reported {
     const { code, message, cause } = toHandlerError(thrown);
     if (code === 'internal') {

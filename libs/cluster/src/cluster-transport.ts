@@ -13,10 +13,10 @@ import { NodeRegistry } from './node-registry.js';
 import { PacketChannels } from './packet-channels.js';
 import { PendingCalls } from './pending-calls.js';
 
-/** What a node handles when cluster events that it should have seen are gone: read anew what depends on them. */
+/** Event that tells a node that it missed cluster events for good: its handlers read anew what depends on them. */
 export const RESYNC_EVENT = '$resync';
 
-/** Whether a node hears the others. */
+/** Says if a node hears the others. */
 export type ClusterStatus = 'connected' | 'disconnected';
 
 /**

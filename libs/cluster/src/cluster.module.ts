@@ -19,7 +19,7 @@ import { NodeRegistry } from './node-registry.js';
 import { PacketChannels } from './packet-channels.js';
 import { PendingCalls } from './pending-calls.js';
 
-/** What a node brings to speak to the others. */
+/** Dependencies and settings that a node needs to speak to the others. */
 export interface ClusterModuleOptions {
   readonly channels: Channels;
   readonly keys: RedisKeys;

@@ -14,7 +14,7 @@ export interface WatchedRoom {
   readonly replicationId: string;
 }
 
-/** What a watermark works with. */
+/** Dependencies and settings of a watermark. */
 export interface DurableWatermarkOptions {
   readonly store: Pick<RoomStore, 'durable'>;
   readonly listener: Pick<RoomListener, 'durable'>;
@@ -59,7 +59,7 @@ export class DurableWatermark {
   }
 
   private async proveHistory(history: string, rooms: readonly WatchedRoom[]): Promise<void> {
-    // What was read or heard of was written before the fence is.
+    // Everything that was read or heard of was written before the fence is.
     if (!(await this.options.store.durable(rooms[0]!.name, history, EVERY_MS))) return;
     for (const { name, position } of rooms) {
       this.proven.set(name, position);

@@ -25,7 +25,7 @@ const PART_CHARACTERS = 262_144;
 /** How often a read may tell of another epoch than the room was just found in. */
 const MAX_EPOCHS = 5;
 
-/** What a followed room works with. */
+/** Dependencies and settings of a followed room. */
 export interface FollowedRoomOptions {
   readonly room: string;
   readonly store: RoomReader & Pick<RoomStore, 'tops'>;
@@ -45,13 +45,13 @@ interface Snapshot {
   readonly at: number;
 }
 
-/** What is wanted before a client can begin: where the room stands, its documents, or the events after a number. */
+/** Data missing before a client can begin: where the room stands, its documents, or the events after a number. */
 type Missing = 'truth' | 'documents' | number;
 
 /**
  * One room as this node follows it: every entry is delivered once and in order, whichever way it came — as the
  * answer to a commit of this node, over the channel, or read from the log after a gap. Those who join are served
- * from what the node has. What is older is read for them a part at a time, while the room goes on for the others.
+ * from what the node has. Older entries are read for them a part at a time, while the room goes on for the others.
  */
 export class FollowedRoom {
   private at?: Position;
@@ -61,7 +61,7 @@ export class FollowedRoom {
   private snapshot?: Snapshot;
   /** Entries that came too early, by their first number. */
   private readonly early = new Map<number, LogEntry>();
-  /** What came while the room was being read. */
+  /** Entries that came while the room was being read. */
   private arrivals: Arrival[] = [];
   private reading?: Promise<void>;
   private stopped = false;
@@ -107,7 +107,7 @@ export class FollowedRoom {
     clearTimeout(this.holeTimer);
   }
 
-  /** Whether everything up to this point was delivered already. */
+  /** True if everything up to this point was delivered already. */
   has(epoch: string, last: number): boolean {
     return !this.reading && epoch === this.at!.epoch && last <= this.at!.seq;
   }
@@ -226,7 +226,7 @@ export class FollowedRoom {
     const entries = this.history.since(position.seq);
     if (!entries) return 'documents';
     const start = this.startWith(entries, { position, documents, recovered: !lost, ...lost });
-    // Who has to catch up from documents that old would soon be too far behind again.
+    // A client that has to catch up from documents that old would soon be too far behind again.
     const isOld = this.at!.seq - position.seq > this.options.historyEvents / 2;
     return start.more && isOld ? 'documents' : start;
   }
@@ -275,7 +275,7 @@ export class FollowedRoom {
     }
   }
 
-  /** What members got is not known: they get the room as it is. */
+  /** Gives members the room as it is, when it is not known what they got. */
   private async startAnew(): Promise<void> {
     const { room, store, reads } = this.options;
     const reply = await reads.repairing.run(() => store.resume({ room, documents: true }));
@@ -328,7 +328,7 @@ export class FollowedRoom {
     this.history.restart(position.seq + 1);
   }
 
-  /** Who got what of entries that can't be delivered is not known. */
+  /** Delivers entries; when that fails, nobody knows which members got them, so all start anew. */
   private deliver(entries: readonly LogEntry[]): void {
     try {
       this.options.listener.deliver(this.options.room, this.at!.epoch, entries);

@@ -36,10 +36,10 @@ export const JOB_DEFAULTS: Required<JobSettings> = {
   drainMs: 10_000,
 };
 
-/** What a group is run with. */
+/** Dependencies and settings of a group. */
 export interface JobGroupOptions {
   readonly group: string;
-  /** What this node has handlers for; it takes nothing else. */
+  /** Events that this node has handlers for; it takes no others. */
   readonly events: readonly string[];
   readonly nodeId: string;
   readonly queue: JobQueue;
@@ -50,7 +50,7 @@ export interface JobGroupOptions {
   handle(data: unknown, context: ClusterContext): Promise<void>;
 }
 
-/** What a node knows of a group's jobs. */
+/** A node's figures of a group's jobs. */
 export interface JobStats extends JobCounts {
   /** Here. */
   readonly running: number;

@@ -5,7 +5,7 @@ export const MAX_OUTSTANDING_JOBS = 10_000;
 export interface TakenJob {
   /** Names it in the queue. */
   readonly entry: string;
-  /** What was added. */
+  /** The text that was added. */
   readonly text: string;
   /** How often nodes have taken it, this time included. */
   readonly deliveries: number;
@@ -13,7 +13,7 @@ export interface TakenJob {
 
 /** A job that was given up. */
 export interface DeadJob {
-  /** What was added. */
+  /** The text that was added. */
   readonly text: string;
   /** Event of the job; empty where it is not known. */
   readonly event: string;
@@ -43,7 +43,7 @@ export interface JobCounts {
   readonly dead: number;
 }
 
-/** What a node takes. */
+/** Options of a node that takes jobs. */
 export interface TakeOptions {
   /** The node that takes. */
   readonly nodeId: string;

@@ -66,7 +66,7 @@ export class JobRunner implements OnModuleDestroy {
     return this.stop();
   }
 
-  /** What is known of each group's jobs. */
+  /** This node's figures of each group's jobs. */
   get stats(): [group: string, stats: JobStats][] {
     return [...this.groups].map(([group, { stats }]) => [group, stats]);
   }

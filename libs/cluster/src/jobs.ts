@@ -23,7 +23,7 @@ export interface JobOptions {
 
 /** A job that is in the queue. */
 export interface SentJob {
-  /** What its handler gets as `context.getJob().id`, each time that it runs. */
+  /** The id that its handler gets as `context.getJob().id`, each time that it runs. */
   readonly id: string;
 }
 

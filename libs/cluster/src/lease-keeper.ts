@@ -16,7 +16,7 @@ export const LEASE_MS = 5_000;
 /** Part of a lease that a node relies on: the rest is for rounding and for clocks that run differently fast. */
 const RELIABLE_PART = 0.95;
 
-/** What a renewal found: the lease was held, or it had ended and was taken again. */
+/** The result of a renewal: the lease was held, or it had ended and was taken again. */
 export type Renewal = 'renewed' | 'taken';
 
 /**
@@ -48,7 +48,7 @@ export class LeaseKeeper {
     this.leaseMs = leaseMs;
   }
 
-  /** Whether the lease certainly holds now. */
+  /** True if the lease certainly holds now. */
   get holds(): boolean {
     return performance.now() < this.heldUntil;
   }

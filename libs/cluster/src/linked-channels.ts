@@ -21,7 +21,7 @@ export interface ChannelSeats {
   want(channel: string): void;
   leave(channel: string): void;
   holds(channel: string): boolean;
-  /** Whether a failure passes by itself soon, so that whoever waits may wait on. */
+  /** True if a failure passes by itself soon, so that callers may wait on. */
   mayPass(channel: string, error: RedisError): boolean;
   /** For how long something has been refused though the links are up, ms. */
   readonly failingMs: number;
@@ -84,7 +84,7 @@ export class LinkedChannels implements SubscriberListener {
     this.callbacks.push(callback);
   }
 
-  /** What is wrong with what is wanted; nothing while all of it is subscribed, or a link is down. */
+  /** Says what is wrong with the wanted channels; `undefined` while all are subscribed, or a link is down. */
   problem(): string | undefined {
     const { failingMs } = this.seats;
     if (failingMs <= FAILING_MS) return undefined;
@@ -148,7 +148,7 @@ export class LinkedChannels implements SubscriberListener {
     for (const waiting of all) if (which(waiting)) end(waiting);
   }
 
-  /** What is confirmed at about the same time is told at once. */
+  /** Tells of a confirmed channel, together with others that are confirmed at about the same time. */
   private tellLater(channel: string): void {
     if (this.heardAgain.add(channel).size > 1) return;
     setImmediate(() => {

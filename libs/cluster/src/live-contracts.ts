@@ -6,8 +6,8 @@ import { NodeRegistry } from './node-registry.js';
 const FRESH_MS = 1_000;
 
 /**
- * What clients may send to other nodes that live: in an update they may know more than this one. The engine is asked
- * once a second at most, however often clients make this node ask.
+ * Looks up what clients may send to other nodes that live: in an update they may know more than this one. The engine
+ * is asked once a second at most, however often clients make this node ask.
  */
 @Injectable()
 export class LiveContracts {
@@ -17,7 +17,7 @@ export class LiveContracts {
   constructor(private readonly registry: NodeRegistry) {}
 
   /**
-   * Whether a node that lives has a handler for this event, for this kind of rooms.
+   * True if another node that lives has a handler for this event, for this kind of rooms.
    * @throws Error when the engine can't be reached
    */
   async knows(event: string, roomType: string | undefined): Promise<boolean> {
@@ -28,7 +28,7 @@ export class LiveContracts {
   }
 
   /**
-   * Whether a node that lives has this kind of rooms.
+   * True if another node that lives has this kind of rooms.
    * @throws Error when the engine can't be reached
    */
   async knowsRooms(roomType: string): Promise<boolean> {

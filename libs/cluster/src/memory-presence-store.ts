@@ -16,7 +16,7 @@ import { indexOfUser } from './presence-order.js';
 
 const DEAD_MS = 3_600_000;
 
-/** Who is in rooms, in this process; the rules are those of the Lua scripts, and one contract suite holds both to them. */
+/** Keeps presence in this process, by the rules of the Lua scripts; one contract suite holds both to them. */
 export class MemoryPresenceStore extends PresenceStore {
   constructor(
     private readonly engine: MemoryEngine,

@@ -110,7 +110,7 @@ function forgetTold(presence: MemoryPresence, { owner, client, user }: Teller, n
   if (left.length < told.length) show(presence, { user, told: left, now });
 }
 
-/** What the newest living client told is what others see; a change is announced. */
+/** Shows others what the newest living client told; a change is announced. */
 function show(
   presence: MemoryPresence,
   { user, told, now }: { readonly user: string; readonly told: Told; readonly now: number },

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** What clients may send to a node. */
+/** The messages that clients may send to a node. */
 export interface NodeContract {
   /** Events that it has a handler for, each with the kind of rooms that it is for; `null`: with or without any room. */
   readonly events: readonly (readonly [event: string, roomType: string | null])[];

@@ -31,7 +31,7 @@ local function eventOf(fields)
   return fine and type(packet) == 'table' and type(packet.pattern) == 'string' and packet.pattern or nil
 end
 
--- What has no event that can be read is everybody's.
+-- Keeps a job that was taken, or puts it back under its event; one without a readable event is everybody's.
 local function keep(id, fields, taken)
   local event = number >= 0 and eventOf(fields)
   if event and not handled[event] then

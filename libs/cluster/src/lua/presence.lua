@@ -34,7 +34,7 @@ local function told_of(user)
   return told
 end
 
--- What the newest living client told is what others see; a change is announced.
+-- Shows others what the newest living client told; a change is announced.
 local function show(user, told)
   if #told > 0 then
     redis.call('HSET', KEYS[10], user, cjson.encode(told))

@@ -63,7 +63,7 @@ end
 -- 1 if the announcement was refused, 0 if it was not, -1 if there was none.
 -- With heard_for, ms, it announces even that nothing changed, unless there was an announcement since then.
 local function announce(heard_for)
-  -- What lies too far ahead was written before the clock was set back.
+  -- Instants too far ahead were written before the clock was set back.
   local ahead = redis.call('ZRANGEBYSCORE', KEYS[6], digits(now + LONGEST_GRACE), '+inf', 'LIMIT', 0, MOST_USERS)
   for _, user in ipairs(ahead) do redis.call('ZADD', KEYS[6], digits(now), user) end
   local state = redis.call('HMGET', KEYS[1], 'v', 'a', 'r')
