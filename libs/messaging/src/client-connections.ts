@@ -27,7 +27,7 @@ import { RoomAccess } from './room-access.js';
 import { SlowClients } from './slow-clients.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
-/** What admission found out about a client. */
+/** An admitted client: its identity and, with the subprotocol, its session. */
 export interface AcceptedClient extends Admitted {
   /** With the subprotocol: its session, and the greeting that tells of it. */
   readonly opened?: OpenedSession;
@@ -41,7 +41,7 @@ export interface Upgrade {
   accept(admitted: AcceptedClient): void;
 }
 
-/** What the application supplies for connections. */
+/** The ports that the application supplies for connections. */
 @Injectable()
 export class ConnectionPorts {
   constructor(

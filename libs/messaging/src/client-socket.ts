@@ -15,7 +15,7 @@ import { textFrame } from './text-frame.js';
 
 const logger = new Logger('Connections');
 
-/** What a socket needs to become a client. */
+/** Everything that a socket needs to become a client. */
 export interface ClientInit {
   readonly id: string;
   readonly user: string;
@@ -48,7 +48,7 @@ export interface RoomState {
   hold?: RoomHold;
   /** A join or leave is under way; what follows in this room waits for it. */
   changing: boolean;
-  /** What waits, in order. */
+  /** Commands that wait, in order. */
   waiting?: WaitingCommand[];
   readonly lane: CommandLane;
   /** How many use it: the membership, and each command under way. With the last of them it goes. */
@@ -74,7 +74,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare session?: ClientSession;
   /** Handlers of native gateways; absent where there are none. */
   declare native?: NativeHandlers;
-  /** What it shares with the other sockets of its path. */
+  /** State that it shares with the other sockets of its path. */
   declare pathContext: PathContext;
   /** Rooms that it is a member of, and those that it is about to join. */
   declare places: number;
@@ -88,7 +88,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare sentElsewhere?: number;
   /** The code that this node closed it with; the client may never read it. */
   declare closedWith?: number;
-  /** What native gateways want to be told when it is closed. */
+  /** Callbacks of native gateways for its close. */
   declare closeCallbacks?: ((code: number) => void)[];
 
   /** When the frame that is being read came, if it had to wait; ms on this process' steady clock. */
@@ -236,7 +236,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.queue?.writeAll();
     if (code !== undefined && this.readyState === WebSocket.OPEN) this.closedWith = code;
     super.close(code, reason);
-    // What is kept back is dropped, and the answer to the close frame read.
+    // Frames that were kept back are dropped, and the answer to the close frame is read.
     if (this.throttled) this.readHeld();
   }
 

@@ -24,7 +24,7 @@ export interface ClusterWsAdapterOptions {
   readonly messageParser?: MessageParser;
 }
 
-/** What a gateway's decorator may hold for this adapter. */
+/** Options that a gateway's decorator may hold for this adapter. */
 export interface ClusterGatewayOptions extends ServerOptions {
   readonly path?: string;
   /** The gateway's path is served by the command router too. */
@@ -34,7 +34,7 @@ export interface ClusterGatewayOptions extends ServerOptions {
 /**
  * WebSocket adapter for `ws`, in the place of Nest's `WsAdapter`: existing gateways run unchanged.
  *
- * Three things differ. What a client sent is never echoed in an `exception` frame. A connection hook that throws
+ * Three things differ. A client's data is never echoed in an `exception` frame. A connection hook that throws
  * closes its own socket (1011) and nothing else; this needs the application in the constructor. Bad JSON and
  * unknown events are answered. On the path of a gateway with `commands: true`, events that no gateway handles go
  * to the {@link CommandRouter}.

@@ -19,7 +19,7 @@ const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 
 /**
  * Takes a client's frames to their handlers: one look-up in a table that was built at boot.
  *
- * Handlers of one client run concurrently and are started in order. What a handler returns is the reply, what it
+ * Handlers of one client run concurrently and are started in order. A handler's return value is the reply, what it
  * throws the error; the connection's other commands and all other clients are untouched by either.
  */
 @Injectable()
@@ -67,7 +67,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
    */
   dispatch(client: ClientSocket, frame: ClientFrame, bytes = 0): void {
     const { room } = frame;
-    // Nothing is kept for what is no name of a room: the command comes without a state and is refused.
+    // Nothing is kept for a name that no room can have: the command comes without a state and is refused.
     const isRoom =
       room !== undefined && (client.roomState(room) !== undefined || parseRoomName(room) !== undefined);
     const state = isRoom ? client.useRoom(room) : undefined;
@@ -125,7 +125,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** What the client is told of something that was thrown; the log has what it is not told. */
+  /** Turns something thrown into the error that the client is told; the log has what it is not told. */
   private errorOf(route: Route | undefined, command: RoutedCommand, thrown: unknown): GatewayError {
     const error = toGatewayError(thrown);
     if (error.code === 'internal') this.log(route?.name ?? command.event, command, error.cause ?? thrown);
@@ -171,7 +171,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     return new GatewayError('not_found', 'no such kind of room');
   }
 
-  /** What follows in the room waits until the join or leave is done. */
+  /** Lets the commands that follow in the room wait until the join or leave is done. */
   private holdRoom(state: RoomState, running: Promise<void>): void {
     state.changing = true;
     void running.finally(() => {

@@ -7,7 +7,7 @@ const logger = new Logger('Connections');
 /** Tells one client that its connection could not be set up, and closes it (1011). */
 export function failConnection(where: string, client: ClientSocket, error: unknown): void {
   client.dropFrames();
-  // What a gateway throws on purpose is the client's affair; everything else is a bug.
+  // An exception that a gateway throws on purpose is the client's affair; everything else is a bug.
   if (!(error instanceof WsException || error instanceof IntrinsicException)) {
     logger.error(`handleConnection of ${where} failed for client ${client.id}: ${describe(error)}`);
   }

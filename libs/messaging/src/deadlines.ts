@@ -21,7 +21,7 @@ export class Deadlines {
     delete this.timer;
   }
 
-  /** What is answered is kept by nothing here, however long others take. */
+  /** Ends the commands whose deadline has passed, and forgets answered ones however long others take. */
   private sweep(): void {
     const now = performance.now();
     const unanswered = this.open.filter(({ answered }) => !answered);

@@ -91,7 +91,7 @@ export class Drain {
     const reconnectInMs = Math.max(0, Math.round(backAt - performance.now()));
     client.reply(encodeEvent('$notice', { reconnectInMs }));
     client.closeWith(1012);
-    // What it has sent and we have not read is carried out by the node that it comes to; its answer is read.
+    // Commands it has sent and we have not read are carried out by the node that it comes to; its answer is read.
     client.dropFrames();
     client.resume();
     await closed;

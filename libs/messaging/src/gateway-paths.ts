@@ -22,7 +22,7 @@ export class GatewayPaths {
     }
   }
 
-  /** Whether the router serves the path. */
+  /** True if the router serves the path. */
   servesCommands(port: number, path: string | undefined): boolean {
     return this.commands.has(keyOf(port, path));
   }

@@ -5,7 +5,7 @@ import { HEARTBEAT_MS } from './heartbeats.js';
 import { MAX_FRAME_BYTES } from './limits.js';
 import { type OpenedSession, UpgradeRefusal } from './ports.js';
 
-/** What a client says in its list of subprotocols. */
+/** A client's wishes, as its list of subprotocols tells them. */
 export interface OfferedProtocols {
   /** It wants a session. */
   readonly session: boolean;

@@ -45,7 +45,7 @@ export class Heartbeats implements OnApplicationBootstrap, OnModuleDestroy {
     if (client.heartbeatSlot === this.slot) ask(client);
   }
 
-  /** What is queued would only keep the close frame from a client that reads again just now. */
+  /** Closes with an empty queue: its frames would only keep the close frame from a client that reads again just now. */
   private closeStuck(client: ClientSocket): void {
     this.observer?.clientSlow('closed');
     client.queue?.clear();

@@ -10,11 +10,11 @@ import { textFrame } from './text-frame.js';
 
 /** How a client watches a room. */
 export interface Membership {
-  /** Whether it keeps a live copy, so that its frames carry patches. */
+  /** True if it keeps a live copy, so that its frames carry patches. */
   readonly withPatch: boolean;
 }
 
-/** What is on its way to a room's members in this turn. */
+/** Frames on their way to a room's members in this turn. */
 interface OpenFrames {
   /** The turn of the event loop that they belong to. */
   readonly turn: number;
@@ -115,7 +115,7 @@ class HubRoom {
     if (this.paused.delete(client)) client.lags--;
   }
 
-  /** Who joins or leaves within a turn must get, or still has to get, exactly what was sent before. */
+  /** Ends the open frames: members who join in this turn get only later events, those who leave only earlier ones. */
   private seal(): void {
     delete this.open;
   }

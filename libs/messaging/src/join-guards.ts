@@ -11,7 +11,7 @@ export class JoinGuards {
 
   constructor(private readonly modules: ModuleRef) {}
 
-  /** Whether the guard lets the command's client join; in `ws` context, like a guard of a handler. */
+  /** True if the guard lets the command's client join; runs in `ws` context, like a guard of a handler. */
   async allows(type: Type<CanActivate>, command: RoutedCommand): Promise<boolean> {
     const guard = await this.guard(type);
     const args = [command.client, command.data ?? {}, command, command.event];

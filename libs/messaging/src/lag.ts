@@ -6,7 +6,7 @@ let turns = 0;
 export class Lag {
   /** A part is being read for it. */
   isReading = false;
-  /** Who has the lowest number has waited longest for a part. */
+  /** Place in the order of waiting: the lowest number has waited longest for a part. */
   turn = ++turns;
   /** It has waited longest of the client's rooms, and gets its part though others were faster. */
   isNext = false;

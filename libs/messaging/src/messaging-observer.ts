@@ -1,4 +1,4 @@
-/** What a client that reads too slowly was dealt. */
+/** Measure taken against a client that reads too slowly. */
 export type SlowClientAction =
   /** Volatile events were dropped. */
   | 'dropped'

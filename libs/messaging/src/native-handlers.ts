@@ -26,7 +26,7 @@ export class NativeHandlers {
     }
   }
 
-  /** Whether a gateway handles the event. */
+  /** True if a gateway handles the event. */
   has(event: unknown): boolean {
     return this.byEvent.has(event);
   }

@@ -25,7 +25,7 @@ export interface QueueObserver {
 
 const NONE: never[] = [];
 
-/** What waits to be written to one socket. Replies and control overtake what rooms send. */
+/** Frames that wait to be written to one socket. Replies and control overtake what rooms send. */
 export class OutboundQueue {
   /** Since when the socket has not taken what is queued, ms on this process' steady clock; 0 while it does. */
   blockedSince = 0;
@@ -140,7 +140,7 @@ export class OutboundQueue {
     return this.counted;
   }
 
-  /** Whether more is unread than a client may leave unread. */
+  /** True if more is unread than a client may leave unread. */
   get overflowing(): boolean {
     return this.unreadBytes > MAX_OUTBOUND_BYTES;
   }

@@ -2,7 +2,7 @@ import type { RawData } from 'ws';
 import type { ClientSocket } from './client-socket.js';
 import type { CommandRouter } from './command-router.js';
 
-/** What the sockets of one path have in common. */
+/** State that the sockets of one path have in common. */
 export interface PathContext {
   /** Reads a message and takes it to its handler. */
   readonly reader: {

@@ -88,7 +88,7 @@ export abstract class PresenceSource {
   abstract page(room: string, range: PresenceRange): Promise<PresencePage>;
 }
 
-/** What the engine remembers of sessions' numbered commands. */
+/** The engine's records of sessions' numbered commands. */
 export abstract class LaneNumbers {
   /** The highest number that each session's record in the room holds; nothing without a record. */
   abstract numbersOf(room: string, sessions: readonly string[]): Promise<(number | undefined)[]>;
@@ -110,7 +110,7 @@ export abstract class ClientListener {
   abstract sessionResumed(session: ClientSession): void;
 }
 
-/** Who a connection is. */
+/** A connection's identity. */
 export interface Admitted {
   readonly user: string;
   /** When the identity ends unless it is refreshed, ms since 1970; absent: never. */
@@ -153,16 +153,16 @@ export abstract class ClientLimits {
   abstract readonly maxRooms: number;
 }
 
-/** What numbered commands need to know of a session. */
+/** The facts about a session that numbered commands need. */
 export interface ClientSession {
   readonly id: string;
   readonly user: string;
   readonly generation: number;
   /** Ms since 1970; moves while the client is connected. */
   readonly endsAt: number;
-  /** Whether it has sent numbered commands in a room. */
+  /** True if it has sent numbered commands in the room. */
   hasLane(room: string): boolean;
-  /** Whether a record that is missing in a room can only have been lost by the engine. */
+  /** True if a record that is missing in the room can only have been lost by the engine. */
   provesLoss(room: string): boolean;
 }
 
@@ -183,7 +183,7 @@ export abstract class SessionSource {
   /** The session is a member of the room from now on, also after a reconnect. Best effort. */
   abstract joined(session: ClientSession, room: string): void;
 
-  /** The session is no member any more. Best effort. */
+  /** The session is not a member any more. Best effort. */
   abstract left(session: ClientSession, room: string): void;
 
   /** The connection of the session has gone. */
@@ -196,16 +196,16 @@ export abstract class SessionSource {
   abstract prepareLane(session: ClientSession, room: string): Promise<void>;
 }
 
-/** What clients may send to other nodes that live; in an update they may know more than this one. */
+/** Events and rooms that other live nodes know; in an update they may know more than this one. */
 export abstract class PeerContracts {
   /**
-   * Whether one of them has a handler for this event, for this kind of rooms.
+   * True if one of them has a handler for this event, for this kind of rooms.
    * @throws Error when the engine is out of reach
    */
   abstract knows(event: string, roomType: string | undefined): Promise<boolean>;
 
   /**
-   * Whether one of them has this kind of rooms.
+   * True if one of them has this kind of rooms.
    * @throws Error when the engine is out of reach
    */
   abstract knowsRooms(roomType: string): Promise<boolean>;

@@ -15,7 +15,7 @@ export class PresenceReader {
   /**
    * Part of the users in the command's room, for its members.
    * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type and one without presence,
-   * `forbidden` for who is no member, `unavailable`.
+   * `forbidden` for a client that is not a member, `unavailable`.
    */
   async page({ client, room }: RoutedCommand, range: PresenceRange): Promise<PresencePage> {
     const type = declaredTypeOf(this.types, room!);

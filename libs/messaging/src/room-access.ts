@@ -39,7 +39,7 @@ export interface JoinRequest extends StartRequest {
   readonly meta?: object;
 }
 
-/** What a client enters a room with. */
+/** Everything that a client needs to enter a room. */
 interface Entrance {
   readonly hold: RoomHold;
   readonly start: RoomStart;
@@ -131,7 +131,7 @@ export class RoomAccess {
     throw new GatewayError('unavailable', `room ${room} changed its epoch ${MAX_EPOCHS} times`);
   }
 
-  /** Leaves a room; leaving one that was not joined is no error. */
+  /** Leaves a room; leaving one that was not joined does nothing. */
   leave(client: ClientSocket, room: string): void {
     this.stopSending(client, room);
     this.memberships.left(client, room);
@@ -160,7 +160,7 @@ export class RoomAccess {
   private enter(command: RoutedCommand, request: JoinRequest, { hold, start, n }: Entrance): void {
     const room = command.room!;
     const { client } = command;
-    // Who was told that it failed, or has gone, does not enter.
+    // A client that was told that it failed, or has gone, does not enter.
     if (command.answered || client.readyState !== WebSocket.OPEN) return;
     const state = client.roomState(room)!;
     this.memberships.joined(client, room, request.meta);

@@ -37,7 +37,7 @@ export class RoomDelivery {
     this.hub.deliverVolatile(room, event, data, except);
   }
 
-  /** Who came to a room and who left; members who miss it see that by its version. */
+  /** Tells members which users came to a room and which left; those who miss it see that by its version. */
   deliverPresence(room: string, delta: string): void {
     this.hub.deliverVolatile(room, '"$presence"', delta);
   }
@@ -64,7 +64,7 @@ export class RoomDelivery {
     return this.hub.sessionsOf(user);
   }
 
-  /** What members have seen can't be continued: they get the state as it is, and how far their commands survived. */
+  /** Sends members whose view can't be continued the state as it is, and how far their commands survived. */
   async reset(room: string, before: Position, reset: RoomReset): Promise<void> {
     await this.tell(room, before, (n) => encodeReset(room, reset, n));
   }

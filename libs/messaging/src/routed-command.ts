@@ -7,7 +7,7 @@ import { textFrame } from './text-frame.js';
 export class RoutedCommand extends Command {
   /** The reply was sent, or there is none to send any more. */
   answered = false;
-  /** What it was answered with: `ok` or the code of an error. */
+  /** Its answer: `ok` or the code of an error. */
   outcome = 'ok';
   /** When it came, ms of the process' steady clock. */
   readonly startedAt = performance.now();

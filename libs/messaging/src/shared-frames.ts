@@ -40,7 +40,7 @@ export class SharedFrames {
     return this.joined;
   }
 
-  /** Whether frames may still be added. */
+  /** True while frames may still be added. */
   get open(): boolean {
     return this.joined === undefined && this.size < FULL_BYTES;
   }

@@ -16,7 +16,7 @@ import { UpgradeRefusal } from './ports.js';
 /** How long the clients of a server that is closed have to answer the close frame, ms. */
 const CLOSE_GRACE_MS = 1_000;
 
-/** What a gateway asks for. */
+/** The server that a gateway asks for. */
 export interface SocketServerRequest {
   /** Absent, on a port of its own: every path of the port. */
   readonly path?: string;
@@ -33,7 +33,7 @@ export interface SocketServer {
   readonly path?: string;
 }
 
-/** What becomes of upgrade requests. */
+/** Decides on upgrade requests. */
 export interface Doorkeeper {
   /** A request whose handshake is right asks for this server; `accept` makes it a WebSocket. */
   onHandshake(target: SocketServer, request: IncomingMessage, accept: () => void): void;
@@ -113,7 +113,7 @@ export class SocketServers {
       onRefused: (status) => this.doorkeeper.onRefused(status),
     });
     server.on('wsClientError', (error: Error, _socket: Duplex, upgrade: IncomingMessage) => {
-      // Who listens as well answers by itself.
+      // Another listener answers by itself.
       if (server.listenerCount('wsClientError') > 1) return;
       this.doorkeeper.refuse(upgrade, handshakeRefusal(upgrade, error));
     });
@@ -173,7 +173,7 @@ export class SocketServers {
   }
 }
 
-/** What happens after `ws` has found the handshake right. */
+/** Callbacks for the end of a handshake. */
 interface HandshakeEnd {
   onHandshake(request: IncomingMessage, accept: () => void): void;
   onRefused(status: number): void;

@@ -25,7 +25,7 @@ const MAX_META_BYTES = 1_024;
 
 /** Data of `$join`. */
 export class JoinRoom {
-  /** With `seq`: the position from which to go on. What is no epoch is a bad frame, as it is in the envelope. */
+  /** With `seq`: the position from which to go on. Anything but an epoch is a bad frame, as it is in the envelope. */
   @Allow()
   epoch?: unknown;
 
@@ -42,12 +42,12 @@ export class JoinRoom {
   @Max(10_000)
   last?: number;
 
-  /** Whether the client keeps a live copy of the documents: it gets them now, and events carry patches. */
+  /** True if the client keeps a live copy of the documents: it gets them now, and events carry patches. */
   @IsOptional()
   @IsBoolean()
   state?: boolean;
 
-  /** What others see of the user, where the room shows who is in it. */
+  /** Data on the user that others see, where the room shows who is in it. */
   @IsOptional()
   @IsObject()
   meta?: object;

@@ -40,7 +40,7 @@ export function refuseUpgrade(request: IncomingMessage, refusal: UpgradeRefusal)
 
 function refuseByClosing(request: IncomingMessage, { message }: UpgradeRefusal, code: CloseCode): void {
   refusing.handleUpgrade(request, request.socket, Buffer.alloc(0), (socket) => {
-    // What a client sends that is refused is of no interest, nor is it that it breaks the protocol.
+    // Whatever a refused client sends does not matter, even if it breaks the protocol.
     socket.on('error', () => socket.terminate());
     const isPassing = code === 4429 || code === 1013;
     socket.send(encodeEvent('$notice', isPassing ? { reconnectInMs: RETRY_AFTER_S * 1_000 } : {}));

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 
-/** What was logged since {@link captureLogs}, one string per entry. */
+/** Log entries since {@link captureLogs}, one string per entry. */
 export interface CapturedLogs {
   readonly error: string[];
   readonly warn: string[];

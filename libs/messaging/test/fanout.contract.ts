@@ -6,7 +6,7 @@ import { FanoutNode, FanoutPlay } from './fanout/fanout-world.js';
 /** `npm run chaos` asks for more. */
 const PLAYS = process.env.CHAOS === 'long' ? 10_000 : 200;
 
-/** What a node owes the members of its rooms, whatever happens on the last metre. */
+/** The promises of a node to the members of its rooms, whatever happens on the last meter. */
 export function fanoutContract(name: string): void {
   describe(name, () => {
     let node: FanoutNode;

@@ -45,7 +45,7 @@ class Beats {
   }
 }
 
-/** What was written has arrived, and what closed has been told. */
+/** Resolves when everything written has arrived and every close has been told. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function pingsOf({ line }: WatchedClient): number {

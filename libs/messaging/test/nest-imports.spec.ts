@@ -18,7 +18,7 @@ import {
   PORT_METADATA,
 } from '@nestjs/websockets/internal';
 
-/** What we take from Nest without it being public. Each case fails when Nest moves or redefines it. */
+/** Checks the parts of Nest that we use without them being public. Each case fails when Nest moves or redefines it. */
 describe('the internals of Nest that we use', () => {
   @WebSocketGateway(8_080, { path: '/x' })
   class Decorated {

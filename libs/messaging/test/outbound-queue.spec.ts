@@ -5,7 +5,7 @@ import { OutboundQueue, type QueueObserver } from '../src/outbound-queue.js';
 import { SharedFrames } from '../src/shared-frames.js';
 import { Line } from './fanout/line.js';
 
-/** What a queue told. */
+/** Records the calls of a queue. */
 class Told implements QueueObserver {
   readonly calls: string[] = [];
   error: unknown;

@@ -10,7 +10,7 @@ type Undo = () => void;
 interface Planted {
   readonly bug: string;
   readonly plant: () => Undo;
-  /** What the contract says of it. */
+  /** The contract's message about it. */
   readonly found: RegExp;
 }
 

@@ -7,7 +7,7 @@ import { LogRoom } from './fanout/log-room.js';
 import type { EventFrame } from './fanout/seen-room.js';
 import { WatchedClient } from './fanout/watched-client.js';
 
-/** What ports throw, by its name. */
+/** An error as ports throw it, known by its name. */
 class StoreError extends Error {
   override readonly name = 'StoreError';
 }
@@ -46,7 +46,7 @@ describe('a client that reads too slowly', () => {
     return client;
   }
 
-  /** What waits for the engine is answered. */
+  /** Answers everything that waits for the engine. */
   async function answered(): Promise<void> {
     for (let turn = 0; turn < 5; turn++) {
       room.answer();

@@ -11,7 +11,7 @@ import { type Deferred, deferred, NativeApp } from './native-app.js';
 import { routerModule } from './test-ports.js';
 
 const ROOM = 'slow:1';
-/** What the guard waits for. */
+/** The decision that the guard waits for. */
 let asked: Deferred<boolean>;
 /** Marks of the commands that were carried out. */
 let done: unknown[];

@@ -37,7 +37,7 @@ class PlayedRooms extends RoomSource {
 
 /** Numbers that take a while to read. */
 class SlowNumbers extends LaneNumbers {
-  /** What the engine answers with, if not with numbers. */
+  /** The engine's answer, if not numbers. */
   failure?: Error;
   asked = 0;
 

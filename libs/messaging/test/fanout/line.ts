@@ -2,7 +2,7 @@ import { Duplex } from 'node:stream';
 
 /** The stream under a client's WebSocket, which takes nothing while it is blocked. */
 export class Line extends Duplex {
-  /** What the client's side has received. */
+  /** Bytes that the client's side has received. */
   readonly received: Buffer[] = [];
   private blocked = false;
   private held?: () => void;

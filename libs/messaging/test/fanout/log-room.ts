@@ -17,10 +17,10 @@ interface Kept {
 
 /** One room with its log, and the feed of a node that follows it: what happens to it is a test's decision. */
 export class LogRoom {
-  /** What each number of the surviving history holds, trimmed or not. */
+  /** Content of each number of the surviving history, trimmed or not. */
   readonly history = new Map<number, string>();
   followed = false;
-  /** What the engine answers with, if not with a start. */
+  /** The engine's answer, if not a start. */
   failure?: Error;
   private epochNumber = 1;
   private seq = 0;

@@ -1,6 +1,6 @@
 import type { LogRoom } from './log-room.js';
 
-/** What a client asked for with a `$join`. */
+/** A client's request in a `$join`. */
 export interface JoinWish {
   readonly from?: { readonly epoch: string; readonly seq: number };
   readonly last: number;
@@ -32,7 +32,7 @@ export interface Judgement {
   problem(problem: string): void;
 }
 
-/** What one client saw of one room, judged frame by frame. */
+/** One client's view of one room, judged frame by frame. */
 export class SeenRoom {
   private joined = false;
   private epoch = '';
