@@ -132,6 +132,27 @@ describe('a join', () => {
     expect(last.lost).toEqual({ from: 1, to: 2 ** 53 - 1 });
   });
 
+  it.each([
+    [{}, 0],
+    [{ last: 3 }, 3],
+    [{ last: 100 }, 10],
+    [{ state: true }, undefined],
+  ])('with %j is followed by as many events as it says, up to its seq or after it', async (data, missed) => {
+    for (let i = 0; i < 5; i++) await say();
+    // The node keeps the documents that it reads for this one.
+    await (await cluster.connect('first', { node: 0 })).join(room, { state: true });
+    for (let i = 0; i < 5; i++) await say();
+    const late = await cluster.connect('late', { node: 0 });
+    const reply = await late.join<{ seq: number; missed: number; documents?: object }>(room, data);
+    expect(reply.missed).toBe(missed ?? 10 - reply.seq);
+    expect(reply.documents !== undefined).toBe(missed === undefined);
+    await say();
+    await eventually(() => expect(late.frames.some(({ seq }) => seq === 11)).toBe(true));
+    const seqs = late.frames.filter(({ event }) => event === 'club.said').map(({ seq }) => seq);
+    const after = reply.documents ? reply.seq : reply.seq - reply.missed;
+    expect(seqs).toEqual(Array.from({ length: 11 - after }, (_, i) => after + 1 + i));
+  });
+
   it('with a position from the future is told so, and goes on from the present', async () => {
     const late = await cluster.connect('late', { node: 1 });
     const { epoch } = await member.join<{ epoch: string }>(room);

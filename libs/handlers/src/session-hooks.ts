@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { kindOf, LogGate } from '@wss/protocol';
 import type { Client } from './client.js';
 import { HandlerExplorer } from './handler-explorer.js';
 
@@ -54,6 +55,7 @@ interface NamedHook {
 @Injectable()
 export class SessionHooks implements OnModuleInit {
   private readonly logger = new Logger('Sessions');
+  private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly hooks = new Map<keyof SessionChanges, NamedHook[]>();
 
   constructor(private readonly explorer: HandlerExplorer) {}
@@ -81,7 +83,8 @@ export class SessionHooks implements OnModuleInit {
     try {
       await run(session);
     } catch (error) {
-      this.logger.error(
+      this.faults.report(
+        `${name} ${kindOf(error)}`,
         `${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       );
     }

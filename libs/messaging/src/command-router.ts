@@ -1,9 +1,10 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
 import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/handlers';
-import { type ClientFrame, encodeError, FrameError, parseRoomName } from '@wss/protocol';
+import { type ClientFrame, encodeError, FrameError, kindOf, LogGate, parseRoomName } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import { Answers } from './answers.js';
 import type { ClientSocket, RoomState } from './client-socket.js';
+import { describe } from './connection-failure.js';
 import { Deadlines } from './deadlines.js';
 import { MessagingObserver } from './messaging-observer.js';
 import { SessionSource } from './ports.js';
@@ -25,6 +26,7 @@ const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 
 @Injectable()
 export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(CommandRouter.name);
+  private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly deadlines = new Deadlines((command) => this.expire(command));
   private routes: ReadonlyMap<string, Route> = new Map();
 
@@ -227,8 +229,9 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   }
 
   private log(name: string, command: RoutedCommand, cause: unknown): void {
-    const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
-    this.logger.error(`${name} failed for client ${command.client.id}: ${text}`);
+    // Only names of handlers: a client must not be able to invent any number of kinds.
+    const kind = `${this.routes.has(command.event) ? name : 'unknown'} ${kindOf(cause)}`;
+    this.faults.report(kind, `${name} failed for client ${command.client.id}: ${describe(cause)}`);
   }
 }
 

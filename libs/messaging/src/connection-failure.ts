@@ -1,15 +1,20 @@
 import { IntrinsicException, Logger } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
+import { kindOf, LogGate } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 
 const logger = new Logger('Connections');
+const faults = new LogGate((line) => logger.error(line));
 
 /** Tells one client that its connection could not be set up, and closes it (1011). */
 export function failConnection(where: string, client: ClientSocket, error: unknown): void {
   client.dropFrames();
   // An exception that a gateway throws on purpose is the client's affair; everything else is a bug.
   if (!(error instanceof WsException || error instanceof IntrinsicException)) {
-    logger.error(`handleConnection of ${where} failed for client ${client.id}: ${describe(error)}`);
+    faults.report(
+      `${where} ${kindOf(error)}`,
+      `handleConnection of ${where} failed for client ${client.id}: ${describe(error)}`,
+    );
   }
   if (client.readyState === client.OPEN) {
     client.send(JSON.stringify({ event: 'exception', data: exceptionOf(error) }));

@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
-import { FrameError, parseJson, toClientFrame } from '@wss/protocol';
+import { FrameError, kindOf, LogGate, parseJson, toClientFrame } from '@wss/protocol';
 import type { RawData } from 'ws';
 import type { ClientSocket } from './client-socket.js';
 import type { CommandRouter } from './command-router.js';
+import { describe } from './connection-failure.js';
 
 /** Reads a message as `{event, data}`, or as nothing to drop it. */
 export type MessageParser = (data: RawData) => unknown;
@@ -10,6 +11,7 @@ export type MessageParser = (data: RawData) => unknown;
 /** Parses each message once and takes it to a native gateway's handlers or to the router. */
 export class FrameReader {
   private readonly logger = new Logger('WsAdapter');
+  private readonly faults = new LogGate((line) => this.logger.error(line));
 
   constructor(
     /** Replaces JSON where it is set. */
@@ -45,7 +47,7 @@ export class FrameReader {
   }
 
   private refuse(client: ClientSocket, error: unknown, router: CommandRouter | undefined): void {
-    if (!(error instanceof FrameError)) this.logger.error(error);
+    if (!(error instanceof FrameError)) this.faults.report(kindOf(error), describe(error));
     const refusal = error instanceof FrameError ? error : new FrameError('the frame could not be read');
     if (router) return router.refuse(client, refusal);
     if (client.readyState !== client.OPEN) return;

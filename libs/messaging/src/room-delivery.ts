@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import { encodeEventJson, type LogEntry, LogGate, type Position } from '@wss/protocol';
+import { encodeEventJson, kindOf, type LogEntry, LogGate, type Position } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 import { describe } from './connection-failure.js';
 import { isEngineError } from './engine-error.js';
@@ -22,6 +22,7 @@ export interface RoomReset {
 @Injectable()
 export class RoomDelivery {
   private readonly logger = new Logger(RoomDelivery.name);
+  private readonly errors = new LogGate((line) => this.logger.error(line));
   private readonly faults = new LogGate((line) => this.logger.warn(line));
 
   constructor(
@@ -125,7 +126,10 @@ export class RoomDelivery {
 
   /** A bug keeps these clients from learning what became of their commands; the room's other members go on. */
   private giveUp(room: string, clients: readonly ClientSocket[], error: unknown): Map<ClientSocket, number> {
-    this.logger.error(`numbers of room ${room} can't be read, its sessions are closed: ${describe(error)}`);
+    this.errors.report(
+      kindOf(error),
+      `numbers of room ${room} can't be read, its sessions are closed: ${describe(error)}`,
+    );
     for (const client of clients) client.closeWith(1011);
     return new Map();
   }

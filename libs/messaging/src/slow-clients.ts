@@ -1,6 +1,6 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { RoomTypes } from '@wss/handlers';
-import { LogGate, type Position } from '@wss/protocol';
+import { kindOf, LogGate, type Position } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from './client-socket.js';
 import { describe } from './connection-failure.js';
@@ -21,6 +21,7 @@ const READ_AT_ONCE = 4;
 @Injectable()
 export class SlowClients {
   private readonly logger = new Logger(SlowClients.name);
+  private readonly errors = new LogGate((line) => this.logger.error(line));
   private readonly faults = new LogGate((line) => this.logger.warn(line));
 
   constructor(
@@ -102,7 +103,7 @@ export class SlowClients {
       );
       return client.closeWith(1013);
     }
-    this.logger.error(`client ${client.id} can't catch up in ${room}: ${describe(error)}`);
+    this.errors.report(kindOf(error), `client ${client.id} can't catch up in ${room}: ${describe(error)}`);
     client.closeWith(1011);
   }
 }

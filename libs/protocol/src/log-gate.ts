@@ -12,6 +12,11 @@ interface Told {
   timer: ReturnType<typeof setTimeout>;
 }
 
+/** Names the class of what was thrown: with a place, the kind of a fault. */
+export function kindOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.constructor.name : typeof thrown;
+}
+
 /**
  * Keeps a fault that repeats itself from filling the log: the first report of a kind is written at once, then one line a
  * period, with how often it came meanwhile, until a period passes without it.

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { LogGate } from '@wss/protocol';
 import type { CommitterContext } from './pending-work.js';
 import {
   type CommitReply,
@@ -27,6 +28,8 @@ export interface AttemptHooks {
   onUnknown(): void;
 }
 
+const faults = new LogGate((line) => new Logger('Commits').error(line));
+
 /**
  * Sends one commit until it is known what became of it (R35).
  *
@@ -34,7 +37,6 @@ export interface AttemptHooks {
  * nothing, the commit is sent again under the same numbers, so that of two attempts one counts.
  */
 export class CommitAttempts {
-  private static readonly logger = new Logger('Commits');
   private failingSince: number | undefined;
   private underWay = false;
   /** What the engine failed with when nothing had been written. */
@@ -75,7 +77,7 @@ export class CommitAttempts {
     const isFresh = !judged.conflict && judged.verdicts.every(({ kind }) => kind === 'ok');
     if (!isFresh) {
       if (error.outcome === 'failed')
-        CommitAttempts.logger.error(`${this.failure(error)}; it was found out what was done`);
+        faults.report('found', `${this.failure(error)}; it was found out what was done`);
       return judged;
     }
     if (error.outcome !== 'failed') return undefined;
@@ -104,7 +106,7 @@ export class CommitAttempts {
   }
 
   private giveUp(error: StoreError, absent = false): GivenUp {
-    if (error.outcome === 'failed') CommitAttempts.logger.error(`${this.failure(error)}; its commands fail`);
+    if (error.outcome === 'failed') faults.report('failed', `${this.failure(error)}; its commands fail`);
     return { status: 'given up', error, absent, underWay: this.underWay };
   }
 
