@@ -2,7 +2,7 @@
 export type MessageListener = (message: string) => void;
 
 /**
- * Messages between nodes: at most once, per channel in order of publication. What must not be lost has a log of
+ * Messages between nodes: at most once, per channel in order of publication. Data that must not be lost has a log of
  * its own and uses a channel only to hear of news early.
  */
 export abstract class Channels {

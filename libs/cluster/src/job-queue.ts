@@ -81,20 +81,20 @@ export abstract class JobQueue {
 
   /**
    * Takes jobs: first what this node holds without knowing of it, then what others met and can't handle, then what
-   * dead nodes hold, then new ones. A job that the node can't handle stays where it is, and that is no attempt.
+   * dead nodes hold, then new ones. A job that the node can't handle stays where it is, and that does not count as an attempt.
    * @throws Error when the engine can't be reached or does not answer; jobs may be held by the node then
    */
   abstract take(group: string, options: TakeOptions): Promise<TakenJob[]>;
 
   /**
-   * Removes a job for good; one that is gone already is no error.
+   * Removes a job for good; one that is gone already is not an error.
    * @throws Error when the engine can't be reached or does not answer
    */
   abstract done(group: string, entry: string): Promise<void>;
 
   /**
    * Gives a job up: it is kept for operators, of {@link MAX_DEAD_JOBS} the last, for {@link DEAD_JOB_MS}. One that is
-   * gone already is no error.
+   * gone already is not an error.
    * @throws Error when the engine can't be reached or does not answer
    */
   abstract bury(group: string, entry: string, why: Pick<DeadJob, 'reason' | 'attempts'>): Promise<void>;

@@ -6,7 +6,7 @@ import { AttendedRoom, type PresenceHost, type PresenceTimes } from './presence-
 import { ownerOf, type PresenceStore } from './presence-store.js';
 import { PresenceSweeper } from './presence-sweeper.js';
 
-/** What a node's presence works with. */
+/** Dependencies and settings of a node's presence. */
 export interface NodePresenceOptions extends Partial<PresenceTimes> {
   readonly store: PresenceStore;
   /** Whoever holds no lease adds no entries. */
@@ -27,7 +27,7 @@ const LONGEST_PAUSE_MS = 2_000;
 const CLOSE_MS = 2_000;
 
 /**
- * This node's part of presence: which of its clients are in which rooms. What it is told takes effect in the engine
+ * This node's part of presence: which of its clients are in which rooms. Changes take effect in the engine
  * as soon as that can be reached; a node that was taken for dead brings everything in again as a new incarnation.
  */
 export class NodePresence implements PresenceHost {

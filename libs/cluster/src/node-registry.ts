@@ -26,7 +26,7 @@ export interface NodeInfo {
   readonly secrets?: readonly string[];
 }
 
-/** What a node says of itself, and how it keeps its lease. */
+/** The facts a node publishes of itself, and how it keeps its lease. */
 export interface NodeRegistryOptions extends LeaseOptions {
   /** This incarnation's id. */
   readonly nodeId: string;
@@ -54,7 +54,7 @@ export abstract class NodeRegistry {
     this.keeper = new LeaseKeeper(() => this.beat(), lease);
   }
 
-  /** Whether this node's lease certainly holds now; while not, the node is not ready. */
+  /** True if this node's lease certainly holds now; while not, the node is not ready. */
   get holdsLease(): boolean {
     return this.keeper.holds;
   }
@@ -108,7 +108,7 @@ export abstract class NodeRegistry {
   abstract alive(): Promise<NodeInfo[]>;
 
   /**
-   * What clients may send to nodes whose lease names this hash; nothing where the engine does not know it.
+   * Reads what clients may send to nodes whose lease names this hash; `undefined` where the engine does not know it.
    * @throws Error when the engine can't be reached
    */
   abstract contractOf(hash: string): Promise<string | undefined>;

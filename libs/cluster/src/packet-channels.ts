@@ -29,7 +29,7 @@ export class PacketChannels {
     return this.registry.self.nodeId;
   }
 
-  /** Whether answers to this node's calls can come in. */
+  /** True if answers to this node's calls can come in. */
   get listening(): boolean {
     return this.stopListening !== undefined;
   }

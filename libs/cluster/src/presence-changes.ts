@@ -40,7 +40,7 @@ export class PresenceChanges {
     return true;
   }
 
-  /** Whether one of these users has a client here. */
+  /** True if one of these users has a client here. */
   hasAnyOf(users: ReadonlySet<string>): boolean {
     for (const { user } of this.entries.values()) if (users.has(user)) return true;
     return false;
@@ -55,7 +55,7 @@ export class PresenceChanges {
     }
   }
 
-  /** Whether anything of what may be sent waits. */
+  /** True if a change that may be sent waits. */
   has(leavesOnly: boolean): boolean {
     return this.peek(1, leavesOnly).length > 0;
   }
@@ -70,7 +70,7 @@ export class PresenceChanges {
     return changes;
   }
 
-  /** What may have been done or not is done again, unless something newer came. */
+  /** Lets changes with an unknown outcome wait again, unless something newer came. */
   putBack(changes: readonly PresenceChange[]): void {
     for (const change of changes) {
       if (this.waiting.has(change.client)) continue;

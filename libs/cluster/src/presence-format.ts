@@ -1,4 +1,4 @@
-/** What changed in a room since its last announcement. */
+/** The changes in a room since its last announcement. */
 export interface PresenceDelta {
   readonly version: number;
   /** Takes effect before {@link left}. */

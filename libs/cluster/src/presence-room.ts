@@ -3,11 +3,11 @@ import { Logger } from '@nestjs/common';
 import { PresenceChanges } from './presence-changes.js';
 import { MAX_PRESENCE_CHANGES, type PresenceEnter, type PresenceStore } from './presence-store.js';
 
-/** What a room needs of its node. */
+/** The part of a node that a room needs. */
 export interface PresenceHost {
   /** The node's present incarnation. */
   readonly owner: string;
-  /** Whether the node is certainly not taken for dead; entries are added only then. */
+  /** True if the node is certainly not taken for dead; entries are added only then. */
   readonly alive: boolean;
   /** Least pause between two announcements of a room now, ms. */
   readonly pauseMs: number;
@@ -40,7 +40,7 @@ type Step = () => Promise<void>;
  * One room as this node looks after it: what its clients do there is brought to the engine in order, through
  * outages, many changes in one call; and what is to be announced later is announced in time.
  *
- * It works at one thing at a time. What is to be done follows from what it knows, so a step that failed is simply
+ * It works at one thing at a time. The next step follows from what it knows, so a step that failed is simply
  * taken again.
  */
 export class AttendedRoom {
@@ -86,7 +86,7 @@ export class AttendedRoom {
     return left;
   }
 
-  /** Whether one of these users has a client of this node here. */
+  /** True if one of these users has a client of this node here. */
   hasAnyOf(users: ReadonlySet<string>): boolean {
     return this.changes.hasAnyOf(users);
   }

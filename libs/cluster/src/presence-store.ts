@@ -15,7 +15,7 @@ export interface PresenceLeave {
 
 export type PresenceChange = PresenceEnter | PresenceLeave;
 
-/** What happens to the entries of one owner in one room. */
+/** An update of the entries of one owner in one room. */
 export interface PresenceUpdate {
   readonly room: string;
   /** Incarnation of a node: `<node id>~<number>`. */
@@ -31,7 +31,7 @@ export interface PresenceUpdate {
   readonly heardForMs?: number;
 }
 
-/** What came of an update. */
+/** The outcome of an update. */
 export type PresenceUpdated =
   /** Done. `dueInMs`: when something is to be announced next and somebody has to call again; absent: never. */
   | { readonly status: 'done'; readonly dueInMs?: number }
@@ -47,7 +47,7 @@ export interface PresenceSweep {
   readonly pauseMs: number;
 }
 
-/** What a part of a removal left. */
+/** The outcome of one part of a removal. */
 export interface PresenceSwept {
   /** Entries are left: call again. */
   readonly more: boolean;

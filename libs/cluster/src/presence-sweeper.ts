@@ -7,7 +7,7 @@ import { PresenceWatch } from './presence-watch.js';
 /** Rooms that are cleaned up at the same time. */
 const PARALLEL_ROOMS = 16;
 
-/** What a sweeper works with. */
+/** Dependencies and settings of a sweeper. */
 export interface PresenceSweeperOptions {
   readonly nodeId: string;
   readonly store: PresenceStore;

@@ -1,8 +1,8 @@
 import type { PresenceLook } from './presence-store.js';
 
 /**
- * What a node has seen of the engine and of the other nodes' leases, look by look: whether it may take a lease that
- * ended for the death of a node (R21).
+ * Remembers what a node has seen of the engine and of the other nodes' leases, look by look, and decides if a lease
+ * that ended counts as the death of a node (R21).
  *
  * After a restart of the engine all leases have ended though all nodes live, and after a pause of this node it knows
  * nothing of what happened meanwhile. So nothing counts before one engine, with one history, was seen without
@@ -43,13 +43,13 @@ export class PresenceWatch {
     this.missing.clear();
   }
 
-  /** Whether one engine has been seen for long enough, up to now. */
+  /** True if one engine has been seen for long enough, up to now. */
   isSteady(now: number): boolean {
     if (this.seenSince === undefined || now - this.lastAt > this.leaseMs / 2) return false;
     return now - this.seenSince >= 2 * this.leaseMs;
   }
 
-  /** Whether an owner's node is certainly taken for dead: it had no lease in two looks in a row. */
+  /** True if an owner's node is certainly taken for dead: it had no lease in two looks in a row. */
   isDead(owner: string): boolean {
     return (this.missing.get(owner) ?? 0) >= 2;
   }

@@ -1,7 +1,7 @@
 /** A user who is in a room. */
 export interface PresentUser {
   readonly user: string;
-  /** What the client that brought the user in told with its `$join`; its own word, checked by nobody. */
+  /** Data from the `$join` of the client that brought the user in; its own word, checked by nobody. */
   readonly meta?: object;
 }
 
@@ -24,7 +24,7 @@ export interface PresencePage {
   readonly next?: string;
 }
 
-/** Who is in one room. */
+/** The users in one room. */
 export interface RoomPresence {
   /**
    * Number of users, at constant cost.
@@ -41,8 +41,8 @@ export const MAX_PRESENCE_PAGE = 500;
 export const PRESENCE_PAGE = 100;
 
 /**
- * Who is in rooms whose type has `presence: true`, from any node: users with at least one client there, and those
- * whose last one was cut off less than the grace ago (default 5 s).
+ * Tells which users are in rooms whose type has `presence: true`, from any node: those with at least one client there,
+ * and those whose last one was cut off less than the grace ago (default 5 s).
  */
 export abstract class Presence {
   /** @throws Error when the room's type has no presence */

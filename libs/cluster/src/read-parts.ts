@@ -11,7 +11,7 @@ export interface ReadPart {
   readonly room: string;
   /** Epoch that the room was in when it was read. */
   readonly epoch: string;
-  /** What follows this number is in the part, without a gap. */
+  /** The part begins right after this number and has no gap. */
   readonly after: number;
   /** At least one. */
   readonly entries: readonly LogEntry[];

@@ -42,7 +42,7 @@ export const PRESENCE_SCRIPTS = {
 /** How long after it was sent an update may still be done, ms; later it would undo what came after it. */
 const UPDATE_VALID_MS = 3_000;
 
-/** Who is in rooms, in Redis: all keys of a room in one hash slot. */
+/** Keeps presence in Redis: all keys of a room in one hash slot. */
 export class RedisPresenceStore extends PresenceStore {
   /** Each server's clock minus our steady one, ms; not known before its first answer. */
   private readonly offsets = new WeakMap<object, number>();

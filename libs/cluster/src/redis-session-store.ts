@@ -26,7 +26,7 @@ export const SESSION_SCRIPTS = {
   forget: new LuaScript<0 | 1>(new URL('./lua/session_forget.lua', import.meta.url)),
 };
 
-/** What is read or extended in one go, of what a session has accumulated. */
+/** Most rooms of a session that are read or extended in one go. */
 const AT_ONCE = 256;
 
 /** Sessions in Redis. */
@@ -115,7 +115,7 @@ export class RedisSessionStore extends SessionStore {
       for (const room of rooms) extended.add(room);
       await Promise.all(rooms.map((room) => this.extendLane(id, room, until)));
     }
-    // What was added meanwhile has this end already, or that is not the session's any more.
+    // Lanes added meanwhile have this end already, or it is not the session's end any more.
     await this.pipeline([
       ['hset', record, 'l', endsAt],
       ['pexpire', record, 2 * 86_400_000, 'NX'],
@@ -165,7 +165,7 @@ export class RedisSessionStore extends SessionStore {
     } while (cursor !== '0');
   }
 
-  /** What a room is known by lives as long as the record that names it (R36). */
+  /** Extends a lane's keys in its room: they live as long as the record that names the room (R36). */
   private async extendLane(id: string, room: string, until: number): Promise<void> {
     const keys = laneKeys(this.keys.room(room), id);
     const stubs = (this.options.leavesStubs?.() ?? true) ? '+' : '';
@@ -221,7 +221,7 @@ export class RedisSessionStore extends SessionStore {
   }
 }
 
-/** Whether a lane's record holds no reply but the newest; a record that has gone holds none. */
+/** True if a lane's record holds no reply but the newest; a record that has gone holds none. */
 function isAcknowledged(head: string | null | undefined): boolean {
   const [n = 0, ack = 0] = (head ?? '').split(' ', 2).map(Number);
   return ack >= n - 1;

@@ -17,7 +17,7 @@ export class RoomFaults {
 
   /**
    * Repeats what the engine keeps from being done, until it is done or the room is not followed any more.
-   * @throws what is no failure of the engine
+   * @throws anything but a failure of the engine
    */
   async persist(work: () => Promise<void>): Promise<void> {
     for (let attempt = 0; !this.stopped(); attempt++) {

@@ -71,13 +71,13 @@ interface Followed {
   readonly room: FollowedRoom;
   readonly opened: Promise<void>;
   readonly onMessage: (message: string) => void;
-  /** Whether the room's position is known. */
+  /** True if the room's position is known. */
   readonly started: () => boolean;
   /** When its expiry was last moved, ms on this process' steady clock. */
   keptAt: number;
   /** How many holds are not released. */
   holds: number;
-  /** Runs while there is no hold. */
+  /** Runs while nothing holds the room. */
   linger?: NodeJS.Timeout;
 }
 
@@ -87,7 +87,7 @@ export type FeedListener = Pick<
   'deliver' | 'deliverVolatile' | 'deliverPresence' | 'reset' | 'epochChanged' | 'letGo'
 >;
 
-/** What a feed works with. */
+/** Dependencies and settings of a feed. */
 export interface RoomFeedOptions {
   readonly nodeId: string;
   readonly store: RoomStore;
@@ -95,7 +95,7 @@ export interface RoomFeedOptions {
   readonly keys: RedisKeys;
   readonly committer: Committer;
   readonly listener: FeedListener;
-  /** What the room's type says of it; nothing of an undeclared kind. */
+  /** Settings of the room's type; `undefined` for an undeclared kind. */
   readonly typeOf: (
     room: string,
   ) => { readonly history: { readonly events: number }; readonly idleTtlMs: number } | undefined;

@@ -5,7 +5,7 @@ import type { NodeRegistry } from './node-registry.js';
 import type { PresenceStore } from './presence-store.js';
 import { PresenceWatch } from './presence-watch.js';
 
-/** What is asked which nodes live, and whether the answer counts. */
+/** Sources that tell which nodes live, and if that answer counts. */
 export interface RoomFormatsOptions {
   readonly registry: Pick<NodeRegistry, 'alive' | 'self'>;
   readonly presence: Pick<PresenceStore, 'look'>;
@@ -14,8 +14,8 @@ export interface RoomFormatsOptions {
 }
 
 /**
- * Knows whether every live node keeps rooms as this one does. Until that is so, nothing is left behind that an older node
- * would take for something else (R41).
+ * Knows whether every live node keeps rooms as this one does. Until that is so, nothing is left behind that an older
+ * node would take for something else (R41).
  *
  * A list of nodes tells that none is older only where it is complete: after an outage, and where the engine lost its
  * data, nodes that live have no lease for a while. One that has an older node in it always counts.
@@ -32,7 +32,7 @@ export class RoomFormats {
     this.now = options.now ?? (() => performance.now());
   }
 
-  /** Whether all of them did when that was known last; false before. */
+  /** True if every live node kept rooms as this one does when that was known last; false before. */
   get areShared(): boolean {
     return this.shared;
   }
@@ -66,7 +66,7 @@ export class RoomFormats {
     }
   }
 
-  /** Whether every node that lives has had the time to take its lease, as this one did. */
+  /** True if every node that lives has had the time to take its lease, as this one did. */
   private isComplete(nodes: readonly { readonly nodeId: string }[]): boolean {
     const { nodeId: own } = this.options.registry.self;
     return this.watch.isSteady(this.now()) && nodes.some(({ nodeId }) => nodeId === own);

@@ -24,10 +24,10 @@ export abstract class RoomListener {
   /** An event without a number; its parts are JSON. */
   abstract deliverVolatile(room: string, event: string, data: string, except?: string): void;
 
-  /** Who came to the room and who left, as JSON of a `PresenceDelta`; may be lost. */
+  /** Delivers joins and leaves of users, as JSON of a `PresenceDelta`; may be lost. */
   abstract deliverPresence(room: string, delta: string): void;
 
-  /** What members have seen, up to `before`, can't be continued. Nothing else of the room is delivered until this resolves. */
+  /** Resets members, who can't go on from `before`. Nothing else of the room is delivered until this resolves. */
   abstract reset(room: string, before: Position, reset: RoomReset): Promise<void>;
 
   /** Positions after this one belong to a new epoch. Nothing else of the room is delivered until this resolves. */

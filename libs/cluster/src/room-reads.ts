@@ -9,7 +9,7 @@ const PARTS_AT_ONCE = 8;
 /** Most rooms at a time that a node brings up to date for those who are in them. */
 const REPAIRS_AT_ONCE = 8;
 
-/** What all reads of a node share. */
+/** State that all reads of a node share. */
 export class NodeReads {
   readonly parts = new ReadParts();
   readonly beginning = new Turns(PARTS_AT_ONCE);
@@ -28,7 +28,7 @@ export interface RoomReader {
   readonly resume: (request: Omit<ResumeRequest, 'idleTtlMs'>) => Promise<ResumeReply>;
 }
 
-/** What those who read a room share: one part at a time is read of it, for all who wait for it. */
+/** Shares the reads of a room: one part at a time is read of it, for all that wait for it. */
 export class RoomReads {
   private readonly waiting = new Set<{ readonly seq: number }>();
   private outcome?: ReadOutcome;
@@ -47,7 +47,7 @@ export class RoomReads {
    */
   async read(seq: number, signal?: AbortSignal): Promise<ReadOutcome> {
     const place = { seq };
-    // Who does not wait any more has no part read for it.
+    // Nothing is read for a caller that does not wait any more.
     const leave = (): void => void this.waiting.delete(place);
     this.waiting.add(place);
     signal?.addEventListener('abort', leave, { once: true });
@@ -72,7 +72,7 @@ export class RoomReads {
 
   private async readNext(): Promise<void> {
     await this.node.beginning.run(async () => {
-      // Who waits longest. Everybody may have given up while other rooms had their turns.
+      // The one that waits longest. Everybody may have given up while other rooms had their turns.
       const [first] = this.waiting;
       if (first) this.outcome = await this.readAfter(first.seq);
     });

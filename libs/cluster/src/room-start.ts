@@ -11,17 +11,17 @@ export interface StartRequest {
    * documents are wanted: what led to them would be applied to them twice.
    */
   readonly newest?: number;
-  /** Whether it wants the documents although it lost nothing. */
+  /** True if it wants the documents although it lost nothing. */
   readonly documents: boolean;
   /** Nobody waits for the start any more. */
   readonly signal?: AbortSignal;
 }
 
-/** Where a client begins in a room. What comes after the last entry reaches it live. */
+/** Where a client begins in a room. Entries after the last one here reach it live. */
 export interface RoomStart {
   /** The room's position: of the documents if there are any, else after the entries. */
   readonly position: Position;
-  /** Whether it goes on exactly where it stopped. */
+  /** True if it goes on exactly where it stopped. */
   readonly recovered: boolean;
   /** Why it can't, and which numbers it saw that do not exist any more. */
   readonly reason?: ResetReason;

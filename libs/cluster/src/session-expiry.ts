@@ -56,7 +56,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** What was claimed right after a step is left to whoever looks when the claim has ended. */
+  /** Claims ended sessions; right after a step of the clock it leaves them to the node that looks when the claim ends. */
   private async claim(): Promise<Claims> {
     const sentAt = performance.now();
     const claims = await this.store.claimEnded(BATCH);

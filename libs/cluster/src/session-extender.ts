@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { GrowingPause } from '@wss/protocol';
 
-/** What is done for each, in this order: all of the first kind before any of the second. */
+/** The steps for each item, in this order: all of the first kind before any of the second. */
 export interface ExtenderSteps<T> {
   /** Moves its end. */
   readonly end: (item: T) => Promise<void>;

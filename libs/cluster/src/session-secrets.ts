@@ -15,7 +15,7 @@ const DIGEST_BYTES = 12;
 
 const hash = promisify(scrypt) as (secret: string, salt: string, length: number) => Promise<Buffer>;
 
-/** What a node's secrets are made of. */
+/** Settings of a node's secrets. */
 export interface SessionSecretsOptions {
   /** The first signs, all verify; none: the nodes agree on one through the engine. */
   readonly configured: readonly string[];
@@ -28,14 +28,14 @@ interface Mismatch {
   readonly text: string;
   /** Looks in a row that found one. */
   readonly looks: number;
-  /** Whether a node that has run for longer is among those that disagree. */
+  /** True if a node that has run for longer is among those that disagree. */
   readonly younger: boolean;
 }
 
 /**
- * The ring of secrets for resume tokens (R33): a configured one always beats the one that the nodes agree on, which stays
- * accepted while the engine knows it. What the engine lost is written back. Leases tell digests of the secrets, so that
- * nodes whose tokens others would refuse find that out.
+ * The ring of secrets for resume tokens (R33): a configured one always beats the one that the nodes agree on, which
+ * stays accepted while the engine knows it. Secrets that the engine lost are written back. Leases tell digests of the
+ * secrets, so that nodes whose tokens others would refuse find that out.
  */
 export class SessionSecrets {
   private readonly logger = new Logger('SessionSecrets');
@@ -82,8 +82,8 @@ export class SessionSecrets {
   }
 
   /**
-   * What is wrong; nothing while this node and all that have run for longer accept each other's tokens. Of two nodes
-   * that disagree the younger one is unready: a deploy with a wrong secret must not stop the nodes that serve.
+   * Says what is wrong; `undefined` while this node and all that have run for longer accept each other's tokens. Of two
+   * nodes that disagree the younger one is unready: a deploy with a wrong secret must not stop the nodes that serve.
    */
   problem(): string | undefined {
     return this.mismatch?.younger && this.told ? this.mismatch.text : undefined;
@@ -153,7 +153,7 @@ export class SessionSecrets {
   }
 }
 
-/** Whether each of two nodes accepts what the other signs; digests, the signing one first. */
+/** True if each of two nodes accepts what the other signs; digests, the signing one first. */
 function agree(own: readonly string[], other: readonly string[]): boolean {
   return other.includes(own[0]!) && own.includes(other[0]!);
 }

@@ -31,14 +31,14 @@ export interface ClaimedSession {
   readonly claim: string;
 }
 
-/** What was claimed at one moment. */
+/** The sessions claimed at one moment. */
 export interface Claims {
   /** The engine's clock then, ms since 1970. */
   readonly now: number;
   readonly sessions: readonly ClaimedSession[];
 }
 
-/** What a node brings to the agreement on a secret. */
+/** A node's part in the agreement on a secret. */
 export interface SecretAgreement {
   /** It signs with the agreed one. */
   readonly signs: boolean;
@@ -51,7 +51,7 @@ export interface SecretAgreement {
 /** How long a claim lasts, ms. */
 export const CLAIM_MS = 60_000;
 
-/** What the engine keeps of sessions. All ends are instants of the engine's clock, which alone makes them (R30). */
+/** Keeps the engine's state of sessions. All ends are instants of the engine's clock, which alone makes them (R30). */
 export abstract class SessionStore {
   /**
    * Stores a new session, from the greeting on.
@@ -81,7 +81,7 @@ export abstract class SessionStore {
   /** Notes that the session is a member of a room. */
   abstract addRoom(id: string, room: string): Promise<void>;
 
-  /** Notes that the session is no member of a room any more. */
+  /** Notes that the session is not a member of a room any more. */
   abstract removeRoom(id: string, room: string): Promise<void>;
 
   /**

@@ -13,7 +13,7 @@ export function signingKey(secret: string): SigningKey {
   return { id, secret };
 }
 
-/** What a token says; those of older releases name no key. */
+/** The content of a token; those of older releases name no key. */
 type Claim = [id: string, generation: number, endsAt: number, user: string, key?: string];
 
 /**
@@ -41,7 +41,7 @@ export class SessionTokens {
     return { id, generation, endsAt, user };
   }
 
-  /** Whether a token names a key that we do not have. */
+  /** True if a token names a key that we do not have. */
   isOfUnknownKey(token: string): boolean {
     const named = read(token.split('.')[0]!)?.[4];
     return named !== undefined && !this.keys().some(({ id }) => id === named);

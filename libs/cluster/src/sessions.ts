@@ -32,14 +32,14 @@ export class Session {
     public endsAt: number,
   ) {}
 
-  /** Whether it has sent numbered commands in a room. */
+  /** True if it has sent numbered commands in a room. */
   hasLane(room: string): boolean {
     return this.lanes.has(room) || this.preparing.has(room);
   }
 
   /**
-   * Whether a record that is missing in a room can only have been lost by the engine. Where it may have ended by itself,
-   * nobody may conclude from an epoch that is over that its commands died with that.
+   * True if a record that is missing in a room can only have been lost by the engine. Where it may have ended by
+   * itself, nobody may conclude from an epoch that is over that its commands died with that.
    */
   provesLoss(room: string): boolean {
     return !this.hasForgotten || this.lanes.get(room)?.isDoubtful === false;
@@ -80,7 +80,7 @@ const READY = Promise.resolve();
 /** How soon an end that could not be moved is moved at the latest, ms: it may have passed by then. */
 const EXTEND_AGAIN_MS = 5_000;
 
-/** What survives a reconnect: identity and numbered commands. A session exists in the engine from the greeting on. */
+/** Keeps what survives a reconnect: identity and numbered commands. The engine has a session from its greeting on. */
 export class Sessions {
   private readonly logger = new Logger(Sessions.name);
   private readonly connected = new Set<Session>();
@@ -93,7 +93,7 @@ export class Sessions {
 
   private constructor(
     private readonly store: SessionStore,
-    /** What tokens are signed with. */
+    /** Secrets that sign the tokens. */
     readonly secrets: SessionSecrets,
     { ttlMs = TTL_MS, maxRooms = 1_000, laneIdleMs = 3_600_000 }: SessionOptions,
   ) {
@@ -151,7 +151,7 @@ export class Sessions {
       .catch((error: Error) => this.logger.debug(`a membership is not kept: ${error.message}`));
   }
 
-  /** The session is no member of a room any more. Best effort. */
+  /** The session is not a member of a room any more. Best effort. */
   left(session: Session, room: string): void {
     this.store
       .removeRoom(session.id, room)
@@ -237,7 +237,7 @@ export class Sessions {
       const forgotten = new Set(gone);
       for (const [room, lane] of idle) if (!forgotten.has(room) && !lanes.has(room)) lanes.set(room, lane);
       session.hasForgotten = hadForgotten || gone.length > 0;
-      // What was added while it was removed may have been removed after that.
+      // A lane that was added while it was removed may have been removed after that.
       const again = gone.filter((room) => session.hasLane(room));
       await Promise.all(again.map((room) => this.store.addLane(session.id, room)));
     }

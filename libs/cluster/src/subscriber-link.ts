@@ -11,7 +11,7 @@ export interface SubscribeWay {
   readonly most: number;
 }
 
-/** Who is told what becomes of the channels of a link. */
+/** Hears what becomes of the channels of a link. */
 export interface SubscriberListener {
   /** No later message can be missed while the link holds. */
   confirmed(channels: readonly string[]): void;
@@ -35,7 +35,7 @@ export class SubscriberLink {
   private readonly held = new Set<string>();
   /** The server may have them subscribed in the link's present life. */
   private readonly possible = new Set<string>();
-  /** What may be other than it is wanted. */
+  /** Channels whose state may differ from the wanted one. */
   private unsettled = new Set<string>();
   /** Refused; tried again after a pause. */
   private readonly resting = new Set<string>();
@@ -103,7 +103,7 @@ export class SubscriberLink {
 
   private unsettle(channel: string): void {
     this.unsettled.add(channel);
-    // What is asked for in one turn goes out together.
+    // Channels asked for in one turn go out together.
     if (!this.settling && this.unsettled.size === 1) queueMicrotask(() => void this.settle());
   }
 

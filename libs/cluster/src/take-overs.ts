@@ -8,7 +8,7 @@ export interface SessionHere {
   readonly generation: number;
 }
 
-/** What take-overs work with. */
+/** Dependencies of take-overs. */
 export interface TakeOverOptions {
   /** Tells all nodes that a session of this user goes on with a generation. */
   readonly announce: (user: string, session: SessionHere) => Promise<void>;
@@ -32,14 +32,14 @@ const PAUSES = { firstMs: 100, mostMs: 5_000 };
 
 /**
  * Ends all connections of a session but the newest, on every node. The newest one is announced, until that succeeds.
- * Who may have missed an announcement compares with the engine, which raised the generation before it was announced:
+ * A node that may have missed one compares with the engine, which raised the generation before it was announced:
  * once a node hears the user's channel, whatever it does not find in the engine then is announced to it.
  *
- * What fails waits for itself: the part of the engine that is out of reach may be that of one user.
+ * A failed part waits for itself: the part of the engine that is out of reach may be that of one user.
  */
 export class TakeOvers {
   private readonly logger = new Logger('Sessions');
-  /** What other nodes are still to be told, by session. */
+  /** Announcements that other nodes are still to get, by session. */
   private readonly untold = new Map<string, Resumed>();
   /** Users whose sessions here are to be compared, in the next comparison. */
   private readonly fresh = new Set<string>();

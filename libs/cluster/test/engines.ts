@@ -44,7 +44,7 @@ export interface NodeLinks {
 /** One cluster on an engine, apart from all others. */
 export interface ClusterUnderTest {
   openNode(options: NodeRegistryOptions): Promise<NodeLinks>;
-  /** As a program that is no node would. */
+  /** As a program that is not a node would. */
   publish(channel: string, message: string): Promise<void>;
   /** How long a node's lease still holds by the engine's clock, ms. */
   leaseLeftMs(nodeId: string): Promise<number>;

@@ -1,7 +1,7 @@
 import type { LogEntry, Position } from '@wss/protocol';
 import type { RoomReset, RoomStart } from '../src/index.js';
 
-/** What a client saw without a break, and after which number that began. */
+/** The events that a client saw without a break, and after which number they began. */
 interface Stretch {
   readonly after: number;
   readonly data: string[];
@@ -9,7 +9,7 @@ interface Stretch {
 
 /** A client of one room as a hub keeps it: it gets what is live once it has all that came before. */
 export class FeedClient {
-  /** What it saw, from the last start or reset that broke it on. */
+  /** The events it saw, from the last start or reset that broke it on. */
   private stretch?: Stretch;
   /** Where it goes on, as long as it has not all that came before what is live. */
   lagging?: Position;
@@ -17,7 +17,7 @@ export class FeedClient {
 
   constructor(
     private readonly name: string,
-    /** What it remembers to have seen before. */
+    /** The position it remembers from before. */
     readonly from?: Position,
   ) {}
 
@@ -25,7 +25,7 @@ export class FeedClient {
     return this.at !== undefined && this.lagging === undefined;
   }
 
-  /** What it saw last, by number. */
+  /** The events it saw last, by number. */
   get seen(): ReadonlyMap<number, string> {
     const { after = 0, data = [] } = this.stretch ?? {};
     return new Map(data.map((text, index) => [after + 1 + index, text]));

@@ -48,7 +48,7 @@ class Worker {
   }
 }
 
-/** What a newer release handles too. */
+/** Handlers that only a newer release has. */
 @Injectable()
 class Newer {
   readonly runs: { data: unknown; attempt: number | undefined }[] = [];

@@ -43,7 +43,7 @@ import {
 
 const NODE = Symbol('node id');
 
-/** What ran on all nodes: `node:method:data`. */
+/** The handlers that ran on all nodes: `node:method:data`. */
 const log: string[] = [];
 
 /** Ends the handlers that wait. */

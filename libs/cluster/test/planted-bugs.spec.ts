@@ -17,7 +17,7 @@ interface Planted {
   readonly plant: () => Undo;
   /** Resolves when the promise was kept. */
   readonly scene: () => Promise<void>;
-  /** What is said of it when it was not. */
+  /** Matches the message of the check that finds it. */
   readonly found: RegExp;
 }
 

@@ -29,7 +29,7 @@ class Play {
     else await this.compare();
   }
 
-  /** What waits is sent, and what a failover lost is found. */
+  /** Sends what waits, and finds what a failover lost. */
   async settle(): Promise<void> {
     while (this.changes.size > 0) await this.send('done');
     await this.compare();
@@ -44,7 +44,7 @@ class Play {
     const client = `n.${this.random.below(4)}`;
     const meta = this.random.below(3) > 0 ? `{"n":${this.random.below(9)}}` : undefined;
     const told = meta ?? this.here.get(client);
-    // Who comes back at once and tells nothing is still seen as before.
+    // A client that comes back at once and tells nothing is still seen as before.
     if (!this.here.has(client) && meta === undefined) return;
     this.here.set(client, told);
     this.changes.enter({ client, user: `user of ${client}`, ...(meta && { meta }) });

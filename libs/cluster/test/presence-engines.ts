@@ -44,9 +44,9 @@ export interface PresenceEngine {
   openNode(nodeId: string): Promise<PresenceLinks>;
   /** All announcements of a room from now on, in order; the array grows. */
   hear(room: string): Promise<PresenceDelta[]>;
-  /** What is kept of a room's presence, but for the owners that may write nothing there. */
+  /** Reads what is kept of a room's presence, but for the owners that may write nothing there. */
   leftovers(room: string): Promise<string[]>;
-  /** Whether the engine refuses to publish. */
+  /** Makes the engine refuse publications, or accept them again. */
   refusePublications(refused: boolean): Promise<void>;
   /** All leases end, as after a long outage. */
   endLeases(): Promise<void>;

@@ -146,7 +146,7 @@ export function presenceStoreContract(name: string, start: () => Promise<Presenc
       await tells('b~0', enter('b.1', 'ann', '{"v":2}'), { v: 2 });
       // Again in a room that was joined.
       await tells('b~0', enter('b.1', 'ann', '{"v":3}'), { v: 3 });
-      // What a client says that was here before does not count again.
+      // The word of a client that was here before does not count again.
       await tells('a~0', enter('a.2', 'ann', '{"v":4}'), { v: 4 });
       await tells('b~0', enter('b.1', 'ann', '{"v":3}'));
       expect(await shown()).toBe('{"v":4}');

@@ -40,7 +40,7 @@ export async function trimLog(
   if (gone.length > 0) await commands.xdel(log, ...gone);
 }
 
-/** What a node that follows a room promises to its members, on any engine. */
+/** Checks what a node that follows a room promises to its members, on any engine. */
 export function roomFeedContract(name: string, create: () => Promise<FeedEngine>): void {
   describe(`rooms that are followed on ${name}`, () => {
     let engine: FeedEngine;

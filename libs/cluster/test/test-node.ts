@@ -15,7 +15,7 @@ import {
 import { PendingCalls } from '../src/pending-calls.js';
 import type { ClusterUnderTest, NodeLinks } from './engines.js';
 
-/** What a node's handlers saw, and what they answer. */
+/** Records what a node's handlers saw, and sets what they answer. */
 @Injectable()
 export class Recorder {
   readonly events: { data: unknown; from: string }[] = [];
@@ -52,9 +52,9 @@ export class Special {
   }
 }
 
-/** What a {@link TestNode} is made of. */
+/** Options of a {@link TestNode}. */
 export interface TestNodeOptions {
-  /** Whether it hears the others; default yes. */
+  /** True if it hears the others; default true. */
   readonly listens?: boolean;
   readonly providers?: Type<object>[];
   readonly jobSettings?: JobSettings;

@@ -24,7 +24,7 @@ const allow = (server: RedisServer): Promise<unknown> => server.cli('ACL', 'SETU
 /** Ends the connections that have subscriptions. */
 const kill = (server: RedisServer): Promise<unknown> => server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
 
-/** What can happen on the way to the servers. */
+/** Faults on the way to the servers. */
 const proxyFaults = (proxy: TcpProxy | ClusterProxies): (() => Promise<void>)[] => [
   () => proxy.setMode('cut'),
   () => proxy.setMode('mute'),
