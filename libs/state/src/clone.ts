@@ -22,7 +22,7 @@ export function cloneDeep<T>(value: T): T {
  */
 export class SharingCopy<T> {
   readonly value: T;
-  /** Whether the value is what its JSON says: nothing in it is undefined, a date, or has a `toJSON` of its own. */
+  /** True if the value is what its JSON says: nothing in it is undefined, a date, or has a `toJSON` of its own. */
   isJson = true;
 
   constructor(value: T, earlier: unknown) {
@@ -78,7 +78,7 @@ function isJsonLeaf(value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'boolean' || value === null;
 }
 
-/** Whether an object has the same class as an earlier one, and the same fields in the same order. */
+/** True if an object has the same class as an earlier one, and the same fields in the same order. */
 function isAlike(value: Fields, keys: readonly string[], earlier: unknown): earlier is Fields {
   if (typeof earlier !== 'object' || earlier === null) return false;
   if (Object.getPrototypeOf(earlier) !== prototypeOf(value)) return false;
@@ -97,7 +97,7 @@ const BARE = PlainObject.prototype as object;
 /** The class that was met last: most objects of a document are of the one that the object before was of. */
 let lastClass: object = BARE;
 
-/** What the copy of an object inherits from. */
+/** The prototype that the copy of an object inherits from. */
 function prototypeOf(value: object): object {
   const prototype = Object.getPrototypeOf(value) as object;
   if (prototype === BARE || prototype === lastClass) return prototype;

@@ -20,7 +20,7 @@ export interface GivenUp {
   readonly underWay: boolean;
 }
 
-/** What is called around attempts. */
+/** Callbacks around attempts. */
 export interface AttemptHooks {
   /** Before each attempt. A {@link StoreError} is one of the attempt. */
   prepare(): Promise<void> | undefined;
@@ -39,7 +39,7 @@ const faults = new LogGate((line) => new Logger('Commits').error(line));
 export class CommitAttempts {
   private failingSince: number | undefined;
   private underWay = false;
-  /** What the engine failed with when nothing had been written. */
+  /** The engine's failure when nothing had been written. */
   private absentAfter: string | undefined;
 
   constructor(
@@ -98,7 +98,7 @@ export class CommitAttempts {
     }
   }
 
-  /** Whether it makes no sense to go on: a room that a newer release keeps stays so. */
+  /** True if it makes no sense to go on: a room that a newer release keeps stays so. */
   private isFinal(error: StoreError): boolean {
     const { context } = this;
     if (error instanceof UnknownFormat) return true;

@@ -24,7 +24,7 @@ interface PlannedDocument extends CopiedDocument {
 /** One work of a plan. */
 export interface PlannedStep {
   readonly work: Work;
-  /** What it came to, unless it threw. */
+  /** Its result, unless it threw. */
   readonly prepared?: Prepared;
   readonly error?: GatewayError;
   /** Its entry in the commit; absent when it leaves nothing behind. */
@@ -86,7 +86,7 @@ export class CommitPlan implements BatchView {
     return planned;
   }
 
-  /** Whether it neither read nor leaves anything. */
+  /** True if it neither read nor leaves anything. */
   get isEmpty(): boolean {
     return this.entries.length === 0 && this.documents.size === 0;
   }

@@ -6,7 +6,7 @@ import { isLargerThan } from './text-size.js';
 /** Largest document, bytes of its JSON. */
 export const MAX_DOCUMENT_BYTES = 262_144;
 
-/** The one key that is no data: programs that read such JSON may take it for the object's prototype. */
+/** The one key that data may not have: programs that read such JSON may take it for the object's prototype. */
 const FORBIDDEN = '__proto__';
 const FORBIDDEN_JSON = JSON.stringify(FORBIDDEN);
 

@@ -14,7 +14,7 @@ export class EngineTime {
   ) {}
 
   /**
-   * What it shows, ms since 1970; where no reading counts, it is read where the room is.
+   * The engine's time, ms since 1970; where no reading counts, it is read where the room is.
    * @throws StoreError nothing was done
    */
   of(room: string): number | Promise<number> {

@@ -40,7 +40,7 @@ export class CommitJudge {
     );
   }
 
-  /** Whether nothing may be written. */
+  /** True if nothing may be written. */
   get refused(): boolean {
     return this.conflict || this.verdicts.some(({ kind }) => kind !== 'ok');
   }

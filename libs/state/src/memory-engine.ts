@@ -37,7 +37,7 @@ export interface MemoryRoom {
   metaExpiresAt: number;
   /** Until when records name its birth. */
   namedUntil: number;
-  /** What was written in this life. */
+  /** Parts that were written in this life. */
   readonly written: Set<RoomPart>;
   /** Newest first. */
   lineage: { epoch: string; end: number }[];
@@ -66,7 +66,7 @@ export interface MemorySession {
 /** Lease of one node, as Redis keeps it. */
 export interface MemoryNode {
   endsAt: number;
-  /** What the node says of itself, JSON. */
+  /** The node's description of itself, JSON. */
   record: string;
 }
 
@@ -92,7 +92,7 @@ export interface MemoryDeadJob {
   readonly at: number;
 }
 
-/** Who is in one room, as the Lua scripts keep it in Redis. */
+/** The users in one room, as the Lua scripts keep it in Redis. */
 export interface MemoryPresence {
   version: number;
   /** Ms since 1970. */
@@ -145,7 +145,7 @@ export class MemoryEngine {
   /** Group → jobs that were given up, in order. */
   readonly deadJobs = new Map<string, MemoryDeadJob[]>();
   readonly channels = new MemoryChannels();
-  /** What the nodes of this process sign with. */
+  /** The secret that the nodes of this process sign with. */
   readonly secret = newReplicationId();
   /** Changes whenever the data's history may have changed, as Redis' does. */
   replicationId = newReplicationId();
@@ -162,7 +162,7 @@ export class MemoryEngine {
     readonly now: () => number = steadyTime,
   ) {}
 
-  /** What is kept of a room; it is made where nothing is. Now and then those that have ended are forgotten. */
+  /** The state of a room, made where there is none. Now and then rooms that have ended are forgotten. */
   room(name: string): MemoryRoom {
     const known = this.rooms.get(name);
     if (known) return known;
@@ -172,7 +172,7 @@ export class MemoryEngine {
     return room;
   }
 
-  /** What is kept of a room by now, if anything was. */
+  /** The state of a room as of now, if there was any. */
   known(name: string): MemoryRoom | undefined {
     const room = this.rooms.get(name);
     if (room) expire(room, this.now());
@@ -260,7 +260,7 @@ export class MemoryEngine {
 
 /** Channels between the nodes of one process: at most once, per channel in order of publication. */
 export class MemoryChannels {
-  /** Whether publications are refused, as by a Redis whose user may not publish. */
+  /** True if publications are refused, as by a Redis whose user may not publish. */
   refusing = false;
 
   private readonly logger = new Logger('Channels');

@@ -196,7 +196,7 @@ export function expire(room: MemoryRoom, now: number): void {
   for (const [id, lane] of room.lanes) if (lane.expiresAt <= now) room.lanes.delete(id);
 }
 
-/** Whether nothing is left of a room, so that it may be forgotten. */
+/** True if nothing is left of a room, so that it may be forgotten. */
 export function isGone(room: MemoryRoom): boolean {
   return !room.nonce && room.lanes.size === 0 && partsOf(room).length === 0;
 }

@@ -4,7 +4,7 @@ const MOST_WAITING = 64;
 /** Says to a node that it is its turn: how many heard it, or undefined where the engine refuses to say it. */
 export type CallNode = (nodeId: string) => number | undefined;
 
-/** What came of calling the next node. */
+/** Result of calling the next node. */
 export interface Called {
   /** How many do not listen before the one that was called, and are overtaken by it. */
   readonly deaf: number;
@@ -24,7 +24,7 @@ export class MemoryRoomLine {
   }
 
   /**
-   * A node has written: it goes to the end, and who was called goes if it overtook it.
+   * A node has written: it goes to the end, and the one called goes if it overtook it.
    * @returns whether the next one is to be called
    */
   wrote(nodeId: string | undefined): boolean {

@@ -3,11 +3,11 @@ import { encodeBody } from './log-format.js';
 import type { MemoryRoom } from './memory-engine.js';
 import { type PartLimits, READ_PART, type ResumeReply, type ResumeRequest } from './room-store.js';
 
-/** What is returned of a log. */
+/** The part of a reply that a log gives. */
 export type FoundEntries = Pick<ResumeReply, 'entries' | 'more' | 'reason' | 'lost'>;
 
 interface Found extends FoundEntries {
-  /** Whether the log was looked at. */
+  /** True if the log was looked at. */
   readonly looked: boolean;
 }
 
@@ -20,7 +20,7 @@ interface Part {
   readonly gap: boolean;
 }
 
-/** What a reader of a room that stands at a position has missed, or the first part of it. */
+/** Reads the entries that a reader of a room at this position has missed, or the first part of them. */
 export function readLog(room: MemoryRoom, at: Position, request: ResumeRequest): Found {
   const { from, after, newest = 0, limits = READ_PART } = request;
   if (from) return missedSince(room, at, request);

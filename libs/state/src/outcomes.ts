@@ -3,7 +3,7 @@ import type { ErrorBody } from '@wss/protocol';
 import type { WorkResult } from './work.js';
 
 /**
- * What a work's outcome is worth to its caller.
+ * Turns a work's outcome into the value that its caller gets.
  * @throws GatewayError the error that is the command's recorded answer.
  */
 export function valueOf({ outcome, position, error }: WorkResult): unknown {

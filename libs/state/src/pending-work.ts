@@ -9,7 +9,7 @@ import type { Work, WorkResult } from './work.js';
 /** Most works in one commit. */
 export const MAX_BATCH = 256;
 
-/** What the committer needs of a room's type. */
+/** The settings of a room's type that the committer needs. */
 export interface RoomLimits {
   readonly history: { readonly events: number; readonly ttlMs: number };
   readonly idleTtlMs: number;
@@ -48,12 +48,12 @@ export interface Pending {
 
 /** Where a work stands that nothing was asked of the engine for. */
 export const NOWHERE = { epoch: '', seq: 0 };
-/** What is said of a work that writes nothing. */
+/** The verdict on a work that writes nothing. */
 export const OK: Verdict = { kind: 'ok' };
-/** What a work without any effect came to. */
+/** The result of a work without any effect. */
 export const NOTHING = { events: [], changes: [], counters: [], outcome: { kind: 'skipped' } } as const;
 
-/** What tells a work apart, without what it does. */
+/** A work's identity, without what it does. */
 export function workIdentity({ room, command, deadline }: Work): Omit<Work, 'prepare'> {
   return command ? { room, command, deadline } : { room, deadline };
 }
@@ -88,13 +88,13 @@ export function certain(verdicts: readonly Verdict[]): number {
   return first < 0 ? verdicts.length : first;
 }
 
-/** Whether it is proven that nothing of a commit was done or will be. */
+/** True if it is proven that nothing of a commit was done or will be. */
 export function isAbsent({ absent, underWay }: GivenUp): boolean {
   return absent && !underWay;
 }
 
 /**
- * What a work of a commit is told that was given up. A numbered one may always come again: nothing is recorded, so its
+ * The error for a work of a commit that was given up. A numbered one may always come again: nothing is recorded, so its
  * error must not be one that takes the number (R35).
  */
 export function failureOf(givenUp: GivenUp, work?: Work): GatewayError {
@@ -104,7 +104,7 @@ export function failureOf(givenUp: GivenUp, work?: Work): GatewayError {
     : new GatewayError('unavailable', error.reason ?? 'the engine is out of reach', { cause: error });
 }
 
-/** What a work is told at last: once an attempt's answer was lost, nobody knows that it was not done (R12). */
+/** The error that a work gets at last: once an attempt's answer was lost, nobody knows that it was not done (R12). */
 export function finalError({ unknown }: Pending, error: GatewayError): GatewayError {
   if (!unknown || (error.code !== 'conflict' && error.code !== 'unavailable')) return error;
   const message = 'the answer was lost; the command may have been done';

@@ -3,11 +3,11 @@ import { type CommandRecord, type Outcome, type StoredDocument, UnknownFormat } 
 const KIND = { result: 'r', error: 'e', position: 'p', skipped: 'z' } as const;
 
 /*
- * What is stored says nothing of its version while that is 1. One of a later version begins with "v" and its number, which
- * nothing of version 1 does. Log entries of a later version have another field than `d`, a meta has another history.
+ * A stored record does not name its version while that is 1. One of a later version begins with "v" and its number,
+ * which nothing of version 1 does. Log entries of a later version have another field than `d`, a meta has another history.
  */
 
-/** Whether something stored is of a later version than 1. */
+/** True if a stored record is of a later version than 1. */
 export function isNewer(stored: string): boolean {
   return stored.startsWith('v');
 }

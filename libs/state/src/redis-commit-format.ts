@@ -57,7 +57,7 @@ function encodeEntry(
   { bodyBytes, shift, goesOn }: { bodyBytes: number; shift: number | undefined; goesOn: boolean },
 ): string {
   const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
-  // What has no epoch's form is none of the room's, and the script could not take it apart.
+  // A text without an epoch's form names none of the room's, and the script could not take it apart.
   const known = isEpoch(epoch) ? epoch : '';
   const ends = goesOn ? 0 : lane.ofNode ? -lane.endsAt : lane.endsAt;
   const head = `${n} ${ack} ${lane.generation} ${ends} ${known} ${bodyBytes}`;

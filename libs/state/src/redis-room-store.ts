@@ -55,7 +55,7 @@ export interface RedisRoomStoreOptions {
   /** Proves what survives a failover. */
   readonly fence?: Fence | undefined;
   /**
-   * Whether every node knows that a meta may outlive its room; until then none does, and rooms that never end keep one
+   * True if every node knows that a meta may outlive its room; until then none does, and rooms that never end keep one
    * from the first join on. Default: they do.
    */
   readonly leavesStubs?: () => boolean;

@@ -3,7 +3,7 @@ import type { Verdict } from './room-store.js';
 
 type Refusal = Exclude<Verdict, { kind: 'ok' | 'duplicate' | 'later' }>;
 
-/** What the sender of a refused number is told. */
+/** The error that the sender of a refused number gets. */
 export function refusalOf(verdict: Refusal): GatewayError {
   switch (verdict.kind) {
     case 'reused':

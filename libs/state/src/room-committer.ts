@@ -70,12 +70,12 @@ export class RoomCommitter {
     this.turns = new RoomTurns(turnsOf(room, context));
   }
 
-  /** What the room's type says. */
+  /** The settings of the room's type. */
   get limits(): RoomLimits {
     return (this.knownLimits ??= this.context.limitsOf(this.room));
   }
 
-  /** Whether nothing is queued or under way; only then may the committer be dropped. */
+  /** True if nothing is queued or under way; only then may the committer be dropped. */
   get idle(): boolean {
     return !this.running;
   }
@@ -157,7 +157,7 @@ export class RoomCommitter {
     if (reply) this.follow(reply.position);
   }
 
-  /** What is recorded in an epoch says nothing of numbers in the next: they begin anew in a lane of its own (R12). */
+  /** Follows the room into an epoch. Its numbers begin anew in a new lane: the last one's records don't count (R12). */
   private follow({ epoch }: Position): void {
     if (this.epoch !== '' && epoch !== this.epoch) this.lane.renew();
     this.epoch = epoch;
@@ -239,7 +239,7 @@ export class RoomCommitter {
   private async giveUp({ open, plan }: Batch, givenUp: GivenUp): Promise<void> {
     const unknown = open.some((pending) => pending.unknown);
     for (const pending of open) this.reject(pending, failureOf(givenUp, pending.work));
-    // What failed by itself says nothing of those that come after it.
+    // A commit that failed by itself says nothing of those that come after it.
     if (!givenUp.absent) for (const pending of this.queue.splice(0)) this.reject(pending, failureOf(givenUp));
     this.copy.clear();
     if (unknown && (givenUp.underWay || !givenUp.absent)) await this.closeNodeNumbers(plan);
@@ -275,7 +275,7 @@ export class RoomCommitter {
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
   }
 
-  /** What leaves nothing behind is answered as it was found, even without the engine where nothing was read. */
+  /** Answers a step that leaves nothing behind as it was found, even without the engine where nothing was read. */
   private settleEmpty({ error, prepared }: PlannedStep, pending: Pending, position: Position): void {
     if (error) return this.reject(pending, error);
     pending.resolve({ outcome: prepared!.outcome, position, duplicate: false });

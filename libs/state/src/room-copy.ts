@@ -20,7 +20,7 @@ export class RoomCopy {
     return { type, base: '', json: type.emptyJson, value: type.create() };
   }
 
-  /** Whether all of these documents have been seen. */
+  /** True if all of these documents have been seen. */
   knows(types: readonly DocumentType<object>[]): boolean {
     return types.every(({ name }) => this.documents.has(name));
   }

@@ -20,7 +20,7 @@ export interface CounterValue {
 }
 
 /**
- * What a command does to its room besides changing the document. Everything here takes effect together with the
+ * A command's effects on its room besides changing the document. Everything here takes effect together with the
  * document, or not at all.
  */
 export abstract class RoomDraft {

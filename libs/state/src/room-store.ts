@@ -11,7 +11,7 @@ export interface Lane {
   readonly ofNode?: boolean;
 }
 
-/** What is recorded as a command's answer. */
+/** A command's recorded answer. */
 export type Outcome =
   /** It took effect; JSON of its result. */
   | { readonly kind: 'result'; readonly json: string }
@@ -81,14 +81,14 @@ export interface StoredDocument {
   readonly json: string;
 }
 
-/** What the engine remembers of a numbered command. */
+/** The engine's record of a numbered command. */
 export interface CommandRecord {
   readonly seq: number;
   readonly fingerprint: string;
   readonly outcome: Outcome;
 }
 
-/** What the engine says to one entry of a commit that it did not write. */
+/** The engine's answer to one entry of a commit that it did not write. */
 export type Verdict =
   | { readonly kind: 'ok' }
   /** Applied before; without a record if its reply was acknowledged. */
@@ -110,7 +110,7 @@ export const UNUSED_MS = 3_600_000;
 /** A part of what the engine keeps of a room. */
 export type RoomPart = 'meta' | 'documents' | 'log' | 'counters';
 
-/** What a call found out about its room. */
+/** The facts that a call found out about its room. */
 interface Finding {
   /** Parts that the engine had lost, told by the call that declared it in a new epoch (R32); all else is as it was. */
   readonly lostParts?: readonly RoomPart[];
@@ -138,7 +138,7 @@ export interface Judged extends Finding {
   readonly status: 'judged';
   readonly position: Position;
   readonly verdicts: readonly Verdict[];
-  /** Whether a document was not at its base any more. */
+  /** True if a document was not at its base any more. */
   readonly conflict: boolean;
   /** How many nodes are to write the room before this one tries again; absent where it is not in the line. */
   readonly ahead?: number;
@@ -162,7 +162,7 @@ export interface PartLimits {
 /** The part of a log that one read returns unless less is asked for: what waits behind it does not wait for long. */
 export const READ_PART: PartLimits = { entries: 1_024, bytes: 65_536 };
 
-/** What a reader asks of a room. */
+/** A reader's request to a room. */
 export interface ResumeRequest {
   readonly room: string;
   /** Where the reader stopped; without it the answer starts at the live end. */
@@ -175,7 +175,7 @@ export interface ResumeRequest {
   readonly most?: number;
   /** Bounds what is returned at once; the rest is read from the last entry on. Default {@link READ_PART}. */
   readonly limits?: PartLimits;
-  /** Whether documents are wanted: where the entries reach the position, or only where `from` can't be continued. */
+  /** True: documents are wanted where the entries reach the position. `ifLost`: only where `from` can't go on. */
   readonly documents?: boolean | 'ifLost';
   /** Lane whose highest number is wanted. */
   readonly lane?: string;
@@ -198,7 +198,7 @@ export interface ClosedEpoch {
 export interface ResumeReply extends Finding {
   /** The room's position now. */
   readonly position: Position;
-  /** What the reader missed, in order, or the first part of it; empty when `reason` is set. */
+  /** The entries that the reader missed, in order, or the first part of them; empty when `reason` is set. */
   readonly entries: readonly LogEntry[];
   /** The entries end before the position: the rest is to be read from there. There are no documents then. */
   readonly more: boolean;
@@ -291,7 +291,7 @@ export abstract class RoomStore {
   abstract time(room: string): Promise<number>;
 
   /**
-   * Whether everything that was written to the room on this history until now survives a failover (R19). Resolves to false when
+   * Resolves to true if everything written to the room on this history until now survives a failover (R19), to false if
    * that is not proven in time, ms, or the history has changed.
    */
   abstract durable(room: string, replicationId: string, withinMs: number): Promise<boolean>;

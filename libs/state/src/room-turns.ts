@@ -36,9 +36,9 @@ export class RoomTurns {
   private quiet: NodeJS.Timeout | undefined;
   private lostAt = 0;
   private resting = true;
-  /** Whether it is this node's turn. */
+  /** True if it is this node's turn. */
   private called = false;
-  /** Whether others are to write first. */
+  /** True if others are to write first. */
   private waiting = false;
   /** Its call did not come the last time. */
   private impatient = false;
@@ -48,12 +48,12 @@ export class RoomTurns {
 
   constructor(private readonly source?: TurnSource) {}
 
-  /** Whether this node hears its calls; only then may it stand in the line. */
+  /** True if this node hears its calls; only then may it stand in the line. */
   get hears(): boolean {
     return this.hearing === 'yes';
   }
 
-  /** Whether others are to write first. */
+  /** True if others are to write first. */
   get waits(): boolean {
     return this.waiting;
   }

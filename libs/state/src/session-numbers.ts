@@ -4,7 +4,7 @@ import { MissingNumbers } from './missing-numbers.js';
 /** Most sessions per room whose highest number is remembered. */
 const MAX_REMEMBERED = 10_000;
 
-/** What a node knows of the numbers of its sessions in one room: which are recorded, and which left no record. */
+/** A node's knowledge of the numbers of its sessions in one room: which are recorded, and which left no record. */
 export class SessionNumbers {
   private readonly highest = new Map<string, number>();
   private readonly missing = new MissingNumbers();
@@ -30,7 +30,7 @@ export class SessionNumbers {
     this.highest.delete(session);
   }
 
-  /** Whether the number is known to be recorded. */
+  /** True if the number is known to be recorded. */
   isRepeat({ session, n }: CommandNumber): boolean {
     return n <= (this.highest.get(session) ?? 0);
   }

@@ -26,7 +26,7 @@ export abstract class StateRepository<D extends object> {
   /**
    * Changes the document of the command's room in one atomic commit, together with the events that the function
    * appends. The function is synchronous and pure: it runs on a copy, again when others were faster, and not at
-   * all when the command had been applied before; then its recorded result is returned. What it throws is the
+   * all when the command had been applied before; then its recorded result is returned. An error that it throws is the
    * command's answer and leaves no trace. Nothing that it keeps of the document or puts into it is a way to change it
    * later.
    *
@@ -46,7 +46,7 @@ export abstract class StateRepository<D extends object> {
 
 /** The repository of one document class over a store. */
 export class RoomStateRepository<D extends object> extends StateRepository<D> {
-  /** What the type of its rooms declares. */
+  /** The declarations of its rooms' type. */
   private declared: { readonly events: RoomEvents | undefined } | undefined;
 
   constructor(

@@ -8,7 +8,7 @@ const OUTCOME = {
   failed: 'failed',
 } as const;
 
-/** How a call to Redis failed, for a store's caller. What is no error of Redis is a bug of ours, and stays what it is. */
+/** Turns an error of Redis into one for a store's caller. Any other error is a bug of ours, and stays what it is. */
 export function toStoreError(error: unknown): unknown {
   const newer =
     error instanceof RedisError &&

@@ -6,7 +6,7 @@ import type { StoredDocument } from './room-store.js';
 /** Documents longer than this are not sent along with a call, bytes; who is called reads them. */
 const MOST_NEWS = 16_384;
 
-/** What a node is told whose turn it is to write a room. */
+/** The message to a node whose turn it is to write a room. */
 export interface Turn {
   /** The room's position when it was called. */
   readonly position: Position;

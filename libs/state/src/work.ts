@@ -8,11 +8,11 @@ export interface DocumentState<D extends object = object> {
   /** Never changed in place: runs work on a clone. */
   readonly value: D;
   readonly json: string;
-  /** What the JSON says, where it was parsed already. */
+  /** The value of the JSON, where it was parsed already. */
   readonly plain?: unknown;
 }
 
-/** What the works of one batch see of their room. */
+/** The works' view of their room in one batch. */
 export interface BatchView {
   document<D extends object>(type: DocumentType<D>): DocumentState<D>;
 }
@@ -24,12 +24,12 @@ export interface DocumentChange {
   readonly json: string;
 }
 
-/** What one run of a work came to. */
+/** Result of one run of a work. */
 export interface Prepared {
   readonly events: readonly EncodedEvent[];
   readonly changes: readonly DocumentChange[];
   readonly counters: readonly CounterOperation[];
-  /** What is recorded, and returned to a repetition. */
+  /** The outcome that is recorded, and returned to a repetition. */
   readonly outcome: Outcome;
 }
 
@@ -40,18 +40,18 @@ export interface Work {
   readonly command?: Command | undefined;
   /** After this nothing new is tried, ms on this process' steady clock. */
   readonly deadline: number;
-  /** Whether the answer waits until the step survives a failover (R19). */
+  /** True if the answer waits until the step survives a failover (R19). */
   readonly durable?: boolean | undefined;
   /**
    * Computes the step on the batch's copy. It may run again, on newer data, so it has no effects of its own.
-   * What it throws is the step's outcome: an error without effects.
+   * An error that it throws is the step's outcome, without effects.
    */
   prepare(view: BatchView): Prepared;
 }
 
-/** What became of a work that did not fail. */
+/** Result of a work that did not fail. */
 export interface WorkResult {
-  /** What took effect, now or when the command was first applied. */
+  /** The outcome that took effect, now or when the command was first applied. */
   readonly outcome: Outcome;
   readonly position: { readonly epoch: string; readonly seq: number };
   /** The command had been applied before. */

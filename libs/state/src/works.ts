@@ -16,15 +16,15 @@ export type UpdateFunction<D extends object, R> = (document: D, room: RoomDraft)
 
 /** How a commit is made. */
 export interface CommitOptions {
-  /** Whether the answer waits until the commit survives a failover (R19). Default: as the room type says. */
+  /** True if the answer waits until the commit survives a failover (R19). Default: as the room type says. */
   readonly durable?: boolean;
 }
 
-/** What an update is made of. */
+/** The parts of an update. */
 export interface Update<D extends object, R> {
   readonly type: DocumentType<D>;
   readonly run: UpdateFunction<D, R>;
-  /** What the room's type declares; absent where every event is allowed. */
+  /** Events that the room's type declares; absent where every event is allowed. */
   readonly events?: RoomEvents | undefined;
 }
 

@@ -45,9 +45,9 @@ export interface EngineUnderTest {
   loseReplies(count: number): Promise<void>;
   /** The next calls of the newest store are carried out and answered with an error, as of a script that fails at its end. */
   failCalls(count: number): Promise<void>;
-  /** Whether the engine refuses to publish for all stores. */
+  /** Lets the engine refuse to publish for all stores, or ends that. */
   refusePublications(refused: boolean): Promise<void>;
-  /** Whether the newest store can reach its engine. */
+  /** Lets the newest store reach its engine, or keeps it from that. */
   setReachable(reachable: boolean): Promise<void>;
   stop(): Promise<void>;
 }
@@ -73,7 +73,7 @@ class Node {
   }
 }
 
-/** What any number of nodes promise about commits on one engine. */
+/** The promises of any number of nodes about commits on one engine. */
 export function committerContract(name: string, create: () => Promise<EngineUnderTest>): void {
   describe(`commits on ${name}`, () => {
     let engine: EngineUnderTest;

@@ -10,7 +10,7 @@ interface PositionIndex {
 interface EntryStep extends Omit<CommitEntry, 'lane' | 'events' | 'epoch'> {
   readonly lane: string;
   readonly generation: number;
-  /** Whether its session is over. */
+  /** True if its session is over. */
   readonly ended: boolean;
   /** One of the sequence, or any text. */
   readonly epoch?: number | string;
@@ -27,11 +27,11 @@ export interface CommitStep {
   /** The node that may stand in the line. */
   readonly inLine?: string;
   readonly judgeOnly: boolean;
-  /** What is over when the commit is: everything in the log, or the room. */
+  /** The part that is over when the commit is: everything in the log, or the room. */
   readonly ages?: 'log' | 'room';
 }
 
-/** What a sequence does to both engines. */
+/** One step that a sequence takes on both engines. */
 export type Step =
   | CommitStep
   | {
@@ -54,7 +54,7 @@ export type Step =
   | { readonly do: 'writtenInPart'; readonly seq: number }
   | { readonly do: 'tops' | 'newHistory' | 'checkpoint' | 'loseSinceCheckpoint' | 'wipe' };
 
-/** What a client may write where a script takes text apart (R34). */
+/** Texts that a client may write where a script takes text apart (R34). */
 const ODD = [
   'a|b|c',
   'a b',

@@ -17,7 +17,7 @@ const EVERYTHING: Step = {
 
 /** The memory engine and Redis, to be compared. */
 export class FuzzTwins {
-  /** What came up, and how often. */
+  /** How often each thing came up. */
   readonly counts: Record<string, number> = {};
 
   private constructor(

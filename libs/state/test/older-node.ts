@@ -9,7 +9,7 @@ const SCRIPTS = {
   resume: new LuaScript<(string | number)[]>(file('room'), file('room_resume')),
 };
 
-/** What the release before reads of a room. */
+/** A room as the release before reads it. */
 export interface OlderReply {
   readonly mode: string;
   readonly position: Position;

@@ -116,7 +116,7 @@ describe('planted bugs', () => {
 
   /**
    * The first command of a lane is carried out and its answer lost; then Redis' clock is an hour ahead, as at a promotion,
-   * and the record is over. What it is told, what the next one is told, and how many events there are.
+   * and the record is over. Returns its answer, the answer of the next one, and how many events there are.
    */
   async function clockSet({ scripts = ROOM_SCRIPTS }: Flaw): Promise<unknown[]> {
     const used = { ...scripts };

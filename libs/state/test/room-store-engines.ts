@@ -57,7 +57,7 @@ export async function redisStore(used: RoomScripts = ROOM_SCRIPTS): Promise<Stor
   const target = parseRedisTarget(server.url);
   await server.cli('ACL', 'SETUSER', ...STORE_USER);
   const links = await RedisLinks.connect({ target: { ...target, ...STORE_LOGIN }, scripts });
-  // What is listened to does not depend on the store's rights.
+  // The channels that are listened to do not depend on the store's rights.
   const listening = await RedisLinks.connect({ target });
   const keys = new RedisKeys('test');
   // One for each channel that a test listens to.

@@ -27,7 +27,7 @@ export interface StoreUnderTest {
   loseSinceCheckpoint(): Promise<void>;
   /** Deletes everything, as FLUSHALL would. */
   wipe(): Promise<void>;
-  /** Whether the engine refuses to publish for the store. */
+  /** Lets the engine refuse to publish for the store, or ends that. */
   refusePublications(refused: boolean): Promise<void>;
   /** Sets the room's number back and nothing else, as a script leaves it that stops before it writes the meta. */
   writtenInPart(room: string, seq: number): Promise<void>;

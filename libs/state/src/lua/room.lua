@@ -47,7 +47,7 @@ local function open_room(idle)
   local room = {
     seq = digits + 0, digits = digits, line = line, top = top, replid = replid, past = past, birth = birth,
     epoch = epoch, number = number or '0', keep_at = keep_at or '', kept = kept, lost = '-',
-    -- Whether its keys need not be kept longer yet.
+    -- True if its keys need not be kept longer yet.
     fresh = past and keep_at ~= '' and now < keep_at + 0
   }
   if idle and not room.fresh and past == replid and keep_at ~= '' then

@@ -184,7 +184,7 @@ local function trim_before(seq)
     if last + 0 < seq then return number .. '-' .. string.format('%d', seq) end
     number, known, is_first = past, known + 1, nonce ~= ''
   end
-  -- What was before a loss, or before the oldest epochs that are kept, is known by the log alone: nothing is trimmed.
+  -- An epoch before a loss, or before the oldest epochs that are kept, is known by the log alone: nothing is trimmed.
   if known == 64 or not is_first then return '0-1' end
   return number .. '-' .. string.format('%d', seq)
 end
@@ -230,7 +230,7 @@ for i = 1, entries do
   seqs[i] = digits
 end
 
--- Whether the room's keys must be kept longer; and from when on they would have to be.
+-- True if the room's keys must be kept longer; and from when on they would have to be.
 local due = not room.fresh or room.kept ~= lifetimes
 for i = 1, documents do
   local json = sub(ARGV[documents_from + i], json_from[i])

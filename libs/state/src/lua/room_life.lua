@@ -1,7 +1,7 @@
 -- How long a room lives, and what Redis has lost of it.
 --
 -- A room that ends idle leaves its meta as a stub while records name its birth. Its next use opens the next life:
--- numbers and lanes go on, and no older position does (R36). What Redis has lost is declared in the same way; where
+-- numbers and lanes go on, and no older position does (R36). A loss in Redis is declared in the same way; where
 -- the meta is lost, with a new birth (R32).
 --
 -- Meta: k "until when records name its birth, end of the idle room, end of the log, ms, 0 never, what was written in
@@ -22,7 +22,7 @@ local function find_lost(room)
   end
 end
 
--- What a room's life is judged and changed with; made where that is needed, which is seldom.
+-- The functions that judge and change a room's life; made where they are needed, which is seldom.
 function life_of(room)
   if room.life then return room.life end
   local LINEAGE = 64
@@ -35,7 +35,7 @@ function life_of(room)
   local PARTS = { 'd', 'x', 'v' }
   local held, idle, log, written = string.match(call('HGET', KEYS[1], 'k') or '', '^(%d+) (%d+) (%d+) ?(%a*)$')
   local ends = { known = held, held = (held or 0) + 0, idle = (idle or 0) + 0, written = written or '' }
-  -- Whether keys may have an end that has to be taken back.
+  -- True if keys may have an end that has to be taken back.
   ends.given = not held or ends.idle > 0
   -- Older scripts move the ends. That of the log is seen at the log, or guessed: where it has gone.
   ends.log = math.max(log or 0, call('PEXPIRETIME', KEYS[3]))
@@ -196,7 +196,7 @@ function life_of(room)
     room.lost = 'm'
     take_highest()
     restart()
-    -- What is left must not end while it is being found.
+    -- The keys that are left must not end while they are being found.
     life.move(idle > 0 and math.floor(now + math.max(idle, FOUND_MS)) or 0, math.max(0, call('PEXPIRETIME', KEYS[3])), stubs)
   end
 

@@ -16,9 +16,9 @@ local room, refusal = open_room(ARGV[#ARGV])
 if not room then return refusal end
 find_lost(room)
 local epoch, seq = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3])
--- Whether an entry was found that a newer release keeps in another form.
+-- True if an entry was found that a newer release keeps in another form.
 local foreign = false
--- What was read of the log; `gap`: not all that was wanted is there · `full`: more is.
+-- The part of the log that was read; `gap`: not all that was wanted is there · `full`: more is.
 local part = { entries = {} }
 
 -- Reads whole stream entries, oldest first, from the one that has the event after `from`. `strict`: only without a gap;
@@ -38,7 +38,7 @@ local function read_after(from, strict)
       if last + 0 <= from then return number .. '-' .. string.format('%d', from + 1) end
       number, known, is_first = past, known + 1, nonce ~= ''
     end
-    -- What was before a loss, or before the oldest epochs that are kept, is known by the log alone.
+    -- An epoch before a loss, or before the oldest epochs that are kept, is known by the log alone.
     if known == LINEAGE or not is_first then number = '0' end
     return number .. '-' .. string.format('%d', from + 1)
   end
@@ -82,7 +82,7 @@ local function read_after(from, strict)
     local ended = #read < chunk
     if not ended then start, chunk = '(' .. read[#read][1], chunk_size() end
   until ended
-  -- What the log has lost at its end is no part of it either.
+  -- Entries that the log has lost at its end make a gap too.
   if next_seq <= room.seq then part.entries, part.gap = {}, true end
 end
 
