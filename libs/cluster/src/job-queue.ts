@@ -81,7 +81,7 @@ export abstract class JobQueue {
 
   /**
    * Takes jobs: first what this node holds without knowing of it, then what others met and can't handle, then what
-   * dead nodes hold, then new ones. A job that the node can't handle stays where it is, and that does not count as an attempt.
+   * dead nodes hold, then new ones. A job that the node can't handle stays where it is, without an attempt.
    * @throws Error when the engine can't be reached or does not answer; jobs may be held by the node then
    */
   abstract take(group: string, options: TakeOptions): Promise<TakenJob[]>;

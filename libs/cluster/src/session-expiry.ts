@@ -56,7 +56,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Claims ended sessions; right after a step of the clock it leaves them to the node that looks when the claim ends. */
+  /** Claims ended sessions; right after a step of the clock, leaves them to whichever node looks after the claim. */
   private async claim(): Promise<Claims> {
     const sentAt = performance.now();
     const claims = await this.store.claimEnded(BATCH);
