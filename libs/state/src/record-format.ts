@@ -4,7 +4,8 @@ const KIND = { result: 'r', error: 'e', position: 'p', skipped: 'z' } as const;
 
 /*
  * A stored record does not name its version while that is 1. One of a later version begins with "v" and its number,
- * which nothing of version 1 does. Log entries of a later version have another field than `d`, a meta has another history.
+ * which nothing of version 1 does. Log entries of a later version have another field than `d`, a meta has another
+ * history.
  */
 
 /** True if a stored record is of a later version than 1. */
