@@ -4,14 +4,15 @@ import { kindOf, LogGate } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 
 const logger = new Logger('Connections');
-const faults = new LogGate((line) => logger.error(line));
+/** One per server and path: another application in this process is another place. */
+const gates = new WeakMap<object, LogGate>();
 
 /** Tells one client that its connection could not be set up, and closes it (1011). */
 export function failConnection(where: string, client: ClientSocket, error: unknown): void {
   client.dropFrames();
   // An exception that a gateway throws on purpose is the client's affair; everything else is a bug.
   if (!(error instanceof WsException || error instanceof IntrinsicException)) {
-    faults.report(
+    gateOf(client).report(
       `${where} ${kindOf(error)}`,
       `handleConnection of ${where} failed for client ${client.id}: ${describe(error)}`,
     );
@@ -20,6 +21,12 @@ export function failConnection(where: string, client: ClientSocket, error: unkno
     client.send(JSON.stringify({ event: 'exception', data: exceptionOf(error) }));
   }
   client.closeWith(1011);
+}
+
+function gateOf({ pathContext }: ClientSocket): LogGate {
+  const gate = gates.get(pathContext) ?? new LogGate((line) => logger.error(line));
+  gates.set(pathContext, gate);
+  return gate;
 }
 
 /** As Nest's filter answers a message. */
