@@ -22,6 +22,8 @@ const AT_ONCE = 20;
 export const CACHES = {
   'Committer.rooms': 2_000,
   'MemoryEngine.rooms': Infinity,
+  // The engine's clock when it was read last, of one server.
+  'EngineTime.last': 2,
   // Kinds of faults within the last minute.
   'LogGate.told': 100,
   // Answered commands, until the next one is sent.

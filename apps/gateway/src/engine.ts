@@ -199,9 +199,14 @@ async function assemble(
 ): Promise<Engine> {
   const registry = new RedisNodeRegistry(links, keys, { nodeId });
   const presence = new RedisPresenceStore(links, keys);
-  const formats = new RoomFormats({ registry, presence });
-  await formats.start();
+  const formats = new RoomFormats({ registry, presence, onShared: () => void store.endUnused() });
   const leavesStubs = (): boolean => formats.areShared;
+  const store = new RedisRoomStore(links, keys, ROOM_SCRIPTS, {
+    fence,
+    leavesStubs,
+    onDenied: (message) => servers.denied(message),
+  });
+  await formats.start();
   const sessionStore = new RedisSessionStore(links, keys, { leavesStubs });
   const sessions = await Sessions.start(sessionStore, sessionOptions(config));
   sessions.secrets.watch(registry, keys.namespace);
@@ -209,11 +214,7 @@ async function assemble(
   return {
     name: 'redis',
     keys,
-    store: new RedisRoomStore(links, keys, ROOM_SCRIPTS, {
-      fence,
-      leavesStubs,
-      onDenied: (message) => servers.denied(message),
-    }),
+    store,
     channels,
     sessions,
     sessionStore,

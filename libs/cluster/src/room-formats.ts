@@ -11,6 +11,8 @@ export interface RoomFormatsOptions {
   readonly presence: Pick<PresenceStore, 'look'>;
   /** Steady clock, ms. Default this process'. */
   readonly now?: () => number;
+  /** Called after each look that finds no older node. */
+  readonly onShared?: () => void;
 }
 
 /**
@@ -59,11 +61,16 @@ export class RoomFormats {
       this.watch.saw(await presence.look(), (startedAt + this.now()) / 2);
       const nodes = await registry.alive();
       if (nodes.some(({ rooms }) => rooms < ROOM_FORMAT)) this.shared = false;
-      else if (this.isComplete(nodes)) this.shared = true;
+      else if (this.isComplete(nodes)) this.foundShared();
     } catch (error) {
       this.watch.interrupted();
       this.logger.debug(`nodes can't be asked what they know: ${(error as Error).message}`);
     }
+  }
+
+  private foundShared(): void {
+    this.shared = true;
+    this.options.onShared?.();
   }
 
   /** True if every node that lives has had the time to take its lease, as this one did. */

@@ -24,6 +24,7 @@ import {
   UnknownFormat,
 } from './room-store.js';
 import { toStoreError } from './store-errors.js';
+import { UnendedRooms } from './unended-rooms.js';
 
 const file = (name: string): URL => new URL(`./lua/room${name}.lua`, import.meta.url);
 const life = [file(''), file('_life')] as const;
@@ -66,6 +67,7 @@ export interface RedisRoomStoreOptions {
 /** Rooms in Redis: one script call, all keys of a room in one hash slot. */
 export class RedisRoomStore extends RoomStore {
   private readonly losses = new LossReport();
+  private readonly unended = new UnendedRooms();
 
   constructor(
     private readonly links: DataLinks,
@@ -82,7 +84,7 @@ export class RedisRoomStore extends RoomStore {
 
   private async tryCommit(request: CommitRequest): Promise<CommitReply> {
     const keys = this.keys.room(request.room);
-    const idle = this.idleText(request.idleTtlMs);
+    const idle = this.idleOf(request);
     const { lanes, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
     for (let attempt = 1; attempt <= 2; attempt++) {
       const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
@@ -111,7 +113,7 @@ export class RedisRoomStore extends RoomStore {
     const keys = this.keys.room(request.room);
     // Redis wants every key declared; without a lane the meta stands in, which has no such field.
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
-    const args = [newNonce(), ...encodeResume(request), this.idleText(request.idleTtlMs)];
+    const args = [newNonce(), ...encodeResume(request), this.idleOf(request)];
     const link = request.bulk ? this.links.reads : this.links.commands;
     const reply = await this.run(this.scripts.resume, [...roomKeys(keys), lane], args, link);
     return decodeResume(reply);
@@ -183,12 +185,24 @@ export class RedisRoomStore extends RoomStore {
   }
 
   async keep(room: string, idleTtlMs: number): Promise<void> {
-    const args = [newNonce(), this.idleText(idleTtlMs)];
+    const args = [newNonce(), this.idleOf({ room, idleTtlMs })];
     await this.run(this.scripts.keep, roomKeys(this.keys.room(room)), args);
   }
 
-  private idleText(idleTtlMs: number): string {
-    return (this.options.leavesStubs?.() ?? true) ? `${idleTtlMs}+` : String(idleTtlMs);
+  /** Gives rooms that were read, and not used, before stubs could be left their end, once they can. Never rejects. */
+  async endUnused(): Promise<void> {
+    if (this.leavesStubs()) await this.unended.end((room, idleTtlMs) => this.keep(room, idleTtlMs));
+  }
+
+  private leavesStubs(): boolean {
+    return this.options.leavesStubs?.() ?? true;
+  }
+
+  /** How long a room is kept idle, as the scripts take it; it is remembered before its answer, which may be lost. */
+  private idleOf({ room, idleTtlMs }: { readonly room: string; readonly idleTtlMs: number }): string {
+    if (this.leavesStubs()) return `${idleTtlMs}+`;
+    this.unended.add(room, idleTtlMs);
+    return String(idleTtlMs);
   }
 
   private async execute(pipeline: ChainableCommander): Promise<unknown[]> {

@@ -49,6 +49,31 @@ describe('what Redis keeps of a room, and how long', () => {
     );
   }
 
+  it('R41: a room that was only read while older nodes may live gets its end when none does, a used one none', async () => {
+    let shared = false;
+    const both = new RedisRoomStore(links, keys, ROOM_SCRIPTS, { leavesStubs: () => shared });
+    const used = `board:${randomUUID()}`;
+    for (const each of [room, used]) await both.resume({ room: each, idleTtlMs: 0 });
+    expect(await ends('meta')).toEqual([-1]);
+    await both.commit({
+      room: used,
+      entries: [entry(1)],
+      documents: [],
+      history: { events: 1_000, ttlMs: HOUR },
+      idleTtlMs: 0,
+    });
+    await both.endUnused();
+    await both.keep(room, 0);
+    expect(await ends('meta')).toEqual([-1]);
+    for (const each of [room, used]) await both.resume({ room: each, idleTtlMs: 0 });
+    shared = true;
+    await both.endUnused();
+    const [end] = await ends('meta');
+    expect(end).toBeGreaterThan(Date.now());
+    expect(end).toBeLessThan(Date.now() + 2 * HOUR);
+    expect(await server.cli('PEXPIRETIME', keys.room(used).meta)).toBe(-1);
+  });
+
   it('R16: one entry of the log for each command of a batch, with its own number, events and patch', async () => {
     const two = ['a', 'b'].map((name) => ({ event: `"${name}"`, data: '{"ä":1}' }));
     await commit([entry(1), entry(2, { events: two, patch: '{}' }), entry(3, { events: [] }), entry(4)]);

@@ -231,6 +231,8 @@ function life_of(room)
     if idle > 0 then return life.move(math.floor(now) + idle, ends.log, stubs) end
     if ends.idle == 0 and not ends.given then return end
     local is_used = room.keep_at ~= '' or life.parts('') ~= ''
+    -- An older release would not take the end of an unused one back at the first commit.
+    if not is_used and not stubs and ends.idle == 0 then return end
     life.move(is_used and 0 or math.floor(now) + UNUSED_MS, ends.log, stubs)
   end
 
