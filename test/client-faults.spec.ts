@@ -400,6 +400,51 @@ describe('commands', () => {
     await answer;
   });
 
+  it('wait as long as the server says, whatever is given or answered meanwhile', async () => {
+    const { url, lines } = scripted((line) => {
+      greeting(line);
+      line.socket.on('message', (message) => {
+        const { event, id, n } = JSON.parse(String(message)) as Frame;
+        if (event === '$join') line.send({ id, data: start(0) });
+        const error = { code: 'unavailable', message: '', retry: true, details: [{ retryInMs: 60_000 }] };
+        if (n) line.send({ id, error });
+      });
+    });
+    const client = open(url);
+    const room = client.room('chat:a');
+    await room.join();
+    for (let i = 0; i < 5; i++) {
+      void codeOf(room.command('chat.send', {}));
+      await client.ping();
+      await client.ping();
+    }
+    expect(lines[0]!.frames.filter(({ n }) => n)).toHaveLength(1);
+  });
+
+  it('that were to be sent again and are refused are told once more', async () => {
+    const { url, lines } = scripted(greeting);
+    const client = open(url);
+    const told: unknown[] = [];
+    client.onRollback(({ commands, resubmitted }) =>
+      told.push([commands.map(({ event }) => event), resubmitted]),
+    );
+    const sent = client.room('chat:a').command('pay', {});
+    await eventually(() => expect(lines).toHaveLength(1));
+    const [{ send, next }] = lines as [Line];
+    send({ id: (await next('$join')).id, data: start(0) });
+    send({ id: (await next('pay')).id, data: 1, seq: 1, epoch: '1.a' });
+    await sent;
+    send({ event: '$epoch', room: 'chat:a', data: { epoch: '2.b', seq: 0, n: 0 } });
+    const error = { code: 'forbidden', message: '', retry: false };
+    send({ id: (await next('pay')).id, error });
+    await eventually(() =>
+      expect(told).toEqual([
+        [['pay'], true],
+        [['pay'], false],
+      ]),
+    );
+  });
+
   it('of a room that was left end, and do nothing later', async () => {
     const { url, lines } = scripted(greeting);
     const client = open(url);
@@ -556,6 +601,37 @@ describe('a room', () => {
     await room.setMeta({ color: 'blue' });
     expect(room.status).toEqual({ state: 'live' });
     await eventually(() => expect(told.at(-1)).toEqual({ color: 'blue' }));
+  });
+
+  it('tells a meta that was set while a join was under way', async () => {
+    const { url, lines } = scripted(greeting);
+    const room = open(url).room('chat:a');
+    const joined = room.join();
+    await eventually(() => expect(lines).toHaveLength(1));
+    const [{ send, next }] = lines as [Line];
+    const first = await next('$join');
+    let isSet = false;
+    const set = room.setMeta({ color: 'red' }).then(() => (isSet = true));
+    send({ id: first.id, data: start(0) });
+    await joined;
+    expect(isSet).toBe(false);
+    const second = await next('$join');
+    expect(second.data['meta']).toEqual({ color: 'red' });
+    send({ id: second.id, data: start(0) });
+    await set;
+    expect(room.status).toEqual({ state: 'live' });
+  });
+
+  it('tells that it was left, where a join that was under way is refused after the next', async () => {
+    const { url, lines } = scripted(greeting);
+    const room = open(url).room('chat:a');
+    const first = codeOf(room.join());
+    await eventually(() => expect(lines).toHaveLength(1));
+    const { id } = await lines[0]!.next('$join');
+    const left = room.leave();
+    const second = codeOf(room.join());
+    lines[0]!.send({ id, error: { code: 'forbidden', message: '', retry: false } });
+    expect(await Promise.all([first, second, left])).toEqual(['closed', 'forbidden', undefined]);
   });
 
   it('may be joined, left and joined again in one breath', async () => {

@@ -1,5 +1,10 @@
 import ts from 'typescript';
 
+/** How many ways to give names are tried. */
+const ORDERS = 100;
+const MODULUS = 2 ** 31 - 1;
+let state = 1;
+
 const LETTERS = 'etsirnaohcludfpmgvwbykxjqzTESIRNAOHCLUDFPMGVWBYKXJQZ_$';
 
 /**
@@ -9,7 +14,7 @@ const LETTERS = 'etsirnaohcludfpmgvwbykxjqzTESIRNAOHCLUDFPMGVWBYKXJQZ_$';
  *
  * @param entry the library's index
  * @param folder the library's sources
- * @returns short name by name
+ * @returns short name by name, in several ways, for the caller to take the one that compresses best
  */
 export function internalNames(entry, folder) {
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
@@ -24,11 +29,18 @@ export function internalNames(entry, folder) {
     if (uses.get(name) === 0) known.add(name);
   }
   const internal = [...uses.keys()].filter((name) => uses.get(name) > 0);
-  return shorten(
-    internal.sort((a, b) => uses.get(b) - uses.get(a)),
-    neighbours(files, checker, new Set(internal)),
-  );
+  const beside = neighbours(files, checker, new Set(internal));
+  return Array.from({ length: ORDERS }, (_, order) => {
+    const weight = new Map(internal.map((name) => [name, uses.get(name) * (1 + order * 0.02 * noise())]));
+    return shorten(
+      internal.toSorted((a, b) => weight.get(b) - weight.get(a)),
+      beside,
+    );
+  });
 }
+
+/** Numbers from 0 to 1 that look random, and are the same in every build. */
+const noise = () => (state = (state * 48_271) % MODULUS) / MODULUS;
 
 /** The most used get the shortest name that none of those has which some value has as well. */
 function shorten(names, beside) {

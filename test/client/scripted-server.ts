@@ -25,8 +25,8 @@ interface Entry {
 interface Room {
   epoch: number;
   log: Entry[];
-  /** By session that has sent numbered commands here: where each took effect. */
-  readonly recorded: Map<string, Map<number, number>>;
+  /** By session that has sent numbered commands here: what each was, and where it took effect. */
+  readonly recorded: Map<string, Map<number, { readonly command?: string; readonly seq: number }>>;
 }
 
 /** The client's end of a connection. */
@@ -54,6 +54,8 @@ export class ScriptedServer {
   private readonly sessions = new Map<string, Set<string>>();
   private link?: Link;
   private made = 0;
+  /** Until then the storage is out of reach, and nothing is answered. */
+  private downUntil = 0;
 
   constructor(
     private readonly clock: VirtualClock,
@@ -98,6 +100,11 @@ export class ScriptedServer {
     this.clock.after(5, () => link.open && this.handle(link, frame));
   }
 
+  /** The storage is out of reach for so long; what comes meanwhile is refused when that is over. */
+  outage(ms: number): void {
+    this.downUntil = this.clock.now + ms;
+  }
+
   /** The newest events are lost, with the records of their commands. */
   rollBack(name: string): void {
     const room = this.room(name);
@@ -136,6 +143,8 @@ export class ScriptedServer {
     const { event, room: name, id } = frame;
     if (this.chance(0.02)) return this.cut();
     if (name === undefined) return this.send(link, { id, data: {} });
+    const lateMs = this.downUntil - this.clock.now;
+    if (lateMs > 0) return this.fail(link, id, 'unavailable', { lateMs });
     if (this.chance(0.08)) return this.fail(link, id, 'unavailable');
     if (event === '$join') return this.join(link, frame, name);
     if (event === '$leave') {
@@ -170,17 +179,19 @@ export class ScriptedServer {
     let recorded = room.recorded.get(link.session);
     if (!recorded) room.recorded.set(link.session, (recorded = new Map()));
     const known = recorded.get(n!);
-    const place = { seq: known ?? room.log.length, epoch: String(room.epoch) };
-    if (known !== undefined) return this.send(link, { id, data: {}, ...place, dup: true });
+    const place = { seq: known?.seq ?? room.log.length, epoch: String(room.epoch) };
+    const command = data['command'] as string | undefined;
+    if (known && command && known.command !== command) return this.fail(link, id, 'number_reused');
+    if (known) return this.send(link, { id, data: {}, ...place, dup: true });
     const expected = (this.highest(room, link.session) ?? 0) + 1;
-    if (n !== expected) return this.fail(link, id, 'out_of_order', [{ expected }]);
+    if (n !== expected) return this.fail(link, id, 'out_of_order', { details: [{ expected }] });
     if (event === '$skip') {
-      recorded.set(n, room.log.length);
+      recorded.set(n, { seq: room.log.length });
       return this.send(link, { id, data: null, ...place });
     }
-    const entry = { seq: room.log.length + 1, base: room.log.length, command: data['command'] as string };
+    const entry = { seq: room.log.length + 1, base: room.log.length, command: command! };
     room.log.push({ ...entry, session: link.session, n });
-    recorded.set(n, entry.seq);
+    recorded.set(n, { seq: entry.seq, command });
     // Done, and nobody learns of it.
     if (this.chance(0.05)) return this.cut();
     if (link.following.has(name)) this.tell(link, name, room.log.at(-1)!);
@@ -199,9 +210,14 @@ export class ScriptedServer {
     if (this.chance(0.05)) this.send(link, frame, { lateMs: 30, isAsOf });
   }
 
-  private fail(link: Link, id: number, code: string, details?: object[]): void {
+  private fail(
+    link: Link,
+    id: number,
+    code: string,
+    { details, lateMs }: { details?: object[]; lateMs?: number } = {},
+  ): void {
     const retry = code === 'unavailable' || code === 'out_of_order';
-    this.send(link, { id, error: { code, message: code, retry, details } });
+    this.send(link, { id, error: { code, message: code, retry, details } }, { lateMs });
   }
 
   private send(link: Link, frame: object, { lateMs = 0, isAsOf = (): boolean => true } = {}): void {

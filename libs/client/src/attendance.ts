@@ -51,13 +51,13 @@ const MOST_GAPS = 2;
 export class Attendance {
   readonly progress: Changing<RoomStatus>;
   at?: RoomPosition;
-  isWanted = false;
+  isWanted?: boolean;
   /** True if the server has let us in on this connection, and its events continue our position. */
-  isIn = false;
+  isIn?: boolean;
 
   /** The server may count us among the members. */
-  mayBeIn = false;
-  private isAsking = false;
+  mayBeIn?: boolean;
+  private isAsking?: boolean;
   private readonly timer = new Timer();
   private attempts = 0;
   /** Joins since the last event that were made because events are missing. */
@@ -66,6 +66,8 @@ export class Attendance {
   private target = 0;
   private newest?: number;
   private about?: object;
+  /** The meta that the server was told. */
+  private told?: object;
   private entrances: Pending<void>[] = [];
   private departure = new Pending<void>(FOR_EVER);
 
@@ -79,7 +81,7 @@ export class Attendance {
   }
 
   /** True if something is wanted or under way. */
-  get isBusy(): boolean {
+  get isBusy(): boolean | undefined {
     return this.isWanted || this.mayBeIn || this.isAsking;
   }
 
@@ -87,12 +89,12 @@ export class Attendance {
     if (this.link.over) throw this.link.over;
     if (meta) this.keepMeta(meta);
     this.want(last);
-    this.sync();
-    if (this.isIn) return;
+    if (this.isIn && this.hasToldMeta) return;
     const entrance = new Pending<void>(options);
     if (this.isAsking) entrance.sent();
-    this.entrances = this.entrances.filter(({ settled }) => !settled);
+    else this.entrances = this.entrances.filter(({ settled }) => !settled);
     this.entrances.push(entrance);
+    this.sync();
     await entrance.promise;
   }
 
@@ -106,10 +108,10 @@ export class Attendance {
   depart(): Promise<void> {
     if (this.departure.settled) this.departure = new Pending(FOR_EVER);
     const { promise, fulfil } = this.departure;
-    if (this.isWanted) this.stop(new WssError('closed', 'the room was left'));
+    if (this.isWanted) this.stop(new WssError('closed', 'room left'));
     this.sync();
     // Without a connection it is said when there is one again.
-    if (!this.mayBeIn || !this.link.isOpen) fulfil();
+    if (!this.mayBeIn || !this.link.wire.isOpen) fulfil();
     return promise;
   }
 
@@ -129,7 +131,7 @@ export class Attendance {
   }
 
   /** True if this is the next event. A repeat is not; where one is missing, we join again from where we were. */
-  takes(seq: number): boolean {
+  takes(seq: number): boolean | undefined {
     const { at, isIn } = this;
     if (!isIn || seq <= at!.seq) return false;
     if (seq > at!.seq + 1) this.gap();
@@ -140,24 +142,32 @@ export class Attendance {
 
   /** Called after an event was told. */
   caughtUp(): void {
-    if (this.isIn && this.at!.seq >= this.target && this.progress.current.state !== 'live')
-      this.progress.become({ state: 'live' });
+    if (!this.isCaughtUp) return;
+    if (this.progress.current.state !== 'live') this.progress.become({ state: 'live' });
+    if (!this.hasToldMeta) this.sync();
+  }
+
+  private get isCaughtUp(): boolean | undefined {
+    return this.isIn && this.at!.seq >= this.target;
+  }
+
+  private get hasToldMeta(): boolean {
+    return this.told === this.about;
   }
 
   /** Asks the server for the wanted state, unless it is so already. */
   sync(): void {
     this.room.changed();
-    if (this.isAsking || this.timer.isSet || !this.link.isOpen) return;
+    if (this.isAsking || this.timer.isSet || !this.link.wire.isOpen) return;
     if (!this.isWanted) {
       if (this.mayBeIn) this.ask('$leave', {}, () => this.gone());
-    } else if (!this.isIn) this.sendJoin();
+    } else if (!this.isIn || (this.isCaughtUp && !this.hasToldMeta)) this.sendJoin();
     else if (this.room.lacksDocuments) this.askJoin({ state: true }, (start) => this.haveDocuments(start));
   }
 
-  /** Keeps what others see of the user for the next join, which is due now. */
+  /** Keeps what others see of the user for the next join, which is due when the room has caught up. */
   keepMeta(meta: object): void {
     this.about = snapshot(meta, META_FRAME).data as object;
-    this.isIn = false;
   }
 
   private want(last?: number): void {
@@ -176,6 +186,7 @@ export class Attendance {
     // Documents take the place of the newest events, so they are read afterwards.
     const state = room.hasCopies && (at !== undefined || !last);
     this.mayBeIn = true;
+    this.isIn = false;
     this.askJoin({ ...from, state }, (start) => {
       this.begin(isAnew ? { ...start, reason: 'gap' } : start, isAnew || !start.recovered);
     });
@@ -183,18 +194,24 @@ export class Attendance {
 
   private askJoin(data: object, done: (start: RoomStart) => void): void {
     for (const entrance of this.entrances) entrance.sent();
-    this.ask('$join', { ...data, meta: this.about }, (start) => done(start as RoomStart));
+    const { about } = this;
+    const { length } = this.entrances;
+    this.ask('$join', { ...data, meta: about }, (start) => {
+      this.told = about;
+      done(start as RoomStart);
+      if (this.isIn) this.answer((entrance) => entrance.fulfil(), length);
+    });
   }
 
   private ask(event: string, data: object, done: (data: unknown) => void): void {
     this.isAsking = true;
     this.link.ask({ event, room: this.name, data }, (reply) => {
-      this.isAsking = false;
       if (reply?.error) this.failed(fromBody(reply.error), event);
       else if (reply) {
         this.attempts = 0;
         done(reply.data);
       }
+      this.isAsking = false;
       this.sync();
     });
   }
@@ -207,7 +224,7 @@ export class Attendance {
     if (event === '$leave' || !this.isWanted) return this.gone();
     if (!this.answer((entrance) => entrance.fail(error))) this.link.errors.emit(error);
     if (!this.isIn) {
-      this.mayBeIn = false;
+      this.gone();
       return this.stop(error);
     }
     // Documents can't be had; the membership stays.
@@ -231,7 +248,6 @@ export class Attendance {
     if (this.at.seq < seq)
       this.progress.become({ state: 'catching up', reason: this.gaps ? 'gap' : 'reconnect' });
     else this.caughtUp();
-    this.answer((entrance) => entrance.fulfil());
     this.departure.fulfil();
   }
 
@@ -271,9 +287,9 @@ export class Attendance {
     this.room.stopped(error);
   }
 
-  /** Calls back for those who wait to be let in; returns whether there are any. */
-  private answer(how: (entrance: Pending<void>) => void): boolean {
-    const waiting = this.entrances.splice(0).filter(({ settled }) => !settled);
+  /** Calls back for those who wait to be let in, for the oldest so many; returns whether there are any. */
+  private answer(how: (entrance: Pending<void>) => void, count = Infinity): boolean {
+    const waiting = this.entrances.splice(0, count).filter(({ settled }) => !settled);
     waiting.forEach(how);
     return waiting.length > 0;
   }

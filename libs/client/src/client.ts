@@ -128,7 +128,7 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** Sends an event without asking for an answer, e.g. to a plain Nest gateway. Lost while there is no connection. */
   send(event: string, data: unknown): void {
-    if (this.link.isOpen) this.link.wire.write({ event, data });
+    if (this.link.wire.isOpen) this.link.wire.write({ event, data });
   }
 
   /**
@@ -212,7 +212,8 @@ export class WssClient<C extends Contract = AnyContract> {
     if (typeof room === 'string') this.existing(room)?.frame(frame as never);
     else if (event === '$hello') this.onHelloFrame(data as HelloFrame);
     else if (event === '$notice') this.onNotice(data as { reconnectInMs?: number; degraded?: boolean });
-    else if (event === 'error' && this.link.isGreeted) this.link.errors.emit(fromBody(data as ErrorBody));
+    else if (event === 'error' && this.link.wire.isGreeted)
+      this.link.errors.emit(fromBody(data as ErrorBody));
     else this.byEvent.get(event)?.emit(data as never);
   }
 
@@ -223,7 +224,6 @@ export class WssClient<C extends Contract = AnyContract> {
     if (sessionId !== undefined && sessionId !== hello.session) {
       this.eachRoom(({ lane }) => lane.expire());
     }
-    link.isGreeted = true;
     link.maxFrame = maxFrameBytes;
     link.wire.greeted(token, heartbeatMs);
     this.onNotice({ degraded: false });

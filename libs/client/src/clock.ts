@@ -12,7 +12,7 @@ export const now = (): number => performance.now();
  * @internal
  */
 export class Timer {
-  isSet = false;
+  isSet?: boolean;
   private handle?: ReturnType<typeof setTimeout>;
 
   /** Calls back after so many milliseconds, in place of the callback set before. */

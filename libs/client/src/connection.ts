@@ -60,7 +60,7 @@ export interface WireListener {
   disconnected(): void;
   /** It will not come back. */
   ended(error: WssError): void;
-  /** The heartbeat's period has passed. */
+  /** The connection is to be asked for a sign of life. */
   beat(): void;
 }
 
@@ -85,7 +85,8 @@ export class Connection {
   private attempt = 0;
   /** On the steady clock; 0 while there is no connection. */
   private openedAt = 0;
-  private isGreeted = false;
+  /** True once the server has greeted us on this connection; before that, no numbered command may go out. */
+  isGreeted?: boolean;
   private beatMs = 0;
   /** How often in a row the heartbeat found that nothing had come. */
   private silences = 0;
@@ -152,7 +153,7 @@ export class Connection {
     this.progress.become({ state: 'closed', error });
     this.progress.finish();
     socket?.close(1000);
-    this.listener.ended(error ?? new WssError('closed', 'the client was closed'));
+    this.listener.ended(error ?? new WssError('closed', 'client closed'));
   }
 
   private is(state: Status['state']): boolean {
@@ -167,7 +168,8 @@ export class Connection {
     else if (this.socket && this.hasSession) this.timer.schedule(PROBE_MS, () => this.linkLost());
   }
 
-  private get hasSession(): boolean {
+  /** True if the server is asked to keep a session for us. */
+  get hasSession(): boolean {
     return this.settings.session !== false;
   }
 
@@ -233,7 +235,8 @@ export class Connection {
     if (this.hasSession && protocol !== SUBPROTOCOL) return this.finish(otherServer());
     this.openedAt = now();
     this.timer.cancel();
-    if (this.hasSession) this.timer.schedule(this.patienceMs, () => this.giveUp(notGreeted()));
+    if (this.hasSession)
+      this.timer.schedule(this.patienceMs, () => this.giveUp(otherServer('unreachable', true)));
     this.progress.become({ state: 'open' });
     if (this.isOpen) this.listener.opened();
   }
@@ -252,7 +255,6 @@ export class Connection {
   /** Browsers do not show the server's ping frames, so a link that went dead is found by asking. */
   private beat(): void {
     if (this.silences++ > 0) return this.giveUp();
-    this.write(PING);
     this.listener.beat();
     this.beatLater();
   }
@@ -263,7 +265,7 @@ export class Connection {
 
   private probe(): void {
     if (this.probeTimer.isSet) return;
-    this.write(PING);
+    this.listener.beat();
     this.probeTimer.schedule(PROBE_MS, () => this.linkLost());
   }
 
@@ -331,20 +333,12 @@ export class Connection {
 
 type SocketOn = (event: 'unexpected-response', listener: UpgradeListener) => void;
 
-const PING = { event: '$ping', id: 0 };
-
 /** Takes tokens out of a frame's text, so that a debugger may see it. */
 const withoutToken = (text: string): string => text.replace(/"token":"[^"]*"/, '"token":"…"');
 
-const notGreeted = (): WssError =>
-  new WssError('unreachable', 'no greeting: a plain gateway needs session: false', true);
-
 /** Why there is no connection; undefined when one was lost that may come back. */
 function closeError(code: number, reason: string, wasOpen: boolean): WssError | undefined {
-  if (!wasOpen) {
-    const refusal = refusalOf(statusOfClose(code), reason);
-    if (refusal) return refusal;
-    if (mayReconnect(code)) return new WssError('unreachable', 'no connection', true);
-  } else if (mayReconnect(code)) return undefined;
-  return new WssError('refused', `closed: ${code} ${reason}`);
+  const refusal = wasOpen ? undefined : refusalOf(statusOfClose(code), reason);
+  if (refusal || !mayReconnect(code)) return refusal ?? new WssError('refused', `closed: ${code} ${reason}`);
+  return wasOpen ? undefined : new WssError('unreachable', 'no connection', true);
 }

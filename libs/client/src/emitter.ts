@@ -14,7 +14,7 @@ interface Listener<T> {
  */
 export class Emitter<T> {
   private readonly listeners = new Set<Listener<T>>();
-  private ended = false;
+  private ended?: boolean;
 
   /** @param counted told of each listener that comes (1) or goes (-1) */
   constructor(private readonly counted?: (change: number) => void) {}

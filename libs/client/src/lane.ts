@@ -1,10 +1,10 @@
 import type { ErrorBody } from '@wss/protocol';
 import type { Attendance } from './attendance.js';
 import { retryDelay } from './backoff.js';
-import { Timer } from './clock.js';
+import { now, Timer } from './clock.js';
 import { fromBody, WssError } from './errors.js';
 import type { Link } from './link.js';
-import { lostError, Pending, type Reply, type Snapshot } from './requests.js';
+import { enqueue, lostError, Pending, type Reply, type Snapshot } from './requests.js';
 import type { CommandOptions } from './types.js';
 
 /** Most replies that may be unacknowledged (the server's limit). */
@@ -31,7 +31,7 @@ export interface Rollback {
   readonly commands: readonly NumberedCommand[];
   /** Lost numbers whose commands are not known any more. */
   readonly forgotten: readonly number[];
-  /** True if the commands are sent again, exactly once. */
+  /** True if the commands are sent again, exactly once; of one that then fails, another rollback tells, with false. */
   readonly resubmitted: boolean;
 }
 
@@ -45,7 +45,7 @@ interface Entry extends NumberedCommand {
   /** Where it took effect. */
   seq?: number;
   epoch?: string;
-  inFlight: boolean;
+  inFlight?: boolean;
   /** How often it was sent. */
   attempts: number;
   /** It may be recorded: an answer was lost, or did not say. */
@@ -67,7 +67,9 @@ export class Lane {
   private highest = 0;
   private acked = 0;
   private lastEpoch?: string;
+  /** While it is set, nothing is sent. */
   private readonly timer = new Timer();
+  private notBefore = 0;
 
   constructor(
     private readonly attendance: Attendance,
@@ -82,7 +84,7 @@ export class Lane {
   /** Queues a command; resolves with its reply. */
   submit(event: string, { data, length }: Snapshot, options: CommandOptions): Promise<Reply> {
     const answer = new Pending<Reply>(options, this.link);
-    this.waiting.push({ event, data, length, answer });
+    this.waiting = enqueue(this.waiting, { event, data, length, answer }, this.link);
     this.pump();
     return answer.promise;
   }
@@ -92,7 +94,7 @@ export class Lane {
    * were given up wait for a command behind them.
    */
   pump(): void {
-    if (!this.link.isGreeted || !this.attendance.isIn) return;
+    if (!this.link.wire.isGreeted || !this.attendance.isIn || this.timer.isSet) return;
     const isWorth = this.queued > 0 || [...this.numbered.values()].some(isCommand);
     for (let n = this.acked + 1; isWorth && n <= Math.min(this.highest, this.acked + WINDOW); n++) {
       const entry = this.numbered.get(n);
@@ -118,8 +120,11 @@ export class Lane {
 
   /** The session is another one: unanswered commands have an unknown outcome, and numbers start anew. */
   expire(): void {
-    const error = new WssError('session_expired', 'the session is over');
-    for (const { answer } of this.numbered.values()) answer.fail(error);
+    const error = new WssError('session_expired', 'session over');
+    for (const entry of this.numbered.values()) {
+      entry.answer.fail(error);
+      this.lose(entry);
+    }
     this.numbered.clear();
     this.highest = this.acked = 0;
     delete this.lastEpoch;
@@ -171,9 +176,7 @@ export class Lane {
       else this.giveUp({ n: at });
     }
     this.acked = n;
-    if (commands.length + forgotten.length > 0) {
-      this.link.rollbacks.emit({ room: this.attendance.name, commands, forgotten, resubmitted });
-    }
+    if (commands.length + forgotten.length > 0) this.tell({ commands, forgotten, resubmitted });
     this.pump();
   }
 
@@ -185,16 +188,29 @@ export class Lane {
   }
 
   private open(n: number, command: Queued): Entry {
-    const entry: Entry = { ...command, n, state: 'open', inFlight: false, attempts: 0 };
+    const entry: Entry = { ...command, n, state: 'open', attempts: 0 };
     this.numbered.set(n, entry);
     return entry;
   }
 
   /** The number is recorded without an effect, so that those behind it can go on. */
-  private giveUp({ n, uncertain }: Pick<Entry, 'n' | 'uncertain'>): void {
+  private giveUp(entry: Pick<Entry, 'n'> & Partial<Entry>): void {
     const answer = new Pending<Reply>({});
     answer.fulfil({});
-    this.open(n, { event: SKIP, data: {}, length: 0, answer }).uncertain = uncertain;
+    this.open(entry.n, { event: SKIP, data: {}, length: 0, answer }).uncertain = entry.uncertain;
+    this.lose(entry);
+  }
+
+  /** Tells of a command that was to be sent again, and now is not. */
+  private lose(entry: Partial<Entry>): void {
+    if (!entry.again || entry.state === 'done') return;
+    entry.again = false;
+    const { n, event, data } = entry as Entry;
+    this.tell({ commands: [{ n, event, data }], forgotten: [], resubmitted: false });
+  }
+
+  private tell(rollback: Omit<Rollback, 'room'>): void {
+    this.link.rollbacks.emit({ room: this.attendance.name, ...rollback });
   }
 
   private transmit(entry: Entry): void {
@@ -204,13 +220,11 @@ export class Lane {
     entry.inFlight = true;
     entry.attempts++;
     answer.sent();
-    this.link.ask({ event, room, data, n, ack, epoch }, (reply) => {
+    this.link.ask({ event, room, data, n, ack, epoch }, (reply, isRepeated) => {
       entry.inFlight = false;
+      entry.uncertain ||= !reply || isRepeated;
       if (reply) this.onReply(entry, reply);
-      else {
-        entry.uncertain = true;
-        this.pump();
-      }
+      else this.pump();
       this.attendance.sync();
     });
   }
@@ -244,8 +258,8 @@ export class Lane {
   /** Numbers at the end that are surely not recorded are used again. */
   private reclaim(): void {
     for (;;) {
-      const { event, state, uncertain } = this.numbered.get(this.highest) ?? {};
-      if (event !== SKIP || state !== 'open' || uncertain) return;
+      const { event, state, uncertain, inFlight } = this.numbered.get(this.highest) ?? {};
+      if (event !== SKIP || state !== 'open' || uncertain || inFlight) return;
       this.numbered.delete(this.highest--);
     }
   }
@@ -258,6 +272,7 @@ export class Lane {
     while (this.isAnswered(this.acked + 1)) this.acked++;
     this.forget();
     entry.answer.fulfil(reply);
+    this.lose(entry);
     this.pump();
   }
 
@@ -280,7 +295,11 @@ export class Lane {
     else this.later(ORDER_MS);
   }
 
+  /** Sends nothing for so long; a longer wait is not shortened. */
   private later(ms: number): void {
+    const until = now() + ms;
+    if (this.timer.isSet && until < this.notBefore) return;
+    this.notBefore = until;
     this.timer.schedule(ms, () => this.pump());
   }
 }

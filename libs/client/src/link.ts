@@ -3,7 +3,7 @@ import { Connection, type ConnectionOptions } from './connection.js';
 import { Emitter } from './emitter.js';
 import { fromBody, WssError } from './errors.js';
 import type { Rollback } from './lane.js';
-import { dataOf, lostError, Pending, type Reply, type Snapshot, snapshot } from './requests.js';
+import { dataOf, enqueue, lostError, Pending, type Reply, type Snapshot, snapshot } from './requests.js';
 import type { CommandOptions } from './types.js';
 
 /** Settings of a {@link WssClient}. */
@@ -34,16 +34,19 @@ interface Request {
 
 /** @internal */
 interface Sent {
-  readonly done: (reply: Reply | undefined) => void;
-  /** On the steady clock. */
-  readonly at: number;
+  readonly frame: object;
+  readonly done: (reply?: Reply, isRepeated?: boolean) => void;
+  /** When it was last sent, on the steady clock. */
+  at: number;
+  /** How long it is waited for before it is sent again, ms. */
+  waitMs: number;
   /** Set for a request that must not be sent again; it is waited for as long as somebody wants the answer. */
   readonly answer?: Pending;
 }
 
 /** Until the server tells. */
 const MAX_FRAME_BYTES = 65_536;
-/** The server answers everything sooner; a request without an answer for so long counts as unanswered, ms. */
+/** The server answers everything sooner; a request without an answer for so long is sent again, ms. */
 const UNANSWERED_MS = 20_000;
 
 /**
@@ -56,8 +59,6 @@ export class Link {
   readonly rollbacks = new Emitter<Rollback>();
   /** Number of commands that wait to be sent. */
   unsent = 0;
-  /** True once the server has greeted us on this connection; before that, no numbered command may go out. */
-  isGreeted = false;
   maxFrame = MAX_FRAME_BYTES;
   /** Set when the client has ended. */
   over?: WssError;
@@ -74,31 +75,20 @@ export class Link {
     this.wire = new Connection(url, settings, this);
   }
 
-  get isOpen(): boolean {
-    return this.wire.isOpen;
-  }
-
-  /** True if the server is asked to keep a session for us. */
-  get hasSession(): boolean {
-    return this.settings.session !== false;
-  }
-
   /**
    * Sends a frame that does no harm when it is sent again. `done` gets its reply, or nothing when the connection is
-   * lost first or no answer comes.
+   * lost first, and whether it was sent again.
    */
-  ask(frame: object, done: (reply: Reply | undefined) => void): void {
-    this.put(frame, { done, at: now() });
+  ask(frame: object, done: Sent['done']): void {
+    this.put({ frame, done, at: now(), waitMs: UNANSWERED_MS });
   }
 
   /** Sends a frame, now or when there is a connection; it is not sent again when its answer is lost. */
   request(frame: object, options: CommandOptions): Pending<unknown> {
     const answer = new Pending<unknown>(options, this);
     if (this.over) answer.fail(this.over);
-    else if (this.isOpen) this.transmit({ frame, answer });
-    else if (this.waiting.push({ frame, answer }) > this.unsent) {
-      this.waiting = this.waiting.filter((request) => !request.answer.settled);
-    }
+    else if (this.wire.isOpen) this.transmit({ frame, answer });
+    else this.waiting = enqueue(this.waiting, { frame, answer }, this);
     return answer;
   }
 
@@ -109,7 +99,7 @@ export class Link {
   admit(data: unknown): Snapshot {
     if (this.over) throw this.over;
     if (this.unsent >= (this.settings.maxQueued ?? 1_000)) {
-      throw new WssError('queue_full', 'too many wait', true);
+      throw new WssError('queue_full', 'too many', true);
     }
     return snapshot(data, this.maxFrame);
   }
@@ -124,22 +114,29 @@ export class Link {
     if (id === undefined) return this.told.arrived(frame);
     const sent = this.sent.get(id);
     this.sent.delete(id);
-    sent?.done(frame);
+    sent?.done(frame, sent.waitMs > UNANSWERED_MS);
   }
 
   beat(): void {
-    for (const [id, { done, at, answer }] of this.sent) {
-      if (now() - at < UNANSWERED_MS || answer?.settled === false) continue;
-      this.sent.delete(id);
-      done(undefined);
+    const at = now();
+    this.ask({ event: '$ping' }, (reply) => reply && this.askAgain(at));
+  }
+
+  /** Under the same id: on a slow link, the answer to the first may still be on its way, and the first one counts. */
+  private askAgain(at: number): void {
+    for (const [id, sent] of this.sent) {
+      if (sent.answer?.settled) this.sent.delete(id);
+      if (sent.answer || at - sent.at < sent.waitMs) continue;
+      sent.at = now();
+      sent.waitMs *= 2;
+      this.wire.write({ ...sent.frame, id });
     }
   }
 
   disconnected(): void {
-    this.isGreeted = false;
     const all = [...this.sent.values()];
     this.sent.clear();
-    for (const { done } of all) done(undefined);
+    for (const { done } of all) done();
     this.told.disconnected();
   }
 
@@ -151,10 +148,10 @@ export class Link {
     if (error.code !== 'closed') this.errors.emit(error);
   }
 
-  private put(frame: object, sent: Sent): void {
+  private put(sent: Sent): void {
     const id = this.nextId++;
     this.sent.set(id, sent);
-    this.wire.write({ ...frame, id });
+    this.wire.write({ ...sent.frame, id });
   }
 
   private transmit({ frame, answer }: Request): void {
@@ -165,6 +162,6 @@ export class Link {
       else if (reply.error) answer.fail(fromBody(reply.error));
       else answer.fulfil(dataOf(reply));
     };
-    this.put(frame, { done, at: answer.sentAt, answer });
+    this.put({ frame, done, at: answer.sentAt, waitMs: 0, answer });
   }
 }

@@ -24,7 +24,7 @@ export class LiveState<T = unknown> {
    * True if the copy equals the server's document; if not, it is being read.
    * @internal
    */
-  isRight = false;
+  isRight?: boolean;
   /**
    * Why it is not being read.
    * @internal
@@ -112,7 +112,7 @@ export class LiveState<T = unknown> {
    * @returns whether the copy is right; if not, it has to be read anew
    * @internal
    */
-  follow({ base, ops }: DocumentPatch, seq: number): boolean {
+  follow({ base, ops }: DocumentPatch, seq: number): boolean | undefined {
     const view = this.view!;
     if (seq <= view.version) return true;
     try {

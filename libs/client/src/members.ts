@@ -41,7 +41,7 @@ export class Members {
   private readonly changes: Emitter<readonly Member[]>;
   private byUser = new Map<string, Member>();
   private at?: number;
-  private wanted = false;
+  private wanted?: boolean;
   /** The read under way; another one takes its place when it is of no use any more. */
   private reading?: Reading;
   private attempts = 0;

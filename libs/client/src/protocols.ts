@@ -1,5 +1,6 @@
 import { MAX_TOKEN_LENGTH, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import { WssError } from './errors.js';
+import { utf8 } from './requests.js';
 
 /** Characters that a subprotocol may consist of (RFC 9110, token). */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
@@ -10,12 +11,8 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
  * @internal
  */
 export function checkToken(token: string): string {
-  const { length } = token;
-  if (length <= MAX_TOKEN_LENGTH) return token;
-  throw new WssError(
-    'bad_token',
-    `the token has ${length} characters: issue one of at most ${MAX_TOKEN_LENGTH}`,
-  );
+  if (utf8(token).length <= MAX_TOKEN_LENGTH) return token;
+  throw new WssError('bad_token', `token over ${MAX_TOKEN_LENGTH} bytes`);
 }
 
 /**
@@ -24,6 +21,6 @@ export function checkToken(token: string): string {
  */
 export function tokenProtocol(token: string): string {
   if (TOKEN.test(token)) return TOKEN_PREFIX + token;
-  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(token)));
+  const base64 = btoa(String.fromCharCode(...utf8(token)));
   return TOKEN64_PREFIX + base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }

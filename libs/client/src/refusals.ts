@@ -7,10 +7,10 @@ type Refusal = readonly [code: ClientErrorCode | ErrorCode, message: string, ret
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   400: ['bad_request', 'correct the URL'],
   401: ['unauthenticated', 'sign in again'],
-  403: ['forbidden', 'this origin may not connect'],
+  403: ['forbidden', 'origin not allowed'],
   404: ['bad_url', 'correct the URL'],
-  429: ['rate_limited', 'too many connections', true],
-  431: ['too_large', 'shorten token, cookies or URL'],
+  429: ['rate_limited', 'try again later', true],
+  431: ['too_large', 'shorten token or URL'],
   503: ['unavailable', 'try again later', true],
 };
 
@@ -36,5 +36,5 @@ export function statusOfClose(code: number): number {
 }
 
 /** @internal */
-export const otherServer = (): WssError =>
-  new WssError('version', 'no wss.v1: a plain gateway needs session: false');
+export const otherServer = (code: ClientErrorCode = 'version', retry?: boolean): WssError =>
+  new WssError(code, 'no wss.v1: a plain gateway needs session: false', retry);

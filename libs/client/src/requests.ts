@@ -32,7 +32,7 @@ export const FOR_EVER: CommandOptions = { timeoutMs: Infinity };
  */
 export class Pending<T = unknown> {
   readonly promise: Promise<T>;
-  settled = false;
+  settled?: boolean;
   /** When it was first sent, on the steady clock; 0: not yet. */
   sentAt = 0;
   fulfil!: (value: T) => void;
@@ -58,7 +58,7 @@ export class Pending<T = unknown> {
         };
       this.fulfil = settle(resolve);
       this.fail = settle(reject);
-      if (timeoutMs < Infinity) timer.schedule(timeoutMs, () => this.expire(timeoutMs));
+      if (timeoutMs < Infinity) timer.schedule(timeoutMs, () => this.expire());
       signal?.addEventListener('abort', abort);
       if (signal?.aborted) abort();
     });
@@ -71,23 +71,38 @@ export class Pending<T = unknown> {
     this.backlog.unsent--;
   }
 
-  private expire(ms: number): void {
+  private expire(): void {
     this.fail(
       this.sentAt
-        ? new WssError('timeout', `no answer within ${ms} ms`)
-        : new WssError('not_sent', `not sent within ${ms} ms`, true),
+        ? new WssError('timeout', 'no answer in time')
+        : new WssError('not_sent', 'not sent in time', true),
     );
   }
 }
 
 /** @internal */
-export const lostError = (): WssError => new WssError('disconnected', 'the connection was lost');
+export const lostError = (): WssError => new WssError('disconnected', 'connection lost');
 
 /** A command's data as it was when the command was given. */
 export interface Snapshot {
   readonly data: unknown;
   /** Length as JSON, characters. */
   readonly length: number;
+}
+
+/** The bytes of a text on the wire. */
+export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/**
+ * Adds to those that wait to be sent; those whose time was over meanwhile are not kept.
+ * @internal
+ */
+export function enqueue<Item extends { readonly answer: Pick<Pending, 'settled'> }>(
+  waiting: Item[],
+  item: Item,
+  { unsent }: Backlog,
+): Item[] {
+  return waiting.push(item) > unsent ? waiting.filter(({ answer }) => !answer.settled) : waiting;
 }
 
 /** Bytes of a frame that are not data, at most. */
@@ -99,7 +114,7 @@ const ENVELOPE = 1_024;
  */
 export function snapshot(data: unknown, maxFrameBytes: number): Snapshot {
   const json = JSON.stringify(data ?? {});
-  if (new TextEncoder().encode(json).length > maxFrameBytes - ENVELOPE) {
+  if (utf8(json).length > maxFrameBytes - ENVELOPE) {
     throw new WssError('too_large', `at most ${maxFrameBytes - ENVELOPE} bytes`);
   }
   return { data: JSON.parse(json), length: json.length };

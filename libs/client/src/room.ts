@@ -147,7 +147,7 @@ export class Room<T extends RoomTypes = Loose> {
     const { link, name: room } = this;
     const copy = link.admit(data);
     this.attendance.ensure();
-    if (!link.hasSession) {
+    if (!link.wire.hasSession) {
       return (await link.request({ event, room, data: copy.data }, options).promise) as ReplyOf<
         T['commands'],
         E
@@ -176,7 +176,7 @@ export class Room<T extends RoomTypes = Loose> {
    * True if the room has to be kept: something is wanted or under way, or somebody listens.
    * @internal
    */
-  get isInUse(): boolean {
+  get isInUse(): boolean | undefined {
     return this.attendance.isBusy || this.listeners > 0 || this.lane.isBusy;
   }
 
@@ -305,7 +305,7 @@ export class Room<T extends RoomTypes = Loose> {
       const view = Object.hasOwn(documents, name) ? documents[name] : undefined;
       if (!all && state.isRight) continue;
       if (view) state.become(view);
-      else state.fail(new WssError('not_found', `no document "${name}"`));
+      else state.fail(new WssError('not_found', `no document ${name}`));
     }
   }
 
