@@ -67,8 +67,8 @@ export class RandomJoins {
   private readonly clients: FeedClient[] = [];
   private readonly known: Position[] = [];
   private readonly under = new Set<Promise<void>>();
-  /** Last number of each epoch that survived its end. */
-  private readonly ends = new Map<string, number>();
+  /** Last number of each epoch that survived its end; noted before it ends. */
+  private readonly ends = new Map([['', 0]]);
   private surviving = new Map<number, string>();
   private checkpointed?: Map<number, string>;
   private oldest = 1;
@@ -184,7 +184,12 @@ export class RandomJoins {
     const outcome = { kind: 'position' } as const;
     const work: Work = { ...one, prepare: () => ({ events, changes: [], counters: [], outcome }) };
     const { position } = await this.parts.writer.perform(work);
-    if (position.epoch !== this.epoch && this.epoch !== '') this.ends.set(this.epoch, position.seq - count);
+    if (
+      position.epoch === this.epoch
+        ? this.ends.has(this.epoch)
+        : this.ends.get(this.epoch) !== position.seq - count
+    )
+      throw new Error(`${JSON.stringify(position)} follows the end of ${this.epoch}`);
     this.epoch = position.epoch;
     events.forEach(({ data }, i) => this.surviving.set(position.seq - count + 1 + i, data));
     this.known.push(position);
@@ -222,12 +227,13 @@ export class RandomJoins {
   }
 
   private checkReason(from: Position, reason: string, { position, missed, lost }: RoomStart): void {
-    const end = from.epoch === this.epoch ? Infinity : this.ends.get(from.epoch);
+    // The present epoch has no end: nothing of it is lost.
+    const end = this.ends.get(from.epoch) ?? Infinity;
     const right = {
       trimmed: from.seq + 1 < this.oldest,
       // The documents may be a little older than the room is.
       too_far: position.seq + missed - from.seq > HISTORY,
-      rolled_back: lost?.to === from.seq && (end === undefined || lost.from === end + 1),
+      rolled_back: from.seq > end && lost?.from === end + 1 && lost.to === from.seq,
     }[reason];
     if (!right)
       throw new Error(`${JSON.stringify(from)} is ${reason} at ${position.seq}, log from ${this.oldest}`);
@@ -253,9 +259,12 @@ export class RandomJoins {
   }
 
   private async failOver(): Promise<void> {
+    const surviving = this.checkpointed ?? this.surviving;
+    // Known before: the reader may see the next epoch, and open it, before the writer's reply tells of it.
+    this.ends.set(this.epoch, Math.max(...surviving.keys()));
     await this.parts.engine.failOver();
     this.count(this.checkpointed ? 'tails lost' : 'histories');
-    if (this.checkpointed) this.surviving = this.checkpointed;
+    this.surviving = surviving;
     delete this.checkpointed;
     await this.commit();
   }
