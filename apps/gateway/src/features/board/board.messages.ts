@@ -1,4 +1,4 @@
-import { IsInt, IsString, Length, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsString, Length, MaxLength, Min } from 'class-validator';
 
 export class AddCard {
   @IsString()
@@ -14,7 +14,6 @@ export class MoveCard {
   /** 0-based; beyond the end means the end. */
   @IsInt()
   @Min(0)
-  @Max(Number.MAX_SAFE_INTEGER)
   to!: number;
 }
 
