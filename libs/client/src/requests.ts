@@ -73,9 +73,7 @@ export class Pending<T = unknown> {
 
   private expire(): void {
     this.fail(
-      this.sentAt
-        ? new WssError('timeout', 'no answer in time')
-        : new WssError('not_sent', 'not sent in time', true),
+      this.sentAt ? new WssError('timeout', 'no answer in time') : new WssError('not_sent', 'not sent', true),
     );
   }
 }
