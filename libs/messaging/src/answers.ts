@@ -29,7 +29,7 @@ export class Answers {
   /** Answers with an error that leaves no record: the number stays open. */
   refuse(command: RoutedCommand, error: GatewayError): void {
     if (command.number) this.recorder.noteMissing(command);
-    command.fail(command.number ? unrecorded(error) : error);
+    command.fail(error);
   }
 
   /** Records the command's number without an effect. */
@@ -45,12 +45,6 @@ function isRecordOnlyRepeat(command: RoutedCommand): boolean {
 
 function mayRecord(answer: RecordedAnswer): boolean {
   return 'data' in answer || ERROR_CODES[answer.error.code].consumesN;
-}
-
-/** `internal` says that the number is taken, which without a record it is not (R35). */
-function unrecorded(error: GatewayError): GatewayError {
-  if (error.code !== 'internal') return error;
-  return new GatewayError('unavailable', 'the server failed, and nothing was done', { cause: error });
 }
 
 function send(command: RoutedCommand, answer: RecordedAnswer, position?: ReplyPosition): void {

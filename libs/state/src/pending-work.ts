@@ -88,18 +88,9 @@ export function certain(verdicts: readonly Verdict[]): number {
   return first < 0 ? verdicts.length : first;
 }
 
-/** True if it is proven that nothing of a commit was done or will be. */
-export function isAbsent({ absent, underWay }: GivenUp): boolean {
-  return absent && !underWay;
-}
-
-/**
- * The error for a work of a commit that was given up. A numbered one may always come again: nothing is recorded, so its
- * error must not be one that takes the number (R35).
- */
-export function failureOf(givenUp: GivenUp, work?: Work): GatewayError {
-  const { error } = givenUp;
-  return isAbsent(givenUp) && !work?.command?.number
+/** The error for the works of a commit that was given up. */
+export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
+  return absent && !underWay
     ? new GatewayError('internal', 'internal error', { cause: error })
     : new GatewayError('unavailable', error.reason ?? 'the engine is out of reach', { cause: error });
 }
@@ -109,14 +100,6 @@ export function finalError({ unknown }: Pending, error: GatewayError): GatewayEr
   if (!unknown || (error.code !== 'conflict' && error.code !== 'unavailable')) return error;
   const message = 'the answer was lost; the command may have been done';
   return new GatewayError('unknown_outcome', message, { cause: error });
-}
-
-/** Notes which works an answer was lost of; the result makes them as they were, where a later attempt is proven absent. */
-export function unknownOf(works: readonly Pending[]): () => void {
-  const unknown = new Set(works.filter((pending) => pending.unknown));
-  return () => {
-    for (const pending of works) pending.unknown = unknown.has(pending);
-  };
 }
 
 /** Where a node is called to write a room. */

@@ -13,7 +13,6 @@ import {
   type CommitterContext,
   failureOf,
   finalError,
-  isAbsent,
   isForeign,
   MAX_BATCH,
   NOTHING,
@@ -23,7 +22,6 @@ import {
   type RoomLimits,
   refused,
   turnsOf,
-  unknownOf,
   withoutEffect,
   workIdentity,
 } from './pending-work.js';
@@ -224,23 +222,24 @@ export class RoomCommitter {
   /** Sends a commit until its outcome is known; gives up, answers the works and resolves to nothing when that is in vain. */
   private async send(request: CommitRequest, batch: Batch): Promise<CommitReply | undefined> {
     for (const pending of batch.open) pending.tried = true;
-    const restore = unknownOf(batch.open);
     const hooks: AttemptHooks = {
       prepare: () => (batch.plan.nodeEntries > 0 ? this.lane.open() : undefined),
-      onUnknown: () => batch.open.forEach((pending) => void (pending.unknown = true)),
+      onUnknown: () => {
+        for (const pending of batch.open) pending.unknown = true;
+      },
     };
     const answer = await new CommitAttempts(this.context, request, hooks).resolve();
     if (answer.status !== 'given up') return answer;
-    if (isAbsent(answer)) restore();
     await this.giveUp(batch, answer);
     return undefined;
   }
 
   private async giveUp({ open, plan }: Batch, givenUp: GivenUp): Promise<void> {
+    const failure = failureOf(givenUp);
     const unknown = open.some((pending) => pending.unknown);
-    for (const pending of open) this.reject(pending, failureOf(givenUp, pending.work));
+    for (const pending of open) this.reject(pending, failure);
     // A commit that failed by itself says nothing of those that come after it.
-    if (!givenUp.absent) for (const pending of this.queue.splice(0)) this.reject(pending, failureOf(givenUp));
+    if (!givenUp.absent) for (const pending of this.queue.splice(0)) this.reject(pending, failure);
     this.copy.clear();
     if (unknown && (givenUp.underWay || !givenUp.absent)) await this.closeNodeNumbers(plan);
   }

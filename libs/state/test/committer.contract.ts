@@ -20,7 +20,6 @@ import {
   recordWork,
   RoomStateRepository,
   type RoomStore,
-  StoreError,
   type TurnChannels,
   type UpdateFunction,
   type WorkResult,
@@ -606,24 +605,6 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         expect(await update(node, add(7))).toBe(119);
         expect((await node.tallies.read({ room })).value.value).toBe(119);
         await expectFold(node, 5);
-      });
-
-      it('R35: a numbered command that was proven absent twice stays next, and what is answered says so', async () => {
-        const node = await newNode(60_000);
-        const commit = node.store.commit.bind(node.store);
-        let failing = true;
-        node.store.commit = (request) =>
-          failing && !request.judgeOnly
-            ? Promise.reject(new StoreError('failed', 'ERR the same'))
-            : commit(request);
-        expect(await codeOf(update(node, add(5), { n: 1 }))).toBe('unavailable');
-        expect(await codeOf(update(node, add(3), { n: 2 }))).toBe('out_of_order');
-        expect(await codeOf(update(node, add(100)))).toBe('internal');
-        failing = false;
-        expect(await codeOf(update(node, add(3), { n: 2 }))).toBe('out_of_order');
-        expect(await update(node, add(5), { n: 1 })).toBe(5);
-        expect(await update(node, add(3), { n: 2 })).toBe(8);
-        await expectFold(node, 2);
       });
 
       it("R35: never answers a work with the record of another under the same number of a node's lane", async () => {
