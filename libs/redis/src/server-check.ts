@@ -15,7 +15,7 @@ export interface ServerCheck {
   readonly evicted: number;
 }
 
-/** What is known of the server that is checked. */
+/** The facts that are known of a server under check. */
 export interface ServerCheckOptions {
   /** Whether it is known to be a master of a Redis Cluster. Default no. */
   readonly clustered?: boolean;
