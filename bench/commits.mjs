@@ -44,7 +44,7 @@ await main(async (args) => {
   const workloads = chosen(values.only);
   await ensureProgram('redis-server');
   await ensureBuilt();
-  const { RedisServer } = await import('../dist/libs/testing/src/redis-server.js');
+  const { RedisServer } = await import('../dist/libs/testing/src/servers/redis-server.js');
   const server = await RedisServer.start();
   const workers = Array.from({ length: 10 }, () => fork(new URL('commits/worker.mjs', import.meta.url)));
   try {

@@ -79,7 +79,7 @@ export function prepareFolder(name) {
     extends: '../../../tsconfig.build.json',
     compilerOptions: { outDir: `../../${id}` },
     include: ['../../../apps/*/src', '../../../libs/*/src'],
-    exclude: ['../../../**/*.spec.ts', '../../../apps/gateway/src/page'],
+    exclude: ['../../../**/*.spec.ts', '../../../apps/gateway/src/page/browser'],
   };
   writeFileSync(settingsOf(folder), JSON.stringify(settings));
   return folder;

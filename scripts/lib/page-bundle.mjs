@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { bundle } from './bundle.mjs';
 
-const PAGE = 'apps/gateway/src/page';
+const PAGE = 'apps/gateway/src/page/browser';
 
 /** Writes the demo page's script into a build. */
 export function bundlePage(folder) {

@@ -3,13 +3,13 @@ import { TerminusModule } from '@nestjs/terminus';
 import { ContractModule } from '@wss/contract';
 import type { Config } from './config.js';
 import { ContractController } from './contract/contract.controller.js';
-import { CoreModule } from './core.module.js';
-import type { Engine } from './engine.js';
+import { CoreModule } from './assembly/core.module.js';
+import type { Engine } from './engine/engine.js';
 import { features } from './features/index.js';
-import { HealthController } from './health.controller.js';
+import { HealthController } from './health/health.controller.js';
 import { ManagementModule, measured } from './metrics/management.module.js';
 import { Metrics } from './metrics/metrics.js';
-import { PageController } from './page.controller.js';
+import { PageController } from './page/page.controller.js';
 
 @Module({})
 export class AppModule {

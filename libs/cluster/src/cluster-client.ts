@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { GatewayError } from '@wss/handlers';
-import type { ClusterAnswer } from './cluster-answer.js';
+import type { ClusterAnswer } from './events/cluster-answer.js';
 import { Cluster } from './cluster.js';
 import type { ClusterStatus } from './cluster-transport.js';
 

@@ -2,11 +2,11 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { Committer, encodeLogEvent, type RoomStore } from '@wss/state';
-import type { Channels } from './channels.js';
-import { decodePacket, encodePacket, type EventPacket } from './cluster-packet.js';
-import type { NodeRegistry } from './node-registry.js';
-import { refusal } from './packet-channels.js';
-import { RoomFeed, type RoomHold } from './room-feed.js';
+import type { Channels } from './channels/channels.js';
+import { decodePacket, encodePacket, type EventPacket } from './events/cluster-packet.js';
+import type { NodeRegistry } from './nodes/node-registry.js';
+import { refusal } from './events/packet-channels.js';
+import { RoomFeed, type RoomHold } from './rooms/room-feed.js';
 
 /** The room whose log the cluster's events are; no client can name it. */
 const ROOM = '$cluster';

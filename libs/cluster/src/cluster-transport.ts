@@ -1,17 +1,22 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
 import { GatewayError } from '@wss/handlers';
-import type { Answered } from './cluster-answer.js';
-import { ClusterContext } from './cluster-context.js';
-import { CLUSTER_TRANSPORT } from './cluster-handlers.js';
+import type { Answered } from './events/cluster-answer.js';
+import { ClusterContext } from './events/cluster-context.js';
+import { CLUSTER_TRANSPORT } from './events/cluster-handlers.js';
 import { ClusterLog } from './cluster-log.js';
-import { type CallPacket, type ClusterPacket, encodePacket, type EventPacket } from './cluster-packet.js';
-import { ClusterRoutes } from './cluster-routes.js';
+import {
+  type CallPacket,
+  type ClusterPacket,
+  encodePacket,
+  type EventPacket,
+} from './events/cluster-packet.js';
+import { ClusterRoutes } from './events/cluster-routes.js';
 import { CALL_TIMEOUT_MS } from './cluster.js';
-import { JobRunner } from './job-runner.js';
-import { NodeRegistry } from './node-registry.js';
-import { PacketChannels } from './packet-channels.js';
-import { PendingCalls } from './pending-calls.js';
+import { JobRunner } from './jobs/job-runner.js';
+import { NodeRegistry } from './nodes/node-registry.js';
+import { PacketChannels } from './events/packet-channels.js';
+import { PendingCalls } from './events/pending-calls.js';
 
 /** Event that tells a node that it missed cluster events for good: its handlers read anew what depends on them. */
 export const RESYNC_EVENT = '$resync';

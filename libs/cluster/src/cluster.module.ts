@@ -2,22 +2,22 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { HandlersModule } from '@wss/handlers';
 import { RedisKeys } from '@wss/redis';
 import { RoomStore } from '@wss/state';
-import { ChannelCluster } from './channel-cluster.js';
-import { Channels } from './channels.js';
+import { ChannelCluster } from './node-cluster.js';
+import { Channels } from './channels/channels.js';
 import { ClusterClient } from './cluster-client.js';
-import { ClusterHandlers } from './cluster-handlers.js';
+import { ClusterHandlers } from './events/cluster-handlers.js';
 import { ClusterLog } from './cluster-log.js';
-import { ClusterRoutes } from './cluster-routes.js';
+import { ClusterRoutes } from './events/cluster-routes.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { Cluster } from './cluster.js';
-import { JobQueue } from './job-queue.js';
-import type { JobSettings } from './job-group.js';
-import { JOB_SETTINGS, JobRunner } from './job-runner.js';
-import { Jobs } from './jobs.js';
-import { LiveContracts } from './live-contracts.js';
-import { NodeRegistry } from './node-registry.js';
-import { PacketChannels } from './packet-channels.js';
-import { PendingCalls } from './pending-calls.js';
+import { JobQueue } from './jobs/job-queue.js';
+import type { JobSettings } from './jobs/job-group.js';
+import { JOB_SETTINGS, JobRunner } from './jobs/job-runner.js';
+import { Jobs } from './jobs/jobs.js';
+import { LiveContracts } from './nodes/live-contracts.js';
+import { NodeRegistry } from './nodes/node-registry.js';
+import { PacketChannels } from './events/packet-channels.js';
+import { PendingCalls } from './events/pending-calls.js';
 
 /** Dependencies and settings that a node needs to speak to the others. */
 export interface ClusterModuleOptions {

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
-import type { ClusterAnswer } from './cluster-answer.js';
-import type { JobTarget } from './jobs.js';
-import type { NodeInfo } from './node-registry.js';
+import type { ClusterAnswer } from './events/cluster-answer.js';
+import type { JobTarget } from './jobs/jobs.js';
+import type { NodeInfo } from './nodes/node-registry.js';
 
 /** How long a call waits for its answers, ms. */
 export const CALL_TIMEOUT_MS = 2_000;

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { redisEngine } from './engines.js';
-import { jobQueueContract } from './job-queue.contract.js';
-import { nodeRegistryContract } from './node-registry.contract.js';
+import { jobQueueContract } from './jobs/job-queue.contract.js';
+import { nodeRegistryContract } from './nodes/node-registry.contract.js';
 import { CLOCKS, setClock } from './off-clocks.js';
-import { redisPresence } from './presence-engines.js';
-import { presenceStoreContract } from './presence-store.contract.js';
-import { sessionStoreContract } from './session-store.contract.js';
+import { redisPresence } from './presence/presence-engines.js';
+import { presenceStoreContract } from './presence/presence-store.contract.js';
+import { sessionStoreContract } from './sessions/session-store.contract.js';
 
 // R30: what Redis keeps is the same whatever the nodes' clocks do.
 const jumping = CLOCKS.find(([what]) => what.startsWith('set'))![1];

@@ -4,10 +4,16 @@ import { RedisKeys } from '@wss/redis';
 import { MemoryEngine, MemoryRoomStore, type RoomStore } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { type Channels, MemoryClusterChannels, NodePresence } from '../src/index.js';
-import { FollowedRoom } from '../src/followed-room.js';
-import { PresenceWatch } from '../src/presence-watch.js';
-import { FeedNode } from './feed-node.js';
-import { announcementsOf, fold, LEASE, memoryPresence, type PresenceLinks } from './presence-engines.js';
+import { FollowedRoom } from '../src/rooms/followed-room.js';
+import { PresenceWatch } from '../src/presence/presence-watch.js';
+import { FeedNode } from './rooms/feed-node.js';
+import {
+  announcementsOf,
+  fold,
+  LEASE,
+  memoryPresence,
+  type PresenceLinks,
+} from './presence/presence-engines.js';
 
 /** Undoes what a bug has changed. */
 type Undo = () => void;

@@ -5,13 +5,13 @@ import { RedisClusterServers, redisFaults } from '@wss/testing';
 import { ShardedChannels } from '../src/index.js';
 import { clusterContract } from './cluster.contract.js';
 import { type EngineUnderTest, redisClusterEngine } from './engines.js';
-import { jobQueueContract } from './job-queue.contract.js';
-import { jobsContract } from './jobs.contract.js';
-import { nodePresenceContract } from './node-presence.contract.js';
-import { redisClusterPresence } from './presence-engines.js';
-import { presenceStoreContract } from './presence-store.contract.js';
-import { type FeedEngine, roomFeedContract, trimLog } from './room-feed.contract.js';
-import { sessionStoreContract } from './session-store.contract.js';
+import { jobQueueContract } from './jobs/job-queue.contract.js';
+import { jobsContract } from './jobs/jobs.contract.js';
+import { nodePresenceContract } from './presence/node-presence.contract.js';
+import { redisClusterPresence } from './presence/presence-engines.js';
+import { presenceStoreContract } from './presence/presence-store.contract.js';
+import { type FeedEngine, roomFeedContract, trimLog } from './rooms/room-feed.contract.js';
+import { sessionStoreContract } from './sessions/session-store.contract.js';
 
 let servers: RedisClusterServers;
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import {
   type JobSettings,
   NodeRegistry,
 } from '../src/index.js';
-import { PendingCalls } from '../src/pending-calls.js';
+import { PendingCalls } from '../src/events/pending-calls.js';
 import type { ClusterUnderTest, NodeLinks } from './engines.js';
 
 /** Records what a node's handlers saw, and sets what they answer. */

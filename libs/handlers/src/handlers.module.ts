@@ -1,9 +1,9 @@
 import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { HandlerContexts } from './handler-contexts.js';
-import { HandlerExplorer } from './handler-explorer.js';
-import { RoomTypes } from './room-types.js';
-import { SessionHooks } from './session-hooks.js';
+import { HandlerContexts } from './commands/handler-contexts.js';
+import { HandlerExplorer } from './commands/handler-explorer.js';
+import { RoomTypes } from './rooms/room-types.js';
+import { SessionHooks } from './commands/session-hooks.js';
 
 /** Providers that every library needs to find decorated handlers and room types. */
 @Global()

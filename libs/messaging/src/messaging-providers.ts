@@ -1,22 +1,22 @@
 import type { Provider } from '@nestjs/common';
-import { Answers } from './answers.js';
-import { CatchUp } from './catch-up.js';
-import { ClientConnections, ConnectionPorts } from './client-connections.js';
-import { CommandRouter } from './command-router.js';
-import { Drain } from './drain.js';
-import { Flusher } from './flusher.js';
-import { Heartbeats } from './heartbeats.js';
-import { Hub } from './hub.js';
-import { JoinGuards } from './join-guards.js';
-import { Memberships } from './memberships.js';
-import { PresenceReader } from './presence-reader.js';
-import { RoomAccess } from './room-access.js';
-import { RoomDelivery } from './room-delivery.js';
-import { RouteBuilder } from './routes.js';
-import { SharedPaths } from './shared-paths.js';
-import { SlowClients } from './slow-clients.js';
-import { SystemHandlers } from './system-handlers.js';
-import { UnknownEvents } from './unknown-events.js';
+import { Answers } from './commands/answers.js';
+import { CatchUp } from './rooms/catch-up.js';
+import { ClientConnections, ConnectionPorts } from './connections/client-connections.js';
+import { CommandRouter } from './commands/command-router.js';
+import { Drain } from './connections/drain.js';
+import { Flusher } from './socket/flusher.js';
+import { Heartbeats } from './connections/heartbeats.js';
+import { Hub } from './rooms/hub.js';
+import { JoinGuards } from './rooms/join-guards.js';
+import { Memberships } from './rooms/memberships.js';
+import { PresenceReader } from './rooms/presence-reader.js';
+import { RoomAccess } from './rooms/room-access.js';
+import { RoomDelivery } from './rooms/room-delivery.js';
+import { RouteBuilder } from './commands/routes.js';
+import { SharedPaths } from './adapter/shared-paths.js';
+import { SlowClients } from './rooms/slow-clients.js';
+import { SystemHandlers } from './rooms/system-handlers.js';
+import { UnknownEvents } from './commands/unknown-events.js';
 
 /**
  * Clients, their rooms on this node, and the way of their frames to handlers. The module that provides them also

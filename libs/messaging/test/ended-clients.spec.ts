@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { eventually, type TestClient } from '@wss/testing';
-import { HEARTBEAT_SLOTS, Heartbeats } from '../src/heartbeats.js';
+import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';
 import { type ClientSocket, Hub } from '../src/index.js';
-import { MessagingObserver, type SlowClientAction } from '../src/messaging-observer.js';
-import { NativeApp } from './native-app.js';
+import { MessagingObserver, type SlowClientAction } from '../src/ports/messaging-observer.js';
+import { NativeApp } from './native/native-app.js';
 import { routerModule } from './test-ports.js';
 
 @WebSocketGateway({ commands: true })

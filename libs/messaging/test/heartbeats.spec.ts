@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { newSeed, Random } from '@wss/testing';
-import { ClientConnections } from '../src/client-connections.js';
-import type { CommandRouter } from '../src/command-router.js';
-import { Flusher } from '../src/flusher.js';
-import { HEARTBEAT_SLOTS, Heartbeats } from '../src/heartbeats.js';
-import { Hub } from '../src/hub.js';
+import { ClientConnections } from '../src/connections/client-connections.js';
+import type { CommandRouter } from '../src/commands/command-router.js';
+import { Flusher } from '../src/socket/flusher.js';
+import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';
+import { Hub } from '../src/rooms/hub.js';
 import { WatchedClient } from './fanout/watched-client.js';
 import { framesIn } from './fanout/line.js';
 

@@ -4,7 +4,7 @@ import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import type { TestClient } from '@wss/testing';
 import { PeerContracts } from '../src/index.js';
 import { captureLogs, type CapturedLogs, releaseLogs } from './captured-logs.js';
-import { NativeApp } from './native-app.js';
+import { NativeApp } from './native/native-app.js';
 import { routerModule } from './test-ports.js';
 
 @WebSocketGateway({ commands: true })

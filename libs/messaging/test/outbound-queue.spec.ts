@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Flusher } from '../src/flusher.js';
-import { OutboundQueue, type QueueObserver } from '../src/outbound-queue.js';
-import { SharedFrames } from '../src/shared-frames.js';
+import { Flusher } from '../src/socket/flusher.js';
+import { OutboundQueue, type QueueObserver } from '../src/socket/outbound-queue.js';
+import { SharedFrames } from '../src/socket/shared-frames.js';
 import { Line } from './fanout/line.js';
 
 /** Records the calls of a queue. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Hub } from '../src/hub.js';
-import { OutboundQueue } from '../src/outbound-queue.js';
-import { SharedFrames } from '../src/shared-frames.js';
+import { Hub } from '../src/rooms/hub.js';
+import { OutboundQueue } from '../src/socket/outbound-queue.js';
+import { SharedFrames } from '../src/socket/shared-frames.js';
 import { FanoutNode, FanoutPlay } from './fanout/fanout-world.js';
 
 /** Undoes what a bug has changed. */

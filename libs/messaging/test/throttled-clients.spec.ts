@@ -3,11 +3,11 @@ import { type CanActivate, Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { RoomType } from '@wss/handlers';
 import { eventually, type TestClient } from '@wss/testing';
-import { COMMAND_TIMEOUT_MS } from '../src/command-router.js';
-import { HEARTBEAT_SLOTS, Heartbeats } from '../src/heartbeats.js';
+import { COMMAND_TIMEOUT_MS } from '../src/commands/command-router.js';
+import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';
 import { type ClientSocket, Drain, Hub } from '../src/index.js';
-import { MAX_COMMAND_BYTES, MAX_COMMANDS } from '../src/limits.js';
-import { type Deferred, deferred, NativeApp } from './native-app.js';
+import { MAX_COMMAND_BYTES, MAX_COMMANDS } from '../src/ports/limits.js';
+import { type Deferred, deferred, NativeApp } from './native/native-app.js';
 import { routerModule } from './test-ports.js';
 
 const ROOM = 'slow:1';

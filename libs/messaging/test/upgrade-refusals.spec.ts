@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { Admission, MessagingObserver, UpgradeRefusal } from '../src/index.js';
 import { captureLogs, releaseLogs } from './captured-logs.js';
-import { NativeApp } from './native-app.js';
+import { NativeApp } from './native/native-app.js';
 import { routerModule } from './test-ports.js';
 
 @WebSocketGateway({ commands: true })

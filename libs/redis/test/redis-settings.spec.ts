@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { eventually, RedisServer, TcpProxy } from '@wss/testing';
-import { PatientRedis } from '../src/patient-redis.js';
+import { PatientRedis } from '../src/links/patient-redis.js';
 import { checkServer, parseRedisTarget, RedisLinks } from '../src/index.js';
 
 describe('the settings of a link', () => {

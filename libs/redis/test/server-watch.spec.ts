@@ -6,8 +6,11 @@ import { ClusterLinks, parseRedisTarget, RedisLinks, SCRIPT_CALLS, ServerWatch }
 const EVERY_MS = 50;
 
 const textsOf = (lib: string): string[] => {
-  const folder = new URL(`../../${lib}/src/lua/`, import.meta.url);
-  return readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
+  const folder = new URL(`../../${lib}/src/`, import.meta.url);
+  const scripts = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.lua'),
+  );
+  return scripts.map((name) => readFileSync(new URL(name, folder), 'utf8'));
 };
 
 describe('R32: what Redis is watched for while the node runs', () => {

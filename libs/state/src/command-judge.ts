@@ -1,7 +1,7 @@
 import { type Command, GatewayError, type RecordedAnswer } from '@wss/handlers';
-import type { Committer } from './committer.js';
-import type { Outcome } from './room-store.js';
-import { recordable, recordWork } from './works.js';
+import type { Committer } from './commits/committer.js';
+import type { Outcome } from './store/room-store.js';
+import { recordable, recordWork } from './commits/works.js';
 
 /**
  * Has the engine judge numbered commands that made no commit: nothing is answered before it said whether the number

@@ -1,11 +1,11 @@
 import { Command, GatewayError, type RoomEvents } from '@wss/handlers';
 import { parseRoomName, type Position } from '@wss/protocol';
-import type { CommitScope, Committer } from './committer.js';
-import type { DocumentType } from './document-type.js';
-import { seqOf } from './log-format.js';
-import { valueOf } from './outcomes.js';
-import { type RoomStore, StoreError } from './room-store.js';
-import { type CommitOptions, updateWork, type UpdateFunction } from './works.js';
+import type { CommitScope, Committer } from './commits/committer.js';
+import type { DocumentType } from './documents/document-type.js';
+import { seqOf } from './store/log-format.js';
+import { valueOf } from './commits/outcomes.js';
+import { type RoomStore, StoreError } from './store/room-store.js';
+import { type CommitOptions, updateWork, type UpdateFunction } from './commits/works.js';
 
 /** A document as it was read. */
 export interface ReadDocument<D> {

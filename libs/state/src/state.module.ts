@@ -10,10 +10,10 @@ import {
 } from '@nestjs/common';
 import { RoomTypes, roomDocumentOf } from '@wss/handlers';
 import { CommandJudge } from './command-judge.js';
-import { Committer, type CommitterOptions } from './committer.js';
-import { DocumentRegistry } from './document-registry.js';
-import { DocumentType } from './document-type.js';
-import { RoomStore } from './room-store.js';
+import { Committer, type CommitterOptions } from './commits/committer.js';
+import { DocumentRegistry } from './documents/document-registry.js';
+import { DocumentType } from './documents/document-type.js';
+import { RoomStore } from './store/room-store.js';
 import { RoomStateRepository } from './state-repository.js';
 
 const tokens = new WeakMap<Type<object>, symbol>();

@@ -13,8 +13,8 @@ import {
   type RoomStore,
   StoreError,
 } from '../src/index.js';
-import { Tally } from './committer.contract.js';
-import { STORE_LOGIN, STORE_USER } from './room-store-engines.js';
+import { Tally } from './commits/committer.contract.js';
+import { STORE_LOGIN, STORE_USER } from './store/room-store-engines.js';
 
 const types = {
   of: () => ({ type: 'tally', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 }),

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TemporaryFolder } from '../src/temporary-folder.js';
+import type { TemporaryFolder } from '../src/processes/temporary-folder.js';
 
 /**
  * Says what a gateway says at its start, and does as the variable `FAKE` tells: `broken` ends at once, `silent` never

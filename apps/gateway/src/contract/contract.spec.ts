@@ -8,8 +8,8 @@ import type { INestApplication } from '@nestjs/common';
 import { type AsyncApiDocument, ContractExplorer, readContract, toAsyncApi } from '@wss/contract';
 import { AppModule } from '../app.module.js';
 import { loadConfig } from '../config.js';
-import { openEngine } from '../engine.js';
-import { createNode } from '../node-app.js';
+import { openEngine } from '../engine/engine.js';
+import { createNode } from '../assembly/node-app.js';
 import { checkContract, writeContract } from './contract-files.js';
 
 const committed = fileURLToPath(new URL('../../../../contract', import.meta.url));

@@ -3,8 +3,8 @@ import { argv, stderr, stdout } from 'node:process';
 import { Logger } from '@nestjs/common';
 import { AppModule } from '../app.module.js';
 import { loadConfig } from '../config.js';
-import { openEngine } from '../engine.js';
-import { createNode } from '../node-app.js';
+import { openEngine } from '../engine/engine.js';
+import { createNode } from '../assembly/node-app.js';
 import { ContractExplorer } from '@wss/contract';
 import { checkContract, type ContractResult, writeContract } from './contract-files.js';
 

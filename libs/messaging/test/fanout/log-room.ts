@@ -1,7 +1,7 @@
 import type { Random } from '@wss/testing';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
-import type { RoomDelivery } from '../../src/room-delivery.js';
-import type { DocumentsJson, RoomHold, RoomStart, StartRequest } from '../../src/ports.js';
+import type { RoomDelivery } from '../../src/rooms/room-delivery.js';
+import type { DocumentsJson, RoomHold, RoomStart, StartRequest } from '../../src/ports/ports.js';
 
 /** A client's wish to begin in the room, which waits for the engine. */
 interface Begin {

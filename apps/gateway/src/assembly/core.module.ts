@@ -1,0 +1,206 @@
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  type FactoryProvider,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import {
+  ClientRouting,
+  ClusterModule,
+  ClusterRooms,
+  LiveContracts,
+  NodePresence,
+  Presence,
+  PresenceListener,
+  RoomFeed,
+  Rooms,
+  SessionExpiry,
+} from '@wss/cluster';
+import { HandlersModule, RoomTypes, SessionHooks } from '@wss/handlers';
+import {
+  Admission,
+  ClientLimits,
+  ClientListener,
+  CommandRecorder,
+  CommandRouter,
+  Hub,
+  LaneNumbers,
+  MESSAGING_PROVIDERS,
+  NodeIdentity,
+  PeerContracts,
+  RoomDelivery,
+  RoomSource,
+  SessionSource,
+} from '@wss/messaging';
+import { CommandJudge, Committer, DocumentRegistry, RoomStore, StateModule } from '@wss/state';
+import { clientGatewayAt } from './client.gateway.js';
+import { Config } from '../config.js';
+import { DevelopmentAdmission } from '../admission/development-admission.js';
+import type { Engine } from '../engine/engine.js';
+import { Origins } from '../admission/origins.js';
+import { EngineWatch } from '../engine/engine-watch.js';
+import { measuredListener } from '../metrics/measured-listener.js';
+import { Metrics } from '../metrics/metrics.js';
+import { presenceProviders } from './presence-providers.js';
+import { Readiness } from '../health/readiness.js';
+import { StoredNumbers } from '../engine/stored-numbers.js';
+import { TokenAdmission } from '../admission/token-admission.js';
+import { TokenVerifier } from '../admission/token-verifier.js';
+
+type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry, NodePresence, Hub, Metrics?];
+
+const ENGINE = Symbol('Engine');
+
+/** Binds the ports of the client libraries to the engine's libraries. */
+const PORTS: Provider[] = [
+  { provide: RoomSource, useExisting: RoomFeed },
+  { provide: CommandRecorder, useExisting: CommandJudge },
+  { provide: ClientListener, useExisting: ClientRouting },
+  { provide: PeerContracts, useExisting: LiveContracts },
+];
+
+/** Joins the libraries: clients on this side, the engine on the other. */
+@Global()
+@Module({})
+export class CoreModule
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  constructor(
+    @Inject(ENGINE) private readonly engine: Engine,
+    private readonly routing: ClientRouting,
+    private readonly feed: RoomFeed,
+    private readonly presence: NodePresence,
+    private readonly router: CommandRouter,
+    private readonly types: RoomTypes,
+  ) {}
+
+  static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
+    const { keys, store, channels } = engine;
+    return {
+      module: CoreModule,
+      imports: [
+        HandlersModule,
+        ClusterModule.forNode({ channels, keys, store, registry: engine.registry, jobs: engine.jobs }),
+        StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId, turns: channels }),
+      ],
+      providers: [
+        ...MESSAGING_PROVIDERS,
+        clientGatewayAt(config.WS_PATH),
+        Readiness,
+        { provide: Config, useValue: config },
+        { provide: ENGINE, useValue: engine },
+        { provide: NodeIdentity, useValue: { nodeId } },
+        { provide: Admission, useFactory: () => admissionOf(config) },
+        feedOf(engine, nodeId),
+        ...presenceProviders(config, engine),
+        {
+          provide: EngineWatch,
+          inject: [Hub, Readiness, RoomTypes],
+          useFactory: (hub: Hub, readiness: Readiness, types: RoomTypes) =>
+            new EngineWatch({ engine, hub, readiness, types }),
+        },
+        { provide: SessionSource, useValue: engine.sessions },
+        {
+          provide: SessionExpiry,
+          inject: [SessionHooks],
+          useFactory: (hooks: SessionHooks) => new SessionExpiry(engine.sessionStore, hooks),
+        },
+        { provide: ClientLimits, useValue: { maxRooms: config.MAX_ROOMS_PER_SESSION } },
+        {
+          provide: LaneNumbers,
+          inject: [RoomTypes],
+          useFactory: (types: RoomTypes) => new StoredNumbers(store, types),
+        },
+        {
+          provide: Rooms,
+          inject: [RoomFeed, Committer],
+          useFactory: (feed: RoomFeed, committer: Committer) =>
+            new ClusterRooms(feed, committer, channels, keys),
+        },
+        routingOf(engine, nodeId),
+        ...PORTS,
+      ],
+      exports: [Rooms, RoomFeed, Presence, Readiness, NodeIdentity, Config, ...MESSAGING_PROVIDERS],
+    };
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.routing.start();
+  }
+
+  /** Before the first client comes, the other nodes know what it may send here. */
+  async onApplicationBootstrap(): Promise<void> {
+    this.presence.start();
+    const contract = { events: this.router.contract, rooms: [...this.types.all().keys()] };
+    await this.engine.registry.describe(contract);
+  }
+
+  /** Comes after the clients have gone, for the gateway is one of the providers, and before the lease is dropped. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.presence.close();
+  }
+
+  /** The engine goes last: until here commands and clean-up may need it. */
+  async onApplicationShutdown(): Promise<void> {
+    this.feed.close();
+    this.routing.close();
+    this.engine.sessions.close();
+    await this.engine.close();
+  }
+}
+
+function routingOf(
+  { channels, keys, sessionStore: sessions }: Engine,
+  nodeId: string,
+): FactoryProvider<ClientRouting> {
+  return {
+    provide: ClientRouting,
+    inject: [RoomDelivery],
+    useFactory: (listener: RoomDelivery) => new ClientRouting({ nodeId, channels, keys, sessions, listener }),
+  };
+}
+
+function feedOf(
+  { name, store, channels, keys, canBeDurable }: Engine,
+  nodeId: string,
+): FactoryProvider<RoomFeed> {
+  return {
+    provide: RoomFeed,
+    inject: [
+      Committer,
+      RoomDelivery,
+      RoomTypes,
+      DocumentRegistry,
+      NodePresence,
+      Hub,
+      { token: Metrics, optional: true },
+    ],
+    useFactory: (...[committer, delivery, types, documents, presence, hub, metrics]: FeedDependencies) =>
+      new RoomFeed({
+        nodeId,
+        store,
+        channels,
+        keys,
+        committer,
+        listener: new PresenceListener(
+          metrics ? measuredListener(delivery, hub, metrics) : delivery,
+          presence,
+        ),
+        typeOf: (room) => types.of(room),
+        ...(name === 'redis' && canBeDurable && { durability: delivery }),
+        emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
+      }),
+  };
+}
+
+function admissionOf(config: Config): Admission {
+  const origins = new Origins(config.ALLOWED_ORIGINS);
+  if (config.AUTH === 'none') return new DevelopmentAdmission(origins);
+  return new TokenAdmission(new TokenVerifier(config), origins);
+}

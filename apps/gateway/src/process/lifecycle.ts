@@ -1,0 +1,108 @@
+import { type INestApplication, Logger } from '@nestjs/common';
+import { Drain } from '@wss/messaging';
+import type { Config } from '../config.js';
+import { Readiness } from '../health/readiness.js';
+import type { StopSignal, StopSignals } from './stop-signals.js';
+
+/** Part of the shutdown's time reserved for the steps after the clients have gone, ms. */
+const CLOSING_MS = 3_000;
+/** Bound of a shutdown that is in a hurry, and of the clean-up after a start that failed, ms. */
+const HURRY_MS = 5_000;
+
+/** Part of a start. */
+export type StartStep = () => Promise<unknown> | void;
+
+/**
+ * How the process begins and ends. On SIGTERM or SIGINT the node becomes unready and refuses upgrades, waits for the
+ * balancer, lets its clients go, closes the application in order (Redis last) and exits 0. A second signal leaves out
+ * the waiting: all clients are closed with 1012 now. A third ends the process at once. All of it is bounded.
+ */
+export class Lifecycle {
+  private readonly logger = new Logger(Lifecycle.name);
+  private readonly hurry = new AbortController();
+  private app?: INestApplication;
+  private started: Promise<void> = Promise.resolve();
+  private stopping = false;
+
+  constructor(
+    private readonly config: Config,
+    signals: StopSignals,
+  ) {
+    signals.handOver((signal, count) => this.onSignal(signal, count));
+  }
+
+  /**
+   * Takes the steps one after the other. A signal in between lets the present step end and leaves out the others; the
+   * steps begun so far are closed in order, as they are when a step fails.
+   * @throws the error of a step
+   */
+  async start(app: INestApplication, steps: readonly StartStep[]): Promise<void> {
+    this.app = app;
+    const taking = this.take(steps);
+    this.started = taking.catch(() => undefined);
+    try {
+      await taking;
+    } catch (error) {
+      // When a signal came, whoever heard it closes and exits.
+      if (this.stopping) return this.logger.warn(`the start failed while stopping: ${String(error)}`);
+      this.boundBy(HURRY_MS);
+      await app.close();
+      throw error;
+    }
+  }
+
+  private async take(steps: readonly StartStep[]): Promise<void> {
+    for (const step of steps) if (!this.stopping) await step();
+  }
+
+  private onSignal(signal: StopSignal, count: number): void {
+    if (count > 2) {
+      this.logger.warn(`${signal} again: ending at once`);
+      process.exit(1);
+    }
+    this.logger.log(
+      count === 1 ? `${signal}: shutting down` : `${signal} again: shutting down without waiting`,
+    );
+    // Before there is an application nothing has to be closed.
+    if (!this.app) process.exit(0);
+    if (count === 1) void this.stop(this.app);
+    else {
+      this.boundBy(HURRY_MS);
+      this.hurry.abort();
+    }
+  }
+
+  private async stop(app: INestApplication): Promise<void> {
+    this.stopping = true;
+    const deadline = performance.now() + this.config.SHUTDOWN_TIMEOUT_MS;
+    this.boundBy(this.config.SHUTDOWN_TIMEOUT_MS);
+    try {
+      await this.started;
+      await this.letClientsGo(app, deadline - CLOSING_MS);
+      await app.close();
+    } catch (error) {
+      this.logger.error(error);
+      process.exit(1);
+    }
+    process.exit(0);
+  }
+
+  private async letClientsGo(app: INestApplication, deadline: number): Promise<void> {
+    const { DRAIN_DELAY_MS, DRAIN_WINDOW_MS } = this.config;
+    app.get(Readiness).drain();
+    await app.get(Drain).run({
+      delayMs: DRAIN_DELAY_MS,
+      windowMs: DRAIN_WINDOW_MS,
+      deadline,
+      hurry: this.hurry.signal,
+    });
+  }
+
+  /** Whatever hangs, the process ends. */
+  private boundBy(ms: number): void {
+    setTimeout(() => {
+      this.logger.error(`not done after ${ms} ms: ending`);
+      process.exit(1);
+    }, ms);
+  }
+}

@@ -1,0 +1,33 @@
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { loadConfig } from '../config.js';
+import { NodeLogger } from './node-logger.js';
+
+afterEach(() => void jest.restoreAllMocks());
+
+/** The output of one log entry. */
+function written(env: NodeJS.ProcessEnv, message: string): string {
+  const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  new NodeLogger(loadConfig({ AUTH: 'none', ...env }), 'abc123').log(message, 'Connections');
+  return String(write.mock.lastCall![0]);
+}
+
+it('names the node, and the client that a line is about', () => {
+  expect(JSON.parse(written({ LOG_FORMAT: 'json' }, 'client abc123.1z failed'))).toMatchObject({
+    level: 'log',
+    context: 'Connections',
+    message: 'client abc123.1z failed',
+    nodeId: 'abc123',
+    clientId: 'abc123.1z',
+  });
+  expect(JSON.parse(written({ LOG_FORMAT: 'json' }, 'client other9.1 failed'))).not.toHaveProperty(
+    'clientId',
+  );
+});
+
+it.each([
+  [{ NODE_ENV: 'production' }, true],
+  [{ NODE_ENV: 'production', LOG_FORMAT: 'text' }, false],
+  [{}, false],
+])('writes JSON in production or where it is told to: %j', (env, json) => {
+  expect(written(env, 'hello').startsWith('{')).toBe(json);
+});

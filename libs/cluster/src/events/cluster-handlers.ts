@@ -1,0 +1,146 @@
+import { Injectable, Logger } from '@nestjs/common';
+import {
+  PARAM_ARGS_METADATA,
+  PATTERN_EXTRAS_METADATA,
+  PATTERN_HANDLER_METADATA,
+  PATTERN_METADATA,
+  TRANSPORT_METADATA,
+} from '@nestjs/microservices/constants.js';
+import { PatternHandler } from '@nestjs/microservices/enums/pattern-handler.enum.js';
+import { transformPatternToRoute } from '@nestjs/microservices/utils/transform-pattern.utils.js';
+import { type DecoratedMethod, HandlerContexts, HandlerExplorer, RpcParamsFactory } from '@wss/handlers';
+import { isObservable, lastValueFrom } from 'rxjs';
+import type { ClusterContext } from './cluster-context.js';
+import { checkGroup } from '../jobs/jobs.js';
+
+/** Names this transport where an application has several: `@EventPattern<string>('x', CLUSTER_TRANSPORT)`. */
+export const CLUSTER_TRANSPORT = Symbol('wss.cluster');
+
+/** A handler with its guards, pipes, interceptors and filters, ready to be called. */
+export interface ClusterHandler {
+  /** Class and method, for messages. */
+  readonly name: string;
+  handle(data: unknown, context: ClusterContext): Promise<unknown>;
+}
+
+/** Which handlers a node has. */
+export interface ClusterTable {
+  /** Event → all its handlers. */
+  readonly events: ReadonlyMap<string, readonly ClusterHandler[]>;
+  /** Call → its handler. */
+  readonly calls: ReadonlyMap<string, ClusterHandler>;
+  /** Group → job → its handler. */
+  readonly jobs: ReadonlyMap<string, ReadonlyMap<string, ClusterHandler>>;
+}
+
+/** Finds the `@EventPattern` and `@MessagePattern` methods of plain providers and controllers. */
+@Injectable()
+export class ClusterHandlers {
+  private readonly logger = new Logger(ClusterHandlers.name);
+
+  constructor(
+    private readonly explorer: HandlerExplorer,
+    private readonly contexts: HandlerContexts,
+  ) {}
+
+  /** @throws Error that says what to do: two handlers for one call or job, no pattern, a request-scoped class. */
+  build(): ClusterTable {
+    const events = new Map<string, ClusterHandler[]>();
+    const calls = new Map<string, ClusterHandler>();
+    const jobs = new Map<string, Map<string, ClusterHandler>>();
+    for (const found of this.methods()) {
+      const handler = this.handlerOf(found);
+      const isCall = Reflect.getMetadata(PATTERN_HANDLER_METADATA, found.callback) === PatternHandler.MESSAGE;
+      const group = isCall ? undefined : groupOf(found, handler.name);
+      for (const pattern of found.metadata as unknown[]) {
+        const route = routeOf(pattern, handler.name);
+        if (isCall) addOnly(calls, `the call "${route}"`, [route, handler]);
+        else if (group !== undefined) addJob(jobs, group, [route, handler]);
+        else events.set(route, [...(events.get(route) ?? []), handler]);
+      }
+    }
+    return { events, calls, jobs };
+  }
+
+  /** Methods for this transport, each once, in however many places Nest holds its class. */
+  private *methods(): Generator<DecoratedMethod> {
+    const owners = new Map<unknown, object>();
+    for (const found of this.explorer.methodsWith(PATTERN_METADATA)) {
+      const transport: unknown = Reflect.getMetadata(TRANSPORT_METADATA, found.callback);
+      if (transport !== undefined && transport !== CLUSTER_TRANSPORT) continue;
+      const owner = owners.get(found.class) ?? found.instance;
+      owners.set(found.class, owner);
+      if (owner === found.instance) yield found;
+      else this.warnOfSecond(found);
+    }
+  }
+
+  private warnOfSecond({ class: { name }, method }: DecoratedMethod): void {
+    const remedy = 'provide the class in one module, as a provider or a controller';
+    this.logger.warn(`${name} exists more than once; ${name}.${method} runs on the first only: ${remedy}`);
+  }
+
+  private handlerOf({ instance, callback, method, class: owner }: DecoratedMethod): ClusterHandler {
+    const run = this.contexts.create(
+      instance,
+      callback,
+      method,
+      PARAM_ARGS_METADATA,
+      new RpcParamsFactory(),
+      undefined,
+      undefined,
+      undefined,
+      'rpc',
+    ) as (data: unknown, context: ClusterContext) => Promise<unknown>;
+    return {
+      name: `${owner.name}.${method}`,
+      handle: async (data, context) => {
+        const result = await run(data, context);
+        // Nest's own filters for microservices answer with an Observable that fails.
+        return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+      },
+    };
+  }
+}
+
+function routeOf(pattern: unknown, name: string): string {
+  const route: unknown = pattern == null ? '' : transformPatternToRoute(pattern as string);
+  if (typeof route === 'string' && route !== '') return route;
+  throw new Error(`${name}: the decorator needs a pattern, such as @EventPattern<string>('room.closed')`);
+}
+
+/** The group whose jobs a method runs; nothing for a handler of events. */
+function groupOf({ callback }: DecoratedMethod, name: string): string | undefined {
+  const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, callback) as { group?: unknown } | undefined;
+  if (extras?.group === undefined) return undefined;
+  const group = String(extras.group);
+  try {
+    checkGroup(group);
+  } catch (cause) {
+    throw new Error(`${name}: ${(cause as Error).message}`, { cause });
+  }
+  return group;
+}
+
+function addJob(
+  jobs: Map<string, Map<string, ClusterHandler>>,
+  group: string,
+  [route, handler]: [string, ClusterHandler],
+): void {
+  const ofGroup = jobs.get(group) ?? new Map<string, ClusterHandler>();
+  jobs.set(group, ofGroup);
+  addOnly(ofGroup, `the job "${route}" of "${group}"`, [route, handler]);
+}
+
+function addOnly(
+  handlers: Map<string, ClusterHandler>,
+  what: string,
+  [route, handler]: [string, ClusterHandler],
+): void {
+  const other = handlers.get(route);
+  if (other) {
+    const remedy = 'it has one handler per node, so rename one or merge them';
+    throw new Error(`${what} is handled twice: by ${other.name} and ${handler.name}; ${remedy}`);
+  }
+  handlers.set(route, handler);
+}

@@ -1,0 +1,84 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { RedisKeys } from '@wss/redis';
+import { Channels, type MessageListener } from '../channels/channels.js';
+import { type ClusterPacket, decodePacket } from './cluster-packet.js';
+import { NodeRegistry } from '../nodes/node-registry.js';
+
+/** Called with each packet of another node. */
+export type PacketListener = (packet: ClusterPacket) => void;
+
+/**
+ * Carries packets between nodes: at most once, in order per sender and channel. One channel is everybody's, and each
+ * node has one of its own, for what concerns it alone and for the answers to its calls.
+ *
+ * A node does not hear itself: it handles its own packets directly.
+ */
+@Injectable()
+export class PacketChannels {
+  private readonly logger = new Logger(PacketChannels.name);
+  private lastId = 0;
+  private stopListening?: () => void;
+
+  constructor(
+    readonly channels: Channels,
+    private readonly keys: RedisKeys,
+    private readonly registry: NodeRegistry,
+  ) {}
+
+  get nodeId(): string {
+    return this.registry.self.nodeId;
+  }
+
+  /** True if answers to this node's calls can come in. */
+  get listening(): boolean {
+    return this.stopListening !== undefined;
+  }
+
+  /** An id for a packet of this node. */
+  nextId(): string {
+    return (++this.lastId).toString(36);
+  }
+
+  /**
+   * Sends a packet, as `encodePacket` wrote it, to one node, or to all others.
+   * @throws Error when the engine can't be reached
+   */
+  send(text: string, nodeId?: string): Promise<void> {
+    return this.channels.publish(nodeId === undefined ? this.keys.cluster : this.keys.node(nodeId), text);
+  }
+
+  /**
+   * Hears all packets for this node from now on; resolves when that is confirmed for both channels.
+   * @throws Error that names the channels when one is refused; nothing is heard then
+   */
+  async listen(listener: PacketListener): Promise<void> {
+    const names = [this.keys.cluster, this.keys.node(this.nodeId)];
+    const onMessage: MessageListener = (message) => this.receive(message, listener);
+    const stop = (): void => names.forEach((name) => this.channels.unsubscribe(name, onMessage));
+    const results = await Promise.allSettled(names.map((name) => this.channels.subscribe(name, onMessage)));
+    const refused = results.find((result) => result.status === 'rejected');
+    if (refused) {
+      stop();
+      throw refusal(names, refused.reason as Error);
+    }
+    this.stopListening = stop;
+  }
+
+  /** Hears nothing any more. */
+  stop(): void {
+    this.stopListening?.();
+    delete this.stopListening;
+  }
+
+  private receive(message: string, listener: PacketListener): void {
+    const packet = decodePacket(message);
+    if (!packet) return this.logger.debug('ignored a message that is no packet of this version');
+    if (packet.from !== this.nodeId) listener(packet);
+  }
+}
+
+/** Why nothing is heard, and what to do. */
+export function refusal(names: readonly string[], cause: Error): Error {
+  const remedy = 'Redis must be up, and its user must be allowed these channels';
+  return new Error(`subscribing to ${names.join(' and ')} failed: ${cause.message}; ${remedy}`, { cause });
+}

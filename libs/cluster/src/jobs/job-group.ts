@@ -1,0 +1,260 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { ClusterContext } from '../events/cluster-context.js';
+import { decodePacket, type EventPacket } from '../events/cluster-packet.js';
+import { DEAD_JOB_MS, type JobCounts, type JobQueue, type TakenJob } from './job-queue.js';
+import { LEASE_MS } from '../nodes/lease-keeper.js';
+
+/** How often a job is run before it is given up. */
+const MAX_ATTEMPTS = 5;
+/** Longest reason that is kept of a job that was given up, characters. */
+const MAX_REASON_LENGTH = 500;
+
+/** How a node runs jobs. */
+export interface JobSettings {
+  /** Jobs of one group that it runs at once. Default 16. */
+  readonly concurrency?: number;
+  /** Pause between two looks at a queue that nobody told of, ms. Default 1,000. */
+  readonly pollMs?: number;
+  /** Pause before a job's second attempt, ms; it doubles before each further one. Default 500. */
+  readonly retryMs?: number;
+  /** How long ago a dead node must have taken a job that another one takes over, ms. Default 5,000, the lease. */
+  readonly claimAfterMs?: number;
+  /** How long jobs wait that no node handles before the log says so, ms. Default 10,000. */
+  readonly unhandledAfterMs?: number;
+  /** How long a node that stops waits for its running jobs, ms. Default 10,000. */
+  readonly drainMs?: number;
+}
+
+/** The settings of a node that has none of its own. */
+export const JOB_DEFAULTS: Required<JobSettings> = {
+  concurrency: 16,
+  pollMs: 1_000,
+  retryMs: 500,
+  claimAfterMs: LEASE_MS,
+  unhandledAfterMs: 10_000,
+  drainMs: 10_000,
+};
+
+/** Dependencies and settings of a group. */
+export interface JobGroupOptions {
+  readonly group: string;
+  /** Events that this node has handlers for; it takes no others. */
+  readonly events: readonly string[];
+  readonly nodeId: string;
+  readonly queue: JobQueue;
+  readonly settings: Required<JobSettings>;
+  /** The nodes that live. */
+  alive(): Promise<string[]>;
+  /** Runs the handler of a job; rejects when it fails or there is none. */
+  handle(data: unknown, context: ClusterContext): Promise<void>;
+}
+
+/** A node's figures of a group's jobs. */
+export interface JobStats extends JobCounts {
+  /** Here. */
+  readonly running: number;
+  /** Attempts that failed here. */
+  readonly failures: number;
+  /** Jobs that were given up here. */
+  readonly givenUp: number;
+}
+
+/** This node's part in the jobs of one group. */
+export class JobGroup {
+  private readonly logger = new Logger('Jobs');
+  private readonly running = new Map<string, Promise<void>>();
+  private readonly stopping = new AbortController();
+  private looking?: Promise<void>;
+  private again = false;
+  private againForDead = false;
+  private counts: JobCounts = { outstanding: 0, unhandled: 0, dead: 0 };
+  private failures = 0;
+  private givenUp = 0;
+  private unhandledSince?: number;
+  private reported = false;
+
+  constructor(private readonly options: JobGroupOptions) {}
+
+  get stats(): JobStats {
+    const { counts, failures, givenUp } = this;
+    return { ...counts, running: this.running.size, failures, givenUp };
+  }
+
+  /** Takes what waits, as far as there is room; never throws. */
+  look({ forDead = false } = {}): void {
+    if (this.stopping.signal.aborted || this.free <= 0) return;
+    if (this.looking) {
+      this.again = true;
+      this.againForDead ||= forDead;
+      return;
+    }
+    this.again = this.againForDead = false;
+    this.looking = this.take(forDead)
+      .catch((error: Error) => this.logger.debug(`the next look takes jobs: ${error.message}`))
+      .finally(() => {
+        delete this.looking;
+        if (this.again) this.look({ forDead: this.againForDead });
+      });
+  }
+
+  /** Counts the group's jobs, and says so where some wait that no node handles; never throws. */
+  async count(): Promise<void> {
+    try {
+      this.counts = await this.options.queue.count(this.options.group);
+      this.reportUnhandled(this.counts.unhandled);
+      if (this.counts.unhandled > 0) await this.giveUpUnhandled();
+    } catch (error) {
+      this.logger.debug(`jobs are counted later: ${describe(error)}`);
+    }
+  }
+
+  /**
+   * Takes nothing any more. Resolves when no job runs here; jobs that wait for their next attempt are left to other
+   * nodes. Bounded by `drainMs`.
+   */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    const ended = (async () => {
+      await this.looking;
+      await Promise.all(this.running.values());
+    })();
+    const bound = new AbortController();
+    const late = delay(this.options.settings.drainMs, 'late', { signal: bound.signal }).catch(
+      () => undefined,
+    );
+    if ((await Promise.race([ended, late])) === 'late') {
+      this.logger.warn(`${this.running.size} jobs of "${this.options.group}" still run; others repeat them`);
+    }
+    bound.abort();
+  }
+
+  /** The event may have lost its handler for good: its jobs must not fill the group for ever. */
+  private async giveUpUnhandled(): Promise<void> {
+    const { group, queue } = this.options;
+    const buried = await queue.buryUnhandled(group, DEAD_JOB_MS);
+    if (buried === 0) return;
+    this.givenUp += buried;
+    this.logger.error(
+      `${buried} jobs of "${group}" are given up: no node had a handler for their event for a week`,
+    );
+  }
+
+  private reportUnhandled(unhandled: number): void {
+    if (unhandled === 0) {
+      delete this.unhandledSince;
+      this.reported = false;
+      return;
+    }
+    this.unhandledSince ??= performance.now();
+    if (this.reported || performance.now() - this.unhandledSince < this.options.settings.unhandledAfterMs)
+      return;
+    this.reported = true;
+    this.logger.warn(
+      `${unhandled} jobs of "${this.options.group}" wait for a node that has a handler for their event; start one`,
+    );
+  }
+
+  private get free(): number {
+    return this.options.settings.concurrency - this.running.size;
+  }
+
+  private async take(forDead: boolean): Promise<void> {
+    const { group, events, nodeId, queue, settings, alive } = this.options;
+    const dead = forDead ? { live: await alive(), afterMs: settings.claimAfterMs } : undefined;
+    const count = this.free;
+    if (count <= 0) return;
+    const taken = await queue.take(group, {
+      nodeId,
+      count,
+      events,
+      held: [...this.running.keys()],
+      ...(dead && { dead }),
+    });
+    for (const job of taken) this.begin(job);
+    if (taken.length === count) this.again = true;
+  }
+
+  private begin(job: TakenJob): void {
+    const run = this.run(job)
+      .catch((error: unknown) => this.logger.error(error))
+      .finally(() => {
+        this.running.delete(job.entry);
+        this.look();
+      });
+    this.running.set(job.entry, run);
+  }
+
+  private async run(job: TakenJob): Promise<void> {
+    const { queue, group } = this.options;
+    const packet = decodePacket(job.text);
+    const reason = packet?.kind === 'event' ? await this.attempt(packet, job.deliveries) : UNREADABLE;
+    if (reason === 'left') return;
+    if (reason === 'done') return this.finish(() => queue.done(group, job.entry));
+    this.givenUp++;
+    this.logger.error(`${reason.name} of "${group}" is given up after ${reason.attempts} attempts`);
+    await this.finish(() => queue.bury(group, job.entry, reason));
+  }
+
+  /** Runs a job until it is done, or left to other nodes, or failed too often. */
+  private async attempt(packet: EventPacket, firstAttempt: number): Promise<'done' | 'left' | Failure> {
+    const name = `job ${packet.id} (${packet.pattern})`;
+    let reason = 'each node that ran it ended';
+    for (let attempt = firstAttempt; attempt <= MAX_ATTEMPTS; attempt++) {
+      try {
+        const context = new ClusterContext([packet.pattern, packet.from, { id: packet.id, attempt }]);
+        await this.options.handle(packet.data, context);
+        return 'done';
+      } catch (error) {
+        this.failures++;
+        reason = describe(error).slice(0, MAX_REASON_LENGTH);
+        this.logger.warn(`${name} of "${this.options.group}" failed in attempt ${attempt}: ${reason}`);
+      }
+      if (attempt < MAX_ATTEMPTS && !(await this.pause(this.backoffMs(attempt)))) return 'left';
+    }
+    return { name, reason, attempts: MAX_ATTEMPTS };
+  }
+
+  /** A job whose end can't be reported stays held, so that this node does not run it again. */
+  private async finish(report: () => Promise<void>): Promise<void> {
+    const { settings } = this.options;
+    for (;;) {
+      try {
+        return await report();
+      } catch (error) {
+        this.logger.debug(`a job that is done is reported later: ${describe(error)}`);
+      }
+      if (!(await this.pause(settings.pollMs))) return;
+    }
+  }
+
+  private backoffMs(attempt: number): number {
+    return this.options.settings.retryMs * 2 ** (attempt - 1) * (0.5 + Math.random());
+  }
+
+  /** @returns false when the node stops */
+  private async pause(ms: number): Promise<boolean> {
+    try {
+      return await delay(ms, true, { signal: this.stopping.signal });
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** A job that was given up. */
+interface Failure {
+  readonly name: string;
+  readonly reason: string;
+  readonly attempts: number;
+}
+
+const UNREADABLE: Failure = {
+  name: 'a job that this version can not read',
+  reason: 'can not be read by this version',
+  attempts: 0,
+};
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

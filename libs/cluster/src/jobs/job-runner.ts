@@ -1,0 +1,98 @@
+import { Inject, Injectable, type OnModuleDestroy, Optional } from '@nestjs/common';
+import { RedisKeys } from '@wss/redis';
+import { Channels } from '../channels/channels.js';
+import { ClusterRoutes } from '../events/cluster-routes.js';
+import { JOB_DEFAULTS, JobGroup, type JobSettings, type JobStats } from './job-group.js';
+import { JobQueue } from './job-queue.js';
+import { NodeRegistry } from '../nodes/node-registry.js';
+import { refusal } from '../events/packet-channels.js';
+
+/** Token of this node's {@link JobSettings}; their provider is optional. */
+export const JOB_SETTINGS = Symbol('wss.job-settings');
+
+/** Runs the jobs of the groups that this node has handlers for. */
+@Injectable()
+export class JobRunner implements OnModuleDestroy {
+  private readonly groups = new Map<string, JobGroup>();
+  private readonly wakers = new Map<string, () => void>();
+  private readonly settings: Required<JobSettings>;
+  private timer?: NodeJS.Timeout;
+
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly channels: Channels,
+    private readonly keys: RedisKeys,
+    private readonly registry: NodeRegistry,
+    private readonly routes: ClusterRoutes,
+    @Optional() @Inject(JOB_SETTINGS) settings?: JobSettings,
+  ) {
+    this.settings = { ...JOB_DEFAULTS, ...settings };
+  }
+
+  /**
+   * Begins to take jobs; the node holds its lease already, or others would take its jobs from it.
+   * @throws Error that names the channel when one is refused; no jobs are taken then
+   */
+  async start(): Promise<void> {
+    for (const [group, handlers] of this.routes.prepare().jobs) {
+      this.groups.set(group, this.open(group, [...handlers.keys()]));
+    }
+    const names = [...this.groups.keys()];
+    const results = await Promise.allSettled(names.map((group) => this.listen(group)));
+    const refused = results.find((result) => result.status === 'rejected');
+    if (refused) {
+      await this.stop();
+      throw refusal(
+        names.map((group) => this.keys.jobs(group)),
+        refused.reason as Error,
+      );
+    }
+    this.lookForAll();
+    this.timer = setInterval(() => this.lookForAll(), this.settings.pollMs).unref();
+  }
+
+  /** Takes no more jobs and waits for those that run, within 10 s. It may be started again. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    for (const [group, wake] of this.wakers) this.channels.unsubscribe(this.keys.jobs(group), wake);
+    this.wakers.clear();
+    const groups = [...this.groups.values()];
+    await Promise.all(groups.map((group) => group.stop()));
+    this.groups.clear();
+  }
+
+  /** While jobs run, everything that they use must be there. */
+  onModuleDestroy(): Promise<void> {
+    return this.stop();
+  }
+
+  /** This node's figures of each group's jobs. */
+  get stats(): [group: string, stats: JobStats][] {
+    return [...this.groups].map(([group, { stats }]) => [group, stats]);
+  }
+
+  private open(group: string, events: readonly string[]): JobGroup {
+    return new JobGroup({
+      group,
+      events,
+      nodeId: this.registry.self.nodeId,
+      queue: this.queue,
+      settings: this.settings,
+      alive: async () => (await this.registry.alive()).map(({ nodeId }) => nodeId),
+      handle: (data, context) => this.routes.runJob(group, data, context),
+    });
+  }
+
+  private listen(group: string): Promise<void> {
+    const wake = (): void => this.groups.get(group)?.look();
+    this.wakers.set(group, wake);
+    return this.channels.subscribe(this.keys.jobs(group), wake);
+  }
+
+  private lookForAll(): void {
+    for (const group of this.groups.values()) {
+      group.look({ forDead: true });
+      void group.count();
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { GatewayError } from '@wss/handlers';
+import { RedisKeys } from '@wss/redis';
+import { toEngineError } from '../events/cluster-answer.js';
+import { encodePacket } from '../events/cluster-packet.js';
+import { JobQueue, MAX_OUTSTANDING_JOBS } from './job-queue.js';
+import { PacketChannels } from '../events/packet-channels.js';
+
+/** Largest job, bytes of JSON. */
+export const MAX_JOB_BYTES = 65_536;
+const MAX_ID_LENGTH = 64;
+const GROUP = /^[A-Za-z0-9_.-]{1,64}$/;
+
+/** How a job is sent. */
+export interface JobOptions {
+  /**
+   * Its id, 1 to 64 characters, for handlers to tell a repetition by: give the same one when you send a job again
+   * because its outcome was unknown. Default a random UUID.
+   */
+  readonly id?: string;
+}
+
+/** A job that is in the queue. */
+export interface SentJob {
+  /** The id that its handler gets as `context.getJob().id`, each time that it runs. */
+  readonly id: string;
+}
+
+/** A group of nodes, of which one does each job. */
+export interface JobTarget {
+  /**
+   * Sends a job: one node that has a handler for the group (`@EventPattern<string>(event, { group })`) runs it.
+   * Resolves when it is in the queue, whether or not such a node is alive: it waits for one that handles its event.
+   *
+   * At least once: when a handler fails it is run again, up to 5 times in all, and then given up: with an error in
+   * the log, and kept for a week among the last 1,000 of its group; when its node dies, another node runs it. A handler that must not repeat its effects remembers the
+   * job's id. The order is that of sending, but jobs run concurrently.
+   * @throws GatewayError `unavailable` (nobody gets it), `unknown_outcome` (a node may), `rate_limited` (10,000 jobs
+   *   of the group are outstanding), `too_large` (over 65,536 bytes of JSON)
+   */
+  emit(event: string, data?: unknown, options?: JobOptions): Promise<SentJob>;
+}
+
+/** @throws RangeError on a name that is not 1 to 64 characters of `A-Z a-z 0-9 _ . -` */
+export function checkGroup(group: string): void {
+  if (!GROUP.test(group)) throw new RangeError('a group is 1 to 64 characters of A-Z a-z 0-9 _ . -');
+}
+
+/** Puts jobs into the queues of groups. */
+@Injectable()
+export class Jobs {
+  private readonly logger = new Logger(Jobs.name);
+
+  constructor(
+    private readonly queue: JobQueue,
+    private readonly packets: PacketChannels,
+    private readonly keys: RedisKeys,
+  ) {}
+
+  /** @throws RangeError on a bad name */
+  target(group: string): JobTarget {
+    checkGroup(group);
+    return { emit: (event, data, options) => this.send(group, [event, data], options) };
+  }
+
+  private async send(
+    group: string,
+    [pattern, data]: [string, unknown],
+    { id = randomUUID() }: JobOptions = {},
+  ): Promise<SentJob> {
+    if (id === '' || id.length > MAX_ID_LENGTH) throw new RangeError("a job's id is 1 to 64 characters");
+    const text = encodePacket({ kind: 'event', from: this.packets.nodeId, id, pattern, data });
+    if (Buffer.byteLength(text) > MAX_JOB_BYTES) {
+      throw new GatewayError('too_large', `a job is over ${MAX_JOB_BYTES} bytes`);
+    }
+    if (!(await this.add(group, text, pattern))) {
+      throw new GatewayError('rate_limited', `${MAX_OUTSTANDING_JOBS} jobs of "${group}" are outstanding`);
+    }
+    this.wake(group);
+    return { id };
+  }
+
+  private async add(group: string, text: string, event: string): Promise<boolean> {
+    try {
+      return await this.queue.add(group, text, event);
+    } catch (error) {
+      throw toEngineError(error);
+    }
+  }
+
+  /** A node that misses this finds the job by itself within a second. */
+  private wake(group: string): void {
+    this.packets.channels.publish(this.keys.jobs(group), '').catch((error: Error) => {
+      this.logger.debug(`a job waits for the next look at its queue: ${error.message}`);
+    });
+  }
+}

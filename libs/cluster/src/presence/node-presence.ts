@@ -1,0 +1,196 @@
+import { Logger } from '@nestjs/common';
+import { HEARTBEAT_MS, LEASE_MS } from '../nodes/lease-keeper.js';
+import type { NodeRegistry } from '../nodes/node-registry.js';
+import type { PresenceDelta } from '../rooms/presence-format.js';
+import { AttendedRoom, type PresenceHost, type PresenceTimes } from './presence-room.js';
+import { ownerOf, type PresenceStore } from './presence-store.js';
+import { PresenceSweeper } from './presence-sweeper.js';
+
+/** Dependencies and settings of a node's presence. */
+export interface NodePresenceOptions extends Partial<PresenceTimes> {
+  readonly store: PresenceStore;
+  /** Whoever holds no lease adds no entries. */
+  readonly registry: NodeRegistry;
+  /** Pause between two looks at the other nodes, ms. Default: that of heartbeats. */
+  readonly heartbeatMs?: number;
+  /** Duration of the nodes' leases, ms; that of the registry. Default 5,000. */
+  readonly leaseMs?: number;
+}
+
+/** Longest wait for changes to become known before it is read who is in a room, ms. */
+const SETTLE_MS = 1_000;
+/** Announcements that a node sends to its clients, per ms, when somebody comes or goes in all rooms all the time. */
+const FRAMES_PER_MS = 10;
+/** Longest pause between two announcements of a room, for what this node's clients are concerned, ms. */
+const LONGEST_PAUSE_MS = 2_000;
+/** Longest wait for the last changes when the node stops, ms. */
+const CLOSE_MS = 2_000;
+
+/**
+ * This node's part of presence: which of its clients are in which rooms. Changes take effect in the engine
+ * as soon as that can be reached; a node that was taken for dead brings everything in again as a new incarnation.
+ */
+export class NodePresence implements PresenceHost {
+  private readonly logger = new Logger('Presence');
+  private readonly rooms = new Map<string, AttendedRoom>();
+  private readonly sweeper: PresenceSweeper;
+  private readonly store: PresenceStore;
+  private readonly registry: NodeRegistry;
+  private readonly times: PresenceTimes;
+  private incarnation = 0;
+  /** Clients in rooms; one in two rooms counts twice. */
+  private clients = 0;
+  private closing = false;
+
+  constructor(options: NodePresenceOptions) {
+    const { store, registry, heartbeatMs = HEARTBEAT_MS, leaseMs = LEASE_MS } = options;
+    this.store = store;
+    this.registry = registry;
+    const { graceMs = 5_000, pauseMs = 250, lingerMs = 5_000, reconcileMs = 60_000 } = options;
+    this.times = { graceMs, pauseMs, lingerMs, reconcileMs };
+    const owner = (): string => this.owner;
+    const attend = (room: string): AttendedRoom => this.attend(room);
+    const { nodeId } = registry.self;
+    this.sweeper = new PresenceSweeper({
+      nodeId,
+      store,
+      registry,
+      owner,
+      attend,
+      heartbeatMs,
+      leaseMs,
+      graceMs,
+      onNewHistory: () => this.reconcile(),
+    });
+  }
+
+  /** Begins to look after other nodes' rooms as well. */
+  start(): void {
+    this.registry.onRenewed(() => this.reconcile());
+    this.sweeper.start();
+  }
+
+  /** A client of this node came into a room; repeating it changes nothing. */
+  entered(room: string, client: { readonly id: string; readonly user: string }, meta?: object): void {
+    const json = meta && JSON.stringify(meta);
+    const entry = { client: client.id, user: client.user, ...(json && { meta: json }) };
+    if (this.attend(room).enter(entry)) this.clients++;
+  }
+
+  /** A client of this node left a room by its own will. */
+  left(room: string, clientId: string): void {
+    this.leave(room, clientId, 0);
+  }
+
+  /** A client of this node was cut off; its user is still here for the grace, in case it comes back. */
+  cutOff(room: string, clientId: string): void {
+    this.leave(room, clientId, this.times.graceMs);
+  }
+
+  /** The engine's history of a room may have changed. */
+  historyChanged(room: string): void {
+    this.rooms.get(room)?.reconcile();
+  }
+
+  /** All rooms may have changed without this node. */
+  reconcile(): void {
+    for (const room of this.rooms.values()) room.reconcile();
+  }
+
+  /** Announcements of these rooms are heard again; some may have been missed. */
+  heardAgain(isHeard: (room: string) => boolean): void {
+    for (const room of this.rooms.values()) if (isHeard(room.room)) room.heardAgain();
+  }
+
+  /** An announcement: nobody may be said to have left who is here. */
+  announced(room: string, json: string): void {
+    const attended = this.rooms.get(room);
+    if (!attended || json.endsWith('"left":[]}')) return;
+    const { left } = JSON.parse(json) as PresenceDelta;
+    if (attended.hasAnyOf(new Set(left))) attended.reconcile();
+  }
+
+  /** The engine's clock was set: which nodes live is watched anew (R21). */
+  clockStepped(): void {
+    this.sweeper.clockStepped();
+  }
+
+  /** Resolves when what happened in a room up to now is known to the engine, or after a second. */
+  async settled(room: string): Promise<void> {
+    await before(this.rooms.get(room)?.settled(), SETTLE_MS);
+  }
+
+  /** Number of rooms that the node looks after. */
+  get size(): number {
+    return this.rooms.size;
+  }
+
+  /**
+   * Stops. All clients must have gone before: their users are still here for the grace, and the rooms stay in this
+   * node's list, so that another node takes them over when the lease has been dropped.
+   */
+  async close(): Promise<void> {
+    if (this.closing) return;
+    this.closing = true;
+    this.sweeper.close();
+    await before(Promise.all([...this.rooms.values()].map((room) => room.settled())), CLOSE_MS);
+    for (const room of this.rooms.values()) room.close();
+  }
+
+  /** Part of {@link PresenceHost}. */
+  get owner(): string {
+    return ownerOf(this.registry.self.nodeId, this.incarnation);
+  }
+
+  /** Part of {@link PresenceHost}. */
+  get alive(): boolean {
+    return this.registry.holdsLease;
+  }
+
+  /** Part of {@link PresenceHost}: what is announced goes to each client. */
+  get pauseMs(): number {
+    return Math.max(this.times.pauseMs, Math.min(Math.floor(this.clients / FRAMES_PER_MS), LONGEST_PAUSE_MS));
+  }
+
+  /** Part of {@link PresenceHost}. */
+  refused(owner: string): void {
+    if (owner !== this.owner || this.closing) return;
+    this.incarnation++;
+    this.logger.warn(`this node was taken for dead; its clients are brought in again as ${this.owner}`);
+    for (const room of this.rooms.values()) room.startAgain();
+  }
+
+  /** Part of {@link PresenceHost}. */
+  sawOwners(room: AttendedRoom, owners: readonly string[]): void {
+    this.sweeper.check(room, owners).catch((error: Error) => {
+      this.logger.debug(`owners in ${room.room} are checked the next time: ${error.message}`);
+    });
+  }
+
+  /** Part of {@link PresenceHost}. */
+  detached(room: AttendedRoom): void {
+    if (this.rooms.get(room.room) === room) this.rooms.delete(room.room);
+  }
+
+  private leave(room: string, clientId: string, graceMs: number): void {
+    if (this.rooms.get(room)?.leave(clientId, graceMs)) this.clients--;
+  }
+
+  private attend(name: string): AttendedRoom {
+    let room = this.rooms.get(name);
+    if (!room) {
+      room = new AttendedRoom(name, this.store, this, this.times);
+      this.rooms.set(name, room);
+    }
+    return room;
+  }
+}
+
+/** Waits for a promise, but no longer than this, ms. */
+async function before(promise: Promise<unknown> | undefined, ms: number): Promise<void> {
+  if (!promise) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}

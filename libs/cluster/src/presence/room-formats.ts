@@ -1,0 +1,81 @@
+import { Logger } from '@nestjs/common';
+import { ROOM_FORMAT } from '@wss/state';
+import { HEARTBEAT_MS, LEASE_MS } from '../nodes/lease-keeper.js';
+import type { NodeRegistry } from '../nodes/node-registry.js';
+import type { PresenceStore } from './presence-store.js';
+import { PresenceWatch } from './presence-watch.js';
+
+/** Sources that tell which nodes live, and if that answer counts. */
+export interface RoomFormatsOptions {
+  readonly registry: Pick<NodeRegistry, 'alive' | 'self'>;
+  readonly presence: Pick<PresenceStore, 'look'>;
+  /** Steady clock, ms. Default this process'. */
+  readonly now?: () => number;
+  /** Called after each look that finds no older node. */
+  readonly onShared?: () => void;
+}
+
+/**
+ * Knows whether every live node keeps rooms as this one does. Until that is so, nothing is left behind that an older
+ * node would take for something else (R41).
+ *
+ * A list of nodes tells that none is older only where it is complete: after an outage, and where the engine lost its
+ * data, nodes that live have no lease for a while. One that has an older node in it always counts.
+ */
+export class RoomFormats {
+  private readonly logger = new Logger(RoomFormats.name);
+  private readonly watch = new PresenceWatch(LEASE_MS);
+  private readonly now: () => number;
+  private timer?: NodeJS.Timeout;
+  private looking?: Promise<void>;
+  private shared = false;
+
+  constructor(private readonly options: RoomFormatsOptions) {
+    this.now = options.now ?? (() => performance.now());
+  }
+
+  /** True if every live node kept rooms as this one does when that was known last; false before. */
+  get areShared(): boolean {
+    return this.shared;
+  }
+
+  /** Looks, and goes on looking. */
+  async start(): Promise<void> {
+    this.timer = setInterval(() => void this.look(), HEARTBEAT_MS).unref();
+    await this.look();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Looks once; a look that fails changes nothing. */
+  look(): Promise<void> {
+    return (this.looking ??= this.lookNow().finally(() => delete this.looking));
+  }
+
+  private async lookNow(): Promise<void> {
+    const { registry, presence } = this.options;
+    try {
+      const startedAt = this.now();
+      this.watch.saw(await presence.look(), (startedAt + this.now()) / 2);
+      const nodes = await registry.alive();
+      if (nodes.some(({ rooms }) => rooms < ROOM_FORMAT)) this.shared = false;
+      else if (this.isComplete(nodes)) this.foundShared();
+    } catch (error) {
+      this.watch.interrupted();
+      this.logger.debug(`nodes can't be asked what they know: ${(error as Error).message}`);
+    }
+  }
+
+  private foundShared(): void {
+    this.shared = true;
+    this.options.onShared?.();
+  }
+
+  /** True if every node that lives has had the time to take its lease, as this one did. */
+  private isComplete(nodes: readonly { readonly nodeId: string }[]): boolean {
+    const { nodeId: own } = this.options.registry.self;
+    return this.watch.isSteady(this.now()) && nodes.some(({ nodeId }) => nodeId === own);
+  }
+}

@@ -1,0 +1,298 @@
+import { Logger } from '@nestjs/common';
+import type { LogEntry } from '@wss/protocol';
+import type { RedisKeys } from '@wss/redis';
+import { type Committer, decodeMessage, readMessageHead, type RoomStore, UNUSED_MS } from '@wss/state';
+import type { Channels } from '../channels/channels.js';
+import { toReadError } from '../events/cluster-answer.js';
+import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
+import { FollowedRoom } from './followed-room.js';
+import { isPresence, presenceJson } from './presence-format.js';
+import type { RoomListener } from './room-listener.js';
+import { NodeReads } from './room-reads.js';
+import type { RoomStart, StartRequest } from './room-start.js';
+import { decodeVolatile, encodeVolatile, isVolatile } from './volatile-format.js';
+
+/** How long a room is followed after its last client has left, ms; quick returns cost nothing then. */
+const LINGER_MS = 2_000;
+/** A room that was quiet for this long is compared with its log, ms. */
+const QUIET_MS = 2_000;
+/** Most rooms in one comparison. */
+const MAX_COMPARED = 500;
+/** Most rooms that are kept at once. */
+const MAX_KEPT = 64;
+
+/**
+ * Somebody's interest in a room: the room is followed while there is one. Whoever asked for it releases it, whatever
+ * became of what it was wanted for.
+ */
+export class RoomHold {
+  /** Nothing may begin in the room any more. */
+  released = false;
+
+  /** @internal */
+  constructor(
+    private readonly feed: RoomFeed,
+    readonly followed: Followed,
+    private isFirst: boolean,
+  ) {}
+
+  /**
+   * Lets a client begin: `complete` is called synchronously with the room's deliveries, so that exactly what is
+   * delivered later comes after the start. With its events, the start shows every command that was answered before the
+   * call, on any node. Once released, nothing is completed any more.
+   * @throws GatewayError `unavailable` when the engine is out of reach, with its error as the cause
+   */
+  async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
+    const { room, opened } = this.followed;
+    const isCurrent = this.isFirst;
+    this.isFirst = false;
+    try {
+      await opened;
+      if (!isCurrent) await room.confirm();
+      request.signal?.throwIfAborted();
+      await room.begin(request, (start) => {
+        if (!this.released) complete(start);
+      });
+    } catch (error) {
+      throw toReadError(error);
+    }
+  }
+
+  /** Gives it back; calling it again has no effect. */
+  release(): void {
+    if (this.released) return;
+    this.released = true;
+    this.feed.released(this.followed);
+  }
+}
+
+interface Followed {
+  readonly name: string;
+  readonly room: FollowedRoom;
+  readonly opened: Promise<void>;
+  readonly onMessage: (message: string) => void;
+  /** True if the room's position is known. */
+  readonly started: () => boolean;
+  /** When its expiry was last moved, ms on this process' steady clock. */
+  keptAt: number;
+  /** How many holds are not released. */
+  holds: number;
+  /** Runs while nothing holds the room. */
+  linger?: NodeJS.Timeout;
+}
+
+/** Takes what a feed hears to the room's members here. */
+export type FeedListener = Pick<
+  RoomListener,
+  'deliver' | 'deliverVolatile' | 'deliverPresence' | 'reset' | 'epochChanged' | 'letGo'
+>;
+
+/** Dependencies and settings of a feed. */
+export interface RoomFeedOptions {
+  readonly nodeId: string;
+  readonly store: RoomStore;
+  readonly channels: Channels;
+  readonly keys: RedisKeys;
+  readonly committer: Committer;
+  readonly listener: FeedListener;
+  /** Settings of the room's type; `undefined` for an undeclared kind. */
+  readonly typeOf: (
+    room: string,
+  ) => { readonly history: { readonly events: number }; readonly idleTtlMs: number } | undefined;
+  /** JSON of the documents of a room that were never written, by name. */
+  readonly emptyDocuments: (room: string) => ReadonlyMap<string, string>;
+  /** Whom to tell up to where logs survive every failover; only where the engine has replicas. */
+  readonly durability?: Pick<RoomListener, 'durable'>;
+}
+
+/** Follows the rooms that this node has clients in, and only those. */
+export class RoomFeed {
+  private readonly logger = new Logger(RoomFeed.name);
+  private readonly rooms = new Map<string, Followed>();
+  private readonly reads = new NodeReads();
+  private readonly timer: NodeJS.Timeout;
+  private readonly watermark?: DurableWatermark;
+  private comparing = false;
+
+  constructor(private readonly options: RoomFeedOptions) {
+    this.timer = setInterval(() => void this.compareQuiet(), QUIET_MS).unref();
+    const { channels, committer, keys, store, durability } = options;
+    if (durability) {
+      const rooms = (): Iterable<WatchedRoom> => this.watched();
+      this.watermark = new DurableWatermark({ store, listener: durability, rooms });
+    }
+    committer.onCommitted((room, epoch, entries) => this.onCommitted(room, epoch, entries));
+    channels.onInterruption((interrupted) => {
+      for (const [name, { room }] of this.rooms) if (interrupted.has(keys.room(name).channel)) room.repair();
+    });
+  }
+
+  /** Follows a room until the hold is released, and a little longer. */
+  hold(name: string): RoomHold {
+    const known = this.rooms.get(name);
+    const followed = known ?? this.follow(name);
+    followed.holds++;
+    clearTimeout(followed.linger);
+    delete followed.linger;
+    return new RoomHold(this, followed, known === undefined);
+  }
+
+  /** Like {@link RoomHold.begin}, for somebody who is in the room already: what it begins with keeps nothing. */
+  async begin(name: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
+    const hold = this.hold(name);
+    try {
+      await hold.begin(request, complete);
+    } finally {
+      hold.release();
+    }
+  }
+
+  /**
+   * A hold was given back.
+   * @internal
+   */
+  released(followed: Followed): void {
+    if (--followed.holds > 0 || this.rooms.get(followed.name) !== followed) return;
+    followed.linger = setTimeout(() => this.drop(followed), LINGER_MS).unref();
+  }
+
+  /** Number of rooms that are followed. */
+  get size(): number {
+    return this.rooms.size;
+  }
+
+  /** Sends a volatile event to the room's members on all nodes; at most once, unordered with the log. */
+  async publishVolatile(room: string, event: string, data: string, except?: string): Promise<void> {
+    const { nodeId, channels, keys, listener } = this.options;
+    // Local clients do not depend on the engine.
+    listener.deliverVolatile(room, event, data, except);
+    await channels.publish(
+      keys.room(room).channel,
+      encodeVolatile({ nodeId, event, data, ...(except && { except }) }),
+    );
+  }
+
+  /** Stops following everything. */
+  close(): void {
+    clearInterval(this.timer);
+    this.watermark?.close();
+    for (const followed of [...this.rooms.values()]) this.drop(followed);
+  }
+
+  private *watched(): Iterable<WatchedRoom> {
+    for (const [name, { room, started }] of this.rooms) {
+      if (!started()) continue;
+      const { position, replicationId } = room;
+      yield { name, position, replicationId };
+    }
+  }
+
+  /** Finds what the subscription missed last: with nothing after it, nothing else would tell. */
+  private async compareQuiet(): Promise<void> {
+    this.reads.parts.expire();
+    if (this.comparing) return;
+    this.comparing = true;
+    const now = performance.now();
+    const quiet = [...this.rooms].filter(
+      ([, { room, started }]) => started() && now - room.heardAt >= QUIET_MS,
+    );
+    try {
+      for (let from = 0; from < quiet.length; from += MAX_COMPARED) {
+        const part = quiet.slice(from, from + MAX_COMPARED);
+        const tops = await this.options.store.tops(part.map(([name]) => name));
+        part.forEach(([, { room }], index) => room.compare(tops[index]));
+      }
+      await this.keepIdle(now);
+    } catch (error) {
+      this.logger.debug(`rooms could not be compared: ${(error as Error).message}`);
+    }
+    this.comparing = false;
+  }
+
+  /** A room with members does not end (R17); each is kept for itself, whatever becomes of the others. */
+  private async keepIdle(now: number): Promise<void> {
+    const due = [...this.rooms].filter(([name, followed]) => this.isDue(name, followed, now));
+    for (let from = 0; from < due.length; from += MAX_KEPT) {
+      const part = due.slice(from, from + MAX_KEPT);
+      await Promise.allSettled(part.map(([name, followed]) => this.keepOne(name, followed, now)));
+    }
+  }
+
+  private isDue(name: string, { linger, keptAt, started }: Followed, now: number): boolean {
+    if (linger || !started()) return false;
+    // One that does not end may do so all the same: while nothing was committed in it, and where it was to end before.
+    return now - keptAt >= (this.idleTtlOf(name) || UNUSED_MS) / 2;
+  }
+
+  private async keepOne(name: string, followed: Followed, now: number): Promise<void> {
+    await this.options.store.keep(name, this.idleTtlOf(name));
+    followed.keptAt = now;
+  }
+
+  private idleTtlOf(name: string): number {
+    return this.options.typeOf(name)?.idleTtlMs ?? 0;
+  }
+
+  private follow(name: string): Followed {
+    const { channels, keys, store, listener, typeOf, emptyDocuments } = this.options;
+    const idleTtlMs = this.idleTtlOf(name);
+    const room = new FollowedRoom({
+      room: name,
+      store: {
+        resume: (request) => store.resume({ ...request, idleTtlMs }),
+        tops: (rooms) => store.tops(rooms),
+      },
+      reads: this.reads,
+      listener,
+      historyEvents: typeOf(name)?.history.events ?? 1_000,
+      emptyDocuments: emptyDocuments(name),
+    });
+    const onMessage = (message: string): void => this.onMessage(name, room, message);
+    const opened = channels.subscribe(keys.room(name).channel, onMessage).then(() => room.start());
+    let started = false;
+    const followed: Followed = {
+      name,
+      room,
+      opened,
+      onMessage,
+      started: () => started,
+      keptAt: -Infinity,
+      holds: 0,
+    };
+    void opened.then(
+      () => (started = true),
+      () => undefined,
+    );
+    this.rooms.set(name, followed);
+    opened.catch(() => this.drop(followed));
+    return followed;
+  }
+
+  private drop(followed: Followed): void {
+    const { name, room, onMessage } = followed;
+    if (this.rooms.get(name) !== followed) return;
+    this.rooms.delete(name);
+    this.watermark?.forget(name);
+    clearTimeout(followed.linger);
+    room.stop();
+    this.options.channels.unsubscribe(this.options.keys.room(name).channel, onMessage);
+  }
+
+  private onCommitted(name: string, epoch: string, entries: readonly LogEntry[]): void {
+    this.rooms.get(name)?.room.accept(epoch, entries, true);
+  }
+
+  private onMessage(name: string, room: FollowedRoom, message: string): void {
+    if (isVolatile(message)) return this.onVolatile(name, message);
+    if (isPresence(message)) return this.options.listener.deliverPresence(name, presenceJson(message));
+    const { epoch, last } = readMessageHead(message);
+    // The echo of what was delivered already is dropped before it is taken apart.
+    if (room.has(epoch, last)) return;
+    room.accept(epoch, decodeMessage(message).entries, false);
+  }
+
+  private onVolatile(name: string, message: string): void {
+    const { nodeId, event, data, except } = decodeVolatile(message);
+    if (nodeId !== this.options.nodeId) this.options.listener.deliverVolatile(name, event, data, except);
+  }
+}

@@ -1,0 +1,137 @@
+import type { Type } from '@nestjs/common';
+import { Command, eventNameIn, type EventName } from '@wss/handlers';
+import { IsInt, Min } from 'class-validator';
+import {
+  type CommitOptions,
+  type CommitScope,
+  type Committer,
+  appendWork,
+  encodeLogEvent,
+  valueOf,
+} from '@wss/state';
+import type { RedisKeys } from '@wss/redis';
+import type { Channels } from '../channels/channels.js';
+import type { RoomFeed } from './room-feed.js';
+
+/** Where a logged event took its place. */
+export class Appended {
+  /** Its number in the room's log. */
+  @IsInt()
+  @Min(1)
+  readonly seq!: number;
+}
+
+/** One room to send to, from any node. */
+export interface RoomTarget {
+  /**
+   * Appends an event to the room's log: every member on every node gets it, in order, once. It is the one commit
+   * that the command makes; `'by node'` is for work that the node does by itself. An event of which the room's type
+   * declares the class may be named by that class; then the compiler checks the data.
+   * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`; Error for an event that the room's type does
+   *   not declare while it declares others
+   */
+  append(
+    scope: Command | 'by node',
+    event: string,
+    data?: unknown,
+    options?: CommitOptions,
+  ): Promise<Appended>;
+  append<D extends object>(
+    scope: Command | 'by node',
+    event: Type<D>,
+    data: D,
+    options?: CommitOptions,
+  ): Promise<Appended>;
+
+  /**
+   * Sends an event that may be lost and has no number, at the cost of one publication.
+   * @throws Error for an event that the room's type does not declare as volatile while it declares others
+   */
+  volatile(event: string, data?: unknown, options?: { readonly except?: string }): Promise<void>;
+  volatile<D extends object>(event: Type<D>, data: D, options?: { readonly except?: string }): Promise<void>;
+}
+
+/** A receiver of events that are sent at most once and kept nowhere. */
+export interface DirectTarget {
+  send(event: string, data?: unknown): Promise<void>;
+}
+
+/** Sends events to rooms, users and clients, wherever they are connected. */
+export abstract class Rooms {
+  abstract to(room: string): RoomTarget;
+  /** All clients of a user. */
+  abstract toUser(user: string): DirectTarget;
+  /** One client. */
+  abstract toClient(clientId: string): DirectTarget;
+  /** Every client of every node. */
+  abstract toAll(): DirectTarget;
+}
+
+/** {@link Rooms} over the cluster. */
+export class ClusterRooms extends Rooms {
+  constructor(
+    private readonly feed: RoomFeed,
+    private readonly committer: Committer,
+    private readonly channels: Channels,
+    private readonly keys: RedisKeys,
+  ) {
+    super();
+  }
+
+  to(room: string): RoomTarget {
+    return {
+      append: async (
+        scope: Command | 'by node',
+        event: EventName,
+        data?: unknown,
+        options?: CommitOptions,
+      ) => {
+        const name = eventNameIn(this.committer.eventsOf(room), event, 'logged');
+        return this.append(scopeIn(room, scope, name), { event: name, data }, options);
+      },
+      volatile: async (event: EventName, data?: unknown, { except }: { readonly except?: string } = {}) => {
+        const name = eventNameIn(this.committer.eventsOf(room), event, 'volatile');
+        const encoded = encodeLogEvent(name, JSON.stringify(data) ?? 'null');
+        return this.feed.publishVolatile(room, encoded.event, encoded.data, except);
+      },
+    };
+  }
+
+  toUser(user: string): DirectTarget {
+    return this.direct(this.keys.user(user), '');
+  }
+
+  toClient(clientId: string): DirectTarget {
+    const nodeId = clientId.slice(0, clientId.lastIndexOf('.'));
+    return this.direct(this.keys.clientsOf(nodeId), clientId);
+  }
+
+  toAll(): DirectTarget {
+    return this.direct(this.keys.everyone, '');
+  }
+
+  private direct(channel: string, clientId: string): DirectTarget {
+    return {
+      send: async (event, data) => {
+        const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
+        await this.channels.publish(channel, `${clientId}\n${encoded.event}\n${encoded.data}`);
+      },
+    };
+  }
+
+  private async append(
+    scope: CommitScope,
+    event: { readonly event: string; readonly data: unknown },
+    options?: CommitOptions,
+  ): Promise<Appended> {
+    return valueOf(await this.committer.perform(appendWork(scope, event, options))) as Appended;
+  }
+}
+
+function scopeIn(room: string, scope: Command | 'by node', event: string): CommitScope {
+  if (scope === 'by node') return { room };
+  if (scope.room === room) return scope;
+  throw new Error(
+    `"${scope.event}" came for another room than it appends "${event}" to; a command commits in its own room`,
+  );
+}

@@ -1,0 +1,249 @@
+import { randomBytes } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { GatewayError } from '@wss/handlers';
+import { toReadError } from '../events/cluster-answer.js';
+import type { SessionClaim, SessionStore } from './session-store.js';
+import { SessionExtender } from './session-extender.js';
+import { SessionSecrets } from './session-secrets.js';
+import { SessionTokens } from './session-tokens.js';
+
+/** The numbered commands of a session in a room. */
+export interface Lane {
+  /** When the last one came, ms of this process' steady clock. */
+  usedAt: number;
+  /** Those before may have been forgotten, so that their record may have ended by itself. */
+  readonly isDoubtful: boolean;
+}
+
+/** A session of a connected client. */
+export class Session {
+  /** By room with numbered commands. */
+  readonly lanes = new Map<string, Lane>();
+  /** Rooms that are about to be among them. */
+  readonly preparing = new Map<string, Promise<void>>();
+  /** Its numbered commands in some rooms are not kept any more. */
+  hasForgotten = false;
+
+  constructor(
+    readonly id: string,
+    readonly user: string,
+    readonly generation: number,
+    /** Moves while the client is connected, ms since 1970 by the engine's clock. */
+    public endsAt: number,
+  ) {}
+
+  /** True if it has sent numbered commands in a room. */
+  hasLane(room: string): boolean {
+    return this.lanes.has(room) || this.preparing.has(room);
+  }
+
+  /**
+   * True if a record that is missing in a room can only have been lost by the engine. Where it may have ended by
+   * itself, nobody may conclude from an epoch that is over that its commands died with that.
+   */
+  provesLoss(room: string): boolean {
+    return !this.hasForgotten || this.lanes.get(room)?.isDoubtful === false;
+  }
+}
+
+/** A session as it was opened for a connection. */
+export interface OpenedSession {
+  readonly session: Session;
+  /** Resumes the session on any node. */
+  readonly token: string;
+  /** It goes on; else it is new and its numbers start at 1. */
+  readonly resumed: boolean;
+  /** Rooms that it was a member of. */
+  readonly rooms: readonly string[];
+}
+
+/** Settings of {@link Sessions}. */
+export interface SessionOptions {
+  /** The first signs the tokens, all verify them; without any the nodes agree on one through the engine. */
+  readonly secret?: string | readonly string[];
+  /** How long a session outlives its last connection, ms. Default 86,400,000 (a day). */
+  readonly ttlMs?: number;
+  /** Rooms that a session may be in; default 1,000. It may have numbered commands in 20 times as many. */
+  readonly maxRooms?: number;
+  /** How long numbered commands are kept in a room that was left, ms. Default 3,600,000 (an hour). */
+  readonly laneIdleMs?: number;
+}
+
+/** How long a session outlives its last connection unless configured otherwise, ms. */
+const TTL_MS = 86_400_000;
+/** Rooms with numbered commands for each room that a session may be in. */
+const LANES_PER_ROOM = 20;
+/** Rooms whose numbered commands are forgotten in one go. */
+const FORGOTTEN_AT_ONCE = 256;
+const READY = Promise.resolve();
+
+/** How soon an end that could not be moved is moved at the latest, ms: it may have passed by then. */
+const EXTEND_AGAIN_MS = 5_000;
+
+/** Keeps what survives a reconnect: identity and numbered commands. The engine has a session from its greeting on. */
+export class Sessions {
+  private readonly logger = new Logger(Sessions.name);
+  private readonly connected = new Set<Session>();
+  private readonly tokens: SessionTokens;
+  private readonly ttlMs: number;
+  private readonly maxRooms: number;
+  private readonly laneIdleMs: number;
+  private timer?: NodeJS.Timeout;
+  private readonly extender: SessionExtender<Session>;
+
+  private constructor(
+    private readonly store: SessionStore,
+    /** Secrets that sign the tokens. */
+    readonly secrets: SessionSecrets,
+    { ttlMs = TTL_MS, maxRooms = 1_000, laneIdleMs = 3_600_000 }: SessionOptions,
+  ) {
+    this.tokens = new SessionTokens(() => secrets.keys);
+    this.ttlMs = ttlMs;
+    this.maxRooms = maxRooms;
+    this.laneIdleMs = laneIdleMs;
+    this.extender = new SessionExtender(
+      {
+        end: async (session) => void (session.endsAt = await store.extend(session, ttlMs)),
+        rest: async (session) => {
+          await store.extendLanes(session.id, session.endsAt);
+          await this.forgetIdleLanes(session);
+        },
+      },
+      Math.min(EXTEND_AGAIN_MS, ttlMs / 8),
+    );
+  }
+
+  /** @throws RedisError when the secret can't be agreed on. */
+  static async start(store: SessionStore, options: SessionOptions = {}): Promise<Sessions> {
+    const { secret = [], ttlMs = TTL_MS } = options;
+    const configured = typeof secret === 'string' ? [secret] : secret;
+    const sessions = new Sessions(store, await SessionSecrets.start(store, { configured, ttlMs }), options);
+    sessions.timer = setInterval(() => sessions.extendAll(), sessions.ttlMs / 8).unref();
+    return sessions;
+  }
+
+  /**
+   * Opens a session for a connection of this user: the one that the token names, or a new one when it names none,
+   * another user's, or one that is over.
+   * @throws RedisError when the engine is out of reach.
+   */
+  async open(user: string, token?: string): Promise<OpenedSession> {
+    const claim = await this.claimOf(token);
+    const known = claim?.user === user ? await this.store.resume(claim, this.ttlMs) : undefined;
+    if (claim && known) {
+      const session = new Session(claim.id, user, known.generation, known.endsAt);
+      const usedAt = performance.now();
+      session.hasForgotten = known.hasForgotten ?? false;
+      // To which of them it came back is not kept.
+      const isDoubtful = session.hasForgotten;
+      for (const room of known.lanes) session.lanes.set(room, { usedAt, isDoubtful });
+      return this.opened(session, true, known.rooms.slice(0, this.maxRooms));
+    }
+    const created = { id: randomBytes(16).toString('base64url'), user, generation: 1 };
+    const endsAt = await this.store.create(created, this.ttlMs);
+    return this.opened(new Session(created.id, user, 1, endsAt), false, []);
+  }
+
+  /** The session is a member of a room from now on, also after a reconnect. Best effort: a client that joins again loses nothing. */
+  joined(session: Session, room: string): void {
+    this.store
+      .addRoom(session.id, room)
+      .catch((error: Error) => this.logger.debug(`a membership is not kept: ${error.message}`));
+  }
+
+  /** The session is not a member of a room any more. Best effort. */
+  left(session: Session, room: string): void {
+    this.store
+      .removeRoom(session.id, room)
+      .catch((error: Error) => this.logger.debug(`a membership is not ended: ${error.message}`));
+  }
+
+  /** The connection of a session has gone; the session stays until its end. */
+  disconnected(session: Session): void {
+    this.connected.delete(session);
+    this.extender.forget(session);
+  }
+
+  /**
+   * Makes sure that the record of the session's commands in a room lives as long as the session. Cheap but for the
+   * first command in a room.
+   * @throws GatewayError `unavailable` when the engine is out of reach, `limit` when there are too many such rooms.
+   */
+  prepareLane(session: Session, room: string): Promise<void> {
+    const lane = session.lanes.get(room);
+    if (lane) {
+      lane.usedAt = performance.now();
+      return READY;
+    }
+    return session.preparing.get(room) ?? this.addLane(session, room);
+  }
+
+  private addLane(session: Session, room: string): Promise<void> {
+    const { lanes, preparing } = session;
+    const most = LANES_PER_ROOM * this.maxRooms;
+    if (lanes.size + preparing.size >= most) return Promise.reject(tooManyLanes(most));
+    const isDoubtful = session.hasForgotten;
+    const prepared = this.store
+      .addLane(session.id, room)
+      .then(() => void lanes.set(room, { usedAt: performance.now(), isDoubtful }))
+      .catch((error: unknown) => Promise.reject(toReadError(error)))
+      .finally(() => preparing.delete(room));
+    preparing.set(room, prepared);
+    return prepared;
+  }
+
+  /** Stops moving the ends of connected sessions. */
+  close(): void {
+    clearInterval(this.timer);
+    this.secrets.close();
+    this.extender.close();
+  }
+
+  /** Moves the ends of all connected sessions now, as after a step of the engine's clock; each until it succeeds. */
+  extendAll(): void {
+    this.extender.extend(this.connected);
+  }
+
+  private opened(session: Session, resumed: boolean, rooms: readonly string[]): OpenedSession {
+    this.connected.add(session);
+    return { session, token: this.tokens.sign(session), resumed, rooms };
+  }
+
+  private async claimOf(token: string | undefined): Promise<SessionClaim | undefined> {
+    if (token === undefined) return undefined;
+    if (this.tokens.isOfUnknownKey(token)) await this.secrets.refreshForUnknown();
+    return this.tokens.verify(token);
+  }
+
+  /** Of rooms that were left long ago nothing is kept; in parts, as everything that a session has accumulated. */
+  private async forgetIdleLanes(session: Session): Promise<void> {
+    const before = performance.now() - this.laneIdleMs;
+    const idle = [...session.lanes].filter(([, { usedAt }]) => usedAt < before);
+    for (let from = 0; from < idle.length; from += FORGOTTEN_AT_ONCE) {
+      await this.forgetLanes(session, new Map(idle.slice(from, from + FORGOTTEN_AT_ONCE)));
+    }
+  }
+
+  /** A command that comes meanwhile brings its room in again. */
+  private async forgetLanes(session: Session, idle: ReadonlyMap<string, Lane>): Promise<void> {
+    const { lanes } = session;
+    const hadForgotten = session.hasForgotten;
+    session.hasForgotten = true;
+    for (const room of idle.keys()) lanes.delete(room);
+    let gone: readonly string[] = [];
+    try {
+      gone = await this.store.forgetLanes(session.id, [...idle.keys()]);
+    } finally {
+      const forgotten = new Set(gone);
+      for (const [room, lane] of idle) if (!forgotten.has(room) && !lanes.has(room)) lanes.set(room, lane);
+      session.hasForgotten = hadForgotten || gone.length > 0;
+      // A lane that was added while it was removed may have been removed after that.
+      const again = gone.filter((room) => session.hasLane(room));
+      await Promise.all(again.map((room) => this.store.addLane(session.id, room)));
+    }
+  }
+}
+
+function tooManyLanes(most: number): GatewayError {
+  return new GatewayError('limit', `numbered commands in ${most} rooms of late: go on in one of these`);
+}

@@ -1,0 +1,4 @@
+import { memoryEngine } from '../engines.js';
+import { nodeRegistryContract } from './node-registry.contract.js';
+
+nodeRegistryContract('memory', async () => memoryEngine());

@@ -1,0 +1,200 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '@wss/testing';
+import { type ClaimedSession, type SessionClaim, type SessionStore, Sessions } from '../../src/index.js';
+import { CLOCKS, withClock } from '../off-clocks.js';
+import type { ClusterUnderTest, EngineUnderTest, NodeLinks } from '../engines.js';
+
+export function sessionStoreContract(name: string, start: () => Promise<EngineUnderTest>): void {
+  describe(`session store on ${name}`, () => {
+    let engine: EngineUnderTest;
+    let cluster: ClusterUnderTest;
+    let links: NodeLinks;
+    let store: SessionStore;
+    let now: number;
+
+    beforeAll(async () => void (engine = await start()));
+    afterAll(() => engine.stop());
+    beforeEach(async () => {
+      cluster = engine.newCluster();
+      links = await cluster.openNode({ nodeId: 'a' });
+      store = links.sessions;
+      now = await cluster.now();
+    });
+    afterEach(() => links.close());
+
+    const claimOf = (id: string, endsAt: number, user = 'ann of x'): SessionClaim => ({
+      id,
+      user,
+      generation: 1,
+      endsAt,
+    });
+    const create = (claim: SessionClaim): Promise<number> => store.create(claim, claim.endsAt - now);
+    const claimEnded = async (most: number, claimMs?: number): Promise<ClaimedSession[]> => [
+      ...(await store.claimEnded(most, claimMs)).sessions,
+    ];
+    const laterThan = (at: number): Promise<void> =>
+      eventually(async () => expect(await cluster.now()).toBeGreaterThan(at + 1));
+    const idsOf = (sessions: ClaimedSession[]): string[] => sessions.map(({ id }) => id).sort();
+
+    it('resumes a session with its rooms, and raises its generation', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      await store.addRoom('s', 'note:1');
+      await store.addLane('s', 'note:2');
+      expect(await store.resume(claim, 90_000)).toEqual({
+        generation: 2,
+        endsAt: expect.any(Number),
+        lanes: ['note:2'],
+        rooms: ['note:1'],
+      });
+    });
+
+    it.each(['a b c', ' a', 'a|b', 'a\nb', '\x01\x02', '\x00', '{a}', '%1', '__proto__', 'ä€💥', '-'])(
+      'R34: keeps the session of a user %j apart from all others',
+      async (user) => {
+        const claim = claimOf('s', now + 60_000, user);
+        await create(claim);
+        expect(await store.resume({ ...claim, user: `${user} ` }, 90_000)).toBeUndefined();
+        expect(await store.resume(claim, 90_000)).toMatchObject({ generation: 2 });
+        await create(claimOf('over', now - 1, user));
+        expect((await claimEnded(10)).map((session) => [session.id, session.user])).toEqual([['over', user]]);
+      },
+    );
+
+    it('tells the generations of sessions, of each that it knows', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      await create(claimOf('other', now + 60_000));
+      await store.resume(claim, 90_000);
+      expect(await store.generations(['s', 'unknown', 'other'])).toEqual([2, undefined, 1]);
+      expect(await store.generations([])).toEqual([]);
+    });
+
+    it('R29: resumes a session with numbered commands in very many rooms', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      const rooms = Array.from({ length: 1_500 }, (_, i) => `note:${i}`);
+      await Promise.all(rooms.map((room) => store.addLane('s', room)));
+      const { lanes = [] } = (await store.resume(claim, 90_000)) ?? {};
+      expect([...lanes].sort()).toEqual([...rooms].sort());
+      expect(await store.extend(claim, 60_000)).toBeGreaterThan(now);
+    });
+
+    it('R29: extends what a session has accumulated once in an eighth of its time, however often it resumes', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      const resumed = async (ttlMs: number): Promise<number> => (await store.resume(claim, ttlMs))!.endsAt;
+      // The records of its commands were never extended.
+      await laterThan(await cluster.now());
+      const end = await resumed(60_000);
+      expect(end).toBeGreaterThan(claim.endsAt);
+      await laterThan(await cluster.now());
+      expect(await resumed(60_000)).toBe(end);
+      // It was moved without the records.
+      const moved = await store.extend(claim, 60_000);
+      await laterThan(await cluster.now());
+      expect(await resumed(60_000)).toBeGreaterThan(moved);
+      // More than an eighth is missing, or it lies too far ahead.
+      expect(await resumed(90_000)).toBeGreaterThan(end + 20_000);
+      expect(await resumed(60_000)).toBeLessThan(end + 20_000);
+    });
+
+    it('R29: forgets numbered commands in rooms that the session left, and remembers that it did', async () => {
+      const claim = claimOf('s', now + 60_000);
+      await create(claim);
+      for (const room of ['note:1', 'note:2', 'note:3']) await store.addLane('s', room);
+      await store.addRoom('s', 'note:2');
+      expect(await store.forgetLanes('s', ['note:1', 'note:2'])).toEqual(['note:1']);
+      const resumed = await store.resume(claim, 90_000);
+      expect([...(resumed?.lanes ?? [])].sort()).toEqual(['note:2', 'note:3']);
+      expect(resumed).toMatchObject({ hasForgotten: true });
+    });
+
+    it("resumes no other user's session and none that is over; one that the engine lost it does", async () => {
+      await create(claimOf('s', now + 60_000));
+      await create(claimOf('over', now - 1));
+      expect(await store.resume(claimOf('s', now + 60_000, 'bob'), 90_000)).toBeUndefined();
+      expect(await store.resume(claimOf('over', now + 60_000), 90_000)).toBeUndefined();
+      expect(await store.resume(claimOf('lost', now + 60_000), 90_000)).toMatchObject({
+        generation: 2,
+      });
+      expect(await store.resume(claimOf('lost and over', now - 1), 90_000)).toBeUndefined();
+    });
+
+    it('lets one node claim each session whose end has passed, with its user', async () => {
+      for (const id of ['1', '2', '3']) await create(claimOf(id, now - 1));
+      await create(claimOf('lives', now + 60_000));
+      const claims = await Promise.all([claimEnded(2), claimEnded(2), claimEnded(2)]);
+      expect(idsOf(claims.flat())).toEqual(['1', '2', '3']);
+      for (const { user } of claims.flat()) expect(user).toBe('ann of x');
+    });
+
+    it('gives a claimed session to another node when the claim has ended, until it is forgotten', async () => {
+      await create(claimOf('s', now - 1));
+      const [first] = await claimEnded(10, 50);
+      const [second] = await eventually(async () => {
+        const claimed = await claimEnded(10);
+        expect(idsOf(claimed)).toEqual(['s']);
+        return claimed;
+      });
+      await store.forget(first!);
+      await store.forget(second!);
+      expect(await claimEnded(10, 1)).toEqual([]);
+    });
+
+    it('forgets only what nobody else has claimed since', async () => {
+      await create(claimOf('s', now - 1));
+      const [first] = await claimEnded(10, 1);
+      await eventually(async () => expect(await claimEnded(10, 50)).toHaveLength(1));
+      await store.forget(first!);
+      await eventually(async () => expect(await claimEnded(10)).toHaveLength(1));
+    });
+
+    it('lets nobody claim a session that went on', async () => {
+      const resumed = claimOf('resumed', now + 300);
+      const extended = claimOf('extended', now + 300);
+      for (const each of [resumed, extended, claimOf('gone', now + 300)]) await create(each);
+      await store.resume(resumed, 60_000);
+      await store.extend(extended, 60_000);
+      await eventually(async () => expect(idsOf(await claimEnded(10))).toEqual(['gone']));
+      expect(await claimEnded(10)).toEqual([]);
+    });
+
+    it('keeps a session that is extended after it was claimed', async () => {
+      await create(claimOf('s', now - 1));
+      const [claimed] = await claimEnded(10);
+      await store.extend(claimOf('s', now - 1), 60_000);
+      await store.forget(claimed!);
+      expect(await store.resume(claimOf('s', now + 60_000), 90_000)).toMatchObject({
+        generation: expect.any(Number),
+      });
+    });
+
+    it.each(CLOCKS)(
+      'R30: a session lives as long as it should from a node whose clock is %s',
+      (_what, offset) =>
+        withClock(offset, async () => {
+          const [near, far] = await Promise.all([1, 2].map(() => Sessions.start(store, { ttlMs: 60_000 })));
+          const { session, token } = await near!.open('ann');
+          expect(session.endsAt - (await cluster.now())).toBeGreaterThan(55_000);
+          expect(session.endsAt - (await cluster.now())).toBeLessThanOrEqual(60_000);
+          const again = await far!.open('ann', token);
+          expect(again.resumed).toBe(true);
+          expect(again.session.endsAt - (await cluster.now())).toBeGreaterThan(55_000);
+          expect(await store.extend(session, 60_000)).toBeGreaterThan((await cluster.now()) + 55_000);
+          expect(await claimEnded(10)).toEqual([]);
+          for (const sessions of [near, far]) sessions!.close();
+        }),
+    );
+
+    it.each(CLOCKS)("R30: a session is over when it should be where a node's clock is %s", (_what, offset) =>
+      withClock(offset, async () => {
+        const sessions = await Sessions.start(store, { ttlMs: 200 });
+        const { session, token } = await sessions.open('ann');
+        sessions.close();
+        await eventually(async () => expect(idsOf(await claimEnded(10))).toEqual([session.id]));
+        expect(await sessions.open('ann', token)).toMatchObject({ resumed: false });
+      }),
+    );
+  });
+}

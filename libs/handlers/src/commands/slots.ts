@@ -1,0 +1,21 @@
+/** Lets so much work run at a time; the rest waits, first come, first served. */
+export class Slots {
+  private readonly waiting: (() => void)[] = [];
+  private running = 0;
+
+  /** @param most how much may run at a time */
+  constructor(private readonly most: number) {}
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.running < this.most) this.running++;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      // The place passes on, so nobody who comes now gets in between.
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.running--;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { HttpException, Logger, type Type } from '@nestjs/common';
+import { WsException } from '@nestjs/websockets';
+import type { ValidationError, ValidatorOptions } from 'class-validator';
+import type { ErrorDetail } from '@wss/protocol';
+import { ClassReader } from './class-reader.js';
+import { brokenRules } from './class-rules.js';
+import { rulesOf } from './class-shape.js';
+import { GatewayError } from '../commands/gateway-error.js';
+import type { BodyReader } from './params-factories.js';
+
+/** Most details of one refusal: a client must not be able to make a short list of wrong values a long answer. */
+const MAX_DETAILS = 20;
+
+/** Which class-validator rules an instance breaks, with the path and the rule of each; never a value. */
+export function violationsOf(instance: object, options: ValidatorOptions = {}): ErrorDetail[] {
+  const errors = brokenRules(instance, { forbidUnknownValues: false, ...options });
+  return errors.length === 0 ? [] : flatten(errors, '').slice(0, MAX_DETAILS);
+}
+
+function flatten(errors: readonly ValidationError[], parent: string): ErrorDetail[] {
+  return errors.flatMap(({ property, constraints, children }) => {
+    const path = parent === '' ? property : `${parent}.${property}`;
+    const own = Object.values(constraints ?? {}).map((message) => ({ path, message }));
+    return children ? [...own, ...flatten(children, path)] : own;
+  });
+}
+
+/**
+ * Makes plain data an instance of a class, with all of its fields. Objects without a class in it inherit nothing, so
+ * that they are maps whose every key is data.
+ */
+export function toInstance<T extends object>(type: Type<T>, data: unknown): T {
+  return new ClassReader(true).read(type, data as object);
+}
+
+/**
+ * Reads a body as a DTO: unknown properties are dropped silently, and never looked at; data that is absent counts
+ * as `{}`. The reader throws GatewayError `invalid` with path and rule of everything that is wrong.
+ */
+export function dtoReader(type: Type<object>): BodyReader {
+  const reportOnce = onceReporter(type);
+  return (data = {}) => {
+    if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+      throw invalid([{ path: '', message: 'the data must be an object' }]);
+    }
+    const reader = new ClassReader(false);
+    try {
+      const instance = reader.read(type, data);
+      if (reader.problems.length > 0) throw invalid(reader.problems.slice(0, MAX_DETAILS));
+      const violations = violationsOf(instance, { whitelist: true });
+      if (violations.length > 0) throw invalid(violations);
+      return instance;
+    } catch (error) {
+      if (isRefusal(error)) throw error;
+      reportOnce(error);
+      throw invalid([{ path: reader.place, message: 'can not be read' }]);
+    }
+  };
+}
+
+/** True if a decorator's function threw this to refuse a value; everything else is a failure of the function. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof GatewayError || error instanceof HttpException || error instanceof WsException;
+}
+
+/** A function of a decorator that fails on some value is the developer's to know; once, as clients choose the values. */
+function onceReporter(type: Type<object>): (error: unknown) => void {
+  let reported = false;
+  return (error) => {
+    if (reported) return;
+    reported = true;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    new Logger('Validation').warn(
+      `a decorator of ${type.name} throws on some data, which is refused: ${text}`,
+    );
+  };
+}
+
+/** True if a class has class-validator rules, its own or inherited ones. */
+export function hasRules(type: Type<object>): boolean {
+  return rulesOf(type).size > 0;
+}
+
+function invalid(details: readonly ErrorDetail[]): GatewayError {
+  return new GatewayError('invalid', 'the data breaks the rules of the event', { details });
+}

@@ -1,0 +1,199 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import { type INestApplicationContext, Logger, type WsMessageHandler } from '@nestjs/common';
+import { ModulesContainer, NestApplication } from '@nestjs/core';
+import { AbstractWsAdapter } from '@nestjs/websockets';
+import type { Observable } from 'rxjs';
+import type { ServerOptions, WebSocketServer } from 'ws';
+import type { ClientSocket } from '../socket/client-socket.js';
+import { type AcceptedClient, ClientConnections } from '../connections/client-connections.js';
+import { describe, failConnection } from '../socket/connection-failure.js';
+import { findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
+import { Flusher } from '../socket/flusher.js';
+import { FrameReader, type MessageParser } from './frame-reader.js';
+import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
+import type { PathContext } from '../socket/path-context.js';
+import { NativeHandlers } from '../socket/native-handlers.js';
+import { type Doorkeeper, type SocketServer, SocketServers } from './socket-servers.js';
+
+/** How long a server that is closed waits for disconnect hooks, ms. */
+const CLEAN_UP_MS = 5_000;
+
+/** Options of the adapter. */
+export interface ClusterWsAdapterOptions {
+  /** Reads a message as `{event, data}`; replaces JSON, as in Nest's own adapter. A frame for which it returns nothing is dropped. */
+  readonly messageParser?: MessageParser;
+}
+
+/** Options that a gateway's decorator may hold for this adapter. */
+export interface ClusterGatewayOptions extends ServerOptions {
+  readonly path?: string;
+  /** The gateway's path is served by the command router too. */
+  readonly commands?: boolean;
+}
+
+/**
+ * WebSocket adapter for `ws`, in the place of Nest's `WsAdapter`: existing gateways run unchanged.
+ *
+ * Three things differ. A client's data is never echoed in an `exception` frame. A connection hook that throws
+ * closes its own socket (1011) and nothing else; this needs the application in the constructor. Bad JSON and
+ * unknown events are answered. On the path of a gateway with `commands: true`, events that no gateway handles go
+ * to the {@link CommandRouter}.
+ */
+export class ClusterWsAdapter extends AbstractWsAdapter {
+  private readonly logger = new Logger('WsAdapter');
+  private readonly reader: FrameReader;
+  private readonly connections: ClientConnections;
+  private readonly servers: SocketServers;
+  private readonly paths?: GatewayPaths;
+  private readonly contexts = new WeakMap<WebSocketServer, PathContext>();
+  private readonly accepted = new WeakMap<IncomingMessage, AcceptedClient>();
+  private readonly connectCallbacks = new WeakMap<WebSocketServer, ((...args: unknown[]) => void)[]>();
+
+  constructor(appOrHttpServer?: INestApplicationContext | object, options: ClusterWsAdapterOptions = {}) {
+    super(appOrHttpServer);
+    const app = appOrHttpServer instanceof NestApplication ? appOrHttpServer : undefined;
+    if (app) this.paths = this.inspectGateways(app);
+    this.reader = new FrameReader(options.messageParser);
+    this.connections = connectionsOf(app);
+    this.servers = new SocketServers(this.doorkeeper());
+  }
+
+  /** Replaces the parser of messages, for sockets that connect from now on too. */
+  setMessageParser(parser: MessageParser): void {
+    this.reader.parser = parser;
+  }
+
+  override create(
+    port: number,
+    options: ClusterGatewayOptions & { server?: WebSocketServer; namespace?: string } = {},
+  ): WebSocketServer {
+    const { server, path, namespace, commands, ...wsOptions } = options;
+    if (namespace) {
+      throw new Error('WebSocket knows no namespaces; use paths, or @nestjs/platform-socket.io');
+    }
+    const httpServer = this.httpServer as HttpServer | undefined;
+    const attached = port === 0 && httpServer;
+    if (!attached && server) return server;
+    const ownPath = attached ? normalizePath(path) : ownPortPath(path);
+    const request = {
+      commands: this.paths?.servesCommands(port, path) ?? commands === true,
+      options: wsOptions,
+      ...(ownPath !== undefined && { path: ownPath }),
+    };
+    return this.ready(attached ? this.servers.attach(httpServer, request) : this.servers.open(port, request));
+  }
+
+  override bindClientConnect(server: WebSocketServer, callback: (...args: unknown[]) => void): void {
+    const callbacks = this.connectCallbacks.get(server);
+    if (callbacks) callbacks.push(callback);
+    else server.on('connection', callback);
+  }
+
+  override bindClientDisconnect(client: ClientSocket, callback: (code: number) => void): void {
+    (client.closeCallbacks ??= []).push(callback);
+  }
+
+  override bindMessageHandlers(
+    client: ClientSocket,
+    handlers: WsMessageHandler<string>[],
+    transform: (data: unknown) => Observable<unknown>,
+  ): void {
+    if (handlers.length === 0) return;
+    client.native ??= new NativeHandlers((text) => {
+      if (client.readyState === client.OPEN) client.send(text);
+    });
+    client.native.add(handlers, transform);
+  }
+
+  /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for these is over. */
+  override async close(server: WebSocketServer): Promise<void> {
+    await this.servers.close(server);
+    const cleanUps = [...(this.contexts.get(server)?.cleanUps ?? [])];
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, CLEAN_UP_MS)));
+    await Promise.race([Promise.all(cleanUps), late]);
+    clearTimeout(timer);
+  }
+
+  override dispose(): Promise<void> {
+    return this.servers.dispose();
+  }
+
+  private ready(server: WebSocketServer): WebSocketServer {
+    const callbacks: ((...args: unknown[]) => void)[] = [];
+    this.connectCallbacks.set(server, callbacks);
+    server.on('connection', (...args: unknown[]) => {
+      for (const callback of callbacks) callback(...args);
+    });
+    server.on('error', (error: Error) => this.logger.error(describe(error)));
+    return server;
+  }
+
+  private doorkeeper(): Doorkeeper {
+    return {
+      onHandshake: (target, request, accept) => this.admit(target, request, accept),
+      onSocket: (target, client, request) => {
+        const accepted = this.accepted.get(request)!;
+        this.connections.begin(client, request.socket, accepted, this.contextOf(target));
+        this.announce(target, client, request);
+      },
+      refuse: (request, refusal) => this.connections.refuse(request, refusal),
+      onRefused: (status) => this.connections.refused(status),
+      onError: (error) => this.logger.error(describe(error)),
+    };
+  }
+
+  private admit(target: SocketServer, request: IncomingMessage, accept: () => void): void {
+    const commands = this.contextOf(target).router !== undefined;
+    void this.connections.admit({
+      request,
+      commands,
+      accept: (accepted) => {
+        this.accepted.set(request, accepted);
+        accept();
+      },
+    });
+  }
+
+  private announce(
+    { server, port, path }: SocketServer,
+    client: ClientSocket,
+    request: IncomingMessage,
+  ): void {
+    holdForConstruction(client, this.paths?.requestScopedAt(port, path) ?? []);
+    try {
+      server.emit('connection', client, request);
+    } catch (error) {
+      // A listener that the application has put on the server itself.
+      failConnection('the server', client, error);
+    }
+  }
+
+  private contextOf({ server, port, path }: SocketServer): PathContext {
+    let context = this.contexts.get(server);
+    if (!context) {
+      const router = this.paths?.servesCommands(port, path) ? this.connections.router : undefined;
+      const { reader, connections } = this;
+      context = { reader, connections, cleanUps: new Set(), ...(router && { router }) };
+      this.contexts.set(server, context);
+    }
+    return context;
+  }
+
+  private inspectGateways(app: INestApplicationContext): GatewayPaths {
+    const gateways = findGateways(app.get(ModulesContainer));
+    const paths = new GatewayPaths(gateways);
+    for (const gateway of gateways) guardHooks(gateway);
+    return paths;
+  }
+}
+
+/** The application's connections; without the messaging providers only native gateways are served. */
+function connectionsOf(app: INestApplicationContext | undefined): ClientConnections {
+  // Not by `app.get(ClientConnections)`: what it does not find ends the process of an application made as usual.
+  for (const { providers } of app?.get(ModulesContainer).values() ?? []) {
+    const known: unknown = providers.get(ClientConnections)?.instance;
+    if (known instanceof ClientConnections) return known;
+  }
+  return new ClientConnections(new Flusher());
+}

@@ -1,0 +1,152 @@
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  Logger,
+  type Type,
+  UseFilters,
+} from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
+import { ClientSocket } from '../socket/client-socket.js';
+import { describe, failConnection } from '../socket/connection-failure.js';
+
+type Hook = (this: object, client: unknown, ...rest: unknown[]) => unknown;
+type HookName = 'handleConnection' | 'handleDisconnect';
+
+/** A class with `@WebSocketGateway`. */
+export interface GatewayDeclaration {
+  readonly class: Type<object>;
+  readonly port: number;
+  readonly path?: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Every connection has an instance of its own. */
+  readonly requestScoped: boolean;
+  /** The one instance of a class that is not request-scoped. */
+  readonly instance?: object;
+}
+
+/** The gateways of an application. */
+export function findGateways(modules: ModulesContainer): GatewayDeclaration[] {
+  const found = new Map<Type<object>, GatewayDeclaration>();
+  for (const module of modules.values()) {
+    for (const wrapper of module.providers.values()) {
+      const { metatype } = wrapper;
+      if (typeof metatype !== 'function' || !Reflect.getMetadata(GATEWAY_METADATA, metatype)) continue;
+      const type = metatype as Type<object>;
+      if (found.has(type)) {
+        throw new Error(
+          `${type.name} is provided twice, so every hook would run twice; provide it in one module and export it`,
+        );
+      }
+      const requestScoped = !wrapper.isDependencyTreeStatic();
+      const instance = requestScoped ? undefined : (wrapper.instance as object | undefined);
+      found.set(type, { ...declaration(type), requestScoped, ...(instance && { instance }) });
+    }
+  }
+  return [...found.values()];
+}
+
+function declaration(type: Type<object>): Omit<GatewayDeclaration, 'requestScoped' | 'instance'> {
+  const options = (Reflect.getMetadata(GATEWAY_OPTIONS, type) ?? {}) as Record<string, unknown>;
+  const port = (Reflect.getMetadata(PORT_METADATA, type) ?? 0) as number;
+  const { path } = options;
+  return { class: type, port, options, ...(typeof path === 'string' && { path }) };
+}
+
+const guards = new WeakSet<Hook>();
+
+/**
+ * Nest hands what a connection hook throws to nobody, which ends the process. Here it ends that one connection,
+ * and frames wait until `handleConnection` is done.
+ */
+export function guardHooks(gateway: GatewayDeclaration): void {
+  const { instance } = gateway;
+  const prototype = gateway.class.prototype as object;
+  for (const name of ['handleConnection', 'handleDisconnect'] as const) {
+    guard(gateway, prototype, name);
+    if (instance && Object.hasOwn(instance, name)) guard(gateway, instance, name);
+  }
+}
+
+function guard({ class: owner, requestScoped }: GatewayDeclaration, target: object, name: HookName): void {
+  const original = (target as Partial<Record<HookName, Hook>>)[name];
+  if (typeof original !== 'function' && !requestScoped) return;
+  if (original && guards.has(original) && Object.hasOwn(target, name)) return;
+  const hook: Hook = function (client, ...rest) {
+    const call = (): unknown => original?.call(this, client, ...rest);
+    // What `super.handleConnection()` throws belongs to the derived class, which has a guard of its own.
+    if (!(client instanceof ClientSocket) || this.constructor !== owner) return call();
+    return runHook({ owner, name, client }, call);
+  };
+  guards.add(hook);
+  Object.defineProperty(target, name, { value: hook, configurable: true, writable: true });
+  if (requestScoped) catchConstruction(owner, name);
+}
+
+interface HookRun {
+  readonly owner: Type<object>;
+  readonly name: HookName;
+  readonly client: ClientSocket;
+}
+
+function runHook(run: HookRun, call: () => unknown): unknown {
+  let result: unknown;
+  try {
+    result = call();
+  } catch (error) {
+    fail(run, error);
+    return undefined;
+  }
+  if (typeof (result as PromiseLike<unknown> | undefined)?.then !== 'function') {
+    ended(run);
+    return result;
+  }
+  const done = Promise.resolve(result as PromiseLike<unknown>).catch((error: unknown) => fail(run, error));
+  if (run.name === 'handleConnection') run.client.holdUntil(done);
+  else awaitAtShutdown(run.client, done);
+  ended(run);
+  return done;
+}
+
+function awaitAtShutdown(client: ClientSocket, done: Promise<unknown>): void {
+  const { cleanUps } = client.pathContext;
+  cleanUps.add(done);
+  void done.finally(() => cleanUps.delete(done));
+}
+
+function fail(run: HookRun, error: unknown): void {
+  const { owner, name, client } = run;
+  if (name === 'handleConnection') failConnection(owner.name, client, error);
+  else new Logger(owner.name).error(`handleDisconnect of client ${client.id} failed: ${describe(error)}`);
+  ended(run);
+}
+
+/** Connections whose instances of request-scoped gateways are still being made. */
+const constructions = new WeakMap<ClientSocket, Map<Type<object>, () => void>>();
+
+/** Lets frames wait until the connection's own instances of these gateways exist and their hooks have run. */
+export function holdForConstruction(client: ClientSocket, gateways: readonly Type<object>[]): void {
+  if (gateways.length === 0) return;
+  const pending = new Map<Type<object>, () => void>();
+  constructions.set(client, pending);
+  for (const gateway of gateways) {
+    client.holdUntil(new Promise<void>((resolve) => pending.set(gateway, resolve)));
+  }
+}
+
+function ended({ owner, name, client }: HookRun): void {
+  if (name === 'handleConnection') constructions.get(client)?.get(owner)?.();
+}
+
+/** Of a request-scoped class Nest calls both hooks always; an instance that can't be made goes to the filters of the hook. */
+function catchConstruction(owner: Type<object>, name: HookName): void {
+  @Catch()
+  class ConstructionFilter implements ExceptionFilter {
+    catch(error: unknown, host: ArgumentsHost): void {
+      fail({ owner, name, client: host.getArgByIndex<ClientSocket>(0) }, error);
+    }
+  }
+  const prototype = owner.prototype as object;
+  UseFilters(new ConstructionFilter())(prototype, name, Object.getOwnPropertyDescriptor(prototype, name)!);
+}

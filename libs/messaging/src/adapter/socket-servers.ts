@@ -1,0 +1,241 @@
+import cluster from 'node:cluster';
+import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  type ServerOptions,
+  type VerifyClientCallbackAsync,
+  type VerifyClientCallbackSync,
+  WebSocket,
+  WebSocketServer,
+} from 'ws';
+import { CLOSE_CODES, RESUME_PREFIX, SUBPROTOCOL, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
+import { ClientSocket } from '../socket/client-socket.js';
+import { LISTEN_BACKLOG, MAX_FRAME_BYTES } from '../ports/limits.js';
+import { UpgradeRefusal } from '../ports/ports.js';
+
+/** How long the clients of a server that is closed have to answer the close frame, ms. */
+const CLOSE_GRACE_MS = 1_000;
+
+/** The server that a gateway asks for. */
+export interface SocketServerRequest {
+  /** Absent, on a port of its own: every path of the port. */
+  readonly path?: string;
+  /** The command router serves it. */
+  readonly commands: boolean;
+  readonly options: ServerOptions;
+}
+
+/** A WebSocket server of one port and path. */
+export interface SocketServer {
+  readonly server: WebSocketServer;
+  readonly port: number;
+  /** Absent: every path of the port. */
+  readonly path?: string;
+}
+
+/** Decides on upgrade requests. */
+export interface Doorkeeper {
+  /** A request whose handshake is right asks for this server; `accept` makes it a WebSocket. */
+  onHandshake(target: SocketServer, request: IncomingMessage, accept: () => void): void;
+  /** A request became a WebSocket. */
+  onSocket(target: SocketServer, client: ClientSocket, request: IncomingMessage): void;
+  /** Answers a request that is none of these. */
+  refuse(request: IncomingMessage, refusal: UpgradeRefusal): void;
+  /** A request was refused by the gateway's own options. */
+  onRefused(status: number): void;
+  onError(error: Error): void;
+}
+
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** Default limits of every server; a gateway's own options come after them. */
+// `closeTimeout` and `maxFragments` are newer than the published types.
+const LIMITS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
+  noServer: true,
+  maxPayload: MAX_FRAME_BYTES,
+  maxFragments: 1_024,
+  closeTimeout: 5_000,
+};
+
+/** Which WebSocket server serves which port and path; the one table of the adapter. */
+export class SocketServers {
+  private readonly servers: SocketServer[] = [];
+  private readonly closing = new Set<WebSocketServer>();
+  private readonly listeners = new Map<HttpServer, UpgradeListener>();
+  private readonly own = new Map<number, HttpServer>();
+
+  constructor(private readonly doorkeeper: Doorkeeper) {}
+
+  /** Adds a server on the application's HTTP server. */
+  attach(httpServer: HttpServer, request: SocketServerRequest): WebSocketServer {
+    this.listen(httpServer, 0);
+    return this.add(httpServer, 0, request);
+  }
+
+  /**
+   * Adds a server on a port of its own; several paths may share it.
+   * @throws Error when the port is taken
+   */
+  open(port: number, request: SocketServerRequest): WebSocketServer {
+    const httpServer = this.own.get(port) ?? this.openPort(port);
+    return this.add(httpServer, port, request);
+  }
+
+  /** Takes a server out and closes it: its clients are told (1012), and cut when they don't answer. */
+  async close(server: WebSocketServer): Promise<void> {
+    this.closing.add(server);
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const client of server.clients) {
+      if (client.readyState === WebSocket.OPEN) client.close(1012, CLOSE_CODES[1012].reason);
+    }
+    const timer = setTimeout(() => server.clients.forEach((client) => client.terminate()), CLOSE_GRACE_MS);
+    await closed;
+    clearTimeout(timer);
+    this.closing.delete(server);
+    const index = this.servers.findIndex((entry) => entry.server === server);
+    if (index >= 0) this.servers.splice(index, 1);
+  }
+
+  /** Lets go of every HTTP server: those of the adapter are closed, the application's own is left as it was. */
+  async dispose(): Promise<void> {
+    for (const [httpServer, listener] of this.listeners) httpServer.off('upgrade', listener);
+    this.listeners.clear();
+    const own = [...this.own.values()];
+    this.own.clear();
+    this.servers.length = 0;
+    await Promise.all(own.map(closePort));
+  }
+
+  private add(httpServer: HttpServer, port: number, request: SocketServerRequest): WebSocketServer {
+    const { path } = request;
+    const server: WebSocketServer = newServer(request, {
+      onHandshake: (upgrade, accept) => this.doorkeeper.onHandshake(entry, upgrade, accept),
+      onRefused: (status) => this.doorkeeper.onRefused(status),
+    });
+    server.on('wsClientError', (error: Error, _socket: Duplex, upgrade: IncomingMessage) => {
+      // Another listener answers by itself.
+      if (server.listenerCount('wsClientError') > 1) return;
+      this.doorkeeper.refuse(upgrade, handshakeRefusal(upgrade, error));
+    });
+    // Nest and its users read these; without a server of its own `ws` knows neither.
+    Object.assign(server, { path, address: () => httpServer.address() });
+    const entry: SocketServer = { server, port, ...(path !== undefined && { path }) };
+    this.servers.push(entry);
+    return server;
+  }
+
+  private openPort(port: number): HttpServer {
+    const httpServer = createServer((_request, response) => {
+      response.writeHead(426, { Upgrade: 'websocket', Connection: 'Upgrade' }).end();
+    });
+    httpServer.on('error', (error) => this.doorkeeper.onError(error));
+    httpServer.listen({ port, backlog: LISTEN_BACKLOG });
+    // A port without a host is bound at once, except by the workers of a Node cluster.
+    if (!httpServer.listening && cluster.isPrimary) {
+      throw new Error(`port ${port} can't be opened, probably it is taken; give the gateway another one`);
+    }
+    this.own.set(port, httpServer);
+    this.listen(httpServer, port);
+    return httpServer;
+  }
+
+  private listen(httpServer: HttpServer, port: number): void {
+    if (this.listeners.has(httpServer)) return;
+    const listener: UpgradeListener = (request, socket, head) => {
+      socket.on('error', () => socket.destroy());
+      try {
+        const target = this.targetOf(port, request);
+        target.server.handleUpgrade(request, socket, head, (client) => {
+          this.doorkeeper.onSocket(target, client as ClientSocket, request);
+        });
+      } catch (error) {
+        if (!(error instanceof UpgradeRefusal)) throw error;
+        this.doorkeeper.refuse(request, error);
+      }
+    };
+    httpServer.on('upgrade', listener);
+    this.listeners.set(httpServer, listener);
+  }
+
+  /** @throws UpgradeRefusal */
+  private targetOf(port: number, request: IncomingMessage): SocketServer {
+    const url = urlOf(request);
+    if (!url) throw new UpgradeRefusal(400, 'the request has no valid URL');
+    const target = this.find(port, url.pathname);
+    if (!target) throw new UpgradeRefusal(404, 'no WebSocket here');
+    if (this.closing.has(target.server)) throw new UpgradeRefusal(503, 'shutting down; try again');
+    return target;
+  }
+
+  private find(port: number, pathname: string): SocketServer | undefined {
+    const ofPort = this.servers.filter((entry) => entry.port === port);
+    return ofPort.find(({ path }) => path === pathname) ?? ofPort.find(({ path }) => path === undefined);
+  }
+}
+
+/** Callbacks for the end of a handshake. */
+interface HandshakeEnd {
+  onHandshake(request: IncomingMessage, accept: () => void): void;
+  onRefused(status: number): void;
+}
+
+function newServer({ commands, options }: SocketServerRequest, end: HandshakeEnd): WebSocketServer {
+  return new WebSocketServer({
+    ...LIMITS,
+    handleProtocols: commands ? sessionProtocol : firstProtocol,
+    ...options,
+    // Whoever closes the server must find its clients.
+    clientTracking: true,
+    WebSocket: ClientSocket,
+    verifyClient: verifierOf(options.verifyClient, end),
+  });
+}
+
+/**
+ * `ws` judges the handshake, then the gateway's own check is asked, and admission last: what it opens belongs to a
+ * handshake that can be completed.
+ */
+function verifierOf(own: ServerOptions['verifyClient'], end: HandshakeEnd): VerifyClientCallbackAsync {
+  return (info, done) => {
+    const verified: typeof done = (isFit, status = 401, ...answer) => {
+      if (isFit) return end.onHandshake(info.req, () => done(true));
+      end.onRefused(status);
+      done(false, status, ...answer);
+    };
+    if (!own) verified(true);
+    // As `ws` tells them apart.
+    else if (own.length === 2) (own as VerifyClientCallbackAsync)(info, verified);
+    else verified((own as VerifyClientCallbackSync)(info));
+  };
+}
+
+/** What `ws` found wrong, as an answer. */
+function handshakeRefusal({ method, headers }: IncomingMessage, { message }: Error): UpgradeRefusal {
+  if (method !== 'GET') return new UpgradeRefusal(405, message, ['Allow: GET']);
+  const isSpoken = ['13', '8'].includes(headers['sec-websocket-version'] ?? '');
+  return new UpgradeRefusal(400, message, isSpoken ? [] : ['Sec-WebSocket-Version: 13, 8']);
+}
+
+// Tokens among the subprotocols are never echoed.
+const sessionProtocol = (offered: Set<string>): string | false => offered.has(SUBPROTOCOL) && SUBPROTOCOL;
+
+/** Prefixes of what nobody may see. */
+const SECRETS = [TOKEN_PREFIX, TOKEN64_PREFIX, RESUME_PREFIX];
+
+/** What `ws` does by itself. */
+const firstProtocol = (offered: Set<string>): string | false =>
+  [...offered].find((name) => !SECRETS.some((prefix) => name.startsWith(prefix))) ?? false;
+
+async function closePort(httpServer: HttpServer): Promise<void> {
+  const closed = new Promise((resolve) => httpServer.close(resolve));
+  httpServer.closeAllConnections();
+  await closed;
+}
+
+function urlOf(request: IncomingMessage): URL | undefined {
+  try {
+    return new URL(request.url ?? '/', 'ws://node');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import { GatewayError, type RecordedAnswer, toGatewayError } from '@wss/handlers';
+import { ERROR_CODES, type ReplyPosition } from '@wss/protocol';
+import { CommandRecorder } from '../ports/ports.js';
+import type { RoutedCommand } from './routed-command.js';
+
+/** Answers commands; numbered ones only after the engine has judged their number (R1). */
+@Injectable()
+export class Answers {
+  constructor(private readonly recorder: CommandRecorder) {}
+
+  /** Answers with what the handler came to. */
+  async settle(command: RoutedCommand, answer: RecordedAnswer): Promise<void> {
+    if (!command.number || command.answered) return send(command, answer);
+    if (!command.effect && mayRecord(answer)) {
+      try {
+        await this.recorder.record(command, answer);
+      } catch (error) {
+        return this.refuse(command, toGatewayError(error));
+      }
+    }
+    if (!command.effect) return this.refuse(command, (answer as { error: GatewayError }).error);
+    const recorded = command.effect.answer();
+    // A success is computed from the commit's result and may be answered as it is; everything else is the record's word.
+    const own = 'data' in answer && 'data' in recorded && !isRecordOnlyRepeat(command);
+    send(command, own ? answer : recorded, positionOf(command));
+  }
+
+  /** Answers with an error that leaves no record: the number stays open. */
+  refuse(command: RoutedCommand, error: GatewayError): void {
+    if (command.number) this.recorder.noteMissing(command);
+    command.fail(error);
+  }
+
+  /** Records the command's number without an effect. */
+  async skip(command: RoutedCommand): Promise<void> {
+    await this.recorder.skip(command);
+  }
+}
+
+/** A repeat whose handler made no commit: what it computed this time is not what was answered the first time. */
+function isRecordOnlyRepeat(command: RoutedCommand): boolean {
+  return command.effect!.duplicate && !command.claimed;
+}
+
+function mayRecord(answer: RecordedAnswer): boolean {
+  return 'data' in answer || ERROR_CODES[answer.error.code].consumesN;
+}
+
+function send(command: RoutedCommand, answer: RecordedAnswer, position?: ReplyPosition): void {
+  if ('error' in answer) command.fail(answer.error, position);
+  else command.answer(answer.data, position);
+}
+
+function positionOf({ effect }: RoutedCommand): ReplyPosition {
+  const { position, duplicate } = effect!;
+  return { seq: position.seq, epoch: position.epoch, ...(duplicate && { dup: true }) };
+}

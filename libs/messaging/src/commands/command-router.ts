@@ -1,0 +1,277 @@
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
+import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/handlers';
+import { type ClientFrame, encodeError, FrameError, kindOf, LogGate, parseRoomName } from '@wss/protocol';
+import { WebSocket } from 'ws';
+import { Answers } from './answers.js';
+import type { ClientSocket, RoomState } from '../socket/client-socket.js';
+import { describe } from '../socket/connection-failure.js';
+import { Deadlines } from './deadlines.js';
+import { MessagingObserver } from '../ports/messaging-observer.js';
+import { SessionSource } from '../ports/ports.js';
+import { RoutedCommand } from './routed-command.js';
+import { type Route, RouteBuilder } from './routes.js';
+import { UnknownEvents } from './unknown-events.js';
+
+/** How long a command may take before it enters its commit, ms. */
+export const COMMAND_TIMEOUT_MS = 10_000;
+
+const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 _ . -';
+
+/**
+ * Takes a client's frames to their handlers: one look-up in a table that was built at boot.
+ *
+ * Handlers of one client run concurrently and are started in order. A handler's return value is the reply, what it
+ * throws the error; the connection's other commands and all other clients are untouched by either.
+ */
+@Injectable()
+export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(CommandRouter.name);
+  private readonly faults = new LogGate((line) => this.logger.error(line));
+  private readonly deadlines = new Deadlines((command) => this.expire(command));
+  private routes: ReadonlyMap<string, Route> = new Map();
+
+  constructor(
+    private readonly builder: RouteBuilder,
+    private readonly types: RoomTypes,
+    private readonly answers: Answers,
+    private readonly sessions: SessionSource,
+    private readonly unknown: UnknownEvents,
+    @Optional() private readonly observer?: MessagingObserver,
+  ) {}
+
+  onModuleInit(): void {
+    this.types.all();
+    this.routes = this.builder.build();
+  }
+
+  onApplicationShutdown(): void {
+    this.deadlines.stop();
+  }
+
+  /** Events that have a handler. */
+  get events(): readonly string[] {
+    return [...this.routes.keys()];
+  }
+
+  /** The same, each with the kind of rooms that it is for; `null`: with or without any room. */
+  get contract(): readonly (readonly [event: string, roomType: string | null])[] {
+    return [...this.routes.values()].map(({ event, roomType = null }) => [event, roomType]);
+  }
+
+  /** Answers a frame that could not be read. */
+  refuse(client: ClientSocket, error: FrameError): void {
+    client.reply(encodeError(error.id, toGatewayError(error).toBody()));
+  }
+
+  /**
+   * Starts the frame's handler; never throws.
+   * @param bytes size of the frame
+   */
+  dispatch(client: ClientSocket, frame: ClientFrame, bytes = 0): void {
+    const { room } = frame;
+    // Nothing is kept for a name that no room can have: the command comes without a state and is refused.
+    const isRoom =
+      room !== undefined && (client.roomState(room) !== undefined || parseRoomName(room) !== undefined);
+    const state = isRoom ? client.useRoom(room) : undefined;
+    const command = commandOf(client, frame, { bytes, ...(state && { state }) });
+    client.inFlight++;
+    command.hold();
+    if (!state?.changing) return this.run(command, frame, state);
+    // A join or leave in this room is under way: what was sent after it happens after it.
+    (state.waiting ??= []).push({ command, frame });
+    this.deadlines.add(command);
+  }
+
+  /** The client's connection has gone: what has not begun never will. */
+  clientGone(client: ClientSocket): void {
+    for (const { command } of client.takeWaiting()) this.drop(command);
+  }
+
+  private run(command: RoutedCommand, frame: ClientFrame, state?: RoomState): void {
+    const route = this.routes.get(frame.event);
+    const refusal = this.refusalOf(route, command, frame, state);
+    const isForeign = refusal?.code === 'not_found';
+    if (refusal && !isForeign) {
+      command.fail(refusal);
+      this.finish(command, state);
+      return;
+    }
+    this.deadlines.add(command);
+    const handling = isForeign ? this.refuseRoom(command, refusal) : this.handle(route, command);
+    const running = handling.finally(() => this.finish(command, state));
+    if (route?.system && state && route.event !== '$presence') this.holdRoom(state, running);
+  }
+
+  /** A kind of rooms that is not declared here may be on another node. */
+  private async refuseRoom(command: RoutedCommand, refusal: GatewayError): Promise<void> {
+    try {
+      command.fail(await this.unknown.judgeRoom(command, refusal));
+    } catch (error) {
+      this.answers.refuse(command, this.errorOf(undefined, command, error));
+    }
+  }
+
+  private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {
+    try {
+      if (command.number) await this.sessions.prepareLane(command.client.session!, command.room!);
+    } catch (error) {
+      return this.answers.refuse(command, this.errorOf(route, command, error));
+    }
+    try {
+      const data = route
+        ? await route.handle(command, command.data ?? {})
+        : await this.unknown.judge(command);
+      await this.answers.settle(command, data instanceof GatewayError ? { error: data } : { data });
+    } catch (error) {
+      await this.answers.settle(command, { error: this.errorOf(route, command, error) });
+    }
+  }
+
+  /** Turns something thrown into the error that the client is told; the log has what it is not told. */
+  private errorOf(route: Route | undefined, command: RoutedCommand, thrown: unknown): GatewayError {
+    const error = toGatewayError(thrown);
+    if (error.code === 'internal') this.log(route?.name ?? command.event, command, error.cause ?? thrown);
+    return error;
+  }
+
+  /** Why the command does not count at all: such errors are never recorded. */
+  private refusalOf(
+    route: Route | undefined,
+    command: RoutedCommand,
+    frame: ClientFrame,
+    state?: RoomState,
+  ): GatewayError | undefined {
+    if (frame.n !== undefined && (!command.number || (route?.system && route.event !== '$skip'))) {
+      const needs = command.number
+        ? '"n" needs an event that takes effect in a room'
+        : '"n" needs a session: connect with the subprotocol wss.v1';
+      return new GatewayError('bad_frame', needs);
+    }
+    if (command.room !== undefined && !state) return badRoom(ROOM_FORM);
+    if (!route && !command.number) return undefined;
+    if (route?.system) return route.event === '$join' ? this.kindRefusal(command.room) : undefined;
+    if (command.room !== undefined) return this.roomRefusal(route, command.room, state!);
+    return route!.roomType === undefined ? undefined : badRoom(`must be ${route!.roomType}:<key>`);
+  }
+
+  private roomRefusal(route: Route | undefined, room: string, state: RoomState): GatewayError | undefined {
+    const type = room.slice(0, room.indexOf(':'));
+    const declared = this.types.get(type);
+    if (!declared) return this.kindRefusal(room);
+    if (route?.roomType !== undefined && route.roomType !== type) {
+      return badRoom(`must be ${route.roomType}:<key>`);
+    }
+    return state.joined || declared.openToAll
+      ? undefined
+      : new GatewayError('forbidden', 'you are not a member of this room');
+  }
+
+  /** Not found is a kind of rooms that nobody declares here, and nothing else; a bad name is judged elsewhere. */
+  private kindRefusal(room: string | undefined): GatewayError | undefined {
+    const type = room === undefined ? undefined : parseRoomName(room)?.type;
+    if (type === undefined || this.types.get(type)) return undefined;
+    return new GatewayError('not_found', 'no such kind of room');
+  }
+
+  /** Lets the commands that follow in the room wait until the join or leave is done. */
+  private holdRoom(state: RoomState, running: Promise<void>): void {
+    state.changing = true;
+    void running.finally(() => {
+      state.changing = false;
+      this.goOn(state);
+    });
+  }
+
+  /** Starts what waited, in order, as far as the next join or leave. */
+  private goOn(state: RoomState): void {
+    while (!state.changing) {
+      const next = state.waiting?.shift();
+      if (!next) return;
+      const { command, frame } = next;
+      if (command.client.readyState === WebSocket.OPEN) this.run(command, frame, state);
+      else this.drop(command);
+    }
+  }
+
+  private drop(command: RoutedCommand): void {
+    this.answers.refuse(command, new GatewayError('unavailable', 'the connection has gone'));
+    this.finish(command, command.client.roomState(command.room!));
+  }
+
+  private expire(command: RoutedCommand): void {
+    if (!command.expire()) return;
+    this.answers.refuse(command, new GatewayError('unavailable', 'the command was not done in time'));
+    this.observe(command);
+    command.release();
+    // Where it has not begun, it never will.
+    const state = command.room === undefined ? undefined : command.client.roomState(command.room);
+    const index = state?.waiting?.findIndex((waiting) => waiting.command === command) ?? -1;
+    if (index < 0) return;
+    state!.waiting!.splice(index, 1);
+    this.finish(command, state);
+  }
+
+  private finish(command: RoutedCommand, state: RoomState | undefined): void {
+    const { client } = command;
+    command.pass();
+    command.release();
+    this.observe(command);
+    if (state) client.freeRoom(command.room!);
+    if (--client.inFlight === 0) client.whenIdle?.();
+  }
+
+  /** Only names of handlers: a client must not be able to invent any number of events. */
+  private observe(command: RoutedCommand): void {
+    if (!this.observer || command.observed) return;
+    command.observed = true;
+    const event = this.routes.has(command.event) ? command.event : 'unknown';
+    this.observer.commandEnded(event, command.outcome, (performance.now() - command.startedAt) / 1_000);
+  }
+
+  private log(name: string, command: RoutedCommand, cause: unknown): void {
+    // Only names of handlers: a client must not be able to invent any number of kinds.
+    const kind = `${this.routes.has(command.event) ? name : 'unknown'} ${kindOf(cause)}`;
+    this.faults.report(kind, `${name} failed for client ${command.client.id}: ${describe(cause)}`);
+  }
+}
+
+/** Its time runs from when it came, whatever it waits for. */
+function commandOf(
+  client: ClientSocket,
+  frame: ClientFrame,
+  { bytes, state }: { readonly bytes: number; readonly state?: RoomState },
+): RoutedCommand {
+  const number = numberOf(client, frame);
+  const deadline = (client.arrivedAt ?? performance.now()) + COMMAND_TIMEOUT_MS;
+  const lane = state?.lane;
+  return new RoutedCommand({
+    client,
+    frame,
+    bytes,
+    deadline,
+    ...(lane && { lane }),
+    ...(number && { number }),
+  });
+}
+
+function numberOf(
+  { session }: ClientSocket,
+  { n, ack = 0, epoch, room }: ClientFrame,
+): CommandNumber | undefined {
+  if (n === undefined || !session || room === undefined) return undefined;
+  return {
+    session: session.id,
+    generation: session.generation,
+    sessionEndsAt: session.endsAt,
+    n,
+    ack,
+    // An epoch that is over would prove that the commands died with it.
+    ...(epoch !== undefined && session.provesLoss(room) && { epoch }),
+  };
+}
+
+function badRoom(message: string): GatewayError {
+  return new GatewayError('invalid', 'the room does not fit the event', {
+    details: [{ path: 'room', message }],
+  });
+}

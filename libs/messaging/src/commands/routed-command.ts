@@ -1,0 +1,69 @@
+import { Command, type CommandInit, type GatewayError } from '@wss/handlers';
+import { encodeError, encodeReply, encodeReplyJson, type ReplyPosition } from '@wss/protocol';
+import type { ClientSocket } from '../socket/client-socket.js';
+import { textFrame } from '../socket/text-frame.js';
+
+/** A command with its way back: it is answered once, whoever answers first. */
+export class RoutedCommand extends Command {
+  /** The reply was sent, or there is none to send any more. */
+  answered = false;
+  /** Its answer: `ok` or the code of an error. */
+  outcome = 'ok';
+  /** When it came, ms of the process' steady clock. */
+  readonly startedAt = performance.now();
+  /** Its end has been reported. */
+  observed = false;
+
+  /** Size of its frame. */
+  readonly bytes: number;
+  /** It counts against what its connection may have under way. */
+  private counts = false;
+
+  declare readonly client: ClientSocket;
+
+  constructor({
+    bytes = 0,
+    ...init
+  }: CommandInit & { readonly client: ClientSocket; readonly bytes?: number }) {
+    super(init);
+    this.bytes = bytes;
+  }
+
+  /** Counts it against what its connection may have under way, until {@link release}. */
+  hold(): void {
+    this.counts = true;
+    this.client.took(this.bytes);
+  }
+
+  /** It is answered or over; calling it again has no effect. */
+  release(): void {
+    if (!this.counts) return;
+    this.counts = false;
+    this.client.gaveBack(this.bytes);
+  }
+
+  /** Replies with data. Without an `id` there is no reply on success. */
+  answer(data: unknown, position?: ReplyPosition): void {
+    this.finish(() => (this.id === undefined ? undefined : encodeReply(this.id, data, position)));
+  }
+
+  /** Replies with JSON, in its place among the frames of its room. */
+  answerInOrder(json: string): void {
+    if (this.answered) return;
+    this.answered = true;
+    if (this.id !== undefined) this.client.queue?.push(textFrame(encodeReplyJson(this.id, json)));
+  }
+
+  /** Replies with an error; without an `id` it goes out as an `error` event. */
+  fail(error: GatewayError, position?: ReplyPosition): void {
+    if (!this.answered) this.outcome = error.code;
+    this.finish(() => encodeError(this.id, error.toBody(), position));
+  }
+
+  private finish(encode: () => string | undefined): void {
+    if (this.answered) return;
+    const text = encode();
+    this.answered = true;
+    if (text !== undefined) this.client.reply(text);
+  }
+}

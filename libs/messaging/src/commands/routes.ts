@@ -1,0 +1,116 @@
+import { Injectable, type Type } from '@nestjs/common';
+import {
+  type DecoratedMethod,
+  dtoReader,
+  HandlerContexts,
+  Empty,
+  HandlerExplorer,
+  hasRules,
+  isPrimitive,
+  messageBodiesOf,
+  roomTypeOf,
+  WsParamsFactory,
+} from '@wss/handlers';
+import { isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
+import {
+  GATEWAY_METADATA,
+  MESSAGE_MAPPING_METADATA,
+  MESSAGE_METADATA,
+  PARAM_ARGS_METADATA,
+} from '@nestjs/websockets/internal';
+import { SystemHandlers } from '../rooms/system-handlers.js';
+import type { RoutedCommand } from './routed-command.js';
+
+/** A handler with its guards, pipes, interceptors and filters, ready to be called. */
+export interface Route {
+  readonly event: string;
+  /** Class and method, for messages. */
+  readonly name: string;
+  /** Rooms that its commands belong to, when its class is tied to a room type. */
+  readonly roomType?: string;
+  /** Handled by the system itself: membership is its own affair. */
+  readonly system: boolean;
+  handle(command: RoutedCommand, data: unknown): Promise<unknown>;
+}
+
+/** Builds the table from event name to handler, once, from the decorated methods of plain providers. */
+@Injectable()
+export class RouteBuilder {
+  constructor(
+    private readonly explorer: HandlerExplorer,
+    private readonly contexts: HandlerContexts,
+  ) {}
+
+  /** @throws Error that says what to do: two handlers for one event, a `$` event, an erased body type, a request-scoped class. */
+  build(): Map<string, Route> {
+    const routes = new Map<string, Route>();
+    for (const method of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isGateway)) {
+      const route = this.route(method);
+      const other = routes.get(route.event);
+      if (other) {
+        throw new Error(`"${route.event}" is handled twice: by ${other.name} and ${route.name}; rename one`);
+      }
+      routes.set(route.event, route);
+    }
+    return routes;
+  }
+
+  private route(found: DecoratedMethod): Route {
+    const { instance, method, callback } = found;
+    const name = `${found.class.name}.${method}`;
+    const event: unknown = Reflect.getMetadata(MESSAGE_METADATA, callback);
+    const system = instance instanceof SystemHandlers;
+    checkEvent(event, name, system);
+    const params = new WsParamsFactory(bodyReader(found, name));
+    const handler = this.contexts.create(
+      instance,
+      callback,
+      method,
+      PARAM_ARGS_METADATA,
+      params,
+      undefined,
+      undefined,
+      undefined,
+      'ws',
+    ) as (...args: unknown[]) => Promise<unknown>;
+    const roomType = roomTypeOf(found.class)?.type;
+    return {
+      event,
+      name,
+      system,
+      ...(roomType !== undefined && { roomType }),
+      handle: (command, data) => handler(command.client, data, command, event),
+    };
+  }
+}
+
+/** Methods of gateways are Nest's to call. */
+function isGateway(type: Type<object>): boolean {
+  return Reflect.getMetadata(GATEWAY_METADATA, type) !== undefined;
+}
+
+function checkEvent(event: unknown, name: string, system: boolean): asserts event is string {
+  if (typeof event !== 'string' || event === '' || event.length > MAX_EVENT_LENGTH) {
+    throw new Error(`${name}: an event name is a string of 1 to ${MAX_EVENT_LENGTH} characters`);
+  }
+  if (isSystemEvent(event) && !system) {
+    throw new Error(`${name}: "${event}" starts with "$", which is the system's; choose another name`);
+  }
+}
+
+/** How the handler's whole `@MessageBody()` is read: as the DTO class of the parameter. */
+function bodyReader(found: DecoratedMethod, name: string): ((data: unknown) => unknown) | undefined {
+  for (const body of messageBodiesOf(found)) {
+    if (body.kind !== 'whole' || isPrimitive(body.type)) continue;
+    requireRules(body.type, name);
+    return dtoReader(body.type);
+  }
+  return undefined;
+}
+
+function requireRules(type: Type<object>, name: string): void {
+  if (type === Empty || hasRules(type)) return;
+  throw new Error(
+    `${name}: ${type.name} has no class-validator rules, so all of its data would be dropped; decorate its fields, e.g. @IsString()`,
+  );
+}

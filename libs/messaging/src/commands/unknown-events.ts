@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import { GatewayError } from '@wss/handlers';
+import { parseRoomName } from '@wss/protocol';
+import type { ClientSocket } from '../socket/client-socket.js';
+import { isEngineError } from '../ports/engine-error.js';
+import { PeerContracts } from '../ports/ports.js';
+import type { RoutedCommand } from './routed-command.js';
+
+/** How long the same command is sent elsewhere before it is refused for good, ms. */
+export const ELSEWHERE_MS = 60_000;
+/** How long that is remembered, so that its next attempts are refused at once, ms. */
+const REMEMBERED_MS = 600_000;
+/** Most commands of a user that are remembered; then its oldest is forgotten, and may wait anew. */
+const MAX_PER_USER = 64;
+/** Most users of whom commands are remembered; then who came longest ago is forgotten. */
+const MAX_USERS = 10_000;
+/** How many commands of a connection are sent elsewhere until the client is let go, to land on another node. */
+const MAX_PER_CONNECTION = 2;
+
+const RETRY_FROM_MS = 1_000;
+const RETRY_TO_MS = 5_000;
+
+/**
+ * Judges what this node has no handler for. It does not exist, unless another node that lives knows it: in an update
+ * a client may have met a newer node before. Then nothing is decided here, and the client has to go there.
+ */
+@Injectable()
+export class UnknownEvents {
+  /** User → command → when it came first, ms of this process' steady clock; both in this order. */
+  private readonly firstSeen = new Map<string, Map<string, number>>();
+
+  constructor(private readonly peers: PeerContracts) {}
+
+  /**
+   * Why a command whose event has no handler is refused.
+   * @throws what the other nodes' contracts fail with, where that is a bug
+   */
+  judge(command: RoutedCommand): Promise<GatewayError> {
+    const { event, room } = command;
+    const refusal = new GatewayError('unknown_event', 'no handler for this event');
+    const type = room === undefined ? undefined : parseRoomName(room)?.type;
+    if (room !== undefined && type === undefined) return Promise.resolve(refusal);
+    return this.decide(command, refusal, () => this.peers.knows(event, type));
+  }
+
+  /**
+   * Why a command in a room of a kind that nobody declares here is refused.
+   * @throws like {@link judge}
+   */
+  judgeRoom(command: RoutedCommand, refusal: GatewayError): Promise<GatewayError> {
+    const type = parseRoomName(command.room!)!.type;
+    return this.decide(command, refusal, () => this.peers.knowsRooms(type));
+  }
+
+  private async decide(
+    command: RoutedCommand,
+    refusal: GatewayError,
+    isKnown: () => Promise<boolean>,
+  ): Promise<GatewayError> {
+    try {
+      if (!(await isKnown()) || this.hasWaited(command)) return refusal;
+    } catch (error) {
+      if (!isEngineError(error)) throw error;
+      return new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+    }
+    this.sendElsewhere(command.client);
+    const retryInMs = Math.round(RETRY_FROM_MS + Math.random() * (RETRY_TO_MS - RETRY_FROM_MS));
+    return new GatewayError('unavailable', 'another node knows this event', { details: [{ retryInMs }] });
+  }
+
+  private hasWaited({ client, event, room = '', number }: RoutedCommand): boolean {
+    const now = performance.now();
+    const { user, session } = client;
+    const key = JSON.stringify([session?.id ?? '', room, number?.n ?? event]);
+    const seen = this.firstSeen.get(user) ?? new Map<string, number>();
+    const first = seen.get(key);
+    if (first !== undefined && now - first < REMEMBERED_MS) return now - first >= ELSEWHERE_MS;
+    seen.delete(key);
+    seen.set(key, now);
+    this.firstSeen.delete(user);
+    this.firstSeen.set(user, seen);
+    forgetOldest(seen, (since) => seen.size > MAX_PER_USER || now - since >= REMEMBERED_MS);
+    const newest = (commands: Map<string, number>): number => [...commands.values()].at(-1)!;
+    forgetOldest(
+      this.firstSeen,
+      (commands) => this.firstSeen.size > MAX_USERS || now - newest(commands) >= REMEMBERED_MS,
+    );
+    return false;
+  }
+
+  /** The second time the client goes, once what it has under way is answered. */
+  private sendElsewhere(client: ClientSocket): void {
+    client.sentElsewhere = (client.sentElsewhere ?? 0) + 1;
+    if (client.sentElsewhere < MAX_PER_CONNECTION || client.whenIdle) return;
+    client.pause();
+    client.whenIdle = () => {
+      client.closeWith(1012);
+      client.dropFrames();
+      client.resume();
+    };
+  }
+}
+
+function forgetOldest<T>(entries: Map<string, T>, isOver: (value: T) => boolean): void {
+  for (const [key, value] of entries) {
+    if (!isOver(value)) return;
+    entries.delete(key);
+  }
+}

@@ -1,0 +1,110 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import { encodeEvent } from '@wss/protocol';
+import { ClientConnections } from './client-connections.js';
+import type { ClientSocket } from '../socket/client-socket.js';
+import { Hub } from '../rooms/hub.js';
+import { MessagingObserver } from '../ports/messaging-observer.js';
+
+/** How often a group of clients is let go, ms. */
+const GROUP_MS = 50;
+/** How long clients have to answer the close frame once the time is over, ms. */
+const ANSWER_MS = 1_000;
+
+/** How a node lets its clients go. */
+export interface DrainOptions {
+  /** How long to wait for the balancer before the first of them goes, ms. Default 0. */
+  readonly delayMs?: number;
+  /** Over how long their leaving is spread, and so their coming back, ms. */
+  readonly windowMs: number;
+  /** When the last of them is let go, whatever it waits for, ms on this process' steady clock. */
+  readonly deadline: number;
+  /** Lets all of them go at once when it is aborted. */
+  readonly hurry?: AbortSignal;
+}
+
+/**
+ * Lets all clients go: in groups spread over a window, each told when to come back, so that the other nodes do not
+ * get them all at once. Each has a place in the window: who leaves there may come back at once, who has to leave before
+ * waits for it. A client whose commands are under way is read from no more, and let go when they have been answered.
+ */
+@Injectable()
+export class Drain {
+  private readonly logger = new Logger(Drain.name);
+
+  constructor(
+    private readonly hub: Hub,
+    private readonly connections: ClientConnections,
+    @Optional() private readonly observer?: MessagingObserver,
+  ) {}
+
+  /** Upgrades are refused with 503 from now on, those that are being admitted too. */
+  refuseNew(): void {
+    this.connections.refuseAll();
+  }
+
+  /** Resolves when no client is left: at the deadline, or when it is in a hurry, a second later at most. */
+  async run({ delayMs = 0, windowMs, deadline, hurry }: DrainOptions): Promise<void> {
+    this.refuseNew();
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    const timer = setTimeout(end, Math.max(0, deadline - performance.now()));
+    hurry?.addEventListener('abort', end, { once: true });
+    if (hurry?.aborted) end();
+    try {
+      await pause(delayMs, over.signal);
+      await this.letAllGo(windowMs, over.signal);
+    } finally {
+      clearTimeout(timer);
+      hurry?.removeEventListener('abort', end);
+    }
+  }
+
+  private async letAllGo(windowMs: number, over: AbortSignal): Promise<void> {
+    const clients = [...this.hub.all()];
+    if (clients.length > 0) this.logger.log(`letting ${clients.length} clients go`);
+    const overEvent = aborted(over);
+    const size = Math.ceil(clients.length / Math.max(1, Math.ceil(windowMs / GROUP_MS)));
+    const gone: Promise<void>[] = [this.connections.allAnswered()];
+    const startedAt = performance.now();
+    for (const [index, client] of clients.entries()) {
+      if (index > 0 && index % size === 0) await pause(GROUP_MS, over);
+      gone.push(this.letGo(client, startedAt + (index / size) * GROUP_MS, overEvent));
+    }
+    const late = new AbortController();
+    await Promise.race([Promise.all(gone), overEvent.then(() => pause(ANSWER_MS, late.signal))]);
+    late.abort();
+    for (const client of this.hub.all()) {
+      client.terminate();
+      this.observer?.clientDrained('cut');
+    }
+  }
+
+  /** @param backAt when the client may come back, on the steady clock */
+  private async letGo(client: ClientSocket, backAt: number, over: Promise<void>): Promise<void> {
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    if (client.inFlight > 0) {
+      // Or a client that sends without a pause would never be idle.
+      client.pause();
+      await Promise.race([new Promise<void>((resolve) => (client.whenIdle = resolve)), over]);
+    }
+    const reconnectInMs = Math.max(0, Math.round(backAt - performance.now()));
+    client.reply(encodeEvent('$notice', { reconnectInMs }));
+    client.closeWith(1012);
+    // Commands it has sent and we have not read are carried out by the node that it comes to; its answer is read.
+    client.dropFrames();
+    client.resume();
+    await closed;
+    this.observer?.clientDrained('closed');
+  }
+}
+
+/** Waits, but no longer than until the signal is aborted. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import type { ClientSocket } from '../socket/client-socket.js';
+import { PresenceSource, SessionSource } from '../ports/ports.js';
+
+/** Lets sessions and presence know who is in which room. */
+@Injectable()
+export class Memberships {
+  constructor(
+    private readonly sessions: SessionSource,
+    private readonly presence: PresenceSource,
+  ) {}
+
+  /** The client takes part in a room from now on; it may have been a member before. */
+  joined(client: ClientSocket, room: string, meta: object | undefined): void {
+    if (!client.roomState(room)?.joined) {
+      client.useRoom(room).joined = true;
+      client.places++;
+      if (client.session) this.sessions.joined(client.session, room);
+    }
+    this.presence.entered(room, client, meta);
+  }
+
+  /** The client left a room by its own will. */
+  left(client: ClientSocket, room: string): void {
+    const state = client.roomState(room);
+    if (!state?.joined) return;
+    state.joined = false;
+    client.places--;
+    client.freeRoom(room);
+    if (client.session) this.sessions.left(client.session, room);
+    this.presence.left(room, client.id);
+  }
+
+  /** The client's connection has gone; it stays a member, for when its session is resumed. */
+  cutOff(client: ClientSocket, room: string): void {
+    this.presence.cutOff(room, client.id);
+  }
+}

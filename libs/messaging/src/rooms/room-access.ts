@@ -1,0 +1,218 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable, Optional } from '@nestjs/common';
+import { GatewayError, type RoomTypeDeclaration, RoomTypes, toGatewayError } from '@wss/handlers';
+import { WebSocket } from 'ws';
+import { CatchUp } from './catch-up.js';
+import type { ClientSocket } from '../socket/client-socket.js';
+import { declaredTypeOf } from './declared-type.js';
+import { isEngineError } from '../ports/engine-error.js';
+import { Hub } from './hub.js';
+import { JoinGuards } from './join-guards.js';
+import { MAX_ROOMS } from '../ports/limits.js';
+import { Memberships } from './memberships.js';
+import {
+  ClientLimits,
+  LaneNumbers,
+  type RoomHold,
+  RoomSource,
+  type RoomStart,
+  type StartRequest,
+} from '../ports/ports.js';
+import { encodeDocuments } from './room-delivery.js';
+import type { RoutedCommand } from '../commands/routed-command.js';
+
+/** How long a join waits for the engine, ms. */
+const JOIN_TIMEOUT_MS = 2_000;
+
+/** A join that can't be served is not refused before this time, ms, so that who asks at once again is slowed down. */
+const REFUSE_AFTER_MS = 500;
+
+/** When a client that was refused is told to ask again, ms from then: not all at the same moment. */
+const RETRY_MS = { least: 1_000, most: 3_000 };
+
+/** How often a room may change its epoch while a client joins. */
+const MAX_EPOCHS = 5;
+
+/** How a client wants to begin in a room, and what it tells of itself there. */
+export interface JoinRequest extends StartRequest {
+  readonly meta?: object;
+}
+
+/** Everything that a client needs to enter a room. */
+interface Entrance {
+  readonly hold: RoomHold;
+  readonly start: RoomStart;
+  /** Highest number of the session's commands here that survived. */
+  readonly n?: number;
+}
+
+/** Joins and leaves of this node's clients. */
+@Injectable()
+export class RoomAccess {
+  constructor(
+    private readonly hub: Hub,
+    private readonly types: RoomTypes,
+    private readonly source: RoomSource,
+    private readonly guards: JoinGuards,
+    private readonly numbers: LaneNumbers,
+    private readonly memberships: Memberships,
+    private readonly catchUp: CatchUp,
+    @Optional() private readonly limits?: ClientLimits,
+  ) {}
+
+  /**
+   * Joins the command's room and answers the command in the room's order: the reply, what was missed, then what is
+   * live. Members whose session was resumed are not asked by the guard again.
+   * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `limit` when it is in too many rooms,
+   * `forbidden` by its guard, `unavailable`.
+   */
+  async join(command: RoutedCommand, request: JoinRequest): Promise<void> {
+    const { client } = command;
+    const type = declaredTypeOf(this.types, command.room!);
+    if (client.roomState(command.room!)?.joined) return this.enterInTime(command, request);
+    this.requirePlace(client);
+    client.places++;
+    try {
+      await this.askGuard(command, type);
+      await this.enterInTime(command, request);
+    } finally {
+      // From here on the membership has a place of its own, if there is one.
+      client.places--;
+    }
+  }
+
+  private async enterInTime(command: RoutedCommand, request: JoinRequest): Promise<void> {
+    const beganAt = performance.now();
+    try {
+      await this.serve(command, request);
+    } catch (error) {
+      // As `internal` it is logged by the router, and not by Nest as well.
+      if (!isEngineError(error)) throw toGatewayError(error);
+      await refusalIsDue(beganAt);
+      throw outOfReach(error);
+    }
+  }
+
+  private requirePlace({ places }: ClientSocket): void {
+    const { maxRooms } = this.limits ?? { maxRooms: MAX_ROOMS };
+    if (places >= maxRooms)
+      throw new GatewayError('limit', `at most ${maxRooms} rooms at a time: leave one first`);
+  }
+
+  private async serve(command: RoutedCommand, request: JoinRequest): Promise<void> {
+    const room = command.room!;
+    const { client } = command;
+    const hold = this.source.hold(room);
+    try {
+      if (client.session?.hasLane(room)) await this.joinWithNumber(command, request, hold);
+      else await begin(hold, request, (start) => this.enter(command, request, { hold, start }));
+    } finally {
+      // Unless the client has entered with it, nobody needs it any more, also if the start is still to come.
+      if (client.roomState(room)?.hold !== hold) hold.release();
+    }
+  }
+
+  /**
+   * The number that survived belongs to the epoch that the reply names: a number from before a failover would hide
+   * what was lost by it.
+   */
+  private async joinWithNumber(command: RoutedCommand, request: JoinRequest, hold: RoomHold): Promise<void> {
+    const room = command.room!;
+    for (let attempt = 0; attempt < MAX_EPOCHS; attempt++) {
+      const { n = 0, epoch } = await this.numbers.numberIn(room, command.client.session!.id);
+      let entered = false;
+      await begin(hold, request, (start) => {
+        entered = start.position.epoch === epoch;
+        if (entered) this.enter(command, request, { hold, start, n });
+      });
+      if (entered) return;
+    }
+    throw new GatewayError('unavailable', `room ${room} changed its epoch ${MAX_EPOCHS} times`);
+  }
+
+  /** Leaves a room; leaving one that was not joined does nothing. */
+  leave(client: ClientSocket, room: string): void {
+    this.stopSending(client, room);
+    this.memberships.left(client, room);
+  }
+
+  /** The client's connection has gone; it stays a member, for when its session is resumed. */
+  unfollow(client: ClientSocket, room: string): void {
+    this.stopSending(client, room);
+    this.memberships.cutOff(client, room);
+  }
+
+  private stopSending(client: ClientSocket, room: string): void {
+    const state = client.roomState(room);
+    if (!state?.hold) return;
+    this.hub.leave(room, client);
+    state.hold.release();
+    delete state.hold;
+  }
+
+  private async askGuard(command: RoutedCommand, type: RoomTypeDeclaration): Promise<void> {
+    if (type.join && !(await this.guards.allows(type.join, command))) {
+      throw new GatewayError('forbidden', 'you may not join this room');
+    }
+  }
+
+  private enter(command: RoutedCommand, request: JoinRequest, { hold, start, n }: Entrance): void {
+    const room = command.room!;
+    const { client } = command;
+    // A client that was told that it failed, or has gone, does not enter.
+    if (command.answered || client.readyState !== WebSocket.OPEN) return;
+    const state = client.roomState(room)!;
+    this.memberships.joined(client, room, request.meta);
+    state.hold?.release();
+    state.hold = hold;
+    client.queue?.keep(room);
+    this.hub.join(room, client, { withPatch: request.documents });
+    command.answerInOrder(encodeStart(start, n));
+    this.catchUp.replay(client, room, start);
+  }
+}
+
+/** Bounded; a start that comes too late finds the hold released, and nothing is read for it any more. */
+async function begin(
+  hold: RoomHold,
+  request: StartRequest,
+  complete: (start: RoomStart) => void,
+): Promise<void> {
+  const late = new AbortController();
+  const { signal } = late;
+  const reason = new GatewayError('unavailable', `no start within ${JOIN_TIMEOUT_MS} ms`);
+  const timer = setTimeout(() => late.abort(reason), JOIN_TIMEOUT_MS);
+  const timeout = once(signal, 'abort').then(() => Promise.reject(reason));
+  const begun = hold.begin({ ...request, signal }, complete);
+  begun.catch(() => undefined);
+  try {
+    await Promise.race([begun, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function outOfReach(cause: unknown): GatewayError {
+  const { least, most } = RETRY_MS;
+  const retryInMs = Math.round(least + Math.random() * (most - least));
+  // Why the engine refuses, it may have told itself; then it is what was wrapped.
+  const { reason = 'the room can not be read now' } = ((cause as Error).cause ?? cause) as {
+    reason?: string;
+  };
+  return new GatewayError('unavailable', reason, { cause, details: [{ retryInMs }] });
+}
+
+/** Resolves when a join that began then may be refused. */
+async function refusalIsDue(beganAt: number): Promise<void> {
+  const dueAt = beganAt + REFUSE_AFTER_MS * (0.5 + Math.random());
+  await delay(Math.max(0, dueAt - performance.now()));
+}
+
+/** The reply of `$join`. */
+function encodeStart(start: RoomStart, n: number | undefined): string {
+  const { position, recovered, reason, lost, documents } = start;
+  const missed = recovered ? start.missed : 0;
+  const head = JSON.stringify({ ...position, recovered, missed, n, reason, lost });
+  return documents ? `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}` : head;
+}

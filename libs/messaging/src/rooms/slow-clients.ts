@@ -1,0 +1,109 @@
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import { RoomTypes } from '@wss/handlers';
+import { kindOf, LogGate, type Position } from '@wss/protocol';
+import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
+import type { ClientSocket } from '../socket/client-socket.js';
+import { describe } from '../socket/connection-failure.js';
+import { isEngineError } from '../ports/engine-error.js';
+import { Hub } from './hub.js';
+import type { Lag } from './lag.js';
+import { MessagingObserver } from '../ports/messaging-observer.js';
+import type { FramesOrigin } from '../socket/shared-frames.js';
+
+/** Rooms that are read at once for one client: a room that can't be read now does not keep it from the others. */
+const READ_AT_ONCE = 4;
+
+/**
+ * Deals with clients that read more slowly than they are sent to, by the policies of their rooms, so that nobody
+ * else notices: volatile events are dropped first; a room with `resync` stops sending and goes on from its log when
+ * the client has read what it has.
+ */
+@Injectable()
+export class SlowClients {
+  private readonly logger = new Logger(SlowClients.name);
+  private readonly errors = new LogGate((line) => this.logger.error(line));
+  private readonly faults = new LogGate((line) => this.logger.warn(line));
+
+  constructor(
+    private readonly hub: Hub,
+    private readonly types: RoomTypes,
+    private readonly catchUp: CatchUp,
+    @Optional() private readonly observer?: MessagingObserver,
+  ) {}
+
+  /** The client has more unread than it may. */
+  overflowed(client: ClientSocket): void {
+    const queue = client.queue;
+    if (!queue) return;
+    const lost = queue.drop(({ after }) => after === undefined);
+    if (lost.length > 0) this.observer?.clientSlow('dropped');
+    if (!queue.overflowing) return;
+    const dropped = queue.drop(({ room }) => this.types.of(room)?.backPressure === 'resync');
+    this.fallBehind(client, dropped);
+    if (!queue.overflowing) return;
+    this.logger.debug(`client ${client.id} is too slow`);
+    this.observer?.clientSlow('closed');
+    queue.clear();
+    client.closeWith(4408);
+  }
+
+  /** The client has taken everything that was queued. */
+  drained(client: ClientSocket): void {
+    if (!client.queue) return;
+    const behind = this.behindOf(client);
+    if (behind[0]) behind[0][1].isNext = true;
+    let free = READ_AT_ONCE - behind.filter(([, { isReading }]) => isReading).length;
+    for (const [room, lag] of behind) {
+      if (free <= 0) return;
+      if (client.queue.unreadBytes > FEED_BELOW_BYTES) return client.whenDrained();
+      if (lag.isReading) continue;
+      free--;
+      void this.goOn(client, room, lag);
+    }
+  }
+
+  /** The oldest frames of each room that were dropped say where the client stands there. */
+  private fallBehind(client: ClientSocket, dropped: readonly FramesOrigin[]): void {
+    const oldest = new Map<string, Position>();
+    for (const { room, after } of dropped) if (after && !oldest.has(room)) oldest.set(room, after);
+    for (const [room, after] of oldest) {
+      const wasBehind = this.hub.lagOf(room, client) !== undefined;
+      // Nothing is owed to a client that left the room meanwhile.
+      if (this.hub.pause(room, client, after) && !wasBehind) this.observer?.clientSlow('paused');
+    }
+  }
+
+  private async goOn(client: ClientSocket, room: string, lag: Lag): Promise<void> {
+    lag.isReading = true;
+    try {
+      await this.catchUp.goOn(client, room);
+    } catch (error) {
+      this.failed(client, room, error);
+    }
+    lag.isReading = false;
+    if (client.queue && this.behindOf(client).length > 0) client.whenDrained();
+  }
+
+  /** Rooms that the client is behind in; who has waited longest is first. */
+  private behindOf(client: ClientSocket): [room: string, lag: Lag][] {
+    if (client.lags === 0) return [];
+    const behind: [string, Lag][] = [];
+    for (const room of client.joinedRooms()) {
+      const lag = this.hub.lagOf(room, client);
+      if (lag) behind.push([room, lag]);
+    }
+    return behind.sort(([, a], [, b]) => a.turn - b.turn);
+  }
+
+  private failed(client: ClientSocket, room: string, error: unknown): void {
+    if (isEngineError(error)) {
+      this.faults.report(
+        'engine',
+        `client ${client.id} can't catch up in ${room}, it is let go: ${error.message}`,
+      );
+      return client.closeWith(1013);
+    }
+    this.errors.report(kindOf(error), `client ${client.id} can't catch up in ${room}: ${describe(error)}`);
+    client.closeWith(1011);
+  }
+}

@@ -1,0 +1,162 @@
+import { Injectable } from '@nestjs/common';
+import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
+import { CurrentCommand, GatewayError } from '@wss/handlers';
+import { isEpoch } from '@wss/protocol';
+import {
+  Allow,
+  IsBoolean,
+  IsInt,
+  IsObject,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
+import { Answers } from '../commands/answers.js';
+import { ClientSocket } from '../socket/client-socket.js';
+import { Admission, type PresencePage, UpgradeRefusal } from '../ports/ports.js';
+import { RoomAccess } from './room-access.js';
+import { PresenceReader } from './presence-reader.js';
+import type { RoutedCommand } from '../commands/routed-command.js';
+
+/** Most of what a client may tell of itself in a room, bytes of JSON. */
+const MAX_META_BYTES = 1_024;
+
+/** Data of `$join`. */
+export class JoinRoom {
+  /** With `seq`: the position from which to go on. Anything but an epoch is a bad frame, as it is in the envelope. */
+  @Allow()
+  epoch?: unknown;
+
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  seq?: number;
+
+  /** Without a position and without `state`: this many of the newest events first. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(10_000)
+  last?: number;
+
+  /** True if the client keeps a live copy of the documents: it gets them now, and events carry patches. */
+  @IsOptional()
+  @IsBoolean()
+  state?: boolean;
+
+  /** Data on the user that others see, where the room shows who is in it. */
+  @IsOptional()
+  @IsObject()
+  meta?: object;
+}
+
+/** Data of `$presence`. */
+export class ReadPresence {
+  /** Name of the user after whom to begin. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(1_024)
+  after?: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(500)
+  limit?: number;
+}
+
+/** Data of `$auth`. */
+export class RefreshToken {
+  @IsString()
+  @MaxLength(8_192)
+  token!: string;
+}
+
+/** The `$` events that every client may send. */
+@Injectable()
+export class SystemHandlers {
+  constructor(
+    private readonly rooms: RoomAccess,
+    private readonly presence: PresenceReader,
+    private readonly answers: Answers,
+    private readonly admission: Admission,
+  ) {}
+
+  @SubscribeMessage('$join')
+  async join(@MessageBody() data: JoinRoom, @CurrentCommand() command: RoutedCommand): Promise<void> {
+    needRoom(command);
+    const { epoch, seq, last = 0, state = false, meta } = withoutNulls(data);
+    if (epoch !== undefined && !isEpoch(epoch)) {
+      throw new GatewayError('bad_frame', '"epoch" must be an epoch that a server told');
+    }
+    if ((epoch === undefined) !== (seq === undefined)) {
+      throw new GatewayError('invalid', 'a position is "epoch" and "seq" together', {
+        details: [{ path: epoch === undefined ? 'epoch' : 'seq', message: 'is missing' }],
+      });
+    }
+    if (meta && Buffer.byteLength(JSON.stringify(meta)) > MAX_META_BYTES) {
+      throw new GatewayError('invalid', 'too much about a user', {
+        details: [{ path: 'meta', message: `must be at most ${MAX_META_BYTES} bytes of JSON` }],
+      });
+    }
+    const from = epoch === undefined ? undefined : { epoch, seq: seq! };
+    const request = { newest: last, documents: state, ...(from && { from }), ...(meta && { meta }) };
+    await this.rooms.join(command, request);
+  }
+
+  @SubscribeMessage('$leave')
+  leave(@CurrentCommand() command: RoutedCommand): void {
+    needRoom(command);
+    this.rooms.leave(command.client, command.room!);
+    command.answerInOrder('{}');
+  }
+
+  @SubscribeMessage('$presence')
+  members(
+    @MessageBody() data: ReadPresence,
+    @CurrentCommand() command: RoutedCommand,
+  ): Promise<PresencePage> {
+    needRoom(command);
+    return this.presence.page(command, withoutNulls(data));
+  }
+
+  @SubscribeMessage('$skip')
+  async skip(@CurrentCommand() command: RoutedCommand): Promise<void> {
+    if (!command.number) throw new GatewayError('bad_frame', '"$skip" needs a number');
+    await this.answers.skip(command);
+  }
+
+  @SubscribeMessage('$auth')
+  async auth(
+    @MessageBody() { token }: RefreshToken,
+    @ConnectedSocket() client: ClientSocket,
+  ): Promise<{ expiresAt: number | null }> {
+    try {
+      const { expiresAt } = await this.admission.refresh(token, client.user);
+      client.identityEndsAt(expiresAt);
+      return { expiresAt: expiresAt ?? null };
+    } catch (error) {
+      if (!(error instanceof UpgradeRefusal)) throw error;
+      throw new GatewayError(error.status === 503 ? 'unavailable' : 'unauthenticated', error.message);
+    }
+  }
+
+  @SubscribeMessage('$ping')
+  ping(): object {
+    return {};
+  }
+}
+
+/** The members of system data that are there: `null` counts as absent. */
+function withoutNulls<Data extends object>(data: Data): Data {
+  return Object.fromEntries(
+    Object.entries(data).filter(([, value]) => value !== null && value !== undefined),
+  ) as Data;
+}
+
+function needRoom(command: RoutedCommand): void {
+  if (command.room === undefined) throw new GatewayError('bad_frame', `"${command.event}" needs a "room"`);
+}

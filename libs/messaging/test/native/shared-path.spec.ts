@@ -1,0 +1,321 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  type ArgumentsHost,
+  type CanActivate,
+  Catch,
+  type ExceptionFilter,
+  type ExecutionContext,
+  Injectable,
+  Scope,
+  type Type,
+} from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import {
+  ConnectedSocket,
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
+import { GatewayError } from '@wss/handlers';
+import { eventually } from '@wss/testing';
+import { IsString } from 'class-validator';
+import type { WebSocket, WebSocketServer as Server } from 'ws';
+import { ClientConnections, type ClientSocket, Drain, Hub } from '../../src/index.js';
+import { captureLogs, releaseLogs } from '../captured-logs.js';
+import {
+  deferred,
+  type Deferred,
+  EchoGateway,
+  frames,
+  NativeApp,
+  type NativeAppOptions,
+} from './native-app.js';
+import { routerModule } from '../test-ports.js';
+
+let native: NativeApp | undefined;
+afterEach(async () => {
+  releaseLogs();
+  await native?.stop();
+  native = undefined;
+});
+
+@WebSocketGateway({ commands: true })
+class ClientGateway {}
+
+class Said {
+  @IsString()
+  text!: string;
+}
+
+@Injectable()
+class SayHandlers {
+  @SubscribeMessage('router.say')
+  say(@MessageBody() { text }: Said): object {
+    return { text };
+  }
+
+  @SubscribeMessage('router.mixed')
+  mixed(@ConnectedSocket() client: WebSocket): object {
+    client.send('"native send"');
+    return { reply: true };
+  }
+
+  @SubscribeMessage('router.fail')
+  fail(): void {
+    throw new RangeError('secret');
+  }
+}
+
+@WebSocketGateway()
+class NativeGateway {
+  @WebSocketServer()
+  server!: Server;
+
+  @SubscribeMessage('native.say')
+  say(@MessageBody() data: unknown): object {
+    return { event: 'native.said', data };
+  }
+}
+
+/** An application whose root path is served by gateways and the router. */
+async function start({ providers = [], ...options }: NativeAppOptions = {}): Promise<NativeApp> {
+  const metadata = routerModule({
+    providers: [ClientGateway, NativeGateway, EchoGateway, SayHandlers, ...providers],
+  });
+  return (native = await NativeApp.start({ ...metadata, ...options }));
+}
+
+describe('a path that gateways and the router share', () => {
+  it('takes an event to its gateway, and any other to the router', async () => {
+    const client = await (await start()).client();
+    client.send({ event: 'native.say', data: { text: 'a' } });
+    expect(await client.next()).toEqual({ event: 'native.said', data: { text: 'a' } });
+    expect(await client.request('router.say', { text: 'b' })).toMatchObject({ data: { text: 'b' } });
+  });
+
+  it('parses each frame once', async () => {
+    let parsed = 0;
+    const messageParser = (data: unknown): unknown => {
+      parsed++;
+      return JSON.parse(String(data));
+    };
+    const client = await (await start({ adapter: { messageParser } })).client();
+    await client.command('router.say', { text: 'b' });
+    client.send({ event: 'native.say' });
+    await client.event('native.said');
+    await client.request('unknown.event');
+    expect(parsed).toBe(3);
+  });
+
+  it.each([
+    ['an unknown event', '{"event":"nope","id":1}', { id: 1, error: { code: 'unknown_event' } }],
+    [
+      'an event named constructor',
+      '{"event":"constructor","id":1}',
+      { id: 1, error: { code: 'unknown_event' } },
+    ],
+    ['an event named __proto__', '{"event":"__proto__","id":1}', { id: 1, error: { code: 'unknown_event' } }],
+    ['text that is no JSON', '{', { event: 'error', data: { code: 'bad_frame' } }],
+    ['a number', '7', { event: 'error', data: { code: 'bad_frame' } }],
+    ['null', 'null', { event: 'error', data: { code: 'bad_frame' } }],
+    ['bytes', Buffer.from('{"event":"native.say"}'), { event: 'error', data: { code: 'bad_frame' } }],
+  ])('answers %s as the router does', async (_what, frame, answer) => {
+    const logs = captureLogs();
+    const client = await (await start()).client();
+    client.sendRaw(frame);
+    expect(await frames(client, 1)).toMatchObject([answer]);
+    expect(logs.error).toEqual([]);
+  });
+
+  it('keeps the order of what gateways and handlers send', async () => {
+    const client = await (await start()).client();
+    for (let id = 0; id < 20; id++) {
+      client.send({ event: 'router.mixed', id });
+      expect(await client.next()).toEqual({ malformed: '"native send"' });
+      expect(await client.next()).toEqual({ id, data: { reply: true } });
+    }
+  });
+
+  it('admits its clients, which other paths do not', async () => {
+    @WebSocketGateway({ path: '/open' })
+    class OpenGateway {}
+    await start({ providers: [OpenGateway] });
+    await expect(native!.client('/?user=nobody')).rejects.toMatchObject({ status: 401 });
+    await native!.client('/open?user=nobody');
+    expect(native!.app.get(Hub).size).toBe(0);
+  });
+
+  it('knows a client by its admission, and no longer than it is connected', async () => {
+    await start();
+    const client = await native!.client('/?user=ann');
+    const hub = native!.app.get(Hub);
+    expect([...hub.all()].map(({ user }) => user)).toEqual(['ann']);
+    await client.close();
+    await eventually(() => expect(hub.size).toBe(0));
+  });
+
+  it('is free of a client whose handleConnection failed', async () => {
+    captureLogs();
+    @WebSocketGateway()
+    class FailingGateway {
+      handleConnection(): never {
+        throw new Error('secret');
+      }
+    }
+    await start({ providers: [FailingGateway] });
+    const client = await native!.client();
+    expect(await client.next()).toMatchObject({ event: 'exception' });
+    expect((await client.closed).code).toBe(1011);
+    await eventually(() => expect(native!.app.get(Hub).size).toBe(0));
+  });
+
+  it('holds commands while a handleConnection is at work', async () => {
+    const admitted: Deferred = deferred();
+    const order: string[] = [];
+    @WebSocketGateway()
+    class AdmittingGateway {
+      async handleConnection(): Promise<void> {
+        await admitted.promise;
+        order.push('connected');
+      }
+    }
+    await start({ providers: [AdmittingGateway] });
+    const client = await native!.client();
+    const reply = client.command('router.say', { text: 'x' }).then(() => order.push('replied'));
+    await eventually(() => expect([...native!.app.get(Hub).all()][0]?.isPaused).toBe(true));
+    admitted.resolve();
+    await reply;
+    expect(order).toEqual(['connected', 'replied']);
+  });
+
+  it('may have a request-scoped gateway', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    @WebSocketGateway()
+    class ScopedGateway {
+      private count = 0;
+
+      @SubscribeMessage('count')
+      add(): object {
+        return { event: 'count', data: ++this.count };
+      }
+    }
+    await start({ providers: [ScopedGateway] });
+    for (const client of [await native!.client(), await native!.client()]) {
+      client.send({ event: 'count' });
+      expect(await client.next()).toEqual({ event: 'count', data: 1 });
+      await client.command('router.say', { text: 'x' });
+    }
+  });
+
+  it('closes a client that does not read, and nothing else', async () => {
+    captureLogs();
+    await start();
+    const [slow, other] = [await native!.client(), await native!.client()];
+    const [socket] = [...native!.app.get(Hub).all()] as ClientSocket[];
+    slow.socket.pause();
+    const data = 'x'.repeat(3_000_000);
+    await eventually(
+      () => {
+        socket!.send(data);
+        expect(socket!.readyState).not.toBe(1);
+      },
+      { everyMs: 1 },
+    );
+    await other.command('router.say', { text: 'x' });
+    slow.socket.terminate();
+  });
+
+  it('refuses upgrades with 503 from the moment that is asked for, as do other paths', async () => {
+    @WebSocketGateway({ path: '/other' })
+    class OtherGateway {}
+    await start({ providers: [OtherGateway] });
+    native!.app.get(ClientConnections).refuseAll();
+    for (const path of ['/', '/other']) {
+      await expect(native!.client(path)).rejects.toMatchObject({
+        status: 503,
+        headers: { 'retry-after': '1' },
+      });
+    }
+  });
+
+  it('lets its clients go with 1012', async () => {
+    await start();
+    const client = await native!.client();
+    await native!.app.get(Drain).run({ windowMs: 0, deadline: performance.now() + 5_000 });
+    expect(await client.closed).toEqual({ code: 1012, reason: 'service restart' });
+  });
+});
+
+describe('an event that a gateway and the router both handle', () => {
+  function handling(event: string, options: object): Type<object> {
+    @WebSocketGateway(options)
+    class DoubleGateway {
+      @SubscribeMessage(event)
+      onEvent(): void {}
+    }
+    return DoubleGateway;
+  }
+
+  it.each(['router.say', '$join'])('fails the boot on a shared path: %s', async (event) => {
+    await expect(start({ providers: [handling(event, {})] })).rejects.toThrow(
+      `"${event}" is handled by DoubleGateway.onEvent and by the command router on one path; rename one of them, or give the gateway another path`,
+    );
+  });
+
+  it('fails the boot when the method is inherited', async () => {
+    class Base {
+      @SubscribeMessage('router.say')
+      onEvent(): void {}
+    }
+    @WebSocketGateway()
+    class InheritingGateway extends Base {}
+    await expect(start({ providers: [InheritingGateway] })).rejects.toThrow('InheritingGateway.onEvent');
+  });
+
+  it('is welcome on different paths', async () => {
+    await start({ providers: [handling('router.say', { path: '/other' })] });
+  });
+
+  it('is welcome when no path is shared', async () => {
+    const providers = [handling('router.say', {}), SayHandlers];
+    native = await NativeApp.start(routerModule({ providers }));
+  });
+});
+
+describe('enhancers of the whole application', () => {
+  const seen: string[] = [];
+
+  @Injectable()
+  class SeeingGuard implements CanActivate {
+    canActivate(context: ExecutionContext): boolean {
+      seen.push(`${context.getType()} ${context.switchToWs().getPattern()}`);
+      return !context.switchToWs().getPattern().endsWith('fail') || context.getType() !== 'ws';
+    }
+  }
+
+  @Catch(RangeError)
+  class TranslatingFilter implements ExceptionFilter {
+    catch(_error: unknown, host: ArgumentsHost): never {
+      throw new GatewayError('conflict', `translated in ${host.getType()}`);
+    }
+  }
+
+  it('guard native handlers and those of the router alike', async () => {
+    await start({ providers: [{ provide: APP_GUARD, useClass: SeeingGuard }] });
+    const client = await native!.client();
+    client.send({ event: 'native.say' });
+    await client.event('native.said');
+    await client.command('router.say', { text: 'x' });
+    expect(seen).toEqual(['ws native.say', 'ws router.say']);
+    expect(await client.request('router.fail')).toMatchObject({ error: { code: 'forbidden' } });
+  });
+
+  it('translate the errors of the router', async () => {
+    await start({ providers: [{ provide: APP_FILTER, useClass: TranslatingFilter }] });
+    const client = await native!.client();
+    expect(await client.request('router.fail')).toMatchObject({
+      error: { code: 'conflict', message: 'translated in ws' },
+    });
+  });
+});

@@ -1,0 +1,99 @@
+import type { ClusterLinks, Shard } from './cluster-links.js';
+import { LinkProbe, type ProbeWay } from '../links/link-probe.js';
+import { ProbeRecord } from '../links/probe-record.js';
+import { describeAddress } from '../links/redis-target.js';
+
+/** Subscriptions that probes come back over. */
+export interface ProbeChannels {
+  keep(channel: string, listener: (message: string) => void): Promise<void>;
+  unsubscribe(channel: string, listener: (message: string) => void): void;
+}
+
+interface Probed {
+  readonly probe: LinkProbe;
+  readonly onMessage: (message: string) => void;
+  channel?: string;
+  confirmed: boolean;
+}
+
+/** A {@link LinkProbe} for the links to each master of a cluster. */
+export class ClusterProbe {
+  /** Of all masters together. */
+  readonly record = new ProbeRecord();
+  private readonly probed = new Map<Shard, Probed>();
+  private stopped = false;
+
+  /** @param prefix begins the names of the channels; a hash tag follows that leads to the master */
+  constructor(
+    private readonly links: ClusterLinks,
+    private readonly channels: ProbeChannels,
+    private readonly prefix: string,
+  ) {}
+
+  /** Begins to probe. */
+  start(): void {
+    this.links.onLook(() => this.follow());
+    this.follow();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const [shard, probed] of this.probed) this.leave(shard, probed);
+  }
+
+  /** The problem; undefined while the last proof of each link is fresh. */
+  problem(): string | undefined {
+    for (const { probe } of this.probed.values()) {
+      const problem = probe.problem();
+      if (problem) return problem;
+    }
+    return undefined;
+  }
+
+  /** Probes the masters that there are, each over a channel that it has. */
+  private follow(): void {
+    if (this.stopped) return;
+    const { shards } = this.links;
+    for (const [shard, probed] of this.probed) if (!shards.includes(shard)) this.leave(shard, probed);
+    for (const shard of shards) void this.prove(shard);
+  }
+
+  private async prove(shard: Shard): Promise<void> {
+    const probed = this.probed.get(shard) ?? this.open(shard);
+    const tag = this.links.tagOf(shard);
+    const channel = tag === undefined ? undefined : `${this.prefix}:{${tag}}`;
+    if (channel === probed.channel) return;
+    this.close(probed);
+    if (channel === undefined) return;
+    probed.channel = channel;
+    await this.channels.keep(channel, probed.onMessage);
+    probed.confirmed ||= probed.channel === channel;
+  }
+
+  private open(shard: Shard): Probed {
+    const channel = (): string | undefined => (probed.confirmed ? probed.channel : undefined);
+    const way: ProbeWay = {
+      channel,
+      publish: this.links.publish,
+      server: describeAddress(shard.address),
+    };
+    const probe = new LinkProbe(shard, way, this.record);
+    const probed: Probed = { probe, onMessage: (message) => probe.onMessage(message), confirmed: false };
+    this.probed.set(shard, probed);
+    probe.start();
+    return probed;
+  }
+
+  private close(probed: Probed): void {
+    if (probed.channel !== undefined) this.channels.unsubscribe(probed.channel, probed.onMessage);
+    delete probed.channel;
+    probed.confirmed = false;
+  }
+
+  private leave(shard: Shard, probed: Probed): void {
+    probed.probe.stop();
+    this.close(probed);
+    this.probed.delete(shard);
+    this.record.clock.forget(describeAddress(shard.address));
+  }
+}

@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { LogGate } from '@wss/protocol';
+import type { CommitterContext } from './pending-work.js';
+import {
+  type CommitReply,
+  type CommitRequest,
+  type Judged,
+  StoreError,
+  UnknownFormat,
+} from '../store/room-store.js';
+
+/** Why a commit was given up. */
+export interface GivenUp {
+  readonly status: 'given up';
+  readonly error: StoreError;
+  /** The engine failed in the same way again, and it is proven that nothing was written. */
+  readonly absent: boolean;
+  /** An attempt got no answer, and may be carried out even now. */
+  readonly underWay: boolean;
+}
+
+/** Callbacks around attempts. */
+export interface AttemptHooks {
+  /** Before each attempt. A {@link StoreError} is one of the attempt. */
+  prepare(): Promise<void> | undefined;
+  /** The outcome of an attempt is unknown. */
+  onUnknown(): void;
+}
+
+const faults = new LogGate((line) => new Logger('Commits').error(line));
+
+/**
+ * Sends one commit until it is known what became of it (R35).
+ *
+ * An attempt whose outcome is unknown is never just repeated: the engine is asked first what it has of it. Where it has
+ * nothing, the commit is sent again under the same numbers, so that of two attempts one counts.
+ */
+export class CommitAttempts {
+  private failingSince: number | undefined;
+  private underWay = false;
+  /** The engine's failure when nothing had been written. */
+  private absentAfter: string | undefined;
+
+  constructor(
+    private readonly context: Pick<CommitterContext, 'store' | 'now' | 'patienceMs' | 'isClosed'>,
+    private readonly request: CommitRequest,
+    private readonly hooks: AttemptHooks,
+  ) {}
+
+  /** Resolves to the engine's answer; gives up when patience ends, or when it makes no sense to go on. */
+  async resolve(): Promise<CommitReply | GivenUp> {
+    for (;;) {
+      const answer = await this.ask(this.request);
+      if (!(answer instanceof StoreError)) return answer;
+      const isWrite = !this.request.judgeOnly;
+      const settled = isWrite && answer.outcome !== 'unavailable' ? await this.settle(answer) : undefined;
+      if (settled) return settled;
+      if (this.isFinal(answer)) return this.giveUp(answer);
+      await pause();
+    }
+  }
+
+  /** Finds out what became of an attempt; resolves to nothing when it is to be made again. */
+  private async settle(error: StoreError): Promise<Judged | GivenUp | undefined> {
+    this.underWay ||= error.outcome === 'unknown';
+    this.hooks.onUnknown();
+    for (;;) {
+      const judged = await this.ask({ ...this.request, judgeOnly: true });
+      if (!(judged instanceof StoreError)) return this.decide(error, judged as Judged);
+      if (this.isFinal(judged)) return this.giveUp(error);
+      await pause();
+    }
+  }
+
+  private decide(error: StoreError, judged: Judged): Judged | GivenUp | undefined {
+    const isFresh = !judged.conflict && judged.verdicts.every(({ kind }) => kind === 'ok');
+    if (!isFresh) {
+      if (error.outcome === 'failed')
+        faults.report('found', `${this.failure(error)}; it was found out what was done`);
+      return judged;
+    }
+    if (error.outcome !== 'failed') return undefined;
+    if (this.absentAfter === error.message) return this.giveUp(error, true);
+    this.absentAfter = error.message;
+    return undefined;
+  }
+
+  private async ask(request: CommitRequest): Promise<CommitReply | StoreError> {
+    try {
+      const preparing = this.hooks.prepare();
+      if (preparing) await preparing;
+      return await this.context.store.commit(request);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.failingSince ??= this.context.now();
+      return error;
+    }
+  }
+
+  /** True if it makes no sense to go on: a room that a newer release keeps stays so. */
+  private isFinal(error: StoreError): boolean {
+    const { context } = this;
+    if (error instanceof UnknownFormat) return true;
+    return context.isClosed() || context.now() - this.failingSince! >= context.patienceMs;
+  }
+
+  private giveUp(error: StoreError, absent = false): GivenUp {
+    if (error.outcome === 'failed') faults.report('failed', `${this.failure(error)}; its commands fail`);
+    return { status: 'given up', error, absent, underWay: this.underWay };
+  }
+
+  private failure({ message }: StoreError): string {
+    return `the engine failed to carry out a commit of room ${this.request.room} (${message})`;
+  }
+}
+
+function pause(): Promise<void> {
+  return delay(20 + Math.random() * 30);
+}
+
+/**
+ * Records entries without an effect where they are not recorded, and tries until that is done. Resolves to false where the
+ * numbers can't be counted with any more: the engine can't even do this, which must not hold the room up for good, or they
+ * belong to others.
+ * @param onWait called between two attempts
+ */
+export async function takeNumbers(
+  { store, isClosed }: Pick<CommitterContext, 'store' | 'isClosed'>,
+  request: CommitRequest,
+  onWait: () => void,
+): Promise<boolean> {
+  while (!isClosed()) {
+    try {
+      const reply = await store.commit(request);
+      return reply.status === 'committed' || reply.verdicts.every(({ kind }) => kind === 'duplicate');
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.outcome === 'failed') return false;
+      if (error instanceof UnknownFormat) return false;
+      onWait();
+      await delay(100 + Math.random() * 100);
+    }
+  }
+  return false;
+}

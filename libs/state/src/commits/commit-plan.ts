@@ -1,0 +1,180 @@
+import { toGatewayError, type GatewayError } from '@wss/handlers';
+import { type EncodedEvent, ERROR_CODES } from '@wss/protocol';
+import { SharingCopy } from '../documents/clone.js';
+import type { DocumentType } from '../documents/document-type.js';
+import { fingerprintOf } from '../store/fingerprint.js';
+import { diffJson } from '../documents/json-patch.js';
+import { positionKey, seqOf } from '../store/log-format.js';
+import { refusalOf } from './refusals.js';
+import type { CommitEntry, DocumentWrite, Lane } from '../store/room-store.js';
+import type { CopiedDocument, RoomCopy } from '../documents/room-copy.js';
+import type { BatchView, DocumentChange, DocumentState, Prepared, Work } from './work.js';
+
+/** A change of a document without an event of its own becomes this one (R16). */
+const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A document while a plan is made. */
+interface PlannedDocument extends CopiedDocument {
+  /** Entry that changed it last, and how many events of the plan there were up to that entry's end. */
+  readonly changed?: { readonly entry: number; readonly events: number };
+}
+
+/** One work of a plan. */
+export interface PlannedStep {
+  readonly work: Work;
+  /** Its result, unless it threw. */
+  readonly prepared?: Prepared;
+  readonly error?: GatewayError;
+  /** Its entry in the commit; absent when it leaves nothing behind. */
+  readonly entry?: number;
+}
+
+/** Numbers for works that the client did not number. */
+export interface NodeNumbers {
+  readonly lane: Lane;
+  /** Highest number that is known to be recorded. */
+  readonly highest: number;
+}
+
+/** Runs works one after another on one copy and puts what they leave together as one commit (R11). */
+export class CommitPlan implements BatchView {
+  readonly steps: PlannedStep[] = [];
+  readonly entries: CommitEntry[] = [];
+
+  private readonly documents = new Map<string, PlannedDocument>();
+  /** Sessions whose command failed in a way that leaves its number open, and that number. */
+  private readonly unrecorded = new Map<string, number>();
+  private events = 0;
+  private ownNumbers = 0;
+
+  constructor(
+    private readonly copy: RoomCopy,
+    private readonly numbers: NodeNumbers,
+  ) {}
+
+  /** @param mark the fingerprint of a work that the client did not number */
+  add(work: Work, mark = ''): void {
+    const { session = '', n } = work.command?.number ?? {};
+    const expected = this.unrecorded.get(session);
+    if (expected === n) this.unrecorded.delete(session);
+    else if (expected !== undefined) {
+      this.steps.push({ work, error: refusalOf({ kind: 'out_of_order', expected }) });
+      return;
+    }
+    try {
+      this.addPrepared(work, work.prepare(this), mark);
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      if (!work.command?.number || !ERROR_CODES[error.code].consumesN) {
+        this.steps.push({ work, error });
+        if (work.command?.number) this.unrecorded.set(work.command.number.session, work.command.number.n);
+        return;
+      }
+      const outcome = { kind: 'error', json: JSON.stringify(error.toBody()) } as const;
+      const entry = this.push(work, { events: [], changes: [], counters: [], outcome }, mark);
+      this.steps.push({ work, error, entry });
+    }
+  }
+
+  document<D extends object>(type: DocumentType<D>): DocumentState<D> {
+    const known = this.documents.get(type.name);
+    if (known) return known as unknown as DocumentState<D>;
+    const planned = this.copy.document(type);
+    this.documents.set(type.name, planned as unknown as PlannedDocument);
+    return planned;
+  }
+
+  /** True if it neither read nor leaves anything. */
+  get isEmpty(): boolean {
+    return this.entries.length === 0 && this.documents.size === 0;
+  }
+
+  /** How many entries took a number of the node's own. */
+  get nodeEntries(): number {
+    return this.ownNumbers;
+  }
+
+  /** The document classes that the plan read. */
+  get types(): DocumentType<object>[] {
+    return [...this.documents.values()].map(({ type }) => type);
+  }
+
+  /** The documents that the plan depends on or changes. */
+  get writes(): DocumentWrite[] {
+    const writes: DocumentWrite[] = [];
+    for (const { type, base, json, changed } of this.documents.values()) {
+      const { name } = type;
+      writes.push(changed ? { name, base, json, entry: changed.entry } : { name, base });
+    }
+    return writes;
+  }
+
+  /** The documents that it changed, as they are once its entries are written at these numbers. */
+  written(epoch: string, seqs: readonly number[]): CopiedDocument[] {
+    const written: CopiedDocument[] = [];
+    for (const { type, value, json, plain, changed } of this.documents.values()) {
+      if (!changed) continue;
+      const base = positionKey({ epoch, seq: seqs[changed.entry]! });
+      written.push({ type, value, json, plain, base });
+    }
+    return written;
+  }
+
+  private addPrepared(work: Work, prepared: Prepared, mark: string): void {
+    const silent =
+      prepared.events.length === 0 && prepared.changes.length === 0 && prepared.counters.length === 0;
+    if (silent && !work.command?.number) {
+      this.steps.push({ work, prepared });
+      return;
+    }
+    const entry = this.push(work, prepared, mark);
+    this.steps.push({ work, prepared, entry });
+  }
+
+  private push(work: Work, { events, changes, counters, outcome }: Prepared, mark: string): number {
+    const alone = events.length === 0 && (changes.length > 0 || counters.length > 0);
+    const logged = alone ? [CHANGED] : events;
+    this.events += logged.length;
+    const index = this.entries.length;
+    const patch = this.applyChanges(changes, index);
+    const entry: Mutable<CommitEntry> = { ...this.identify(work, mark), events: logged, outcome };
+    if (patch !== undefined) entry.patch = patch;
+    if (counters.length > 0) entry.counters = counters;
+    this.entries.push(entry);
+    return index;
+  }
+
+  private identify({ command }: Work, mark: string): Omit<CommitEntry, 'events' | 'outcome'> {
+    if (!command?.number) {
+      const { lane, highest } = this.numbers;
+      const n = highest + ++this.ownNumbers;
+      return { lane, n, ack: highest, fingerprint: mark };
+    }
+    const { session, generation, sessionEndsAt, n, ack, epoch } = command.number;
+    const lane = { id: session, generation, endsAt: sessionEndsAt };
+    const fingerprint = fingerprintOf(command);
+    return epoch === undefined ? { lane, n, ack, fingerprint } : { lane, n, ack, fingerprint, epoch };
+  }
+
+  private applyChanges(changes: readonly DocumentChange[], entry: number): string | undefined {
+    if (changes.length === 0) return undefined;
+    return `{${changes.map((change) => this.applyChange(change, entry)).join(',')}}`;
+  }
+
+  /**
+   * Takes a change over, as a copy of what the function may still hold, and tells its part of the patch. That names the
+   * document's base version, which inside a batch is known only as a distance (see `PATCH_BASE`).
+   */
+  private applyChange({ type, value: draft, json }: DocumentChange, entry: number): string {
+    const before = this.documents.get(type.name)!;
+    const { value, isJson } = new SharingCopy(draft, before.value);
+    const plain: unknown = isJson ? value : JSON.parse(json);
+    const ops = JSON.stringify(diffJson(before.plain ?? JSON.parse(before.json), plain));
+    const distance = before.changed && `\x03${this.events - before.changed.events}\x04`;
+    const changed = { entry, events: this.events };
+    this.documents.set(type.name, { type, base: before.base, value, json, plain, changed });
+    return `${type.jsonName}:{"base":${distance ?? seqOf(before.base)},"ops":${ops}}`;
+  }
+}

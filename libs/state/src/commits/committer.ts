@@ -1,0 +1,158 @@
+import { Logger } from '@nestjs/common';
+import { type Command, GatewayError, type RoomEvents } from '@wss/handlers';
+import type { LogEntry } from '@wss/protocol';
+import type { CommittedListener } from './committed-entries.js';
+import { EngineTime } from './engine-time.js';
+import { answerOf } from './outcomes.js';
+import type { CommitterContext, RoomLimits } from './pending-work.js';
+import { RoomCommitter } from './room-committer.js';
+import type { RoomStore } from '../store/room-store.js';
+import type { TurnChannels } from './room-turns.js';
+import type { Work, WorkResult } from './work.js';
+
+/** Rooms whose documents and numbers a node keeps at hand; the least recently used ones are dropped. */
+const MAX_ROOMS = 2_000;
+
+/** Settings of a {@link Committer}. */
+export interface CommitterOptions {
+  /** This incarnation of the node. */
+  readonly nodeId: string;
+  /** Where nodes call each other to write a room. Without it, nodes that write one room try until they succeed. */
+  readonly turns?: TurnChannels;
+  /** How long a commit is tried against an engine that does not answer, ms. Default 1,200. */
+  readonly patienceMs?: number;
+  /** Steady clock, ms. Default this process'. */
+  readonly now?: () => number;
+}
+
+/** Where a commit belongs: to a client's command, or to a room that the node changes by itself. */
+export type CommitScope = Command | { readonly room: string };
+
+/** Knows the limits of rooms; nothing of an undeclared kind. */
+export interface RoomLimitsSource {
+  of(room: string): RoomLimits | undefined;
+}
+
+/** Sends every change of a room of this node through that room's queue. */
+export class Committer {
+  private readonly logger = new Logger('Commits');
+  private readonly rooms = new Map<string, RoomCommitter>();
+  private readonly listeners: CommittedListener[] = [];
+  private readonly context: CommitterContext;
+  private closed = false;
+
+  constructor(
+    store: RoomStore,
+    private readonly types: RoomLimitsSource,
+    { nodeId, turns, patienceMs = 1_200, now = () => performance.now() }: CommitterOptions,
+  ) {
+    this.context = {
+      store,
+      nodeId,
+      ...(turns && { turns }),
+      patienceMs,
+      now,
+      time: new EngineTime(store, now),
+      onCommitted: (room, epoch, entries) => this.announce(room, epoch, entries),
+      limitsOf: (room) => limitsOf(types, room),
+      isClosed: () => this.closed,
+    };
+  }
+
+  /** Calls back, in commit order per room, for every commit that this node made. A listener that throws costs only itself. */
+  onCommitted(listener: CommittedListener): void {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * Carries out a work. A command's work waits for its turn first (R10), and its effect is noted on the command.
+   * @throws GatewayError when it had no effect: what the work threw, what was recorded for it, or why it was refused.
+   */
+  async perform(work: Work): Promise<WorkResult> {
+    const { command } = work;
+    if (command) {
+      const turn = command.turn();
+      if (turn) await turn;
+    }
+    const room = this.roomOf(work.room);
+    const submitted = room.submit(work);
+    command?.pass();
+    const result = await submitted;
+    if (work.durable ?? room.limits.durable) await this.requireDurable(work, result);
+    const { position, duplicate } = result;
+    if (command) command.effect = { position, duplicate, answer: () => answerOf(result) };
+    return result;
+  }
+
+  /** How long a room lives when it is idle, ms; 0 for good. */
+  idleTtlOf(room: string): number {
+    return this.types.of(room)?.idleTtlMs ?? 0;
+  }
+
+  /** The events that a room's type declares; nothing where it declares none. */
+  eventsOf(room: string | undefined): RoomEvents | undefined {
+    return room === undefined ? undefined : this.types.of(room)?.events;
+  }
+
+  /** Tells that a numbered command ended without a record: what follows it is out of order until it comes again. */
+  noteMissing(command: Command): void {
+    if (command.room !== undefined) this.roomOf(command.room).noteMissing(command);
+  }
+
+  /** Resolves when everything that was submitted for the room until now is settled. */
+  settled(room: string): Promise<void> | undefined {
+    return this.rooms.get(room)?.settled();
+  }
+
+  /** Stops trying; what is under way is answered as if patience had ended. */
+  close(): void {
+    this.closed = true;
+    for (const room of this.rooms.values()) room.close();
+  }
+
+  /** A repeat is fenced too: its first answer may never have been sent because the fence failed. */
+  private async requireDurable({ room, deadline }: Work, { replicationId }: WorkResult): Promise<void> {
+    if (replicationId === undefined) return;
+    const withinMs = Math.max(this.context.patienceMs, deadline - this.context.now());
+    if (await this.context.store.durable(room, replicationId, withinMs)) return;
+    throw new GatewayError('unknown_outcome', 'applied, but not proven to survive a failover', {
+      applied: true,
+    });
+  }
+
+  private roomOf(room: string): RoomCommitter {
+    const known = this.rooms.get(room);
+    // Which one was used last matters only where some are to be dropped soon.
+    if (known && this.rooms.size <= MAX_ROOMS / 2) return known;
+    if (known) this.rooms.delete(room);
+    const committer = known ?? new RoomCommitter(room, this.context);
+    this.rooms.set(room, committer);
+    if (this.rooms.size > MAX_ROOMS) this.dropOldestIdle();
+    return committer;
+  }
+
+  private dropOldestIdle(): void {
+    for (const [room, committer] of this.rooms) {
+      if (!committer.idle) continue;
+      committer.close();
+      this.rooms.delete(room);
+      return;
+    }
+  }
+
+  private announce(room: string, epoch: string, entries: readonly LogEntry[]): void {
+    for (const listener of this.listeners) {
+      try {
+        listener(room, epoch, entries);
+      } catch (error) {
+        this.logger.error(error);
+      }
+    }
+  }
+}
+
+function limitsOf(types: RoomLimitsSource, room: string): RoomLimits {
+  const type = types.of(room);
+  if (!type) throw new GatewayError('not_found', 'no such kind of room');
+  return type;
+}

@@ -1,0 +1,25 @@
+import { GatewayError } from '@wss/handlers';
+import type { Verdict } from '../store/room-store.js';
+
+type Refusal = Exclude<Verdict, { kind: 'ok' | 'duplicate' | 'later' }>;
+
+/** The error that the sender of a refused number gets. */
+export function refusalOf(verdict: Refusal): GatewayError {
+  switch (verdict.kind) {
+    case 'reused':
+      return new GatewayError('number_reused', 'this number was used with another event, data or user');
+    case 'out_of_order':
+      return new GatewayError('out_of_order', `number ${verdict.expected} comes next`, {
+        details: [{ expected: verdict.expected }],
+      });
+    case 'window':
+      return new GatewayError('out_of_order', 'more than 32 replies are unacknowledged; send "ack"');
+    case 'expired':
+      return new GatewayError(
+        'session_expired',
+        'the session is over; the outcome of earlier commands is unknown',
+      );
+    case 'bound':
+      return new GatewayError('rejected', 'a counter would leave its bounds');
+  }
+}

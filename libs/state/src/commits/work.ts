@@ -1,0 +1,65 @@
+import type { Command, GatewayError } from '@wss/handlers';
+import type { EncodedEvent } from '@wss/protocol';
+import type { DocumentType } from '../documents/document-type.js';
+import type { CounterOperation, Outcome } from '../store/room-store.js';
+
+/** A document as a run finds it: the batch's copy, which others in the batch may have changed before. */
+export interface DocumentState<D extends object = object> {
+  /** Never changed in place: runs work on a clone. */
+  readonly value: D;
+  readonly json: string;
+  /** The value of the JSON, where it was parsed already. */
+  readonly plain?: unknown;
+}
+
+/** The works' view of their room in one batch. */
+export interface BatchView {
+  document<D extends object>(type: DocumentType<D>): DocumentState<D>;
+}
+
+/** A document that a run wants to change. */
+export interface DocumentChange {
+  readonly type: DocumentType<object>;
+  readonly value: object;
+  readonly json: string;
+}
+
+/** Result of one run of a work. */
+export interface Prepared {
+  readonly events: readonly EncodedEvent[];
+  readonly changes: readonly DocumentChange[];
+  readonly counters: readonly CounterOperation[];
+  /** The outcome that is recorded, and returned to a repetition. */
+  readonly outcome: Outcome;
+}
+
+/** One command's, or one job's, step on a room. */
+export interface Work {
+  readonly room: string;
+  /** Absent for work that the node does by itself. */
+  readonly command?: Command | undefined;
+  /** After this nothing new is tried, ms on this process' steady clock. */
+  readonly deadline: number;
+  /** True if the answer waits until the step survives a failover (R19). */
+  readonly durable?: boolean | undefined;
+  /**
+   * Computes the step on the batch's copy. It may run again, on newer data, so it has no effects of its own.
+   * An error that it throws is the step's outcome, without effects.
+   */
+  prepare(view: BatchView): Prepared;
+}
+
+/** Result of a work that did not fail. */
+export interface WorkResult {
+  /** The outcome that took effect, now or when the command was first applied. */
+  readonly outcome: Outcome;
+  readonly position: { readonly epoch: string; readonly seq: number };
+  /** The command had been applied before. */
+  readonly duplicate: boolean;
+  /** Only of a repetition whose reply was acknowledged: the record is gone. */
+  readonly forgotten?: boolean;
+  /** Where the outcome is an error of just now: the original, with its cause. */
+  readonly error?: GatewayError | undefined;
+  /** The history that Redis was on; absent where nothing was asked of it. */
+  readonly replicationId?: string;
+}

@@ -1,0 +1,112 @@
+import { Command, GatewayError, type RoomEvents } from '@wss/handlers';
+import type { DocumentType } from '../documents/document-type.js';
+import { CollectedDraft, encodeLogEvent, type RoomDraft } from '../documents/room-draft.js';
+import type { CommitScope } from './committer.js';
+import type { Outcome } from '../store/room-store.js';
+import { isLargerThan } from '../store/text-size.js';
+import type { BatchView, Prepared, Work } from './work.js';
+
+/** Largest recorded reply of a numbered command, bytes of JSON (R9). */
+export const MAX_RECORDED_BYTES = 4_096;
+/** How long a node's own work may wait for its commit, ms. */
+const OWN_DEADLINE_MS = 10_000;
+
+/** Changes a document; synchronous and pure, because it may run again. */
+export type UpdateFunction<D extends object, R> = (document: D, room: RoomDraft) => R;
+
+/** How a commit is made. */
+export interface CommitOptions {
+  /** True if the answer waits until the commit survives a failover (R19). Default: as the room type says. */
+  readonly durable?: boolean;
+}
+
+/** The parts of an update. */
+export interface Update<D extends object, R> {
+  readonly type: DocumentType<D>;
+  readonly run: UpdateFunction<D, R>;
+  /** Events that the room's type declares; absent where every event is allowed. */
+  readonly events?: RoomEvents | undefined;
+}
+
+/** Runs an update function on a document of the scope's room. */
+export function updateWork<D extends object, R>(
+  scope: CommitScope,
+  update: Update<D, R>,
+  options?: CommitOptions,
+): Work {
+  const { room, command, deadline } = identify(scope);
+  const prepare = (view: BatchView): Prepared => prepareUpdate(update, view, command);
+  return { room, command, deadline, durable: options?.durable, prepare };
+}
+
+function prepareUpdate<D extends object, R>(
+  { type, run, events }: Update<D, R>,
+  view: BatchView,
+  command: Command | undefined,
+): Prepared {
+  const before = view.document(type);
+  const value = type.clone(before.value);
+  const draft = new CollectedDraft(events);
+  const result = run(value, draft);
+  if (isThenable(result)) {
+    throw new Error(
+      'an update function must be synchronous: it may run again, so it must not wait or have effects',
+    );
+  }
+  const json = type.toJson(value);
+  return {
+    events: draft.events,
+    counters: draft.counters,
+    outcome: { kind: 'result', json: recordable(draft.encode(result), command) },
+    changes: json === before.json ? [] : [{ type: type as unknown as DocumentType<object>, value, json }],
+  };
+}
+
+/** Appends one event; its result is `{seq}`. */
+export function appendWork(
+  scope: CommitScope,
+  { event, data }: { readonly event: string; readonly data: unknown },
+  options?: CommitOptions,
+): Work {
+  const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
+  const prepared: Prepared = { events: [encoded], changes: [], counters: [], outcome: { kind: 'position' } };
+  const { room, command, deadline } = identify(scope);
+  return { room, command, deadline, durable: options?.durable, prepare: () => prepared };
+}
+
+/** Records the answer of a numbered command that made no commit (R1, R4, R10). */
+export function recordWork(command: Command, outcome: Outcome): Work {
+  const { room, deadline } = command;
+  const prepared: Prepared = { events: [], changes: [], counters: [], outcome };
+  return {
+    room: room!,
+    command,
+    deadline: Math.max(deadline, performance.now() + 1_000),
+    prepare: () => prepared,
+  };
+}
+
+/**
+ * Checks that a reply may be recorded.
+ * @throws GatewayError `too_large` over {@link MAX_RECORDED_BYTES} when the command is numbered.
+ */
+export function recordable(json: string, command: Command | undefined): string {
+  if (command?.number && isLargerThan(json, MAX_RECORDED_BYTES)) {
+    throw new GatewayError(
+      'too_large',
+      `the reply of a numbered command is larger than ${MAX_RECORDED_BYTES} bytes`,
+    );
+  }
+  return json;
+}
+
+function identify(scope: CommitScope): Omit<Work, 'prepare'> {
+  if (!(scope instanceof Command)) {
+    return { room: scope.room, command: undefined, deadline: performance.now() + OWN_DEADLINE_MS };
+  }
+  return { room: scope.claimCommit(), command: scope, deadline: scope.deadline };
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null)?.then === 'function';
+}

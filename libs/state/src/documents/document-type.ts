@@ -1,0 +1,92 @@
+import type { Type } from '@nestjs/common';
+import { GatewayError, hasRules, roomDocumentOf, toInstance, violationsOf } from '@wss/handlers';
+import { cloneDeep } from './clone.js';
+import { isLargerThan } from '../store/text-size.js';
+
+/** Largest document, bytes of its JSON. */
+export const MAX_DOCUMENT_BYTES = 262_144;
+
+/** The one key that data may not have: programs that read such JSON may take it for the object's prototype. */
+const FORBIDDEN = '__proto__';
+const FORBIDDEN_JSON = JSON.stringify(FORBIDDEN);
+
+/** A document class: how its values are made, copied, checked and stored. */
+export class DocumentType<D extends object> {
+  /** Room type whose rooms have this document. */
+  readonly roomType: string;
+  /** Name of the document in its room. */
+  readonly name: string;
+  /** The name as JSON. */
+  readonly jsonName: string;
+  /** JSON of a document that was never written. */
+  readonly emptyJson: string;
+
+  private readonly hasRules: boolean;
+
+  /** @throws Error when the class has no `@RoomDocument`, or a new instance breaks its own rules. */
+  constructor(readonly type: Type<D>) {
+    const { type: roomType, name } = roomDocumentOf(type);
+    this.roomType = roomType;
+    this.name = name;
+    this.jsonName = JSON.stringify(name);
+    this.hasRules = hasRules(type);
+    this.emptyJson = JSON.stringify(this.create());
+    const violations = violationsOf(this.create());
+    if (violations.length > 0) {
+      const { path, message } = violations[0]!;
+      throw new Error(
+        `a new ${type.name} breaks its own rules (${path}: ${message}); give every field a default`,
+      );
+    }
+  }
+
+  /** The value of a document that was never written. */
+  create(): D {
+    return cloneDeep(new this.type());
+  }
+
+  parse(json: string): D {
+    return toInstance(this.type, JSON.parse(json));
+  }
+
+  clone(value: D): D {
+    return cloneDeep(value);
+  }
+
+  /**
+   * The JSON to store.
+   * @throws GatewayError `invalid` when the value breaks the rules of its class or has a key `__proto__`, `too_large`
+   *   over {@link MAX_DOCUMENT_BYTES}.
+   */
+  toJson(value: D): string {
+    const details = this.hasRules ? violationsOf(value) : [];
+    if (details.length > 0) {
+      throw new GatewayError('invalid', `the ${this.name} would break its rules`, { details });
+    }
+    const json = JSON.stringify(value);
+    const forbidden = json.includes(FORBIDDEN_JSON) ? pathOfForbidden(value) : undefined;
+    if (forbidden !== undefined) {
+      throw new GatewayError('invalid', `the ${this.name} would have a key that no object may have`, {
+        details: [{ path: forbidden, message: `must not be named ${FORBIDDEN}` }],
+      });
+    }
+    if (isLargerThan(json, MAX_DOCUMENT_BYTES)) {
+      throw new GatewayError(
+        'too_large',
+        `the ${this.name} would be larger than ${MAX_DOCUMENT_BYTES} bytes`,
+      );
+    }
+    return json;
+  }
+}
+
+/** Where a value has the forbidden key. */
+function pathOfForbidden(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, field] of Object.entries(value)) {
+    if (key === FORBIDDEN) return key;
+    const path = pathOfForbidden(field);
+    if (path !== undefined) return `${key}.${path}`;
+  }
+  return undefined;
+}

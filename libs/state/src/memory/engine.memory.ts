@@ -1,0 +1,301 @@
+import { randomBytes } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import type { LogEntry } from '@wss/protocol';
+import { callAll } from '@wss/redis';
+import type { CommandRecord, RoomPart } from '../store/room-store.js';
+import { emptyRoom, expire, forgetMeta, holdRoom, isGone } from './room-life.memory.js';
+import { StoreError } from '../store/room-store.js';
+
+/** From this many rooms on those that have ended are looked for. */
+const MIN_SWEEP = 1_024;
+
+/** Record of one lane's numbered commands. */
+export interface MemoryLane {
+  highest: number;
+  ack: number;
+  generation: number;
+  birth: string;
+  expiresAt: number;
+  readonly records: Map<number, CommandRecord>;
+}
+
+/** One room, as the Lua scripts keep it in Redis. */
+export interface MemoryRoom {
+  seq: number;
+  number: number;
+  nonce: string;
+  replicationId: string;
+  birth: string;
+  /** Nodes that wait to write it; the first has been called. */
+  line: string[];
+  /** Number of endings before, and one. */
+  life: number;
+  /** When the idle room ends, ms since 1970. */
+  expiresAt: number;
+  logExpiresAt: number;
+  /** When what is known of the room goes; no earlier than {@link expiresAt}. */
+  metaExpiresAt: number;
+  /** Until when records name its birth. */
+  namedUntil: number;
+  /** Parts that were written in this life. */
+  readonly written: Set<RoomPart>;
+  /** Newest first. */
+  lineage: { epoch: string; end: number }[];
+  log: LogEntry[];
+  readonly documents: Map<string, { position: string; json: string }>;
+  readonly counters: Map<string, number>;
+  readonly lanes: Map<string, MemoryLane>;
+}
+
+/** One session, as Redis keeps it. */
+export interface MemorySession {
+  user: string;
+  generation: number;
+  endsAt: number;
+  revoked: boolean;
+  /** Until when a node has claimed to tell of its end. */
+  claimedUntil?: number;
+  /** The end to which the records of its commands were extended last. */
+  lanesEndAt?: number;
+  readonly lanes: Set<string>;
+  readonly rooms: Set<string>;
+  /** Numbered commands in some rooms are not kept any more. */
+  hasForgotten?: true;
+}
+
+/** Lease of one node, as Redis keeps it. */
+export interface MemoryNode {
+  endsAt: number;
+  /** The node's description of itself, JSON. */
+  record: string;
+}
+
+/** One job of a group of nodes, as Redis keeps it. */
+export interface MemoryJob {
+  readonly text: string;
+  readonly event: string;
+  /** When a node met it that can't handle it, and no other since, ms since 1970. */
+  unhandledSince?: number;
+  /** The node that has taken it. */
+  holder?: string;
+  takenAt: number;
+  deliveries: number;
+}
+
+/** One job that was given up. */
+export interface MemoryDeadJob {
+  readonly text: string;
+  readonly event: string;
+  readonly reason: string;
+  readonly attempts: number;
+  /** Ms since 1970. */
+  readonly at: number;
+}
+
+/** The users in one room, as the Lua scripts keep it in Redis. */
+export interface MemoryPresence {
+  version: number;
+  /** Ms since 1970. */
+  announcedAt: number;
+  /** History under which it was announced last. */
+  replicationId: string;
+  /** Users who are here, in the order of their UTF-8 bytes. */
+  users: string[];
+  /** User → number of clients. */
+  readonly clients: Map<string, number>;
+  /** User → JSON. */
+  readonly metas: Map<string, string>;
+  /** User → what its clients told of themselves, the newest last. */
+  readonly told: Map<string, { readonly owner: string; readonly client: string; readonly meta: string }[]>;
+  /** Users to be announced as come → when they came, ms since 1970. */
+  readonly coming: Map<string, number>;
+  /** Users to be announced as gone → from when on. */
+  readonly going: Map<string, number>;
+  /** Owner → client → user. */
+  readonly entries: Map<string, Map<string, string>>;
+  /** Owners that may write nothing → until when that is remembered. */
+  readonly dead: Map<string, number>;
+}
+
+/** What {@link MemoryEngine.promote} can bring back. */
+type Replica = Pick<MemoryEngine, 'rooms' | 'presence' | 'presenceRooms'>;
+
+/**
+ * Shared data of all nodes in this process: rooms and channels, with the same semantics as Redis.
+ *
+ * It keeps nothing beyond the process. Tests simulate faults with it: a lost reply, a failover, and a failover
+ * that loses the tail of the history.
+ */
+export class MemoryEngine {
+  rooms = new Map<string, MemoryRoom>();
+  /** By room. */
+  presence = new Map<string, MemoryPresence>();
+  /** Rooms in which an owner of presence entries may have some. */
+  presenceRooms = new Map<string, Set<string>>();
+  /** Owner of presence entries → node that cleans up behind it, until when. */
+  readonly presenceClaims = new Map<string, { readonly by: string; readonly until: number }>();
+  /** Highest version of all announcements; no failover takes it back, as none takes back Redis' clock. */
+  presenceVersion = 0;
+  readonly sessions = new Map<string, MemorySession>();
+  readonly nodes = new Map<string, MemoryNode>();
+  /** Hash → what clients may send to the nodes that name it, JSON. */
+  readonly contracts = new Map<string, string>();
+  /** Group → its jobs, in order. */
+  readonly jobs = new Map<string, Map<string, MemoryJob>>();
+  /** Group → jobs that were given up, in order. */
+  readonly deadJobs = new Map<string, MemoryDeadJob[]>();
+  readonly channels = new MemoryChannels();
+  /** The secret that the nodes of this process sign with. */
+  readonly secret = newReplicationId();
+  /** Changes whenever the data's history may have changed, as Redis' does. */
+  replicationId = newReplicationId();
+
+  private jobsAdded = 0;
+  private sweepAt = MIN_SWEEP;
+  private replica?: Replica;
+  private repliesToLose = 0;
+  private callsToFail = 0;
+  private down = false;
+
+  constructor(
+    /** The engine's clock, ms since 1970. */
+    readonly now: () => number = steadyTime,
+  ) {}
+
+  /** The state of a room, made where there is none. Now and then rooms that have ended are forgotten. */
+  room(name: string): MemoryRoom {
+    const known = this.rooms.get(name);
+    if (known) return known;
+    if (this.rooms.size >= this.sweepAt) this.sweepRooms();
+    const room = emptyRoom();
+    this.rooms.set(name, room);
+    return room;
+  }
+
+  /** The state of a room as of now, if there was any. */
+  known(name: string): MemoryRoom | undefined {
+    const room = this.rooms.get(name);
+    if (room) expire(room, this.now());
+    return room;
+  }
+
+  /** Loses a part of what is kept of a room, as Redis does that evicts a key. */
+  losePart(name: string, part: RoomPart): void {
+    const room = this.rooms.get(name);
+    if (!room) return;
+    if (part === 'meta') forgetMeta(room);
+    else if (part === 'log') room.log.length = 0;
+    else room[part].clear();
+  }
+
+  /** Keeps the record of a lane until then, and with it what its room is known by (R36). */
+  keepLane(name: string, id: string, until: number): void {
+    const room = this.known(name);
+    const lane = room?.lanes.get(id);
+    if (!lane) return;
+    lane.expiresAt = until;
+    if (lane.birth === room!.birth) holdRoom(room!, until);
+  }
+
+  private sweepRooms(): void {
+    for (const [name, room] of this.rooms) {
+      expire(room, this.now());
+      if (isGone(room)) this.rooms.delete(name);
+    }
+    this.sweepAt = Math.max(MIN_SWEEP, 2 * this.rooms.size);
+  }
+
+  /** Names a new job. */
+  nextJobEntry(): string {
+    return String(++this.jobsAdded);
+  }
+
+  /** From now on a failover brings back this moment's data: what follows is the tail that gets lost. */
+  pauseReplication(): void {
+    const { rooms, presence, presenceRooms } = this;
+    this.replica = structuredClone({ rooms, presence, presenceRooms });
+  }
+
+  /** Fails over to the replica; without {@link pauseReplication} before, nothing is lost. */
+  promote(): void {
+    Object.assign(this, this.replica);
+    delete this.replica;
+    this.replicationId = newReplicationId();
+  }
+
+  /** The next calls are carried out, but their answers never arrive. */
+  loseReplies(count: number): void {
+    this.repliesToLose = count;
+  }
+
+  /** The next calls are carried out, but are answered with an error, as of a script that fails at its end. */
+  failCalls(count: number): void {
+    this.callsToFail = count;
+  }
+
+  /** While out of reach every call fails and nothing is done. */
+  setReachable(reachable: boolean): void {
+    this.down = !reachable;
+  }
+
+  /**
+   * Runs one call as a round trip: its effect is at once, its answer comes later.
+   * @throws StoreError while out of reach or when the answer is to be lost.
+   */
+  async call<T>(work: () => T): Promise<T> {
+    if (this.down) throw new StoreError('unavailable', 'the engine is out of reach');
+    const result = work();
+    await Promise.resolve();
+    if (this.repliesToLose > 0) {
+      this.repliesToLose--;
+      throw new StoreError('unknown', 'the answer was lost');
+    }
+    if (this.callsToFail > 0) {
+      this.callsToFail--;
+      throw new StoreError('failed', 'the script failed at its end');
+    }
+    return result;
+  }
+}
+
+/** Channels between the nodes of one process: at most once, per channel in order of publication. */
+export class MemoryChannels {
+  /** True if publications are refused, as by a Redis whose user may not publish. */
+  refusing = false;
+
+  private readonly logger = new Logger('Channels');
+  private readonly listeners = new Map<string, Set<(message: string) => void>>();
+
+  subscribe(channel: string, listener: (message: string) => void): void {
+    const set = this.listeners.get(channel) ?? new Set();
+    this.listeners.set(channel, set.add(listener));
+  }
+
+  unsubscribe(channel: string, listener: (message: string) => void): void {
+    const set = this.listeners.get(channel);
+    set?.delete(listener);
+    if (set?.size === 0) this.listeners.delete(channel);
+  }
+
+  /**
+   * Delivers later in this turn, as a network would: never while the publisher is still running. A listener that
+   * throws costs only itself.
+   * @returns how many listen; undefined where the publication is refused
+   */
+  publish(channel: string, message: string): number | undefined {
+    if (this.refusing) return undefined;
+    queueMicrotask(() => {
+      callAll(this.listeners.get(channel) ?? [], message, this.logger);
+    });
+    return this.listeners.get(channel)?.size ?? 0;
+  }
+}
+
+/** This process' clock as it was set when the process started: a jump of the machine's clock does not move it. */
+function steadyTime(): number {
+  return Math.floor(performance.timeOrigin + performance.now());
+}
+
+function newReplicationId(): string {
+  return randomBytes(20).toString('hex');
+}

@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto';
+import { lastSeq } from '@wss/protocol';
+import { epochNumber, seqOf } from '../store/log-format.js';
+import type { MemoryEngine, MemoryRoom } from './engine.memory.js';
+import { type CommitRequest, type RoomPart, UNUSED_MS } from '../store/room-store.js';
+
+const LINEAGE = 64;
+const NODE_LANE_MS = 900_000;
+/** How long what is left without a meta is kept at least. */
+const FOUND_MS = 1_000;
+const PARTS = ['documents', 'log', 'counters'] as const;
+
+/** Which history and which life a room is on; the twin of `room.lua` and `room_life.lua`. */
+export class MemoryRoomLife {
+  readonly room: MemoryRoom;
+  /** Parts that this call declared lost. */
+  lost: RoomPart[] = [];
+
+  private readonly now: number;
+  private complete = false;
+
+  /** Opens the room on the current history; what has expired is gone. */
+  constructor(
+    private readonly engine: MemoryEngine,
+    name: string,
+    private readonly idleTtlMs: number,
+  ) {
+    this.now = engine.now();
+    this.room = engine.room(name);
+    expire(this.room, this.now);
+    this.open();
+  }
+
+  /** Lets a room live this long from now, unless it has ended. */
+  static keep(engine: MemoryEngine, name: string, idleTtlMs: number): void {
+    const room = engine.known(name);
+    const now = engine.now();
+    if (!room?.nonce || room.expiresAt <= now) return;
+    if (idleTtlMs > 0) moveEnd(room, now + idleTtlMs, now);
+    else if (room.expiresAt < Infinity) moveEnd(room, room.seq === 0 ? now + UNUSED_MS : Infinity, now);
+  }
+
+  /** Declares lost what was written, is not there and had not to go yet. For where a read found nothing. */
+  findLost(): void {
+    if (this.complete) return;
+    this.complete = true;
+    const { room, now } = this;
+    if (room.expiresAt <= now) return;
+    const there = partsOf(room);
+    const lost = PARTS.filter(
+      (part) =>
+        room.written.has(part) && !there.includes(part) && !(part === 'log' && room.logExpiresAt <= now),
+    );
+    if (lost.length === 0) return;
+    this.lost = lost;
+    this.restart();
+    this.setWritten();
+  }
+
+  /** Moves the ends, after what a commit wrote. */
+  wrote({ history, idleTtlMs }: CommitRequest, events: boolean): void {
+    const { room, now } = this;
+    if (events) {
+      room.logExpiresAt = now + history.ttlMs;
+      moveEnd(room, idleTtlMs > 0 ? now + idleTtlMs : Infinity, now);
+    }
+    for (const part of partsOf(room)) room.written.add(part);
+  }
+
+  private open(): void {
+    const { room, now, engine } = this;
+    if (!room.nonce) this.make();
+    else if (room.expiresAt <= now) this.beginLife();
+    else if (room.replicationId !== engine.replicationId) this.openEpoch();
+  }
+
+  /** Whatever is there without a meta has lost its own. */
+  private make(): void {
+    const { room, now, idleTtlMs } = this;
+    if (partsOf(room).length === 0) return this.begin();
+    this.lost = ['meta'];
+    const positions = [...room.documents.values()].map(({ position }) => position);
+    room.seq = Math.max(0, ...positions.map(seqOf));
+    room.number = Math.max(0, ...positions.map(epochNumber));
+    this.restart();
+    this.setWritten();
+    moveEnd(room, idleTtlMs > 0 ? now + Math.max(idleTtlMs, FOUND_MS) : Infinity, now);
+  }
+
+  private beginLife(): void {
+    this.room.life++;
+    this.begin();
+  }
+
+  private begin(): void {
+    this.restart();
+    this.room.written.clear();
+    this.room.logExpiresAt = Infinity;
+    moveEnd(this.room, this.now + (this.idleTtlMs || UNUSED_MS), this.now);
+  }
+
+  /** An epoch that no older position belongs to. */
+  private restart(): void {
+    this.complete = true;
+    this.room.line.length = 0;
+    this.openEpoch(true);
+  }
+
+  /** @param cut no position of before can be continued; so it is where the log holds a commit that was written in part */
+  openEpoch(cut = false): void {
+    const { room, now, engine } = this;
+    if (isWrittenInPart(room)) {
+      room.seq = lastSeq(room.log.at(-1)!);
+      cut = true;
+    }
+    if (cut) room.lineage = [];
+    else room.lineage.unshift({ epoch: `${room.number}.${room.nonce}`, end: room.seq });
+    room.lineage.length = Math.min(room.lineage.length, LINEAGE);
+    room.number = Math.max(room.number + 1, Math.floor(now / 1_000));
+    room.nonce = randomBytes(6).toString('base64url');
+    room.replicationId = engine.replicationId;
+    room.birth ||= room.nonce;
+  }
+
+  private setWritten(): void {
+    this.room.written.clear();
+    for (const part of partsOf(this.room)) this.room.written.add(part);
+  }
+}
+
+/** Where the log ends beyond the room's number, it holds a commit that was written in part (R35). */
+export function isWrittenInPart({ log, seq }: MemoryRoom): boolean {
+  const last = log.at(-1);
+  return last !== undefined && lastSeq(last) > seq;
+}
+
+/** A record names the room's birth until then. */
+export function holdRoom(room: MemoryRoom, until: number): void {
+  room.namedUntil = Math.max(room.namedUntil, until);
+  room.metaExpiresAt = Math.max(room.metaExpiresAt, until);
+}
+
+/** A room that nothing is known of. */
+export function emptyRoom(): MemoryRoom {
+  return {
+    ...emptyMeta(),
+    log: [],
+    line: [],
+    expiresAt: Infinity,
+    logExpiresAt: Infinity,
+    written: new Set(),
+    documents: new Map(),
+    counters: new Map(),
+    lanes: new Map(),
+  };
+}
+
+/** Forgets what is known of a room, as if its meta was not there. */
+export function forgetMeta(room: MemoryRoom): void {
+  Object.assign(room, emptyMeta());
+  room.line.length = 0;
+  room.written.clear();
+}
+
+function emptyMeta() {
+  return {
+    seq: 0,
+    number: 0,
+    nonce: '',
+    replicationId: '',
+    birth: '',
+    life: 1,
+    metaExpiresAt: Infinity,
+    namedUntil: 0,
+    lineage: [] as MemoryRoom['lineage'],
+  };
+}
+
+function partsOf(room: MemoryRoom): (typeof PARTS)[number][] {
+  return PARTS.filter((part) => (part === 'log' ? room.log.length > 0 : room[part].size > 0));
+}
+
+function moveEnd(room: MemoryRoom, expiresAt: number, now: number): void {
+  room.expiresAt = expiresAt;
+  room.metaExpiresAt = Math.max(expiresAt, room.namedUntil, now + NODE_LANE_MS);
+}
+
+/** Drops what has expired of a room. */
+export function expire(room: MemoryRoom, now: number): void {
+  if (room.metaExpiresAt <= now) forgetMeta(room);
+  if (room.expiresAt <= now) {
+    room.documents.clear();
+    room.counters.clear();
+  }
+  if (Math.min(room.expiresAt, room.logExpiresAt) <= now) room.log.length = 0;
+  for (const [id, lane] of room.lanes) if (lane.expiresAt <= now) room.lanes.delete(id);
+}
+
+/** True if nothing is left of a room, so that it may be forgotten. */
+export function isGone(room: MemoryRoom): boolean {
+  return !room.nonce && room.lanes.size === 0 && partsOf(room).length === 0;
+}

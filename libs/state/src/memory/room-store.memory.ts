@@ -1,0 +1,244 @@
+import type { LogEntry, Position } from '@wss/protocol';
+import { fillSlots } from '../store/counter-slots.js';
+import { encodeBody, encodeMessage, positionKey } from '../store/log-format.js';
+import { LossReport } from '../store/lost-parts.js';
+import type { MemoryEngine, MemoryLane, MemoryRoom } from './engine.memory.js';
+import { CommitJudge, NODE_LANE_MS } from './commit-judge.memory.js';
+import { holdRoom, isWrittenInPart, MemoryRoomLife } from './room-life.memory.js';
+import { type CallNode, MemoryRoomLine } from './room-line.memory.js';
+import { type FoundEntries, readLog } from './room-log.memory.js';
+import {
+  type CommitEntry,
+  type CommitReply,
+  type CommitRequest,
+  type Outcome,
+  type ResumeReply,
+  type ResumeRequest,
+  RoomStore,
+  type StoredDocument,
+} from '../store/room-store.js';
+import { encodeTurn } from '../store/turn-format.js';
+
+const RECORD_GRACE_MS = 3_600_000;
+
+/** Rooms in this process; the rules are those of the Lua scripts, and one contract suite holds both to them. */
+export class MemoryRoomStore extends RoomStore {
+  private readonly losses = new LossReport();
+
+  constructor(
+    private readonly engine: MemoryEngine,
+    /** Channel of a room's events. */
+    private readonly channelOf: (room: string) => string = (room) => room,
+  ) {
+    super();
+  }
+
+  commit(request: CommitRequest): Promise<CommitReply> {
+    return this.engine.call(() => {
+      const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs);
+      const { room } = life;
+      const judge = new CommitJudge(life, request, this.engine.now());
+      if (!judge.refused && !request.judgeOnly) {
+        if (appends(request) && isWrittenInPart(room)) life.openEpoch();
+        return this.told(request.room, life, this.write(life, request, judge));
+      }
+      const waits = judge.conflict && !request.judgeOnly && request.inLine !== undefined;
+      const ahead = waits ? new MemoryRoomLine(room.line).stand(request.inLine!) : undefined;
+      return this.told(request.room, life, judge.reply(ahead));
+    });
+  }
+
+  resume(request: ResumeRequest): Promise<ResumeReply> {
+    return this.engine.call(() => {
+      const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs);
+      const { room } = life;
+      life.findLost();
+      const found = readFrom(life, request);
+      const wanted = request.documents === 'ifLost' ? found.reason !== undefined : request.documents;
+      const lane = request.lane === undefined ? undefined : room.lanes.get(request.lane);
+      return this.told(request.room, life, {
+        position: positionOf(room),
+        ...found,
+        documents: wanted && !found.more ? new Map(room.documents) : new Map<string, StoredDocument>(),
+        replicationId: room.replicationId,
+        lineage: [...room.lineage],
+        ...(lane && { n: lane.highest }),
+      });
+    });
+  }
+
+  tops(rooms: readonly string[]): Promise<(Position | undefined)[]> {
+    return this.engine.call(() =>
+      rooms.map((name) => {
+        const room = this.engine.known(name);
+        const current =
+          room?.nonce &&
+          room.replicationId === this.engine.replicationId &&
+          room.expiresAt > this.engine.now();
+        return current ? positionOf(room) : undefined;
+      }),
+    );
+  }
+
+  numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]> {
+    return this.engine.call(() => {
+      const known = this.engine.known(room);
+      return lanes.map((lane) => known?.lanes.get(lane)?.highest);
+    });
+  }
+
+  time(): Promise<number> {
+    return this.engine.call(() => this.engine.now());
+  }
+
+  /** The embedded engine has nothing to fail over to; what it promises it promises at once. */
+  durable(_room: string, replicationId: string): Promise<boolean> {
+    return this.engine.call(() => this.engine.replicationId === replicationId);
+  }
+
+  turnChannel(room: string, nodeId: string): string {
+    return `${this.channelOf(room)}:t:${nodeId}`;
+  }
+
+  pass(name: string, nodeId: string): Promise<void> {
+    return this.engine.call(() => {
+      const room = this.engine.known(name);
+      if (room) new MemoryRoomLine(room.line).leave(nodeId, this.calling(name, room, []));
+    });
+  }
+
+  keep(room: string, idleTtlMs: number): Promise<void> {
+    return this.engine.call(() => {
+      MemoryRoomLife.keep(this.engine, room, idleTtlMs);
+    });
+  }
+
+  private told<Reply extends CommitReply | ResumeReply>(
+    name: string,
+    { lost }: MemoryRoomLife,
+    reply: Reply,
+  ): Reply {
+    if (lost.length === 0) return reply;
+    return this.losses.of(name, { ...reply, lostParts: lost });
+  }
+
+  private write(life: MemoryRoomLife, request: CommitRequest, judge: CommitJudge): CommitReply {
+    const { room } = life;
+    const first = room.seq + 1;
+    const bodies: string[] = [];
+    const seqs = request.entries.map((entry, index) => {
+      const written = append(room, entry, judge.resultsOf(index));
+      if (written) bodies.push(encodeBody(written.events, written.patch));
+      return room.seq;
+    });
+    for (const { name, json, entry } of request.documents) {
+      if (json === undefined) continue;
+      const position = positionKey({ ...positionOf(room), seq: seqs[entry!]! });
+      room.documents.set(name, { position, json });
+    }
+    for (const [name, value] of judge.values) room.counters.set(name, value);
+    life.wrote(request, bodies.length > 0);
+    request.entries.forEach((entry, index) => {
+      record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());
+    });
+    const line = new MemoryRoomLine(room.line);
+    const calls = line.wrote(request.inLine);
+    if (bodies.length > 0) room.log.splice(0, Math.max(0, room.log.length - request.history.events));
+    const written = request.documents.map(({ name }) => name);
+    const call = this.calling(request.room, room, written);
+    const { deaf, refused } = calls ? line.callFirst(request.inLine, call) : { deaf: 0, refused: false };
+    const heard =
+      bodies.length === 0 ||
+      this.engine.channels.publish(
+        this.channelOf(request.room),
+        encodeMessage(positionOf(room), first, bodies),
+      ) !== undefined;
+    return {
+      status: 'committed',
+      position: positionOf(room),
+      seqs,
+      counters: judge.results.map(({ value }) => value),
+      ahead: line.ahead(request.inLine) - deaf,
+      replicationId: room.replicationId,
+      ...((refused || !heard) && { unheard: true }),
+    };
+  }
+
+  /** Calls nodes of the room's line, with these documents. */
+  private calling(name: string, room: MemoryRoom, documents: readonly string[]): CallNode {
+    return (nodeId) => {
+      const known = documents.flatMap((document) => {
+        const stored = room.documents.get(document);
+        return stored ? [[document, stored] as const] : [];
+      });
+      const message = encodeTurn(positionOf(room), new Map(known));
+      return this.engine.channels.publish(this.turnChannel(name, nodeId), message);
+    };
+  }
+}
+
+function appends({ entries }: CommitRequest): boolean {
+  return entries.some(({ events }) => events.length > 0);
+}
+
+function readFrom(life: MemoryRoomLife, request: ResumeRequest): FoundEntries {
+  const { room } = life;
+  const { looked, ...found } = readLog(room, positionOf(room), request);
+  if (!looked || !isWrittenInPart(room)) return found;
+  life.openEpoch();
+  if (request.from) return { entries: [], more: false, reason: 'unknown_epoch' };
+  const { looked: _, ...again } = readLog(room, positionOf(room), request);
+  return again;
+}
+
+function positionOf(room: MemoryRoom): Position {
+  return { epoch: `${room.number}.${room.nonce}`, seq: room.seq };
+}
+
+function append(room: MemoryRoom, entry: CommitEntry, results: readonly number[]): LogEntry | undefined {
+  if (entry.events.length === 0) return undefined;
+  const events = entry.events.map(({ event, data }) => ({ event, data: fillSlots(data, results) }));
+  const written: LogEntry = {
+    first: room.seq + 1,
+    events,
+    ...(entry.patch !== undefined && { patch: fillSlots(entry.patch, results) }),
+  };
+  room.log.push(written);
+  room.seq += events.length;
+  return written;
+}
+
+function record(
+  room: MemoryRoom,
+  entry: CommitEntry,
+  seq: number,
+  results: readonly number[],
+  now: number,
+): void {
+  const { id, generation, endsAt, ofNode } = entry.lane;
+  const lane = room.lanes.get(id) ?? newLane(room.birth, endsAt);
+  if (!room.lanes.has(id) && !ofNode) holdRoom(room, lane.expiresAt);
+  room.lanes.set(id, lane);
+  if (ofNode) lane.expiresAt = now + NODE_LANE_MS;
+  lane.generation = generation;
+  lane.highest = entry.n;
+  const ack = Math.max(lane.ack, Math.min(entry.ack, entry.n - 1));
+  for (let n = lane.ack + 1; n <= ack; n++) lane.records.delete(n);
+  lane.ack = ack;
+  const outcome: Outcome =
+    'json' in entry.outcome
+      ? { kind: entry.outcome.kind, json: fillSlots(entry.outcome.json, results) }
+      : entry.outcome;
+  lane.records.set(entry.n, { seq, fingerprint: entry.fingerprint, outcome });
+}
+
+function newLane(birth: string, endsAt: number): MemoryLane {
+  return {
+    highest: 0,
+    ack: 0,
+    generation: 0,
+    birth,
+    expiresAt: endsAt + RECORD_GRACE_MS,
+    records: new Map(),
+  };
+}

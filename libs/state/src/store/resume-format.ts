@@ -1,0 +1,60 @@
+import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import { decodeBody } from './log-format.js';
+import { decodeDocuments, lostParts } from './commit-format.js';
+import {
+  type ClosedEpoch,
+  READ_PART,
+  type ResetReason,
+  type ResumeReply,
+  type ResumeRequest,
+} from './room-store.js';
+
+/** The arguments that the head of `room_resume.lua` describes, without the nonce and the last. */
+export function encodeResume(request: ResumeRequest): (string | number)[] {
+  const { from, after, newest = 0, most = 1_000, limits = READ_PART, documents = false } = request;
+  const wanted = documents === 'ifLost' ? 2 : Number(documents);
+  const { entries, bytes } = limits;
+  // A position with an epoch that is empty is one all the same.
+  return [from ? `=${from.epoch}` : '', from?.seq ?? after ?? '', newest, most, wanted, entries, bytes];
+}
+
+function decodeLineage(text: string): ClosedEpoch[] {
+  if (text === '') return [];
+  const epochs = text.split(',').map((past) => {
+    const at = past.indexOf('@');
+    return { epoch: past.slice(0, at), end: Number(past.slice(at + 1)) };
+  });
+  // One without a nonce can't be continued; only the script still needs its number.
+  return epochs.filter(({ epoch }) => !epoch.endsWith('.'));
+}
+
+/** What `room_resume.lua` replied. */
+export function decodeResume(reply: readonly (string | number)[]): ResumeReply {
+  const [status, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
+  const [mode, lost] = String(status).split(' ');
+  const entriesAt = 9 + 2 * Number(count);
+  const entries: LogEntry[] = [];
+  for (let i = entriesAt; i + 1 < reply.length; i += 2) {
+    const id = String(reply[i]);
+    entries.push(decodeBody(String(reply[i + 1]), Number(id.slice(id.indexOf('-') + 1))));
+  }
+  const reason = mode === 'live' || mode === 'replay' ? undefined : (mode as ResetReason);
+  const position = { epoch: String(epoch), seq: Number(seq) };
+  return {
+    position,
+    entries,
+    more: endsBefore(entries, position),
+    documents: decodeDocuments(reply.slice(9, entriesAt)),
+    lineage: decodeLineage(String(lineage)),
+    replicationId: String(replicationId),
+    ...lostParts(lost!),
+    ...(reason && { reason }),
+    ...(reason === 'rolled_back' && { lost: { from: Number(lostFrom), to: Number(lostTo) } }),
+    ...(n !== '' && { n: Number(n) }),
+  };
+}
+
+function endsBefore(entries: readonly LogEntry[], { seq }: Position): boolean {
+  const newest = entries.at(-1);
+  return newest !== undefined && lastSeq(newest) < seq;
+}

@@ -1,0 +1,274 @@
+import type { ChainableCommander, Redis } from 'ioredis';
+import {
+  isDenied,
+  LuaScript,
+  type DataLinks,
+  type Fence,
+  type KeyGroup,
+  type RedisKeys,
+  type RoomKeys,
+  toRedisError,
+} from '@wss/redis';
+import { LossReport } from './lost-parts.js';
+import { newNonce } from './nonce.js';
+import { decodeCommit, encodeCommit } from './commit-format.js';
+import { decodeResume, encodeResume } from './resume-format.js';
+import {
+  type CommitReply,
+  type CommitRequest,
+  type ResumeReply,
+  type ResumeRequest,
+  RoomStore,
+  type RoomTop,
+  StoreError,
+  UnknownFormat,
+} from './room-store.js';
+import { toStoreError } from './store-errors.js';
+import { UnendedRooms } from './unended-rooms.js';
+
+const file = (name: string): URL => new URL(`./lua/room${name}.lua`, import.meta.url);
+const life = [file(''), file('_life')] as const;
+
+/** Lua texts of the store; tests may hand in changed ones to see that faults are caught. */
+export interface RoomScripts {
+  readonly commit: LuaScript<string | string[]>;
+  readonly resume: LuaScript<(string | number)[]>;
+  readonly pass: LuaScript<number>;
+  readonly keep: LuaScript<number>;
+  /** Keys as of {@link laneKeys}; a nonce, until when the record of the lane is kept, ms since 1970, and "+" or "". */
+  readonly keepLane: LuaScript<number>;
+}
+
+/** The scripts as shipped. */
+export const ROOM_SCRIPTS: RoomScripts = {
+  commit: new LuaScript(...life, file('_line'), file('_commit')),
+  resume: new LuaScript(...life, file('_resume')),
+  pass: new LuaScript(file(''), file('_line'), file('_pass')),
+  keep: new LuaScript(...life, file('_keep')),
+  keepLane: new LuaScript(...life, file('_keep_lane')),
+};
+
+/** Version of how rooms are kept; 1 leaves no stub of a room that has ended, and does not know them (R36). */
+export const ROOM_FORMAT = 2;
+
+/** How a store works with others. */
+export interface RedisRoomStoreOptions {
+  /** Proves what survives a failover. */
+  readonly fence?: Fence | undefined;
+  /**
+   * True if every node knows that a meta may outlive its room; until then none does, and rooms that never end keep one
+   * from the first join on. Default: they do.
+   */
+  readonly leavesStubs?: () => boolean;
+  /** Called when Redis denies a script a command or key that it needs. */
+  readonly onDenied?: (message: string) => void;
+}
+
+/** Rooms in Redis: one script call, all keys of a room in one hash slot. */
+export class RedisRoomStore extends RoomStore {
+  private readonly losses = new LossReport();
+  private readonly unended = new UnendedRooms();
+
+  constructor(
+    private readonly links: DataLinks,
+    private readonly keys: RedisKeys,
+    private readonly scripts: RoomScripts = ROOM_SCRIPTS,
+    private readonly options: RedisRoomStoreOptions = {},
+  ) {
+    super();
+  }
+
+  commit(request: CommitRequest): Promise<CommitReply> {
+    return this.losses.during(request.room, () => this.tryCommit(request));
+  }
+
+  private async tryCommit(request: CommitRequest): Promise<CommitReply> {
+    const keys = this.keys.room(request.room);
+    const idle = this.idleOf(request);
+    const { lanes, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
+      if (reply === 'again') continue;
+      return this.notePublication(keys.channel, request, decodeCommit(reply, request.entries));
+    }
+    throw new StoreError(
+      'unavailable',
+      `the log of room ${request.room} ends beyond its number, and XINFO is refused`,
+    );
+  }
+
+  private notePublication(channel: string, { entries }: CommitRequest, reply: CommitReply): CommitReply {
+    if (reply.status !== 'committed') return reply;
+    const refused = reply.unheard === true;
+    if (refused || entries.some(({ events }) => events.length > 0))
+      this.links.publications.note(channel, refused);
+    return reply;
+  }
+
+  resume(request: ResumeRequest): Promise<ResumeReply> {
+    return this.losses.during(request.room, () => this.tryResume(request));
+  }
+
+  private async tryResume(request: ResumeRequest): Promise<ResumeReply> {
+    const keys = this.keys.room(request.room);
+    // Redis wants every key declared; without a lane the meta stands in, which has no such field.
+    const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
+    const args = [newNonce(), ...encodeResume(request), this.idleOf(request)];
+    const link = request.bulk ? this.links.reads : this.links.commands;
+    const reply = await this.run(this.scripts.resume, [...roomKeys(keys), lane], args, link);
+    return decodeResume(reply);
+  }
+
+  async tops(rooms: readonly string[]): Promise<RoomTop[]> {
+    const metas = rooms.map((room) => this.keys.room(room).meta);
+    const tops: RoomTop[] = rooms.map(() => 'unreachable');
+    const groups = this.links.byServer(metas);
+    const read = async ({ redis, indices }: KeyGroup): Promise<void> => {
+      const found = await this.topsOf(
+        redis,
+        indices.map((index) => metas[index]!),
+      );
+      indices.forEach((index, i) => (tops[index] = found[i]));
+    };
+    const results = await Promise.allSettled(groups.map(read));
+    const failed = results.flatMap((result) => (result.status === 'rejected' ? [result] : []));
+    if (failed.length > 0 && failed.length === groups.length) throw failed[0]!.reason;
+    return tops;
+  }
+
+  private async topsOf(redis: Redis | undefined, metas: readonly string[]): Promise<RoomTop[]> {
+    if (redis?.status !== 'ready') throw new StoreError('unavailable', 'the link to Redis is down');
+    const pipeline = redis.pipeline();
+    pipeline.info('replication').time();
+    for (const meta of metas) pipeline.hmget(meta, 's', 'e', 'k');
+    const [info, time, ...found] = await results(pipeline);
+    if (info![0]) throw toStoreError(toRedisError(info![0]));
+    const replicationId = /master_replid:(\w+)/.exec(String(info![1]))?.[1];
+    const now = inMs((time![1] ?? [0, 0]) as number[]);
+    // A room that a server has no more is found by resuming it.
+    return found.map(([error, meta]) =>
+      error ? undefined : topOf(meta as (string | null)[], replicationId, now),
+    );
+  }
+
+  async numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]> {
+    const keys = this.keys.room(room);
+    const pipeline = this.links.commands.pipeline();
+    for (const lane of lanes) pipeline.hget(keys.lane(lane), 'h');
+    const results = (await this.execute(pipeline)) as (string | null)[];
+    return results.map(highestOf);
+  }
+
+  async time(room: string): Promise<number> {
+    const redis = this.links.byServer([this.keys.room(room).meta])[0]?.redis;
+    if (redis?.status !== 'ready') throw new StoreError('unavailable', 'the link to Redis is down');
+    try {
+      return inMs(await redis.time());
+    } catch (error) {
+      throw toStoreError(toRedisError(error));
+    }
+  }
+
+  durable(room: string, replicationId: string, withinMs: number): Promise<boolean> {
+    const { fence } = this.options;
+    if (!fence) return Promise.resolve(false);
+    return fence.wait(replicationId, withinMs, this.keys.room(room).meta);
+  }
+
+  turnChannel(room: string, nodeId: string): string {
+    return this.keys.room(room).turn(nodeId);
+  }
+
+  async pass(room: string, nodeId: string): Promise<void> {
+    const { meta, channel } = this.keys.room(room);
+    await this.run(this.scripts.pass, [meta], [channel, nodeId, this.links.publish]);
+  }
+
+  async keep(room: string, idleTtlMs: number): Promise<void> {
+    const args = [newNonce(), this.idleOf({ room, idleTtlMs })];
+    await this.run(this.scripts.keep, roomKeys(this.keys.room(room)), args);
+  }
+
+  /** Gives rooms that were read, and not used, before stubs could be left their end, once they can. Never rejects. */
+  async endUnused(): Promise<void> {
+    if (this.leavesStubs()) await this.unended.end((room, idleTtlMs) => this.keep(room, idleTtlMs));
+  }
+
+  private leavesStubs(): boolean {
+    return this.options.leavesStubs?.() ?? true;
+  }
+
+  /** How long a room is kept idle, as the scripts take it; it is remembered before its answer, which may be lost. */
+  private idleOf({ room, idleTtlMs }: { readonly room: string; readonly idleTtlMs: number }): string {
+    if (this.leavesStubs()) return `${idleTtlMs}+`;
+    this.unended.add(room, idleTtlMs);
+    return String(idleTtlMs);
+  }
+
+  private async execute(pipeline: ChainableCommander): Promise<unknown[]> {
+    if (this.links.commands.status !== 'ready')
+      throw new StoreError('unavailable', 'the link to Redis is down');
+    return (await results(pipeline)).map(([error, result]) => {
+      if (error) throw toStoreError(toRedisError(error));
+      return result;
+    });
+  }
+
+  private async run<Reply>(
+    script: LuaScript<Reply>,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    link = this.links.commands,
+  ): Promise<Reply> {
+    try {
+      return await script.run(link, keys, args);
+    } catch (error) {
+      if (isDenied(error)) this.options.onDenied?.((error as Error).message);
+      throw toStoreError(error);
+    }
+  }
+}
+
+/** What `TIME` tells, ms since 1970. */
+function inMs([seconds, micros]: readonly (number | string)[]): number {
+  return Number(seconds) * 1_000 + Number(micros) / 1_000;
+}
+
+type Results = NonNullable<Awaited<ReturnType<ChainableCommander['exec']>>>;
+
+async function results(pipeline: ChainableCommander): Promise<Results> {
+  try {
+    return (await pipeline.exec()) ?? [];
+  } catch (error) {
+    throw toStoreError(toRedisError(error));
+  }
+}
+
+/** @throws UnknownFormat */
+function highestOf(head: string | null): number | undefined {
+  if (head === null) return undefined;
+  const [, digits] = /^(\d+) /.exec(head) ?? [];
+  if (digits === undefined) throw new UnknownFormat('records of this room');
+  return Number(digits);
+}
+
+/** @param now Redis' clock, ms since 1970 */
+function topOf(meta: (string | null)[], replicationId: string | undefined, now: number): RoomTop {
+  const [top, history, ends] = meta;
+  if (!top || !history) return undefined;
+  const [replid, , epoch, keepAt, , idle] = history.split(' ') as (string | undefined)[];
+  // As in `room_life.lua`. One that has ended has to be resumed, to begin its next life.
+  const idleMs = Number.parseInt(idle ?? '0', 10);
+  const endsAt = keepAt === undefined ? Number(ends?.split(' ')[1] ?? 0) : idleMs && Number(keepAt) + idleMs;
+  if (replid !== replicationId || (endsAt > 0 && endsAt < Math.floor(now))) return undefined;
+  return { epoch: epoch!, seq: Number.parseInt(top, 10) };
+}
+
+function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {
+  return [meta, documents, log, counters];
+}
+
+/** Keys of {@link RoomScripts.keepLane}, all that says how long the record of a lane in a room is known for. */
+export function laneKeys(keys: RoomKeys, lane: string): string[] {
+  return [...roomKeys(keys), keys.lane(lane)];
+}

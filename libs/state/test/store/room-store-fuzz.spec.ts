@@ -1,0 +1,63 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { changedScript, newSeed, type ScriptChange } from '@wss/testing';
+import { writeSync } from 'node:fs';
+import { ROOM_SCRIPTS, type RoomScripts } from '../../src/index.js';
+import { FuzzTwins } from './fuzz-twins.js';
+
+/** `npm run chaos` asks for more. */
+const SEQUENCES = process.env.CHAOS === 'long' ? 10_000 : 200;
+/** Within so many sequences a planted bug is found. */
+const SEQUENCES_FOR_BUGS = 2_000;
+
+describe('the memory engine and Redis', () => {
+  let twins: FuzzTwins | undefined;
+  afterEach(async () => {
+    await twins?.stop();
+    twins = undefined;
+  });
+
+  it('answer, publish and keep the same, whatever is asked of them, when time passes and history is lost', async () => {
+    const seed = newSeed();
+    twins = await FuzzTwins.open();
+    for (let i = 0; i < SEQUENCES; i++) await twins.compare(seed + i);
+    const line = JSON.stringify({ seed, sequences: SEQUENCES, ...twins.counts });
+    writeSync(process.stderr.fd, `fuzzed stores: ${line}\n`);
+  }, 1_800_000);
+
+  it.each<{ bug: string; changes: ScriptChange[] }>([
+    {
+      bug: 'R32: meta evicted, documents left',
+      changes: [["if life.parts('') == '' then return begin", 'if true then return begin']],
+    },
+    {
+      bug: 'R32: what was written is not noted',
+      changes: [['log_at, log_at, life.parts(ends.written)', "log_at, log_at, ''"]],
+    },
+    {
+      bug: 'R36: lanes reset at an idle end',
+      changes: [
+        ["call('HSET', KEYS[1], 'z', string", "room.birth = nil\n    call('HSET', KEYS[1], 'z', string"],
+      ],
+    },
+    {
+      bug: 'R36: an idle end leaves older positions',
+      changes: [['elseif life.has_ended() then\n      next_life', 'elseif false then\n      next_life']],
+    },
+  ])(
+    'differ when this is planted: $bug',
+    async ({ changes }) => {
+      const seed = newSeed();
+      twins = await FuzzTwins.open(flawed(changes));
+      const search = async (): Promise<void> => {
+        for (let i = 0; i < SEQUENCES_FOR_BUGS; i++) await twins!.compare(seed + i);
+      };
+      await expect(search()).rejects.toThrow('CHAOS_SEED=');
+    },
+    300_000,
+  );
+});
+
+function flawed(changes: readonly ScriptChange[]): RoomScripts {
+  const { commit, resume } = ROOM_SCRIPTS;
+  return { ...ROOM_SCRIPTS, commit: changedScript(commit, changes), resume: changedScript(resume, changes) };
+}
