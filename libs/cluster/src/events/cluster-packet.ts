@@ -6,6 +6,9 @@ import { GatewayError } from '@wss/handlers';
  */
 export const PACKET_VERSION = 1;
 
+/** The version is the first thing in a packet's text; `job_take.lua` reads it in the same way. */
+const VERSION = /^\{"v":([1-9]\d*)[,}]/;
+
 /** Largest packet, UTF-16 units: one packet must never fill the engine's buffer for a node that reads slowly. */
 export const MAX_PACKET_LENGTH = 1_048_576;
 
@@ -61,6 +64,11 @@ export function encodePacket(packet: ClusterPacket): string {
   const text = JSON.stringify({ v: PACKET_VERSION, ...packet, data: packet.data ?? null });
   if (text.length <= MAX_PACKET_LENGTH) return text;
   throw new GatewayError('too_large', `a packet between nodes is over ${MAX_PACKET_LENGTH} characters`);
+}
+
+/** Tells the version of a packet, whether or not this node can read it; 0 for a text that is no packet. */
+export function packetVersionOf(text: string): number {
+  return Number(VERSION.exec(text)?.[1] ?? 0);
 }
 
 /** Reads a packet. Nothing when it is none that this version understands, whatever it is instead; never throws. */

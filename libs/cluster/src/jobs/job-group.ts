@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ClusterContext } from '../events/cluster-context.js';
-import { decodePacket, type EventPacket } from '../events/cluster-packet.js';
+import { decodePacket, type EventPacket, PACKET_VERSION } from '../events/cluster-packet.js';
 import { DEAD_JOB_MS, type JobCounts, type JobQueue, type TakenJob } from './job-queue.js';
 import { LEASE_MS } from '../nodes/lease-keeper.js';
 
@@ -136,7 +136,7 @@ export class JobGroup {
     if (buried === 0) return;
     this.givenUp += buried;
     this.logger.error(
-      `${buried} jobs of "${group}" are given up: no node had a handler for their event for a week`,
+      `${buried} jobs of "${group}" are given up: no node that can read them had a handler for their event for a week`,
     );
   }
 
@@ -151,7 +151,7 @@ export class JobGroup {
       return;
     this.reported = true;
     this.logger.warn(
-      `${unhandled} jobs of "${this.options.group}" wait for a node that has a handler for their event; start one`,
+      `${unhandled} jobs of "${this.options.group}" wait for a node that can read them and has a handler for their event; start one`,
     );
   }
 
@@ -168,6 +168,7 @@ export class JobGroup {
       nodeId,
       count,
       events,
+      version: PACKET_VERSION,
       held: [...this.running.keys()],
       ...(dead && { dead }),
     });
@@ -249,9 +250,10 @@ interface Failure {
   readonly attempts: number;
 }
 
+/** Its version is one that this node reads, so no other node can read it either. */
 const UNREADABLE: Failure = {
-  name: 'a job that this version can not read',
-  reason: 'can not be read by this version',
+  name: 'a job that is no packet',
+  reason: 'is no packet that a node can read',
   attempts: 0,
 };
 

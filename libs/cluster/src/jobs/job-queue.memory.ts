@@ -1,4 +1,5 @@
 import type { MemoryEngine, MemoryJob } from '@wss/state';
+import { packetVersionOf } from '../events/cluster-packet.js';
 import {
   DEAD_JOB_MS,
   type DeadJob,
@@ -96,15 +97,13 @@ export class MemoryJobQueue extends JobQueue {
 
   /** The jobs that a node can handle; it sets the others aside that are nobody's, or a dead node's. */
   private handled(group: string, options: TakeOptions): [string, MemoryJob][] {
-    const { events } = options;
     const jobs = [...this.jobsOf(group)];
-    if (!events) return jobs;
     for (const [, job] of jobs) {
-      if (events.includes(job.event) || (job.holder !== undefined && !this.isLeft(job, options))) continue;
+      if (canHandle(job, options) || (job.holder !== undefined && !this.isLeft(job, options))) continue;
       job.unhandledSince ??= this.engine.now();
       delete job.holder;
     }
-    return jobs.filter(([, { event }]) => events.includes(event));
+    return jobs.filter(([, job]) => canHandle(job, options));
   }
 
   private isUnknown(entry: string, { holder }: MemoryJob, { nodeId, held }: TakeOptions): boolean {
@@ -121,4 +120,8 @@ export class MemoryJobQueue extends JobQueue {
     this.engine.jobs.set(group, jobs);
     return jobs;
   }
+}
+
+function canHandle({ text, event }: MemoryJob, { events, version }: TakeOptions): boolean {
+  return packetVersionOf(text) <= version && (!events || events.includes(event));
 }

@@ -40,8 +40,9 @@ export class RedisJobQueue extends JobQueue {
     return (await JOB_SCRIPTS.add.run(this.links.commands, [this.keys.jobs(group)], args)) === 1;
   }
 
-  async take(group: string, { nodeId, count, held, events, dead }: TakeOptions): Promise<TakenJob[]> {
-    const numbers = [count, dead?.afterMs ?? -1, held.length, events?.length ?? -1];
+  async take(group: string, options: TakeOptions): Promise<TakenJob[]> {
+    const { nodeId, count, held, events, version, dead } = options;
+    const numbers = [count, dead?.afterMs ?? -1, version, held.length, events?.length ?? -1];
     const args = [nodeId, ...numbers, ...held, ...(events ?? []), ...(dead?.live ?? [])];
     const taken = await JOB_SCRIPTS.take.run(this.links.commands, [this.keys.jobs(group)], args);
     return taken.map(([entry, text, deliveries]) => ({ entry, text, deliveries }));

@@ -29,7 +29,7 @@ export const MAX_DEAD_JOBS = 1_000;
 export const DEAD_JOB_MS = 7 * 86_400_000;
 
 /** Why a job was given up that nodes met and could not handle, and how often it was tried. */
-export const UNHANDLED = { reason: 'no node has a handler for its event', attempts: 0 };
+export const UNHANDLED = { reason: 'no node that can read it has a handler for its event', attempts: 0 };
 /** Most of these that are given up at a time. */
 export const MOST_UNHANDLED = 100;
 
@@ -37,7 +37,7 @@ export const MOST_UNHANDLED = 100;
 export interface JobCounts {
   /** Waiting and being done, on all nodes. */
   readonly outstanding: number;
-  /** Of these: met by nodes that have no handler for them, and by no other since. */
+  /** Of these: met by nodes that can't read them or have no handler for them, and by no other since. */
   readonly unhandled: number;
   /** Given up and kept. */
   readonly dead: number;
@@ -53,6 +53,8 @@ export interface TakeOptions {
   readonly held: readonly string[];
   /** Events that the node has handlers for; it takes no others. Default: takes all. */
   readonly events?: readonly string[];
+  /** Newest version of packets that the node reads; it takes no newer ones. */
+  readonly version: number;
   /** Also takes what dead nodes hold; default not. */
   readonly dead?: DeadNodes;
 }

@@ -27,7 +27,7 @@ export function jobQueueContract(name: string, start: () => Promise<EngineUnderT
       for (const text of texts) expect(await queue.add('g', text, 'e')).toBe(true);
     };
     const take = (nodeId: string, options: Partial<TakeOptions> = {}, group = 'g'): Promise<TakenJob[]> =>
-      queue.take(group, { nodeId, count: 10, held: [], ...options });
+      queue.take(group, { nodeId, count: 10, held: [], version: 1, ...options });
     const textsOf = (jobs: TakenJob[]): string[] => jobs.map(({ text }) => text);
     const dead = (...live: string[]) => ({ dead: { live, afterMs: 0 } });
 
@@ -121,6 +121,28 @@ export function jobQueueContract(name: string, start: () => Promise<EngineUnderT
       ]);
     });
 
+    it('R41: leaves a job in a newer format to nodes that read it, and counts no attempt for that', async () => {
+      const text = (version: number): string => `{"v":${version},"data":null}`;
+      for (const version of [1, 2, 3, 2]) await queue.add('g', text(version), 'x');
+      await queue.add('g', text(2), 'y');
+      expect(textsOf(await take('old', { events: ['x'] }))).toEqual([text(1)]);
+      expect(await take('older', { events: ['x', 'y'], ...dead('older') })).toMatchObject([
+        { text: text(1) },
+      ]);
+      expect(await queue.count('g')).toEqual({ outstanding: 5, unhandled: 4, dead: 0 });
+      const found = await take('new', { events: ['x'], version: 2, ...dead('older', 'new') });
+      expect(found).toMatchObject([
+        { text: text(2), deliveries: 1 },
+        { text: text(2), deliveries: 1 },
+      ]);
+      expect(await take('old', { events: ['x', 'y'], ...dead('old', 'older') })).toEqual([]);
+      const rest = await take('next', { events: ['x', 'y'], version: 3, ...dead('next', 'older') });
+      expect(rest.map(({ text, deliveries }) => `${text} ${deliveries}`).sort()).toEqual(
+        [`${text(2)} 1`, `${text(2)} 2`, `${text(2)} 2`, `${text(3)} 1`].sort(),
+      );
+      expect(await queue.count('g')).toMatchObject({ outstanding: 5, unhandled: 0 });
+    });
+
     it('gives up what no node handles for long, and nothing else', async () => {
       await add('1', '2');
       expect(await queue.buryUnhandled('none', 0)).toBe(0);
@@ -168,21 +190,24 @@ export function jobQueueContract(name: string, start: () => Promise<EngineUnderT
 
     /** Random adding, taking and dying; then a node that handles everything gets the rest. */
     async function gossip(group: string, random: Random, seed: number): Promise<void> {
-      const handles: Record<string, string[]> = { ann: ['x'], bob: ['y'], cat: ['x', 'y'], dan: ['z'] };
+      const handles: Record<string, Handled> = {
+        ann: { events: ['x'], version: 1 },
+        bob: { events: ['y'], version: 2 },
+        cat: { events: ['x', 'y'], version: 1 },
+        dan: { events: ['z'], version: 3 },
+        eve: { events: ['x', 'z'], version: 2 },
+      };
       const alive = new Set(Object.keys(handles));
       const takes = new Map<string, number>();
       const waiting = new Set<string>();
       const holders = new Map<string, { entry: string; nodeId: string }>();
-      const takeAs = async (nodeId: string, events: string[]): Promise<void> => {
+      const takeAs = async (nodeId: string, { events, version }: Handled): Promise<void> => {
         const held = [...holders.values()].filter((job) => job.nodeId === nodeId).map(({ entry }) => entry);
-        const options = { events, held, count: 1 + random.below(3), ...dead(...alive, nodeId) };
+        const options = { events, version, held, count: 1 + random.below(3), ...dead(...alive, nodeId) };
         for (const { entry, text, deliveries } of await take(nodeId, options, group)) {
-          expect([seed, events, text, waiting.has(text)]).toEqual([
-            seed,
-            expect.arrayContaining([text[0]]),
-            text,
-            true,
-          ]);
+          const job = JSON.parse(text) as { v: number; event: string };
+          const fits = job.v <= version && events.includes(job.event);
+          expect([seed, nodeId, text, fits, waiting.has(text)]).toEqual([seed, nodeId, text, true, true]);
           takes.set(text, (takes.get(text) ?? 0) + 1);
           expect([seed, text, deliveries]).toEqual([seed, text, takes.get(text)]);
           const other = holders.get(text);
@@ -195,8 +220,9 @@ export function jobQueueContract(name: string, start: () => Promise<EngineUnderT
         const action = random.below(10);
         if (action < 4) {
           const event = random.pick(['x', 'y', 'z']);
-          waiting.add(`${event}${step}`);
-          await queue.add(group, `${event}${step}`, event);
+          const text = JSON.stringify({ v: 1 + random.below(3), event, step });
+          waiting.add(text);
+          await queue.add(group, text, event);
         } else if (action < 8 && alive.has(nodeId)) await takeAs(nodeId, handles[nodeId]!);
         else if (action === 8) alive.delete(nodeId);
         else
@@ -208,7 +234,7 @@ export function jobQueueContract(name: string, start: () => Promise<EngineUnderT
       }
       alive.clear();
       for (let i = 0; waiting.size > holdersOf('all', holders) && i < 100; i++)
-        await takeAs('all', ['x', 'y', 'z']);
+        await takeAs('all', { events: ['x', 'y', 'z'], version: 3 });
       expect([seed, holdersOf('all', holders)]).toEqual([seed, waiting.size]);
     }
 
@@ -219,6 +245,12 @@ export function jobQueueContract(name: string, start: () => Promise<EngineUnderT
       await links.setReachable(true);
     });
   });
+}
+
+/** Jobs that a node can handle. */
+interface Handled {
+  readonly events: string[];
+  readonly version: number;
 }
 
 function holdersOf(nodeId: string, holders: ReadonlyMap<string, { nodeId: string }>): number {

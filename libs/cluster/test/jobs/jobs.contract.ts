@@ -93,7 +93,7 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
     const emit = (data?: unknown, id?: string): Promise<{ id: string }> =>
       a.cluster.one('reports').emit('test.work', data, id === undefined ? {} : { id });
     const outstanding = async (): Promise<unknown[]> =>
-      a.links.jobs.take('reports', { nodeId: 'x', count: 100, held: [], ...ALL_DEAD });
+      a.links.jobs.take('reports', { nodeId: 'x', count: 100, held: [], version: 1, ...ALL_DEAD });
 
     it('are each run by exactly one node of three, with their data and id', async () => {
       const ids: string[] = [];
@@ -222,6 +222,28 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
       }
     });
 
+    it('R41: in a newer format are left to newer nodes, and what is no packet is given up, seen', async () => {
+      const lines = captureLogs();
+      try {
+        const newer = '{"v":2,"from":"z","id":"1","kind":"event","pattern":"test.work","data":null}';
+        await a.links.jobs.add('reports', newer, 'test.work');
+        await a.links.jobs.add('reports', 'no packet', 'test.work');
+        await eventually(async () =>
+          expect(await a.links.jobs.dead('reports', 9)).toMatchObject([{ text: 'no packet' }]),
+        );
+        await eventually(() =>
+          expect(statsOf(a)).toMatchObject([{ outstanding: 1, unhandled: 1, dead: 1, running: 0 }]),
+        );
+        await eventually(() => expect(lines.join('\n')).toContain('1 jobs of "reports" wait for a node'));
+        const options = { nodeId: 'new', count: 9, held: [], events: ['test.work'], version: 2 };
+        expect(await a.links.jobs.take('reports', options)).toMatchObject([{ text: newer, deliveries: 1 }]);
+        expect(lines.filter((line) => line.includes('given up'))).toHaveLength(1);
+        expect(runs()).toEqual([]);
+      } finally {
+        releaseLogs();
+      }
+    });
+
     it('of a node that is cut off are run by another', async () => {
       let release = (): void => undefined;
       const stuck = new Promise<void>((resolve) => (release = resolve));
@@ -270,7 +292,13 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
       const closed = node.transport.close();
       release();
       await closed;
-      const left = await node.links.jobs.take('reports', { nodeId: 'x', count: 9, held: [], ...ALL_DEAD });
+      const left = await node.links.jobs.take('reports', {
+        nodeId: 'x',
+        count: 9,
+        held: [],
+        version: 1,
+        ...ALL_DEAD,
+      });
       expect(left.map(({ text }) => (JSON.parse(text) as { data: unknown }).data)).toEqual(['waiting']);
     });
 

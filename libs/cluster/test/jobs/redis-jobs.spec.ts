@@ -21,7 +21,9 @@ describe('a job queue on Redis', () => {
         await links.commands.xadd(keys.jobs('g'), '*', 'p', text);
       }
       const take = async (nodeId: string, event: string): Promise<string[]> =>
-        (await queue.take('g', { nodeId, count: 9, held: [], events: [event] })).map(({ text }) => text);
+        (await queue.take('g', { nodeId, count: 9, held: [], events: [event], version: 1 })).map(
+          ({ text }) => text,
+        );
       expect(await take('a', 'y')).toEqual(['{"pattern":"y"}', 'no packet', '[]']);
       expect(await take('b', 'x')).toEqual(['{"pattern":"x"}']);
     } finally {

@@ -1,21 +1,23 @@
 #!lua
 -- Take jobs for a node: what it holds without knowing of it, what others set aside, what dead nodes hold, then new ones.
--- A job whose event the node can't handle is set aside: held by the consumer "?<event>", which no attempt is counted to.
+-- A job that the node can't handle is set aside, without an attempt: held by the consumer "?<event>", or, from version 2
+-- of packets on, "?<version>?<event>", which only nodes that read that version look into.
 -- KEYS[1] jobs, stream: p text, e event (absent in jobs of older nodes); its consumer group "nodes" has a consumer per node
 -- ARGV[1] node id · [2] most jobs, from 1 · [3] ms since a dead node took a job, -1: leave dead nodes alone
--- ARGV[4] number of entries that the node knows of · [5] number of events that it handles, -1: all
--- ARGV[6...] these entries, these events, then the ids of the live nodes
+-- ARGV[4] newest version of packets that the node reads, from 1
+-- ARGV[5] number of entries that the node knows of · [6] number of events that it handles, -1: all
+-- ARGV[7...] these entries, these events, then the ids of the live nodes
 -- Reply: {{entry id, text, times taken}, ...}
-local key, node, most, idle, known = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local number = tonumber(ARGV[5])
+local key, node, most, idle, newest = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local known, number = tonumber(ARGV[5]), tonumber(ARGV[6])
 if redis.call('EXISTS', key) == 0 then return {} end
 if #redis.call('XINFO', 'GROUPS', key) == 0 then redis.call('XGROUP', 'CREATE', key, 'nodes', '0') end
 
 local skipped, events, handled, live = {}, {}, {}, { [node] = true }
-for i = 6, #ARGV do
-  if i < 6 + known then
+for i = 7, #ARGV do
+  if i < 7 + known then
     skipped[ARGV[i]] = true
-  elseif i < 6 + known + number then
+  elseif i < 7 + known + number then
     events[#events + 1] = ARGV[i]
     handled[ARGV[i]] = true
   else
@@ -31,11 +33,15 @@ local function eventOf(fields)
   return fine and type(packet) == 'table' and type(packet.pattern) == 'string' and packet.pattern or nil
 end
 
--- Keeps a job that was taken, or puts it back under its event; one without a readable event is everybody's.
+local function consumerOf(version, event) return (version > 1 and '?' .. version .. '?' or '?') .. event end
+
+-- Keeps a job that was taken, or sets it aside; one without a readable event is everybody's who reads its version.
 local function keep(id, fields, taken)
-  local event = number >= 0 and eventOf(fields)
-  if event and not handled[event] then
-    redis.call('XCLAIM', key, 'nodes', '?' .. event, 0, id, 'RETRYCOUNT', taken - 1, 'JUSTID')
+  local version = tonumber(string.match(fields[2], '^{"v":([1-9]%d*)[,}]') or 0)
+  local event = eventOf(fields)
+  if version > newest or (number >= 0 and event and not handled[event]) then
+    local aside = consumerOf(version, event or '')
+    redis.call('XCLAIM', key, 'nodes', aside, 0, id, 'RETRYCOUNT', taken - 1, 'JUSTID')
   else
     jobs[#jobs + 1] = { id, fields[2], taken }
   end
@@ -53,7 +59,10 @@ local function claim(consumer, since)
 end
 
 claim(node, 0)
-for _, event in ipairs(events) do claim('?' .. event, 0) end
+for version = 1, newest do
+  for _, event in ipairs(events) do claim(consumerOf(version, event), 0) end
+  if version > 1 then claim(consumerOf(version, ''), 0) end
+end
 for _, consumer in ipairs(idle >= 0 and redis.call('XINFO', 'CONSUMERS', key, 'nodes') or {}) do
   local name, pending = consumer[2], consumer[4]
   if not live[name] then
