@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { Injectable, Module } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { type Command, CurrentCommand, RoomDocument, RoomType } from '@wss/handlers';
+import { type Command, CurrentCommand, RoomDocument, RoomType } from '@wss/core';
 import { InjectState, StateModule, type StateRepository } from '@wss/state';
 import { eventually, FeatureCluster, SentinelServers, type TestClient } from '@wss/testing';
 import { IsInt, Min } from 'class-validator';

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable, Logger, Module } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { applyPatch, type PatchOperation } from '@wss/client';
-import { Command, CurrentCommand, Reply, RoomDocument, RoomType } from '@wss/handlers';
+import { Command, CurrentCommand, Reply, RoomDocument, RoomType } from '@wss/core';
 import { InjectState, StateModule, StateRepository } from '@wss/state';
 import { FeatureCluster, newSeed, Random, type ServerFrame, type TestClient } from '@wss/testing';
 import { IsArray, IsInt, IsNotEmptyObject, IsObject, IsOptional, IsString, Length } from 'class-validator';

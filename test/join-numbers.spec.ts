@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Module } from '@nestjs/common';
 import { SubscribeMessage } from '@nestjs/websockets';
 import { type Appended, Rooms } from '@wss/cluster';
-import { Command, CurrentCommand, RoomType } from '@wss/handlers';
+import { Command, CurrentCommand, RoomType } from '@wss/core';
 import { LaneNumbers, RoomSource } from '@wss/messaging';
 import { FeatureCluster } from '@wss/testing';
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type CanActivate, type ExecutionContext, Injectable, Module } from '@nestjs/common';
 import { SubscribeMessage } from '@nestjs/websockets';
 import { Rooms } from '@wss/cluster';
-import { type Client, type Command, CurrentCommand, RoomType } from '@wss/handlers';
+import { type Client, type Command, CurrentCommand, RoomType } from '@wss/core';
 import { eventually, FeatureCluster, RedisServer, type TestClient } from '@wss/testing';
 
 /** The guard answers when this has resolved. */

@@ -17,11 +17,11 @@ const DIRECTIONS: Record<string, readonly string[]> = {
   protocol: [],
   client: ['protocol'],
   redis: ['protocol'],
-  handlers: ['protocol'],
-  state: ['redis', 'handlers', 'protocol'],
-  cluster: ['redis', 'state', 'handlers', 'protocol'],
-  messaging: ['handlers', 'protocol'],
-  contract: ['state', 'handlers', 'protocol'],
+  core: ['protocol'],
+  state: ['redis', 'core', 'protocol'],
+  cluster: ['redis', 'state', 'core', 'protocol'],
+  messaging: ['core', 'protocol'],
+  contract: ['state', 'core', 'protocol'],
 };
 const LIBRARIES = [...Object.keys(DIRECTIONS), 'testing'];
 

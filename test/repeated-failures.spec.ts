@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable, Logger, Module } from '@nestjs/common';
 import { SubscribeMessage } from '@nestjs/websockets';
-import { RoomType } from '@wss/handlers';
+import { RoomType } from '@wss/core';
 import { FeatureCluster, RedisServer, type TestClient } from '@wss/testing';
 
 @Injectable()

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Logger, Module } from '@nestjs/common';
-import { type ExpiredSession, OnSession, type RestoredSession, RoomType } from '@wss/handlers';
+import { type ExpiredSession, OnSession, type RestoredSession, RoomType } from '@wss/core';
 import { eventually, FeatureCluster, type TestClient } from '@wss/testing';
 
 interface Told {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Module } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { Appended, Rooms } from '@wss/cluster';
-import { Command, CurrentCommand, RoomType } from '@wss/handlers';
+import { Command, CurrentCommand, RoomType } from '@wss/core';
 import { eventually, FeatureCluster, type ServerFrame, type TestClient } from '@wss/testing';
 import { IsString } from 'class-validator';
 

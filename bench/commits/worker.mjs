@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { RedisChannels } from '../../dist/libs/cluster/src/index.js';
-import { Command, CommandLane, RoomDocument } from '../../dist/libs/handlers/src/index.js';
+import { Command, CommandLane, RoomDocument } from '../../dist/libs/core/src/index.js';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '../../dist/libs/redis/src/index.js';
 import {
   Committer,

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { Injectable, Module } from '@nestjs/common';
 import { SubscribeMessage } from '@nestjs/websockets';
-import { CurrentCommand, RoomType } from '../../dist/libs/handlers/src/index.js';
+import { CurrentCommand, RoomType } from '../../dist/libs/core/src/index.js';
 import { Rooms } from '../../dist/libs/cluster/src/index.js';
 import { FeatureNode } from '../../dist/libs/testing/src/gateways/feature-node.js';
 

@@ -9,7 +9,7 @@ import {
   SESSION_SCRIPTS,
   Sessions,
 } from '@wss/cluster';
-import { Command, GatewayError, type RecordedAnswer, RoomDocument, toGatewayError } from '@wss/handlers';
+import { Command, GatewayError, type RecordedAnswer, RoomDocument, toGatewayError } from '@wss/core';
 import {
   type ClientFrame,
   encodeError,

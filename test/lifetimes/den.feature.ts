@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable, Module } from '@nestjs/common';
 import { SubscribeMessage } from '@nestjs/websockets';
 import { type Appended, Rooms } from '@wss/cluster';
-import { type Client, type Command, CurrentCommand, RoomType } from '@wss/handlers';
+import { type Client, type Command, CurrentCommand, RoomType } from '@wss/core';
 
 /** Lets nobody in whose name ends with an odd digit, after a moment. */
 @Injectable()

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import type { ClusterAnswer } from './events/cluster-answer.js';
 import { Cluster } from './cluster.js';
 import type { ClusterStatus } from './cluster-transport.js';

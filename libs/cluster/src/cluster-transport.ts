@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import type { Answered } from './events/cluster-answer.js';
 import { ClusterContext } from './events/cluster-context.js';
 import { CLUSTER_TRANSPORT } from './events/cluster-handlers.js';

@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { HandlersModule } from '@wss/handlers';
+import { HandlersModule } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { RoomStore } from '@wss/state';
 import { ChannelCluster } from './node-cluster.js';

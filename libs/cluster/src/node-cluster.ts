@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import { firstValueFrom, Observable, type Subscriber } from 'rxjs';
 import { type ClusterAnswer, toClusterAnswer, toEngineError } from './events/cluster-answer.js';
 import { ClusterContext } from './events/cluster-context.js';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { NotFoundException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import { eventually } from '@wss/testing';
 import { EMPTY, firstValueFrom, of, take, toArray } from 'rxjs';
 import { captureLogs, releaseLogs } from './captured-logs.js';

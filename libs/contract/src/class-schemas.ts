@@ -2,7 +2,7 @@ import { getMetadataStorage, IS_OPTIONAL, ValidationTypes } from 'class-validato
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata.js';
 import type { Type } from '@nestjs/common';
-import { Empty } from '@wss/handlers';
+import { Empty } from '@wss/core';
 import { type JsonSchema, nullable, SCHEMA_PREFIX } from './json-schema.js';
 import { ruleConverters } from './rule-converters.js';
 

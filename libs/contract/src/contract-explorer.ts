@@ -10,7 +10,7 @@ import {
   RoomTypes,
   roomTypeOf,
   sentBy,
-} from '@wss/handlers';
+} from '@wss/core';
 import { isSystemEvent } from '@wss/protocol';
 import { DocumentRegistry } from '@wss/state';
 import { GATEWAY_METADATA, MESSAGE_MAPPING_METADATA, MESSAGE_METADATA } from '@nestjs/websockets/internal';

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { isPrimitive } from '@wss/handlers';
+import { isPrimitive } from '@wss/core';
 
 /** Names for schemas: the class's own, and where several classes share one, with the event that uses it first. */
 export class SchemaNames {

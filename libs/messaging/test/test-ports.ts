@@ -1,5 +1,5 @@
 import type { ModuleMetadata } from '@nestjs/common';
-import { HandlersModule } from '@wss/handlers';
+import { HandlersModule } from '@wss/core';
 import {
   Admission,
   type Admitted,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type CanActivate, Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { RoomType } from '@wss/handlers';
+import { RoomType } from '@wss/core';
 import { eventually, type TestClient } from '@wss/testing';
 import { COMMAND_TIMEOUT_MS } from '../src/commands/command-router.js';
 import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';

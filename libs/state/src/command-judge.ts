@@ -1,4 +1,4 @@
-import { type Command, GatewayError, type RecordedAnswer } from '@wss/handlers';
+import { type Command, GatewayError, type RecordedAnswer } from '@wss/core';
 import type { Committer } from './commits/committer.js';
 import type { Outcome } from './store/room-store.js';
 import { recordable, recordWork } from './commits/works.js';

@@ -1,4 +1,4 @@
-import { Command, GatewayError, type RoomEvents } from '@wss/handlers';
+import { Command, GatewayError, type RoomEvents } from '@wss/core';
 import { parseRoomName, type Position } from '@wss/protocol';
 import type { CommitScope, Committer } from './commits/committer.js';
 import type { DocumentType } from './documents/document-type.js';

@@ -8,7 +8,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { RoomTypes, roomDocumentOf } from '@wss/handlers';
+import { RoomTypes, roomDocumentOf } from '@wss/core';
 import { CommandJudge } from './command-judge.js';
 import { Committer, type CommitterOptions } from './commits/committer.js';
 import { DocumentRegistry } from './documents/document-registry.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type Client, Command, CommandLane, type GatewayError, RoomDocument } from '@wss/handlers';
+import { type Client, Command, CommandLane, type GatewayError, RoomDocument } from '@wss/core';
 import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
 import { eventually, RedisServer } from '@wss/testing';
 import { Committer, DocumentType, RedisRoomStore, ROOM_SCRIPTS, RoomStateRepository } from '../src/index.js';

@@ -22,7 +22,7 @@ import {
   Rooms,
   SessionExpiry,
 } from '@wss/cluster';
-import { HandlersModule, RoomTypes, SessionHooks } from '@wss/handlers';
+import { HandlersModule, RoomTypes, SessionHooks } from '@wss/core';
 import {
   Admission,
   ClientLimits,

@@ -1,6 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { ClusterPresence, NodePresence, Presence } from '@wss/cluster';
-import { RoomTypes } from '@wss/handlers';
+import { RoomTypes } from '@wss/core';
 import { PresenceSource } from '@wss/messaging';
 import type { Config } from '../config.js';
 import type { Engine } from '../engine/engine.js';

@@ -1,5 +1,5 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { RoomTypes } from '@wss/handlers';
+import type { RoomTypes } from '@wss/core';
 import type { Hub } from '@wss/messaging';
 import type { Engine } from './engine.js';
 import type { Readiness } from '../health/readiness.js';

@@ -1,5 +1,5 @@
 import { toReadError } from '@wss/cluster';
-import type { RoomTypes } from '@wss/handlers';
+import type { RoomTypes } from '@wss/core';
 import { LaneNumbers } from '@wss/messaging';
 import type { RoomStore } from '@wss/state';
 

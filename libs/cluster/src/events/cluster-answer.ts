@@ -1,6 +1,6 @@
 import { WsException } from '@nestjs/websockets';
 import { RpcException } from '@nestjs/microservices';
-import { GatewayError, toGatewayError } from '@wss/handlers';
+import { GatewayError, toGatewayError } from '@wss/core';
 import { type ErrorCode, isErrorCode } from '@wss/protocol';
 import { RedisError } from '@wss/redis';
 import { StoreError } from '@wss/state';

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/microservices/constants.js';
 import { PatternHandler } from '@nestjs/microservices/enums/pattern-handler.enum.js';
 import { transformPatternToRoute } from '@nestjs/microservices/utils/transform-pattern.utils.js';
-import { type DecoratedMethod, HandlerContexts, HandlerExplorer, RpcParamsFactory } from '@wss/handlers';
+import { type DecoratedMethod, HandlerContexts, HandlerExplorer, RpcParamsFactory } from '@wss/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { ClusterContext } from './cluster-context.js';
 import { checkGroup } from '../jobs/jobs.js';

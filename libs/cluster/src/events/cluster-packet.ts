@@ -1,4 +1,4 @@
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 
 /**
  * Version of the packets between nodes. It rises only when older nodes would misread a packet; what they may ignore

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import type { Subscriber } from 'rxjs';
 import { type ClusterAnswer, toClusterAnswer } from './cluster-answer.js';
 import type { AnswerPacket } from './cluster-packet.js';

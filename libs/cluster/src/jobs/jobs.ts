@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { toEngineError } from '../events/cluster-answer.js';
 import { encodePacket } from '../events/cluster-packet.js';

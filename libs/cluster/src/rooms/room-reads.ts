@@ -1,4 +1,4 @@
-import { Slots } from '@wss/handlers';
+import { Slots } from '@wss/core';
 import type { Position } from '@wss/protocol';
 import type { ResumeReply, ResumeRequest } from '@wss/state';
 import { ReadParts } from './read-parts.js';

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { Command, eventNameIn, type EventName } from '@wss/handlers';
+import { Command, eventNameIn, type EventName } from '@wss/core';
 import { IsInt, Min } from 'class-validator';
 import {
   type CommitOptions,

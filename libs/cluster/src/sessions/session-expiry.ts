@@ -1,5 +1,5 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { SessionHooks } from '@wss/handlers';
+import type { SessionHooks } from '@wss/core';
 import { ClockWatch } from '@wss/redis';
 import type { Claims, ClaimedSession, SessionStore } from './session-store.js';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import { toReadError } from '../events/cluster-answer.js';
 import type { SessionClaim, SessionStore } from './session-store.js';
 import { SessionExtender } from './session-extender.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError, type RecordedAnswer, toGatewayError } from '@wss/handlers';
+import { GatewayError, type RecordedAnswer, toGatewayError } from '@wss/core';
 import { ERROR_CODES, type ReplyPosition } from '@wss/protocol';
 import { CommandRecorder } from '../ports/ports.js';
 import type { RoutedCommand } from './routed-command.js';

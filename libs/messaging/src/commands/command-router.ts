@@ -1,5 +1,5 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
-import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/handlers';
+import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/core';
 import { type ClientFrame, encodeError, FrameError, kindOf, LogGate, parseRoomName } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import { Answers } from './answers.js';

@@ -1,4 +1,4 @@
-import { Command, type CommandInit, type GatewayError } from '@wss/handlers';
+import { Command, type CommandInit, type GatewayError } from '@wss/core';
 import { encodeError, encodeReply, encodeReplyJson, type ReplyPosition } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { textFrame } from '../socket/text-frame.js';

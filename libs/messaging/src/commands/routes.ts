@@ -10,7 +10,7 @@ import {
   messageBodiesOf,
   roomTypeOf,
   WsParamsFactory,
-} from '@wss/handlers';
+} from '@wss/core';
 import { isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
 import {
   GATEWAY_METADATA,

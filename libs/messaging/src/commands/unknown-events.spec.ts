@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { PeerContracts } from '../ports/ports.js';
 import { RoutedCommand } from './routed-command.js';

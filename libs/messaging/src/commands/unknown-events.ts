@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import { parseRoomName } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { isEngineError } from '../ports/engine-error.js';

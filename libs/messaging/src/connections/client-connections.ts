@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
-import { SessionHooks, Slots } from '@wss/handlers';
+import { SessionHooks, Slots } from '@wss/core';
 import { LogGate } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { CommandRouter } from '../commands/command-router.js';

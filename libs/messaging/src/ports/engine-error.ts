@@ -1,4 +1,4 @@
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 
 /** Errors that the application's ports throw when the engine is out of reach; this library knows no engine's classes. */
 const ENGINE_ERRORS = new Set(['StoreError', 'RedisError']);

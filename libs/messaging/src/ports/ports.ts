@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Command, RecordedAnswer } from '@wss/handlers';
+import type { Command, RecordedAnswer } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
 
 /** How a client wants to begin in a room. */

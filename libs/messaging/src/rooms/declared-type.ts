@@ -1,4 +1,4 @@
-import { GatewayError, type RoomTypeDeclaration, type RoomTypes } from '@wss/handlers';
+import { GatewayError, type RoomTypeDeclaration, type RoomTypes } from '@wss/core';
 import { parseRoomName } from '@wss/protocol';
 
 /**

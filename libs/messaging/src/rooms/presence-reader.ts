@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError, RoomTypes } from '@wss/handlers';
+import { GatewayError, RoomTypes } from '@wss/core';
 import { type PresencePage, type PresenceRange, PresenceSource } from '../ports/ports.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 import { declaredTypeOf } from './declared-type.js';

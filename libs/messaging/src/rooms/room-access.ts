@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Optional } from '@nestjs/common';
-import { GatewayError, type RoomTypeDeclaration, RoomTypes, toGatewayError } from '@wss/handlers';
+import { GatewayError, type RoomTypeDeclaration, RoomTypes, toGatewayError } from '@wss/core';
 import { WebSocket } from 'ws';
 import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';

@@ -1,5 +1,5 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { RoomTypes } from '@wss/handlers';
+import { RoomTypes } from '@wss/core';
 import { kindOf, LogGate, type Position } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { CurrentCommand, GatewayError } from '@wss/handlers';
+import { CurrentCommand, GatewayError } from '@wss/core';
 import { isEpoch } from '@wss/protocol';
 import {
   Allow,

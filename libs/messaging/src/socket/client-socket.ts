@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
-import { type Client, CommandLane } from '@wss/handlers';
+import { type Client, CommandLane } from '@wss/core';
 import { type ClientFrame, CLOSE_CODES, type CloseCode } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import { describe } from './connection-failure.js';

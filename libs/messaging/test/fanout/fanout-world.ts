@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { RoomType } from '@wss/handlers';
+import { RoomType } from '@wss/core';
 import { Random } from '@wss/testing';
 import { ClientConnections } from '../../src/connections/client-connections.js';
 import { CommandRouter } from '../../src/commands/command-router.js';

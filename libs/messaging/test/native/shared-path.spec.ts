@@ -17,7 +17,7 @@ import {
   WebSocketGateway,
   WebSocketServer,
 } from '@nestjs/websockets';
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import { eventually } from '@wss/testing';
 import { IsString } from 'class-validator';
 import type { WebSocket, WebSocketServer as Server } from 'ws';

@@ -1,4 +1,4 @@
-import { toGatewayError, type GatewayError } from '@wss/handlers';
+import { toGatewayError, type GatewayError } from '@wss/core';
 import { type EncodedEvent, ERROR_CODES } from '@wss/protocol';
 import { SharingCopy } from '../documents/clone.js';
 import type { DocumentType } from '../documents/document-type.js';

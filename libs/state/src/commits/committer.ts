@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { type Command, GatewayError, type RoomEvents } from '@wss/handlers';
+import { type Command, GatewayError, type RoomEvents } from '@wss/core';
 import type { LogEntry } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
 import { EngineTime } from './engine-time.js';

@@ -1,4 +1,4 @@
-import type { CommandNumber } from '@wss/handlers';
+import type { CommandNumber } from '@wss/core';
 
 /** Most sessions that are remembered. */
 const MOST = 10_000;

@@ -1,4 +1,4 @@
-import { GatewayError, type RecordedAnswer } from '@wss/handlers';
+import { GatewayError, type RecordedAnswer } from '@wss/core';
 import type { ErrorBody } from '@wss/protocol';
 import type { WorkResult } from './work.js';
 

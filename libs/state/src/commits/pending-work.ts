@@ -1,4 +1,4 @@
-import { GatewayError, type RoomEvents } from '@wss/handlers';
+import { GatewayError, type RoomEvents } from '@wss/core';
 import type { CommittedListener } from './committed-entries.js';
 import type { GivenUp } from './commit-attempts.js';
 import type { EngineTime } from './engine-time.js';

@@ -1,4 +1,4 @@
-import { GatewayError } from '@wss/handlers';
+import { GatewayError } from '@wss/core';
 import type { Verdict } from '../store/room-store.js';
 
 type Refusal = Exclude<Verdict, { kind: 'ok' | 'duplicate' | 'later' }>;

@@ -1,4 +1,4 @@
-import { type Command, GatewayError } from '@wss/handlers';
+import { type Command, GatewayError } from '@wss/core';
 import type { Position } from '@wss/protocol';
 import { type AttemptHooks, CommitAttempts, type GivenUp, takeNumbers } from './commit-attempts.js';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';

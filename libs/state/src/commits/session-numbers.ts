@@ -1,4 +1,4 @@
-import type { CommandNumber } from '@wss/handlers';
+import type { CommandNumber } from '@wss/core';
 import { MissingNumbers } from './missing-numbers.js';
 
 /** Most sessions per room whose highest number is remembered. */

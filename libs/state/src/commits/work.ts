@@ -1,4 +1,4 @@
-import type { Command, GatewayError } from '@wss/handlers';
+import type { Command, GatewayError } from '@wss/core';
 import type { EncodedEvent } from '@wss/protocol';
 import type { DocumentType } from '../documents/document-type.js';
 import type { CounterOperation, Outcome } from '../store/room-store.js';

@@ -1,4 +1,4 @@
-import { Command, GatewayError, type RoomEvents } from '@wss/handlers';
+import { Command, GatewayError, type RoomEvents } from '@wss/core';
 import type { DocumentType } from '../documents/document-type.js';
 import { CollectedDraft, encodeLogEvent, type RoomDraft } from '../documents/room-draft.js';
 import type { CommitScope } from './committer.js';

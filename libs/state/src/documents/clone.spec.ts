@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { PlainObject } from '@wss/handlers';
+import { PlainObject } from '@wss/core';
 import { newSeed, Random } from '@wss/testing';
 import jsonPatch from 'fast-json-patch';
 import { cloneDeep, SharingCopy } from './clone.js';

@@ -1,4 +1,4 @@
-import { isPlainObject, PlainObject } from '@wss/handlers';
+import { isPlainObject, PlainObject } from '@wss/core';
 
 type Fields = Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { GatewayError, hasRules, roomDocumentOf, toInstance, violationsOf } from '@wss/handlers';
+import { GatewayError, hasRules, roomDocumentOf, toInstance, violationsOf } from '@wss/core';
 import { cloneDeep } from './clone.js';
 import { isLargerThan } from '../store/text-size.js';
 

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { eventNameIn, type EventName, GatewayError, type RoomEvents } from '@wss/handlers';
+import { eventNameIn, type EventName, GatewayError, type RoomEvents } from '@wss/core';
 import { type EncodedEvent, isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
 import { counterSlot } from '../store/counter-slots.js';
 import type { CounterOperation } from '../store/room-store.js';

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Command } from '@wss/handlers';
+import type { Command } from '@wss/core';
 
 /** Tells whether a repeated number carries the same command: of event, data and user (R8). */
 export function fingerprintOf(command: Command): string {

@@ -1,14 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import {
-  type Client,
-  Command,
-  CommandLane,
-  type CommandNumber,
-  GatewayError,
-  RoomDocument,
-} from '@wss/handlers';
+import { type Client, Command, CommandLane, type CommandNumber, GatewayError, RoomDocument } from '@wss/core';
 import type { ClientFrame, LogEntry } from '@wss/protocol';
 import { IsInt, Max } from 'class-validator';
 import jsonPatch from 'fast-json-patch';

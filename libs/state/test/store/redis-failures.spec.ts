@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type Client, Command, CommandLane, GatewayError } from '@wss/handlers';
+import { type Client, Command, CommandLane, GatewayError } from '@wss/core';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { RedisServer } from '@wss/testing';
 import {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Module, Scope, type Type } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { Appended, Rooms } from '@wss/cluster';
-import { Command, CurrentCommand, RoomDocument, RoomType } from '@wss/handlers';
+import { Command, CurrentCommand, RoomDocument, RoomType } from '@wss/core';
 import { StateModule } from '@wss/state';
 import { IsString } from 'class-validator';
 import { FeatureCluster } from './feature-cluster.js';

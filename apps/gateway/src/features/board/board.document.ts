@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsString, Length, ValidateNested } from 'class-validator';
-import { GatewayError, RoomDocument } from '@wss/handlers';
+import { GatewayError, RoomDocument } from '@wss/core';
 
 export class Card {
   @IsString()

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { Appended, Rooms } from '@wss/cluster';
-import { Command, CurrentCommand, Reply, RoomType } from '@wss/handlers';
+import { Command, CurrentCommand, Reply, RoomType } from '@wss/core';
 import { MessageSent, SendMessage, Typing } from './chat.messages.js';
 
 @Injectable()

@@ -1,5 +1,5 @@
 import { IsInt } from 'class-validator';
-import { RoomDocument } from '@wss/handlers';
+import { RoomDocument } from '@wss/core';
 
 @RoomDocument('counter')
 export class Counter {

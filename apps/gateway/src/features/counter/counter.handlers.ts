@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { Command, CurrentCommand, Reply, RoomType } from '@wss/handlers';
+import { Command, CurrentCommand, Reply, RoomType } from '@wss/core';
 import { InjectState, StateRepository } from '@wss/state';
 import { Counter } from './counter.document.js';
 import { Add, Added, CounterReading, CounterValue } from './counter.messages.js';
