@@ -110,6 +110,38 @@ describe('a client that reads too slowly', () => {
     expect(longest.bytes).toBeLessThan(1_048_576);
   });
 
+  describe.each([
+    ['log', { moves: undefined, events: undefined }],
+    ['drop', { moves: undefined, events: 4408 }],
+    ['close', { moves: 4408, events: 4408 }],
+  ] as const)('R23: in a room of the kind "%s"', (kind, closedWith) => {
+    beforeEach(() => {
+      room = new LogRoom(`${kind}:1`, node.delivery, new Random(1));
+      node.source.rooms = new Map([[room.name, room]]);
+    });
+
+    it.each(['moves', 'events'] as const)('gets what its policy promises of %s', async (what) => {
+      const client = await joined();
+      client.line.block();
+      for (let count = 0; count < 8; count++) {
+        if (what === 'moves') room.volatile(200_000);
+        else room.write(1, 200_000);
+        await nextTurn();
+      }
+      room.write(1, 1);
+      await nextTurn();
+      expect(client.socket.closedWith).toBe(closedWith[what]);
+      client.line.open();
+      const all = Array.from({ length: lastOf(room) }, (_, index) => index + 1);
+      await eventually(async () => {
+        await answered();
+        if (client.isOpen) expect(eventsOf(client)).toEqual(all);
+      });
+      const moves = textsOf(client).filter(({ event }) => event === 'moved');
+      expect(moves.length).toBeLessThan(8);
+    });
+  });
+
   describe('in several rooms', () => {
     let rooms: LogRoom[];
     let client: WatchedClient;

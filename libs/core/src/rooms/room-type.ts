@@ -10,9 +10,10 @@ export interface HistoryOptions {
 }
 
 /**
- * Treatment of a member that takes its events too slowly. `resync`: it gets none until it has caught up, then
- * those that it missed, from the log. `drop`: volatile events are dropped, and if that is not enough it is closed.
- * `close`: it is closed with 4408.
+ * Treatment of a member that has too much unread. `resync`: volatile events are dropped; if that is not enough, it gets
+ * none until it has caught up, then those that it missed, from the log. `drop`: volatile events are dropped; if that is
+ * not enough, it is closed with 4408. `close`: nothing is dropped; where the other rooms' events that may be dropped are
+ * not enough, it is closed with 4408.
  */
 export type BackPressure = 'resync' | 'drop' | 'close';
 

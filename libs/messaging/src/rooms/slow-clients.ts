@@ -1,5 +1,5 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { RoomTypes } from '@wss/core';
+import { type BackPressure, RoomTypes } from '@wss/core';
 import { kindOf, LogGate, type Position } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
@@ -15,8 +15,8 @@ const READ_AT_ONCE = 4;
 
 /**
  * Deals with clients that read more slowly than they are sent to, by the policies of their rooms, so that nobody
- * else notices: volatile events are dropped first; a room with `resync` stops sending and goes on from its log when
- * the client has read what it has.
+ * else notices: volatile events are dropped first, but for those of rooms with `close`; a room with `resync` stops
+ * sending and goes on from its log when the client has read what it has. If that is not enough, the client is closed.
  */
 @Injectable()
 export class SlowClients {
@@ -35,10 +35,10 @@ export class SlowClients {
   overflowed(client: ClientSocket): void {
     const queue = client.queue;
     if (!queue) return;
-    const lost = queue.drop(({ after }) => after === undefined);
+    const lost = queue.drop(({ room, after }) => after === undefined && this.policyOf(room) !== 'close');
     if (lost.length > 0) this.observer?.clientSlow('dropped');
     if (!queue.overflowing) return;
-    const dropped = queue.drop(({ room }) => this.types.of(room)?.backPressure === 'resync');
+    const dropped = queue.drop(({ room }) => this.policyOf(room) === 'resync');
     this.fallBehind(client, dropped);
     if (!queue.overflowing) return;
     this.logger.debug(`client ${client.id} is too slow`);
@@ -60,6 +60,10 @@ export class SlowClients {
       free--;
       void this.goOn(client, room, lag);
     }
+  }
+
+  private policyOf(room: string): BackPressure | undefined {
+    return this.types.of(room)?.backPressure;
   }
 
   /** The oldest frames of each room that were dropped say where the client stands there. */

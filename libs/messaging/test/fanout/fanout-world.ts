@@ -21,6 +21,12 @@ import { WatchedClient } from './watched-client.js';
 @RoomType('log', {})
 class LogRooms {}
 
+@RoomType('drop', { backPressure: 'drop' })
+class DropRooms {}
+
+@RoomType('close', { backPressure: 'close' })
+class CloseRooms {}
+
 /** The rooms of the play that is on. */
 class PlayedRooms extends RoomSource {
   rooms = new Map<string, LogRoom>();
@@ -102,6 +108,8 @@ export class FanoutNode {
       routerModule({
         providers: [
           LogRooms,
+          DropRooms,
+          CloseRooms,
           { provide: RoomSource, useValue: source },
           { provide: LaneNumbers, useValue: numbers },
           { provide: MessagingObserver, useValue: counts },
@@ -165,7 +173,11 @@ export class FanoutPlay {
   ) {
     this.random = new Random(seed);
     this.sizes = this.random.below(3) === 0 ? SMALL : BIG;
-    const names = Array.from({ length: 1 + this.random.below(3) }, (_, index) => `log:${seed}-${index}`);
+    const kinds = this.random.below(2) === 0 ? ['log', 'drop', 'close'] : ['log'];
+    const names = Array.from(
+      { length: 1 + this.random.below(3) },
+      (_, index) => `${this.random.pick(kinds)}:${seed}-${index}`,
+    );
     this.rooms = names.map((name) => new LogRoom(name, node.delivery, this.random));
     node.source.rooms = new Map(this.rooms.map((room) => [room.name, room]));
   }
@@ -196,7 +208,8 @@ export class FanoutPlay {
 
   private write(room: LogRoom): void {
     const choice = this.random.below(8);
-    if (choice === 0) room.volatile(this.random.pick(this.sizes));
+    const isVolatile = choice === 0 || (choice > 4 && room.name.startsWith('close:'));
+    if (isVolatile) room.volatile(this.random.pick(this.sizes));
     else if (choice === 1) room.durable();
     else room.write(1 + this.random.below(3), this.random.pick(this.sizes));
   }

@@ -32,6 +32,7 @@ export class LogRoom {
   private telling = false;
   private waiting: (() => void)[] = [];
   private written = 0;
+  private moves = 0;
 
   constructor(
     readonly name: string,
@@ -104,7 +105,9 @@ export class LogRoom {
   }
 
   volatile(bytes: number): void {
-    if (this.followed) this.delivery.deliverVolatile(this.name, '"moved"', JSON.stringify('x'.repeat(bytes)));
+    if (!this.followed) return;
+    const data = JSON.stringify({ move: ++this.moves, pad: 'x'.repeat(bytes) });
+    this.delivery.deliverVolatile(this.name, '"moved"', data);
   }
 
   durable(): void {

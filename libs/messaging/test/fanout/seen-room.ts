@@ -38,6 +38,8 @@ export class SeenRoom {
   private epoch = '';
   private next = 0;
   private patched = false;
+  /** The volatile event that came last since it joined. */
+  private lastMove?: number;
   private seen = new Map<number, string>();
 
   constructor(
@@ -49,6 +51,7 @@ export class SeenRoom {
     judgement.count('joined');
     this.joined = true;
     this.patched = wish.state;
+    delete this.lastMove;
     const atDocuments = !recovered || (wish.state && !wish.from);
     this.restart(epoch, atDocuments ? seq : seq - missed);
     if (recovered && wish.from && this.next !== wish.from.seq + 1) {
@@ -66,6 +69,7 @@ export class SeenRoom {
     if (!this.joined) return this.tell(judgement, `got ${event} ${seq ?? ''} though it is not in the room`);
     if (event === '$reset') return this.restart((data as StartData).epoch, (data as StartData).seq);
     if (event === '$epoch') return this.onEpoch(data as EpochData, judgement);
+    if (event === 'moved') return this.onMoved((data as { move: number }).move, judgement);
     if (seq !== undefined) this.onLogged(seq, frame, judgement);
   }
 
@@ -79,6 +83,14 @@ export class SeenRoom {
     for (const [at, uid] of this.seen) {
       if (this.room.history.get(at) !== uid) this.tell(judgement, `saw ${uid} at ${at}, which the room lost`);
     }
+  }
+
+  /** A room with `close` drops none of them, but a member gets none while it catches up after its join. */
+  private onMoved(move: number, judgement: Judgement): void {
+    const { lastMove = move - 1 } = this;
+    const inOrder = this.room.name.startsWith('close:') ? move === lastMove + 1 : move > lastMove;
+    if (!inOrder) this.tell(judgement, `got move ${move} after ${lastMove}`);
+    this.lastMove = move;
   }
 
   private onLogged(seq: number, { data, patch }: EventFrame, judgement: Judgement): void {
