@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { RedisChannels } from '../../dist/libs/cluster/src/index.js';
-import { Command, CommandLane, RoomDocument } from '../../dist/libs/core/src/index.js';
+import { Command, CommandOrder, RoomDocument } from '../../dist/libs/core/src/index.js';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '../../dist/libs/redis/src/index.js';
 import {
   Committer,
@@ -58,9 +58,9 @@ const kinds = {
       work: (writer) => {
         const session = laneOf(workload, writer).id;
         const room = roomOf(workload, writer);
-        const lane = new CommandLane();
+        const order = new CommandOrder();
         let n = 0;
-        return () => update(documents, { room, session, lane, n: ++n });
+        return () => update(documents, { room, session, order, n: ++n });
       },
       close: () => {
         committer.close();
@@ -158,10 +158,10 @@ async function commit(store, room, lane, n) {
   if (reply.status !== 'committed') throw new Error(JSON.stringify(reply.verdicts));
 }
 
-async function update(documents, { room, session, lane, n }) {
+async function update(documents, { room, session, order, n }) {
   const number = { session, generation: 1, sessionEndsAt: Date.now() + DAY_MS, n, ack: n - 1 };
   const frame = { event: 'bench.add', data: { by: 1 }, id: n, room };
-  const command = new Command({ frame, client, deadline: performance.now() + 10_000, lane, number });
+  const command = new Command({ frame, client, deadline: performance.now() + 10_000, order, number });
   try {
     await documents.update(command, (document, draft) => {
       draft.append('bench.added', { by: 1 });

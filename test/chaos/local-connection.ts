@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RoomHold, Session } from '@wss/cluster';
-import { type Command, CommandLane, type RecordedAnswer } from '@wss/core';
+import { type Command, CommandOrder, type RecordedAnswer } from '@wss/core';
 import { type ClientFrame, encodeError, encodeReply, type ReplyPosition } from '@wss/protocol';
 import type { ServerFrame } from '@wss/testing';
 import type { Connection, ConnectionListener } from './connection.js';
@@ -11,7 +11,7 @@ export class LocalConnection implements Connection {
   readonly user: string;
   readonly rooms = new Map<string, RoomHold>();
   open = true;
-  private readonly lanes = new Map<string, CommandLane>();
+  private readonly orders = new Map<string, CommandOrder>();
 
   constructor(
     readonly session: Session,
@@ -24,9 +24,9 @@ export class LocalConnection implements Connection {
     this.user = session.user;
   }
 
-  lane(room: string): CommandLane {
-    const known = this.lanes.get(room) ?? new CommandLane();
-    this.lanes.set(room, known);
+  orderIn(room: string): CommandOrder {
+    const known = this.orders.get(room) ?? new CommandOrder();
+    this.orders.set(room, known);
     return known;
   }
 

@@ -183,8 +183,8 @@ export class LocalNode {
       },
     };
     const deadline = performance.now() + DEADLINE_MS;
-    const lane = connection.lane(room!);
-    const command = new Command({ frame, client: connection, deadline, lane, ...number });
+    const order = connection.orderIn(room!);
+    const command = new Command({ frame, client: connection, deadline, order, ...number });
     if (command.number) await this.sessions.prepareLane(session, room!).catch(() => undefined);
     await this.settle(connection, command);
     command.pass();

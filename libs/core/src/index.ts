@@ -1,6 +1,6 @@
 export * from './commands/client.js';
 export * from './commands/command.js';
-export * from './commands/command-lane.js';
+export * from './commands/command-order.js';
 export * from './commands/current-command.js';
 export * from './commands/gateway-error.js';
 export * from './commands/handler-contexts.js';

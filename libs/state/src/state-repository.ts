@@ -69,7 +69,7 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
     this.check(scope.room);
     const room = scope.room!;
     if (scope instanceof Command) {
-      await scope.turn();
+      await scope.inOrder();
       await this.committer.settled(room);
     }
     try {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type Client, Command, CommandLane, type GatewayError, RoomDocument } from '@wss/core';
+import { type Client, Command, CommandOrder, type GatewayError, RoomDocument } from '@wss/core';
 import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
 import { eventually, RedisServer } from '@wss/testing';
 import { Committer, DocumentType, RedisRoomStore, ROOM_SCRIPTS, RoomStateRepository } from '../src/index.js';
@@ -53,8 +53,8 @@ describe('durable commits', () => {
   async function add(n: number, withinMs = 5_000): Promise<number> {
     const number = { session: `${room}/s`, generation: 1, sessionEndsAt: Date.now() + 86_400_000, n, ack: 0 };
     const frame = { event: 'vault.add', data: {}, id: 1, room };
-    const lane = new CommandLane();
-    const command = new Command({ frame, client, deadline: performance.now() + withinMs, lane, number });
+    const order = new CommandOrder();
+    const command = new Command({ frame, client, deadline: performance.now() + withinMs, order, number });
     return vaults.update(command, (vault, draft) => {
       draft.append('vault.added', {});
       return ++vault.value;

@@ -1,6 +1,6 @@
 import type { ClientFrame, Position } from '@wss/protocol';
 import type { Client } from './client.js';
-import type { CommandLane } from './command-lane.js';
+import type { CommandOrder } from './command-order.js';
 import { GatewayError } from './gateway-error.js';
 
 /** A command's answer as the engine recorded it. */
@@ -34,7 +34,7 @@ export interface CommandInit {
   readonly client: Client;
   /** When the command must have entered its commit, ms on this process' steady clock. */
   readonly deadline: number;
-  readonly lane?: CommandLane;
+  readonly order?: CommandOrder;
   readonly number?: CommandNumber;
 }
 
@@ -58,9 +58,9 @@ export class Command {
 
   private committing = false;
   private expired = false;
-  private readonly lane: CommandLane | undefined;
+  private readonly order: CommandOrder | undefined;
 
-  constructor({ frame, client, deadline, lane, number }: CommandInit) {
+  constructor({ frame, client, deadline, order, number }: CommandInit) {
     this.event = frame.event;
     this.data = frame.data;
     this.client = client;
@@ -68,8 +68,8 @@ export class Command {
     this.room = frame.room;
     this.id = frame.id;
     this.number = number;
-    this.lane = lane;
-    lane?.add(this);
+    this.order = order;
+    order?.add(this);
   }
 
   /** Number of the command in its session and room, if the client numbered it. */
@@ -109,15 +109,15 @@ export class Command {
   }
 
   /** Resolves when no earlier command of this client in this room can still commit; `undefined` if that is so now. */
-  turn(): Promise<void> | undefined {
-    return this.lane?.turn(this);
+  inOrder(): Promise<void> | undefined {
+    return this.order?.before(this);
   }
 
   /** Tells that the command entered its commit or ended. Calling it again has no effect. */
   pass(): void {
     if (this.passed) return;
     this.passed = true;
-    this.lane?.settle();
+    this.order?.settle();
   }
 
   /**

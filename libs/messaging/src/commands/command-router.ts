@@ -243,13 +243,13 @@ function commandOf(
 ): RoutedCommand {
   const number = numberOf(client, frame);
   const deadline = (client.arrivedAt ?? performance.now()) + COMMAND_TIMEOUT_MS;
-  const lane = state?.lane;
+  const order = state?.order;
   return new RoutedCommand({
     client,
     frame,
     bytes,
     deadline,
-    ...(lane && { lane }),
+    ...(order && { order }),
     ...(number && { number }),
   });
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
-import { type Client, CommandLane } from '@wss/core';
+import { type Client, CommandOrder } from '@wss/core';
 import { type ClientFrame, CLOSE_CODES, type CloseCode } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import { describe } from './connection-failure.js';
@@ -50,7 +50,7 @@ export interface RoomState {
   changing: boolean;
   /** Commands that wait, in order. */
   waiting?: WaitingCommand[];
-  readonly lane: CommandLane;
+  readonly order: CommandOrder;
   /** How many use it: the membership, and each command under way. With the last of them it goes. */
   uses: number;
 }
@@ -285,7 +285,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     const states = (this.roomStates ??= new Map<string, RoomState>());
     let state = states.get(room);
     if (!state)
-      states.set(room, (state = { joined: false, lane: new CommandLane(), uses: 0, changing: false }));
+      states.set(room, (state = { joined: false, order: new CommandOrder(), uses: 0, changing: false }));
     state.uses++;
     return state;
   }

@@ -65,14 +65,14 @@ export class Committer {
   }
 
   /**
-   * Carries out a work. A command's work waits for its turn first (R10), and its effect is noted on the command.
+   * Carries out a work. A command's work waits for those that came before it (R10), and its effect is noted on the command.
    * @throws GatewayError when it had no effect: what the work threw, what was recorded for it, or why it was refused.
    */
   async perform(work: Work): Promise<WorkResult> {
     const { command } = work;
     if (command) {
-      const turn = command.turn();
-      if (turn) await turn;
+      const earlier = command.inOrder();
+      if (earlier) await earlier;
     }
     const room = this.roomOf(work.room);
     const submitted = room.submit(work);

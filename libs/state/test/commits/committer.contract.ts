@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { type Client, Command, CommandLane, type CommandNumber, GatewayError, RoomDocument } from '@wss/core';
+import {
+  type Client,
+  Command,
+  CommandOrder,
+  type CommandNumber,
+  GatewayError,
+  RoomDocument,
+} from '@wss/core';
 import type { ClientFrame, LogEntry } from '@wss/protocol';
 import { IsInt, Max } from 'class-validator';
 import jsonPatch from 'fast-json-patch';
@@ -70,7 +77,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
   describe(`commits on ${name}`, () => {
     let engine: EngineUnderTest;
     let room: string;
-    let lanes: Map<string, CommandLane>;
+    let orders: Map<string, CommandOrder>;
     const nodes: Node[] = [];
 
     beforeAll(async () => {
@@ -82,7 +89,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
     });
     beforeEach(() => {
       room = `tally:${randomUUID()}`;
-      lanes = new Map();
+      orders = new Map();
     });
 
     async function newNode(patienceMs = 1_200, deaf = false, nodeId: string = randomUUID()): Promise<Node> {
@@ -105,8 +112,8 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
     function command(init: CommandInit = {}): Command {
       const { n, session = 's1', data = {}, withinMs = 10_000, epoch, generation = 1, ack = 0 } = init;
       const frame: ClientFrame = { event: 'tally.add', data, id: 1, room };
-      const lane = lanes.get(session) ?? new CommandLane();
-      lanes.set(session, lane);
+      const order = orders.get(session) ?? new CommandOrder();
+      orders.set(session, order);
       const number: CommandNumber | undefined =
         n === undefined
           ? undefined
@@ -122,7 +129,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         frame,
         client,
         deadline: performance.now() + withinMs,
-        lane,
+        order,
         ...(number && { number }),
       });
     }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { type Client, Command, CommandLane, GatewayError } from '@wss/core';
+import { type Client, Command, CommandOrder, GatewayError } from '@wss/core';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { RedisServer } from '@wss/testing';
 import {
@@ -58,7 +58,7 @@ describe('R35: commits that Redis answers with an error, or on a new history', (
     const committer = new Committer(store, types, { nodeId: randomUUID(), patienceMs });
     committers.push(committer);
     const tallies = new RoomStateRepository(new DocumentType(Tally), store, committer);
-    const lane = new CommandLane();
+    const order = new CommandOrder();
     return async (n) => {
       const number = n !== undefined && {
         number: {
@@ -70,7 +70,7 @@ describe('R35: commits that Redis answers with an error, or on a new history', (
         },
       };
       const frame = { event: 'tally.add', data: {}, id: 1, room };
-      const command = new Command({ frame, client, deadline: Date.now() + 60_000, lane, ...number });
+      const command = new Command({ frame, client, deadline: Date.now() + 60_000, order, ...number });
       const added = tallies.update(command, (tally, draft) => {
         draft.append('tally.added');
         return ++tally.value;
