@@ -17,6 +17,11 @@ export function kindOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.constructor.name : typeof thrown;
 }
 
+/** Tells what was thrown, for the log: an error's stack where it has one. */
+export function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}
+
 /**
  * Keeps a fault that repeats itself from filling the log: the first report of a kind is written at once, then one line a
  * period, with how often it came meanwhile, until a period passes without it.

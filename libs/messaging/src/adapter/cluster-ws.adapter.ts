@@ -4,14 +4,14 @@ import { ModulesContainer, NestApplication } from '@nestjs/core';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { ServerOptions, WebSocketServer } from 'ws';
-import type { ClientSocket } from '../socket/client-socket.js';
+import { stackOf } from '@wss/protocol';
+import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import { type AcceptedClient, ClientConnections } from '../connections/client-connections.js';
-import { describe, failConnection } from '../socket/connection-failure.js';
+import { failConnection } from '../socket/connection-failure.js';
 import { findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
 import { Flusher } from '../socket/flusher.js';
 import { FrameReader, type MessageParser } from './frame-reader.js';
 import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
-import type { PathContext } from '../socket/path-context.js';
 import { NativeHandlers } from '../socket/native-handlers.js';
 import { type Doorkeeper, type SocketServer, SocketServers } from './socket-servers.js';
 
@@ -125,7 +125,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     server.on('connection', (...args: unknown[]) => {
       for (const callback of callbacks) callback(...args);
     });
-    server.on('error', (error: Error) => this.logger.error(describe(error)));
+    server.on('error', (error: Error) => this.logger.error(stackOf(error)));
     return server;
   }
 
@@ -139,7 +139,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
       },
       refuse: (request, refusal) => this.connections.refuse(request, refusal),
       onRefused: (status) => this.connections.refused(status),
-      onError: (error) => this.logger.error(describe(error)),
+      onError: (error) => this.logger.error(stackOf(error)),
     };
   }
 

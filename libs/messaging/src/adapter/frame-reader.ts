@@ -1,9 +1,7 @@
 import { Logger } from '@nestjs/common';
-import { FrameError, kindOf, LogGate, parseJson, toClientFrame } from '@wss/protocol';
+import { FrameError, kindOf, LogGate, parseJson, stackOf, toClientFrame } from '@wss/protocol';
 import type { RawData } from 'ws';
-import type { ClientSocket } from '../socket/client-socket.js';
-import type { CommandRouter } from '../commands/command-router.js';
-import { describe } from '../socket/connection-failure.js';
+import type { ClientSocket, FrameRouter } from '../socket/client-socket.js';
 
 /** Reads a message as `{event, data}`, or as nothing to drop it. */
 export type MessageParser = (data: RawData) => unknown;
@@ -19,7 +17,7 @@ export class FrameReader {
   ) {}
 
   /** Never throws; what can't be read is answered. */
-  read(client: ClientSocket, data: RawData, isBinary: boolean, router: CommandRouter | undefined): void {
+  read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter | undefined): void {
     try {
       if (isBinary && router && !this.parser) throw new FrameError('binary frames are not spoken here');
       const text = this.parser ? undefined : textOf(data);
@@ -35,7 +33,7 @@ export class FrameReader {
     client: ClientSocket,
     value: unknown,
     { length, bytes }: { readonly length: number; readonly bytes: number },
-    router: CommandRouter | undefined,
+    router: FrameRouter | undefined,
   ): void {
     const { event, data } = (value ?? {}) as { event?: unknown; data?: unknown };
     if (client.native?.has(event)) client.native.dispatch(event, data);
@@ -46,8 +44,8 @@ export class FrameReader {
       );
   }
 
-  private refuse(client: ClientSocket, error: unknown, router: CommandRouter | undefined): void {
-    if (!(error instanceof FrameError)) this.faults.report(kindOf(error), describe(error));
+  private refuse(client: ClientSocket, error: unknown, router: FrameRouter | undefined): void {
+    if (!(error instanceof FrameError)) this.faults.report(kindOf(error), stackOf(error));
     const refusal = error instanceof FrameError ? error : new FrameError('the frame could not be read');
     if (router) return router.refuse(client, refusal);
     if (client.readyState !== client.OPEN) return;

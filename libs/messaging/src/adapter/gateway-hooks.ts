@@ -8,8 +8,9 @@ import {
 } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
+import { stackOf } from '@wss/protocol';
 import { ClientSocket } from '../socket/client-socket.js';
-import { describe, failConnection } from '../socket/connection-failure.js';
+import { failConnection } from '../socket/connection-failure.js';
 
 type Hook = (this: object, client: unknown, ...rest: unknown[]) => unknown;
 type HookName = 'handleConnection' | 'handleDisconnect';
@@ -118,7 +119,7 @@ function awaitAtShutdown(client: ClientSocket, done: Promise<unknown>): void {
 function fail(run: HookRun, error: unknown): void {
   const { owner, name, client } = run;
   if (name === 'handleConnection') failConnection(owner.name, client, error);
-  else new Logger(owner.name).error(`handleDisconnect of client ${client.id} failed: ${describe(error)}`);
+  else new Logger(owner.name).error(`handleDisconnect of client ${client.id} failed: ${stackOf(error)}`);
   ended(run);
 }
 

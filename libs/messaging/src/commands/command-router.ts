@@ -1,16 +1,25 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
 import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/core';
-import { type ClientFrame, encodeError, FrameError, kindOf, LogGate, parseRoomName } from '@wss/protocol';
+import {
+  type ClientFrame,
+  encodeError,
+  FrameError,
+  kindOf,
+  LogGate,
+  parseRoomName,
+  stackOf,
+} from '@wss/protocol';
 import { WebSocket } from 'ws';
 import { Answers } from './answers.js';
-import type { ClientSocket, RoomState } from '../socket/client-socket.js';
-import { describe } from '../socket/connection-failure.js';
+import type { ClientSocket, FrameRouter } from '../socket/client-socket.js';
+import type { RoomState } from '../socket/room-state.js';
 import { Deadlines } from './deadlines.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { SessionSource } from '../ports/ports.js';
 import { RoutedCommand } from './routed-command.js';
 import { type Route, RouteBuilder } from './routes.js';
 import { UnknownEvents } from './unknown-events.js';
+import { WaitingCommands } from './waiting-commands.js';
 
 /** How long a command may take before it enters its commit, ms. */
 export const COMMAND_TIMEOUT_MS = 10_000;
@@ -24,10 +33,11 @@ const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 
  * throws the error; the connection's other commands and all other clients are untouched by either.
  */
 @Injectable()
-export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
+export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(CommandRouter.name);
   private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly deadlines = new Deadlines((command) => this.expire(command));
+  private readonly waiting = new WaitingCommands();
   private routes: ReadonlyMap<string, Route> = new Map();
 
   constructor(
@@ -76,20 +86,20 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     const command = commandOf(client, frame, { bytes, ...(state && { state }) });
     client.inFlight++;
     command.hold();
-    if (!state?.changing) return this.run(command, frame, state);
+    if (!state?.changing) return this.run(command, state);
     // A join or leave in this room is under way: what was sent after it happens after it.
-    (state.waiting ??= []).push({ command, frame });
+    this.waiting.add(state, command);
     this.deadlines.add(command);
   }
 
   /** The client's connection has gone: what has not begun never will. */
   clientGone(client: ClientSocket): void {
-    for (const { command } of client.takeWaiting()) this.drop(command);
+    for (const command of this.waiting.takeAll(client.roomsInUse())) this.drop(command);
   }
 
-  private run(command: RoutedCommand, frame: ClientFrame, state?: RoomState): void {
-    const route = this.routes.get(frame.event);
-    const refusal = this.refusalOf(route, command, frame, state);
+  private run(command: RoutedCommand, state?: RoomState): void {
+    const route = this.routes.get(command.event);
+    const refusal = this.refusalOf(route, command, state);
     const isForeign = refusal?.code === 'not_found';
     if (refusal && !isForeign) {
       command.fail(refusal);
@@ -138,10 +148,9 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   private refusalOf(
     route: Route | undefined,
     command: RoutedCommand,
-    frame: ClientFrame,
     state?: RoomState,
   ): GatewayError | undefined {
-    if (frame.n !== undefined && (!command.number || (route?.system && route.event !== '$skip'))) {
+    if (command.hasNumber && (!command.number || (route?.system && route.event !== '$skip'))) {
       const needs = command.number
         ? '"n" needs an event that takes effect in a room'
         : '"n" needs a session: connect with the subprotocol wss.v1';
@@ -185,10 +194,9 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   /** Starts what waited, in order, as far as the next join or leave. */
   private goOn(state: RoomState): void {
     while (!state.changing) {
-      const next = state.waiting?.shift();
-      if (!next) return;
-      const { command, frame } = next;
-      if (command.client.readyState === WebSocket.OPEN) this.run(command, frame, state);
+      const command = this.waiting.next(state);
+      if (!command) return;
+      if (command.client.readyState === WebSocket.OPEN) this.run(command, state);
       else this.drop(command);
     }
   }
@@ -205,10 +213,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
     command.release();
     // Where it has not begun, it never will.
     const state = command.room === undefined ? undefined : command.client.roomState(command.room);
-    const index = state?.waiting?.findIndex((waiting) => waiting.command === command) ?? -1;
-    if (index < 0) return;
-    state!.waiting!.splice(index, 1);
-    this.finish(command, state);
+    if (state && this.waiting.remove(state, command)) this.finish(command, state);
   }
 
   private finish(command: RoutedCommand, state: RoomState | undefined): void {
@@ -231,7 +236,7 @@ export class CommandRouter implements OnModuleInit, OnApplicationShutdown {
   private log(name: string, command: RoutedCommand, cause: unknown): void {
     // Only names of handlers: a client must not be able to invent any number of kinds.
     const kind = `${this.routes.has(command.event) ? name : 'unknown'} ${kindOf(cause)}`;
-    this.faults.report(kind, `${name} failed for client ${command.client.id}: ${describe(cause)}`);
+    this.faults.report(kind, `${name} failed for client ${command.client.id}: ${stackOf(cause)}`);
   }
 }
 

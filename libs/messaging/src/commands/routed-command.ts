@@ -16,6 +16,8 @@ export class RoutedCommand extends Command {
 
   /** Size of its frame. */
   readonly bytes: number;
+  /** The client gave it a number, whether or not that can count. */
+  readonly hasNumber: boolean;
   /** It counts against what its connection may have under way. */
   private counts = false;
 
@@ -27,6 +29,7 @@ export class RoutedCommand extends Command {
   }: CommandInit & { readonly client: ClientSocket; readonly bytes?: number }) {
     super(init);
     this.bytes = bytes;
+    this.hasNumber = init.frame.n !== undefined;
   }
 
   /** Counts it against what its connection may have under way, until {@link release}. */

@@ -18,8 +18,8 @@ import {
   MESSAGE_METADATA,
   PARAM_ARGS_METADATA,
 } from '@nestjs/websockets/internal';
-import { SystemHandlers } from '../rooms/system-handlers.js';
 import type { RoutedCommand } from './routed-command.js';
+import { isSystemHandler } from './system-handler.js';
 
 /** A handler with its guards, pipes, interceptors and filters, ready to be called. */
 export interface Route {
@@ -59,7 +59,7 @@ export class RouteBuilder {
     const { instance, method, callback } = found;
     const name = `${found.class.name}.${method}`;
     const event: unknown = Reflect.getMetadata(MESSAGE_METADATA, callback);
-    const system = instance instanceof SystemHandlers;
+    const system = isSystemHandler(found.class);
     checkEvent(event, name, system);
     const params = new WsParamsFactory(bodyReader(found, name));
     const handler = this.contexts.create(

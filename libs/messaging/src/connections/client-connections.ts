@@ -4,10 +4,9 @@ import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
 import { SessionHooks, Slots } from '@wss/core';
-import { LogGate } from '@wss/protocol';
-import type { ClientSocket } from '../socket/client-socket.js';
+import { LogGate, stackOf } from '@wss/protocol';
+import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import { CommandRouter } from '../commands/command-router.js';
-import { describe } from '../socket/connection-failure.js';
 import { isEngineError } from '../ports/engine-error.js';
 import { Flusher } from '../socket/flusher.js';
 import { Hub } from '../rooms/hub.js';
@@ -22,7 +21,6 @@ import {
 } from '../ports/ports.js';
 import { greet, offeredProtocols } from './greeting.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
-import type { PathContext } from '../socket/path-context.js';
 import { RoomAccess } from '../rooms/room-access.js';
 import { SlowClients } from '../rooms/slow-clients.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
@@ -178,7 +176,7 @@ export class ClientConnections {
       this.ports?.observer?.clientGone(code === 1006 ? (client.closedWith ?? code) : code);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }
-    client.pathContext.router?.clientGone(client);
+    if (client.pathContext.router) this.router?.clientGone(client);
     for (const callback of client.closeCallbacks ?? []) callback(code);
   }
 
@@ -211,12 +209,12 @@ export class ClientConnections {
   /** Where not even a refusal can be told, the client is not left waiting. */
   private cut({ socket }: IncomingMessage, error: unknown): void {
     socket.destroy();
-    this.faults.report('bug', `an upgrade could not be answered: ${describe(error)}`);
+    this.faults.report('bug', `an upgrade could not be answered: ${stackOf(error)}`);
   }
 
   /** Clients come again and again while the engine is away: that is one fault. */
   private upgradeFailed(error: unknown): void {
-    if (!isEngineError(error)) return this.faults.report('bug', `an upgrade failed: ${describe(error)}`);
+    if (!isEngineError(error)) return this.faults.report('bug', `an upgrade failed: ${stackOf(error)}`);
     const remedy = 'clients come again by themselves; see why Redis is out of reach';
     this.faults.report('engine', `upgrades are answered 503 (${error.message}): ${remedy}`);
   }
@@ -225,7 +223,7 @@ export class ClientConnections {
     try {
       await this.ports?.listener.userCame(user);
     } catch (error) {
-      this.logger.warn(`messages to a user may not arrive: ${describe(error)}`);
+      this.logger.warn(`messages to a user may not arrive: ${stackOf(error)}`);
     }
   }
 }

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import { encodeEventJson, kindOf, type LogEntry, LogGate, type Position } from '@wss/protocol';
+import { encodeEventJson, kindOf, type LogEntry, LogGate, type Position, stackOf } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { describe } from '../socket/connection-failure.js';
 import { isEngineError } from '../ports/engine-error.js';
 import { Hub } from './hub.js';
 import { type ClientSession, type DocumentsJson, LaneNumbers } from '../ports/ports.js';
@@ -128,7 +127,7 @@ export class RoomDelivery {
   private giveUp(room: string, clients: readonly ClientSocket[], error: unknown): Map<ClientSocket, number> {
     this.errors.report(
       kindOf(error),
-      `numbers of room ${room} can't be read, its sessions are closed: ${describe(error)}`,
+      `numbers of room ${room} can't be read, its sessions are closed: ${stackOf(error)}`,
     );
     for (const client of clients) client.closeWith(1011);
     return new Map();

@@ -1,9 +1,8 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { type BackPressure, RoomTypes } from '@wss/core';
-import { kindOf, LogGate, type Position } from '@wss/protocol';
+import { kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { describe } from '../socket/connection-failure.js';
 import { isEngineError } from '../ports/engine-error.js';
 import { Hub } from './hub.js';
 import type { Lag } from './lag.js';
@@ -107,7 +106,7 @@ export class SlowClients {
       );
       return client.closeWith(1013);
     }
-    this.errors.report(kindOf(error), `client ${client.id} can't catch up in ${room}: ${describe(error)}`);
+    this.errors.report(kindOf(error), `client ${client.id} can't catch up in ${room}: ${stackOf(error)}`);
     client.closeWith(1011);
   }
 }

@@ -19,6 +19,7 @@ import { Admission, type PresencePage, UpgradeRefusal } from '../ports/ports.js'
 import { RoomAccess } from './room-access.js';
 import { PresenceReader } from './presence-reader.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
+import { SystemHandler } from '../commands/system-handler.js';
 
 /** Most of what a client may tell of itself in a room, bytes of JSON. */
 const MAX_META_BYTES = 1_024;
@@ -77,6 +78,7 @@ export class RefreshToken {
 
 /** The `$` events that every client may send. */
 @Injectable()
+@SystemHandler()
 export class SystemHandlers {
   constructor(
     private readonly rooms: RoomAccess,

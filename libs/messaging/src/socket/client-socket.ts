@@ -1,16 +1,14 @@
 import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { type Client, CommandOrder } from '@wss/core';
-import { type ClientFrame, CLOSE_CODES, type CloseCode } from '@wss/protocol';
-import { WebSocket } from 'ws';
-import { describe } from './connection-failure.js';
+import { type ClientFrame, CLOSE_CODES, type CloseCode, type FrameError, stackOf } from '@wss/protocol';
+import { type RawData, WebSocket } from 'ws';
 import type { Flusher } from './flusher.js';
 import { IDENTITY_LEEWAY_MS, MAX_COMMAND_BYTES, MAX_COMMANDS } from '../ports/limits.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
-import type { ClientSession, RoomHold } from '../ports/ports.js';
-import type { PathContext } from './path-context.js';
-import type { RoutedCommand } from '../commands/routed-command.js';
+import type { ClientSession } from '../ports/ports.js';
+import type { RoomState } from './room-state.js';
 import { textFrame } from './text-frame.js';
 
 const logger = new Logger('Connections');
@@ -27,12 +25,6 @@ export interface ClientInit {
   readonly context: PathContext;
 }
 
-/** A command that waits for a join or leave in its room. */
-export interface WaitingCommand {
-  readonly command: RoutedCommand;
-  readonly frame: ClientFrame;
-}
-
 /** A frame that waits to be read, and when it came, ms on this process' steady clock. */
 interface HeldFrame {
   readonly data: Buffer;
@@ -40,19 +32,29 @@ interface HeldFrame {
   readonly arrivedAt: number;
 }
 
-/** A client's relation to one room. */
-export interface RoomState {
-  /** It is a member. */
-  joined: boolean;
-  /** Kept while its events are sent; after a resume a member has to say first from where. */
-  hold?: RoomHold;
-  /** A join or leave is under way; what follows in this room waits for it. */
-  changing: boolean;
-  /** Commands that wait, in order. */
-  waiting?: WaitingCommand[];
-  readonly order: CommandOrder;
-  /** How many use it: the membership, and each command under way. With the last of them it goes. */
-  uses: number;
+/** Takes frames that were read to their handlers; neither method throws. */
+export interface FrameRouter {
+  /** @param bytes size of the frame */
+  dispatch(client: ClientSocket, frame: ClientFrame, bytes: number): void;
+  /** Answers a frame that could not be read. */
+  refuse(client: ClientSocket, error: FrameError): void;
+}
+
+/** State that the sockets of one path have in common. */
+export interface PathContext {
+  /** Reads a message and takes it to its handler. */
+  readonly reader: {
+    read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter | undefined): void;
+  };
+  readonly connections: {
+    end(client: ClientSocket, code: number): void;
+    overflowed(client: ClientSocket): void;
+    drained(client: ClientSocket): void;
+  };
+  /** Disconnect hooks under way; whoever closes the server waits for them. */
+  readonly cleanUps: Set<Promise<unknown>>;
+  /** Set where the path is served by the router. */
+  readonly router?: FrameRouter;
 }
 
 /**
@@ -202,7 +204,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
 
   /** Part of {@link QueueObserver}. */
   failed(error: unknown): void {
-    logger.error(`frames of client ${this.id} can't be written, it is cut: ${describe(error)}`);
+    logger.error(`frames of client ${this.id} can't be written, it is cut: ${stackOf(error)}`);
     this.terminate();
   }
 
@@ -296,11 +298,9 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     if (--state.uses === 0) this.roomStates!.delete(room);
   }
 
-  /** Takes out what waits for a join or leave in any room. */
-  takeWaiting(): WaitingCommand[] {
-    const all: WaitingCommand[] = [];
-    for (const state of this.roomStates?.values() ?? []) all.push(...(state.waiting?.splice(0) ?? []));
-    return all;
+  /** States of the rooms that the client is in or has commands under way in. */
+  roomsInUse(): RoomState[] {
+    return [...(this.roomStates?.values() ?? [])];
   }
 
   /** Rooms that the client has joined. */

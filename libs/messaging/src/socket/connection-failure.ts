@@ -1,6 +1,6 @@
 import { IntrinsicException, Logger } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
-import { kindOf, LogGate } from '@wss/protocol';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { ClientSocket } from './client-socket.js';
 
 const logger = new Logger('Connections');
@@ -14,7 +14,7 @@ export function failConnection(where: string, client: ClientSocket, error: unkno
   if (!(error instanceof WsException || error instanceof IntrinsicException)) {
     gateOf(client).report(
       `${where} ${kindOf(error)}`,
-      `handleConnection of ${where} failed for client ${client.id}: ${describe(error)}`,
+      `handleConnection of ${where} failed for client ${client.id}: ${stackOf(error)}`,
     );
   }
   if (client.readyState === client.OPEN) {
@@ -34,9 +34,4 @@ function exceptionOf(error: unknown): unknown {
   const result = error instanceof WsException ? error.getError() : 'Internal server error';
   if (typeof result === 'object' && result !== null) return result;
   return { status: 'error', message: result, cause: { pattern: 'handleConnection' } };
-}
-
-/** An error for the log. */
-export function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

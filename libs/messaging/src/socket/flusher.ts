@@ -1,5 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { OutboundQueue } from './outbound-queue.js';
+
+/** A queue that is flushed at the end of a turn in which something was queued. */
+export interface Flushable {
+  flush(): void;
+}
 
 /**
  * Writes out, once per turn of the event loop, what was queued during the turn: one write per socket.
@@ -12,11 +16,11 @@ export class Flusher {
   /** Counts the turns in which something was queued. */
   turn = 0;
 
-  private dirty: OutboundQueue[] = [];
+  private dirty: Flushable[] = [];
   private scheduled = false;
 
   /** Flushes the queue at the end of this turn. */
-  add(queue: OutboundQueue): void {
+  add(queue: Flushable): void {
     this.dirty.push(queue);
     if (this.scheduled) return;
     this.scheduled = true;

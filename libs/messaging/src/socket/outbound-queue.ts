@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Flusher } from './flusher.js';
+import type { Flushable, Flusher } from './flusher.js';
 import { type FramesOrigin, SharedFrames } from './shared-frames.js';
 
 /** A client that has this much unread is a slow consumer, bytes. */
@@ -26,7 +26,7 @@ export interface QueueObserver {
 const NONE: never[] = [];
 
 /** Frames that wait to be written to one socket. Replies and control overtake what rooms send. */
-export class OutboundQueue {
+export class OutboundQueue implements Flushable {
   /** Since when the socket has not taken what is queued, ms on this process' steady clock; 0 while it does. */
   blockedSince = 0;
 
