@@ -52,7 +52,7 @@ const kinds = {
 
   async update(workload) {
     const { store, links, nodeId } = await openNode(workload);
-    const committer = new Committer(store, types, { nodeId, turns: new RedisChannels(links) });
+    const committer = new Committer(store, types, { nodeId, channels: new RedisChannels(links) });
     const documents = new RoomStateRepository(new DocumentType(Bench), store, committer);
     return {
       work: (writer) => {

@@ -9,7 +9,7 @@ export function flawedScripts(changes: {
   return {
     commit: changedScript(ROOM_SCRIPTS.commit, changes.commit ?? []),
     resume: changedScript(ROOM_SCRIPTS.resume, changes.resume ?? []),
-    pass: ROOM_SCRIPTS.pass,
+    leave: ROOM_SCRIPTS.leave,
     keep: ROOM_SCRIPTS.keep,
     keepLane: ROOM_SCRIPTS.keepLane,
   };
@@ -125,12 +125,12 @@ export class UnfencedRepeats extends RoomStore {
     return this.store.time(...args);
   }
 
-  turnChannel(...args: Parameters<RoomStore['turnChannel']>): string {
-    return this.store.turnChannel(...args);
+  callChannel(...args: Parameters<RoomStore['callChannel']>): string {
+    return this.store.callChannel(...args);
   }
 
-  pass(...args: Parameters<RoomStore['pass']>): ReturnType<RoomStore['pass']> {
-    return this.store.pass(...args);
+  leaveQueue(...args: Parameters<RoomStore['leaveQueue']>): ReturnType<RoomStore['leaveQueue']> {
+    return this.store.leaveQueue(...args);
   }
 
   keep(...args: Parameters<RoomStore['keep']>): ReturnType<RoomStore['keep']> {

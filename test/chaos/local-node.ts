@@ -95,7 +95,7 @@ export class LocalNode {
     const limits = { history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0, durable: replicas > 0 };
     const nodeId = randomUUID().slice(0, 8);
     const channels: Channels = new RedisChannels(links);
-    this.committer = new Committer(store, { of: () => limits }, { nodeId, turns: channels });
+    this.committer = new Committer(store, { of: () => limits }, { nodeId, channels });
     this.counters = new RoomStateRepository(new DocumentType(LocalCounter), store, this.committer);
     this.judge = new CommandJudge(this.committer);
     this.feed = new RoomFeed({

@@ -11,7 +11,7 @@ export interface RoomKeys {
   /** Channel on which commits and volatile events are published. */
   readonly channel: string;
   /** Channel on which a node that waits to write the room is called. */
-  turn(nodeId: string): string;
+  call(nodeId: string): string;
   /** Hash: record of the numbered commands of one lane. */
   lane(lane: string): string;
 }
@@ -67,7 +67,7 @@ export class RedisKeys {
       log: `${prefix}:x`,
       counters: `${prefix}:v`,
       channel: prefix,
-      turn: (nodeId) => `${prefix}:t:${nodeId}`,
+      call: (nodeId) => `${prefix}:t:${nodeId}`,
       lane: (lane) => `${prefix}:k:${lane}`,
     };
   }

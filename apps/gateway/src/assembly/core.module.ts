@@ -87,7 +87,7 @@ export class CoreModule
       imports: [
         HandlersModule,
         ClusterModule.forNode({ channels, keys, store, registry: engine.registry, jobs: engine.jobs }),
-        StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId, turns: channels }),
+        StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId, channels }),
       ],
       providers: [
         ...MESSAGING_PROVIDERS,

@@ -64,12 +64,12 @@ export class MeasuredRoomStore extends RoomStore {
     return this.store.durable(room, replicationId, withinMs);
   }
 
-  turnChannel(room: string, nodeId: string): string {
-    return this.store.turnChannel(room, nodeId);
+  callChannel(room: string, nodeId: string): string {
+    return this.store.callChannel(room, nodeId);
   }
 
-  pass(room: string, nodeId: string): Promise<void> {
-    return this.store.pass(room, nodeId);
+  leaveQueue(room: string, nodeId: string): Promise<void> {
+    return this.store.leaveQueue(room, nodeId);
   }
 
   keep(room: string, idleTtlMs: number): Promise<void> {

@@ -91,7 +91,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
     readonly channels: C,
   ) {
     const nodeId = randomUUID();
-    this.committer = new Committer(store, types, { nodeId, turns: channels });
+    this.committer = new Committer(store, types, { nodeId, channels });
     this.feed = new RoomFeed({
       nodeId,
       store: this.counting(store),

@@ -31,7 +31,7 @@ describe('a room that is followed', () => {
     committer = new Committer(
       store,
       { of: () => LIMITS },
-      { nodeId: 'n', turns: new MemoryClusterChannels(engine) },
+      { nodeId: 'n', channels: new MemoryClusterChannels(engine) },
     );
     committer.onCommitted((_room, epoch, entries) => room?.accept(epoch, entries, true));
   });

@@ -83,7 +83,7 @@ export class RandomJoins {
     const types = {
       of: () => ({ type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 }),
     };
-    const committer = new Committer(writer.store, types, { nodeId: randomUUID(), turns: writer.channels });
+    const committer = new Committer(writer.store, types, { nodeId: randomUUID(), channels: writer.channels });
     const channels = new SlowChannels(reader.channels);
     try {
       return await new RandomJoins({
@@ -102,7 +102,7 @@ export class RandomJoins {
     const reader = new Committer(
       this.parts.store,
       { of: () => undefined as never },
-      { nodeId: 'r', turns: this.parts.channels },
+      { nodeId: 'r', channels: this.parts.channels },
     );
     const feed = new RoomFeed({
       nodeId: randomUUID(),

@@ -7,7 +7,7 @@ import { answerOf } from './outcomes.js';
 import type { CommitterContext, RoomLimits } from './pending-work.js';
 import { RoomCommitter } from './room-committer.js';
 import type { RoomStore } from '../store/room-store.js';
-import type { TurnChannels } from './room-turns.js';
+import type { CallChannels } from './writer-queue.js';
 import type { Work, WorkResult } from './work.js';
 
 /** Rooms whose documents and numbers a node keeps at hand; the least recently used ones are dropped. */
@@ -18,7 +18,7 @@ export interface CommitterOptions {
   /** This incarnation of the node. */
   readonly nodeId: string;
   /** Where nodes call each other to write a room. Without it, nodes that write one room try until they succeed. */
-  readonly turns?: TurnChannels;
+  readonly channels?: CallChannels;
   /** How long a commit is tried against an engine that does not answer, ms. Default 1,200. */
   readonly patienceMs?: number;
   /** Steady clock, ms. Default this process'. */
@@ -44,12 +44,12 @@ export class Committer {
   constructor(
     store: RoomStore,
     private readonly types: RoomLimitsSource,
-    { nodeId, turns, patienceMs = 1_200, now = () => performance.now() }: CommitterOptions,
+    { nodeId, channels, patienceMs = 1_200, now = () => performance.now() }: CommitterOptions,
   ) {
     this.context = {
       store,
       nodeId,
-      ...(turns && { turns }),
+      ...(channels && { channels }),
       patienceMs,
       now,
       time: new EngineTime(store, now),

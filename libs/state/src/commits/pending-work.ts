@@ -2,7 +2,7 @@ import { GatewayError, type RoomEvents } from '@wss/core';
 import type { CommittedListener } from './committed-entries.js';
 import type { GivenUp } from './commit-attempts.js';
 import type { EngineTime } from './engine-time.js';
-import type { TurnChannels, TurnSource } from './room-turns.js';
+import type { CallChannels, QueuePlace } from './writer-queue.js';
 import type { CommitEntry, RoomStore, Verdict } from '../store/room-store.js';
 import type { Work, WorkResult } from './work.js';
 
@@ -22,7 +22,7 @@ export interface CommitterContext {
   readonly store: RoomStore;
   readonly nodeId: string;
   /** Where nodes call each other to write a room; without them they try until they succeed. */
-  readonly turns?: TurnChannels;
+  readonly channels?: CallChannels;
   /** How long a commit is tried against an engine that does not answer, ms. */
   readonly patienceMs: number;
   readonly now: () => number;
@@ -102,12 +102,12 @@ export function finalError({ unknown }: Pending, error: GatewayError): GatewayEr
   return new GatewayError('unknown_outcome', message, { cause: error });
 }
 
-/** Where a node is called to write a room. */
-export function turnsOf(room: string, { store, nodeId, turns }: CommitterContext): TurnSource | undefined {
-  if (!turns) return undefined;
-  const pass = (): void => {
-    // Where that fails, who waits goes ahead by itself.
-    store.pass(room, nodeId).catch(() => undefined);
+/** This node's place in the queue of those that write a room; nothing without channels. */
+export function placeOf(room: string, { store, nodeId, channels }: CommitterContext): QueuePlace | undefined {
+  if (!channels) return undefined;
+  const leave = (): void => {
+    // Where that fails, the next node goes ahead by itself.
+    store.leaveQueue(room, nodeId).catch(() => undefined);
   };
-  return { channels: turns, channel: store.turnChannel(room, nodeId), pass };
+  return { channels, channel: store.callChannel(room, nodeId), leave };
 }

@@ -7,7 +7,7 @@ import { NodeLane } from './node-lane.js';
 import { SessionNumbers } from './session-numbers.js';
 import { fillOutcome } from '../store/counter-slots.js';
 import { RoomCopy } from '../documents/room-copy.js';
-import { RoomTurns } from './room-turns.js';
+import { WriterQueue } from './writer-queue.js';
 import {
   certain,
   type CommitterContext,
@@ -21,7 +21,7 @@ import {
   type Pending,
   type RoomLimits,
   refused,
-  turnsOf,
+  placeOf,
   withoutEffect,
   workIdentity,
 } from './pending-work.js';
@@ -44,15 +44,15 @@ interface Batch {
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
  *
- * A batch is resolved before the next is sent. Nodes that write the same room take turns (see {@link RoomTurns});
- * on a conflict the works run again on the documents as they are then.
+ * A batch is resolved before the next is sent. Nodes that write the same room queue up (see
+ * {@link WriterQueue}); on a conflict the works run again on the documents as they are then.
  */
 export class RoomCommitter {
   private readonly queue: Pending[] = [];
   private readonly copy = new RoomCopy();
   private readonly lane: NodeLane;
   private readonly numbers = new SessionNumbers();
-  private readonly turns: RoomTurns;
+  private readonly writers: WriterQueue;
   private knownLimits: RoomLimits | undefined;
   private running = false;
   /** Of the last answer. */
@@ -65,7 +65,7 @@ export class RoomCommitter {
     private readonly context: CommitterContext,
   ) {
     this.lane = new NodeLane(room, context);
-    this.turns = new RoomTurns(turnsOf(room, context));
+    this.writers = new WriterQueue(placeOf(room, context));
   }
 
   /** The settings of the room's type. */
@@ -95,7 +95,7 @@ export class RoomCommitter {
 
   /** Ends what it holds outside of memory. */
   close(): void {
-    this.turns.close();
+    this.writers.close();
   }
 
   /** Resolves when everything that was submitted until now is settled; undefined if that is so already. */
@@ -110,9 +110,9 @@ export class RoomCommitter {
 
   private async run(): Promise<void> {
     this.running = true;
-    this.turns.begin();
+    this.writers.begin();
     while (this.queue.length > 0) {
-      if (this.turns.waits) await this.takeTurn();
+      if (this.writers.waits) await this.awaitCall();
       await afterwards();
       const works = this.queue.splice(0, this.most);
       this.most = MAX_BATCH;
@@ -127,7 +127,7 @@ export class RoomCommitter {
       }
     }
     this.running = false;
-    this.turns.rest();
+    this.writers.rest();
   }
 
   private async runBatch(works: Pending[]): Promise<void> {
@@ -139,17 +139,17 @@ export class RoomCommitter {
     if (plan.isEmpty)
       return plan.steps.forEach((step, index) => this.settleEmpty(step, open[index]!, NOWHERE));
     const guessed = !this.copy.knows(plan.types);
-    const inLine = this.turns.hears && !guessed;
+    const inQueue = this.writers.hears && !guessed;
     const request = this.requestOf(plan);
-    const reply = await this.send(inLine ? { ...request, inLine: this.context.nodeId } : request, {
+    const reply = await this.send(inQueue ? { ...request, inQueue: this.context.nodeId } : request, {
       open,
       plan,
     });
     if (reply?.status === 'committed') {
-      this.turns.won(reply, inLine);
+      this.writers.won(reply, inQueue);
       this.settle(plan, open, reply);
     } else if (reply) {
-      if (reply.conflict && !guessed) this.turns.lost(reply);
+      if (reply.conflict && !guessed) this.writers.lost(reply);
       this.answerJudged(plan, open, reply);
     }
     if (reply) this.follow(reply.position);
@@ -161,10 +161,10 @@ export class RoomCommitter {
     this.epoch = epoch;
   }
 
-  /** Where other nodes write this room too: waits for its turn, and takes the documents as they are then. */
-  private async takeTurn(): Promise<void> {
-    const turn = await this.turns.turn();
-    if (turn && turn.documents.size > 0) return this.copy.heard(turn.documents);
+  /** Where other nodes write this room too: waits until this one is called, and takes the documents as they are then. */
+  private async awaitCall(): Promise<void> {
+    const call = await this.writers.call();
+    if (call && call.documents.size > 0) return this.copy.heard(call.documents);
     const { room, limits } = this;
     await this.copy.refresh(this.context.store, { room, idleTtlMs: limits.idleTtlMs });
   }

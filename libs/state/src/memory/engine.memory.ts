@@ -27,7 +27,7 @@ export interface MemoryRoom {
   replicationId: string;
   birth: string;
   /** Nodes that wait to write it; the first has been called. */
-  line: string[];
+  queue: string[];
   /** Number of endings before, and one. */
   life: number;
   /** When the idle room ends, ms since 1970. */
@@ -278,7 +278,7 @@ export class MemoryChannels {
   }
 
   /**
-   * Delivers later in this turn, as a network would: never while the publisher is still running. A listener that
+   * Delivers later in this turn of the event loop, as a network would: never while the publisher is still running. A listener that
    * throws costs only itself.
    * @returns how many listen; undefined where the publication is refused
    */

@@ -102,7 +102,7 @@ export class MemoryRoomLife {
   /** An epoch that no older position belongs to. */
   private restart(): void {
     this.complete = true;
-    this.room.line.length = 0;
+    this.room.queue.length = 0;
     this.openEpoch(true);
   }
 
@@ -145,7 +145,7 @@ export function emptyRoom(): MemoryRoom {
   return {
     ...emptyMeta(),
     log: [],
-    line: [],
+    queue: [],
     expiresAt: Infinity,
     logExpiresAt: Infinity,
     written: new Set(),
@@ -158,7 +158,7 @@ export function emptyRoom(): MemoryRoom {
 /** Forgets what is known of a room, as if its meta was not there. */
 export function forgetMeta(room: MemoryRoom): void {
   Object.assign(room, emptyMeta());
-  room.line.length = 0;
+  room.queue.length = 0;
   room.written.clear();
 }
 

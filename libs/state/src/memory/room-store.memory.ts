@@ -5,7 +5,7 @@ import { LossReport } from '../store/lost-parts.js';
 import type { MemoryEngine, MemoryLane, MemoryRoom } from './engine.memory.js';
 import { CommitJudge, NODE_LANE_MS } from './commit-judge.memory.js';
 import { holdRoom, isWrittenInPart, MemoryRoomLife } from './room-life.memory.js';
-import { type CallNode, MemoryRoomLine } from './room-line.memory.js';
+import { type CallNode, MemoryWriterQueue } from './writer-queue.memory.js';
 import { type FoundEntries, readLog } from './room-log.memory.js';
 import {
   type CommitEntry,
@@ -17,7 +17,7 @@ import {
   RoomStore,
   type StoredDocument,
 } from '../store/room-store.js';
-import { encodeTurn } from '../store/turn-format.js';
+import { encodeWriterCall } from '../store/writer-call.js';
 
 const RECORD_GRACE_MS = 3_600_000;
 
@@ -42,8 +42,8 @@ export class MemoryRoomStore extends RoomStore {
         if (appends(request) && isWrittenInPart(room)) life.openEpoch();
         return this.told(request.room, life, this.write(life, request, judge));
       }
-      const waits = judge.conflict && !request.judgeOnly && request.inLine !== undefined;
-      const ahead = waits ? new MemoryRoomLine(room.line).stand(request.inLine!) : undefined;
+      const waits = judge.conflict && !request.judgeOnly && request.inQueue !== undefined;
+      const ahead = waits ? new MemoryWriterQueue(room.queue).join(request.inQueue!) : undefined;
       return this.told(request.room, life, judge.reply(ahead));
     });
   }
@@ -96,14 +96,14 @@ export class MemoryRoomStore extends RoomStore {
     return this.engine.call(() => this.engine.replicationId === replicationId);
   }
 
-  turnChannel(room: string, nodeId: string): string {
+  callChannel(room: string, nodeId: string): string {
     return `${this.channelOf(room)}:t:${nodeId}`;
   }
 
-  pass(name: string, nodeId: string): Promise<void> {
+  leaveQueue(name: string, nodeId: string): Promise<void> {
     return this.engine.call(() => {
       const room = this.engine.known(name);
-      if (room) new MemoryRoomLine(room.line).leave(nodeId, this.calling(name, room, []));
+      if (room) new MemoryWriterQueue(room.queue).leave(nodeId, this.calling(name, room, []));
     });
   }
 
@@ -141,12 +141,12 @@ export class MemoryRoomStore extends RoomStore {
     request.entries.forEach((entry, index) => {
       record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());
     });
-    const line = new MemoryRoomLine(room.line);
-    const calls = line.wrote(request.inLine);
+    const queue = new MemoryWriterQueue(room.queue);
+    const calls = queue.wrote(request.inQueue);
     if (bodies.length > 0) room.log.splice(0, Math.max(0, room.log.length - request.history.events));
     const written = request.documents.map(({ name }) => name);
     const call = this.calling(request.room, room, written);
-    const { deaf, refused } = calls ? line.callFirst(request.inLine, call) : { deaf: 0, refused: false };
+    const { deaf, refused } = calls ? queue.callFirst(request.inQueue, call) : { deaf: 0, refused: false };
     const heard =
       bodies.length === 0 ||
       this.engine.channels.publish(
@@ -158,21 +158,21 @@ export class MemoryRoomStore extends RoomStore {
       position: positionOf(room),
       seqs,
       counters: judge.results.map(({ value }) => value),
-      ahead: line.ahead(request.inLine) - deaf,
+      ahead: queue.ahead(request.inQueue) - deaf,
       replicationId: room.replicationId,
       ...((refused || !heard) && { unheard: true }),
     };
   }
 
-  /** Calls nodes of the room's line, with these documents. */
+  /** Calls nodes of the room's queue, with these documents. */
   private calling(name: string, room: MemoryRoom, documents: readonly string[]): CallNode {
     return (nodeId) => {
       const known = documents.flatMap((document) => {
         const stored = room.documents.get(document);
         return stored ? [[document, stored] as const] : [];
       });
-      const message = encodeTurn(positionOf(room), new Map(known));
-      return this.engine.channels.publish(this.turnChannel(name, nodeId), message);
+      const message = encodeWriterCall(positionOf(room), new Map(known));
+      return this.engine.channels.publish(this.callChannel(name, nodeId), message);
     };
   }
 }

@@ -23,8 +23,8 @@ export function encodeCommit(
   keys: RoomKeys,
   { publish, idle }: { readonly publish: DataLinks['publish']; readonly idle: string },
 ): { lanes: string[]; args: string[] } {
-  const { history, inLine, judgeOnly, documents, entries } = request;
-  const mode = judgeOnly ? 2 : inLine === undefined ? 0 : `@${inLine}`;
+  const { history, inQueue, judgeOnly, documents, entries } = request;
+  const mode = judgeOnly ? 2 : inQueue === undefined ? 0 : `@${inQueue}`;
   const total = entries.reduce((sum, { events }) => sum + events.length, 0);
   const counts = `${mode} ${entries.length} ${documents.length} ${total}`;
   const head = `${counts} ${publish} ${history.ttlMs} ${idle} ${history.events} ${newNonce()}`;

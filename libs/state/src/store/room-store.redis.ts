@@ -33,7 +33,7 @@ const life = [file(''), file('_life')] as const;
 export interface RoomScripts {
   readonly commit: LuaScript<string | string[]>;
   readonly resume: LuaScript<(string | number)[]>;
-  readonly pass: LuaScript<number>;
+  readonly leave: LuaScript<number>;
   readonly keep: LuaScript<number>;
   /** Keys as of {@link laneKeys}; a nonce, until when the record of the lane is kept, ms since 1970, and "+" or "". */
   readonly keepLane: LuaScript<number>;
@@ -41,9 +41,9 @@ export interface RoomScripts {
 
 /** The scripts as shipped. */
 export const ROOM_SCRIPTS: RoomScripts = {
-  commit: new LuaScript(...life, file('_line'), file('_commit')),
+  commit: new LuaScript(...life, file('_queue'), file('_commit')),
   resume: new LuaScript(...life, file('_resume')),
-  pass: new LuaScript(file(''), file('_line'), file('_pass')),
+  leave: new LuaScript(file(''), file('_queue'), file('_leave')),
   keep: new LuaScript(...life, file('_keep')),
   keepLane: new LuaScript(...life, file('_keep_lane')),
 };
@@ -175,13 +175,13 @@ export class RedisRoomStore extends RoomStore {
     return fence.wait(replicationId, withinMs, this.keys.room(room).meta);
   }
 
-  turnChannel(room: string, nodeId: string): string {
-    return this.keys.room(room).turn(nodeId);
+  callChannel(room: string, nodeId: string): string {
+    return this.keys.room(room).call(nodeId);
   }
 
-  async pass(room: string, nodeId: string): Promise<void> {
+  async leaveQueue(room: string, nodeId: string): Promise<void> {
     const { meta, channel } = this.keys.room(room);
-    await this.run(this.scripts.pass, [meta], [channel, nodeId, this.links.publish]);
+    await this.run(this.scripts.leave, [meta], [channel, nodeId, this.links.publish]);
   }
 
   async keep(room: string, idleTtlMs: number): Promise<void> {

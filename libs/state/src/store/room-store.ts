@@ -68,8 +68,8 @@ export interface CommitRequest {
   readonly history: { readonly events: number; readonly ttlMs: number };
   /** The room ends this long after its last commit, ms; 0 never. One in which nothing was committed: after it was made, or an hour. */
   readonly idleTtlMs: number;
-  /** This node, if it is to stand in the room's line where others write it too; it must listen to {@link RoomStore.turnChannel}. */
-  readonly inLine?: string;
+  /** This node, if it is to queue up where others write the room too; it must listen to {@link RoomStore.callChannel}. */
+  readonly inQueue?: string;
   /** Only judges: a commit that could be written is answered with verdicts too. */
   readonly judgeOnly?: boolean;
 }
@@ -140,7 +140,7 @@ export interface Judged extends Finding {
   readonly verdicts: readonly Verdict[];
   /** True if a document was not at its base any more. */
   readonly conflict: boolean;
-  /** How many nodes are to write the room before this one tries again; absent where it is not in the line. */
+  /** How many nodes are to write the room before this one tries again; absent where it is not in the queue. */
   readonly ahead?: number;
   readonly replicationId: string;
   /** The documents of the request as they are now; those never written are missing. */
@@ -297,16 +297,16 @@ export abstract class RoomStore {
   abstract durable(room: string, replicationId: string, withinMs: number): Promise<boolean>;
 
   /**
-   * The channel on which a node that is in a room's line hears that its turn has come, see `decodeTurn`. The line is
-   * advice that saves useless attempts: a call may get lost, and who was not called may write all the same.
+   * The channel on which a node in a room's writer queue is called, see `decodeWriterCall`. The queue only saves useless
+   * attempts: a call may get lost, and a node that was not called may write all the same.
    */
-  abstract turnChannel(room: string, nodeId: string): string;
+  abstract callChannel(room: string, nodeId: string): string;
 
   /**
-   * Leaves the line of a room without a commit; the next node is called.
+   * Leaves the writer queue of a room without a commit; the next node is called.
    * @throws StoreError
    */
-  abstract pass(room: string, nodeId: string): Promise<void>;
+  abstract leaveQueue(room: string, nodeId: string): Promise<void>;
 
   /**
    * Lets a room live this long from now by the engine's clock, ms; 0: as one that does not end (R17). A room that has ended

@@ -20,7 +20,7 @@ import {
   recordWork,
   RoomStateRepository,
   type RoomStore,
-  type TurnChannels,
+  type CallChannels,
   type UpdateFunction,
   type WorkResult,
 } from '../../src/index.js';
@@ -39,7 +39,7 @@ export class Tally {
 /** An engine under test, with the faults that the suite needs. */
 export interface EngineUnderTest {
   /** A store with links of its own. */
-  openStore(): Promise<{ readonly store: RoomStore; readonly turns: TurnChannels }>;
+  openStore(): Promise<{ readonly store: RoomStore; readonly channels: CallChannels }>;
   /** The next answers to the newest store are lost; its calls are carried out. */
   loseReplies(count: number): Promise<void>;
   /** The next calls of the newest store are carried out and answered with an error, as of a script that fails at its end. */
@@ -55,7 +55,7 @@ const types = {
   of: () => ({ type: 'tally', history: { events: 100_000, ttlMs: 86_400_000 }, idleTtlMs: 0 }),
 };
 /** Channels on which every call gets lost. */
-const DEAF: TurnChannels = { subscribe: () => Promise.resolve(), unsubscribe: () => undefined };
+const DEAF: CallChannels = { subscribe: () => Promise.resolve(), unsubscribe: () => undefined };
 const client: Client = { id: 'c', user: 'ann' };
 
 /** One node: a repository with its own queue and links. */
@@ -93,8 +93,8 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
     });
 
     async function newNode(patienceMs = 1_200, deaf = false, nodeId: string = randomUUID()): Promise<Node> {
-      const { store, turns } = await engine.openStore();
-      const options = { nodeId, patienceMs, turns: deaf ? DEAF : turns };
+      const { store, channels } = await engine.openStore();
+      const options = { nodeId, patienceMs, channels: deaf ? DEAF : channels };
       const node = new Node(store, new Committer(store, types, options));
       nodes.push(node);
       return node;
@@ -174,14 +174,18 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       if (tally.value % 7 === 0) delete tally.by[`k${(tally.value + 1) % 5}`];
     };
     /** Each writer sends its next command when the last one is answered, so that some come while others commit. */
-    const inTurns = <R>(writers: number, times: number, act: (writer: number, turn: number) => Promise<R>) =>
+    const inRounds = <R>(
+      writers: number,
+      times: number,
+      act: (writer: number, round: number) => Promise<R>,
+    ) =>
       Promise.all(
         Array.from({ length: writers }, async (_, writer) => {
           const results: R[] = [];
-          for (let turn = 0; turn < times; turn++) {
+          for (let round = 0; round < times; round++) {
             // So that answers and commands do not fall into one turn of the event loop.
             for (let turns = writer % 4; turns > 0; turns--) await setImmediate();
-            results.push(await act(writer, turn));
+            results.push(await act(writer, round));
           }
           return results;
         }),
@@ -218,29 +222,29 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       return answers;
     }
 
-    it('lets nodes that write one room take turns, so that hardly an attempt is in vain', async () => {
+    it('has nodes that write one room queue up, so that hardly an attempt is in vain', async () => {
       const four = [await newNode(), await newNode(), await newNode(), await newNode()];
       const answers = four.map(answersOf);
-      await Promise.all(four.map((node) => inTurns(8, 50, () => update(node, add()))));
+      await Promise.all(four.map((node) => inRounds(8, 50, () => update(node, add()))));
       const all = answers.flat();
       const inVain = all.filter((reply) => reply.status === 'judged');
-      // Without turns it is two fifths and more.
+      // Without the queue it is two fifths and more.
       expect(inVain.length).toBeLessThan(all.length / 3);
       expect((await four[0]!.tallies.read({ room })).value.value).toBe(1_600);
     });
 
     it('goes ahead where no call arrives, and loses nothing', async () => {
       const three = [await newNode(1_200, true), await newNode(1_200, true), await newNode()];
-      await Promise.all(three.map((node) => inTurns(2, 10, () => update(node, add()))));
+      await Promise.all(three.map((node) => inRounds(2, 10, () => update(node, add()))));
       expect((await three[0]!.tallies.read({ room })).value.value).toBe(60);
     });
 
-    it('leaves the line when it has nothing to write any more, so that nobody waits for it', async () => {
+    it('leaves the queue when it has nothing to write any more, so that nobody waits for it', async () => {
       const [a, b] = (await Promise.all([newNode(), newNode()])) as [Node, Node];
       const waited = () => answers.some((reply) => reply.status === 'committed' && reply.ahead > 0);
       const answers = answersOf(b);
       for (let round = 0; round < 50 && !waited(); round++) {
-        await Promise.all([a, b].map((node) => inTurns(2, 5, () => update(node, add()))));
+        await Promise.all([a, b].map((node) => inRounds(2, 5, () => update(node, add()))));
       }
       expect(waited()).toBe(true);
       const alone = async () => {
@@ -263,7 +267,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       const [a, b] = [await newNode(), await newNode()];
       const append = (): Promise<unknown> =>
         b!.committer.perform(appendWork({ room }, { event: 'tally.noted', data: {} }));
-      await Promise.all([inTurns(12, 20, () => update(a!, change)), inTurns(2, 40, append)]);
+      await Promise.all([inRounds(12, 20, () => update(a!, change)), inRounds(2, 40, append)]);
       expect((await a!.tallies.read({ room })).value.value).toBe(240);
       await expectFold(a!, 240);
       expect((await logOf(a!)).length).toBe(320);
@@ -547,9 +551,9 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
 
       it('apply commands once that come while answers are lost', async () => {
         const node = await newNode(5_000);
-        const losing = inTurns(1, 10, () => engine.loseReplies(1));
-        const results = await inTurns(12, 20, (writer, turn) =>
-          update(node, add(), writer < 6 ? { session: `w${writer}`, n: turn + 1, ack: turn } : {}),
+        const losing = inRounds(1, 10, () => engine.loseReplies(1));
+        const results = await inRounds(12, 20, (writer, round) =>
+          update(node, add(), writer < 6 ? { session: `w${writer}`, n: round + 1, ack: round } : {}),
         );
         await losing;
         const values = results.flat().sort((a, b) => a - b);
@@ -583,11 +587,11 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
 
       it('R35: publications are refused while two nodes write one room: every command counts once', async () => {
         const two = [await newNode(), await newNode()];
-        await Promise.all(two.map((node) => inTurns(4, 10, () => update(node, add()))));
+        await Promise.all(two.map((node) => inRounds(4, 10, () => update(node, add()))));
         await engine.refusePublications(true);
-        await Promise.all(two.map((node) => inTurns(4, 10, () => update(node, add()))));
+        await Promise.all(two.map((node) => inRounds(4, 10, () => update(node, add()))));
         await engine.refusePublications(false);
-        const values = await Promise.all(two.map((node) => inTurns(4, 10, () => update(node, add()))));
+        const values = await Promise.all(two.map((node) => inRounds(4, 10, () => update(node, add()))));
         expect(Math.max(...values.flat(2))).toBe(240);
         await expectFold(two[0]!, 240);
       });

@@ -8,7 +8,7 @@ committerContract('the memory engine', () => {
     openStore: () =>
       Promise.resolve({
         store: new MemoryRoomStore(engine),
-        turns: {
+        channels: {
           subscribe: async (channel, listener) => engine.channels.subscribe(channel, listener),
           unsubscribe: (channel, listener) => engine.channels.unsubscribe(channel, listener),
         },

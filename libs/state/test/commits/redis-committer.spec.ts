@@ -5,7 +5,7 @@ import { committerContract } from './committer.contract.js';
 import { FailingScripts } from '../store/failing-scripts.js';
 import { loseReplies } from './lost-replies.js';
 import { STORE_LOGIN, STORE_USER } from '../store/room-store-engines.js';
-import { turnListener } from './turn-listener.js';
+import { callListener } from './call-listener.js';
 
 committerContract('Redis', async () => {
   const server = await RedisServer.start();
@@ -21,7 +21,7 @@ committerContract('Redis', async () => {
       opened.push({ links, proxy, failing });
       return {
         store: new RedisRoomStore(links, new RedisKeys('test'), failing),
-        turns: turnListener(() => links.subscriber),
+        channels: callListener(() => links.subscriber),
       };
     },
     async loseReplies(count) {

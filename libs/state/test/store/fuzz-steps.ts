@@ -24,8 +24,8 @@ export interface CommitStep {
   readonly do: 'commit';
   readonly entries: readonly EntryStep[];
   readonly documents: readonly (Omit<DocumentWrite, 'base'> & { readonly base?: PositionIndex })[];
-  /** The node that may stand in the line. */
-  readonly inLine?: string;
+  /** The node that may stand in the queue. */
+  readonly inQueue?: string;
   readonly judgeOnly: boolean;
   /** The part that is over when the commit is: everything in the log, or the room. */
   readonly ages?: 'log' | 'room';
@@ -45,7 +45,7 @@ export type Step =
       readonly lane: string;
       readonly idleTtlMs: number;
     }
-  | { readonly do: 'pass'; readonly node: string }
+  | { readonly do: 'leave'; readonly node: string }
   | { readonly do: 'losePart'; readonly part: RoomPart }
   /** The room is kept for so long; 1 ms: it ends idle. */
   | { readonly do: 'keep'; readonly idleTtlMs: number }
@@ -115,7 +115,7 @@ export class FuzzSteps {
     if (dice < 55) return { do: 'keep', idleTtlMs: random.pick([0, 1, 1, 60_000]) };
     if (dice < 57) return { do: 'refusePublications', refused: (this.refused = !this.refused) };
     if (dice < 59 && this.undoable > 0) return this.writtenInPart();
-    if (dice < 60) return { do: 'pass', node: random.pick(NODES) };
+    if (dice < 60) return { do: 'leave', node: random.pick(NODES) };
     if (dice < 85) return this.resume();
     if (dice < 89) return { do: 'numbers', lanes: LANES };
     if (dice < 93) return { do: 'tops' };
@@ -169,7 +169,7 @@ export class FuzzSteps {
       entries,
       documents,
       judgeOnly: random.below(12) === 0,
-      ...(random.below(4) > 0 && { inLine: random.pick(NODES) }),
+      ...(random.below(4) > 0 && { inQueue: random.pick(NODES) }),
       ...(age === 0 && { ages: 'log' as const }),
       ...(age === 1 && { ages: 'room' as const }),
     };

@@ -23,7 +23,7 @@ export class FuzzedStore {
 
   static async open(engine: StoreUnderTest, room: string): Promise<FuzzedStore> {
     // One of the nodes hears when it is called.
-    await engine.subscribe(engine.store.turnChannel(room, NODES[0]!));
+    await engine.subscribe(engine.store.callChannel(room, NODES[0]!));
     return new FuzzedStore(engine, room, await engine.subscribe(engine.channelOf(room)));
   }
 
@@ -67,8 +67,8 @@ export class FuzzedStore {
       case 'keep':
         await engine.store.keep(room, step.idleTtlMs);
         return step.idleTtlMs === 1 ? passed(REST_MS) : undefined;
-      case 'pass':
-        return engine.store.pass(room, step.node);
+      case 'leave':
+        return engine.store.leaveQueue(room, step.node);
       case 'refusePublications':
         return engine.refusePublications(step.refused);
       case 'writtenInPart':

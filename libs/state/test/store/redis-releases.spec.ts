@@ -300,10 +300,10 @@ describe('R41: releases side by side', () => {
       expect(Number(await server.cli('PEXPIRETIME', lane))).toBe(until);
     });
 
-    it('a meta, by a node that leaves the line', async () => {
+    it('a meta, by a node that leaves the queue', async () => {
       await start();
       await server.cli('HSET', keyOf('meta'), 'e', 'v2 x', 's', '2 n1,n2');
-      await newer.pass(room, 'n1');
+      await newer.leaveQueue(room, 'n1');
       expect(await server.cli('HGET', keyOf('meta'), 's')).toBe('2 n1,n2');
     });
   });

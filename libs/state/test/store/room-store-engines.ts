@@ -40,7 +40,7 @@ export function memoryStore(): Promise<StoreUnderTest> {
   });
 }
 
-/** Sets a room's number back, where there is a room; the nodes in its line stay. */
+/** Sets a room's number back, where there is a room; the nodes in its queue stay. */
 export async function writtenInPart(
   commands: Pick<RedisLinks['commands'], 'hget' | 'hset'>,
   meta: string,

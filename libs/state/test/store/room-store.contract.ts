@@ -6,13 +6,13 @@ import {
   type CommitReply,
   type Committed,
   type CommitRequest,
-  decodeTurn,
+  decodeWriterCall,
   type DocumentWrite,
   encodeBody,
   type Judged,
   type RoomPart,
   type RoomStore,
-  type Turn,
+  type WriterCall,
 } from '../../src/index.js';
 import type { Collected } from '../commits/collector.js';
 
@@ -249,7 +249,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       });
     });
 
-    describe('the line of nodes that write one room', () => {
+    describe('the queue of nodes that write one room', () => {
       const STALE = [{ name: 'board', base: '', json: '0', entry: 0 }];
       let n: number;
       let base: string;
@@ -260,18 +260,18 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         await write();
       });
       /** A commit that counts. */
-      async function write(inLine?: string): Promise<Committed> {
+      async function write(inQueue?: string): Promise<Committed> {
         const documents = [{ name: 'board', base, json: String(++n), entry: 0 }];
-        const reply = await committed([entry(n)], documents, inLine === undefined ? {} : { inLine });
+        const reply = await committed([entry(n)], documents, inQueue === undefined ? {} : { inQueue });
         base = `${reply.position.epoch}:${reply.position.seq}`;
         return reply;
       }
-      const lose = async (inLine?: string): Promise<number | undefined> =>
-        (await judged([entry(n + 1)], STALE, inLine === undefined ? {} : { inLine })).ahead;
+      const lose = async (inQueue?: string): Promise<number | undefined> =>
+        (await judged([entry(n + 1)], STALE, inQueue === undefined ? {} : { inQueue })).ahead;
       const listen = async (...nodes: string[]) =>
-        Promise.all(nodes.map((node) => engine.subscribe(engine.store.turnChannel(room, node))));
-      const called = async (calls: { next(count: number): Promise<string[]> }): Promise<Turn> =>
-        decodeTurn((await calls.next(1))[0]!);
+        Promise.all(nodes.map((node) => engine.subscribe(engine.store.callChannel(room, node))));
+      const called = async (calls: { next(count: number): Promise<string[]> }): Promise<WriterCall> =>
+        decodeWriterCall((await calls.next(1))[0]!);
 
       it('tells each loser how many go first, once, and who does not stand in it nothing', async () => {
         expect([await lose('a'), await lose('b'), await lose(), await lose('b'), await lose('a')]).toEqual([
@@ -281,8 +281,10 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
           1,
           0,
         ]);
-        expect((await judged([entry(n + 1)], STALE, { inLine: 'c', judgeOnly: true })).ahead).toBeUndefined();
-        expect((await judged([entry(n + 2)], [], { inLine: 'c' })).ahead).toBeUndefined();
+        expect(
+          (await judged([entry(n + 1)], STALE, { inQueue: 'c', judgeOnly: true })).ahead,
+        ).toBeUndefined();
+        expect((await judged([entry(n + 2)], [], { inQueue: 'c' })).ahead).toBeUndefined();
         expect(await lose('d')).toBe(2);
       });
 
@@ -306,7 +308,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         expect([second.ahead, (await called(a)).position]).toEqual([1, second.position]);
       });
 
-      it('keeps the turn of who was called while a node that was not in it writes', async () => {
+      it('keeps the call of a node while a node that was not in it writes', async () => {
         const [a] = (await listen('a', 'b')) as [Collected];
         await lose('a');
         await lose('b');
@@ -335,10 +337,10 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       it('is left by who has nothing to write; the next one is called if it was the first', async () => {
         const [b] = (await listen('b', 'c')) as [Collected];
         for (const node of ['a', 'b', 'c']) await lose(node);
-        await engine.store.pass(room, 'c');
-        await engine.store.pass(room, 'z');
+        await engine.store.leaveQueue(room, 'c');
+        await engine.store.leaveQueue(room, 'z');
         expect(b.messages).toEqual([]);
-        await engine.store.pass(room, 'a');
+        await engine.store.leaveQueue(room, 'a');
         expect(await called(b)).toEqual({ position: await top(), documents: new Map() });
         expect([await lose('b'), await lose('a')]).toEqual([0, 1]);
       });
@@ -347,7 +349,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         const [b] = (await listen('b')) as [Collected];
         for (const node of ['a', 'b']) await lose(node);
         const long = [{ name: 'board', base, json: JSON.stringify('x'.repeat(20_000)), entry: 0 }];
-        const { position } = await committed([entry(n + 1)], long, { inLine: 'a' });
+        const { position } = await committed([entry(n + 1)], long, { inQueue: 'a' });
         expect(await called(b)).toEqual({ position, documents: new Map() });
       });
 
@@ -360,7 +362,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         const [b] = (await listen('b')) as [Collected];
         for (const node of ['a', 'b']) await lose(node);
         await engine.newHistory();
-        const { ahead, position } = await committed([entry(n + 1, { events: [] })], [], { inLine: 'a' });
+        const { ahead, position } = await committed([entry(n + 1, { events: [] })], [], { inQueue: 'a' });
         expect([ahead, await called(b)]).toEqual([1, { position, documents: new Map() }]);
       });
     });
@@ -391,14 +393,14 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
 
       it('cost nothing of a commit in a room that several nodes write', async () => {
         const first = await committed([entry(1)], board('', '1'));
-        for (const node of ['a', 'b', 'c']) await commit([entry(2)], board('', '0'), { inLine: node });
-        const calls = await engine.subscribe(engine.store.turnChannel(room, 'c'));
+        for (const node of ['a', 'b', 'c']) await commit([entry(2)], board('', '0'), { inQueue: node });
+        const calls = await engine.subscribe(engine.store.callChannel(room, 'c'));
         await engine.refusePublications(true);
         const base = `${first.position.epoch}:1`;
-        const second = await committed([entry(2)], board(base, '2'), { inLine: 'a' });
-        const silent = await committed([entry(3, { events: [] })], [], { inLine: 'b' });
+        const second = await committed([entry(2)], board(base, '2'), { inQueue: 'a' });
+        const silent = await committed([entry(3, { events: [] })], [], { inQueue: 'b' });
         expect([second.unheard, second.position.seq, silent.unheard]).toEqual([true, 2, true]);
-        await engine.store.pass(room, 'a');
+        await engine.store.leaveQueue(room, 'a');
         await engine.refusePublications(false);
         const third = await committed([entry(4)], board(`${first.position.epoch}:2`, '3'));
         expect([third.position.seq, third.unheard, calls.messages]).toEqual([3, undefined, []]);

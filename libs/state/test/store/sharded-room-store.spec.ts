@@ -8,7 +8,7 @@ import { FailingScripts } from './failing-scripts.js';
 import { loseReplies } from '../commits/lost-replies.js';
 import { roomStoreContract } from './room-store.contract.js';
 import { STORE_LOGIN, STORE_USER, writtenInPart } from './room-store-engines.js';
-import { turnListener } from '../commits/turn-listener.js';
+import { callListener } from '../commits/call-listener.js';
 
 let servers: RedisClusterServers;
 beforeAll(async () => {
@@ -65,7 +65,7 @@ committerContract('Redis Cluster', async () => {
       opened.push({ links, proxies, failing });
       return {
         store: new RedisRoomStore(links, new RedisKeys('test'), failing),
-        turns: turnListener((channel) => links.shardOf(slotOf(channel))!.subscriber, 's'),
+        channels: callListener((channel) => links.shardOf(slotOf(channel))!.subscriber, 's'),
       };
     },
     async loseReplies(count) {

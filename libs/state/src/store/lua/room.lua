@@ -29,8 +29,8 @@ local life_of
 -- Without "idle": the room as its meta stands.
 local function open_room(idle)
   local top, history = call('HGET', KEYS[1], 's') or '0', call('HGET', KEYS[1], 'e')
-  local digits, line = top, nil
-  if string.find(digits, ' ', 1, true) then digits, line = string.match(top, '^(%d+) (.*)$') end
+  local digits, queue = top, nil
+  if string.find(digits, ' ', 1, true) then digits, queue = string.match(top, '^(%d+) (.*)$') end
   local past, birth, epoch, number, keep_at, kept
   if history then
     past, birth, epoch, number, keep_at, kept = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+) ?(%d*) ?(.*)$')
@@ -45,7 +45,7 @@ local function open_room(idle)
     end
   end
   local room = {
-    seq = digits + 0, digits = digits, line = line, top = top, replid = replid, past = past, birth = birth,
+    seq = digits + 0, digits = digits, queue = queue, top = top, replid = replid, past = past, birth = birth,
     epoch = epoch, number = number or '0', keep_at = keep_at or '', kept = kept, lost = '-',
     -- True if its keys need not be kept longer yet.
     fresh = past and keep_at ~= '' and now < keep_at + 0

@@ -2,8 +2,8 @@
 --
 -- KEYS[5…] record hash of each entry's lane
 -- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
--- ARGV[1] "mode entries documents events publish ttl idle keep nonce": "@node", which stands in line when others write
---   the room too, 2 judge only, 0 neither; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
+-- ARGV[1] "mode entries documents events publish ttl idle keep nonce": "@node", which joins the queue of writers
+--   when others write the room too, 2 judge only, 0 neither; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
 --   long the log is kept, ms; idle, see room_life.lua; how many events the log keeps at least;
 --   nonce for a new epoch
 -- ARGV[2] bodies of the entries that have events, LF between them
@@ -20,11 +20,11 @@
 -- Record hash: h "highest n, acknowledged n, generation, birth of the room, record of the highest n" · <n> record of an
 --   older one that is not acknowledged.
 -- Reply: 'committed epoch seq ahead replid lost[ unheard]', or a list that begins with it: result of each counter
---   operation…; ahead counts the nodes whose turn comes before the next one of this node; lost, once: letters of the
+--   operation…; ahead counts the nodes that are to write before this one does again; lost, once: letters of the
 --   parts that Redis has lost, as in room_life.lua, m for the meta, or '-'; unheard: everything is written, but a
 --   publication was refused
 --   {'judged epoch seq ahead replid lost', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
---   no document differs, '?' if some do and the node is not in the line.
+--   no document differs, '?' if some do and the node is not in the queue.
 --   'again': nothing was written, for the log held a commit that was written in part; the room goes on behind it in a
 --   new epoch.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
@@ -151,12 +151,12 @@ local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
 if refused or conflict or mode == '2' then
   local ahead = conflict and '?' or '-'
   if conflict and node then
-    local nodes = nodes_of(room.line)
+    local nodes = nodes_in(room.queue)
     local place = place_of(nodes, node)
     if not place and #nodes < MOST_WAITING then
       place = #nodes + 1
       nodes[place] = node
-      call('HSET', KEYS[1], 's', room.digits .. line_of(nodes))
+      call('HSET', KEYS[1], 's', room.digits .. queue_text(nodes))
     end
     if place then ahead = string.format('%d', place - 1) end
   end
@@ -284,13 +284,13 @@ for i = 1, entries do
 end
 -- Was the node called, or did it overtake who was? Then the next one is called, and the node stands last.
 local ahead, waiting, nodes, place = '0', '', nil, nil
-if room.line then
-  nodes = nodes_of(room.line)
+if room.queue then
+  nodes = nodes_in(room.queue)
   place = node and place_of(nodes, node)
   if place then table.remove(nodes, place) end
   if place and place > 1 then table.remove(nodes, 1) end
   if node and #nodes > 0 and #nodes < MOST_WAITING then nodes[#nodes + 1] = node end
-  waiting = line_of(nodes)
+  waiting = queue_text(nodes)
   ahead = node and nodes[#nodes] == node and #nodes - 1 or #nodes
 end
 local moves, stubs, idle, due_from = due and events > 0, nil, nil, nil
@@ -300,7 +300,7 @@ if moves then
   due_from = math.floor(now + (idle > 0 and math.min(ttl, idle) or ttl) * SLACK)
   local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
   call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
-elseif events > 0 or room.line then
+elseif events > 0 or room.queue then
   call('HSET', KEYS[1], 's', digits .. waiting)
 end
 

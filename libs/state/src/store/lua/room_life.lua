@@ -128,7 +128,7 @@ function life_of(room)
     local past = room.epoch and room.epoch .. '@' .. room.digits
     if log_digits + 0 > room.seq then
       room.seq, room.digits, cut = log_digits + 0, log_digits, true
-      room.top = room.line and log_digits .. ' ' .. room.line or log_digits
+      room.top = room.queue and log_digits .. ' ' .. room.queue or log_digits
     end
     if cut then past = log_digits ~= '0' and log_number .. '.@' .. log_digits end
     local lineage = {}
@@ -150,7 +150,7 @@ function life_of(room)
 
   local function restart()
     -- The next commit moves the ends of what is there then.
-    room.top, room.line, room.complete, room.keep_at, room.fresh = room.digits, nil, true, '', false
+    room.top, room.queue, room.complete, room.keep_at, room.fresh = room.digits, nil, true, '', false
     life.open_epoch(true)
   end
 

@@ -1,7 +1,7 @@
-/** Most nodes in one room's line. */
+/** Most nodes in one room's queue. */
 const MOST_WAITING = 64;
 
-/** Says to a node that it is its turn: how many heard it, or undefined where the engine refuses to say it. */
+/** Calls a node: returns how many heard it, or undefined where the engine refuses the call. */
 export type CallNode = (nodeId: string) => number | undefined;
 
 /** Result of calling the next node. */
@@ -11,12 +11,12 @@ export interface Called {
   readonly refused: boolean;
 }
 
-/** The nodes that wait to write a room; the first has been called. The twin of `room_line.lua`. */
-export class MemoryRoomLine {
+/** The nodes that wait to write a room; the first has been called. The twin of `room_queue.lua`. */
+export class MemoryWriterQueue {
   constructor(private readonly nodes: string[]) {}
 
-  /** A node lost: how many are to write before it tries again; undefined where the line is too long. */
-  stand(nodeId: string): number | undefined {
+  /** A node lost: how many are to write before it tries again; undefined where the queue is too long. */
+  join(nodeId: string): number | undefined {
     const place = this.nodes.indexOf(nodeId);
     if (place >= 0) return place;
     if (this.nodes.length >= MOST_WAITING) return undefined;

@@ -1,54 +1,55 @@
 import type { Position } from '@wss/protocol';
 import { epochNumber } from '../store/log-format.js';
 import type { Committed, Judged } from '../store/room-store.js';
-import { decodeTurn, type Turn } from '../store/turn-format.js';
+import { decodeWriterCall, type WriterCall } from '../store/writer-call.js';
 
 /** How long a node waits to be called before it goes ahead all the same, ms: a call may get lost. */
 const PATIENCE_MS = 50;
-/** How long a node listens for its turn after others were faster the last time, ms. */
+/** How long a node listens for calls after others were faster the last time, ms. */
 const LISTEN_MS = 10_000;
 
 /** Channels between nodes, as far as they are needed to call the next one. */
-export interface TurnChannels {
+export interface CallChannels {
   subscribe(channel: string, listener: (message: string) => void): Promise<void>;
   unsubscribe(channel: string, listener: (message: string) => void): void;
 }
 
-/** How a node stands in the line of one room. */
-export interface TurnSource {
-  readonly channels: TurnChannels;
+/** A node's place in the queue of one room. */
+export interface QueuePlace {
+  readonly channels: CallChannels;
   /** Where it is called. */
   readonly channel: string;
-  /** Says that it was called and has nothing to write. */
-  pass(): void;
+  /** Gives the place up: the node was called and has nothing to write. */
+  leave(): void;
 }
 
 /**
- * When a node may write a room that other nodes write too.
+ * Decides when a node may write a room that other nodes write too.
  *
- * Every commit leaves the others with old documents, so who tries meanwhile does work that can't count. Hence the
- * engine keeps a line of those that lost: each commit calls the next one, with the documents that it wrote, and who has
- * written stands last. Nothing depends on it but speed. Documents alone decide what is written, a node whose call does
- * not come goes ahead after 50 ms, and one that is not in the line may write too.
+ * Every commit leaves the other nodes with old documents, so an attempt that they make meanwhile is work in vain.
+ * Hence the engine keeps a queue of the nodes that lost: each commit calls the next one, with the documents that it
+ * wrote, and moves its own node to the end. The queue only saves work; correctness never depends on it. Documents alone
+ * decide what is written, a node whose call does not come goes ahead after 50 ms, and one that is not in the queue may
+ * write too.
  */
-export class RoomTurns {
+export class WriterQueue {
   private hearing: 'no' | 'soon' | 'yes' = 'no';
   private quiet: NodeJS.Timeout | undefined;
   private lostAt = 0;
   private resting = true;
-  /** True if it is this node's turn. */
+  /** True if this node is the one to write now. */
   private called = false;
   /** True if others are to write first. */
   private waiting = false;
   /** Its call did not come the last time. */
   private impatient = false;
   /** A call that came before it was waited for. */
-  private early: Turn | undefined;
-  private wake: ((turn: Turn) => void) | undefined;
+  private early: WriterCall | undefined;
+  private wake: ((call: WriterCall) => void) | undefined;
 
-  constructor(private readonly source?: TurnSource) {}
+  constructor(private readonly place?: QueuePlace) {}
 
-  /** True if this node hears its calls; only then may it stand in the line. */
+  /** True if this node hears its calls; only then may it be in the queue. */
   get hears(): boolean {
     return this.hearing === 'yes';
   }
@@ -63,14 +64,14 @@ export class RoomTurns {
     this.resting = false;
   }
 
-  /** Resolves to its call; to nothing when that does not come. */
-  async turn(): Promise<Turn | undefined> {
-    const turn = this.early ?? (await this.nextCall());
+  /** Resolves to the call of this node; to nothing when that does not come. */
+  async call(): Promise<WriterCall | undefined> {
+    const call = this.early ?? (await this.nextCall());
     this.early = undefined;
     this.waiting = false;
-    this.called = turn !== undefined;
-    this.impatient = turn === undefined;
-    return turn;
+    this.called = call !== undefined;
+    this.impatient = call === undefined;
+    return call;
   }
 
   /** Others were faster. The refusal brought the documents as they are now. */
@@ -82,34 +83,34 @@ export class RoomTurns {
     this.forgetCallsBefore(position, ahead === 0);
   }
 
-  /** It has written, and if it was in the line, it stands there again if others wait. */
-  won({ position, ahead }: Committed, inLine: boolean): void {
+  /** It has written; if it was in the queue, it is at the end now where others wait. */
+  won({ position, ahead }: Committed, inQueue: boolean): void {
     this.called = false;
     this.impatient = false;
-    this.waiting = ahead > 0 && inLine;
+    this.waiting = ahead > 0 && inQueue;
     this.forgetCallsBefore({ ...position, seq: position.seq + 1 }, ahead === 0);
   }
 
-  /** There is nothing more to write: a turn that has come is passed on. */
+  /** There is nothing more to write: a call that has come goes to the next node. */
   rest(): void {
     this.resting = true;
-    if (this.called || this.early) this.pass();
+    if (this.called || this.early) this.leave();
   }
 
   /** Stops listening. */
   close(): void {
     clearTimeout(this.quiet);
-    if (this.hearing !== 'no') this.source?.channels.unsubscribe(this.source.channel, this.hear);
+    if (this.hearing !== 'no') this.place?.channels.unsubscribe(this.place.channel, this.hear);
     this.hearing = 'no';
     this.waiting = false;
   }
 
-  private nextCall(): Promise<Turn | undefined> {
+  private nextCall(): Promise<WriterCall | undefined> {
     return new Promise((resolve) => {
-      const done = (turn?: Turn): void => {
+      const done = (call?: WriterCall): void => {
         clearTimeout(timer);
         this.wake = undefined;
-        resolve(turn);
+        resolve(call);
       };
       const timer = setTimeout(done, PATIENCE_MS);
       this.wake = done;
@@ -125,22 +126,22 @@ export class RoomTurns {
   }
 
   private readonly hear = (message: string): void => {
-    const turn = decodeTurn(message);
-    if (this.wake) this.wake(turn);
-    else if (this.resting) this.pass();
-    else this.early = turn;
+    const call = decodeWriterCall(message);
+    if (this.wake) this.wake(call);
+    else if (this.resting) this.leave();
+    else this.early = call;
   };
 
-  private pass(): void {
+  private leave(): void {
     this.called = false;
     this.waiting = false;
     this.early = undefined;
-    this.source?.pass();
+    this.place?.leave();
   }
 
   private listen(): void {
-    if (!this.source || this.hearing !== 'no') return;
-    const { channels, channel } = this.source;
+    if (!this.place || this.hearing !== 'no') return;
+    const { channels, channel } = this.place;
     this.hearing = 'soon';
     channels.subscribe(channel, this.hear).then(
       () => {

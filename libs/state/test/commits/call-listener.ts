@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { TurnChannels } from '../../src/index.js';
+import type { CallChannels } from '../../src/index.js';
 
 type Listener = (message: string) => void;
 
 /** Subscriptions for one node, over the link that each channel needs. */
-export function turnListener(linkOf: (channel: string) => Redis, kind: '' | 's' = ''): TurnChannels {
+export function callListener(linkOf: (channel: string) => Redis, kind: '' | 's' = ''): CallChannels {
   const listeners = new Map<string, Listener>();
   const followed = new Set<Redis>();
   return {

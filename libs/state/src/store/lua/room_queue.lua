@@ -1,17 +1,18 @@
--- The nodes that want to write a room, in the order in which they may: each commit calls the next one. Only advice,
--- for speed: what may be written is judged by documents alone. After the queue locks of Mellor-Crummey and Scott.
+-- The queue of the nodes that want to write a room: each commit calls the next one. The queue only saves work;
+-- correctness never depends on it, since documents alone decide what may be written. After the queue locks of
+-- Mellor-Crummey and Scott.
 --
 -- Text behind the sequence number in the meta: "first,second,…" node ids. The first has been called, or stood there
 -- when nobody else did. A call is a message on the channel "<room's channel>:t:<node>": position of the room, then a
 -- line for the name of each document of the commit and one for what is stored of it.
 
 local MOST_WAITING = 64
--- Documents longer than this are not sent along; who is called reads them, bytes.
+-- Documents longer than this are not sent along, bytes; the called node reads them.
 local MOST_NEWS = 16384
 
-local function nodes_of(line)
+local function nodes_in(queue)
   local nodes = {}
-  for node in string.gmatch(line or '', '[^,]+') do nodes[#nodes + 1] = node end
+  for node in string.gmatch(queue or '', '[^,]+') do nodes[#nodes + 1] = node end
   return nodes
 end
 
@@ -38,7 +39,7 @@ local function call_first(nodes, own, publish, channel, news)
 end
 
 -- As it stands behind the sequence number.
-local function line_of(nodes)
+local function queue_text(nodes)
   if #nodes == 0 then return '' end
   return ' ' .. table.concat(nodes, ',')
 end

@@ -3,11 +3,11 @@ import { positionKey } from './log-format.js';
 import { decodeDocument, isNewer } from './record-format.js';
 import type { StoredDocument } from './room-store.js';
 
-/** Documents longer than this are not sent along with a call, bytes; who is called reads them. */
+/** Documents longer than this are not sent along with a call, bytes; the called node reads them. */
 const MOST_NEWS = 16_384;
 
-/** The message to a node whose turn it is to write a room. */
-export interface Turn {
+/** Tells a node that it is the next one to write a room. */
+export interface WriterCall {
   /** The room's position when it was called. */
   readonly position: Position;
   /** Documents of the last commit as they are now; not necessarily all of the room. */
@@ -15,7 +15,7 @@ export interface Turn {
 }
 
 /** Encodes a call: the position, then a line for each document's name and one for what is stored of it. */
-export function encodeTurn(position: Position, documents: ReadonlyMap<string, StoredDocument>): string {
+export function encodeWriterCall(position: Position, documents: ReadonlyMap<string, StoredDocument>): string {
   const head = positionKey(position);
   const lines = [...documents].flatMap(([name, stored]) => [name, `${stored.position}|${stored.json}`]);
   const text = [head, ...lines].join('\n');
@@ -23,12 +23,12 @@ export function encodeTurn(position: Position, documents: ReadonlyMap<string, St
 }
 
 /** Decodes a call. */
-export function decodeTurn(message: string): Turn {
+export function decodeWriterCall(message: string): WriterCall {
   const [head, ...lines] = message.split('\n') as [string, ...string[]];
   const colon = head.lastIndexOf(':');
   const documents = new Map<string, StoredDocument>();
   for (let i = 0; i + 1 < lines.length; i += 2) {
-    // Whoever is called finds out when it reads.
+    // The called node finds out when it reads.
     if (isNewer(lines[i + 1]!)) continue;
     const stored = decodeDocument(lines[i + 1]!);
     if (stored) documents.set(lines[i]!, stored);
