@@ -139,23 +139,36 @@ export class CommitPlan implements BatchView {
     this.events += logged.length;
     const index = this.entries.length;
     const patch = this.applyChanges(changes, index);
-    const entry: Mutable<CommitEntry> = { ...this.identify(work, mark), events: logged, outcome };
+    const entry = this.identified(work, mark, { events: logged, outcome });
     if (patch !== undefined) entry.patch = patch;
     if (counters.length > 0) entry.counters = counters;
     this.entries.push(entry);
     return index;
   }
 
-  private identify({ command }: Work, mark: string): Omit<CommitEntry, 'events' | 'outcome'> {
+  /** One literal per kind of entry: an object that is spread into another costs more than all the rest of this. */
+  private identified(
+    { command }: Work,
+    mark: string,
+    { events, outcome }: Pick<CommitEntry, 'events' | 'outcome'>,
+  ): Mutable<CommitEntry> {
     if (!command?.number) {
       const { lane, highest } = this.numbers;
       const n = highest + ++this.ownNumbers;
-      return { lane, n, ack: highest, fingerprint: mark };
+      return { lane, n, ack: highest, fingerprint: mark, events, outcome };
     }
     const { session, generation, sessionEndsAt, n, ack, epoch } = command.number;
     const lane = { id: session, generation, endsAt: sessionEndsAt };
-    const fingerprint = fingerprintOf(command);
-    return epoch === undefined ? { lane, n, ack, fingerprint } : { lane, n, ack, fingerprint, epoch };
+    const entry: Mutable<CommitEntry> = {
+      lane,
+      n,
+      ack,
+      fingerprint: fingerprintOf(command),
+      events,
+      outcome,
+    };
+    if (epoch !== undefined) entry.epoch = epoch;
+    return entry;
   }
 
   private applyChanges(changes: readonly DocumentChange[], entry: number): string | undefined {
