@@ -8,7 +8,6 @@ export const MAX_DOCUMENT_BYTES = 262_144;
 
 /** The one key that data may not have: programs that read such JSON may take it for the object's prototype. */
 const FORBIDDEN = '__proto__';
-const FORBIDDEN_JSON = JSON.stringify(FORBIDDEN);
 
 /** A document class: how its values are made, copied, checked and stored. */
 export class DocumentType<D extends object> {
@@ -64,7 +63,7 @@ export class DocumentType<D extends object> {
       throw new GatewayError('invalid', `the ${this.name} would break its rules`, { details });
     }
     const json = JSON.stringify(value);
-    const forbidden = json.includes(FORBIDDEN_JSON) ? pathOfForbidden(value) : undefined;
+    const forbidden = json.includes(FORBIDDEN) ? pathOfForbidden(value) : undefined;
     if (forbidden !== undefined) {
       throw new GatewayError('invalid', `the ${this.name} would have a key that no object may have`, {
         details: [{ path: forbidden, message: `must not be named ${FORBIDDEN}` }],
