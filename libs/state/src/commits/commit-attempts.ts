@@ -51,14 +51,22 @@ export class CommitAttempts {
   /** Resolves to the engine's answer; gives up when patience ends, or when it makes no sense to go on. */
   async resolve(): Promise<CommitReply | GivenUp> {
     for (;;) {
-      const answer = await this.ask(this.request);
-      if (!(answer instanceof StoreError)) return answer;
-      const isWrite = !this.request.judgeOnly;
-      const settled = isWrite && answer.outcome !== 'unavailable' ? await this.settle(answer) : undefined;
-      if (settled) return settled;
-      if (this.isFinal(answer)) return this.giveUp(answer);
+      try {
+        return await this.attempt(this.request);
+      } catch (thrown) {
+        const end = await this.recover(this.failureOf(thrown));
+        if (end) return end;
+      }
       await pause();
     }
+  }
+
+  /** Resolves to nothing when a failed attempt is to be made again. */
+  private async recover(error: StoreError): Promise<Judged | GivenUp | undefined> {
+    const isWrite = !this.request.judgeOnly;
+    const settled = isWrite && error.outcome !== 'unavailable' ? await this.settle(error) : undefined;
+    if (settled) return settled;
+    return this.isFinal(error) ? this.giveUp(error) : undefined;
   }
 
   /** Finds out what became of an attempt; resolves to nothing when it is to be made again. */
@@ -66,9 +74,12 @@ export class CommitAttempts {
     this.underWay ||= error.outcome === 'unknown';
     this.hooks.onUnknown();
     for (;;) {
-      const judged = await this.ask({ ...this.request, judgeOnly: true });
-      if (!(judged instanceof StoreError)) return this.decide(error, judged as Judged);
-      if (this.isFinal(judged)) return this.giveUp(error);
+      try {
+        const judged = await this.attempt({ ...this.request, judgeOnly: true });
+        return this.decide(error, judged as Judged);
+      } catch (thrown) {
+        if (this.isFinal(this.failureOf(thrown))) return this.giveUp(error);
+      }
       await pause();
     }
   }
@@ -86,16 +97,17 @@ export class CommitAttempts {
     return undefined;
   }
 
-  private async ask(request: CommitRequest): Promise<CommitReply | StoreError> {
-    try {
-      const preparing = this.hooks.prepare();
-      if (preparing) await preparing;
-      return await this.context.store.commit(request);
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.failingSince ??= this.context.now();
-      return error;
-    }
+  private attempt(request: CommitRequest): Promise<CommitReply> {
+    const { store } = this.context;
+    const preparing = this.hooks.prepare();
+    return preparing ? preparing.then(() => store.commit(request)) : store.commit(request);
+  }
+
+  /** @throws what is not a failure of the engine, but a bug */
+  private failureOf(thrown: unknown): StoreError {
+    if (!(thrown instanceof StoreError)) throw thrown;
+    this.failingSince ??= this.context.now();
+    return thrown;
   }
 
   /** True if it makes no sense to go on: a room that a newer release keeps stays so. */

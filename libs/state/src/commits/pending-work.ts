@@ -40,7 +40,7 @@ export interface Pending {
   readonly reject: (error: GatewayError) => void;
   readonly since: number;
   /** Tells it apart from every other work under a number of the node's own; absent where the client numbers it. */
-  readonly mark?: string;
+  readonly mark?: string | undefined;
   tried?: boolean;
   /** An attempt's answer was lost: the final answer is the record's or `unknown_outcome` (R12). */
   unknown?: boolean;

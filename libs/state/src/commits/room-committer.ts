@@ -87,8 +87,8 @@ export class RoomCommitter {
     if (number) this.numbers.came(number);
     const since = this.context.now();
     return new Promise((resolve, reject) => {
-      const pending = { work, resolve, reject, since };
-      this.queue.push(number ? pending : { ...pending, mark: this.lane.mark() });
+      const mark = number ? undefined : this.lane.mark();
+      this.queue.push({ work, resolve, reject, since, mark });
       if (!this.running) void this.run();
     });
   }

@@ -77,16 +77,11 @@ export function decodeCommit(
   const [status, epoch, digits, ahead, replicationId, lost, unheard] = reply[0]!.split(' ') as StatusLine;
   const position: Position = { epoch, seq: Number(digits) };
   if (status === 'committed') {
-    return {
-      status,
-      position,
-      seqs: seqsOf(entries, position.seq),
-      counters: reply.slice(1).map(Number),
-      ahead: Number(ahead),
-      replicationId,
-      ...lostParts(lost),
-      ...(unheard && { unheard: true }),
-    };
+    const seqs = seqsOf(entries, position.seq);
+    const counters = reply.slice(1).map(Number);
+    const committed = { status, position, seqs, counters, ahead: Number(ahead), replicationId } as const;
+    const isPlain = lost === '-' && unheard === undefined;
+    return isPlain ? committed : { ...committed, ...lostParts(lost), ...(unheard && { unheard: true }) };
   }
   return {
     status,

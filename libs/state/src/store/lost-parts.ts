@@ -35,18 +35,11 @@ export class LossReport {
     return reply;
   }
 
-  /** Makes a call, whose reply or failure tells. */
-  async during<Reply extends CommitReply | ResumeReply>(
-    room: string,
-    call: () => Promise<Reply>,
-  ): Promise<Reply> {
-    try {
-      return this.of(room, await call());
-    } catch (error) {
-      if (error instanceof UnknownFormat)
-        this.formats.tell(`room ${room} is refused here: ${error.message}. Update this node`);
-      throw error;
-    }
+  /** Takes the failure of a call, and hands it on. */
+  failed(room: string, error: unknown): unknown {
+    if (error instanceof UnknownFormat)
+      this.formats.tell(`room ${room} is refused here: ${error.message}. Update this node`);
+    return error;
   }
 
   private report(room: string, parts: readonly RoomPart[]): void {

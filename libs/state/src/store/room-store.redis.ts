@@ -78,22 +78,27 @@ export class RedisRoomStore extends RoomStore {
     super();
   }
 
-  commit(request: CommitRequest): Promise<CommitReply> {
-    return this.losses.during(request.room, () => this.tryCommit(request));
-  }
-
-  private async tryCommit(request: CommitRequest): Promise<CommitReply> {
-    const keys = this.keys.room(request.room);
+  async commit(request: CommitRequest): Promise<CommitReply> {
+    const { room, entries } = request;
+    const keys = this.keys.room(room);
     const idle = this.idleOf(request);
     const { lanes, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
-    for (let attempt = 1; attempt <= 2; attempt++) {
-      const reply = await this.run(this.scripts.commit, [...roomKeys(keys), ...lanes], args);
-      if (reply === 'again') continue;
-      return this.notePublication(keys.channel, request, decodeCommit(reply, request.entries));
+    const { commands } = this.links;
+    try {
+      for (let attempt = 1; attempt <= 2; attempt++) {
+        const reply = await this.scripts.commit.run(commands, [...roomKeys(keys), ...lanes], args);
+        if (reply === 'again') continue;
+        return this.losses.of(
+          room,
+          this.notePublication(keys.channel, request, decodeCommit(reply, entries)),
+        );
+      }
+    } catch (error) {
+      throw this.losses.failed(room, this.failure(error));
     }
     throw new StoreError(
       'unavailable',
-      `the log of room ${request.room} ends beyond its number, and XINFO is refused`,
+      `the log of room ${room} ends beyond its number, and XINFO is refused`,
     );
   }
 
@@ -105,18 +110,18 @@ export class RedisRoomStore extends RoomStore {
     return reply;
   }
 
-  resume(request: ResumeRequest): Promise<ResumeReply> {
-    return this.losses.during(request.room, () => this.tryResume(request));
-  }
-
-  private async tryResume(request: ResumeRequest): Promise<ResumeReply> {
+  async resume(request: ResumeRequest): Promise<ResumeReply> {
     const keys = this.keys.room(request.room);
     // Redis wants every key declared; without a lane the meta stands in, which has no such field.
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
     const args = [newNonce(), ...encodeResume(request), this.idleOf(request)];
     const link = request.bulk ? this.links.reads : this.links.commands;
-    const reply = await this.run(this.scripts.resume, [...roomKeys(keys), lane], args, link);
-    return decodeResume(reply);
+    try {
+      const reply = await this.scripts.resume.run(link, [...roomKeys(keys), lane], args);
+      return this.losses.of(request.room, decodeResume(reply));
+    } catch (error) {
+      throw this.losses.failed(request.room, this.failure(error));
+    }
   }
 
   async tops(rooms: readonly string[]): Promise<RoomTop[]> {
@@ -218,14 +223,18 @@ export class RedisRoomStore extends RoomStore {
     script: LuaScript<Reply>,
     keys: readonly string[],
     args: readonly (string | number)[],
-    link = this.links.commands,
   ): Promise<Reply> {
     try {
-      return await script.run(link, keys, args);
+      return await script.run(this.links.commands, keys, args);
     } catch (error) {
-      if (isDenied(error)) this.options.onDenied?.((error as Error).message);
-      throw toStoreError(error);
+      throw this.failure(error);
     }
+  }
+
+  /** The failure of a script, for a store's caller. */
+  private failure(error: unknown): unknown {
+    if (isDenied(error)) this.options.onDenied?.((error as Error).message);
+    return toStoreError(error);
   }
 }
 
