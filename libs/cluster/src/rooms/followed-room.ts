@@ -234,7 +234,7 @@ export class FollowedRoom {
   /** Returns whether it was found in the room's epoch. */
   private async find(missing: Missing, signal?: AbortSignal): Promise<boolean> {
     if (missing === 'truth') await this.updating.run();
-    else if (missing === 'documents') await this.snapping.run();
+    else if (missing === 'documents') await this.reads.forDocuments(this.snapping, signal);
     else {
       const { position, oldest = 0 } = await this.reads.read(missing, signal);
       while (this.reading) await this.reading;
@@ -296,6 +296,7 @@ export class FollowedRoom {
   /** Reads the documents without keeping the room; it counts in the epoch that the room is in. */
   private async takeSnapshot(): Promise<void> {
     const reply = await this.reads.documents();
+    if (!reply) return;
     this.snapshot = {
       position: reply.position,
       documents: viewsOf(reply.documents, this.options.emptyDocuments),

@@ -3,6 +3,7 @@ import type { Position } from '@wss/protocol';
 import type { ResumeReply, ResumeRequest } from '@wss/state';
 import { ReadParts } from './read-parts.js';
 import { SharedCall } from './shared-call.js';
+import { Waiting } from './waiting.js';
 
 /** Most parts that a node reads at a time for clients that begin. */
 const PARTS_AT_ONCE = 8;
@@ -30,7 +31,8 @@ export interface RoomReader {
 
 /** Shares the reads of a room: one part at a time is read of it, for all that wait for it. */
 export class RoomReads {
-  private readonly waiting = new Set<{ readonly seq: number }>();
+  private readonly waiting = new Waiting<{ readonly seq: number }>();
+  private readonly waitingForDocuments = new Waiting();
   private outcome?: ReadOutcome;
   private readonly reading = new SharedCall(() => this.readNext());
 
@@ -46,12 +48,7 @@ export class RoomReads {
    * @throws StoreError
    */
   async read(seq: number, signal?: AbortSignal): Promise<ReadOutcome> {
-    const place = { seq };
-    // Nothing is read for a caller that does not wait any more.
-    const leave = (): void => void this.waiting.delete(place);
-    this.waiting.add(place);
-    signal?.addEventListener('abort', leave, { once: true });
-    try {
+    return this.waiting.during({ seq }, signal, async () => {
       for (;;) {
         await this.reading.run();
         signal?.throwIfAborted();
@@ -59,21 +56,30 @@ export class RoomReads {
         const isAtHand = this.node.parts.find(this.room, position.epoch, seq) !== undefined;
         if (isAtHand || oldest > seq + 1 || position.seq <= seq) return this.outcome!;
       }
-    } finally {
-      signal?.removeEventListener('abort', leave);
-      leave();
-    }
+    });
   }
 
-  /** Reads the room's documents, beside commands as well. */
-  documents(): Promise<ResumeReply> {
-    return this.node.beginning.run(() => this.store.resume({ room: this.room, documents: true, bulk: true }));
+  /**
+   * Waits for documents that `shared` reads for all.
+   * @throws StoreError
+   */
+  async forDocuments(shared: SharedCall, signal?: AbortSignal): Promise<void> {
+    await this.waitingForDocuments.during({}, signal, () => shared.run());
+    signal?.throwIfAborted();
+  }
+
+  /** Reads the room's documents, beside commands as well; undefined if nobody waits for them any more. */
+  documents(): Promise<ResumeReply | undefined> {
+    return this.node.beginning.run(async () => {
+      if (!this.waitingForDocuments.first) return undefined;
+      return this.store.resume({ room: this.room, documents: true, bulk: true });
+    });
   }
 
   private async readNext(): Promise<void> {
     await this.node.beginning.run(async () => {
       // The one that waits longest. Everybody may have given up while other rooms had their turns.
-      const [first] = this.waiting;
+      const { first } = this.waiting;
       if (first) this.outcome = await this.readAfter(first.seq);
     });
   }

@@ -55,6 +55,7 @@ describe('a room that is followed', () => {
   async function follow(
     resume: (request: ResumeRequest) => Promise<ResumeReply>,
     listener: Partial<FollowedRoomOptions['listener']> = {},
+    reads = new NodeReads(),
   ): Promise<FollowedRoom> {
     const followed = new FollowedRoom({
       room: ROOM,
@@ -62,7 +63,7 @@ describe('a room that is followed', () => {
         resume: (request) => resume({ ...request, idleTtlMs: LIMITS.idleTtlMs }),
         tops: (rooms) => store.tops(rooms),
       },
-      reads: new NodeReads(),
+      reads,
       listener: {
         deliver: () => undefined,
         reset: async () => undefined,
@@ -134,6 +135,33 @@ describe('a room that is followed', () => {
     answer();
     await Promise.all([waits, ...late]);
     expect(asked).toEqual([700, 500]);
+  });
+
+  it('has no documents read for who does not wait any more', async () => {
+    let reads = 0;
+    const turns: (() => void)[] = [];
+    const node = new NodeReads();
+    const followed = await follow(
+      (request) => {
+        if (request.documents) reads++;
+        return store.resume(request);
+      },
+      {},
+      node,
+    );
+    const busy = Array.from({ length: 8 }, () =>
+      node.beginning.run(() => new Promise<void>((resolve) => turns.push(resolve))),
+    );
+    const gone = new AbortController();
+    const begin = (signal?: AbortSignal): Promise<void> =>
+      followed.begin({ documents: true, ...(signal && { signal }) }, () => undefined);
+    const late = Array.from({ length: 3 }, () => expect(begin(gone.signal)).rejects.toThrow('too late'));
+    gone.abort(new Error('too late'));
+    for (const end of turns) end();
+    await Promise.all([...busy, ...late]);
+    expect(reads).toBe(0);
+    await begin();
+    expect(reads).toBe(1);
   });
 
   describe('R23: where its listener fails', () => {
