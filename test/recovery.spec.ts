@@ -313,6 +313,11 @@ describe('a Redis that restarts', () => {
       event: '$reset',
       data: { ...reset, applied: null },
     });
+    for (const node of cluster.nodes) {
+      const told = /: \d have lost their history \(Redis was emptied/;
+      await node.waitForLine(told);
+      expect(node.output.filter((line) => told.test(line))).toHaveLength(1);
+    }
     await cluster.stop();
   }, 60_000);
 });

@@ -1,12 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { LogGate } from '@wss/protocol';
+import { kindOf, LogGate } from '@wss/protocol';
 import { isEngineFault } from '../events/cluster-answer.js';
 
 const logger = new Logger('RoomFeed');
 /** Of all rooms: an outage of the engine is one fault. */
 const outages = new LogGate((line) => logger.warn(line));
 const bugs = new LogGate((line) => logger.error(line));
+
+/**
+ * Logs what kept rooms of this node from something that its feed does regularly, one line for each kind of failure.
+ * @param what completes "rooms with members can't …"
+ */
+export function reportFailures(what: string, failures: readonly unknown[]): void {
+  const counts = new Map<string, number>();
+  for (const failure of failures) counts.set(kindOf(failure), (counts.get(kindOf(failure)) ?? 0) + 1);
+  for (const [kind, count] of counts) {
+    const failure = failures.findLast((each) => kindOf(each) === kind);
+    const gate = isEngineFault(failure) ? outages : bugs;
+    const text = `rooms with members can't ${what} (${count} times), it is tried again soon`;
+    gate.report(
+      `${what}: ${kind}`,
+      `${text}: ${failure instanceof Error ? failure.message : String(failure)}`,
+    );
+  }
+}
 
 /** Deals with what keeps a followed room from going on: the engine's failures pass, bugs do not. */
 export class RoomFaults {

@@ -1,21 +1,35 @@
-import { Logger } from '@nestjs/common';
 import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
-import { type Committer, decodeMessage, readMessageHead, type RoomStore, UNUSED_MS } from '@wss/state';
+import {
+  type Committer,
+  decodeMessage,
+  readMessageHead,
+  type ResumeReply,
+  type ResumeRequest,
+  type RoomStore,
+  UNUSED_MS,
+} from '@wss/state';
 import type { Channels } from '../channels/channels.js';
 import { toReadError } from '../events/cluster-answer.js';
 import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FollowedRoom } from './followed-room.js';
 import { isPresence, presenceJson } from './presence-format.js';
+import { type LostHistories, lostHistories } from './lost-histories.js';
+import { reportFailures } from './room-faults.js';
 import type { RoomListener } from './room-listener.js';
 import { NodeReads } from './room-reads.js';
 import type { RoomStart, StartRequest } from './room-start.js';
 import { decodeVolatile, encodeVolatile, isVolatile } from './volatile-format.js';
 
-/** How long a room is followed after its last client has left, ms; quick returns cost nothing then. */
-const LINGER_MS = 2_000;
-/** A room that was quiet for this long is compared with its log, ms. */
-const QUIET_MS = 2_000;
+/** Pauses of a feed, ms. */
+export interface FeedPauses {
+  /** How long a room is followed after its last client has left; quick returns cost nothing then. Default 2,000. */
+  readonly lingerMs: number;
+  /** A room that was quiet for this long is compared with its log. Default 2,000. */
+  readonly quietMs: number;
+}
+
+const PAUSES: FeedPauses = { lingerMs: 2_000, quietMs: 2_000 };
 /** Most rooms in one comparison. */
 const MAX_COMPARED = 500;
 /** Most rooms that are kept at once. */
@@ -103,19 +117,23 @@ export interface RoomFeedOptions {
   readonly emptyDocuments: (room: string) => ReadonlyMap<string, string>;
   /** Whom to tell up to where logs survive every failover; only where the engine has replicas. */
   readonly durability?: Pick<RoomListener, 'durable'>;
+  readonly pauses?: Partial<FeedPauses>;
+  /** Default: those of the process. */
+  readonly losses?: LostHistories;
 }
 
 /** Follows the rooms that this node has clients in, and only those. */
 export class RoomFeed {
-  private readonly logger = new Logger(RoomFeed.name);
   private readonly rooms = new Map<string, Followed>();
   private readonly reads = new NodeReads();
+  private readonly pauses: FeedPauses;
   private readonly timer: NodeJS.Timeout;
   private readonly watermark?: DurableWatermark;
   private comparing = false;
 
   constructor(private readonly options: RoomFeedOptions) {
-    this.timer = setInterval(() => void this.compareQuiet(), QUIET_MS).unref();
+    this.pauses = { ...PAUSES, ...options.pauses };
+    this.timer = setInterval(() => void this.compareQuiet(), this.pauses.quietMs).unref();
     const { channels, committer, keys, store, durability } = options;
     if (durability) {
       const rooms = (): Iterable<WatchedRoom> => this.watched();
@@ -153,7 +171,7 @@ export class RoomFeed {
    */
   released(followed: Followed): void {
     if (--followed.holds > 0 || this.rooms.get(followed.name) !== followed) return;
-    followed.linger = setTimeout(() => this.drop(followed), LINGER_MS).unref();
+    followed.linger = setTimeout(() => this.drop(followed), this.pauses.lingerMs).unref();
   }
 
   /** Number of rooms that are followed. */
@@ -194,7 +212,7 @@ export class RoomFeed {
     this.comparing = true;
     const now = performance.now();
     const quiet = [...this.rooms].filter(
-      ([, { room, started }]) => started() && now - room.heardAt >= QUIET_MS,
+      ([, { room, started }]) => started() && now - room.heardAt >= this.pauses.quietMs,
     );
     try {
       for (let from = 0; from < quiet.length; from += MAX_COMPARED) {
@@ -204,7 +222,7 @@ export class RoomFeed {
       }
       await this.keepIdle(now);
     } catch (error) {
-      this.logger.debug(`rooms could not be compared: ${(error as Error).message}`);
+      reportFailures('be compared with their logs', [error]);
     }
     this.comparing = false;
   }
@@ -212,10 +230,15 @@ export class RoomFeed {
   /** A room with members does not end (R17); each is kept for itself, whatever becomes of the others. */
   private async keepIdle(now: number): Promise<void> {
     const due = [...this.rooms].filter(([name, followed]) => this.isDue(name, followed, now));
+    const failures: unknown[] = [];
     for (let from = 0; from < due.length; from += MAX_KEPT) {
       const part = due.slice(from, from + MAX_KEPT);
-      await Promise.allSettled(part.map(([name, followed]) => this.keepOne(name, followed, now)));
+      const kept = await Promise.allSettled(
+        part.map(([name, followed]) => this.keepOne(name, followed, now)),
+      );
+      failures.push(...kept.flatMap((room) => (room.status === 'rejected' ? [room.reason as unknown] : [])));
     }
+    reportFailures('be kept from their idle end', failures);
   }
 
   private isDue(name: string, { linger, keptAt, started }: Followed, now: number): boolean {
@@ -239,7 +262,7 @@ export class RoomFeed {
     const room = new FollowedRoom({
       room: name,
       store: {
-        resume: (request) => store.resume({ ...request, idleTtlMs }),
+        resume: async (request) => this.told(await store.resume({ ...request, idleTtlMs }), request),
         tops: (rooms) => store.tops(rooms),
       },
       reads: this.reads,
@@ -266,6 +289,13 @@ export class RoomFeed {
     this.rooms.set(name, followed);
     opened.catch(() => this.drop(followed));
     return followed;
+  }
+
+  /** Members who can't go on from where they are make an operator look; what the store knows to be lost it tells itself. */
+  private told(reply: ResumeReply, { from }: Pick<ResumeRequest, 'from'>): ResumeReply {
+    const { losses = lostHistories } = this.options;
+    if (from && reply.reason && !reply.lostParts) losses.report(reply.reason);
+    return reply;
   }
 
   private drop(followed: Followed): void {

@@ -6,6 +6,7 @@ import {
   Channels,
   type MessageListener,
   RoomFeed,
+  type RoomFeedOptions,
   type RoomHold,
   type RoomReset,
   type RoomStart,
@@ -89,6 +90,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
     keys: RedisKeys,
     store: RoomStore,
     readonly channels: C,
+    settings: Partial<Pick<RoomFeedOptions, 'losses' | 'pauses'>> = {},
   ) {
     const nodeId = randomUUID();
     this.committer = new Committer(store, types, { nodeId, channels });
@@ -99,6 +101,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
       keys,
       committer: this.committer,
       typeOf: () => LIMITS,
+      ...settings,
       emptyDocuments: () => new Map(),
       durability: { durable: (_room, durable) => void this.told.push({ durable }) },
       listener: {

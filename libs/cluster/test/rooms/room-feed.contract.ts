@@ -4,7 +4,9 @@ import { writeSync } from 'node:fs';
 import type { DataLinks, RedisKeys } from '@wss/redis';
 import { encodeBody, encodeMessage, type RoomStore } from '@wss/state';
 import { eventually, newSeed, Random } from '@wss/testing';
+import { LostHistories } from '../../src/rooms/lost-histories.js';
 import type { Channels } from '../../src/index.js';
+import { captureLogs, releaseLogs } from '../captured-logs.js';
 import { FeedNode, SlowChannels } from './feed-node.js';
 import { RandomJoins } from './random-joins.js';
 
@@ -25,6 +27,9 @@ export interface FeedEngine {
 
 /** `npm run chaos` asks for more. */
 const INTERLEAVINGS = process.env.CHAOS === 'long' ? 10_000 : 200;
+
+/** How long the nodes follow a room after its last client. */
+const LINGER_MS = 300;
 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -64,7 +69,8 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
 
     async function newNode(): Promise<FeedNode> {
       const { store, channels } = await engine.openNode();
-      const node = new FeedNode(room, engine.keys, store, new SlowChannels(channels));
+      const pauses = { lingerMs: LINGER_MS, quietMs: 2_000 };
+      const node = new FeedNode(room, engine.keys, store, new SlowChannels(channels), { pauses });
       nodes.push(node);
       return node;
     }
@@ -91,7 +97,7 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
       await begins;
       let last = 1;
       // Longer than a room is kept without members.
-      for (const end = performance.now() + 2_500; performance.now() < end;) {
+      for (const end = performance.now() + 2 * LINGER_MS; performance.now() < end;) {
         last = (await writer.add()).seq;
         await has(reader, range(1, last));
       }
@@ -154,6 +160,33 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
         await has(late, [1, 2, 3]);
         await has(reader, [...range(1, 4), 3]);
       });
+    });
+
+    it('tell an operator once of all rooms that one loss hits, with their number and its cause', async () => {
+      const { store, channels } = await engine.openNode();
+      const losses = new LostHistories({ gatherMs: 1_000, periodMs: 60_000 });
+      const rooms = range(1, 40).map(() => {
+        const name = `feed:${randomUUID()}`;
+        return new FeedNode(name, engine.keys, store, new SlowChannels(channels), { losses });
+      });
+      nodes.push(...rooms);
+      for (const node of rooms) {
+        await node.join();
+        await node.add();
+      }
+      const lines = captureLogs();
+      try {
+        await engine.wipe();
+        // Each finds out at once by its own commit.
+        await Promise.all(rooms.map((node) => node.add()));
+        await eventually(() => expect(rooms.map(({ resets }) => resets.length)).toEqual(rooms.map(() => 1)));
+        const told = (): string[] => lines.filter((line) => line.includes(' have lost their history'));
+        const all = expect.stringMatching(/ 40 have lost their history \(Redis was emptied/);
+        await eventually(() => expect(told()).toContainEqual(all));
+        expect(told().filter((line) => !/: \d have/.test(line))).toEqual([all]);
+      } finally {
+        releaseLogs();
+      }
     });
 
     it('show nothing of a history that is over to who joins before the node has heard of it', async () => {

@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { RedisKeys } from '@wss/redis';
-import { appendWork, Committer, ROOM_FORMAT } from '@wss/state';
+import { appendWork, Committer, ROOM_FORMAT, type RoomStore, StoreError } from '@wss/state';
 import { eventually, RedisServer } from '@wss/testing';
 import { type NodeInfo, RoomFeed, RoomFormats, type RoomStart, Sessions } from '../../src/index.js';
+import { captureLogs, releaseLogs } from '../captured-logs.js';
 import { type NodeLinks, redisClusterOn } from '../engines.js';
 import { CLOCKS, withClock } from '../off-clocks.js';
 
@@ -33,8 +34,11 @@ describe('how long rooms live in Redis', () => {
   });
 
   /** A node whose rooms live for so long when they are idle. */
-  function openNode(idleTtlMs: number): { feed: RoomFeed; committer: Committer } {
-    const { store, channels } = links;
+  function openNode(
+    idleTtlMs: number,
+    store: RoomStore = links.store,
+  ): { feed: RoomFeed; committer: Committer } {
+    const { channels } = links;
     const type = { type: 'life', history: { events: 1_000, ttlMs: DAY }, idleTtlMs };
     const committer = new Committer(store, { of: () => type }, { nodeId: randomUUID() });
     const feed = new RoomFeed({
@@ -44,6 +48,7 @@ describe('how long rooms live in Redis', () => {
       keys,
       committer,
       typeOf: () => type,
+      pauses: { quietMs: 50 },
       emptyDocuments: () => new Map(),
       listener: {
         deliver: () => undefined,
@@ -91,6 +96,31 @@ describe('how long rooms live in Redis', () => {
     expect(await links.store.tops([room])).toEqual([position]);
     expect(await left('meta')).toBeLessThan(90 * MINUTE);
   });
+
+  it.each([
+    ['the engine', () => new StoreError('unavailable', 'the link is cut')],
+    ['a bug', () => new TypeError('the link is cut')],
+  ])(
+    'R17: a room that can not be kept because of %s is told in one line, and tried on',
+    async (_what, fail) => {
+      let attempts = 0;
+      const failing = Object.create(links.store) as RoomStore;
+      failing.keep = () => {
+        attempts++;
+        return Promise.reject(fail());
+      };
+      const { feed } = openNode(10 * MINUTE, failing);
+      const lines = captureLogs();
+      try {
+        await join(feed);
+        await eventually(() => expect(attempts).toBeGreaterThan(1), { withinMs: 10_000 });
+      } finally {
+        releaseLogs();
+      }
+      const told = lines.filter((line) => line.includes('the link is cut'));
+      expect(told).toEqual([expect.stringMatching(/^rooms with members can't be kept from their idle end/)]);
+    },
+  );
 
   it('R17: a room that was to end idle, and whose type does not end any more, is kept for good', async () => {
     const before = openNode(10 * MINUTE);

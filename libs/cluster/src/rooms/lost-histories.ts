@@ -1,0 +1,51 @@
+import { Logger } from '@nestjs/common';
+import type { ResetReason } from '@wss/state';
+
+/** Pauses around a line, ms. */
+export interface LostHistoriesOptions {
+  /** How long rooms are counted before the line: a node looks at its quiet rooms every 2 s. */
+  readonly gatherMs: number;
+  /** Shortest pause between two lines. */
+  readonly periodMs: number;
+}
+
+const DEFAULTS: LostHistoriesOptions = { gatherMs: 3_000, periodMs: 60_000 };
+
+/** What became of the rooms of each reason, and what may have caused it. */
+const CAUSES: Readonly<Record<ResetReason, string>> = {
+  unknown_epoch: 'have lost their history (Redis was emptied or restored, or keys were deleted)',
+  rolled_back: 'have lost their newest events (Redis failed over or restarted)',
+  trimmed: 'went on beyond their log while this node did not hear them',
+  too_far: 'went on too far while this node did not hear them',
+};
+
+/** Tells an operator of rooms whose members can't go on from where they are: one line for all rooms that one event hits. */
+export class LostHistories {
+  private readonly logger = new Logger('RoomFeed');
+  private readonly rooms = new Map<ResetReason, number>();
+  private timer?: ReturnType<typeof setTimeout>;
+  private quietUntil = -Infinity;
+
+  constructor(private readonly options = DEFAULTS) {}
+
+  /** The members of one room are told `$reset`. */
+  report(reason: ResetReason): void {
+    this.rooms.set(reason, (this.rooms.get(reason) ?? 0) + 1);
+    const waitMs = Math.max(this.options.gatherMs, this.quietUntil - performance.now());
+    // A line that is due must not keep a process.
+    this.timer ??= setTimeout(() => this.tell(), waitMs).unref();
+  }
+
+  private tell(): void {
+    delete this.timer;
+    this.quietUntil = performance.now() + this.options.periodMs;
+    const causes = [...this.rooms].map(([reason, count]) => `${count} ${CAUSES[reason]}`);
+    const line = `rooms that are followed here can't go on, their members get $reset: ${causes.join('; ')}`;
+    if (this.rooms.has('unknown_epoch')) this.logger.error(line);
+    else this.logger.warn(line);
+    this.rooms.clear();
+  }
+}
+
+/** Those of this process, the cluster's own log included. */
+export const lostHistories = new LostHistories();
