@@ -8,6 +8,6 @@ import { run } from './lib/run.mjs';
 await main(async () => {
   await ensureInstalled();
   await ensureBuilt();
-  const entry = join(claimBuild(), 'apps/gateway/src/contract/main.js');
+  const entry = join(claimBuild(), 'apps/gateway/src/process/write-contract.js');
   return (await run([process.execPath, entry, 'contract', ...process.argv.slice(2)])).code;
 });

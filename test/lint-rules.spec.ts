@@ -1,18 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { isProduct, sourceFiles } from './source-files.js';
 
-/** Which library may import which; `testing` may import all of them. */
+/** Which library may import which, said once more by hand; `testing` may import all of them. */
 const DIRECTIONS: Record<string, readonly string[]> = {
   protocol: [],
   client: ['protocol'],
@@ -52,7 +45,7 @@ const others: Case[] = [
   { file: 'libs/testing/src/app.ts', imports: '../../../apps/gateway/src/config.js', allowed: false },
   {
     file: 'libs/testing/src/gateways/feature-node.ts',
-    imports: '../../../apps/gateway/src/config.js',
+    imports: '../../../../apps/gateway/src/config.js',
     allowed: true,
   },
   { file: 'apps/gateway/src/engine-user.ts', imports: '@wss/redis', allowed: true },
@@ -60,6 +53,31 @@ const others: Case[] = [
   { file: 'apps/gateway/src/features/poll/ioredis.ts', imports: 'ioredis', allowed: false },
   { file: 'apps/gateway/src/features/poll/chat.ts', imports: '../chat/chat.handlers.js', allowed: false },
   { file: 'apps/gateway/src/features/poll/state.ts', imports: '@wss/state', allowed: true },
+];
+
+/** Arrows between folders of one library. */
+const betweenFloors: Case[] = [
+  { file: 'libs/messaging/src/socket/up.ts', imports: '../commands/answers.js', allowed: false },
+  { file: 'libs/messaging/src/commands/up.ts', imports: '../rooms/hub.js', allowed: false },
+  { file: 'libs/messaging/src/commands/down.ts', imports: '../socket/text-frame.js', allowed: true },
+  { file: 'libs/messaging/src/commands/roof.ts', imports: '../index.js', allowed: false },
+  { file: 'libs/messaging/src/commands/unknown.ts', imports: '../attic/dust.js', allowed: false },
+  { file: 'libs/messaging/src/roof.ts', imports: './adapter/frame-reader.js', allowed: true },
+  { file: 'libs/messaging/src/socket/up.spec.ts', imports: '../commands/answers.js', allowed: true },
+  { file: 'libs/messaging/test/up.ts', imports: '../src/adapter/frame-reader.js', allowed: true },
+  { file: 'apps/gateway/src/engine/up.ts', imports: '../assembly/core.module.js', allowed: false },
+  { file: 'apps/gateway/src/engine/down.ts', imports: '../config.js', allowed: true },
+  { file: 'apps/gateway/src/metrics/beside.ts', imports: '../admission/origins.js', allowed: false },
+];
+
+/** The ways to import something. */
+const importOf: readonly ((name: string) => string)[] = [
+  (name) => `export * from '${name}';\n`,
+  (name) => `export { one } from '${name}';\n`,
+  (name) => `import type { One } from '${name}';\nexport type Two = One;\n`,
+  (name) => `import { one } from '${name}';\nexport const two = one;\n`,
+  (name) => `export const two = () => import('${name}');\n`,
+  (name) => `export type Two = import('${name}').One;\n`,
 ];
 
 /** Files that read the wall clock. */
@@ -77,13 +95,27 @@ describe('lint', () => {
   let folder: string;
   let reported: Set<string>;
   let reportedClocks: Set<string>;
+  let reportedCircles: Set<string>;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'wss-lint-'));
     copyFileSync('.oxlintrc.json', join(folder, '.oxlintrc.json'));
-    for (const { file, imports } of [...betweenLibraries, ...others])
-      write(file, `export * from '${imports}';\n`);
+    cpSync('tools/lint', join(folder, 'tools/lint'), { recursive: true });
+    for (const { file, imports } of [...betweenLibraries, ...others, ...betweenFloors])
+      write(file, importOf[file.length % importOf.length]!(imports));
+    write(
+      'libs/redis/src/links/chicken.ts',
+      "import type { Egg } from './egg.js';\nexport interface Chicken { egg: Egg }\n",
+    );
+    write(
+      'libs/redis/src/links/egg.ts',
+      "import type { Chicken } from './chicken.js';\nexport interface Egg { of: Chicken }\n",
+    );
+    write(
+      'libs/redis/src/links/nest.ts',
+      "import type { Egg } from './egg.js';\nexport type Nest = Egg[];\n",
+    );
     for (const [file] of clocks) write(file, 'export const at = Date.now();\n');
-    ({ imports: reported, clocks: reportedClocks } = lint());
+    ({ imports: reported, clocks: reportedClocks, circles: reportedCircles } = lint());
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -95,18 +127,25 @@ describe('lint', () => {
     expect(reported.has(file)).toBe(!allowed);
   });
 
+  it.each(betweenFloors)('$file → $imports: allowed $allowed', ({ file, allowed }) => {
+    expect(reported.has(file)).toBe(!allowed);
+  });
+
+  it('finds a circle, also one of types', () => {
+    expect([...reportedCircles].sort()).toEqual([
+      'libs/redis/src/links/chicken.ts',
+      'libs/redis/src/links/egg.ts',
+    ]);
+  });
+
   it.each(clocks)('R30: %s may read the wall clock: %s', (file, allowed) => {
     expect(reportedClocks.has(file)).toBe(!allowed);
   });
 
   it('R30: nothing makes a Date of the present moment', () => {
-    const sources = ['apps', 'libs'].flatMap((folder) =>
-      (readdirSync(folder, { recursive: true }) as string[])
-        .filter((file) => /\/src\/.*\.ts$/.test(file) && !file.endsWith('.spec.ts'))
-        .map((file) => join(folder, file)),
-    );
+    const sources = sourceFiles('apps', 'libs').filter(isProduct);
     expect(sources.length).toBeGreaterThan(200);
-    const found = sources.filter((file) => /new Date\(\)|[^.\w]Date\(\)/.test(readFileSync(file, 'utf8')));
+    const found = sources.filter(({ text }) => /new Date\(\)|[^.\w]Date\(\)/.test(text));
     expect(found).toEqual([]);
   });
 
@@ -120,12 +159,16 @@ describe('lint', () => {
   }
 
   /** The files in which an import, or the wall clock, is forbidden. */
-  function lint(): Record<'imports' | 'clocks', Set<string>> {
+  function lint(): Record<'imports' | 'clocks' | 'circles', Set<string>> {
     const oxlint = resolve('node_modules/.bin/oxlint');
     const { stdout } = spawnSync(oxlint, ['--format', 'json'], { cwd: folder, encoding: 'utf8' });
     const { diagnostics } = JSON.parse(stdout) as { diagnostics: { code: string; filename: string }[] };
     const filesOf = (rule: string): Set<string> =>
       new Set(diagnostics.filter(({ code }) => code.includes(rule)).map(({ filename }) => filename));
-    return { imports: filesOf('no-restricted-imports'), clocks: filesOf('no-restricted-properties') };
+    return {
+      imports: filesOf('house(imports)'),
+      clocks: filesOf('no-restricted-properties'),
+      circles: filesOf('no-cycle'),
+    };
   }
 });

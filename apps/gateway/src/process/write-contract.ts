@@ -6,7 +6,7 @@ import { loadConfig } from '../config.js';
 import { openEngine } from '../engine/engine.js';
 import { createNode } from '../assembly/node-app.js';
 import { ContractExplorer } from '@wss/contract';
-import { checkContract, type ContractResult, writeContract } from './contract-files.js';
+import { checkContract, type ContractResult, writeContract } from '../contract/contract-files.js';
 
 /** `npm run contract`: writes the contract of the features into a folder, or checks it against the one there. */
 async function main([folder, ...flags]: readonly string[]): Promise<ContractResult> {
