@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { RoomHold, Session } from '@wss/cluster';
-import { type Command, CommandOrder, type RecordedAnswer } from '@wss/core';
+import type { Session } from '@wss/cluster';
+import { type Command, CommandOrder, type RecordedAnswer, type RoomHold } from '@wss/core';
 import { type ClientFrame, encodeError, encodeReply, type ReplyPosition } from '@wss/protocol';
 import type { ServerFrame } from '@wss/testing';
 import type { Connection, ConnectionListener } from './connection.js';

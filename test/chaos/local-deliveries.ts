@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { RoomListener, type RoomReset } from '@wss/cluster';
+import { RoomListener } from '@wss/cluster';
+import type { RoomReset } from '@wss/core';
 import { encodeEvent, encodeEventJson, encodeLogEntry, type LogEntry, type Position } from '@wss/protocol';
 import type { RoomStore } from '@wss/state';
 import type { LocalConnection } from './local-connection.js';

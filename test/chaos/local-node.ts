@@ -4,12 +4,18 @@ import {
   RedisChannels,
   RedisSessionStore,
   RoomFeed,
-  type RoomHold,
-  type RoomStart,
   SESSION_SCRIPTS,
   Sessions,
 } from '@wss/cluster';
-import { Command, GatewayError, type RecordedAnswer, RoomDocument, toGatewayError } from '@wss/core';
+import {
+  Command,
+  GatewayError,
+  type RecordedAnswer,
+  RoomDocument,
+  type RoomHold,
+  type RoomStart,
+  toGatewayError,
+} from '@wss/core';
 import {
   type ClientFrame,
   encodeError,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { RoomHold } from '@wss/cluster';
+import { FeedHold } from '@wss/cluster';
 import { ClientConnections, ClientSocket, type ConnectionPorts } from '@wss/messaging';
 import { newSeed, Random } from '@wss/testing';
 import { WebSocketServer } from 'ws';
@@ -63,20 +63,20 @@ const PLANTED: readonly Planted[] = [
     plant: () => {
       const underWay = new WeakSet<object>();
       const undoBegin = instead(
-        RoomHold.prototype,
+        FeedHold.prototype,
         'begin',
         (begin) =>
-          async function (this: RoomHold, ...request: never[]) {
+          async function (this: FeedHold, ...request: never[]) {
             underWay.add(this);
             await begin.apply(this, request);
             underWay.delete(this);
           },
       );
       const undoRelease = instead(
-        RoomHold.prototype,
+        FeedHold.prototype,
         'release',
         (release) =>
-          function (this: RoomHold) {
+          function (this: FeedHold) {
             if (!underWay.has(this)) release.call(this);
           },
       );

@@ -1,4 +1,5 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
+import type { RoomHold } from '@wss/core';
 import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { Committer, encodeLogEvent, type RoomStore } from '@wss/state';
@@ -6,7 +7,7 @@ import type { Channels } from './channels/channels.js';
 import { decodePacket, encodePacket, type EventPacket } from './events/cluster-packet.js';
 import type { NodeRegistry } from './nodes/node-registry.js';
 import { refusal } from './events/packet-channels.js';
-import { RoomFeed, type RoomHold } from './rooms/room-feed.js';
+import { RoomFeed } from './rooms/room-feed.js';
 
 /** The room whose log the cluster's events are; no client can name it. */
 const ROOM = '$cluster';

@@ -1,23 +1,25 @@
 import type { ModuleMetadata } from '@nestjs/common';
-import { HandlersModule } from '@wss/core';
+import {
+  type ClientSession,
+  HandlersModule,
+  type OpenedSession,
+  type PresencePage,
+  type RoomHold,
+  type RoomStart,
+  type StartRequest,
+} from '@wss/core';
 import {
   Admission,
   type Admitted,
   ClientListener,
-  type ClientSession,
   CommandRecorder,
   LaneNumbers,
   MESSAGING_PROVIDERS,
   NodeIdentity,
-  type OpenedSession,
   PeerContracts,
-  type PresencePage,
   PresenceSource,
-  type RoomHold,
   RoomSource,
-  type RoomStart,
   SessionSource,
-  type StartRequest,
   UpgradeRefusal,
 } from '../src/index.js';
 

@@ -61,6 +61,15 @@ export interface Position {
   readonly seq: number;
 }
 
+/** Why a position can't be continued. */
+export type ResetReason = 'trimmed' | 'rolled_back' | 'unknown_epoch' | 'too_far';
+
+/** Numbers that a client saw and that do not exist any more. */
+export interface LostRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** An event whose two parts are JSON already, so that nobody encodes it twice. */
 export interface EncodedEvent {
   /** The event's name as a JSON string, quotes included. */

@@ -1,14 +1,8 @@
+import type { PresencePage, PresenceRange } from '@wss/core';
 import { toEngineError } from '../events/cluster-answer.js';
 import type { NodePresence } from './node-presence.js';
 import type { PresenceStore } from './presence-store.js';
-import {
-  MAX_PRESENCE_PAGE,
-  Presence,
-  PRESENCE_PAGE,
-  type PresencePage,
-  type PresenceRange,
-  type RoomPresence,
-} from './presence.js';
+import { MAX_PRESENCE_PAGE, Presence, PRESENCE_PAGE, type RoomPresence } from './presence.js';
 
 /**
  * {@link Presence} over the cluster, and the way in for this node's clients. Whoever reads sees what they did before.

@@ -1,7 +1,7 @@
+import type { RoomReset } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
 import type { NodePresence } from './node-presence.js';
 import type { FeedListener } from '../rooms/room-feed.js';
-import type { RoomReset } from '../rooms/room-listener.js';
 
 /**
  * Hands everything on, and lets presence know what it needs of it: announcements, and where a room's history may

@@ -1,8 +1,8 @@
-import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import type { DocumentJson, RoomStart, StartRequest } from '@wss/core';
+import { type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/protocol';
 import {
   type ClosedEpoch,
   epochNumber,
-  type ResetReason,
   type ResumeReply,
   type RoomStore,
   type RoomTop,
@@ -10,9 +10,9 @@ import {
 } from '@wss/state';
 import { firstPart, withoutSeen } from './log-entries.js';
 import { RoomHistory } from './room-history.js';
-import type { DocumentJson, RoomListener } from './room-listener.js';
+import type { RoomListener } from './room-listener.js';
 import { type NodeReads, type RoomReader, RoomReads } from './room-reads.js';
-import { judge, type LostPosition, type RoomStart, type StartRequest, viewsOf } from './room-start.js';
+import { judge, type LostPosition, viewsOf } from './room-start.js';
 import { RoomFaults } from './room-faults.js';
 import { SharedCall } from './shared-call.js';
 

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { ResetReason } from '@wss/state';
+import type { ResetReason } from '@wss/protocol';
 
 /** Pauses around a line, ms. */
 export interface LostHistoriesOptions {

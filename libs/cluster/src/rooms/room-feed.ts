@@ -1,3 +1,4 @@
+import type { RoomHold, RoomStart, StartRequest } from '@wss/core';
 import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import {
@@ -18,7 +19,6 @@ import { type LostHistories, lostHistories } from './lost-histories.js';
 import { reportFailures } from './room-faults.js';
 import type { RoomListener } from './room-listener.js';
 import { NodeReads } from './room-reads.js';
-import type { RoomStart, StartRequest } from './room-start.js';
 import { decodeVolatile, encodeVolatile, isVolatile } from './volatile-format.js';
 
 /** Pauses of a feed, ms. */
@@ -35,11 +35,8 @@ const MAX_COMPARED = 500;
 /** Most rooms that are kept at once. */
 const MAX_KEPT = 64;
 
-/**
- * Somebody's interest in a room: the room is followed while there is one. Whoever asked for it releases it, whatever
- * became of what it was wanted for.
- */
-export class RoomHold {
+/** A {@link RoomHold} on a room of a feed. */
+export class FeedHold implements RoomHold {
   /** Nothing may begin in the room any more. */
   released = false;
 
@@ -50,12 +47,6 @@ export class RoomHold {
     private isFirst: boolean,
   ) {}
 
-  /**
-   * Lets a client begin: `complete` is called synchronously with the room's deliveries, so that exactly what is
-   * delivered later comes after the start. With its events, the start shows every command that was answered before the
-   * call, on any node. Once released, nothing is completed any more.
-   * @throws GatewayError `unavailable` when the engine is out of reach, with its error as the cause
-   */
   async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     const { room, opened } = this.followed;
     const isCurrent = this.isFirst;
@@ -72,7 +63,6 @@ export class RoomHold {
     }
   }
 
-  /** Gives it back; calling it again has no effect. */
   release(): void {
     if (this.released) return;
     this.released = true;
@@ -152,7 +142,7 @@ export class RoomFeed {
     followed.holds++;
     clearTimeout(followed.linger);
     delete followed.linger;
-    return new RoomHold(this, followed, known === undefined);
+    return new FeedHold(this, followed, known === undefined);
   }
 
   /** Like {@link RoomHold.begin}, for somebody who is in the room already: what it begins with keeps nothing. */

@@ -1,20 +1,5 @@
+import type { RoomReset } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
-import type { ResetReason } from '@wss/state';
-
-/** A document on its way to clients, without having been parsed. */
-export interface DocumentJson {
-  /** Sequence number of the last event of the command that last changed it; 0 if never written. */
-  readonly version: number;
-  readonly json: string;
-}
-
-/** Why members of a room must start anew, and where. */
-export interface RoomReset {
-  readonly reason: ResetReason;
-  readonly position: Position;
-  readonly lost?: { readonly from: number; readonly to: number };
-  readonly documents: ReadonlyMap<string, DocumentJson>;
-}
 
 /** Takes what happens in the rooms that a node follows to its clients. */
 export abstract class RoomListener {

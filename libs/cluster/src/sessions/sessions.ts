@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { GatewayError } from '@wss/core';
+import { type ClientSession, GatewayError, type OpenedSession } from '@wss/core';
 import { toReadError } from '../events/cluster-answer.js';
 import type { SessionClaim, SessionStore } from './session-store.js';
 import { SessionExtender } from './session-extender.js';
@@ -8,7 +8,7 @@ import { SessionSecrets } from './session-secrets.js';
 import { SessionTokens } from './session-tokens.js';
 
 /** The numbered commands of a session in a room. */
-export interface Lane {
+export interface SessionLane {
   /** When the last one came, ms of this process' steady clock. */
   usedAt: number;
   /** Those before may have been forgotten, so that their record may have ended by itself. */
@@ -16,9 +16,9 @@ export interface Lane {
 }
 
 /** A session of a connected client. */
-export class Session {
+export class Session implements ClientSession {
   /** By room with numbered commands. */
-  readonly lanes = new Map<string, Lane>();
+  readonly lanes = new Map<string, SessionLane>();
   /** Rooms that are about to be among them. */
   readonly preparing = new Map<string, Promise<void>>();
   /** Its numbered commands in some rooms are not kept any more. */
@@ -32,29 +32,13 @@ export class Session {
     public endsAt: number,
   ) {}
 
-  /** True if it has sent numbered commands in a room. */
   hasLane(room: string): boolean {
     return this.lanes.has(room) || this.preparing.has(room);
   }
 
-  /**
-   * True if a record that is missing in a room can only have been lost by the engine. Where it may have ended by
-   * itself, nobody may conclude from an epoch that is over that its commands died with that.
-   */
   provesLoss(room: string): boolean {
     return !this.hasForgotten || this.lanes.get(room)?.isDoubtful === false;
   }
-}
-
-/** A session as it was opened for a connection. */
-export interface OpenedSession {
-  readonly session: Session;
-  /** Resumes the session on any node. */
-  readonly token: string;
-  /** It goes on; else it is new and its numbers start at 1. */
-  readonly resumed: boolean;
-  /** Rooms that it was a member of. */
-  readonly rooms: readonly string[];
 }
 
 /** Settings of {@link Sessions}. */
@@ -127,7 +111,7 @@ export class Sessions {
    * another user's, or one that is over.
    * @throws RedisError when the engine is out of reach.
    */
-  async open(user: string, token?: string): Promise<OpenedSession> {
+  async open(user: string, token?: string): Promise<OpenedSession<Session>> {
     const claim = await this.claimOf(token);
     const known = claim?.user === user ? await this.store.resume(claim, this.ttlMs) : undefined;
     if (claim && known) {
@@ -204,7 +188,7 @@ export class Sessions {
     this.extender.extend(this.connected);
   }
 
-  private opened(session: Session, resumed: boolean, rooms: readonly string[]): OpenedSession {
+  private opened(session: Session, resumed: boolean, rooms: readonly string[]): OpenedSession<Session> {
     this.connected.add(session);
     return { session, token: this.tokens.sign(session), resumed, rooms };
   }
@@ -225,7 +209,7 @@ export class Sessions {
   }
 
   /** A command that comes meanwhile brings its room in again. */
-  private async forgetLanes(session: Session, idle: ReadonlyMap<string, Lane>): Promise<void> {
+  private async forgetLanes(session: Session, idle: ReadonlyMap<string, SessionLane>): Promise<void> {
     const { lanes } = session;
     const hadForgotten = session.hasForgotten;
     session.hasForgotten = true;

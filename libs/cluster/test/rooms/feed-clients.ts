@@ -1,5 +1,5 @@
+import type { RoomReset, RoomStart } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
-import type { RoomReset, RoomStart } from '../../src/index.js';
 
 /** The events that a client saw without a break, and after which number they began. */
 interface Stretch {

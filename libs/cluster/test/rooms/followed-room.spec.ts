@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import type { RoomStart } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import {
   appendWork,
@@ -13,7 +14,7 @@ import {
 } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { FollowedRoom, type FollowedRoomOptions } from '../../src/rooms/followed-room.js';
-import { MemoryClusterChannels, type RoomStart } from '../../src/index.js';
+import { MemoryClusterChannels } from '../../src/index.js';
 import { NodeReads } from '../../src/rooms/room-reads.js';
 
 const ROOM = 'feed:1';

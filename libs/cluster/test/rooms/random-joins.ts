@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import type { RoomStart, StartRequest } from '@wss/core';
 import type { Position } from '@wss/protocol';
 import {
   appendWork,
@@ -10,7 +11,7 @@ import {
   type Work,
 } from '@wss/state';
 import { eventually, type Random } from '@wss/testing';
-import { RoomFeed, type RoomStart, type StartRequest } from '../../src/index.js';
+import { RoomFeed } from '../../src/index.js';
 import { FeedClient } from './feed-clients.js';
 import { SlowChannels } from './feed-node.js';
 import type { FeedEngine } from './room-feed.contract.js';

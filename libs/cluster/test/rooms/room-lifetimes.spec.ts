@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import type { RoomStart } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, ROOM_FORMAT, type RoomStore, StoreError } from '@wss/state';
 import { eventually, RedisServer } from '@wss/testing';
-import { type NodeInfo, RoomFeed, RoomFormats, type RoomStart, Sessions } from '../../src/index.js';
+import { type NodeInfo, RoomFeed, RoomFormats, Sessions } from '../../src/index.js';
 import { captureLogs, releaseLogs } from '../captured-logs.js';
 import { type NodeLinks, redisClusterOn } from '../engines.js';
 import { CLOCKS, withClock } from '../off-clocks.js';

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
-import { SessionHooks, Slots } from '@wss/core';
+import { type OpenedSession, SessionHooks, Slots } from '@wss/core';
 import { LogGate, stackOf } from '@wss/protocol';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import { CommandRouter } from '../commands/command-router.js';
@@ -15,7 +15,6 @@ import {
   type Admitted,
   ClientListener,
   NodeIdentity,
-  type OpenedSession,
   SessionSource,
   UpgradeRefusal,
 } from '../ports/ports.js';

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { OpenedSession } from '@wss/core';
 import { encodeEvent, RESUME_PREFIX, SUBPROTOCOL, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { HEARTBEAT_MS } from './heartbeats.js';
 import { MAX_FRAME_BYTES } from '../ports/limits.js';
-import { type OpenedSession, UpgradeRefusal } from '../ports/ports.js';
+import { UpgradeRefusal } from '../ports/ports.js';
 
 /** A client's wishes, as its list of subprotocols tells them. */
 export interface OfferedProtocols {

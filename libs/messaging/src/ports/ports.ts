@@ -1,33 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import type { Command, RecordedAnswer } from '@wss/core';
-import type { LogEntry, Position } from '@wss/protocol';
-
-/** How a client wants to begin in a room. */
-export interface StartRequest {
-  readonly from?: Position;
-  readonly newest?: number;
-  readonly documents: boolean;
-  /** Nobody waits for the start any more. */
-  readonly signal?: AbortSignal;
-}
-
-/** Documents as JSON, by name. */
-export type DocumentsJson = ReadonlyMap<string, { readonly version: number; readonly json: string }>;
-
-/** Where a client begins in a room. */
-export interface RoomStart {
-  readonly position: Position;
-  readonly recovered: boolean;
-  readonly reason?: string;
-  readonly lost?: { readonly from: number; readonly to: number };
-  readonly documents?: DocumentsJson;
-  /** Number of events up to the position that it has not seen. */
-  readonly missed: number;
-  /** Events to send before the live ones, or the first part of them. */
-  readonly entries: readonly LogEntry[];
-  /** The entries end before the live ones begin: it has to begin again from their end. */
-  readonly more: boolean;
-}
+import type {
+  ClientSession,
+  Command,
+  OpenedSession,
+  PresencePage,
+  PresenceRange,
+  RecordedAnswer,
+  RoomHold,
+  RoomStart,
+  StartRequest,
+} from '@wss/core';
 
 /**
  * Where the events of rooms come from. The application provides it; this library knows no engine.
@@ -40,34 +22,6 @@ export abstract class RoomSource {
 
   /** Like {@link RoomHold.begin}, for a client that is in the room already. */
   abstract begin(room: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void>;
-}
-
-/** Somebody's interest in a room; the room is followed while there is one. */
-export interface RoomHold {
-  /**
-   * Lets a client begin in the room: `complete` is called synchronously with the deliveries of the room, and not any
-   * more once the hold is released.
-   * @throws GatewayError `unavailable` when the engine is out of reach
-   */
-  begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void>;
-
-  /** Gives it back; calling it again has no effect. */
-  release(): void;
-}
-
-/** Which part of a room's users to read. */
-export interface PresenceRange {
-  /** Name of the user after whom to begin; default at the first. */
-  readonly after?: string;
-  readonly limit?: number;
-}
-
-/** Part of a room's users, as `$presence` answers it. */
-export interface PresencePage {
-  readonly version: number;
-  readonly count: number;
-  readonly users: readonly { readonly user: string; readonly meta?: object }[];
-  readonly next?: string;
 }
 
 /**
@@ -151,28 +105,6 @@ export abstract class NodeIdentity {
 export abstract class ClientLimits {
   /** Rooms that a session, or a connection without one, may be in. */
   abstract readonly maxRooms: number;
-}
-
-/** The facts about a session that numbered commands need. */
-export interface ClientSession {
-  readonly id: string;
-  readonly user: string;
-  readonly generation: number;
-  /** Ms since 1970; moves while the client is connected. */
-  readonly endsAt: number;
-  /** True if it has sent numbered commands in the room. */
-  hasLane(room: string): boolean;
-  /** True if a record that is missing in the room can only have been lost by the engine. */
-  provesLoss(room: string): boolean;
-}
-
-/** A session as it was opened for a connection. */
-export interface OpenedSession {
-  readonly session: ClientSession;
-  readonly token: string;
-  readonly resumed: boolean;
-  /** Rooms that it was a member of. */
-  readonly rooms: readonly string[];
 }
 
 /** Sessions of clients, kept in the engine. */

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import type { RoomStart } from '@wss/core';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { entryFrames } from '../socket/entry-frames.js';
 import { Hub } from './hub.js';
 import type { Lag } from './lag.js';
 import { MAX_OUTBOUND_BYTES } from '../socket/outbound-queue.js';
-import { LaneNumbers, RoomSource, type RoomStart } from '../ports/ports.js';
+import { LaneNumbers, RoomSource } from '../ports/ports.js';
 import { encodeEpoch, encodeReset } from './room-delivery.js';
 import { SharedFrames } from '../socket/shared-frames.js';
 import { textFrame } from '../socket/text-frame.js';

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import type { ClientSession } from '@wss/core';
 import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { entryFrames } from '../socket/entry-frames.js';
 import { Flusher } from '../socket/flusher.js';
 import { Lag } from './lag.js';
-import type { ClientSession } from '../ports/ports.js';
 import { SharedFrames } from '../socket/shared-frames.js';
 import { textFrame } from '../socket/text-frame.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError, RoomTypes } from '@wss/core';
-import { type PresencePage, type PresenceRange, PresenceSource } from '../ports/ports.js';
+import { GatewayError, type PresencePage, type PresenceRange, RoomTypes } from '@wss/core';
+import { PresenceSource } from '../ports/ports.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 import { declaredTypeOf } from './declared-type.js';
 

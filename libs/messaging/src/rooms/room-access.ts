@@ -1,7 +1,15 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Optional } from '@nestjs/common';
-import { GatewayError, type RoomTypeDeclaration, RoomTypes, toGatewayError } from '@wss/core';
+import {
+  GatewayError,
+  type RoomHold,
+  type RoomStart,
+  type RoomTypeDeclaration,
+  RoomTypes,
+  type StartRequest,
+  toGatewayError,
+} from '@wss/core';
 import { WebSocket } from 'ws';
 import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
@@ -11,14 +19,7 @@ import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
 import { MAX_ROOMS } from '../ports/limits.js';
 import { Memberships } from './memberships.js';
-import {
-  ClientLimits,
-  LaneNumbers,
-  type RoomHold,
-  RoomSource,
-  type RoomStart,
-  type StartRequest,
-} from '../ports/ports.js';
+import { ClientLimits, LaneNumbers, RoomSource } from '../ports/ports.js';
 import { encodeDocuments } from './room-delivery.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 

@@ -1,21 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
+import type { ClientSession, DocumentsJson, RoomReset } from '@wss/core';
 import { encodeEventJson, kindOf, type LogEntry, LogGate, type Position, stackOf } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { isEngineError } from '../ports/engine-error.js';
 import { Hub } from './hub.js';
-import { type ClientSession, type DocumentsJson, LaneNumbers } from '../ports/ports.js';
+import { LaneNumbers } from '../ports/ports.js';
 
 /** Longest pause between two attempts to read numbers, ms. */
 const MAX_PAUSE_MS = 2_000;
-
-/** Why a room's members must start anew, and from where. */
-export interface RoomReset {
-  readonly reason: string;
-  readonly position: Position;
-  readonly lost?: { readonly from: number; readonly to: number };
-  readonly documents: DocumentsJson;
-}
 
 /** Takes what happens in rooms to this node's clients; the way in for whoever follows the rooms. */
 @Injectable()

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { CurrentCommand, GatewayError } from '@wss/core';
+import { CurrentCommand, GatewayError, type PresencePage } from '@wss/core';
 import { isEpoch } from '@wss/protocol';
 import {
   Allow,
@@ -15,7 +15,7 @@ import {
 } from 'class-validator';
 import { Answers } from '../commands/answers.js';
 import { ClientSocket } from '../socket/client-socket.js';
-import { Admission, type PresencePage, UpgradeRefusal } from '../ports/ports.js';
+import { Admission, UpgradeRefusal } from '../ports/ports.js';
 import { RoomAccess } from './room-access.js';
 import { PresenceReader } from './presence-reader.js';
 import type { RoutedCommand } from '../commands/routed-command.js';

@@ -1,13 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
-import { type Client, CommandOrder } from '@wss/core';
+import { type Client, type ClientSession, CommandOrder } from '@wss/core';
 import { type ClientFrame, CLOSE_CODES, type CloseCode, type FrameError, stackOf } from '@wss/protocol';
 import { type RawData, WebSocket } from 'ws';
 import type { Flusher } from './flusher.js';
 import { IDENTITY_LEEWAY_MS, MAX_COMMAND_BYTES, MAX_COMMANDS } from '../ports/limits.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
-import type { ClientSession } from '../ports/ports.js';
 import type { RoomState } from './room-state.js';
 import { textFrame } from './text-frame.js';
 

@@ -1,5 +1,4 @@
-import type { CommandOrder } from '@wss/core';
-import type { RoomHold } from '../ports/ports.js';
+import type { CommandOrder, RoomHold } from '@wss/core';
 
 /** A client's relation to one room. */
 export interface RoomState {

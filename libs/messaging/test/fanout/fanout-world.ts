@@ -1,18 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { RoomType } from '@wss/core';
+import { type RoomHold, type RoomStart, RoomType, type StartRequest } from '@wss/core';
 import { Random } from '@wss/testing';
 import { ClientConnections } from '../../src/connections/client-connections.js';
 import { CommandRouter } from '../../src/commands/command-router.js';
 import { Hub } from '../../src/rooms/hub.js';
 import { MessagingObserver, type SlowClientAction } from '../../src/ports/messaging-observer.js';
-import {
-  LaneNumbers,
-  type RoomHold,
-  RoomSource,
-  type RoomStart,
-  type StartRequest,
-} from '../../src/ports/ports.js';
+import { LaneNumbers, RoomSource } from '../../src/ports/ports.js';
 import { RoomDelivery } from '../../src/rooms/room-delivery.js';
 import { routerModule } from '../test-ports.js';
 import { LogRoom } from './log-room.js';

@@ -1,7 +1,7 @@
+import type { DocumentsJson, RoomHold, RoomStart, StartRequest } from '@wss/core';
 import type { Random } from '@wss/testing';
-import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import { type LogEntry, type LostRange, lastSeq, type Position, type ResetReason } from '@wss/protocol';
 import type { RoomDelivery } from '../../src/rooms/room-delivery.js';
-import type { DocumentsJson, RoomHold, RoomStart, StartRequest } from '../../src/ports/ports.js';
 
 /** A client's wish to begin in the room, which waits for the engine. */
 interface Begin {
@@ -154,7 +154,7 @@ export class LogRoom {
     await this.reset(before, 'trimmed');
   }
 
-  private reset(before: Position, reason: string, lost?: { from: number; to: number }): Promise<void> {
+  private reset(before: Position, reason: ResetReason, lost?: LostRange): Promise<void> {
     const { position } = this;
     const reset = { reason, position, documents: this.documentsAt(position.seq), ...(lost && { lost }) };
     return this.tell(() => this.delivery.reset(this.name, before, reset));

@@ -1,7 +1,7 @@
+import type { ClientSession } from '@wss/core';
 import { ClientSocket } from '../../src/socket/client-socket.js';
 import type { ClientConnections } from '../../src/connections/client-connections.js';
 import type { CommandRouter } from '../../src/commands/command-router.js';
-import type { ClientSession } from '../../src/ports/ports.js';
 import { framesIn, Line } from './line.js';
 import type { LogRoom } from './log-room.js';
 import { type EventFrame, type JoinWish, type Judgement, SeenRoom, type StartData } from './seen-room.js';

@@ -1,13 +1,7 @@
-import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import { type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/protocol';
 import { decodeBody } from './log-format.js';
 import { decodeDocuments, lostParts } from './commit-format.js';
-import {
-  type ClosedEpoch,
-  READ_PART,
-  type ResetReason,
-  type ResumeReply,
-  type ResumeRequest,
-} from './room-store.js';
+import { type ClosedEpoch, READ_PART, type ResumeReply, type ResumeRequest } from './room-store.js';
 
 /** The arguments that the head of `room_resume.lua` describes, without the nonce and the last. */
 export function encodeResume(request: ResumeRequest): (string | number)[] {

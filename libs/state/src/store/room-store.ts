@@ -1,4 +1,4 @@
-import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
+import type { EncodedEvent, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
 
 /** Whose numbered commands a lane holds: a session's, or a node's own in one room. */
 export interface Lane {
@@ -149,9 +149,6 @@ export interface Judged extends Finding {
 
 export type CommitReply = Committed | Judged;
 
-/** Why a position can't be continued. */
-export type ResetReason = 'trimmed' | 'rolled_back' | 'unknown_epoch' | 'too_far';
-
 /** How much of a log is read at a time. */
 export interface PartLimits {
   readonly entries: number;
@@ -205,7 +202,7 @@ export interface ResumeReply extends Finding {
   /** Set when the position can't be continued; the documents are the room's state at `position`. */
   readonly reason?: ResetReason;
   /** With `rolled_back`: the numbers that the reader saw and that do not exist any more. */
-  readonly lost?: { readonly from: number; readonly to: number };
+  readonly lost?: LostRange;
   readonly documents: ReadonlyMap<string, StoredDocument>;
   /** The epochs before the current one, newest first, at most 64. */
   readonly lineage: readonly ClosedEpoch[];
