@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { WssClient } from '@wss/client';
 import { eventually, GatewayNode, RedisServer, TestClient } from '@wss/testing';
+import { WebSocket } from 'ws';
 
 const WITHIN = { withinMs: 20_000 };
 
@@ -62,11 +64,18 @@ it.each(['xadd', 'hset'])(
     const [room, other] = [`counter:${randomUUID()}`, `counter:${randomUUID()}`];
     const ann = await TestClient.connect(nodes[0].url, { user: 'ann', protocols: ['wss.v1'] });
     await ann.join(room);
-    const add = (to: string) => ann.request('counter.add', { by: 1 }, { room: to, n: 1, ack: 0 });
+    const add = (to: string, n = 1) => ann.request('counter.add', { by: 1 }, { room: to, n, ack: 0 });
     await redis.cli('ACL', 'SETUSER', 'writer', `-${name}`);
-    expect((await add(room)).error?.code).toBe('internal');
+    const failed = await add(room);
+    // Without a position the error is not recorded: its number stays next.
+    expect([failed.error?.code, failed.seq, failed.epoch]).toEqual(['internal', undefined, undefined]);
     expect(await nodes[0].readiness()).toBe(503);
     await redis.cli('ACL', 'SETUSER', 'writer', `+${name}`);
+    expect((await add(room, 2)).error).toMatchObject({ code: 'out_of_order', details: [{ expected: 1 }] });
+    const again = await add(room, 1);
+    expect(again).toMatchObject({ data: { value: 1 }, seq: expect.any(Number) });
+    expect(again.dup).toBeUndefined();
+    expect(await add(room, 2)).toMatchObject({ data: { value: 2 }, seq: again.seq! + 1 });
     await ann.join(other);
     expect((await add(other)).data).toEqual({ value: 1 });
     await readiness(200);
@@ -74,6 +83,20 @@ it.each(['xadd', 'hset'])(
   },
   90_000,
 );
+
+it('R35: commands of the SDK behind one that the engine could not carry out take effect', async () => {
+  const client = new WssClient(`${nodes[0].url}?user=ann`, { WebSocket });
+  const room = client.room(`counter:${randomUUID()}`);
+  await room.join();
+  expect(await room.command('counter.add', { by: 1 })).toEqual({ value: 1 });
+  await redis.cli('ACL', 'SETUSER', 'writer', '-xadd');
+  await expect(room.command('counter.add', { by: 10 })).rejects.toMatchObject({ code: 'internal' });
+  await redis.cli('ACL', 'SETUSER', 'writer', '+xadd');
+  expect(await room.command('counter.add', { by: 100 })).toEqual({ value: 101 });
+  await readiness(200);
+  expect(await room.command('counter.add', { by: 0 })).toEqual({ value: 101 });
+  client.close();
+}, 90_000);
 
 async function readiness(status: number): Promise<void> {
   await eventually(async () => expect(await nodes[0].readiness()).toBe(status), WITHIN);

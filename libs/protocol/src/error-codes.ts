@@ -12,7 +12,8 @@ export interface ErrorCodeRow {
  * The one table of error codes. A code is never reused with another meaning.
  *
  * `forbidden`, `not_found` and `invalid` consume `n` only when a guard or handler raised them for a command
- * that counts; a command that is refused for its room (no member, bad or undeclared name) does not count.
+ * that counts; a command that is refused for its room (no member, bad or undeclared name) does not count. `internal` does
+ * not consume it when the engine failed to carry the command out (R35). Only the reply to a recorded error has a position.
  */
 export const ERROR_CODES = {
   bad_frame: {

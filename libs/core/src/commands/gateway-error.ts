@@ -17,12 +17,15 @@ export interface GatewayErrorOptions {
   readonly cause?: unknown;
   /** With `unknown_outcome`: it took effect, only its durability is open. */
   readonly applied?: boolean;
+  /** Never recorded, whatever its code: the engine failed to carry the command out, and its number stays next (R35). */
+  readonly unrecorded?: boolean;
 }
 
 /** A failure that the client is told about. Everything else that is thrown reaches it as `internal`. */
 export class GatewayError extends IntrinsicException {
   readonly details?: readonly ErrorDetail[];
   readonly applied?: boolean;
+  readonly unrecorded?: boolean;
 
   constructor(
     /** Decides, with the table of error codes, whether a retry may help and whether `n` is used up. */
@@ -35,6 +38,7 @@ export class GatewayError extends IntrinsicException {
     if (options.details) this.details = options.details;
     if (options.cause !== undefined) this.cause = options.cause;
     if (options.applied) this.applied = true;
+    if (options.unrecorded) this.unrecorded = true;
   }
 
   /** As it goes over the wire. */

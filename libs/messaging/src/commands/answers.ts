@@ -44,7 +44,8 @@ function isRecordOnlyRepeat(command: RoutedCommand): boolean {
 }
 
 function mayRecord(answer: RecordedAnswer): boolean {
-  return 'data' in answer || ERROR_CODES[answer.error.code].consumesN;
+  if ('data' in answer) return true;
+  return ERROR_CODES[answer.error.code].consumesN && !answer.error.unrecorded;
 }
 
 function send(command: RoutedCommand, answer: RecordedAnswer, position?: ReplyPosition): void {

@@ -91,7 +91,7 @@ export function certain(verdicts: readonly Verdict[]): number {
 /** The error for the works of a commit that was given up. */
 export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
   return absent && !underWay
-    ? new GatewayError('internal', 'internal error', { cause: error })
+    ? new GatewayError('internal', 'internal error', { cause: error, unrecorded: true })
     : new GatewayError('unavailable', error.reason ?? 'the engine is out of reach', { cause: error });
 }
 
