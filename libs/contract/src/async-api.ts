@@ -1,5 +1,5 @@
 import { ERROR_CODES } from '@wss/protocol';
-import type { CommandContract, Contract, EventContract, RoomContract } from './contract.js';
+import type { CommandContract, AppContract, EventContract, RoomContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';
 import { legal } from './schema-names.js';
 
@@ -13,7 +13,7 @@ interface Reference {
   readonly $ref: string;
 }
 
-interface Message {
+interface ApiMessage {
   readonly name: string;
   readonly title: string;
   readonly payload: JsonSchema;
@@ -49,7 +49,7 @@ export interface AsyncApiDocument {
   readonly channels: Record<string, Channel>;
   readonly operations: Record<string, Operation>;
   readonly components: {
-    readonly messages: Record<string, Message>;
+    readonly messages: Record<string, ApiMessage>;
     readonly schemas: Record<string, JsonSchema>;
   };
 }
@@ -62,7 +62,7 @@ const DESCRIPTION =
   'positions and exactly-once commands are the same for every feature: PROTOCOL.md describes them.';
 
 /** The contract as an AsyncAPI 3 document. */
-export function toAsyncApi(contract: Contract, info: AsyncApiInfo): AsyncApiDocument {
+export function toAsyncApi(contract: AppContract, info: AsyncApiInfo): AsyncApiDocument {
   const writer = new DocumentWriter(contract);
   writer.connection();
   for (const room of contract.rooms) writer.room(room);
@@ -82,9 +82,9 @@ export function toAsyncApi(contract: Contract, info: AsyncApiInfo): AsyncApiDocu
 class DocumentWriter {
   readonly channels: Record<string, Channel> = {};
   readonly operations: Record<string, Operation> = {};
-  readonly messages: Record<string, Message> = {};
+  readonly messages: Record<string, ApiMessage> = {};
 
-  constructor(private readonly contract: Contract) {}
+  constructor(private readonly contract: AppContract) {}
 
   connection(): void {
     this.channels[CONNECTION] = {
@@ -214,7 +214,7 @@ function eventPayload(
   };
 }
 
-function errorMessage(): Message {
+function errorMessage(): ApiMessage {
   const error: JsonSchema = {
     type: 'object',
     required: ['code', 'message', 'retry'],

@@ -63,12 +63,12 @@ export class ClassSchemas {
   }
 }
 
-type Presence = 'required' | 'optional' | 'conditional' | 'unchecked';
+type FieldPresence = 'required' | 'optional' | 'conditional' | 'unchecked';
 
 /** Rules that a value which is not there passes. */
 const PASS_ABSENT = new Set<string>([ValidationTypes.WHITELIST, ValidationTypes.NESTED_VALIDATION]);
 
-function presenceOf(metas: readonly ValidationMetadata[]): Presence {
+function presenceOf(metas: readonly ValidationMetadata[]): FieldPresence {
   const conditions = metas.filter(({ type }) => type === ValidationTypes.CONDITIONAL_VALIDATION);
   if (conditions.some(({ name }) => name !== IS_OPTIONAL)) return 'conditional';
   if (conditions.length > 0) return 'optional';

@@ -1,4 +1,4 @@
-import type { CommandContract, Contract, EventContract, RoomContract } from './contract.js';
+import type { CommandContract, AppContract, EventContract, RoomContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';
 import { type SubsetProblem, subsetProblems } from './schema-subset.js';
 
@@ -20,14 +20,14 @@ export interface BreakingChange {
 }
 
 /** Where a schema stands. */
-type Place = Pick<BreakingChange, 'event' | 'roomType' | 'part'>;
+type ChangePlace = Pick<BreakingChange, 'event' | 'roomType' | 'part'>;
 
 /**
  * Finds the changes that break callers or receivers built against the committed contract. Commands that clients may
  * send must stay allowed; data that they get must stay within the schema they were told. New commands, events, optional
  * fields of commands and fields of what the server sends break nobody.
  */
-export function breakingChanges(committed: Contract, present: Contract): BreakingChange[] {
+export function breakingChanges(committed: AppContract, present: AppContract): BreakingChange[] {
   return new Comparison(committed, present).all();
 }
 
@@ -54,8 +54,8 @@ class Comparison {
   private readonly found: BreakingChange[] = [];
 
   constructor(
-    private readonly committed: Contract,
-    private readonly present: Contract,
+    private readonly committed: AppContract,
+    private readonly present: AppContract,
   ) {}
 
   all(): BreakingChange[] {
@@ -121,7 +121,7 @@ class Comparison {
   }
 
   /** Everything that was allowed must still be. */
-  private toServer(place: Place, committed: JsonSchema, present: JsonSchema): void {
+  private toServer(place: ChangePlace, committed: JsonSchema, present: JsonSchema): void {
     const problems = subsetProblems(
       { schema: committed, schemas: this.committed.schemas },
       { schema: present, schemas: this.present.schemas },
@@ -134,7 +134,7 @@ class Comparison {
   }
 
   /** Nothing may come that was not announced. */
-  private toClient(place: Place, committed: JsonSchema, present: JsonSchema): void {
+  private toClient(place: ChangePlace, committed: JsonSchema, present: JsonSchema): void {
     const problems = subsetProblems(
       { schema: present, schemas: this.present.schemas },
       { schema: committed, schemas: this.committed.schemas },
@@ -149,12 +149,12 @@ class Comparison {
     }
   }
 
-  private gone(place: Place, direction: BreakingChange['direction'], breaks: string): void {
+  private gone(place: ChangePlace, direction: BreakingChange['direction'], breaks: string): void {
     this.add(place, direction, { problem: { field: '', rule: 'removed' }, breaks });
   }
 
   private add(
-    place: Place,
+    place: ChangePlace,
     direction: BreakingChange['direction'],
     { problem, breaks }: { readonly problem: SubsetProblem; readonly breaks: string },
   ): void {

@@ -15,12 +15,12 @@ import { isSystemEvent } from '@wss/protocol';
 import { DocumentRegistry } from '@wss/state';
 import { GATEWAY_METADATA, MESSAGE_MAPPING_METADATA, MESSAGE_METADATA } from '@nestjs/websockets/internal';
 import { ClassSchemas } from './class-schemas.js';
-import type { CommandContract, Contract, DocumentContract, EventContract } from './contract.js';
+import type { CommandContract, AppContract, DocumentContract, EventContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';
 import { SchemaNames } from './schema-names.js';
 
 /** A handler that a client may call. */
-interface Handler {
+interface FoundHandler {
   readonly found: DecoratedMethod;
   readonly event: string;
   readonly roomType?: string;
@@ -46,7 +46,7 @@ export class ContractExplorer {
   /**
    * @throws Error that says what to do, as the boot does.
    */
-  contract(): Contract {
+  contract(): AppContract {
     const handlers = this.handlers();
     const senders = [...this.roomSenders(), ...this.directSenders()];
     const schemas = new ClassSchemas(this.names(handlers, senders));
@@ -70,8 +70,8 @@ export class ContractExplorer {
       .map(({ found }) => `${found.class.name}.${found.method}`);
   }
 
-  private handlers(): Handler[] {
-    const handlers: Handler[] = [];
+  private handlers(): FoundHandler[] {
+    const handlers: FoundHandler[] = [];
     const isGateway = (type: Type<object>): boolean => Reflect.hasMetadata(GATEWAY_METADATA, type);
     for (const found of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isGateway)) {
       const event = Reflect.getMetadata(MESSAGE_METADATA, found.callback) as string;
@@ -109,7 +109,7 @@ export class ContractExplorer {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  private names(handlers: readonly Handler[], senders: readonly Sender[]): ReadonlyMap<Type<object>, string> {
+  private names(handlers: readonly FoundHandler[], senders: readonly Sender[]): ReadonlyMap<Type<object>, string> {
     const names = new SchemaNames();
     for (const { found, event } of [...handlers].sort((a, b) => (a.event < b.event ? -1 : 1))) {
       for (const body of messageBodiesOf(found)) if (body.kind === 'whole') names.mention(body.type, event);
@@ -122,7 +122,7 @@ export class ContractExplorer {
   }
 }
 
-function command({ found, event }: Handler, schemas: ClassSchemas): CommandContract {
+function command({ found, event }: FoundHandler, schemas: ClassSchemas): CommandContract {
   const reply = replyTypeOf(found.class.prototype as object, found.method);
   return {
     event,

@@ -1,9 +1,9 @@
-import type { CommandContract, Contract, EventContract, RoomContract } from './contract.js';
+import type { CommandContract, AppContract, EventContract, RoomContract } from './contract.js';
 import { type JsonSchema, refName, type Schemas } from './json-schema.js';
 import { typeOf } from './schema-types.js';
 
 /** The contract as one HTML page that needs nothing else. */
-export function toPage(contract: Contract, title: string): string {
+export function toPage(contract: AppContract, title: string): string {
   const { commands, events, rooms, schemas } = contract;
   const sections = [
     section('Outside of rooms', { commands, events, documents: [] }),

@@ -31,7 +31,7 @@ export interface RoomContract {
 }
 
 /** The frames that clients may send to the server and get from it. Everything is in alphabetical order. */
-export interface Contract {
+export interface AppContract {
   /** Commands without a room. */
   readonly commands: readonly CommandContract[];
   /** Events outside of rooms. */

@@ -1,12 +1,12 @@
 import { type AsyncApiDocument, CONNECTION } from './async-api.js';
-import type { CommandContract, Contract, EventContract, RoomContract } from './contract.js';
+import type { CommandContract, AppContract, EventContract, RoomContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';
 
 /**
  * The contract that a document of ours states; the opposite of `toAsyncApi`.
  * @throws Error when it is not such a document
  */
-export function readContract(document: AsyncApiDocument): Contract {
+export function readContract(document: AsyncApiDocument): AppContract {
   if (document.asyncapi !== '3.0.0' || !document.channels?.[CONNECTION]) {
     throw new Error('this is not the contract of a wss server: write it with "npm run contract"');
   }

@@ -1,4 +1,4 @@
-import type { CommandContract, Contract, DocumentContract, EventContract, RoomContract } from './contract.js';
+import type { CommandContract, AppContract, DocumentContract, EventContract, RoomContract } from './contract.js';
 import { type JsonSchema, type Schemas } from './json-schema.js';
 import { fieldsOf, key, typeOf } from './schema-types.js';
 
@@ -8,7 +8,7 @@ type TypeName = (ref: string) => string;
  * TypeScript source of the contract for the client SDK: `new WssClient<WssContract>(url)` then takes only events,
  * data and documents that the server knows. It needs no import.
  */
-export function toTypeMap(contract: Contract): string {
+export function toTypeMap(contract: AppContract): string {
   const nameOf = typeNames(contract.schemas);
   const parts = [
     '// Made by "npm run contract" from the decorated handlers. Do not edit.',
@@ -18,7 +18,7 @@ export function toTypeMap(contract: Contract): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function mapOf({ commands, events, rooms }: Contract, nameOf: TypeName): string {
+function mapOf({ commands, events, rooms }: AppContract, nameOf: TypeName): string {
   const lines = [
     '/** What the server takes and sends. */',
     'export interface WssContract {',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type BreakingChange, breakingChanges, type Contract, describeChange, type JsonSchema } from '@wss/contract';
+import { type BreakingChange, breakingChanges, type AppContract, describeChange, type JsonSchema } from '@wss/contract';
 
 const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 200 };
 const object = (properties: Record<string, JsonSchema>, required: string[] = []): JsonSchema => ({
@@ -7,20 +7,20 @@ const object = (properties: Record<string, JsonSchema>, required: string[] = [])
   properties,
   required,
 });
-const contract = (change: Partial<Contract> = {}): Contract => ({
+const contract = (change: Partial<AppContract> = {}): AppContract => ({
   commands: [],
   events: [],
   rooms: [],
   schemas: {},
   ...change,
 });
-const withCommand = (data: JsonSchema, reply?: JsonSchema): Contract =>
+const withCommand = (data: JsonSchema, reply?: JsonSchema): AppContract =>
   contract({ commands: [{ event: 'poll.vote', data, ...(reply && { reply }) }] });
-const withEvent = (data: JsonSchema, volatile = false): Contract =>
+const withEvent = (data: JsonSchema, volatile = false): AppContract =>
   contract({
     rooms: [{ type: 'poll', commands: [], events: [{ event: 'poll.voted', data, volatile }], documents: [] }],
   });
-const withDocument = (value: JsonSchema): Contract =>
+const withDocument = (value: JsonSchema): AppContract =>
   contract({ rooms: [{ type: 'poll', commands: [], events: [], documents: [{ name: 'poll', value }] }] });
 
 /** Changes of data that clients send. */
@@ -157,7 +157,7 @@ describe('what clients get', () => {
 });
 
 describe('references', () => {
-  const tree = (leaf: JsonSchema): Contract => ({
+  const tree = (leaf: JsonSchema): AppContract => ({
     ...withCommand({ $ref: '#/components/schemas/Node' }),
     schemas: {
       Node: object({
@@ -176,11 +176,11 @@ describe('references', () => {
   });
 
   it('may be renamed without breaking anybody', () => {
-    const renamed: Contract = {
+    const renamed: AppContract = {
       ...withCommand({ $ref: '#/components/schemas/Other' }),
       schemas: { Other: object({ leaf: text }) },
     };
-    const named: Contract = {
+    const named: AppContract = {
       ...withCommand({ $ref: '#/components/schemas/Node' }),
       schemas: { Node: object({ leaf: text }) },
     };
@@ -188,7 +188,7 @@ describe('references', () => {
   });
 
   it('to something optional name the rule inside', () => {
-    const optional = (schema: JsonSchema): Contract => ({
+    const optional = (schema: JsonSchema): AppContract => ({
       ...withCommand(object({ a: { anyOf: [{ $ref: '#/components/schemas/Node' }, { type: 'null' }] } })),
       schemas: { Node: object({ b: schema }) },
     });

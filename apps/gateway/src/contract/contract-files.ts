@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import {
   type AsyncApiDocument,
   breakingChanges,
-  type Contract,
+  type AppContract,
   ContractExplorer,
   describeChange,
   readContract,
@@ -67,7 +67,7 @@ export function checkContract(explorer: ContractExplorer, folder: string): Contr
   };
 }
 
-function filesOf(contract: Contract): ReadonlyMap<string, string> {
+function filesOf(contract: AppContract): ReadonlyMap<string, string> {
   return new Map([
     [DOCUMENT_FILE, `${JSON.stringify(toAsyncApi(contract, CONTRACT_INFO), null, 2)}\n`],
     [TYPE_MAP_FILE, toTypeMap(contract)],
@@ -84,12 +84,12 @@ function unknownReplies(explorer: ContractExplorer): ContractResult | undefined 
   };
 }
 
-function committedIn(folder: string): Contract | undefined {
+function committedIn(folder: string): AppContract | undefined {
   const text = readIfThere(join(folder, DOCUMENT_FILE));
   return text === undefined ? undefined : readContract(JSON.parse(text) as AsyncApiDocument);
 }
 
-function breakingText(committed: Contract | undefined, present: Contract): string | undefined {
+function breakingText(committed: AppContract | undefined, present: AppContract): string | undefined {
   const changes = committed ? breakingChanges(committed, present) : [];
   if (changes.length === 0) return undefined;
   return `the contract would break:\n${changes.map((change) => `  ${describeChange(change)}`).join('\n')}`;

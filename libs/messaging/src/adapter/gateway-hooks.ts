@@ -12,8 +12,8 @@ import { stackOf } from '@wss/protocol';
 import { ClientSocket } from '../socket/client-socket.js';
 import { failConnection } from '../socket/connection-failure.js';
 
-type Hook = (this: object, client: unknown, ...rest: unknown[]) => unknown;
-type HookName = 'handleConnection' | 'handleDisconnect';
+type GatewayHook = (this: object, client: unknown, ...rest: unknown[]) => unknown;
+type GatewayHookName = 'handleConnection' | 'handleDisconnect';
 
 /** A class with `@WebSocketGateway`. */
 export interface GatewayDeclaration {
@@ -55,7 +55,7 @@ function declaration(type: Type<object>): Omit<GatewayDeclaration, 'requestScope
   return { class: type, port, options, ...(typeof path === 'string' && { path }) };
 }
 
-const guards = new WeakSet<Hook>();
+const guards = new WeakSet<GatewayHook>();
 
 /**
  * Nest hands what a connection hook throws to nobody, which ends the process. Here it ends that one connection,
@@ -70,11 +70,15 @@ export function guardHooks(gateway: GatewayDeclaration): void {
   }
 }
 
-function guard({ class: owner, requestScoped }: GatewayDeclaration, target: object, name: HookName): void {
-  const original = (target as Partial<Record<HookName, Hook>>)[name];
+function guard(
+  { class: owner, requestScoped }: GatewayDeclaration,
+  target: object,
+  name: GatewayHookName,
+): void {
+  const original = (target as Partial<Record<GatewayHookName, GatewayHook>>)[name];
   if (typeof original !== 'function' && !requestScoped) return;
   if (original && guards.has(original) && Object.hasOwn(target, name)) return;
-  const hook: Hook = function (client, ...rest) {
+  const hook: GatewayHook = function (client, ...rest) {
     const call = (): unknown => original?.call(this, client, ...rest);
     // What `super.handleConnection()` throws belongs to the derived class, which has a guard of its own.
     if (!(client instanceof ClientSocket) || this.constructor !== owner) return call();
@@ -87,7 +91,7 @@ function guard({ class: owner, requestScoped }: GatewayDeclaration, target: obje
 
 interface HookRun {
   readonly owner: Type<object>;
-  readonly name: HookName;
+  readonly name: GatewayHookName;
   readonly client: ClientSocket;
 }
 
@@ -141,7 +145,7 @@ function ended({ owner, name, client }: HookRun): void {
 }
 
 /** Of a request-scoped class Nest calls both hooks always; an instance that can't be made goes to the filters of the hook. */
-function catchConstruction(owner: Type<object>, name: HookName): void {
+function catchConstruction(owner: Type<object>, name: GatewayHookName): void {
   @Catch()
   class ConstructionFilter implements ExceptionFilter {
     catch(error: unknown, host: ArgumentsHost): void {

@@ -46,7 +46,7 @@ export interface Doorkeeper {
   onError(error: Error): void;
 }
 
-type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /** Default limits of every server; a gateway's own options come after them. */
 // `closeTimeout` and `maxFragments` are newer than the published types.
@@ -61,7 +61,7 @@ const LIMITS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
 export class SocketServers {
   private readonly servers: SocketServer[] = [];
   private readonly closing = new Set<WebSocketServer>();
-  private readonly listeners = new Map<HttpServer, UpgradeListener>();
+  private readonly listeners = new Map<HttpServer, OnUpgrade>();
   private readonly own = new Map<number, HttpServer>();
 
   constructor(private readonly doorkeeper: Doorkeeper) {}
@@ -141,7 +141,7 @@ export class SocketServers {
 
   private listen(httpServer: HttpServer, port: number): void {
     if (this.listeners.has(httpServer)) return;
-    const listener: UpgradeListener = (request, socket, head) => {
+    const listener: OnUpgrade = (request, socket, head) => {
       socket.on('error', () => socket.destroy());
       try {
         const target = this.targetOf(port, request);

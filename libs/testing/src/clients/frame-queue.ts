@@ -15,7 +15,7 @@ export interface FrameWait<T> {
   readonly withinMs: number;
 }
 
-interface Waiter {
+interface FrameWaiter {
   readonly matches: FrameFilter;
   take(frame: ServerFrame): void;
   fail(why: string): void;
@@ -29,7 +29,7 @@ export class FrameQueue {
   /** All frames so far, taken or not. */
   readonly all: ServerFrame[] = [];
   private readonly untaken: ServerFrame[] = [];
-  private readonly waiters: Waiter[] = [];
+  private readonly waiters: FrameWaiter[] = [];
   private ended?: string;
 
   /** Gives the frame to the first one waiting that it matches, else keeps it. */
@@ -72,7 +72,7 @@ export class FrameQueue {
   async next<T>(wait: FrameWait<T>, order: 'before others' | 'after others'): Promise<T> {
     const explain = (why: string) => new Error(`${wait.what} did not come: ${why}; ${this.describe()}`);
     if (this.ended !== undefined) throw explain(this.ended);
-    let waiter: Waiter | undefined;
+    let waiter: FrameWaiter | undefined;
     const frame = new Promise<T>((resolve, reject) => {
       const fail = (why: string) => reject(explain(why));
       waiter = { matches: wait.matches, take: (taken) => resolve(wait.result(taken)), fail };

@@ -1,17 +1,17 @@
 import type { Socket } from 'node:net';
-import { TcpLane, type LaneRules } from './tcp-lane.js';
+import { TcpDirection, type DirectionRules } from './tcp-direction.js';
 
 /** The rules of both directions. */
 export interface ConnectionRules {
   /** From the one who connected to the one it wanted. */
-  readonly requests: LaneRules;
-  readonly replies: LaneRules;
+  readonly requests: DirectionRules;
+  readonly replies: DirectionRules;
 }
 
-/** One connection through the proxy: two sockets and a lane for each direction. */
+/** One connection through the proxy: two sockets and what passes in each direction. */
 export class TcpConnection {
-  private readonly requests: TcpLane;
-  private readonly replies: TcpLane;
+  private readonly requests: TcpDirection;
+  private readonly replies: TcpDirection;
   /** How many of the two sockets still exist. */
   private open = 2;
 
@@ -22,8 +22,8 @@ export class TcpConnection {
     rules: ConnectionRules,
     private readonly onGone: () => void,
   ) {
-    this.requests = new TcpLane(near, far, rules.requests);
-    this.replies = new TcpLane(far, near, rules.replies);
+    this.requests = new TcpDirection(near, far, rules.requests);
+    this.replies = new TcpDirection(far, near, rules.replies);
     this.follow(near, this.requests);
     this.follow(far, this.replies);
   }
@@ -44,9 +44,9 @@ export class TcpConnection {
   }
 
   /** A side that breaks takes the other along, unless the direction in which that news would travel is mute. */
-  private follow(socket: Socket, lane: TcpLane): void {
+  private follow(socket: Socket, direction: TcpDirection): void {
     socket.once('error', () => {
-      if (lane.reportsBreak()) this.reset();
+      if (direction.reportsBreak()) this.reset();
     });
     socket.once('close', () => {
       this.open -= 1;

@@ -4,7 +4,7 @@ import { within } from '../waiting/deadline.js';
 
 const MAX_LINES = 5_000;
 
-interface Waiter {
+interface LineWaiter {
   offer(line: string): void;
   fail(why: string): void;
 }
@@ -12,7 +12,7 @@ interface Waiter {
 /** A process's output, line by line: the newest 5,000 lines of both its streams, in the order of arrival. */
 export class OutputLog {
   private readonly kept: string[] = [];
-  private readonly waiters = new Set<Waiter>();
+  private readonly waiters = new Set<LineWaiter>();
   private hasEnded = false;
 
   /** Resolves when all streams have ended, so that no line can follow. */
@@ -54,7 +54,7 @@ export class OutputLog {
     explain: (why: string) => Error,
     withinMs: number,
   ): Promise<RegExpMatchArray> {
-    let waiter: Waiter | undefined;
+    let waiter: LineWaiter | undefined;
     const match = new Promise<RegExpMatchArray>((resolve, reject) => {
       const offer = (line: string) => {
         const matched = line.match(pattern);

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 const TIMEOUT_MS = 5_000;
 
 /** The server that a command is for. */
-export interface RedisAddress {
+export interface LocalServer {
   /** Port of 127.0.0.1. */
   readonly port: number;
   readonly password?: string;
@@ -16,7 +16,7 @@ export interface RedisAddress {
  * @throws Error when the connection fails, the server refuses the command, or no reply comes within 5 s
  */
 export async function redisCli(
-  address: RedisAddress,
+  address: LocalServer,
   command: string,
   ...args: readonly (string | number)[]
 ): Promise<unknown> {

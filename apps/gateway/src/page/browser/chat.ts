@@ -8,13 +8,13 @@ const LAST = 50;
 const TYPING_MS = 3_000;
 
 type ChatRoom = Room<WssContract['rooms']['chat']>;
-type Message = Pick<WssContract['rooms']['chat']['events']['chat.sent'], 'user' | 'text' | 'at'>;
+type ChatMessage = Pick<WssContract['rooms']['chat']['events']['chat.sent'], 'user' | 'text' | 'at'>;
 
 /** Messages in the room's order; ours are shown at once and stay grey until they have their place. */
 export function showChat(room: ChatRoom, me: () => string): void {
   const list = byId('messages');
   const drafts: HTMLElement[] = [];
-  const append = (message: Message): HTMLElement => {
+  const append = (message: ChatMessage): HTMLElement => {
     const item = bubble(message, message.user === me());
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     list.insertBefore(item, drafts[0] ?? null);
@@ -68,7 +68,7 @@ function showTyping(room: ChatRoom): void {
   });
 }
 
-function bubble({ user, text, at }: Message, mine: boolean): HTMLElement {
+function bubble({ user, text, at }: ChatMessage, mine: boolean): HTMLElement {
   const time = new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
   const about = make('small', '', mine ? time : `${user} · ${time}`);
   return make('li', `message ${mine ? 'mine' : ''}`, avatar(user), make('div', 'bubble', text, about));

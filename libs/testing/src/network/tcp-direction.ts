@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
-/** Rules that a lane asks before it hands on each piece; the answers may change at any time. */
-export interface LaneRules {
+/** Rules that a direction asks before it hands on each piece; the answers may change at any time. */
+export interface DirectionRules {
   /** True if arriving bytes disappear. */
   swallows(): boolean;
   /** Delay, milliseconds. */
@@ -17,7 +17,7 @@ const MAX_WAITING_BYTES = 65_536;
 type Piece = Buffer | 'end';
 
 /** One direction of one proxied connection: hands on what arrives, in order, late, or not at all. */
-export class TcpLane {
+export class TcpDirection {
   private readonly waiting: { readonly piece: Piece; readonly due: number }[] = [];
   private waitingBytes = 0;
   private timer?: NodeJS.Timeout;
@@ -27,7 +27,7 @@ export class TcpLane {
   constructor(
     private readonly from: Socket,
     private readonly to: Socket,
-    private readonly rules: LaneRules,
+    private readonly rules: DirectionRules,
   ) {
     from.on('data', (bytes: Buffer) => this.accept(bytes));
     from.once('end', () => this.accept('end'));
