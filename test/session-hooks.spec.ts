@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Logger, Module } from '@nestjs/common';
-import { type ExpiredSession, OnSession, type RestoredSession, RoomType } from '@wss/core';
+import { type ExpiredSession, OnSession, type ResumedSession, RoomType } from '@wss/core';
 import { eventually, FeatureCluster, type TestClient } from '@wss/testing';
 
 interface Told {
-  readonly change: 'restored' | 'expired';
-  readonly session: RestoredSession | ExpiredSession;
+  readonly change: 'resumed' | 'expired';
+  readonly session: ResumedSession | ExpiredSession;
 }
 
 /** Calls of the hooks of all nodes in this process. */
@@ -14,10 +14,10 @@ let fails = false;
 
 @Injectable()
 class Watcher {
-  @OnSession('restored')
-  async onRestored(session: RestoredSession): Promise<void> {
+  @OnSession('resumed')
+  async onResumed(session: ResumedSession): Promise<void> {
     await Promise.resolve();
-    told.push({ change: 'restored', session });
+    told.push({ change: 'resumed', session });
     if (fails) throw new Error('a hook failed');
   }
 
@@ -76,15 +76,15 @@ describe.each(['memory', 'redis'] as const)('features on %s', (engine) => {
     await client.terminate();
     const resumed = await open(1, hello.token);
     expect(resumed.hello.resumed).toBe(true);
-    await eventually(() => expect(toldOf('restored', hello.session)).toHaveLength(1));
-    expect(toldOf('restored', hello.session)).toEqual([
+    await eventually(() => expect(toldOf('resumed', hello.session)).toHaveLength(1));
+    expect(toldOf('resumed', hello.session)).toEqual([
       { id: hello.session, user: 'ann', rooms: ['note:1'], client: expect.anything() },
     ]);
-    const [{ client: connection }] = toldOf('restored', hello.session) as [RestoredSession];
+    const [{ client: connection }] = toldOf('resumed', hello.session) as [ResumedSession];
     expect(connection).toMatchObject({ id: resumed.hello.client, user: 'ann' });
     const other = await open(2);
     await other.client.drain();
-    expect(toldOf('restored', other.hello.session)).toEqual([]);
+    expect(toldOf('resumed', other.hello.session)).toEqual([]);
     for (const each of [resumed.client, other.client]) await each.close();
   });
 
@@ -125,7 +125,7 @@ describe.each(['memory', 'redis'] as const)('features on %s', (engine) => {
     await client.terminate();
     const resumed = await open(0, hello.token);
     await eventually(() =>
-      expect(lines.join('\n')).toMatch(/Watcher\.onRestored failed: Error: a hook failed/),
+      expect(lines.join('\n')).toMatch(/Watcher\.onResumed failed: Error: a hook failed/),
     );
     expect(await resumed.client.command('$ping')).toEqual({});
     await resumed.client.terminate();

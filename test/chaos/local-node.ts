@@ -28,7 +28,7 @@ import {
 } from '@wss/protocol';
 import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
 import {
-  CommandJudge,
+  EngineRecorder,
   Committer,
   DocumentType,
   RedisRoomStore,
@@ -86,7 +86,7 @@ export interface LocalNodeOptions {
 export class LocalNode {
   private readonly committer: Committer;
   private readonly counters: RoomStateRepository<LocalCounter>;
-  private readonly judge: CommandJudge;
+  private readonly recorder: EngineRecorder;
   private readonly feed: RoomFeed;
   private readonly members = new Members();
   private closed = false;
@@ -103,7 +103,7 @@ export class LocalNode {
     const channels: Channels = new RedisChannels(links);
     this.committer = new Committer(store, { of: () => limits }, { nodeId, channels });
     this.counters = new RoomStateRepository(new DocumentType(LocalCounter), store, this.committer);
-    this.judge = new CommandJudge(this.committer);
+    this.recorder = new EngineRecorder(this.committer);
     this.feed = new RoomFeed({
       nodeId,
       store,
@@ -258,13 +258,13 @@ export class LocalNode {
     }
     if (command.number && !command.effect && mayRecord(answer)) {
       try {
-        await this.judge.record(command, answer);
+        await this.recorder.record(command, answer);
       } catch (error) {
         return connection.answer(command, { error: toGatewayError(error) });
       }
     }
     if (!command.effect) {
-      if (command.number) this.judge.noteMissing(command);
+      if (command.number) this.recorder.noteMissing(command);
       return connection.answer(command, answer);
     }
     const { position, duplicate } = command.effect;
@@ -280,7 +280,7 @@ export class LocalNode {
   }
 
   private async carryOut(command: Command): Promise<unknown> {
-    if (command.event === '$skip') return this.judge.skip(command);
+    if (command.event === '$skip') return this.recorder.skip(command);
     if (command.event === 'counter.read') {
       const { value, version } = await this.counters.read(command);
       return { value: value.value, version };

@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { HandlersModule } from '@wss/core';
+import { bindClass, bindFactory, bindValue, HandlersModule } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { RoomStore } from '@wss/state';
 import { ChannelCluster } from './node-cluster.js';
@@ -48,16 +48,13 @@ export class ClusterModule {
       module: ClusterModule,
       imports: [HandlersModule],
       providers: [
-        { provide: Channels, useValue: channels },
-        { provide: RedisKeys, useValue: keys },
-        { provide: NodeRegistry, useValue: registry },
-        { provide: JobQueue, useValue: jobs },
+        bindValue(Channels, channels),
+        bindValue(RedisKeys, keys),
+        bindValue(NodeRegistry, registry),
+        bindValue(JobQueue, jobs),
         { provide: JOB_SETTINGS, useValue: jobSettings },
-        { provide: Cluster, useClass: ChannelCluster },
-        {
-          provide: ClusterLog,
-          useFactory: () => new ClusterLog({ store, channels, keys, registry }),
-        },
+        bindClass(Cluster, ChannelCluster),
+        bindFactory(ClusterLog, [], () => new ClusterLog({ store, channels, keys, registry })),
         PacketChannels,
         PendingCalls,
         ClusterHandlers,

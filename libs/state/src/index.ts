@@ -1,4 +1,4 @@
-export * from './command-judge.js';
+export * from './engine-recorder.js';
 export * from './commits/committed-entries.js';
 export * from './commits/committer.js';
 export * from './documents/document-registry.js';

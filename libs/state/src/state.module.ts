@@ -8,11 +8,11 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { RoomTypes, roomDocumentOf } from '@wss/core';
-import { CommandJudge } from './command-judge.js';
+import { bindFactory, CommandRecorder, RoomTypes, roomDocumentOf } from '@wss/core';
 import { Committer, type CommitterOptions } from './commits/committer.js';
 import { DocumentRegistry } from './documents/document-registry.js';
 import { DocumentType } from './documents/document-type.js';
+import { EngineRecorder } from './engine-recorder.js';
 import { RoomStore } from './store/room-store.js';
 import { RoomStateRepository } from './state-repository.js';
 
@@ -47,20 +47,16 @@ export class StateModule implements OnModuleInit, OnApplicationShutdown {
 
   /** @param store provider of {@link RoomStore}. */
   static forRoot(store: Provider<RoomStore>, options: CommitterOptions): DynamicModule {
-    const committer: Provider = {
-      provide: Committer,
-      inject: [RoomStore, RoomTypes],
-      useFactory: (rooms: RoomStore, types: RoomTypes) => new Committer(rooms, types, options),
-    };
-    const judge: Provider = {
-      provide: CommandJudge,
-      inject: [Committer],
-      useFactory: (rooms: Committer) => new CommandJudge(rooms),
-    };
+    const committer = bindFactory(
+      Committer,
+      [RoomStore, RoomTypes],
+      (rooms, types) => new Committer(rooms, types, options),
+    );
+    const recorder = bindFactory(CommandRecorder, [Committer], (rooms) => new EngineRecorder(rooms));
     return {
       module: StateModule,
-      providers: [store, committer, judge, DocumentRegistry],
-      exports: [RoomStore, Committer, CommandJudge, DocumentRegistry],
+      providers: [store, committer, recorder, DocumentRegistry],
+      exports: [RoomStore, Committer, CommandRecorder, DocumentRegistry],
     };
   }
 

@@ -22,12 +22,11 @@ import {
   Rooms,
   SessionExpiry,
 } from '@wss/cluster';
-import { HandlersModule, RoomTypes, SessionHooks } from '@wss/core';
+import { bind, bindFactory, bindValue, HandlersModule, RoomTypes, SessionHooks } from '@wss/core';
 import {
   Admission,
   ClientLimits,
   ClientListener,
-  CommandRecorder,
   CommandRouter,
   Hub,
   LaneNumbers,
@@ -38,7 +37,7 @@ import {
   RoomSource,
   SessionSource,
 } from '@wss/messaging';
-import { CommandJudge, Committer, DocumentRegistry, RoomStore, StateModule } from '@wss/state';
+import { Committer, DocumentRegistry, RoomStore, StateModule } from '@wss/state';
 import { clientGatewayAt } from './client.gateway.js';
 import { Config } from '../config.js';
 import { DevelopmentAdmission } from '../admission/development-admission.js';
@@ -59,10 +58,9 @@ const ENGINE = Symbol('Engine');
 
 /** Binds the ports of the client libraries to the engine's libraries. */
 const PORTS: Provider[] = [
-  { provide: RoomSource, useExisting: RoomFeed },
-  { provide: CommandRecorder, useExisting: CommandJudge },
-  { provide: ClientListener, useExisting: ClientRouting },
-  { provide: PeerContracts, useExisting: LiveContracts },
+  bind(RoomSource, RoomFeed),
+  bind(ClientListener, ClientRouting),
+  bind(PeerContracts, LiveContracts),
 ];
 
 /** Joins the libraries: clients on this side, the engine on the other. */
@@ -87,42 +85,32 @@ export class CoreModule
       imports: [
         HandlersModule,
         ClusterModule.forNode({ channels, keys, store, registry: engine.registry, jobs: engine.jobs }),
-        StateModule.forRoot({ provide: RoomStore, useValue: store }, { nodeId, channels }),
+        StateModule.forRoot(bindValue(RoomStore, store), { nodeId, channels }),
       ],
       providers: [
         ...MESSAGING_PROVIDERS,
         clientGatewayAt(config.WS_PATH),
         Readiness,
-        { provide: Config, useValue: config },
+        bindValue(Config, config),
         { provide: ENGINE, useValue: engine },
-        { provide: NodeIdentity, useValue: { nodeId } },
-        { provide: Admission, useFactory: () => admissionOf(config) },
+        bindValue(NodeIdentity, { nodeId }),
+        bindFactory(Admission, [], () => admissionOf(config)),
         feedOf(engine, nodeId),
         ...presenceProviders(config, engine),
-        {
-          provide: EngineWatch,
-          inject: [Hub, Readiness, RoomTypes],
-          useFactory: (hub: Hub, readiness: Readiness, types: RoomTypes) =>
-            new EngineWatch({ engine, hub, readiness, types }),
-        },
-        { provide: SessionSource, useValue: engine.sessions },
-        {
-          provide: SessionExpiry,
-          inject: [SessionHooks],
-          useFactory: (hooks: SessionHooks) => new SessionExpiry(engine.sessionStore, hooks),
-        },
-        { provide: ClientLimits, useValue: { maxRooms: config.MAX_ROOMS_PER_SESSION } },
-        {
-          provide: LaneNumbers,
-          inject: [RoomTypes],
-          useFactory: (types: RoomTypes) => new StoredNumbers(store, types),
-        },
-        {
-          provide: Rooms,
-          inject: [RoomFeed, Committer],
-          useFactory: (feed: RoomFeed, committer: Committer) =>
-            new ClusterRooms(feed, committer, channels, keys),
-        },
+        bindFactory(
+          EngineWatch,
+          [Hub, Readiness, RoomTypes],
+          (hub, readiness, types) => new EngineWatch({ engine, hub, readiness, types }),
+        ),
+        bindValue(SessionSource, engine.sessions),
+        bindFactory(SessionExpiry, [SessionHooks], (hooks) => new SessionExpiry(engine.sessionStore, hooks)),
+        bindValue(ClientLimits, { maxRooms: config.MAX_ROOMS_PER_SESSION }),
+        bindFactory(LaneNumbers, [RoomTypes], (types) => new StoredNumbers(store, types)),
+        bindFactory(
+          Rooms,
+          [RoomFeed, Committer],
+          (feed, committer) => new ClusterRooms(feed, committer, channels, keys),
+        ),
         routingOf(engine, nodeId),
         ...PORTS,
       ],
@@ -159,11 +147,11 @@ function routingOf(
   { channels, keys, sessionStore: sessions }: Engine,
   nodeId: string,
 ): FactoryProvider<ClientRouting> {
-  return {
-    provide: ClientRouting,
-    inject: [RoomDelivery],
-    useFactory: (listener: RoomDelivery) => new ClientRouting({ nodeId, channels, keys, sessions, listener }),
-  };
+  return bindFactory(
+    ClientRouting,
+    [RoomDelivery],
+    (listener) => new ClientRouting({ nodeId, channels, keys, sessions, listener }),
+  );
 }
 
 function feedOf(

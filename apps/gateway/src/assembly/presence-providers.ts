@@ -1,6 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { ClusterPresence, NodePresence, Presence } from '@wss/cluster';
-import { RoomTypes } from '@wss/core';
+import { bind, bindFactory, RoomTypes } from '@wss/core';
 import { PresenceSource } from '@wss/messaging';
 import type { Config } from '../config.js';
 import type { Engine } from '../engine/engine.js';
@@ -9,21 +9,18 @@ import type { Engine } from '../engine/engine.js';
 export function presenceProviders(config: Config, engine: Engine): Provider[] {
   const { presence: store, registry, channels, keys, links } = engine;
   return [
-    {
-      provide: NodePresence,
-      useFactory: () => {
-        const presence = new NodePresence({ store, registry, graceMs: config.PRESENCE_GRACE_MS });
-        channels.onInterruption((heard) => presence.heardAgain((room) => heard.has(keys.room(room).channel)));
-        links?.probes.clock.onStep(() => presence.clockStepped());
-        return presence;
-      },
-    },
-    {
-      provide: Presence,
-      inject: [NodePresence, RoomTypes],
-      useFactory: (node: NodePresence, types: RoomTypes) =>
-        new ClusterPresence(node, store, (room) => types.of(room)?.presence === true),
-    },
-    { provide: PresenceSource, useExisting: Presence },
+    bindFactory(NodePresence, [], () => {
+      const presence = new NodePresence({ store, registry, graceMs: config.PRESENCE_GRACE_MS });
+      channels.onInterruption((heard) => presence.heardAgain((room) => heard.has(keys.room(room).channel)));
+      links?.probes.clock.onStep(() => presence.clockStepped());
+      return presence;
+    }),
+    bindFactory(
+      ClusterPresence,
+      [NodePresence, RoomTypes],
+      (node, types) => new ClusterPresence(node, store, (room) => types.of(room)?.presence === true),
+    ),
+    bind(Presence, ClusterPresence),
+    bind(PresenceSource, ClusterPresence),
   ];
 }

@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { JobRunner, type JobStats, RoomFeed } from '@wss/cluster';
+import { bind, bindValue } from '@wss/core';
 import { Hub, MessagingObserver } from '@wss/messaging';
 import type { Config } from '../config.js';
 import type { Engine, EngineLinks } from '../engine/engine.js';
@@ -29,11 +30,7 @@ export class ManagementModule {
   static with(metrics: Metrics): DynamicModule {
     return {
       module: ManagementModule,
-      providers: [
-        { provide: Metrics, useValue: metrics },
-        { provide: MessagingObserver, useExisting: Metrics },
-        ManagementServer,
-      ],
+      providers: [bindValue(Metrics, metrics), bind(MessagingObserver, Metrics), ManagementServer],
       exports: [Metrics, MessagingObserver],
     };
   }

@@ -62,7 +62,7 @@ export abstract class SessionStore {
   /**
    * Takes a session over: raises its generation, so that commands of the connection before are refused, and moves
    * its end and those of the records of its commands (R6), unless all were moved within the last eighth of `ttlMs`.
-   * A session whose record is missing is restored from the claim alone (R7).
+   * A session whose record is missing is made again from the claim alone (R7).
    * @returns nothing when it is another user's, revoked or over
    */
   abstract resume(claim: SessionClaim, ttlMs: number): Promise<ResumedSession | undefined>;

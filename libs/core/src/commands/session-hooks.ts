@@ -6,7 +6,7 @@ import { HandlerExplorer } from './handler-explorer.js';
 const ON_SESSION = 'wss:on-session';
 
 /** A session that goes on in a new connection. */
-export interface RestoredSession {
+export interface ResumedSession {
   readonly id: string;
   readonly user: string;
   /** Its new connection. */
@@ -24,7 +24,7 @@ export interface ExpiredSession {
 /** The changes of sessions that features can hear of, by name. */
 export interface SessionChanges {
   /** On the node of the new connection, each time; the client has been greeted, and its commands do not wait. */
-  restored: RestoredSession;
+  resumed: ResumedSession;
   /**
    * On one node, a few seconds after the session's end; never while it is connected. At least once: when that node
    * dies meanwhile, another one tells it again. What Redis loses of sessions in a failover may not be told.
@@ -35,7 +35,7 @@ export interface SessionChanges {
 type Hook<Change extends keyof SessionChanges> = (session: SessionChanges[Change]) => unknown;
 
 /**
- * Has a provider's method called when a session is `restored` or `expired`. It may be asynchronous; nobody waits for
+ * Has a provider's method called when a session is `resumed` or `expired`. It may be asynchronous; nobody waits for
  * it, and what it throws is logged.
  */
 export function OnSession<Change extends keyof SessionChanges>(change: Change) {

@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError, type RecordedAnswer, toGatewayError } from '@wss/core';
+import { CommandRecorder, GatewayError, type RecordedAnswer, toGatewayError } from '@wss/core';
 import { ERROR_CODES, type ReplyPosition } from '@wss/protocol';
-import { CommandRecorder } from '../ports/ports.js';
 import type { RoutedCommand } from './routed-command.js';
 
-/** Answers commands; numbered ones only after the engine has judged their number (R1). */
+/** Answers commands; numbered ones only after the engine has recorded their number (R1). */
 @Injectable()
 export class Answers {
   constructor(private readonly recorder: CommandRecorder) {}

@@ -51,9 +51,9 @@ export class ConnectionPorts {
   ) {}
 
   /** Tells the other nodes, and the features of this one, that a session goes on here. */
-  restored(client: ClientSocket, { session, rooms }: OpenedSession): void {
+  resumed(client: ClientSocket, { session, rooms }: OpenedSession): void {
     this.listener.sessionResumed(session);
-    void this.hooks.run('restored', { id: session.id, user: session.user, client, rooms });
+    void this.hooks.run('resumed', { id: session.id, user: session.user, client, rooms });
   }
 }
 
@@ -151,7 +151,7 @@ export class ClientConnections {
     if (!context.router || !this.hub) return;
     if (opened) greet(client, opened);
     if (this.hub.add(client)) void this.announce(client.user);
-    if (opened?.resumed) this.ports?.restored(client, opened);
+    if (opened?.resumed) this.ports?.resumed(client, opened);
   }
 
   /** The client reads too slowly. */

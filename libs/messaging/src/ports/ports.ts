@@ -1,11 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type {
   ClientSession,
-  Command,
   OpenedSession,
   PresencePage,
   PresenceRange,
-  RecordedAnswer,
   RoomHold,
   RoomStart,
   StartRequest,
@@ -141,16 +139,4 @@ export abstract class PeerContracts {
    * @throws Error when the engine is out of reach
    */
   abstract knowsRooms(roomType: string): Promise<boolean>;
-}
-
-/** Judges numbered commands that made no commit of their own (R1); notes the verdict on the command. */
-export abstract class CommandRecorder {
-  /** @throws GatewayError when the number is refused or the engine is out of reach. */
-  abstract record(command: Command, answer: RecordedAnswer): Promise<void>;
-
-  /** Gives the number up without an effect (R5). */
-  abstract skip(command: Command): Promise<void>;
-
-  /** The command ended without a record: what follows is out of order until its number comes again. */
-  abstract noteMissing(command: Command): void;
 }

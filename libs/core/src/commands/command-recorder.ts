@@ -1,0 +1,13 @@
+import type { Command, RecordedAnswer } from './command.js';
+
+/** Records numbered commands that made no commit of their own (R1); notes the engine's verdict on the command. */
+export abstract class CommandRecorder {
+  /** @throws GatewayError when the number is refused or the engine is out of reach. */
+  abstract record(command: Command, answer: RecordedAnswer): Promise<void>;
+
+  /** Gives the number up without an effect (R5). */
+  abstract skip(command: Command): Promise<void>;
+
+  /** The command ended without a record: what follows is out of order until its number comes again. */
+  abstract noteMissing(command: Command): void;
+}
