@@ -92,7 +92,7 @@ export interface Typing {
   readonly user: string;
 }
 
-/** What the server takes and sends. */
+/** The commands that the server takes and the events that it sends. */
 export interface WssContract {
   readonly commands: {
     readonly 'echo.say': { readonly data: Say; readonly reply: Say };

@@ -70,9 +70,9 @@ describe('a feature made by the generator', () => {
   );
 
   it.each([
-    ['Poll', 'is no name for a feature'],
-    ['-poll', 'is no name for a feature'],
-    ['poll--two', 'is no name for a feature'],
+    ['Poll', 'is not a valid feature name'],
+    ['-poll', 'is not a valid feature name'],
+    ['poll--two', 'is not a valid feature name'],
     ['command', 'choose another, e.g. my-command'],
     ['chat', 'apps/gateway/src/features/chat is there already'],
   ])('is not called %s', (name, message) => {

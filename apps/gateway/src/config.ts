@@ -90,7 +90,7 @@ export class Config {
   /** Admission. `jwt`: clients must present a signed token. `none`: anyone, as the user in `?user=`; for development. */
   @IsIn(['jwt', 'none'], {
     message:
-      'AUTH must be given: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL for signed tokens, or AUTH=none to let everybody in under any name',
+      'AUTH is missing: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL for signed tokens, or AUTH=none to let everybody in under any name',
   })
   readonly AUTH!: 'jwt' | 'none';
 
@@ -248,7 +248,7 @@ export function secretsOf(text: string): string[] {
 function readFile(env: NodeJS.ProcessEnv, name: string, problems: string[]): void {
   const file = env[`${name}_FILE`];
   if (file === undefined) return;
-  if (env[name] !== undefined) problems.push(`${name} and ${name}_FILE are both set; give one`);
+  if (env[name] !== undefined) problems.push(`${name} and ${name}_FILE are both set; set only one`);
   try {
     env[name] = readFileSync(file, 'utf8').trim();
   } catch (error) {
@@ -266,14 +266,14 @@ function pick(env: NodeJS.ProcessEnv): Partial<Record<keyof Config, string>> {
 function contradictions(config: Config, isGiven: IsGiven): string[] {
   const keys = KEYS.filter(isGiven);
   const found: string[] = [];
-  if (keys.length > 1) found.push(`${keys.join(' and ')} are set; give one of them`);
+  if (keys.length > 1) found.push(`${keys.join(' and ')} are set; set only one of them`);
   if (config.AUTH === 'jwt' && keys.length === 0) found.push(`AUTH=jwt needs one of ${KEYS.join(', ')}`);
   if (config.AUTH === 'none' && keys.length > 0)
     found.push(`AUTH=none and ${keys.join(', ')} contradict each other`);
   if (config.AUTH === 'jwt' && config.MANAGEMENT_PORT !== undefined && !isGiven('MANAGEMENT_TOKEN'))
     found.push('MANAGEMENT_PORT needs a MANAGEMENT_TOKEN');
   if (config.MANAGEMENT_PORT && config.MANAGEMENT_PORT === config.SERVER_PORT)
-    found.push('MANAGEMENT_PORT and SERVER_PORT are the same; give two');
+    found.push('MANAGEMENT_PORT and SERVER_PORT are the same; choose two different ports');
   return found;
 }
 

@@ -69,7 +69,7 @@ export class ChannelCluster extends Cluster {
     try {
       return await this.registry.alive();
     } catch (cause) {
-      throw new GatewayError('unavailable', 'the live nodes can not be read', { cause });
+      throw new GatewayError('unavailable', "the live nodes can't be read", { cause });
     }
   }
 

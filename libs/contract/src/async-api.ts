@@ -222,7 +222,7 @@ function errorMessage(): ApiMessage {
       code: { type: 'string', enum: Object.keys(ERROR_CODES) },
       message: { type: 'string' },
       details: { type: 'array', items: { type: 'object' } },
-      retry: { type: 'boolean', description: 'whether the same command may succeed later' },
+      retry: { type: 'boolean', description: 'true if the same command may succeed later' },
       applied: { type: 'boolean' },
     },
   };

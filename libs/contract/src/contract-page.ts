@@ -22,7 +22,7 @@ export function toPage(contract: AppContract, title: string): string {
 <body>
 <header>
 <h1>${escape(title)}</h1>
-<p>What clients may send and what they get, as the server's code has it now.
+<p>The commands that clients may send and the events that they get, generated from the server's code.
 <a href="asyncapi.json">AsyncAPI 3 document</a></p>
 </header>
 <main>

@@ -20,7 +20,7 @@ export function toTypeMap(contract: AppContract): string {
 
 function mapOf({ commands, events, rooms }: AppContract, nameOf: TypeName): string {
   const lines = [
-    '/** What the server takes and sends. */',
+    '/** The commands that the server takes and the events that it sends. */',
     'export interface WssContract {',
     ...block(
       'commands',

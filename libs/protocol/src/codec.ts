@@ -82,7 +82,7 @@ function envelopeProblem(frame: Record<keyof ClientFrame, unknown>): string | un
   }
   if (room !== undefined && (typeof room !== 'string' || room === '')) return '"room" must be a string';
   if (ack !== undefined && !isCount(ack, 0)) return '"ack" must be an integer from 0';
-  if (epoch !== undefined && !isEpoch(epoch)) return '"epoch" must be an epoch that a server told';
+  if (epoch !== undefined && !isEpoch(epoch)) return '"epoch" must be an epoch from a server';
   if (n === undefined) return undefined;
   if (!isCount(n, 1)) return '"n" must be an integer from 1';
   if (room === undefined || frame.id === undefined) return '"n" needs a "room" and an "id"';

@@ -77,16 +77,16 @@ export const ERROR_CODES = {
   },
   unavailable: {
     meaning:
-      'The engine is out of reach, the deadline passed before it, or only another node knows the event; nothing was done.',
+      'The engine is out of reach, the deadline passed before the commit, or only another node knows the event; nothing was done.',
     retry: true,
     consumesN: false,
   },
   unknown_outcome: {
-    meaning: 'The command may have been done; send it again with the same number to learn it.',
+    meaning: 'The command may have been done; send it again with the same number to find out.',
     retry: true,
     consumesN: false,
   },
-  internal: { meaning: 'The server failed; the log there says why.', retry: false, consumesN: true },
+  internal: { meaning: 'The server failed; its log says why.', retry: false, consumesN: true },
 } as const satisfies Record<string, ErrorCodeRow>;
 
 /** A code of the table. */

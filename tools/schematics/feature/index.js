@@ -36,7 +36,7 @@ export default feature;
 function check(tree, name) {
   if (!NAME.test(name) || name.length > LONGEST_NAME) {
     throw new SchematicsException(
-      `"${name}" is no name for a feature: lower-case letters, digits and single dashes, starting with a letter, at most ${LONGEST_NAME}; e.g. shopping-list`,
+      `"${name}" is not a valid feature name: lower-case letters, digits and single dashes, starting with a letter, at most ${LONGEST_NAME}; e.g. shopping-list`,
     );
   }
   if (TAKEN.has(strings.classify(name))) {

@@ -28,7 +28,7 @@ export class TokenAdmission extends Admission {
   /** Refreshes the identity of a connected client: the same user with a later end. */
   async refresh(token: string, user: string): Promise<Admitted> {
     const identity = await this.identify(token);
-    if (identity.user !== user) throw new UpgradeRefusal(401, 'the token is another user’s');
+    if (identity.user !== user) throw new UpgradeRefusal(401, 'the token belongs to another user');
     return identity;
   }
 
@@ -41,7 +41,7 @@ export class TokenAdmission extends Admission {
         'keys',
         `tokens can't be verified, so upgrades are answered 503 (${(error as Error).message}); see JWT_JWKS_URL`,
       );
-      throw new UpgradeRefusal(503, 'tokens can not be verified now');
+      throw new UpgradeRefusal(503, "tokens can't be verified now");
     }
   }
 }

@@ -59,11 +59,11 @@ export function checkContract(explorer: ContractExplorer, folder: string): Contr
     };
   }
   const stale = [...filesOf(contract)].filter(([name, text]) => readIfThere(join(folder, name)) !== text);
-  if (stale.length === 0) return { ok: true, text: 'the contract is as committed' };
+  if (stale.length === 0) return { ok: true, text: 'the contract equals the committed one' };
   const names = stale.map(([name]) => join(folder, name)).join(' and ');
   return {
     ok: false,
-    text: `the code says more than ${names}: run "npm run contract" and commit the result`,
+    text: `the code has more than ${names}: run "npm run contract" and commit the result`,
   };
 }
 
@@ -80,7 +80,7 @@ function unknownReplies(explorer: ContractExplorer): ContractResult | undefined 
   const list = names.map((name) => `  ${name}`).join('\n');
   return {
     ok: false,
-    text: `nobody can tell what these reply; put @Reply(<class>) on them, or @Reply(null) where they reply nothing:\n${list}`,
+    text: `the replies of these are unknown; put @Reply(<class>) on them, or @Reply(null) if they reply nothing:\n${list}`,
   };
 }
 

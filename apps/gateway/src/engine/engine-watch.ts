@@ -28,7 +28,7 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
     const clock = engine.links?.probes.clock;
     if (clock) readiness.addNotice('clocks', () => clock.notice());
     readiness.add('lease', () =>
-      engine.registry.holdsLease ? undefined : 'the lease of this node does not hold',
+      engine.registry.holdsLease ? undefined : 'this node does not hold its lease',
     );
   }
 

@@ -16,9 +16,7 @@ export class ManagementModule {
   constructor(metrics: Metrics, hub: Hub, feed: RoomFeed, readiness: Readiness, jobs: JobRunner) {
     metrics.gauge('clients', 'Clients on this node', () => hub.size);
     metrics.gauge('rooms', 'Rooms that this node follows', () => feed.size);
-    metrics.gauge('ready', 'Whether the node may get clients', () =>
-      Number(readiness.problems().length === 0),
-    );
+    metrics.gauge('ready', '1 if the node takes clients', () => Number(readiness.problems().length === 0));
     measureJobs(jobs, metrics);
   }
 
@@ -38,12 +36,10 @@ export class ManagementModule {
 
 /** The engine, with its commits and reads counted. */
 export function measured(engine: Engine, metrics: Metrics): Engine {
-  metrics.gauge('engine_up', 'Whether the engine serves', () =>
+  metrics.gauge('engine_up', '1 if the engine serves', () =>
     Number(Object.values(engine.checks).every((check) => check() === undefined)),
   );
-  metrics.gauge('lease_held', 'Whether the lease of the node holds', () =>
-    Number(engine.registry.holdsLease),
-  );
+  metrics.gauge('lease_held', '1 if the node holds its lease', () => Number(engine.registry.holdsLease));
   if (engine.links) measureLinks(engine.links, metrics);
   return { ...engine, store: new MeasuredRoomStore(engine.store, metrics) };
 }
@@ -51,7 +47,7 @@ export function measured(engine: Engine, metrics: Metrics): Engine {
 /** The jobs of the groups that this node has handlers for; but for `running` they are the whole group's. */
 function measureJobs(jobs: JobRunner, metrics: Metrics): void {
   const states = ['outstanding', 'unhandled', 'dead', 'running'] as const;
-  metrics.gauges('jobs', 'Jobs by what they are at', ['group', 'state'], () =>
+  metrics.gauges('jobs', 'Jobs by their state', ['group', 'state'], () =>
     jobs.stats.flatMap(([group, stats]) => states.map((state) => [{ group, state }, stats[state]] as const)),
   );
   const counter = (name: string, help: string, read: (stats: JobStats) => number): void =>
@@ -70,13 +66,10 @@ function measureLinks({ counts, probes }: EngineLinks, metrics: Metrics): void {
   metrics.gauges('links_up', 'Links to Redis that are up', ['role'], () =>
     counts().map(({ role, up }) => [{ role }, up]),
   );
-  metrics.counters(
-    'link_probes_total',
-    'Probes of links that came back, or did not in time',
-    ['outcome'],
-    () => (['answered', 'missed'] as const).map((outcome) => [{ outcome }, probes[outcome]]),
+  metrics.counters('link_probes_total', 'Probes of links by outcome', ['outcome'], () =>
+    (['answered', 'missed'] as const).map((outcome) => [{ outcome }, probes[outcome]]),
   );
-  metrics.counters('engine_clock_steps_total', "Times that a Redis server's clock was set", [], () => [
+  metrics.counters('engine_clock_steps_total', "Steps of a Redis server's clock", [], () => [
     [{}, probes.clock.steps],
   ]);
   metrics.gauge(
@@ -84,7 +77,7 @@ function measureLinks({ counts, probes }: EngineLinks, metrics: Metrics): void {
     "How far the clocks of Redis' masters differ",
     () => probes.clock.spreadMs / 1_000,
   );
-  metrics.counters('links_replaced_total', 'Links that a probe made anew', ['role', 'cause'], () =>
+  metrics.counters('links_replaced_total', 'Links that a probe replaced', ['role', 'cause'], () =>
     probes.replacements.map(({ role, cause, count }) => [{ role, cause }, count]),
   );
 }

@@ -47,7 +47,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
         return end(response, 401, 'the token is missing or wrong\n');
       }
       if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
-        return end(response, 404, 'there is GET /metrics here\n');
+        return end(response, 404, 'only GET /metrics is served here\n');
       }
       const { registry } = this.metrics;
       const text = await registry.metrics();

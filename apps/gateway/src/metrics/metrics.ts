@@ -31,7 +31,7 @@ export class Metrics extends MessagingObserver {
   });
   private readonly upgrades = this.counter('upgrades_total', 'Upgrades that were answered', ['status']);
   private readonly closes = this.counter('client_closes_total', 'Connections that have ended', ['code']);
-  private readonly slow = this.counter('slow_clients_total', 'What slow clients were dealt', ['action']);
+  private readonly slow = this.counter('slow_clients_total', 'Actions against slow clients', ['action']);
   private readonly drained = this.counter('drained_clients_total', 'Clients of the stopping node', ['how']);
 
   /** `committed`, `conflict`, `judged` (numbers that were refused or known) or `failed`. */
@@ -45,10 +45,10 @@ export class Metrics extends MessagingObserver {
     buckets: SECONDS,
   });
   /** Reads of what a room's subscription missed; `ok` or `failed`. */
-  readonly repairs = this.counter('gap_repairs_total', 'Reads of what was missed', ['outcome']);
+  readonly repairs = this.counter('gap_repairs_total', 'Reads of missed events', ['outcome']);
   readonly repairedEvents = this.counter('gap_repaired_events_total', 'Events that such reads brought');
   /** To members on this node; `log` or `volatile`. */
-  readonly deliveries = this.counter('deliveries_total', 'Events times the members who got them', ['kind']);
+  readonly deliveries = this.counter('deliveries_total', 'Events times the members that got them', ['kind']);
   /** Parts of rooms that the engine lost before their time. */
   readonly lostParts = this.counter('room_parts_lost_total', 'Parts of rooms that vanished from the engine', [
     'part',

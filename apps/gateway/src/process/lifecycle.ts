@@ -101,7 +101,7 @@ export class Lifecycle {
   /** Whatever hangs, the process ends. */
   private boundBy(ms: number): void {
     setTimeout(() => {
-      this.logger.error(`not done after ${ms} ms: ending`);
+      this.logger.error(`closing took longer than ${ms} ms: ending the process`);
       process.exit(1);
     }, ms);
   }

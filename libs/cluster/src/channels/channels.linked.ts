@@ -88,7 +88,7 @@ export class LinkedChannels implements SubscriberListener {
   problem(): string | undefined {
     const { failingMs } = this.seats;
     if (failingMs <= FAILING_MS) return undefined;
-    return `Redis: channels are not subscribed for ${Math.round(failingMs / 1_000)} s; if Redis is reachable, allow its user all channels of the namespace`;
+    return `Redis: channels have not been subscribed for ${Math.round(failingMs / 1_000)} s; if Redis is reachable, allow its user all channels of the namespace`;
   }
 
   /** Hands a message to whoever listens. */

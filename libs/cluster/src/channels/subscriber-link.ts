@@ -183,7 +183,7 @@ export class SubscriberLink {
   private report({ message }: RedisError): void {
     this.gate.report(
       'subscribe',
-      `a channel can't be subscribed (${message}) and is tried on; its clients miss what is published. Redis' user must be allowed all channels of the namespace`,
+      `a channel can't be subscribed (${message}); the node keeps trying, and its clients miss events meanwhile. Allow Redis' user all channels of the namespace`,
     );
   }
 

@@ -72,7 +72,7 @@ export class PacketChannels {
 
   private receive(message: string, listener: PacketListener): void {
     const packet = decodePacket(message);
-    if (!packet) return this.logger.debug('ignored a message that is no packet of this version');
+    if (!packet) return this.logger.debug('ignored a message that is not a packet of this version');
     if (packet.from !== this.nodeId) listener(packet);
   }
 }

@@ -91,7 +91,7 @@ export class JobGroup {
     }
     this.again = this.againForDead = false;
     this.looking = this.take(forDead)
-      .catch((error: Error) => this.logger.debug(`the next look takes jobs: ${error.message}`))
+      .catch((error: Error) => this.logger.debug(`jobs can't be taken now: ${error.message}`))
       .finally(() => {
         delete this.looking;
         if (this.again) this.look({ forDead: this.againForDead });
@@ -105,7 +105,7 @@ export class JobGroup {
       this.reportUnhandled(this.counts.unhandled);
       if (this.counts.unhandled > 0) await this.giveUpUnhandled();
     } catch (error) {
-      this.logger.debug(`jobs are counted later: ${describe(error)}`);
+      this.logger.debug(`jobs can't be counted now: ${describe(error)}`);
     }
   }
 
@@ -124,7 +124,9 @@ export class JobGroup {
       () => undefined,
     );
     if ((await Promise.race([ended, late])) === 'late') {
-      this.logger.warn(`${this.running.size} jobs of "${this.options.group}" still run; others repeat them`);
+      this.logger.warn(
+        `${this.running.size} jobs of "${this.options.group}" still run; other nodes will repeat them`,
+      );
     }
     bound.abort();
   }
@@ -200,7 +202,7 @@ export class JobGroup {
   /** Runs a job until it is done, or left to other nodes, or failed too often. */
   private async attempt(packet: EventPacket, firstAttempt: number): Promise<'done' | 'left' | Failure> {
     const name = `job ${packet.id} (${packet.pattern})`;
-    let reason = 'each node that ran it ended';
+    let reason = 'every node that ran it died';
     for (let attempt = firstAttempt; attempt <= MAX_ATTEMPTS; attempt++) {
       try {
         const context = new ClusterContext([packet.pattern, packet.from, { id: packet.id, attempt }]);
@@ -223,7 +225,7 @@ export class JobGroup {
       try {
         return await report();
       } catch (error) {
-        this.logger.debug(`a job that is done is reported later: ${describe(error)}`);
+        this.logger.debug(`a finished job can't be reported now: ${describe(error)}`);
       }
       if (!(await this.pause(settings.pollMs))) return;
     }
@@ -252,8 +254,8 @@ interface Failure {
 
 /** Its version is one that this node reads, so no other node can read it either. */
 const UNREADABLE: Failure = {
-  name: 'a job that is no packet',
-  reason: 'is no packet that a node can read',
+  name: 'an unreadable job',
+  reason: 'it is not a packet that a node can read',
   attempts: 0,
 };
 

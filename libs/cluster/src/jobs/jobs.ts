@@ -92,7 +92,7 @@ export class Jobs {
   /** A node that misses this finds the job by itself within a second. */
   private wake(group: string): void {
     this.packets.channels.publish(this.keys.jobs(group), '').catch((error: Error) => {
-      this.logger.debug(`a job waits for the next look at its queue: ${error.message}`);
+      this.logger.debug(`a job was not announced and waits for the next look at its queue: ${error.message}`);
     });
   }
 }

@@ -128,7 +128,7 @@ export class LeaseKeeper {
   }
 
   private reportFailure({ message }: Error): void {
-    if (!this.failing) this.logger.warn(`heartbeats fail, and are tried on: ${message}`);
+    if (!this.failing) this.logger.warn(`heartbeats fail; the node keeps trying: ${message}`);
     this.failing = true;
   }
 

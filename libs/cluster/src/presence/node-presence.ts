@@ -156,14 +156,14 @@ export class NodePresence implements PresenceHost {
   refused(owner: string): void {
     if (owner !== this.owner || this.closing) return;
     this.incarnation++;
-    this.logger.warn(`this node was taken for dead; its clients are brought in again as ${this.owner}`);
+    this.logger.warn(`this node was taken for dead; it brings its clients in again as ${this.owner}`);
     for (const room of this.rooms.values()) room.startAgain();
   }
 
   /** Part of {@link PresenceHost}. */
   sawOwners(room: AttendedRoom, owners: readonly string[]): void {
     this.sweeper.check(room, owners).catch((error: Error) => {
-      this.logger.debug(`owners in ${room.room} are checked the next time: ${error.message}`);
+      this.logger.debug(`owners in ${room.room} can't be checked now: ${error.message}`);
     });
   }
 

@@ -96,7 +96,7 @@ export class RedisPresenceStore extends PresenceStore {
       if (status === 'done') return { status, ...this.announced(channel, reply[2], reply[3]) };
       // Redis' clock is another than we thought; nothing was done.
     }
-    throw new RedisError('refused', 'the clock of Redis does not stand still long enough');
+    throw new RedisError('refused', 'the clock of Redis is not steady long enough');
   }
 
   async sweep({ room, owner, goneAt, pauseMs }: PresenceSweep): Promise<PresenceSwept> {

@@ -64,7 +64,7 @@ export class RoomFormats {
       else if (this.isComplete(nodes)) this.foundShared();
     } catch (error) {
       this.watch.interrupted();
-      this.logger.debug(`nodes can't be asked what they know: ${(error as Error).message}`);
+      this.logger.debug(`live nodes can't be asked for their formats: ${(error as Error).message}`);
     }
   }
 

@@ -18,7 +18,7 @@ export function reportFailures(what: string, failures: readonly unknown[]): void
   for (const [kind, count] of counts) {
     const failure = failures.findLast((each) => kindOf(each) === kind);
     const gate = isEngineFault(failure) ? outages : bugs;
-    const text = `rooms with members can't ${what} (${count} times), it is tried again soon`;
+    const text = `rooms with members can't ${what} (${count} times), the node tries again soon`;
     gate.report(
       `${what}: ${kind}`,
       `${text}: ${failure instanceof Error ? failure.message : String(failure)}`,
@@ -43,7 +43,7 @@ export class RoomFaults {
         return await work();
       } catch (error) {
         if (!isEngineFault(error)) throw error;
-        const line = `room ${this.room} can't be read, and is tried on: ${error.message}`;
+        const line = `room ${this.room} can't be read; the node keeps trying: ${error.message}`;
         if (attempt === 0) outages.report('engine', line);
         await delay(Math.min(1_000, 50 * 2 ** attempt) * (0.5 + Math.random()));
       }

@@ -42,7 +42,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     if (performance.now() < this.restsUntil) return;
     this.running ??= this.tellAll()
       .catch((error: Error) => {
-        this.logger.debug(`a later look finds ended sessions: ${error.message}`);
+        this.logger.debug(`ended sessions can't be claimed now: ${error.message}`);
         this.rest();
       })
       .finally(() => delete this.running);

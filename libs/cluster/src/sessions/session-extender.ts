@@ -91,7 +91,7 @@ export class SessionExtender<T> {
     if (this.closed) return;
     this.failed.add(item);
     if (this.timer) return;
-    this.logger.debug(`sessions are extended later: ${error.message}`);
+    this.logger.debug(`sessions can't be extended now: ${error.message}`);
     this.timer = setTimeout(() => {
       delete this.timer;
       this.extend(this.failed);

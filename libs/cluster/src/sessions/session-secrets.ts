@@ -69,7 +69,7 @@ export class SessionSecrets {
   watch(registry: NodeRegistry, salt: string): void {
     const look = (): void =>
       void this.compare(registry, salt).catch((error: Error) =>
-        this.logger.debug(`secrets are compared later: ${error.message}`),
+        this.logger.debug(`secrets can't be compared now: ${error.message}`),
       );
     // An engine that lost the lease may have lost the secret too.
     registry.onRenewed(look);
@@ -110,7 +110,7 @@ export class SessionSecrets {
     const known = await this.store.agree({ signs: configured.length === 0, held: this.held, ttlMs });
     this.refreshedAt = performance.now();
     if (this.held.length > 0 && known.length > 0 && known[0] !== this.held[0])
-      this.logger.warn('the nodes agree on another session secret than before; both are accepted');
+      this.logger.warn('the nodes have agreed on a new session secret; the old one stays accepted');
     this.held = [...new Set([...known, ...this.held])].slice(0, MOST_HELD);
     this.ring = [...new Set([...configured, ...this.held])].map(signingKey);
   }
@@ -127,7 +127,7 @@ export class SessionSecrets {
     if (strangers.length === 0) return this.agreed();
     const oldest = strangers[0]!;
     this.disagreed({
-      text: `SESSION_SECRET is another one than that of node ${oldest.nodeId}, so sessions would end on the way from one to the other: give all nodes the same secrets, a new one at the end first`,
+      text: `SESSION_SECRET differs from that of node ${oldest.nodeId}, so sessions would end when clients move between the two: give all nodes the same secrets, and add a new one as the last line first`,
       looks: (this.mismatch?.looks ?? 0) + 1,
       younger: nodes.indexOf(oldest) < nodes.findIndex((node) => node.nodeId === nodeId),
     });

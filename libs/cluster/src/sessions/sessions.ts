@@ -132,14 +132,14 @@ export class Sessions {
   joined(session: Session, room: string): void {
     this.store
       .addRoom(session.id, room)
-      .catch((error: Error) => this.logger.debug(`a membership is not kept: ${error.message}`));
+      .catch((error: Error) => this.logger.debug(`a membership could not be stored: ${error.message}`));
   }
 
   /** The session is not a member of a room any more. Best effort. */
   left(session: Session, room: string): void {
     this.store
       .removeRoom(session.id, room)
-      .catch((error: Error) => this.logger.debug(`a membership is not ended: ${error.message}`));
+      .catch((error: Error) => this.logger.debug(`a membership could not be removed: ${error.message}`));
   }
 
   /** The connection of a session has gone; the session stays until its end. */
@@ -229,5 +229,5 @@ export class Sessions {
 }
 
 function tooManyLanes(most: number): GatewayError {
-  return new GatewayError('limit', `numbered commands in ${most} rooms of late: go on in one of these`);
+  return new GatewayError('limit', `numbered commands in ${most} rooms already: use one of these rooms`);
 }

@@ -119,7 +119,7 @@ export class TakeOvers {
   }
 
   private async wait(pause: GrowingPause, error: Error): Promise<void> {
-    if (this.late++ === 0) this.logger.warn(`take-overs of sessions are settled later: ${error.message}`);
+    if (this.late++ === 0) this.logger.warn(`take-overs of sessions can't be settled now: ${error.message}`);
     await delay(pause.next(), undefined, { ref: false });
     this.late--;
   }

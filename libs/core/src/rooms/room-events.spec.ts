@@ -60,11 +60,15 @@ describe('the events of a room type', () => {
       () => new RoomEvents('poll', { a: Bare }, {}),
       'Bare, the data of "a", has no class-validator rules',
     ],
-    ['a name of the system', () => new RoomEvents('poll', { $a: Voted }, {}), '"$a" is no name for an event'],
+    [
+      'a name of the system',
+      () => new RoomEvents('poll', { $a: Voted }, {}),
+      '"$a" is not a valid event name',
+    ],
     [
       'an event that is both',
       () => new RoomEvents('poll', { a: Voted }, { a: Voted }),
-      '"a" stands in events and in volatile',
+      '"a" is in events and in volatile',
     ],
     [
       'a class that is not there',

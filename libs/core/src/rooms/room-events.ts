@@ -26,7 +26,7 @@ export class RoomEvents {
     }
     const twice = Object.keys(logged).find((name) => Object.hasOwn(volatile, name));
     if (twice) {
-      throw new Error(`room type "${type}": "${twice}" stands in events and in volatile; keep one of them`);
+      throw new Error(`room type "${type}": "${twice}" is in events and in volatile; keep one of them`);
     }
   }
 
@@ -91,7 +91,7 @@ export function sentBy(target: object): EventClasses {
 function checkEvent(owner: string, name: string, data: Type<object> | undefined): void {
   if (name === '' || name.length > MAX_EVENT_LENGTH || isSystemEvent(name)) {
     throw new Error(
-      `${owner}: "${name}" is no name for an event: 1 to ${MAX_EVENT_LENGTH} characters, not starting with $`,
+      `${owner}: "${name}" is not a valid event name: use 1 to ${MAX_EVENT_LENGTH} characters, not starting with $`,
     );
   }
   if (typeof data !== 'function') {
@@ -101,7 +101,7 @@ function checkEvent(owner: string, name: string, data: Type<object> | undefined)
   }
   if (data !== Empty && !hasRules(data)) {
     throw new Error(
-      `${owner}: ${data.name}, the data of "${name}", has no class-validator rules, so nobody could know its fields; decorate them, or use Empty`,
+      `${owner}: ${data.name}, the data of "${name}", has no class-validator rules, so its fields are unknown; decorate them, or use Empty`,
     );
   }
 }

@@ -19,7 +19,7 @@ export class FrameReader {
   /** Never throws; what can't be read is answered. */
   read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter | undefined): void {
     try {
-      if (isBinary && router && !this.parser) throw new FrameError('binary frames are not spoken here');
+      if (isBinary && router && !this.parser) throw new FrameError('binary frames are not supported');
       const text = this.parser ? undefined : textOf(data);
       const value = text === undefined ? this.parser!(data) : parseJson(text);
       if (text === undefined && !value) return;

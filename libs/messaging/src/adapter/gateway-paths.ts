@@ -36,7 +36,9 @@ export class GatewayPaths {
 function requireAgreement(a: GatewayDeclaration, b: GatewayDeclaration): void {
   const names = `${a.class.name} and ${b.class.name}`;
   if (a.path !== b.path)
-    throw new Error(`${names} spell one path in two ways; write it alike, or one is never reached`);
+    throw new Error(
+      `${names} spell one path in two ways; write it the same way, or one of them is never reached`,
+    );
   const keys = [...new Set([...Object.keys(a.options), ...Object.keys(b.options)])];
   const conflicts = keys.filter(
     (key) => key !== 'commands' && !isDeepStrictEqual(a.options[key], b.options[key]),

@@ -132,7 +132,7 @@ export class SocketServers {
     httpServer.listen({ port, backlog: LISTEN_BACKLOG });
     // A port without a host is bound at once, except by the workers of a Node cluster.
     if (!httpServer.listening && cluster.isPrimary) {
-      throw new Error(`port ${port} can't be opened, probably it is taken; give the gateway another one`);
+      throw new Error(`port ${port} can't be opened; it is probably taken: give the gateway another one`);
     }
     this.own.set(port, httpServer);
     this.listen(httpServer, port);

@@ -202,7 +202,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
   }
 
   private drop(command: RoutedCommand): void {
-    this.answers.refuse(command, new GatewayError('unavailable', 'the connection has gone'));
+    this.answers.refuse(command, new GatewayError('unavailable', 'the connection is gone'));
     this.finish(command, command.client.roomState(command.room!));
   }
 

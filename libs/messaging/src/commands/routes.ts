@@ -94,7 +94,9 @@ function checkEvent(event: unknown, name: string, system: boolean): asserts even
     throw new Error(`${name}: an event name is a string of 1 to ${MAX_EVENT_LENGTH} characters`);
   }
   if (isSystemEvent(event) && !system) {
-    throw new Error(`${name}: "${event}" starts with "$", which is the system's; choose another name`);
+    throw new Error(
+      `${name}: "${event}" starts with "$", which is reserved for the system; choose another name`,
+    );
   }
 }
 

@@ -214,7 +214,7 @@ export class ClientConnections {
   /** Clients come again and again while the engine is away: that is one fault. */
   private upgradeFailed(error: unknown): void {
     if (!isEngineError(error)) return this.faults.report('bug', `an upgrade failed: ${stackOf(error)}`);
-    const remedy = 'clients come again by themselves; see why Redis is out of reach';
+    const remedy = 'clients reconnect by themselves; find out why Redis is out of reach';
     this.faults.report('engine', `upgrades are answered 503 (${error.message}): ${remedy}`);
   }
 

@@ -198,7 +198,7 @@ function outOfReach(cause: unknown): GatewayError {
   const { least, most } = RETRY_MS;
   const retryInMs = Math.round(least + Math.random() * (most - least));
   // Why the engine refuses, it may have told itself; then it is what was wrapped.
-  const { reason = 'the room can not be read now' } = ((cause as Error).cause ?? cause) as {
+  const { reason = "the room can't be read now" } = ((cause as Error).cause ?? cause) as {
     reason?: string;
   };
   return new GatewayError('unavailable', reason, { cause, details: [{ retryInMs }] });

@@ -109,7 +109,7 @@ export class RoomDelivery {
         if (attempt === 0)
           this.faults.report(
             'engine',
-            `numbers of room ${room} can't be read, and are tried on: ${error.message}`,
+            `numbers of room ${room} can't be read; the node keeps trying: ${error.message}`,
           );
         await delay(Math.min(MAX_PAUSE_MS, 100 * 2 ** attempt) * (0.5 + Math.random()));
       }
@@ -120,7 +120,7 @@ export class RoomDelivery {
   private giveUp(room: string, clients: readonly ClientSocket[], error: unknown): Map<ClientSocket, number> {
     this.errors.report(
       kindOf(error),
-      `numbers of room ${room} can't be read, its sessions are closed: ${stackOf(error)}`,
+      `numbers of room ${room} can't be read, so its sessions are closed: ${stackOf(error)}`,
     );
     for (const client of clients) client.closeWith(1011);
     return new Map();

@@ -102,7 +102,7 @@ export class SlowClients {
     if (isEngineError(error)) {
       this.faults.report(
         'engine',
-        `client ${client.id} can't catch up in ${room}, it is let go: ${error.message}`,
+        `client ${client.id} can't catch up in ${room}, so it is closed: ${error.message}`,
       );
       return client.closeWith(1013);
     }

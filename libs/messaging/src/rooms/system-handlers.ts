@@ -92,7 +92,7 @@ export class SystemHandlers {
     needRoom(command);
     const { epoch, seq, last = 0, state = false, meta } = withoutNulls(data);
     if (epoch !== undefined && !isEpoch(epoch)) {
-      throw new GatewayError('bad_frame', '"epoch" must be an epoch that a server told');
+      throw new GatewayError('bad_frame', '"epoch" must be an epoch from a server');
     }
     if ((epoch === undefined) !== (seq === undefined)) {
       throw new GatewayError('invalid', 'a position is "epoch" and "seq" together', {
@@ -100,7 +100,7 @@ export class SystemHandlers {
       });
     }
     if (meta && Buffer.byteLength(JSON.stringify(meta)) > MAX_META_BYTES) {
-      throw new GatewayError('invalid', 'too much about a user', {
+      throw new GatewayError('invalid', 'meta is too large', {
         details: [{ path: 'meta', message: `must be at most ${MAX_META_BYTES} bytes of JSON` }],
       });
     }

@@ -203,7 +203,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
 
   /** Part of {@link QueueObserver}. */
   failed(error: unknown): void {
-    logger.error(`frames of client ${this.id} can't be written, it is cut: ${stackOf(error)}`);
+    logger.error(`frames of client ${this.id} can't be written, so it is cut: ${stackOf(error)}`);
     this.terminate();
   }
 

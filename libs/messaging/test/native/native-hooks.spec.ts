@@ -526,7 +526,7 @@ describe('gateways that contradict each other', () => {
   it('fail the boot when they write one path differently', async () => {
     const providers = [gateway('OneGateway', { path: '/x' }), gateway('OtherGateway', { path: 'x/' })];
     await expect(NativeApp.start({ providers })).rejects.toThrow(
-      'OneGateway and OtherGateway spell one path in two ways; write it alike, or one is never reached',
+      'OneGateway and OtherGateway spell one path in two ways; write it the same way, or one of them is never reached',
     );
   });
 

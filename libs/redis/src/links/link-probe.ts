@@ -87,7 +87,7 @@ export class LinkProbe {
     // A link that does not answer is found by the probe itself.
     const [actual] = (await redis.role().catch(() => ['master'])) as [string];
     if (actual === 'master') return;
-    this.logger.warn('a link leads to a replica of Redis; it is made anew');
+    this.logger.warn('a link leads to a replica of Redis; the node replaces it');
     this.record.replaced(role, 'replica');
     redis.disconnect(true);
   }
@@ -102,7 +102,7 @@ export class LinkProbe {
     const elsewhere = own !== undefined && other !== undefined && own !== other;
     if (this.failedReads < 2 && !elsewhere) return;
     this.logger.warn(
-      `the reading link to Redis ${elsewhere ? 'leads to another server' : 'does not answer'}; it is made anew`,
+      `the reading link to Redis ${elsewhere ? 'leads to another server' : 'does not answer'}; the node replaces it`,
     );
     this.failedReads = 0;
     this.record.replaced('reads', elsewhere ? 'replica' : 'mute');
@@ -120,7 +120,7 @@ export class LinkProbe {
     if (channel !== this.channel) this.sent = this.heard;
     this.channel = channel;
     if (this.sent > this.heard && this.failures === 0 && subscriber.status === 'ready') {
-      this.logger.warn('the subscribing link to Redis is deaf; it is made anew');
+      this.logger.warn('the subscribing link to Redis is deaf; the node replaces it');
       this.sent = this.heard;
       this.deaf = true;
       this.record.replaced('subscriber', 'deaf');
@@ -138,7 +138,7 @@ export class LinkProbe {
       // A link over which a refusal comes is not mute; a new one would hear the same.
       if ((error as Error).name === 'ReplyError') return this.refuse(error as Error);
       if (++this.failures < 2 || commands.status !== 'ready') return;
-      this.logger.warn('the commanding link to Redis does not answer; it is made anew');
+      this.logger.warn('the commanding link to Redis does not answer; the node replaces it');
       this.failures = 0;
       this.record.replaced('commands', 'mute');
       commands.disconnect(true);

@@ -71,7 +71,7 @@ export class Publications {
       const refusal = await commands.eval(TRY, 1, channel, publish, `${channel}:t`);
       if (refusal === '' && channel === this.refusedOn) this.heal();
     } catch (error) {
-      this.logger.debug(`whether publications are taken again is not known: ${(error as Error).message}`);
+      this.logger.debug(`publications can't be tested now: ${(error as Error).message}`);
     }
   }
 }

@@ -20,12 +20,12 @@ describe('an address of Redis', () => {
   });
 
   it.each([
-    ['redis', /no URL; expected redis:\/\/host/],
+    ['redis', /not a URL; expected redis:\/\/host/],
     ['http://h', /scheme is "http"; expected redis:/],
     ['redis+nope://h', /scheme is "redis\+nope"/],
     ['redis://', /names no host/],
-    ['redis://h:99999', /a host in it is none/],
-    ['redis://u:secret@h:x', /a host in it is none/],
+    ['redis://h:99999', /it contains an invalid host/],
+    ['redis://u:secret@h:x', /it contains an invalid host/],
     ['redis://u:sec%ret@h', /not percent-encoded/],
     ['redis://h/zero', /a database number/],
     ['redis://u:secret@h1,h2/1', /a Redis Cluster has no database 1; expected redis:/],

@@ -37,7 +37,7 @@ const PORTS = { single: 6_379, sentinel: 26_379, cluster: 6_379 };
  */
 export function parseRedisTarget(url: string): RedisTarget {
   const parts = /^([a-z+]+):\/\/(?:([^/]*)@)?([^/@]*)(?:\/(.*))?$/i.exec(url.trim());
-  if (!parts) throw new Error(`it is no URL; expected ${FORMS}`);
+  if (!parts) throw new Error(`it is not a URL; expected ${FORMS}`);
   const [, scheme = '', credentials = '', hosts = '', path = ''] = parts;
   const [protocol, mode] = scheme.toLowerCase().split('+');
   if (!['redis', 'rediss'].includes(protocol!) || ![undefined, 'sentinel', 'cluster'].includes(mode)) {
@@ -89,7 +89,7 @@ function readAddress(text: string, defaultPort: number): RedisAddress {
   const host = ipv6 ?? name;
   const number = port === undefined ? defaultPort : Number(port);
   if (host === undefined || number < 1 || number > 65_535) {
-    throw new Error('a host in it is none; expected host, host:port or [ipv6]:port');
+    throw new Error('it contains an invalid host; expected host, host:port or [ipv6]:port');
   }
   return { host, port: number };
 }

@@ -33,7 +33,8 @@ export async function checkServer(
     throw error;
   });
   if (text === undefined) {
-    const error = 'INFO is forbidden, which tells what history Redis is on; allow the user +info';
+    const error =
+      'INFO is forbidden, but the node needs it to know the history that Redis is on; allow the user +info';
     return { errors: [error], warnings: [], version: 'unknown', runId: '', evicted: 0 };
   }
   const info = parseInfo(text);
@@ -107,7 +108,7 @@ async function checkRights(redis: Redis, namespace: string, errors: string[]): P
   const names = denied.map(
     (call) => `+${/^X(?:GROUP|INFO) \w+|^\w+/.exec(call)![0].toLowerCase().replace(' ', '|')}`,
   );
-  errors.push(`scripts may not do all that they must; allow the user ${names.join(' ')} on ~${namespace}:*`);
+  errors.push(`scripts lack rights; allow the user ${names.join(' ')} on ~${namespace}:*`);
 }
 
 async function checkPersistence(redis: Redis, info: Map<string, string>, warnings: string[]): Promise<void> {
@@ -120,12 +121,12 @@ async function checkPersistence(redis: Redis, info: Map<string, string>, warning
   if (!aof && (await setting('save')) === '') {
     warnings.push('persistence is off: a restart of Redis loses every room; set appendonly yes');
   } else if (!aof) {
-    warnings.push('the append-only file is off: a restart of Redis loses what came after the last snapshot');
+    warnings.push('the append-only file is off: a restart of Redis loses everything after the last snapshot');
   }
   const replicas = Number(info.get('connected_slaves') ?? 0);
   if (replicas > 0 && (await setting('min-replicas-to-write')) === '0') {
     warnings.push(
-      'min-replicas-to-write is 0: a master cut off from its replicas goes on accepting what a failover will lose',
+      'min-replicas-to-write is 0: a master cut off from its replicas goes on accepting writes that a failover will lose',
     );
   }
 }

@@ -79,7 +79,7 @@ export class ServerWatch {
   denied(message: string): void {
     this.denials.report(
       'denied',
-      `Redis denies a script what it must do (${message}); this node takes no new clients until then`,
+      `Redis denies a script a call that it needs (${message}); this node takes no new clients until that is allowed`,
     );
     if (this.denial !== undefined) return;
     this.denial = message;
@@ -103,7 +103,7 @@ export class ServerWatch {
   }
 
   private lookLater(): void {
-    this.look().catch((error: Error) => this.logger.debug(`the next look at Redis tells: ${error.message}`));
+    this.look().catch((error: Error) => this.logger.debug(`Redis can't be checked now: ${error.message}`));
   }
 
   private async lookAtAll(): Promise<ServerCheck[]> {
@@ -150,7 +150,7 @@ export class ServerWatch {
       for (const error of errors)
         if (!this.told.has(error))
           this.logger.error(
-            `Redis can't keep the promises: ${error}; this node takes no new clients until then`,
+            `Redis can't keep the promises: ${error}; this node takes no new clients until that is mended`,
           );
       if (errors.size === 0 && this.told.size > 0) this.logger.log('Redis can keep the promises again');
     }

@@ -88,7 +88,7 @@ export class CommitAttempts {
     const isFresh = !judged.conflict && judged.verdicts.every(({ kind }) => kind === 'ok');
     if (!isFresh) {
       if (error.outcome === 'failed')
-        faults.report('found', `${this.failure(error)}; it was found out what was done`);
+        faults.report('found', `${this.failure(error)}; the node has found out what was done`);
       return judged;
     }
     if (error.outcome !== 'failed') return undefined;

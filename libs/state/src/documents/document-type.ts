@@ -65,7 +65,7 @@ export class DocumentType<D extends object> {
     const json = JSON.stringify(value);
     const forbidden = json.includes(FORBIDDEN) ? pathOfForbidden(value) : undefined;
     if (forbidden !== undefined) {
-      throw new GatewayError('invalid', `the ${this.name} would have a key that no object may have`, {
+      throw new GatewayError('invalid', `the ${this.name} would have a forbidden key`, {
         details: [{ path: forbidden, message: `must not be named ${FORBIDDEN}` }],
       });
     }

@@ -79,7 +79,7 @@ function wellFormed(name: string): string {
 export function encodeLogEvent(event: string, dataJson: string): EncodedEvent {
   if (event === '' || event.length > MAX_EVENT_LENGTH || isSystemEvent(event)) {
     throw new Error(
-      `"${event}" is no name for an event: 1 to ${MAX_EVENT_LENGTH} characters, not starting with $`,
+      `"${event}" is not a valid event name: use 1 to ${MAX_EVENT_LENGTH} characters, not starting with $`,
     );
   }
   if (isLargerThan(dataJson, MAX_EVENT_BYTES)) {

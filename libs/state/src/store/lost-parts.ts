@@ -45,7 +45,7 @@ export class LossReport {
   private report(room: string, parts: readonly RoomPart[]): void {
     this.losses.tell(
       `room ${room} has lost its ${parts.join(' and ')}: members get $reset and what is left. ` +
-        'Keys vanish before their time: look at maxmemory, maxmemory-policy and at who deletes keys',
+        'Keys vanish before their time: check maxmemory, maxmemory-policy, and programs that delete keys',
     );
   }
 }

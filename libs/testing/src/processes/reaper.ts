@@ -77,7 +77,9 @@ class Reaper {
       if (this.shell !== shell) return;
       this.shell = undefined;
       const why = error ? `: ${error.message}` : '';
-      process.emitWarning(`what the tests started is no longer watched${why}`, { code: 'WSS_REAPER' });
+      process.emitWarning(`processes that the tests started are no longer watched${why}`, {
+        code: 'WSS_REAPER',
+      });
     };
     shell.once('error', lost).once('exit', () => lost());
     shell.stdin!.on('error', lost);
