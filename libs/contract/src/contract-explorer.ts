@@ -7,7 +7,7 @@ import {
   isPrimitive,
   messageBodiesOf,
   replyTypeOf,
-  RoomTypes,
+  RoomTypeRegistry,
   roomTypeOf,
   sentBy,
 } from '@wss/core';
@@ -39,7 +39,7 @@ export class ContractExplorer {
   constructor(
     private readonly explorer: HandlerExplorer,
     private readonly discovery: DiscoveryService,
-    private readonly types: RoomTypes,
+    private readonly types: RoomTypeRegistry,
     private readonly documents: DocumentRegistry,
   ) {}
 

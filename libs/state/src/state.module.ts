@@ -8,7 +8,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { bindFactory, CommandRecorder, RoomTypes, roomDocumentOf } from '@wss/core';
+import { bindFactory, CommandRecorder, RoomTypeRegistry, roomDocumentOf } from '@wss/core';
 import { Committer, type CommitterOptions } from './commits/committer.js';
 import { DocumentRegistry } from './documents/document-registry.js';
 import { DocumentType } from './documents/document-type.js';
@@ -41,7 +41,7 @@ export function InjectState(document: Type<object>): ParameterDecorator & Proper
 export class StateModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly committer: Committer,
-    private readonly types: RoomTypes,
+    private readonly types: RoomTypeRegistry,
     private readonly documents: DocumentRegistry,
   ) {}
 
@@ -49,7 +49,7 @@ export class StateModule implements OnModuleInit, OnApplicationShutdown {
   static forRoot(store: Provider<RoomStore>, options: CommitterOptions): DynamicModule {
     const committer = bindFactory(
       Committer,
-      [RoomStore, RoomTypes],
+      [RoomStore, RoomTypeRegistry],
       (rooms, types) => new Committer(rooms, types, options),
     );
     const recorder = bindFactory(CommandRecorder, [Committer], (rooms) => new EngineRecorder(rooms));

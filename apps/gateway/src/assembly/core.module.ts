@@ -22,7 +22,7 @@ import {
   Rooms,
   SessionExpiry,
 } from '@wss/cluster';
-import { bind, bindFactory, bindValue, HandlersModule, RoomTypes, SessionHooks } from '@wss/core';
+import { bind, bindFactory, bindValue, HandlersModule, RoomTypeRegistry, SessionHooks } from '@wss/core';
 import {
   Admission,
   ClientLimits,
@@ -52,7 +52,15 @@ import { StoredNumbers } from '../engine/stored-numbers.js';
 import { TokenAdmission } from '../admission/token-admission.js';
 import { TokenVerifier } from '../admission/token-verifier.js';
 
-type FeedDependencies = [Committer, RoomDelivery, RoomTypes, DocumentRegistry, NodePresence, Hub, Metrics?];
+type FeedDependencies = [
+  Committer,
+  RoomDelivery,
+  RoomTypeRegistry,
+  DocumentRegistry,
+  NodePresence,
+  Hub,
+  Metrics?,
+];
 
 const ENGINE = Symbol('Engine');
 
@@ -75,7 +83,7 @@ export class CoreModule
     private readonly feed: RoomFeed,
     private readonly presence: NodePresence,
     private readonly router: CommandRouter,
-    private readonly types: RoomTypes,
+    private readonly types: RoomTypeRegistry,
   ) {}
 
   static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
@@ -99,13 +107,13 @@ export class CoreModule
         ...presenceProviders(config, engine),
         bindFactory(
           EngineWatch,
-          [Hub, Readiness, RoomTypes],
+          [Hub, Readiness, RoomTypeRegistry],
           (hub, readiness, types) => new EngineWatch({ engine, hub, readiness, types }),
         ),
         bindValue(SessionSource, engine.sessions),
         bindFactory(SessionExpiry, [SessionHooks], (hooks) => new SessionExpiry(engine.sessionStore, hooks)),
         bindValue(ClientLimits, { maxRooms: config.MAX_ROOMS_PER_SESSION }),
-        bindFactory(LaneNumbers, [RoomTypes], (types) => new StoredNumbers(store, types)),
+        bindFactory(LaneNumbers, [RoomTypeRegistry], (types) => new StoredNumbers(store, types)),
         bindFactory(
           Rooms,
           [RoomFeed, Committer],
@@ -163,7 +171,7 @@ function feedOf(
     inject: [
       Committer,
       RoomDelivery,
-      RoomTypes,
+      RoomTypeRegistry,
       DocumentRegistry,
       NodePresence,
       Hub,

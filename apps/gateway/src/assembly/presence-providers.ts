@@ -1,6 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { ClusterPresence, NodePresence, Presence } from '@wss/cluster';
-import { bind, bindFactory, RoomTypes } from '@wss/core';
+import { bind, bindFactory, RoomTypeRegistry } from '@wss/core';
 import { PresenceSource } from '@wss/messaging';
 import type { Config } from '../config.js';
 import type { Engine } from '../engine/engine.js';
@@ -17,7 +17,7 @@ export function presenceProviders(config: Config, engine: Engine): Provider[] {
     }),
     bindFactory(
       ClusterPresence,
-      [NodePresence, RoomTypes],
+      [NodePresence, RoomTypeRegistry],
       (node, types) => new ClusterPresence(node, store, (room) => types.of(room)?.presence === true),
     ),
     bind(Presence, ClusterPresence),

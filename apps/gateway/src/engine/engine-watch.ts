@@ -1,5 +1,5 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { RoomTypes } from '@wss/core';
+import type { RoomTypeRegistry } from '@wss/core';
 import type { Hub } from '@wss/messaging';
 import type { Engine } from './engine.js';
 import type { Readiness } from '../health/readiness.js';
@@ -12,7 +12,7 @@ export interface EngineWatchOptions {
   readonly engine: Engine;
   readonly hub: Hub;
   readonly readiness: Readiness;
-  readonly types: RoomTypes;
+  readonly types: RoomTypeRegistry;
 }
 
 /** Tells the node's clients, and whoever asks for readiness, when the engine can't serve and when it can again. */

@@ -1,5 +1,5 @@
 import { toReadError } from '@wss/cluster';
-import type { RoomTypes } from '@wss/core';
+import type { RoomTypeRegistry } from '@wss/core';
 import { LaneNumbers } from '@wss/messaging';
 import type { RoomStore } from '@wss/state';
 
@@ -7,7 +7,7 @@ import type { RoomStore } from '@wss/state';
 export class StoredNumbers extends LaneNumbers {
   constructor(
     private readonly store: RoomStore,
-    private readonly types: RoomTypes,
+    private readonly types: RoomTypeRegistry,
   ) {
     super();
   }

@@ -5,7 +5,7 @@ import {
   type Claims,
   type NewSession,
   RECORD_GRACE_MS,
-  type ResumedSession,
+  type ResumedRecord,
   type SessionClaim,
   SessionStore,
 } from './session-store.js';
@@ -31,7 +31,7 @@ export class MemorySessionStore extends SessionStore {
     });
   }
 
-  resume(claim: SessionClaim, ttlMs: number): Promise<ResumedSession | undefined> {
+  resume(claim: SessionClaim, ttlMs: number): Promise<ResumedRecord | undefined> {
     return this.engine.call(() => {
       const known = this.engine.sessions.get(claim.id);
       if (known && (known.user !== claim.user || known.revoked)) return undefined;

@@ -8,7 +8,7 @@ import {
   type NewSession,
   RECORD_GRACE_MS,
   type SecretAgreement,
-  type ResumedSession,
+  type ResumedRecord,
   type SessionClaim,
   SessionStore,
 } from './session-store.js';
@@ -47,7 +47,7 @@ export class RedisSessionStore extends SessionStore {
     return endsAt;
   }
 
-  async resume(claim: SessionClaim, ttlMs: number): Promise<ResumedSession | undefined> {
+  async resume(claim: SessionClaim, ttlMs: number): Promise<ResumedRecord | undefined> {
     const { record, lanes, rooms } = this.keys.session(claim.id);
     const args = [claim.user, claim.generation, claim.endsAt, ttlMs, RECORD_GRACE_MS];
     const reply = await SESSION_SCRIPTS.resume.run(this.links.commands, [record, lanes, rooms], args);

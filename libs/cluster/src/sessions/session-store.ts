@@ -11,7 +11,7 @@ export interface SessionClaim {
 export type NewSession = Omit<SessionClaim, 'endsAt'>;
 
 /** A session that goes on. */
-export interface ResumedSession {
+export interface ResumedRecord {
   readonly generation: number;
   /** Its new end, ms since 1970 by the engine's clock. */
   readonly endsAt: number;
@@ -65,7 +65,7 @@ export abstract class SessionStore {
    * A session whose record is missing is made again from the claim alone (R7).
    * @returns nothing when it is another user's, revoked or over
    */
-  abstract resume(claim: SessionClaim, ttlMs: number): Promise<ResumedSession | undefined>;
+  abstract resume(claim: SessionClaim, ttlMs: number): Promise<ResumedRecord | undefined>;
 
   /** Notes that the session has numbered commands in a room, before the first of them is carried out. */
   abstract addLane(id: string, room: string): Promise<void>;

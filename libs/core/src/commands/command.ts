@@ -1,7 +1,7 @@
 import type { ClientFrame, Position } from '@wss/protocol';
 import type { Client } from './client.js';
 import type { CommandOrder } from './command-order.js';
-import { GatewayError } from './gateway-error.js';
+import { GatewayError } from '../errors/gateway-error.js';
 
 /** A command's answer as the engine recorded it. */
 export type RecordedAnswer = { readonly data: unknown } | { readonly error: GatewayError };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { IsString } from 'class-validator';
-import { Reply, replyTypeOf } from '../commands/reply.js';
+import { Reply, replyTypeOf } from '../handlers/reply.js';
 import { Empty, eventNameIn, RoomEvents, Sends, sentBy } from './room-events.js';
 
 class Voted {

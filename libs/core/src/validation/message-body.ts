@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { PARAM_ARGS_METADATA } from '@nestjs/websockets/internal';
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
-import type { DecoratedMethod } from '../commands/handler-explorer.js';
+import type { DecoratedMethod } from '../handlers/handler-explorer.js';
 
 /** An argument of a handler, as Nest's decorators describe it. */
 type ParamMetadata = Record<string, { index: number; data?: unknown }>;

@@ -37,7 +37,7 @@ import {
   ValidateNested,
   validateSync,
 } from 'class-validator';
-import { GatewayError } from '../commands/gateway-error.js';
+import { GatewayError } from '../errors/gateway-error.js';
 import { dtoReader } from './validation.js';
 
 class Tag {

@@ -5,7 +5,7 @@ import type { ErrorDetail } from '@wss/protocol';
 import { ClassReader } from './class-reader.js';
 import { brokenRules } from './class-rules.js';
 import { rulesOf } from './class-shape.js';
-import { GatewayError } from '../commands/gateway-error.js';
+import { GatewayError } from '../errors/gateway-error.js';
 import type { BodyReader } from './params-factories.js';
 
 /** Most details of one refusal: a client must not be able to make a short list of wrong values a long answer. */

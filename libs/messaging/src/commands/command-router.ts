@@ -1,5 +1,5 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
-import { type CommandNumber, GatewayError, RoomTypes, toGatewayError } from '@wss/core';
+import { type CommandNumber, GatewayError, RoomTypeRegistry, toGatewayError } from '@wss/core';
 import {
   type ClientFrame,
   encodeError,
@@ -42,7 +42,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
 
   constructor(
     private readonly builder: RouteBuilder,
-    private readonly types: RoomTypes,
+    private readonly types: RoomTypeRegistry,
     private readonly answers: Answers,
     private readonly sessions: SessionSource,
     private readonly unknown: UnknownEvents,

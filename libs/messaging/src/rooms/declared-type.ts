@@ -1,11 +1,11 @@
-import { GatewayError, type RoomTypeDeclaration, type RoomTypes } from '@wss/core';
+import { GatewayError, type RoomTypeDeclaration, type RoomTypeRegistry } from '@wss/core';
 import { parseRoomName } from '@wss/protocol';
 
 /**
  * The type of a room that a client names.
  * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type
  */
-export function declaredTypeOf(types: RoomTypes, room: string): RoomTypeDeclaration {
+export function declaredTypeOf(types: RoomTypeRegistry, room: string): RoomTypeDeclaration {
   if (!parseRoomName(room)) {
     throw new GatewayError('invalid', 'a room is named type:key', {
       details: [

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError, type PresencePage, type PresenceRange, RoomTypes } from '@wss/core';
+import { GatewayError, type PresencePage, type PresenceRange, RoomTypeRegistry } from '@wss/core';
 import { PresenceSource } from '../ports/ports.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 import { declaredTypeOf } from './declared-type.js';
@@ -8,7 +8,7 @@ import { declaredTypeOf } from './declared-type.js';
 @Injectable()
 export class PresenceReader {
   constructor(
-    private readonly types: RoomTypes,
+    private readonly types: RoomTypeRegistry,
     private readonly source: PresenceSource,
   ) {}
 

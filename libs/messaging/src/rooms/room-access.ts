@@ -6,7 +6,7 @@ import {
   type RoomHold,
   type RoomStart,
   type RoomTypeDeclaration,
-  RoomTypes,
+  RoomTypeRegistry,
   type StartRequest,
   toGatewayError,
 } from '@wss/core';
@@ -53,7 +53,7 @@ interface Entrance {
 export class RoomAccess {
   constructor(
     private readonly hub: Hub,
-    private readonly types: RoomTypes,
+    private readonly types: RoomTypeRegistry,
     private readonly source: RoomSource,
     private readonly guards: JoinGuards,
     private readonly numbers: LaneNumbers,

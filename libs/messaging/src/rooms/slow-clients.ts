@@ -1,5 +1,5 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { type BackPressure, RoomTypes } from '@wss/core';
+import { type BackPressure, RoomTypeRegistry } from '@wss/core';
 import { kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
@@ -25,7 +25,7 @@ export class SlowClients {
 
   constructor(
     private readonly hub: Hub,
-    private readonly types: RoomTypes,
+    private readonly types: RoomTypeRegistry,
     private readonly catchUp: CatchUp,
     @Optional() private readonly observer?: MessagingObserver,
   ) {}

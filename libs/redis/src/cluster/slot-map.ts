@@ -2,7 +2,7 @@ import { SLOTS } from './hash-slot.js';
 import { describeAddress, type RedisAddress } from '../links/redis-target.js';
 
 /** A master of a Redis Cluster as one of its servers knows it. */
-interface Claim {
+interface SlotClaim {
   readonly address: RedisAddress;
   /** Grows with each change of who has what; two masters never have the same for long. */
   readonly configEpoch: number;
@@ -48,8 +48,8 @@ export class SlotMap {
 }
 
 /** Reads the masters with slots of a reply to CLUSTER NODES. */
-function readClaims(text: string, from: RedisAddress, tls: boolean): Claim[] {
-  const claims: Claim[] = [];
+function readClaims(text: string, from: RedisAddress, tls: boolean): SlotClaim[] {
+  const claims: SlotClaim[] = [];
   for (const line of text.split('\n')) {
     const [, endpoint = '', flags = '', , , , configEpoch, , ...slots] = line.trim().split(' ');
     const roles = flags.split(',');

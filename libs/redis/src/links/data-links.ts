@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis';
-import type { Publications } from './publications.js';
 
 /** Commands on data that stores may send: each has one key, and that comes first. */
 type OneKey =
@@ -56,6 +55,12 @@ export interface KeyGroup {
   readonly indices: readonly number[];
 }
 
+/** Takes note of what scripts published. */
+export interface PublicationNotes {
+  /** A script has published on the channel of its room, or was refused to. */
+  note(channel: string, refused: boolean): void;
+}
+
 /** A node's links to its data, on one server or on many. */
 export interface DataLinks {
   readonly commands: Commands;
@@ -63,8 +68,7 @@ export interface DataLinks {
   readonly reads: Commands;
   /** The command with which a script publishes. */
   readonly publish: 'PUBLISH' | 'SPUBLISH';
-  /** Told of what scripts published. */
-  readonly publications: Pick<Publications, 'note'>;
+  readonly publications: PublicationNotes;
   /** Groups keys by the server that has them, for questions to each server. */
   byServer(keys: readonly string[]): KeyGroup[];
 }

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { DataLinks } from './data-links.js';
+import type { DataLinks, PublicationNotes } from './data-links.js';
 
 /** How often a publication is tried again after one was refused, ms. */
 const EVERY_MS = 2_000;
@@ -16,7 +16,7 @@ return type(sent) == 'table' and sent.err or ''`;
  * other nodes find the events of rooms only when they compare; so the node is not ready until a publication is taken
  * again.
  */
-export class Publications {
+export class Publications implements PublicationNotes {
   private readonly logger = new Logger('RedisLinks');
   /** The channel of the refusal. */
   private refusedOn: string | undefined;
@@ -25,7 +25,6 @@ export class Publications {
 
   constructor(private readonly links: Pick<DataLinks, 'commands' | 'publish'>) {}
 
-  /** A script has published on the channel of its room, or was refused to. */
   note(channel: string, refused: boolean): void {
     if (refused) this.refuse(channel);
     else if (channel === this.refusedOn) this.heal();

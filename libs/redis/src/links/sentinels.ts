@@ -10,14 +10,14 @@ const ANSWER_MS = 1_000;
 /** How often the sentinels are asked whether the links still lead to the master, ms. */
 const WATCH_MS = 1_000;
 
-interface Finding {
+interface KnownMaster {
   readonly address: RedisAddress;
   /** Grows with each failover. */
   readonly configEpoch: number;
 }
 
 /** A link to the master, and where it leads. */
-interface Seat {
+interface MasterLink {
   readonly redis: Redis;
   address?: RedisAddress;
 }
@@ -31,7 +31,7 @@ interface Seat {
 export class Sentinels {
   private readonly logger = new Logger(Sentinels.name);
   private readonly clients: readonly Redis[];
-  private readonly seats: Seat[] = [];
+  private readonly links: MasterLink[] = [];
   private readonly timer: NodeJS.Timeout;
   private looking = false;
 
@@ -42,12 +42,12 @@ export class Sentinels {
 
   /** Opens a link that always leads to the master; it is to be connected by the caller. */
   open(options: LinkSettings, timeoutMs: number): Redis {
-    const opened = (address: RedisAddress): void => void (seat.address = address);
+    const opened = (address: RedisAddress): void => void (link.address = address);
     const { tls } = this.target;
     const Connector = connectorOf({ find: () => this.find(), opened, tls });
-    const seat: Seat = { redis: new PatientRedis({ ...options, Connector }, timeoutMs) };
-    this.seats.push(seat);
-    return seat.redis;
+    const link: MasterLink = { redis: new PatientRedis({ ...options, Connector }, timeoutMs) };
+    this.links.push(link);
+    return link.redis;
   }
 
   /**
@@ -70,7 +70,7 @@ export class Sentinels {
     for (const client of this.clients) if (client.status !== 'end') client.disconnect();
   }
 
-  private async ask(client: Redis): Promise<Finding> {
+  private async ask(client: Redis): Promise<KnownMaster> {
     const name = this.target.master!;
     const [address, master] = (await Promise.all([
       client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name),
@@ -86,7 +86,7 @@ export class Sentinels {
     this.looking = true;
     try {
       const master = describeAddress(await this.find());
-      for (const { redis, address } of this.seats) {
+      for (const { redis, address } of this.links) {
         if (redis.status !== 'ready' || !address || describeAddress(address) === master) continue;
         this.logger.warn(`the master is at ${master} now; a link to ${describeAddress(address)} is replaced`);
         redis.disconnect(true);

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 /** How long the key that a fence writes is kept after the last one, ms: a node that is gone leaves nothing. */
 const KEY_MS = 3_600_000;
 
-interface Waiter {
+interface FenceWait {
   readonly replicationId: string;
   /** On this process' steady clock, ms. */
   readonly deadline: number;
@@ -26,7 +26,7 @@ export interface Fence {
  * history that the write was made on.
  */
 export class ReplicationFence implements Fence {
-  private waiting: Waiter[] = [];
+  private waiting: FenceWait[] = [];
   private running = false;
 
   constructor(
@@ -58,7 +58,7 @@ export class ReplicationFence implements Fence {
     this.running = false;
   }
 
-  private answer(waiter: Waiter, history: string | undefined): void {
+  private answer(waiter: FenceWait, history: string | undefined): void {
     if (history !== undefined) return waiter.resolve(history === waiter.replicationId);
     if (performance.now() >= waiter.deadline) return waiter.resolve(false);
     this.waiting.push(waiter);

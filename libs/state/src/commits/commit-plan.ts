@@ -1,14 +1,14 @@
 import { toGatewayError, type GatewayError } from '@wss/core';
 import { type EncodedEvent, ERROR_CODES } from '@wss/protocol';
 import { SharingCopy } from '../documents/clone.js';
-import type { DocumentType } from '../documents/document-type.js';
+import type { DocumentState, DocumentType } from '../documents/document-type.js';
 import { fingerprintOf } from '../store/fingerprint.js';
 import { diffJson } from '../documents/json-patch.js';
 import { positionKey, seqOf } from '../store/log-format.js';
 import { refusalOf } from './refusals.js';
-import type { CommitEntry, DocumentWrite, Lane } from '../store/room-store.js';
+import type { CommitEntry, DocumentWrite, CommitLane } from '../store/room-store.js';
 import type { CopiedDocument, RoomCopy } from '../documents/room-copy.js';
-import type { BatchView, DocumentChange, DocumentState, Prepared, Work } from './work.js';
+import type { BatchView, DocumentChange, Prepared, Work } from './work.js';
 
 /** A change of a document without an event of its own becomes this one (R16). */
 const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
@@ -33,7 +33,7 @@ export interface PlannedStep {
 
 /** Numbers for works that the client did not number. */
 export interface NodeNumbers {
-  readonly lane: Lane;
+  readonly lane: CommitLane;
   /** Highest number that is known to be recorded. */
   readonly highest: number;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EngineTime } from './engine-time.js';
-import type { Lane } from '../store/room-store.js';
+import type { CommitLane } from '../store/room-store.js';
 
 /** How long a lane counts, ms by the engine's clock; a record of it lives for 15 minutes from its last commit on. */
 const LANE_MS = 600_000;
@@ -14,7 +14,7 @@ const USED_MS = 300_000;
  * means that nothing was done, or it is said that the lane is over (R30).
  */
 export class NodeLane {
-  lane: Lane;
+  lane: CommitLane;
   /** Highest number that is known to be recorded. */
   highest = 0;
 
@@ -72,7 +72,7 @@ export class NodeLane {
     this.openedAt = this.context.now();
   }
 
-  private next(): Lane {
+  private next(): CommitLane {
     return {
       id: `@${this.context.nodeId}.${++this.generation}`,
       generation: 0,

@@ -34,7 +34,7 @@ export interface CommitterContext {
 }
 
 /** A work that waits for its commit. */
-export interface Pending {
+export interface PendingWork {
   readonly work: Work;
   readonly resolve: (result: WorkResult) => void;
   readonly reject: (error: GatewayError) => void;
@@ -96,7 +96,7 @@ export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
 }
 
 /** The error that a work gets at last: once an attempt's answer was lost, nobody knows that it was not done (R12). */
-export function finalError({ unknown }: Pending, error: GatewayError): GatewayError {
+export function finalError({ unknown }: PendingWork, error: GatewayError): GatewayError {
   if (!unknown || (error.code !== 'conflict' && error.code !== 'unavailable')) return error;
   const message = 'the answer was lost; the command may have been done';
   return new GatewayError('unknown_outcome', message, { cause: error });

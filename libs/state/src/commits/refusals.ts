@@ -1,10 +1,10 @@
 import { GatewayError } from '@wss/core';
 import type { Verdict } from '../store/room-store.js';
 
-type Refusal = Exclude<Verdict, { kind: 'ok' | 'duplicate' | 'later' }>;
+type RefusedVerdict = Exclude<Verdict, { kind: 'ok' | 'duplicate' | 'later' }>;
 
 /** The error that the sender of a refused number gets. */
-export function refusalOf(verdict: Refusal): GatewayError {
+export function refusalOf(verdict: RefusedVerdict): GatewayError {
   switch (verdict.kind) {
     case 'reused':
       return new GatewayError('number_reused', 'this number was used with another event, data or user');

@@ -18,7 +18,7 @@ import {
   NOTHING,
   NOWHERE,
   OK,
-  type Pending,
+  type PendingWork,
   type RoomLimits,
   refused,
   placeOf,
@@ -37,7 +37,7 @@ import type { Work, WorkResult } from './work.js';
 
 /** Works that go out together, and what they are planned to leave. */
 interface Batch {
-  readonly open: readonly Pending[];
+  readonly open: readonly PendingWork[];
   readonly plan: CommitPlan;
 }
 
@@ -48,7 +48,7 @@ interface Batch {
  * {@link WriterQueue}); on a conflict the works run again on the documents as they are then.
  */
 export class RoomCommitter {
-  private readonly queue: Pending[] = [];
+  private readonly queue: PendingWork[] = [];
   private readonly copy = new RoomCopy();
   private readonly lane: NodeLane;
   private readonly numbers = new SessionNumbers();
@@ -130,7 +130,7 @@ export class RoomCommitter {
     this.writers.rest();
   }
 
-  private async runBatch(works: Pending[]): Promise<void> {
+  private async runBatch(works: PendingWork[]): Promise<void> {
     const repeats = works.filter((pending) => this.isRepeat(pending));
     const fresh = repeats.length === 0 ? works : await this.answerRepeats(works, repeats);
     const open = this.dropLate(fresh);
@@ -170,7 +170,7 @@ export class RoomCommitter {
   }
 
   /** Numbers that this node knows to be recorded never enter a batch (R2). */
-  private async answerRepeats(batch: Pending[], repeats: Pending[]): Promise<Pending[]> {
+  private async answerRepeats(batch: PendingWork[], repeats: PendingWork[]): Promise<PendingWork[]> {
     const plan = this.plan(repeats, true);
     const request = { ...this.requestOf(plan), documents: [], judgeOnly: true };
     const reply = await this.send(request, { open: repeats, plan });
@@ -180,7 +180,7 @@ export class RoomCommitter {
     return batch.filter((pending) => !repeats.includes(pending) || again.includes(pending));
   }
 
-  private isRepeat({ work: { command } }: Pending): boolean {
+  private isRepeat({ work: { command } }: PendingWork): boolean {
     return command?.number !== undefined && this.numbers.isRepeat(command.number);
   }
 
@@ -189,7 +189,7 @@ export class RoomCommitter {
     if (number) this.numbers.unrecorded(number);
   }
 
-  private dropLate(open: Pending[]): Pending[] {
+  private dropLate(open: PendingWork[]): PendingWork[] {
     const now = this.context.now();
     return open.filter((pending) => {
       const number = pending.work.command?.number;
@@ -205,7 +205,7 @@ export class RoomCommitter {
     });
   }
 
-  private plan(open: readonly Pending[], recordsOnly = false): CommitPlan {
+  private plan(open: readonly PendingWork[], recordsOnly = false): CommitPlan {
     if (open.some(({ work }) => !work.command?.number)) this.lane.refresh();
     const plan = new CommitPlan(this.copy, this.lane);
     for (const { work, mark } of open) {
@@ -265,7 +265,7 @@ export class RoomCommitter {
     }
   }
 
-  private settle(plan: CommitPlan, open: readonly Pending[], reply: Committed): void {
+  private settle(plan: CommitPlan, open: readonly PendingWork[], reply: Committed): void {
     const { epoch } = reply.position;
     plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
     this.copy.written(plan.written(epoch, reply.seqs));
@@ -275,12 +275,12 @@ export class RoomCommitter {
   }
 
   /** Answers a step that leaves nothing behind as it was found, even without the engine where nothing was read. */
-  private settleEmpty({ error, prepared }: PlannedStep, pending: Pending, position: Position): void {
+  private settleEmpty({ error, prepared }: PlannedStep, pending: PendingWork, position: Position): void {
     if (error) return this.reject(pending, error);
     pending.resolve({ outcome: prepared!.outcome, position, duplicate: false });
   }
 
-  private settleStep(step: PlannedStep, pending: Pending, plan: CommitPlan, reply: Committed): void {
+  private settleStep(step: PlannedStep, pending: PendingWork, plan: CommitPlan, reply: Committed): void {
     const { epoch, seq } = reply.position;
     if (step.entry === undefined) return this.settleEmpty(step, pending, { epoch, seq });
     if (step.work.command?.number) this.numbers.recorded(step.work.command.number);
@@ -295,12 +295,12 @@ export class RoomCommitter {
   }
 
   /** Answers what the verdicts settle and queues the rest first, to be run again on the documents as they are now. */
-  private answerJudged(plan: CommitPlan, open: readonly Pending[], reply: Judged): void {
+  private answerJudged(plan: CommitPlan, open: readonly PendingWork[], reply: Judged): void {
     for (const type of plan.types) this.copy.seen(type, reply.documents.get(type.name));
     this.queue.unshift(...this.answerVerdicts(plan, open, reply));
   }
 
-  private answerVerdicts(plan: CommitPlan, open: readonly Pending[], reply: Judged): Pending[] {
+  private answerVerdicts(plan: CommitPlan, open: readonly PendingWork[], reply: Judged): PendingWork[] {
     const verdicts = plan.steps.map(({ entry }) => (entry === undefined ? OK : reply.verdicts[entry]!));
     const isOwn = (index: number): boolean =>
       plan.entries[plan.steps[index]!.entry!]!.lane === this.lane.lane;
@@ -328,14 +328,14 @@ export class RoomCommitter {
   }
 
   /** A number of the node's own was given to another work, or its record is gone: then nobody knows what it was done. */
-  private again(pending: Pending, { kind }: Verdict): Pending[] {
+  private again(pending: PendingWork, { kind }: Verdict): PendingWork[] {
     if (!pending.unknown || kind === 'reused') return [pending];
     this.reject(pending, new GatewayError('unavailable', 'the record of the command is gone'));
     return [];
   }
 
   private answerDuplicate(
-    pending: Pending,
+    pending: PendingWork,
     { record }: Extract<Verdict, { kind: 'duplicate' }>,
     { position, replicationId }: Judged,
     own: boolean,
@@ -351,7 +351,7 @@ export class RoomCommitter {
     });
   }
 
-  private reject(pending: Pending, error: GatewayError): void {
+  private reject(pending: PendingWork, error: GatewayError): void {
     if (pending.work.command) this.noteMissing(pending.work.command);
     pending.reject(finalError(pending, error));
   }

@@ -1,16 +1,7 @@
 import type { Command, GatewayError } from '@wss/core';
 import type { EncodedEvent } from '@wss/protocol';
-import type { DocumentType } from '../documents/document-type.js';
+import type { DocumentState, DocumentType } from '../documents/document-type.js';
 import type { CounterOperation, Outcome } from '../store/room-store.js';
-
-/** A document as a run finds it: the batch's copy, which others in the batch may have changed before. */
-export interface DocumentState<D extends object = object> {
-  /** Never changed in place: runs work on a clone. */
-  readonly value: D;
-  readonly json: string;
-  /** The value of the JSON, where it was parsed already. */
-  readonly plain?: unknown;
-}
 
 /** The works' view of their room in one batch. */
 export interface BatchView {

@@ -1,6 +1,6 @@
 import { isPlainObject, PlainObject } from '@wss/core';
 
-type Fields = Record<string, unknown>;
+type ObjectFields = Record<string, unknown>;
 
 /**
  * A deep copy of JSON-like data that keeps the classes of its objects; objects without a class inherit nothing in the
@@ -12,7 +12,7 @@ export function cloneDeep<T>(value: T): T {
   if (Array.isArray(value)) return value.map(cloneDeep) as T;
   if (value instanceof Date) return new Date(value) as T;
   const copy = emptyLike(value);
-  for (const key of Object.keys(value)) setField(copy, key, cloneDeep((value as Fields)[key]));
+  for (const key of Object.keys(value)) setField(copy, key, cloneDeep((value as ObjectFields)[key]));
   return copy as T;
 }
 
@@ -34,11 +34,13 @@ export class SharingCopy<T> {
       this.isJson &&= isJsonLeaf(value);
       return value;
     }
-    if (typeof (value as Fields).toJSON === 'function') {
+    if (typeof (value as ObjectFields).toJSON === 'function') {
       this.isJson = false;
       return cloneDeep(value);
     }
-    return Array.isArray(value) ? this.copyArray(value, earlier) : this.copyObject(value as Fields, earlier);
+    return Array.isArray(value)
+      ? this.copyArray(value, earlier)
+      : this.copyObject(value as ObjectFields, earlier);
   }
 
   private copyArray(value: readonly unknown[], earlier: unknown): unknown {
@@ -52,7 +54,7 @@ export class SharingCopy<T> {
     return copy ?? known;
   }
 
-  private copyObject(value: Fields, earlier: unknown): unknown {
+  private copyObject(value: ObjectFields, earlier: unknown): unknown {
     const keys = Object.keys(value);
     const known = isAlike(value, keys, earlier) ? earlier : undefined;
     let copy = known ? undefined : emptyLike(value);
@@ -67,7 +69,7 @@ export class SharingCopy<T> {
 }
 
 /** An object of the same class with these many of the fields. */
-function firstFields(value: Fields, keys: readonly string[], count: number): Fields {
+function firstFields(value: ObjectFields, keys: readonly string[], count: number): ObjectFields {
   const copy = emptyLike(value);
   for (let i = 0; i < count; i++) setField(copy, keys[i]!, value[keys[i]!]);
   return copy;
@@ -79,7 +81,7 @@ function isJsonLeaf(value: unknown): boolean {
 }
 
 /** True if an object has the same class as an earlier one, and the same fields in the same order. */
-function isAlike(value: Fields, keys: readonly string[], earlier: unknown): earlier is Fields {
+function isAlike(value: ObjectFields, keys: readonly string[], earlier: unknown): earlier is ObjectFields {
   if (typeof earlier !== 'object' || earlier === null) return false;
   if (Object.getPrototypeOf(earlier) !== prototypeOf(value)) return false;
   const others = Object.keys(earlier);
@@ -88,9 +90,9 @@ function isAlike(value: Fields, keys: readonly string[], earlier: unknown): earl
   return true;
 }
 
-function emptyLike(value: object): Fields {
+function emptyLike(value: object): ObjectFields {
   const prototype = prototypeOf(value);
-  return prototype === BARE ? new PlainObject() : (Object.create(prototype) as Fields);
+  return prototype === BARE ? new PlainObject() : (Object.create(prototype) as ObjectFields);
 }
 
 const BARE = PlainObject.prototype as object;
@@ -105,7 +107,7 @@ function prototypeOf(value: object): object {
 }
 
 /** Sets a field of its own even where its name is that of the prototype. */
-function setField(target: Fields, key: string, value: unknown): void {
+function setField(target: ObjectFields, key: string, value: unknown): void {
   if (key !== '__proto__') target[key] = value;
   else Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
 }

@@ -9,6 +9,15 @@ export const MAX_DOCUMENT_BYTES = 262_144;
 /** The one key that data may not have: programs that read such JSON may take it for the object's prototype. */
 const FORBIDDEN = '__proto__';
 
+/** A document as a run finds it: the batch's copy, which others in the batch may have changed before. */
+export interface DocumentState<D extends object = object> {
+  /** Never changed in place: runs work on a clone. */
+  readonly value: D;
+  readonly json: string;
+  /** The value of the JSON, where it was parsed already. */
+  readonly plain?: unknown;
+}
+
 /** A document class: how its values are made, copied, checked and stored. */
 export class DocumentType<D extends object> {
   /** Room type whose rooms have this document. */

@@ -1,5 +1,5 @@
 /** One operation of a JSON Patch (RFC 6902); only those that {@link diffJson} makes. */
-export type PatchOperation =
+export type DiffOperation =
   | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string }
   | { readonly op: 'move'; readonly from: string; readonly path: string };
@@ -12,23 +12,23 @@ type Json = Record<string, unknown>;
  * Array elements that only moved, came or went in one place cost one operation each; what changed in several
  * places at once is compared index by index, which is right but not always the shortest patch.
  */
-export function diffJson(before: unknown, after: unknown): PatchOperation[] {
-  const operations: PatchOperation[] = [];
+export function diffJson(before: unknown, after: unknown): DiffOperation[] {
+  const operations: DiffOperation[] = [];
   diffValue(before, after, undefined, operations);
   return operations;
 }
 
 /** Where a value stands, from the inside out; most values are equal, so it becomes text only for those that are not. */
-type Place = { readonly parent: Place; readonly key: string | number } | undefined;
+type JsonPlace = { readonly parent: JsonPlace; readonly key: string | number } | undefined;
 
-function diffValue(before: unknown, after: unknown, place: Place, out: PatchOperation[]): void {
+function diffValue(before: unknown, after: unknown, place: JsonPlace, out: DiffOperation[]): void {
   if (Object.is(before, after)) return;
   if (Array.isArray(before) && Array.isArray(after)) return diffArray(before, after, place, out);
   if (isObject(before) && isObject(after)) return diffObject(before, after, place, out);
   out.push({ op: 'replace', path: pathOf(place), value: after });
 }
 
-function diffObject(before: Json, after: Json, parent: Place, out: PatchOperation[]): void {
+function diffObject(before: Json, after: Json, parent: JsonPlace, out: DiffOperation[]): void {
   for (const key of Object.keys(before)) {
     if (!Object.hasOwn(after, key)) out.push({ op: 'remove', path: pathOf({ parent, key }) });
   }
@@ -39,7 +39,7 @@ function diffObject(before: Json, after: Json, parent: Place, out: PatchOperatio
   }
 }
 
-function diffArray(before: unknown[], after: unknown[], parent: Place, out: PatchOperation[]): void {
+function diffArray(before: unknown[], after: unknown[], parent: JsonPlace, out: DiffOperation[]): void {
   let start = 0;
   let endBefore = before.length;
   let endAfter = after.length;
@@ -62,8 +62,8 @@ function moved(
   after: unknown[],
   start: number,
   end: number,
-  parent: Place,
-  out: PatchOperation[],
+  parent: JsonPlace,
+  out: DiffOperation[],
 ): boolean {
   const last = end - 1;
   const at = (key: number): string => pathOf({ parent, key });
@@ -102,7 +102,7 @@ function isObject(value: unknown): value is Json {
 }
 
 /** The place as a JSON Pointer (RFC 6901). */
-function pathOf(place: Place): string {
+function pathOf(place: JsonPlace): string {
   if (!place) return '';
   return `${pathOf(place.parent)}/${escapeKey(place.key)}`;
 }

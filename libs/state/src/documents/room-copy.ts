@@ -1,6 +1,5 @@
-import type { DocumentType } from './document-type.js';
+import type { DocumentState, DocumentType } from './document-type.js';
 import type { ResumeRequest, RoomStore, StoredDocument } from '../store/room-store.js';
-import type { DocumentState } from '../commits/work.js';
 
 /** A document of the copy and where it was read. */
 export interface CopiedDocument<D extends object = object> extends DocumentState<D> {

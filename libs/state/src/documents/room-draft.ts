@@ -15,7 +15,7 @@ export interface CounterBounds {
 }
 
 /** Stands for a counter's value after the commit; put it into the reply or into an event's data. */
-export interface CounterValue {
+export interface CounterResult {
   toJSON(): unknown;
 }
 
@@ -37,7 +37,7 @@ export abstract class RoomDraft {
    * Adds to a native counter of the room, an integer that starts at 0 and never leaves its bounds.
    * The command is answered `rejected` if it would.
    */
-  abstract count(name: string, by: number, bounds?: CounterBounds): CounterValue;
+  abstract count(name: string, by: number, bounds?: CounterBounds): CounterResult;
 }
 
 /** Collects what one run of an update function asks for. */
@@ -54,7 +54,7 @@ export class CollectedDraft extends RoomDraft {
     this.events.push(encodeLogEvent(eventNameIn(this.declared, event, 'logged'), this.encode(data)));
   }
 
-  count(name: string, by: number, bounds: CounterBounds = {}): CounterValue {
+  count(name: string, by: number, bounds: CounterBounds = {}): CounterResult {
     if (!Number.isSafeInteger(by)) throw new TypeError(`a counter takes whole numbers, not ${by}`);
     const index = this.counters.push({ name: wellFormed(name), by, ...bounds }) - 1;
     const marker = `counter:${index}:${crypto.randomUUID()}`;

@@ -1,7 +1,7 @@
 import type { EncodedEvent, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
 
 /** Whose numbered commands a lane holds: a session's, or a node's own in one room. */
-export interface Lane {
+export interface CommitLane {
   readonly id: string;
   /** Commands of an older generation than the record's are refused. */
   readonly generation: number;
@@ -24,7 +24,7 @@ export type Outcome =
 
 /** One command's part of a commit. */
 export interface CommitEntry {
-  readonly lane: Lane;
+  readonly lane: CommitLane;
   readonly n: number;
   /** Every reply up to this number has arrived; their records may go. */
   readonly ack: number;
@@ -111,13 +111,13 @@ export const UNUSED_MS = 3_600_000;
 export type RoomPart = 'meta' | 'documents' | 'log' | 'counters';
 
 /** The facts that a call found out about its room. */
-interface Finding {
+interface RoomFindings {
   /** Parts that the engine had lost, told by the call that declared it in a new epoch (R32); all else is as it was. */
   readonly lostParts?: readonly RoomPart[];
 }
 
 /** Everything was written, at once. */
-export interface Committed extends Finding {
+export interface Committed extends RoomFindings {
   readonly status: 'committed';
   /** The room's position after the commit. */
   readonly position: Position;
@@ -134,7 +134,7 @@ export interface Committed extends Finding {
 }
 
 /** Nothing was written. */
-export interface Judged extends Finding {
+export interface Judged extends RoomFindings {
   readonly status: 'judged';
   readonly position: Position;
   readonly verdicts: readonly Verdict[];
@@ -192,7 +192,7 @@ export interface ClosedEpoch {
 }
 
 /** A room as a reader finds it. */
-export interface ResumeReply extends Finding {
+export interface ResumeReply extends RoomFindings {
   /** The room's position now. */
   readonly position: Position;
   /** The entries that the reader missed, in order, or the first part of them; empty when `reason` is set. */

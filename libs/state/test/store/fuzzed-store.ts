@@ -1,5 +1,5 @@
 import type { Position } from '@wss/protocol';
-import { type Lane, StoreError } from '../../src/index.js';
+import { type CommitLane, StoreError } from '../../src/index.js';
 import { type CommitStep, NODES, type Step } from './fuzz-steps.js';
 import type { StoreUnderTest } from './room-store.contract.js';
 
@@ -152,7 +152,7 @@ async function passed(ms: number): Promise<void> {
 }
 
 /** @param endedAt its number where the lane is over; one of a node would outlive its record in every other case */
-function endOf(lane: string, endedAt?: number): Pick<Lane, 'endsAt' | 'ofNode'> {
+function endOf(lane: string, endedAt?: number): Pick<CommitLane, 'endsAt' | 'ofNode'> {
   const now = Date.now();
   if (lane !== 'node') return { endsAt: endedAt === undefined ? now + DAY : now - DAY };
   const leftMs = endedAt === undefined ? NODE_LANE_MS / 2 : endedAt % 2 === 0 ? DAY : -DAY;

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { kindOf, LogGate } from '@wss/protocol';
-import type { Client } from './client.js';
-import { HandlerExplorer } from './handler-explorer.js';
+import type { Client } from '../commands/client.js';
+import { HandlerExplorer } from '../handlers/handler-explorer.js';
 
 const ON_SESSION = 'wss:on-session';
 
@@ -32,14 +32,14 @@ export interface SessionChanges {
   expired: ExpiredSession;
 }
 
-type Hook<Change extends keyof SessionChanges> = (session: SessionChanges[Change]) => unknown;
+type SessionHook<Change extends keyof SessionChanges> = (session: SessionChanges[Change]) => unknown;
 
 /**
  * Has a provider's method called when a session is `resumed` or `expired`. It may be asynchronous; nobody waits for
  * it, and what it throws is logged.
  */
 export function OnSession<Change extends keyof SessionChanges>(change: Change) {
-  return <Method extends Hook<Change>>(
+  return <Method extends SessionHook<Change>>(
     _target: object,
     _name: string | symbol,
     descriptor: TypedPropertyDescriptor<Method>,

@@ -28,10 +28,10 @@ export class HandlerContexts {
   }
 }
 
-type Handler = (...args: unknown[]) => unknown;
+type AnyHandler = (...args: unknown[]) => unknown;
 
 /** Nest's `ExternalErrorProxy.createProxy` without the log: what no filter answers is thrown as it is. */
-function filtered(handler: Handler, filters: ExternalExceptionsHandler, type: ContextType): Handler {
+function filtered(handler: AnyHandler, filters: ExternalExceptionsHandler, type: ContextType): AnyHandler {
   return async (...args) => {
     try {
       return await handler(...args);

@@ -15,7 +15,7 @@ const DEFAULT_HISTORY = { events: 1_000, ttlMs: 86_400_000 };
 
 /** The room types that the application's modules declare. */
 @Injectable()
-export class RoomTypes {
+export class RoomTypeRegistry {
   private types?: ReadonlyMap<string, RoomTypeDeclaration>;
 
   constructor(private readonly discovery: DiscoveryService) {}
