@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { GatewayError } from '@wss/core';
 import type { Answered } from './events/cluster-answer.js';
 import { ClusterContext } from './events/cluster-context.js';
@@ -39,6 +40,8 @@ export class ClusterTransport
 {
   override transportId = CLUSTER_TRANSPORT;
   protected override readonly logger = new Logger(ClusterTransport.name);
+  private readonly failures = new LogGate((line) => this.logger.error(line));
+  private readonly warnings = new LogGate((line) => this.logger.warn(line));
   /** Events and calls whose handlers run. */
   private serving = 0;
   private onIdle: () => void = () => undefined;
@@ -151,7 +154,7 @@ export class ClusterTransport
         end();
       }) as unknown);
     } catch (error) {
-      this.logger.error(error);
+      this.failures.report(kindOf(error), stackOf(error));
     }
     if (--this.serving === 0) this.onIdle();
   }
@@ -163,7 +166,8 @@ export class ClusterTransport
     try {
       await this.packets.send(this.encode(call, answered), call.from);
     } catch (error) {
-      this.logger.warn(`an answer did not reach node ${call.from}: ${(error as Error).message}`);
+      const line = `an answer did not reach node ${call.from}: ${(error as Error).message}`;
+      this.warnings.report('answer', line);
     }
   }
 
@@ -172,7 +176,7 @@ export class ClusterTransport
   }
 
   private resync(): void {
-    this.logger.warn('cluster events are missing');
+    this.warnings.report('resync', 'cluster events are missing');
     void this.routes.dispatch(null, new ClusterContext([RESYNC_EVENT, this.packets.nodeId]));
   }
 

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { GatewayError } from '@wss/core';
+import { LogGate } from '@wss/protocol';
 import { firstValueFrom, Observable, type Subscriber } from 'rxjs';
 import { type ClusterAnswer, toClusterAnswer, toEngineError } from './events/cluster-answer.js';
 import { ClusterContext } from './events/cluster-context.js';
@@ -30,7 +31,7 @@ interface Outgoing {
 /** {@link Cluster}: events over {@link ClusterLog}, the rest over {@link PacketChannels}. */
 @Injectable()
 export class ChannelCluster extends Cluster {
-  private readonly logger = new Logger(Cluster.name);
+  private readonly faults = new LogGate((line) => new Logger(Cluster.name).warn(line));
 
   constructor(
     private readonly packets: PacketChannels,
@@ -159,7 +160,7 @@ export class ChannelCluster extends Cluster {
     try {
       await this.packets.send(text, only);
     } catch (error) {
-      this.logger.warn(`a call did not reach the other nodes: ${(error as Error).message}`);
+      this.faults.report('call', `a call did not reach the other nodes: ${(error as Error).message}`);
       pending.giveUp(others.map(({ nodeId }) => nodeId));
     }
   }

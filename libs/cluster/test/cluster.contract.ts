@@ -182,6 +182,19 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
         expect(lines.join('\n')).toMatch(/Recorder\.ask failed, asked by a: Error: secret: password/);
       });
 
+      it('fill no log where a handler fails again and again', async () => {
+        b.recorder.answer = () => {
+          throw new TypeError('secret: password');
+        };
+        const lines = captureLogs();
+        try {
+          for (let i = 0; i < 20; i++) await a.ask('test.ask', null, FOR_EVER);
+        } finally {
+          releaseLogs();
+        }
+        expect(lines).toEqual([expect.stringMatching(/Recorder\.ask failed, asked by a: TypeError: secret/)]);
+      });
+
       it('refuse answers that are too large or no JSON', async () => {
         a.recorder.answer = () => 'x'.repeat(1_048_576);
         b.recorder.answer = () => 'x'.repeat(1_048_576);

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { Config } from '../config.js';
 import { Metrics } from './metrics.js';
 
@@ -9,6 +10,7 @@ import { Metrics } from './metrics.js';
 @Injectable()
 export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Management');
+  private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly server: Server;
 
   constructor(
@@ -54,7 +56,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
       response.setHeader('Content-Type', registry.contentType);
       end(response, 200, text);
     } catch (error) {
-      this.logger.error(error);
+      this.faults.report(kindOf(error), stackOf(error));
       end(response, 500, 'internal error\n');
     }
   }

@@ -2,7 +2,10 @@ import { afterEach, expect, it, jest } from '@jest/globals';
 import { loadConfig } from '../config.js';
 import { NodeLogger } from './node-logger.js';
 
-afterEach(() => void jest.restoreAllMocks());
+afterEach(() => {
+  jest.useRealTimers();
+  jest.restoreAllMocks();
+});
 
 /** The output of one log entry. */
 function written(env: NodeJS.ProcessEnv, message: string): string {
@@ -31,3 +34,25 @@ it.each([
 ])('writes JSON in production or where it is told to: %j', (env, json) => {
   expect(written(env, 'hello').startsWith('{')).toBe(json);
 });
+
+it.each(['WsExceptionsHandler', 'RpcExceptionsHandler', 'ExceptionsHandler'])(
+  'tells a bug that Nest logs as %s once, each class by itself, and nothing else less often',
+  (context) => {
+    // The lines that are due in a minute are not waited for.
+    jest.useFakeTimers();
+    const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const logger = new NodeLogger(loadConfig({ AUTH: 'none', LOG_FORMAT: 'json' }), 'abc123');
+    for (let i = 0; i < 20; i++) {
+      logger.error(new TypeError('a bug'), context);
+      logger.error(new RangeError('another bug'), context);
+      logger.error('something else', 'Feature');
+    }
+    const lines = write.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>);
+    const ofNest = lines.filter((line) => line.context === context);
+    expect(ofNest.map(({ message }) => String(message).split('\n')[0])).toEqual([
+      'TypeError: a bug',
+      'RangeError: another bug',
+    ]);
+    expect(lines).toHaveLength(22);
+  },
+);

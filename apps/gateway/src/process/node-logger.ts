@@ -1,5 +1,13 @@
 import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { Config } from '../config.js';
+
+/** Where Nest logs what handlers of gateways, of microservices and of HTTP did not mean to throw. */
+const HANDLER_CONTEXTS: ReadonlySet<string> = new Set([
+  'WsExceptionsHandler',
+  'RpcExceptionsHandler',
+  'ExceptionsHandler',
+]);
 
 /** What Nest makes a JSON line of. */
 interface LineOptions {
@@ -26,6 +34,7 @@ interface Line {
  */
 export class NodeLogger extends ConsoleLogger {
   private readonly clientPattern: RegExp;
+  private readonly gates = new Map<string, LogGate>();
 
   constructor(
     { LOG_FORMAT, NODE_ENV }: Config,
@@ -36,11 +45,21 @@ export class NodeLogger extends ConsoleLogger {
     this.clientPattern = new RegExp(`\\b${nodeId}\\.[0-9a-z]+\\b`);
   }
 
+  /** What Nest logs of a handler's bug comes with every message that meets it. */
+  private gateOf(context: string): LogGate {
+    const gate = this.gates.get(context) ?? new LogGate((line) => super.error(line, context));
+    this.gates.set(context, gate);
+    return gate;
+  }
+
   /** Nest logs that the port is taken, and throws it as well; who starts the node tells it once. */
   override error(message: unknown, ...rest: string[]): void {
     const isTold =
       rest.at(-1) === 'NestApplication' && String(message).startsWith('Error: listen EADDRINUSE');
-    if (!isTold) super.error(message, ...rest);
+    if (isTold) return;
+    const context = rest.at(-1) ?? '';
+    if (HANDLER_CONTEXTS.has(context)) this.gateOf(context).report(kindOf(message), stackOf(message));
+    else super.error(message, ...rest);
   }
 
   protected override getJsonLogObject(message: unknown, options: LineOptions): Line {

@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { EmptyError } from 'rxjs';
 import { type Answered, NO_HANDLER, toHandlerError, toPlain } from './cluster-answer.js';
 import type { ClusterContext } from './cluster-context.js';
@@ -11,6 +12,8 @@ import { type ClusterHandler, ClusterHandlers, type ClusterTable } from './clust
 @Injectable()
 export class ClusterRoutes implements OnModuleInit {
   private readonly logger = new Logger(ClusterRoutes.name);
+  private readonly failures = new LogGate((line) => this.logger.error(line));
+  private readonly refusals = new LogGate((line) => this.logger.warn(line));
   private built?: ClusterTable;
 
   constructor(private readonly handlers: ClusterHandlers) {}
@@ -69,7 +72,8 @@ export class ClusterRoutes implements OnModuleInit {
       if (error instanceof EmptyError) return;
       const { code, message } = this.report(handler, context, error);
       if (code !== 'internal') {
-        this.logger.warn(`${handler.name} refused an event of ${context.getNodeId()}: ${code}, ${message}`);
+        const line = `${handler.name} refused an event of ${context.getNodeId()}: ${code}, ${message}`;
+        this.refusals.report(`${handler.name} ${code}`, line);
       }
     }
   }
@@ -79,8 +83,8 @@ export class ClusterRoutes implements OnModuleInit {
     const { code, message, cause } = toHandlerError(thrown);
     if (code === 'internal') {
       const failure = cause ?? thrown;
-      const text = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
-      this.logger.error(`${name} failed, asked by ${context.getNodeId()}: ${text}`);
+      const line = `${name} failed, asked by ${context.getNodeId()}: ${stackOf(failure)}`;
+      this.failures.report(`${name} ${kindOf(failure)}`, line);
     }
     return { code, message };
   }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { kindOf, LogGate } from '@wss/protocol';
 import { ClusterContext } from '../events/cluster-context.js';
 import { decodePacket, type EventPacket, PACKET_VERSION } from '../events/cluster-packet.js';
 import { DEAD_JOB_MS, type JobCounts, type JobQueue, type TakenJob } from './job-queue.js';
@@ -63,6 +64,8 @@ export interface JobStats extends JobCounts {
 /** This node's part in the jobs of one group. */
 export class JobGroup {
   private readonly logger = new Logger('Jobs');
+  private readonly failing = new LogGate((line) => this.logger.warn(line));
+  private readonly givingUp = new LogGate((line) => this.logger.error(line));
   private readonly running = new Map<string, Promise<void>>();
   private readonly stopping = new AbortController();
   private looking?: Promise<void>;
@@ -195,7 +198,8 @@ export class JobGroup {
     if (reason === 'left') return;
     if (reason === 'done') return this.finish(() => queue.done(group, job.entry));
     this.givenUp++;
-    this.logger.error(`${reason.name} of "${group}" is given up after ${reason.attempts} attempts`);
+    const line = `${reason.name} of "${group}" is given up after ${reason.attempts} attempts`;
+    this.givingUp.report(packet?.kind === 'event' ? packet.pattern : '', line);
     await this.finish(() => queue.bury(group, job.entry, reason));
   }
 
@@ -211,7 +215,8 @@ export class JobGroup {
       } catch (error) {
         this.failures++;
         reason = describe(error).slice(0, MAX_REASON_LENGTH);
-        this.logger.warn(`${name} of "${this.options.group}" failed in attempt ${attempt}: ${reason}`);
+        const line = `${name} of "${this.options.group}" failed in attempt ${attempt}: ${reason}`;
+        this.failing.report(`${packet.pattern} ${kindOf(error)}`, line);
       }
       if (attempt < MAX_ATTEMPTS && !(await this.pause(this.backoffMs(attempt)))) return 'left';
     }

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 
 /** How a lease is kept. */
 export interface LeaseOptions {
@@ -27,6 +28,7 @@ export type Renewal = 'renewed' | 'taken';
  */
 export class LeaseKeeper {
   private readonly logger = new Logger('NodeLease');
+  private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly heartbeatMs: number;
   private readonly leaseMs: number;
   private readonly lostCallbacks: (() => void)[] = [];
@@ -122,7 +124,7 @@ export class LeaseKeeper {
       try {
         callback();
       } catch (error) {
-        this.logger.error(error);
+        this.faults.report(kindOf(error), stackOf(error));
       }
     }
   }

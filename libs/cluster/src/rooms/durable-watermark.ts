@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Position } from '@wss/protocol';
+import { kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import type { RoomStore } from '@wss/state';
 import type { RoomListener } from './room-listener.js';
 
@@ -27,7 +27,7 @@ export interface DurableWatermarkOptions {
  * before it (R15): at most once a second and room, with one fence for all rooms.
  */
 export class DurableWatermark {
-  private readonly logger = new Logger(DurableWatermark.name);
+  private readonly faults = new LogGate((line) => new Logger(DurableWatermark.name).error(line));
   private readonly proven = new Map<string, Position>();
   private readonly timer: NodeJS.Timeout;
   private proving = false;
@@ -53,7 +53,7 @@ export class DurableWatermark {
     try {
       await Promise.all([...this.grown()].map(([history, rooms]) => this.proveHistory(history, rooms)));
     } catch (error) {
-      this.logger.error(error);
+      this.faults.report(kindOf(error), `it is not known what survives a failover: ${stackOf(error)}`);
     }
     this.proving = false;
   }

@@ -4,10 +4,10 @@ import { ModulesContainer, NestApplication } from '@nestjs/core';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { ServerOptions, WebSocketServer } from 'ws';
-import { stackOf } from '@wss/protocol';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import { type AcceptedClient, ClientConnections } from '../connections/client-connections.js';
-import { failConnection } from '../socket/connection-failure.js';
+import { failConnection, reportFault } from '../socket/connection-failure.js';
 import { findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
 import { Flusher } from '../socket/flusher.js';
 import { FrameReader, type MessageParser } from './frame-reader.js';
@@ -40,7 +40,7 @@ export interface ClusterGatewayOptions extends ServerOptions {
  * to the {@link CommandRouter}.
  */
 export class ClusterWsAdapter extends AbstractWsAdapter {
-  private readonly logger = new Logger('WsAdapter');
+  private readonly faults = new LogGate((line) => new Logger('WsAdapter').error(line));
   private readonly reader: FrameReader;
   private readonly connections: ClientConnections;
   private readonly servers: SocketServers;
@@ -99,9 +99,12 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     transform: (data: unknown) => Observable<unknown>,
   ): void {
     if (handlers.length === 0) return;
-    client.native ??= new NativeHandlers((text) => {
-      if (client.readyState === client.OPEN) client.send(text);
-    });
+    client.native ??= new NativeHandlers(
+      (text) => {
+        if (client.readyState === client.OPEN) client.send(text);
+      },
+      (kind, line) => reportFault(client, kind, line),
+    );
     client.native.add(handlers, transform);
   }
 
@@ -125,7 +128,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     server.on('connection', (...args: unknown[]) => {
       for (const callback of callbacks) callback(...args);
     });
-    server.on('error', (error: Error) => this.logger.error(stackOf(error)));
+    server.on('error', (error: Error) => this.faults.report(kindOf(error), stackOf(error)));
     return server;
   }
 
@@ -139,7 +142,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
       },
       refuse: (request, refusal) => this.connections.refuse(request, refusal),
       onRefused: (status) => this.connections.refused(status),
-      onError: (error) => this.logger.error(stackOf(error)),
+      onError: (error) => this.faults.report(kindOf(error), stackOf(error)),
     };
   }
 

@@ -1,16 +1,9 @@
-import {
-  type ArgumentsHost,
-  Catch,
-  type ExceptionFilter,
-  Logger,
-  type Type,
-  UseFilters,
-} from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, type Type, UseFilters } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
-import { stackOf } from '@wss/protocol';
+import { kindOf, stackOf } from '@wss/protocol';
 import { ClientSocket } from '../socket/client-socket.js';
-import { failConnection } from '../socket/connection-failure.js';
+import { failConnection, reportFault } from '../socket/connection-failure.js';
 
 type GatewayHook = (this: object, client: unknown, ...rest: unknown[]) => unknown;
 type GatewayHookName = 'handleConnection' | 'handleDisconnect';
@@ -123,7 +116,10 @@ function awaitAtShutdown(client: ClientSocket, done: Promise<unknown>): void {
 function fail(run: HookRun, error: unknown): void {
   const { owner, name, client } = run;
   if (name === 'handleConnection') failConnection(owner.name, client, error);
-  else new Logger(owner.name).error(`handleDisconnect of client ${client.id} failed: ${stackOf(error)}`);
+  else {
+    const line = `handleDisconnect of ${owner.name} failed for client ${client.id}: ${stackOf(error)}`;
+    reportFault(client, `${owner.name} left ${kindOf(error)}`, line);
+  }
   ended(run);
 }
 

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
 import { type OpenedSession, SessionHooks, Slots } from '@wss/core';
-import { LogGate, stackOf } from '@wss/protocol';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import { CommandRouter } from '../commands/command-router.js';
 import { isEngineError } from '../ports/engine-error.js';
@@ -68,6 +68,7 @@ const OPENING_AT_ONCE = 100;
 export class ClientConnections {
   private readonly logger = new Logger('Connections');
   private readonly faults = new LogGate((line) => this.logger.error(line));
+  private readonly warnings = new LogGate((line) => this.logger.warn(line));
   private readonly nodeId: string;
   private count = 0;
   private refusing = false;
@@ -222,7 +223,8 @@ export class ClientConnections {
     try {
       await this.ports?.listener.userCame(user);
     } catch (error) {
-      this.logger.warn(`messages to a user may not arrive: ${stackOf(error)}`);
+      const line = `messages to a user may not arrive: ${stackOf(error)}`;
+      this.warnings.report(`announce ${kindOf(error)}`, line);
     }
   }
 }

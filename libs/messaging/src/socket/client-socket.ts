@@ -1,7 +1,15 @@
 import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { type Client, type ClientSession, CommandOrder } from '@wss/core';
-import { type ClientFrame, CLOSE_CODES, type CloseCode, type FrameError, stackOf } from '@wss/protocol';
+import {
+  type ClientFrame,
+  CLOSE_CODES,
+  type CloseCode,
+  type FrameError,
+  kindOf,
+  LogGate,
+  stackOf,
+} from '@wss/protocol';
 import { type RawData, WebSocket } from 'ws';
 import type { Flusher } from './flusher.js';
 import { IDENTITY_LEEWAY_MS, MAX_COMMAND_BYTES, MAX_COMMANDS } from '../ports/limits.js';
@@ -10,7 +18,7 @@ import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { RoomState } from './room-state.js';
 import { textFrame } from './text-frame.js';
 
-const logger = new Logger('Connections');
+const faults = new LogGate((line) => new Logger('Connections').error(line));
 
 /** Everything that a socket needs to become a client. */
 export interface ClientInit {
@@ -203,7 +211,10 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
 
   /** Part of {@link QueueObserver}. */
   failed(error: unknown): void {
-    logger.error(`frames of client ${this.id} can't be written, so it is cut: ${stackOf(error)}`);
+    faults.report(
+      kindOf(error),
+      `frames of client ${this.id} can't be written, so it is cut: ${stackOf(error)}`,
+    );
     this.terminate();
   }
 

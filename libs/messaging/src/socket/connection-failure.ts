@@ -12,10 +12,8 @@ export function failConnection(where: string, client: ClientSocket, error: unkno
   client.dropFrames();
   // An exception that a gateway throws on purpose is the client's affair; everything else is a bug.
   if (!(error instanceof WsException || error instanceof IntrinsicException)) {
-    gateOf(client).report(
-      `${where} ${kindOf(error)}`,
-      `handleConnection of ${where} failed for client ${client.id}: ${stackOf(error)}`,
-    );
+    const line = `handleConnection of ${where} failed for client ${client.id}: ${stackOf(error)}`;
+    reportFault(client, `${where} ${kindOf(error)}`, line);
   }
   if (client.readyState === client.OPEN) {
     client.send(JSON.stringify({ event: 'exception', data: exceptionOf(error) }));
@@ -23,10 +21,11 @@ export function failConnection(where: string, client: ClientSocket, error: unkno
   client.closeWith(1011);
 }
 
-function gateOf({ pathContext }: ClientSocket): LogGate {
-  const gate = gates.get(pathContext) ?? new LogGate((line) => logger.error(line));
+/** Logs a fault that the clients of a path meet, see {@link LogGate}. */
+export function reportFault({ pathContext }: ClientSocket, kind: string, line: string): void {
+  const gate = gates.get(pathContext) ?? new LogGate((text) => logger.error(text));
   gates.set(pathContext, gate);
-  return gate;
+  gate.report(kind, line);
 }
 
 /** As Nest's filter answers a message. */

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { kindOf, stackOf } from '@wss/protocol';
 import type { WsMessageHandler } from '@nestjs/common';
 import { catchError, EMPTY, type Observable, Subscription } from 'rxjs';
 
@@ -10,12 +10,15 @@ type NativeCallback = WsMessageHandler['callback'];
  * gateways may share an event and all run; each value of a returned Observable is sent; nil is not.
  */
 export class NativeHandlers {
-  private static readonly logger = new Logger('WsAdapter');
   // As in Nest, an event may be something else than a string.
   private readonly byEvent = new Map<unknown, { callback: NativeCallback; transform: Transform }[]>();
   private readonly running = new Subscription();
 
-  constructor(private readonly send: (text: string) => void) {}
+  /** @param report logs a fault, see `LogGate` */
+  constructor(
+    private readonly send: (text: string) => void,
+    private readonly report: (kind: string, line: string) => void,
+  ) {}
 
   /** Adds the handlers of one gateway; of two for one event in the same gateway the last counts. */
   add(handlers: readonly WsMessageHandler<unknown>[], transform: Transform): void {
@@ -47,7 +50,7 @@ export class NativeHandlers {
     try {
       result = transform(callback(data, event));
     } catch (error) {
-      NativeHandlers.logger.error(error);
+      this.failed(event, error);
       return;
     }
     // It leaves the set by itself when it ends.
@@ -55,12 +58,18 @@ export class NativeHandlers {
       result
         .pipe(
           catchError((error: unknown) => {
-            NativeHandlers.logger.error(error);
+            this.failed(event, error);
             return EMPTY;
           }),
         )
         .subscribe((value) => this.answer(value, event)),
     );
+  }
+
+  /** The event is one that a gateway handles, so there are few kinds. */
+  private failed(event: unknown, error: unknown): void {
+    const name = String(event);
+    this.report(`"${name}" ${kindOf(error)}`, `a gateway's handler of "${name}" failed: ${stackOf(error)}`);
   }
 
   private answer(value: unknown, event: unknown): void {
@@ -70,7 +79,7 @@ export class NativeHandlers {
       if (text !== undefined) this.send(text);
     } catch (error) {
       // Thrown here it would reach nobody and end the process.
-      NativeHandlers.logger.error(error);
+      this.failed(event, error);
       const data = { status: 'error', message: 'Internal server error', cause: { pattern: event } };
       this.send(JSON.stringify({ event: 'exception', data }));
     }

@@ -35,7 +35,7 @@ describe('a process with gateways that fail', () => {
   it.each(['/leaving-throws', '/leaving-rejects'])('outlives a disconnect hook: %s', async (path) => {
     const client = await connect(path);
     await client.close();
-    await node.waitForLine(/handleDisconnect of client \S+ failed: Error: a hook failed/);
+    await node.waitForLine(/handleDisconnect of \S+ failed for client \S+: Error: a hook failed/);
     await livesOn();
   });
 

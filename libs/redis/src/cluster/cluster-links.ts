@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { Redis } from 'ioredis';
 import { askSeed, askView, type ClusterView } from './cluster-view.js';
 import type { Commands, DataLinks, KeyGroup } from '../links/data-links.js';
@@ -54,7 +55,7 @@ export class ClusterLinks implements DataLinks {
   readonly publications = new Publications(this);
   readonly commands: Commands;
   readonly reads: Commands;
-  private readonly logger = new Logger('RedisLinks');
+  private readonly faults = new LogGate((line) => new Logger('RedisLinks').error(line));
   private readonly byName = new Map<string, Shard>();
   private readonly openedListeners: ((subscriber: Redis) => void)[] = [];
   private readonly lookListeners: (() => void)[] = [];
@@ -176,7 +177,7 @@ export class ClusterLinks implements DataLinks {
   /** Asks who has which slot; all who ask at a time share one answer. Never rejects. */
   refresh(): Promise<void> {
     this.looking ??= this.look()
-      .catch((error: unknown) => this.logger.error(error))
+      .catch((error: unknown) => this.faults.report(kindOf(error), stackOf(error)))
       .finally(() => delete this.looking);
     return this.looking;
   }

@@ -1,17 +1,18 @@
 import type { Logger } from '@nestjs/common';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 
-/** Last failure of each listener: a fault that comes with every message is logged once. */
-const faults = new WeakMap<object, string>();
+/** A fault may come with every message. */
+const gates = new WeakMap<object, LogGate>();
 
-/** Calls all listeners with a value. One that throws costs only itself, and each of its faults is logged once. */
+/** Calls all listeners with a value. One that throws costs only itself, and each kind of its faults is logged once a period. */
 export function callAll<T>(listeners: Iterable<(value: T) => void>, value: T, logger: Logger): void {
   for (const listener of listeners) {
     try {
       listener(value);
     } catch (error) {
-      if (faults.get(listener) === String(error)) continue;
-      faults.set(listener, String(error));
-      logger.error(error);
+      const gate = gates.get(listener) ?? new LogGate((line) => logger.error(line));
+      gates.set(listener, gate);
+      gate.report(kindOf(error), stackOf(error));
     }
   }
 }

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { type Command, GatewayError, type RoomEvents } from '@wss/core';
-import type { LogEntry } from '@wss/protocol';
+import { kindOf, type LogEntry, LogGate, stackOf } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
 import { EngineTime } from './engine-time.js';
 import { answerOf } from './outcomes.js';
@@ -35,7 +35,7 @@ export interface RoomLimitsSource {
 
 /** Sends every change of a room of this node through that room's queue. */
 export class Committer {
-  private readonly logger = new Logger('Commits');
+  private readonly faults = new LogGate((line) => new Logger('Commits').error(line));
   private readonly rooms = new Map<string, RoomCommitter>();
   private readonly listeners: CommittedListener[] = [];
   private readonly context: CommitterContext;
@@ -145,7 +145,8 @@ export class Committer {
       try {
         listener(room, epoch, entries);
       } catch (error) {
-        this.logger.error(error);
+        const line = `entries that were committed in room ${room} are not taken on: ${stackOf(error)}`;
+        this.faults.report(kindOf(error), line);
       }
     }
   }

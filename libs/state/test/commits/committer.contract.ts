@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import {
   type Client,
   Command,
@@ -618,6 +619,25 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
         expect(await update(before, add(1))).toBe(108);
         expect(await Promise.all([update(after, add(1)), update(after, add(1))])).toEqual([109, 110]);
         await expectFold(after, 5);
+      });
+
+      it('count where a listener fails again and again, which is told once', async () => {
+        const node = await newNode();
+        node.committer.onCommitted(() => {
+          throw new TypeError('a bug of a listener');
+        });
+        const lines: string[] = [];
+        Logger.overrideLogger({
+          log: () => undefined,
+          warn: () => undefined,
+          error: (line) => lines.push(String(line)),
+        });
+        try {
+          for (let i = 1; i <= 20; i++) expect(await update(node, add())).toBe(i);
+        } finally {
+          Logger.overrideLogger(['error', 'fatal']);
+        }
+        expect(lines).toEqual([expect.stringContaining('TypeError: a bug of a listener')]);
       });
 
       it('fail as unavailable while the engine is out of reach, and go on by themselves', async () => {
