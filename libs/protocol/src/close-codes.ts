@@ -1,8 +1,8 @@
-/** Why the server closed a connection, and whether the client should come back. */
+/** Reason for which the server closed a connection, and if the client should reconnect. */
 export interface CloseCodeRow {
   /** Sent as the close reason: ASCII, at most 123 bytes. */
   readonly reason: string;
-  /** True if the client should reconnect by itself. */
+  /** True if the client should reconnect. */
   readonly reconnect: boolean;
 }
 

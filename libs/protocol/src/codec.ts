@@ -34,15 +34,15 @@ export class FrameError extends Error {
  * Reads a text frame from a client.
  *
  * Keys named `__proto__` are dropped. Unknown envelope properties are ignored.
- * @throws FrameError when it is no JSON object, nests deeper than {@link MAX_DEPTH}, or its envelope is wrong.
+ * @throws FrameError when it is not a JSON object, nests deeper than {@link MAX_DEPTH}, or its envelope is wrong.
  */
 export function parseClientFrame(text: string): ClientFrame {
   return toClientFrame(parseJson(text), text.length);
 }
 
 /**
- * Checks the envelope of a value that was parsed already.
- * @param textLength length of the text that it was parsed from; short text can't nest too deep.
+ * Checks the envelope of a parsed value.
+ * @param textLength length of the parsed text; short text can't nest too deep.
  * @throws FrameError when it is not an object, nests deeper than {@link MAX_DEPTH}, or its envelope is wrong.
  */
 export function toClientFrame(value: unknown, textLength = Infinity): ClientFrame {
@@ -63,7 +63,7 @@ export function toClientFrame(value: unknown, textLength = Infinity): ClientFram
 
 /**
  * Parses JSON without letting a key named `__proto__` through.
- * @throws FrameError when it is no JSON.
+ * @throws FrameError when it is not JSON.
  */
 export function parseJson(text: string): unknown {
   try {
@@ -127,7 +127,7 @@ export function encodeReply(id: RequestId, data: unknown, position?: ReplyPositi
   return encodeReplyJson(id, JSON.stringify(data) ?? 'null', position);
 }
 
-/** Like {@link encodeReply}, of data that is JSON already. */
+/** Like {@link encodeReply}, for data that is JSON already. */
 export function encodeReplyJson(id: RequestId, json: string, position?: ReplyPosition): string {
   return `{"id":${JSON.stringify(id)},"data":${json}${encodePosition(position)}}`;
 }
@@ -150,7 +150,7 @@ export function encodeEvent(event: string, data: unknown, room?: string): string
   return encodeEventJson(JSON.stringify(event), JSON.stringify(data) ?? 'null', room);
 }
 
-/** Like {@link encodeEvent}, of parts that are JSON already. */
+/** Like {@link encodeEvent}, for parts that are JSON already. */
 export function encodeEventJson(event: string, data: string, room?: string): string {
   return room === undefined
     ? `{"event":${event},"data":${data}}`
@@ -172,7 +172,7 @@ export function encodeLogEntry(room: string, entry: LogEntry, withPatch: boolean
 
 const PATCH_BASE = /\x03(\d+)\x04/g;
 
-/** The patch with the base versions that were known only as a distance when it was made. */
+/** Fills in the base versions of a patch that were only known as a distance when it was made. */
 function resolvePatch(entry: LogEntry): string {
   const patch = entry.patch!;
   if (!patch.includes('\x03')) return patch;

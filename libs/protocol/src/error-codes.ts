@@ -11,9 +11,10 @@ export interface ErrorCodeRow {
 /**
  * The one table of error codes. A code is never reused with another meaning.
  *
- * `forbidden`, `not_found` and `invalid` consume `n` only when a guard or handler raised them for a command
- * that counts; a command that is refused for its room (no member, bad or undeclared name) does not count. `internal` does
- * not consume it when the engine failed to carry the command out (R35). Only the reply to a recorded error has a position.
+ * `forbidden`, `not_found` and `invalid` consume `n` only when a guard or handler raised them for a command that
+ * counts; a command that is refused for its room (not a member, bad or undeclared name) does not count. `internal`
+ * does not consume it when the engine failed to carry the command out (R35). Only the reply to a recorded error has a
+ * position.
  */
 export const ERROR_CODES = {
   bad_frame: {
@@ -92,7 +93,7 @@ export const ERROR_CODES = {
 /** A code of the table. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Returns true if a value is a code of the table; own keys only, so `constructor` is none. */
+/** Returns true if a value is a code of the table; own keys only, so `constructor` is not one. */
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
 }

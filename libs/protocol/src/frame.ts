@@ -14,7 +14,7 @@ export interface ClientFrame {
   readonly room?: string;
   /** Number of the command in its session and room, from 1; it takes effect exactly once and in this order. */
   readonly n?: number;
-  /** Highest number such that the replies to it and all before it have arrived. */
+  /** The highest number for which this reply and all earlier ones have arrived. */
   readonly ack?: number;
   /** Epoch of the last reply to a numbered command in this room. */
   readonly epoch?: string;
@@ -28,7 +28,7 @@ export interface ErrorDetail {
   readonly message?: string;
   /** With `out_of_order`: the number to send next. */
   readonly expected?: number;
-  /** With an error that may be retried: not before this time has passed, ms. */
+  /** With an error that may be retried: how long to wait before the retry, ms. */
   readonly retryInMs?: number;
 }
 
@@ -39,11 +39,11 @@ export interface ErrorBody {
   readonly details?: readonly ErrorDetail[];
   /** True if sending the same command again may help. */
   readonly retry: boolean;
-  /** With `unknown_outcome`: the command took effect, only its durability is open. */
+  /** With `unknown_outcome`: the command took effect; only its durability is unknown. */
   readonly applied?: boolean;
 }
 
-/** Where and how a numbered command took effect; sent beside its reply. */
+/** Place at which a numbered command took effect; sent beside its reply. */
 export interface ReplyPosition {
   /** Sequence number in the room's log at which the command took effect. */
   readonly seq?: number;
@@ -61,7 +61,7 @@ export interface Position {
   readonly seq: number;
 }
 
-/** Why a position can't be continued. */
+/** Reason for which a position can't be continued. */
 export type ResetReason = 'trimmed' | 'rolled_back' | 'unknown_epoch' | 'too_far';
 
 /** Numbers that a client saw and that do not exist any more. */
@@ -70,7 +70,7 @@ export interface LostRange {
   readonly to: number;
 }
 
-/** An event whose two parts are JSON already, so that nobody encodes it twice. */
+/** An event whose two parts are JSON already, so that it is encoded only once. */
 export interface EncodedEvent {
   /** The event's name as a JSON string, quotes included. */
   readonly event: string;

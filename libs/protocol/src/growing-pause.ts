@@ -6,7 +6,7 @@ export interface GrowingPauseOptions {
   readonly mostMs: number;
 }
 
-/** Pauses between attempts: each about twice as long as the one before, half of it by chance, never longer than allowed. */
+/** Pauses between attempts: each about twice as long as the one before, half of it random, up to a maximum. */
 export class GrowingPause {
   private failures = 0;
 

@@ -1,6 +1,6 @@
-/** How long a kind of fault is counted before it is told again, ms. */
+/** How long a kind of fault is counted before it is logged again, ms. */
 const PERIOD_MS = 60_000;
-/** Most kinds of faults that are told apart. */
+/** Most kinds of faults that are kept apart. */
 const MOST_KINDS = 100;
 /** Name under which all kinds beyond {@link MOST_KINDS} are counted. */
 const OTHER = 'other';
@@ -12,19 +12,19 @@ interface Told {
   timer: ReturnType<typeof setTimeout>;
 }
 
-/** Names the class of what was thrown: with a place, the kind of a fault. */
+/** Names the class of a thrown value. Together with a place it is the kind of a fault. */
 export function kindOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.constructor.name : typeof thrown;
 }
 
-/** Tells what was thrown, for the log: an error's stack where it has one. */
+/** Describes a thrown value for the log: an error by its stack, if it has one. */
 export function stackOf(thrown: unknown): string {
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }
 
 /**
- * Keeps a fault that repeats itself from filling the log: the first report of a kind is written at once, then one line a
- * period, with how often it came meanwhile, until a period passes without it.
+ * Keeps a repeated fault from filling the log. The first report of a kind is written at once. Then one line a period
+ * gives the number of further reports, until a period passes without any.
  */
 export class LogGate {
   private readonly told = new Map<string, Told>();
@@ -37,8 +37,8 @@ export class LogGate {
 
   /**
    * Reports a fault.
-   * @param kind what makes it the same fault as another; few values
-   * @param line what happened, what follows, and the remedy
+   * @param kind equal for reports of the same fault; few values
+   * @param line event, consequence and remedy
    */
   report(kind: string, line: string): void {
     const known = this.told.get(kind);
@@ -52,7 +52,7 @@ export class LogGate {
     this.write(line);
   }
 
-  /** The fault is over: held-back reports of it are told now, and the next report of this kind at once. */
+  /** Ends a fault: reports that were held back are written now, and the next report of this kind at once. */
   over(kind: string): void {
     const known = this.told.get(kind);
     if (!known) return;
@@ -63,7 +63,7 @@ export class LogGate {
 
   private period(kind: string): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => this.end(kind), this.periodMs);
-    // A line that is due must not keep a process.
+    // A pending line must not keep a process alive.
     (timer as { unref?: () => void }).unref?.();
     return timer;
   }

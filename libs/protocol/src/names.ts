@@ -7,10 +7,13 @@ export const RESUME_PREFIX = 'wss.resume.';
 /** Prefix of a subprotocol that carries an access token; never echoed. */
 export const TOKEN_PREFIX = 'wss.token.';
 
-/** Prefix of a subprotocol that carries an access token as base64url, of whatever characters; never echoed. */
+/**
+ * Prefix of a subprotocol that carries an access token as base64url, so that it may have any characters; never
+ * echoed.
+ */
 export const TOKEN64_PREFIX = 'wss.token64.';
 
-/** Subprotocol of clients that want to be told by a close code why they are refused; browsers hide the HTTP status. */
+/** Subprotocol of clients that want a refusal as a close code, since browsers hide the HTTP status. */
 export const REFUSALS_SUBPROTOCOL = 'wss.refusals';
 
 /** Longest access token, characters. */

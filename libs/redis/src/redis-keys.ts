@@ -16,9 +16,9 @@ export interface RoomKeys {
   lane(lane: string): string;
 }
 
-/** Keys of one room's presence; all in its hash slot. They vanish when nobody is in it, but for {@link dead}. */
+/** Keys of one room's presence; all in its hash slot. All but {@link dead} vanish when nobody is in the room. */
 export interface PresenceKeys {
-  /** Hash: version, and when it was announced last. */
+  /** Hash: version, and the time of the last announcement. */
   readonly state: string;
   /** Sorted set in the order of names: users who are here. */
   readonly users: string;
@@ -26,15 +26,15 @@ export interface PresenceKeys {
   readonly clients: string;
   /** Hash: user → its meta, JSON. */
   readonly metas: string;
-  /** Sorted set: users whose coming is to be announced → when they came. */
+  /** Sorted set: users whose arrival is to be announced → when they came. */
   readonly coming: string;
-  /** Sorted set: users whose leaving is to be announced → when, unless they are back. */
+  /** Sorted set: users whose departure is to be announced → when, unless they come back. */
   readonly going: string;
-  /** Hash: owner of entries → how many. */
+  /** Hash: owner of entries → number of entries. */
   readonly owners: string;
-  /** Sorted set: owners that may write nothing any more → until when that is remembered; at most an hour. */
+  /** Sorted set: owners that may not write any more → until when this is remembered; at most an hour. */
   readonly dead: string;
-  /** Meta that users' clients gave of themselves, beside {@link metas}, which others see. */
+  /** Meta that each client gave, beside {@link metas}, which others see. */
   readonly told: string;
   /** Hash: client → user, of one owner. */
   entries(owner: string): string;
@@ -99,7 +99,7 @@ export class RedisKeys {
     return `${this.namespace}:w:${owner}`;
   }
 
-  /** Held by the node that cleans up after a dead owner. */
+  /** Claim of the node that cleans up after a dead owner. */
   presenceClaim(owner: string): string {
     return `${this.namespace}:w:${owner}:claim`;
   }
@@ -145,7 +145,7 @@ export class RedisKeys {
     return `${this.namespace}:p:${nodeId}`;
   }
 
-  /** Written by a node before it waits for the replicas. */
+  /** Key that a node writes before it waits for the replicas. */
   fence(nodeId: string): string {
     return `${this.namespace}:fence:${nodeId}`;
   }
@@ -180,7 +180,7 @@ export class RedisKeys {
     return `${this.namespace}:nodes`;
   }
 
-  /** Hash of what the live nodes say of themselves: node id → JSON; in the hash slot of {@link nodes}. */
+  /** Hash of the live nodes' own records: node id → JSON; in the hash slot of {@link nodes}. */
   get nodeRecords(): string {
     return `${this.namespace}:{${this.nodes}}:records`;
   }

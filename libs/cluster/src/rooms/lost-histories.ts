@@ -32,7 +32,7 @@ export class LostHistories {
   report(reason: ResetReason): void {
     this.rooms.set(reason, (this.rooms.get(reason) ?? 0) + 1);
     const waitMs = Math.max(this.options.gatherMs, this.quietUntil - performance.now());
-    // A line that is due must not keep a process.
+    // A pending line must not keep a process alive.
     this.timer ??= setTimeout(() => this.tell(), waitMs).unref();
   }
 

@@ -2,7 +2,7 @@ import type { DocumentJson } from '@wss/core';
 import type { LostRange, Position, ResetReason } from '@wss/protocol';
 import { type ClosedEpoch, type ResumeReply, seqOf } from '@wss/state';
 
-/** Why a position can't be continued. */
+/** Reason for which a position can't be continued. */
 export interface LostPosition {
   readonly reason: ResetReason;
   readonly lost?: LostRange;

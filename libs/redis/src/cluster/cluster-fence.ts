@@ -2,7 +2,10 @@ import type { ClusterLinks, Shard } from './cluster-links.js';
 import { slotOf } from './hash-slot.js';
 import { type Fence, ReplicationFence } from '../server/replication-fence.js';
 
-/** One fence for each master of a cluster: what has reached the replicas of one says nothing of the others. */
+/**
+ * One fence for each master of a cluster, since a write that has reached the replicas of one says nothing about the
+ * others.
+ */
 export class ClusterFence implements Fence {
   private readonly fences = new WeakMap<Shard, ReplicationFence>();
 

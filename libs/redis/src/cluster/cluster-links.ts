@@ -19,17 +19,17 @@ import { describeTarget, type RedisAddress } from '../links/redis-target.js';
 import { routedCommands } from './routed-commands.js';
 import { SlotMap } from './slot-map.js';
 
-/** How often the servers are asked who has which slot, ms; every sign of a change asks at once. */
+/** How often the servers are asked for their hash slots, ms; every sign of a change asks at once. */
 const LOOK_MS = 2_000;
-/** Least pause between two looks, ms. */
+/** Shortest pause between two such questions, ms. */
 const LOOK_PAUSE_MS = 20;
-/** How long a command is tried that a server sent elsewhere, ms. */
+/** How long a redirected command is tried, ms. */
 const REDIRECT_MS = 1_500;
 /** Pauses between those attempts, ms. */
 const FIRST_PAUSE_MS = 20;
 const MOST_PAUSE_MS = 200;
 
-/** Nobody at that address belongs to a Redis Cluster; the message says what to write instead. */
+/** No server at that address belongs to a Redis Cluster; the message says what to write instead. */
 export class NoRedisCluster extends Error {}
 
 /** A master that has slots, and the links to it. */
@@ -38,17 +38,17 @@ export interface Shard {
   readonly commands: Redis;
   readonly reads: Redis;
   readonly subscriber: Redis;
-  /** Only where replicas are waited for: WAIT blocks its connection. */
+  /** Exists only if the node waits for replicas: WAIT blocks its connection. */
   readonly fence?: Redis;
-  /** True once its links have been up; until then it is worth waiting for them. */
+  /** True once its links have been up; until then callers wait for them. */
   opened: boolean;
 }
 
 /**
  * A node's connections to a Redis Cluster: those of `RedisLinks`, for each master.
  *
- * The driver's own cluster client is not used: it sends commands again by itself, after which nobody knows how often
- * they were applied. Here a command is sent again only when the server said that it did nothing.
+ * The driver's own cluster client is not used: it sends commands again by itself, and after that nobody knows how
+ * often they were applied. Here a command is sent again only if the server said that it did nothing.
  */
 export class ClusterLinks implements DataLinks {
   readonly publish = 'SPUBLISH';
@@ -92,12 +92,14 @@ export class ClusterLinks implements DataLinks {
     return [...this.byName.values()];
   }
 
-  /** The master that has a slot, as far as is known. */
+  /** The master that has a hash slot, as far as is known. */
   shardOf(slot: number): Shard | undefined {
     return this.byName.get(this.map.ownerOf(slot) ?? '');
   }
 
-  /** A hash tag whose slot a master has, for keys and channels that are to be with it; nothing of one without slots. */
+  /**
+   * A hash tag in a slot of a master, for keys and channels that belong on it; undefined for a master without slots.
+   */
   tagOf(shard: Shard): string | undefined {
     if (!this.shards.includes(shard)) return undefined;
     let tag = 0;
@@ -105,7 +107,7 @@ export class ClusterLinks implements DataLinks {
     return String(tag);
   }
 
-  /** The problem; undefined while every slot is served, all links are up and publications of scripts are taken. */
+  /** The problem; undefined while every slot is served, all links are up and scripts can publish. */
   problem(): string | undefined {
     if (this.trouble) return `Redis: ${this.trouble}`;
     const links = this.shards.flatMap(linksOf);
@@ -114,7 +116,7 @@ export class ClusterLinks implements DataLinks {
     return `Redis: ${down.length} of ${links.length} links are down`;
   }
 
-  /** How many links there are, to all masters, and how many are up. */
+  /** Number of links to all masters, and how many of them are up. */
   counts(): LinkCount[] {
     return countLinks(this.shards);
   }
@@ -125,7 +127,7 @@ export class ClusterLinks implements DataLinks {
     for (const { subscriber } of this.shards) callback(subscriber);
   }
 
-  /** Calls back whenever the servers were asked who has which slot. */
+  /** Calls back whenever the servers were asked for their slots. */
   onLook(callback: () => void): void {
     this.lookListeners.push(callback);
   }
@@ -142,8 +144,8 @@ export class ClusterLinks implements DataLinks {
   }
 
   /**
-   * Runs work at the master that has a key, and again as long as servers say that they did nothing because the slot
-   * moves or moved. Work must begin with the one command that a server may refuse so.
+   * Runs work at the master that has a key, and again as long as servers refuse it because the slot moves or has
+   * moved. The work must begin with the one command that a server may refuse like this.
    * @throws RedisError `unsent` when its link is down; else what work throws
    */
   async run<T>(
@@ -169,12 +171,12 @@ export class ClusterLinks implements DataLinks {
     }
   }
 
-  /** True if a retry at once may pass: the slot moves, or the links to its master are being opened. */
+  /** True if an immediate retry may succeed: the slot moves, or the links to its master are being opened. */
   mayPass(slot: number, error: unknown): boolean {
     return isRedirection(error) || (isUnsent(error) && !this.shardOf(slot)?.opened);
   }
 
-  /** Asks who has which slot; all who ask at a time share one answer. Never rejects. */
+  /** Asks the servers for their slots; concurrent callers share one answer. Never rejects. */
   refresh(): Promise<void> {
     this.looking ??= this.look()
       .catch((error: unknown) => this.faults.report(kindOf(error), stackOf(error)))
@@ -217,7 +219,7 @@ export class ClusterLinks implements DataLinks {
   }
 
   private async look(): Promise<void> {
-    // A server that sends a command elsewhere is ahead of the others' knowledge; asking in a loop would not help.
+    // A server that redirects a command knows more than the others; asking in a loop would not help.
     await delay(Math.max(0, this.lookedAt + LOOK_PAUSE_MS - performance.now()));
     this.lookedAt = performance.now();
     const views = await this.ask();
@@ -266,7 +268,7 @@ export class ClusterLinks implements DataLinks {
     for (const redis of linksOf(shard)) {
       redis.on('ready', () => (shard.opened ||= linksOf(shard).every(({ status }) => status === 'ready')));
       redis.on('close', () => void (this.closed || this.refresh()));
-      // The link reports the failure itself, and tries on.
+      // The link reports the failure itself and keeps trying.
       redis.connect().catch(() => undefined);
     }
   }

@@ -18,12 +18,12 @@ interface Probed {
 
 /** A {@link LinkProbe} for the links to each master of a cluster. */
 export class ClusterProbe {
-  /** Of all masters together. */
+  /** The result of all masters together. */
   readonly record = new ProbeRecord();
   private readonly probed = new Map<Shard, Probed>();
   private stopped = false;
 
-  /** @param prefix begins the names of the channels; a hash tag follows that leads to the master */
+  /** @param prefix start of the channels' names; a hash tag that leads to the master follows */
   constructor(
     private readonly links: ClusterLinks,
     private readonly channels: ProbeChannels,
@@ -50,7 +50,7 @@ export class ClusterProbe {
     return undefined;
   }
 
-  /** Probes the masters that there are, each over a channel that it has. */
+  /** Probes all present masters, each over a channel of its own. */
   private follow(): void {
     if (this.stopped) return;
     const { shards } = this.links;

@@ -7,13 +7,13 @@ export interface ClusterView {
   readonly from: RedisAddress;
   /** Reply to CLUSTER NODES. */
   readonly text: string;
-  /** True if the server serves; it does not while slots, or a majority of the masters, are missing to it. */
+  /** True if the server serves; it does not while it misses slots or a majority of the masters. */
   readonly ok: boolean;
 }
 
 /**
  * Asks a server how it sees its cluster.
- * @throws Error when it does not answer, or belongs to none
+ * @throws Error when it does not answer, or does not belong to a cluster
  */
 export async function askView(redis: Redis, from: RedisAddress): Promise<ClusterView> {
   const [text, info] = await Promise.all([redis.cluster('NODES'), redis.cluster('INFO')]);
@@ -22,7 +22,7 @@ export async function askView(redis: Redis, from: RedisAddress): Promise<Cluster
 
 /**
  * Asks a server over a connection of its own.
- * @throws Error when it can't be reached, does not answer, or belongs to no cluster
+ * @throws Error when it can't be reached, does not answer, or does not belong to a cluster
  */
 export async function askSeed(options: RedisLinkOptions, address: RedisAddress): Promise<ClusterView> {
   const redis = openLink(options, 'seed', address);

@@ -1,24 +1,27 @@
-/** Slots of a Redis Cluster. */
+/** Number of hash slots of a Redis Cluster. */
 export const SLOTS = 16_384;
 
-/** The hash slot of a key or a sharded channel: of its first `{…}` that is not empty, else of the whole. */
+/**
+ * The hash slot of a key or a sharded channel: that of its first `{…}` that is not empty, else that of the whole
+ * name.
+ */
 export function slotOf(key: string): number {
   return crc16(Buffer.from(hashedPart(key))) % SLOTS;
 }
 
-/** A name in the hash slot and namespace of a key that no key has. */
+/** A name in the hash slot and namespace of a key under which no key exists. */
 export function absentBeside(key: string): string {
   return `${key.slice(0, key.indexOf(':') + 1)}{${hashedPart(key)}}:-`;
 }
 
-/** The part of a key that decides on its slot. */
+/** The part of a key that decides its slot. */
 function hashedPart(key: string): string {
   const open = key.indexOf('{');
   const close = key.indexOf('}', open + 1);
   return open < 0 || close <= open + 1 ? key : key.slice(open + 1, close);
 }
 
-/** CRC-16/XMODEM, as Redis Cluster wants it. */
+/** CRC-16/XMODEM, as Redis Cluster uses it. */
 function crc16(bytes: Uint8Array): number {
   let crc = 0;
   for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ byte]!;

@@ -10,7 +10,7 @@ type AnyCommand = (...args: Args) => Promise<unknown>;
 
 /**
  * Commands that find their way to the server that has their key.
- * @param isReady whether any can be sent now
+ * @param isReady returns true if commands can be sent now
  */
 export function routedCommands(run: RunAtKey, isReady: () => boolean): Commands {
   const call = (name: string, args: Args): Promise<unknown> => {
@@ -29,7 +29,7 @@ export function routedCommands(run: RunAtKey, isReady: () => boolean): Commands 
   });
 }
 
-/** Whoever awaits or prints an object asks it for these; that must not send anything. */
+/** `await` and `console.log` ask an object for these properties; that must not send anything. */
 function isNoCommand(name: string | symbol): name is symbol {
   return typeof name === 'symbol' || ['then', 'toJSON', 'constructor'].includes(name);
 }
@@ -41,15 +41,15 @@ function commandOf(redis: Redis, name: string): AnyCommand {
 }
 
 /**
- * While a slot moves, Redis runs a script if it finds all keys on one side, and fails it half-way when it then comes
- * upon one that it removed itself. A key that is nowhere makes it refuse such scripts before they begin.
+ * While a slot moves, Redis runs a script if it finds all keys on one side, and fails it half-way when it then
+ * touches a key that it removed itself. A key that does not exist makes Redis refuse such scripts before they begin.
  */
 function withAbsentKey(key: string, [script, count, ...rest]: Args): Args {
   const keys = Number(count);
   return [script, keys + 1, ...rest.slice(0, keys), absentBeside(key), ...rest.slice(keys)];
 }
 
-/** Collects commands and sends them at once, each to its server; those to one server stay in their order. */
+/** Collects commands and sends them together, each to its server; commands to one server stay in their order. */
 function pipelineOf(
   call: (name: string, args: Args) => Promise<unknown>,
   first: readonly Args[],

@@ -4,22 +4,23 @@ import { describeAddress, type RedisAddress } from '../links/redis-target.js';
 /** A master of a Redis Cluster as one of its servers knows it. */
 interface SlotClaim {
   readonly address: RedisAddress;
-  /** Grows with each change of who has what; two masters never have the same for long. */
+  /** Grows with each change of the slots; two masters never have the same value for long. */
   readonly configEpoch: number;
   readonly ranges: readonly (readonly [from: number, to: number])[];
 }
 
-/** Which master has which slot. */
+/** Knows which master has which slot. */
 export class SlotMap {
   private readonly owners: (string | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
   /** Masters that have slots, by `host:port`. */
   readonly masters = new Map<string, RedisAddress>();
-  /** Slots that nobody has. */
+  /** Slots without a master. */
   readonly uncovered: number;
 
   /**
-   * Joins what several servers tell. Where they differ, the claim with the highest configuration epoch is the latest.
-   * @param views replies to CLUSTER NODES, and whom they came from
+   * Joins the views of several servers. Where they differ, the claim with the highest configuration epoch is the
+   * latest.
+   * @param views replies to CLUSTER NODES, and the servers that sent them
    */
   constructor(views: readonly { readonly text: string; readonly from: RedisAddress }[], tls = false) {
     const epochs = Array.from({ length: SLOTS }, () => -1);
@@ -47,13 +48,13 @@ export class SlotMap {
   }
 }
 
-/** Reads the masters with slots of a reply to CLUSTER NODES. */
+/** Reads the masters that have slots from a reply to CLUSTER NODES. */
 function readClaims(text: string, from: RedisAddress, tls: boolean): SlotClaim[] {
   const claims: SlotClaim[] = [];
   for (const line of text.split('\n')) {
     const [, endpoint = '', flags = '', , , , configEpoch, , ...slots] = line.trim().split(' ');
     const roles = flags.split(',');
-    // Slots that are about to move stand in brackets; until then they are where they were.
+    // Slots that are about to move stand in brackets; until then they stay where they are.
     const ranges = slots.filter((range) => !range.startsWith('[')).map(readRange);
     if (!roles.includes('master') || ranges.length === 0) continue;
     const address = readEndpoint(endpoint, tls) ?? (roles.includes('myself') ? from : undefined);

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 
-/** Commands on data that stores may send: each has one key, and that comes first. */
+/** Data commands that stores may send: each has one key, as its first argument. */
 type OneKey =
   | 'get'
   | 'set'
@@ -49,7 +49,7 @@ export type Commands = Pick<Redis, OneKey | 'status' | 'evalsha' | 'eval' | 'pip
 
 /** A server, and which keys of a list it has. */
 export interface KeyGroup {
-  /** Undefined while their owner is not known. */
+  /** Undefined while the owner of the keys is not known. */
   readonly redis: Redis | undefined;
   /** Positions in the list. */
   readonly indices: readonly number[];
@@ -57,7 +57,7 @@ export interface KeyGroup {
 
 /** Takes note of what scripts published. */
 export interface PublicationNotes {
-  /** A script has published on the channel of its room, or was refused to. */
+  /** Notes that a script has published on the channel of its room, or was refused. */
   note(channel: string, refused: boolean): void;
 }
 
@@ -69,6 +69,6 @@ export interface DataLinks {
   /** The command with which a script publishes. */
   readonly publish: 'PUBLISH' | 'SPUBLISH';
   readonly publications: PublicationNotes;
-  /** Groups keys by the server that has them, for questions to each server. */
+  /** Groups keys by the server that has them, so that each server is asked once. */
   byServer(keys: readonly string[]): KeyGroup[];
 }

@@ -22,7 +22,7 @@ export interface LinkCount {
   readonly all: number;
 }
 
-/** Counts the links to some servers by their kind; without the kinds that none has. */
+/** Counts the links to some servers by kind; kinds that do not occur are left out. */
 export function countLinks(servers: readonly ServerLinks[]): LinkCount[] {
   return ROLES.map((role) => {
     const links = servers.flatMap((server) => server[role] ?? []);

@@ -18,24 +18,25 @@ export interface ProbedLinks {
 
 /** Where and how a probe is sent. */
 export interface ProbeWay {
-  /** The channel; nothing while its subscription is not confirmed. */
+  /** The channel; undefined while its subscription is not confirmed. */
   readonly channel: () => string | undefined;
   readonly publish: DataLinks['publish'];
-  /** Whose clock is read with each probe, for messages. */
+  /** Name of the server whose clock is read with each probe, for messages. */
   readonly server: string;
 }
 
 /**
  * Proves the links: a message to ourselves goes out over the commanding link and has to come back over the
- * subscribing one. A link that fails is made anew: up but deaf is the worst failure that a node can have.
+ * subscribing one. A link that fails is replaced: a link that is up but deaf is the worst failure that a node can
+ * have.
  */
 export class LinkProbe {
   private readonly logger = new Logger(LinkProbe.name);
   private timer?: NodeJS.Timeout;
-  /** On the steady clock: the system's may be set. */
+  /** On the steady clock, since the system's clock may be set. */
   private provenAt = performance.now();
   private deaf = false;
-  /** Why Redis does not take the probe. */
+  /** The reason for which Redis refuses the probe. */
   private refusal: string | undefined;
   private sent = 0;
   private heard = 0;
@@ -48,11 +49,11 @@ export class LinkProbe {
   constructor(
     private readonly links: ProbedLinks,
     private readonly way: ProbeWay,
-    /** Written to, and shared by whoever probes other links of the node. */
+    /** The record that the results go to; probes of the node's other links share it. */
     readonly record = new ProbeRecord(),
   ) {}
 
-  /** Begins to probe; the caller subscribes the channel and hands what comes to {@link onMessage}. */
+  /** Begins to probe; the caller subscribes the channel and passes its messages to {@link onMessage}. */
   start(): void {
     this.timer = setInterval(() => void this.probe(), EVERY_MS).unref();
   }
@@ -72,7 +73,7 @@ export class LinkProbe {
     this.deaf = false;
   }
 
-  /** The problem; undefined while the last proof is fresh. A link that was deaf has to bring a new one. */
+  /** The problem; undefined while the last proof is fresh. A link that was deaf needs a new proof. */
   problem(): string | undefined {
     if (this.refusal !== undefined) return `Redis: the probe of the links is refused: ${this.refusal}`;
     if (this.deaf) return 'Redis: the subscribing link was deaf and has not proven itself since';
@@ -80,11 +81,11 @@ export class LinkProbe {
     return age <= PROOF_MS ? undefined : `Redis: no proof of the links for ${Math.round(age / 1_000)} s`;
   }
 
-  /** A master that was demoted goes on talking to whoever is linked to it; its clients belong to its successor. */
+  /** A demoted master still talks to clients that are linked to it; they belong to its successor. */
   private async leaveReplica(role: 'commands' | 'subscriber'): Promise<void> {
     const redis = this.links[role];
     if (redis.status !== 'ready') return;
-    // A link that does not answer is found by the probe itself.
+    // The probe itself finds a link that does not answer.
     const [actual] = (await redis.role().catch(() => ['master'])) as [string];
     if (actual === 'master') return;
     this.logger.warn('a link leads to a replica of Redis; the node replaces it');
@@ -92,7 +93,7 @@ export class LinkProbe {
     redis.disconnect(true);
   }
 
-  /** Makes the reading link anew unless it leads to the server that takes the commands. */
+  /** Replaces the reading link unless it leads to the server that takes the commands. */
   private async probeReads(): Promise<void> {
     const { commands, reads } = this.links;
     if (commands.status !== 'ready' || reads.status !== 'ready') return;
@@ -111,7 +112,7 @@ export class LinkProbe {
 
   private async probe(): Promise<void> {
     const { commands, subscriber } = this.links;
-    // In a cluster, the slots of a master that was demoted lead to its successor.
+    // In a cluster, the slots of a demoted master lead to its successor.
     if (this.way.publish === 'PUBLISH')
       for (const role of ['commands', 'subscriber'] as const) void this.leaveReplica(role);
     void this.probeReads();
@@ -135,7 +136,7 @@ export class LinkProbe {
       this.refusal = undefined;
     } catch (error) {
       if (isRedirection(error)) return;
-      // A link over which a refusal comes is not mute; a new one would hear the same.
+      // A link that brings a refusal is not mute; a new one would bring the same.
       if ((error as Error).name === 'ReplyError') return this.refuse(error as Error);
       if (++this.failures < 2 || commands.status !== 'ready') return;
       this.logger.warn('the commanding link to Redis does not answer; the node replaces it');
@@ -162,14 +163,14 @@ export class LinkProbe {
 
   private async readClock(): Promise<void> {
     const sentAt = performance.now();
-    // A link that does not answer is found by the probe itself.
+    // The probe itself finds a link that does not answer.
     const told = await this.links.commands.time().catch(() => undefined);
     if (!told) return;
     const time = Number(told[0]) * 1_000 + Number(told[1]) / 1_000;
     this.record.clock.saw(this.way.server, { sentAt, answeredAt: performance.now(), time });
   }
 
-  /** A probe that has not come back by now is not waited for any longer. */
+  /** A probe that has not come back by now counts as missed. */
   private giveUp(): void {
     if (this.pending === undefined) return;
     delete this.pending;
@@ -177,7 +178,7 @@ export class LinkProbe {
   }
 }
 
-/** Which history a server writes, and in which role; nothing when it does not answer. */
+/** The history that a server writes, and its role; undefined when it does not answer. */
 async function historyOf(redis: Redis): Promise<string | undefined> {
   try {
     const info = await redis.info('replication');

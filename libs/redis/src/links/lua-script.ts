@@ -24,8 +24,8 @@ export class LuaScript<Reply> {
 
   /**
    * Runs the script.
-   * @param keys all that it touches, in one hash slot
-   * @throws RedisError that tells whether it can have run.
+   * @param keys all keys that it touches, in one hash slot
+   * @throws RedisError whose failure says if it may have run.
    */
   async run(redis: ScriptLink, keys: readonly string[], args: readonly (string | number)[]): Promise<Reply> {
     if (redis.status !== 'ready') throw new RedisError('unsent', `the link to Redis is ${redis.status}`);

@@ -11,15 +11,15 @@ export const CONNECT_WITHIN_MS = 10_000;
 /** How a node connects to Redis. */
 export interface RedisLinkOptions {
   readonly target: RedisTarget;
-  /** A command without an answer fails after this long, ms. Default 700, and 2,000 for big answers. */
+  /** Time after which a command without an answer fails, ms. Default 700, and 2,000 for big answers. */
   readonly commandTimeoutMs?: number;
   /** How long to wait for Redis at start, ms. Default {@link CONNECT_WITHIN_MS}. */
   readonly connectWithinMs?: number;
   /** Waits for replicas. Default no. */
   readonly withFence?: boolean;
-  /** Where a cluster's server is to be reached that announces another address to its like; default where it says. */
+  /** Maps the address that a cluster's server announces to the one at which it is reached; default: no change. */
   readonly translate?: (address: RedisAddress) => RedisAddress;
-  /** Loaded on every new connection, so that calls by hash do not miss. */
+  /** Scripts to load on every new connection, so that calls by hash do not miss. */
   readonly scripts?: readonly LuaScript<unknown>[];
 }
 
@@ -28,10 +28,10 @@ export type LinkRole = 'commands' | 'reads' | 'subscriber' | 'fence' | 'seed';
 
 /** How long a command waits for its answer, ms. */
 const COMMAND_TIMEOUT_MS = 700;
-/** The same for a big answer: at this rate a slow link still brings all that are asked for at a time. */
+/** The same for a big answer: within this time a slow link still brings all answers that are requested at a time. */
 const READ_TIMEOUT_MS = 2_000;
 
-/** Makes a link to the server, or to the one that sentinels or a cluster name; {@link firstReady} connects it. */
+/** Creates a link to the server, or to the one that sentinels or a cluster name; {@link firstReady} connects it. */
 export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinels | RedisAddress): Redis {
   const { username, password, db, tls } = options.target;
   const settings: LinkSettings = {
@@ -47,7 +47,7 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
     maxLoadingRetryTime: 200,
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
-    // Whoever subscribed subscribes again and knows when that is confirmed.
+    // The subscriber subscribes again itself, and knows when that is confirmed.
     autoResubscribe: false,
     // A failover leaves this connection on a replica; only a new one finds the master.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
@@ -67,7 +67,7 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
   return redis;
 }
 
-/** One line when a link is lost and one when it is back, however often it retries in between. */
+/** Logs one line when a link is lost and one when it is back, however often it retries in between. */
 function reportChanges(redis: Redis, role: string, where: string): void {
   const logger = new Logger('RedisLinks');
   let lost = false;
@@ -111,10 +111,10 @@ export async function firstReady(
   }
 }
 
-/** Redis did not answer in time; the message says where it was sought and what to do. */
+/** Redis did not answer in time; the message has its address and the remedy. */
 export class RedisUnreachable extends Error {}
 
-/** Why a node can't start, and what to do. */
+/** The reason for which a node can't start, and the remedy. */
 export function outOfReach(target: RedisTarget, afterMs: number, reason: string): RedisUnreachable {
   const remedy = 'start Redis, correct REDIS_SERVER, or unset it to use the embedded engine';
   return new RedisUnreachable(
@@ -122,7 +122,7 @@ export function outOfReach(target: RedisTarget, afterMs: number, reason: string)
   );
 }
 
-/** Lets a server know the scripts that will be called by their hashes. */
+/** Loads the scripts that will be called by their hashes into a server. */
 export function preload(redis: Redis, scripts: readonly LuaScript<unknown>[]): void {
   for (const script of scripts) {
     redis.script('LOAD', script.source).catch((error: Error) => {

@@ -5,12 +5,12 @@ export type LinkSettings = RedisOptions & { readonly replyMapping?: 'legacy' };
 
 type Stream = Parameters<Redis['sendCommand']>[1];
 
-/** A timer that is this late tells that the process was busy, ms. */
+/** A timer that is this late shows that the process was busy, ms. */
 const BUSY_MS = 20;
 
 interface UnderWay {
   readonly command: Command;
-  /** When it fails, ms of this process' steady clock. */
+  /** When the command fails, ms of this process' steady clock. */
   until: number;
   /** It has been given more time. */
   forgiven: boolean;
@@ -18,11 +18,11 @@ interface UnderWay {
 
 /**
  * A link whose commands fail when no answer comes in time. The driver's own limit is a timer for each command, which
- * takes answers for missing that could not be read because this process was busy; here such a time does not count,
- * once for each command.
+ * also fails commands whose answers could not be read because this process was busy. Here such busy time does not
+ * count, once for each command.
  */
 export class PatientRedis extends Redis {
-  /** In the order sent; all wait equally long, so the first fails first. */
+  /** Commands in the order sent; all wait equally long, so the first fails first. */
   private underWay: UnderWay[] = [];
   private first = 0;
   private wakeAt = 0;
@@ -63,7 +63,10 @@ export class PatientRedis extends Redis {
     else delete this.timer;
   }
 
-  /** Gives back the process' busy time: answers that came meanwhile lie in the socket, read after the timers. */
+  /**
+   * Extends the wait by the process' busy time: answers that came meanwhile lie in the socket, which is read after
+   * the timers.
+   */
   private forgive(now: number): void {
     const busyMs = now - this.wakeAt;
     for (const entry of this.underWay.slice(this.first)) {

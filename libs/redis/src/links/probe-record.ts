@@ -1,10 +1,10 @@
 import { EngineClock } from '../server/engine-clock.js';
 import type { LinkRole } from './open-link.js';
 
-/** Why a probe made a link anew: nothing came back over it, it did not answer, or it led to a replica. */
+/** Reason for which a probe replaced a link: nothing came back over it, it did not answer, or it led to a replica. */
 export type ReplacementCause = 'deaf' | 'mute' | 'replica';
 
-/** Links of one kind that a probe made anew for one reason. */
+/** Links of one kind that a probe replaced for one reason. */
 export interface Replacement {
   readonly role: LinkRole;
   readonly cause: ReplacementCause;
@@ -13,14 +13,14 @@ export interface Replacement {
 
 /** Results of a node's probes since it started. */
 export class ProbeRecord {
-  /** Came back before the next one was due. */
+  /** Number of probes that came back before the next one was due. */
   answered = 0;
   missed = 0;
   /** The clocks of the servers that were probed. */
   readonly clock = new EngineClock();
   private readonly byName = new Map<string, Replacement>();
 
-  /** Links that were made anew. */
+  /** Links that were replaced. */
   get replacements(): Replacement[] {
     return [...this.byName.values()];
   }

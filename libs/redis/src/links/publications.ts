@@ -6,14 +6,14 @@ const EVERY_MS = 2_000;
 /** Least pause between two lines in the log, ms. */
 const REPORT_MS = 60_000;
 
-/** Publishes nothing to nobody; the reason where even that is refused. */
+/** Publishes an empty message to nobody; returns the reason if even that is refused. */
 const TRY = `#!lua
 local sent = redis.pcall(ARGV[1], ARGV[2], '')
 return type(sent) == 'table' and sent.err or ''`;
 
 /**
- * Tracks whether Redis takes the publications of scripts for this node (R35). A refusal costs no commit, but
- * other nodes find the events of rooms only when they compare; so the node is not ready until a publication is taken
+ * Knows if Redis accepts the publications of scripts for this node (R35). A refusal costs no commit, but other nodes
+ * then find the events of rooms only when they compare. So the node is not ready until a publication is accepted
  * again.
  */
 export class Publications implements PublicationNotes {
@@ -30,7 +30,7 @@ export class Publications implements PublicationNotes {
     else if (channel === this.refusedOn) this.heal();
   }
 
-  /** The problem; undefined while publications are taken. */
+  /** The problem; undefined while publications are accepted. */
   problem(): string | undefined {
     return this.refusedOn === undefined ? undefined : `Redis: publications on ${this.refusedOn} are refused`;
   }
@@ -47,7 +47,7 @@ export class Publications implements PublicationNotes {
     this.timer = setInterval(() => void this.tryAgain(channel), EVERY_MS).unref();
   }
 
-  /** A line a minute at most, where some channels are refused and others are not. */
+  /** At most one line a minute, since some channels may be refused and others not. */
   private report(channel: string): void {
     if (performance.now() - this.reportedAt < REPORT_MS) return;
     this.reportedAt = performance.now();
@@ -63,7 +63,7 @@ export class Publications implements PublicationNotes {
     this.refusedOn = undefined;
   }
 
-  /** On a channel that nobody listens to, beside the one that was refused. */
+  /** Uses a channel that nobody listens to, beside the refused one. */
   private async tryAgain(channel: string): Promise<void> {
     const { commands, publish } = this.links;
     try {

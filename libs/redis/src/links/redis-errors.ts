@@ -1,10 +1,13 @@
 /** How far a call to Redis came before it failed. */
 export type RedisFailure =
-  /** It never left this process: nothing was done. */
+  /** The call never left this process: nothing was done. */
   | 'unsent'
-  /** It was sent and no answer came: it may have been done. */
+  /** The call was sent and no answer came: it may have been done. */
   | 'unknown'
-  /** Redis answered that it does not run it now (out of memory, read-only, too few replicas, loading, slot elsewhere, no right): nothing was done. */
+  /**
+   * Redis answered that it does not run the call now (out of memory, read-only, too few replicas, loading, slot
+   * elsewhere, no right): nothing was done.
+   */
   | 'refused'
   /** Redis answered with another error, as of a script that failed while it ran: it may have been done, in part or whole. */
   | 'failed';
@@ -41,14 +44,15 @@ const REFUSALS = new Set([
 ]);
 
 /**
- * Stands in each error of a script that was running: "… script: <hash>, on @user_script:<line>." of Redis 7 and 8 and
- * Valkey 7 and 8, "… script: on @user_script:<line>." of later Valkeys. An error that a script returns has no such mark.
+ * Part of each error of a script that was running: "… script: <hash>, on @user_script:<line>." of Redis 7 and 8 and
+ * Valkey 7 and 8, "… script: on @user_script:<line>." of later Valkeys. An error that a script returns has no such
+ * mark.
  */
 const RUNNING = ' script: ';
 
 /**
- * True if a server of a cluster refused a command because its slot is elsewhere, is about to move, or is served by
- * nobody now. Such a refusal comes before anything is done.
+ * True if a server of a cluster refused a command because its slot is elsewhere, is about to move, or has no server
+ * now. Such a refusal comes before anything is done.
  */
 export function isRedirection(error: unknown): boolean {
   return error instanceof Error && /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message);

@@ -9,8 +9,8 @@ import { Sentinels } from './sentinels.js';
  * A node's connections to one Redis server, which may be the master that sentinels know: one for commands, one for
  * big reads, one for subscriptions.
  *
- * All reconnect for ever, with jitter. No command is ever sent twice by the driver, none queues while the link
- * is down, and each fails within its time-out: whoever calls decides what a missing answer means.
+ * All reconnect for ever, with jitter. No command is ever sent twice by the driver, none queues while the link is
+ * down, and each fails within its time-out: the caller decides what a missing answer means.
  */
 export class RedisLinks implements DataLinks {
   readonly publish = 'PUBLISH';
@@ -20,7 +20,7 @@ export class RedisLinks implements DataLinks {
     readonly commands: Redis,
     readonly reads: Redis,
     readonly subscriber: Redis,
-    /** Only where replicas are waited for: WAIT blocks its connection. */
+    /** Exists only if the node waits for replicas: WAIT blocks its connection. */
     readonly fence?: Redis,
     private readonly sentinels?: Sentinels,
   ) {}
@@ -45,7 +45,7 @@ export class RedisLinks implements DataLinks {
     return links;
   }
 
-  /** The problem of the links; undefined while all are up and publications of scripts are taken. */
+  /** The problem of the links; undefined while all are up and scripts can publish. */
   problem(): string | undefined {
     const links = this.all();
     const down = links.filter(({ status }) => status !== 'ready');
@@ -53,7 +53,7 @@ export class RedisLinks implements DataLinks {
     return `Redis: ${down.length} of ${links.length} links are down`;
   }
 
-  /** How many links there are, and how many are up. */
+  /** Number of links, and how many of them are up. */
   counts(): LinkCount[] {
     return countLinks([this]);
   }

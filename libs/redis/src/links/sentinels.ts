@@ -7,7 +7,7 @@ import { describeAddress, type RedisAddress, type RedisTarget } from './redis-ta
 
 /** How long one sentinel may take to answer, ms. */
 const ANSWER_MS = 1_000;
-/** How often the sentinels are asked whether the links still lead to the master, ms. */
+/** How often the links are compared with the master that the sentinels name, ms. */
 const WATCH_MS = 1_000;
 
 interface KnownMaster {
@@ -25,8 +25,8 @@ interface MasterLink {
 /**
  * Finds the master by its sentinels, and moves links that lead to a former one.
  *
- * All sentinels are asked, and the one that knows of the latest failover is believed: one that was cut off for a
- * while would lead back to the old master.
+ * All sentinels are asked, and the one that knows of the latest failover is believed: a sentinel that was cut off for
+ * a while would lead back to the old master.
  */
 export class Sentinels {
   private readonly logger = new Logger(Sentinels.name);
@@ -40,7 +40,7 @@ export class Sentinels {
     this.timer = setInterval(() => void this.look(), WATCH_MS).unref();
   }
 
-  /** Opens a link that always leads to the master; it is to be connected by the caller. */
+  /** Opens a link that always leads to the master; the caller connects it. */
   open(options: LinkSettings, timeoutMs: number): Redis {
     const opened = (address: RedisAddress): void => void (link.address = address);
     const { tls } = this.target;
@@ -104,7 +104,7 @@ export class Sentinels {
       ...(this.target.tls && { tls: {} }),
       commandTimeout: ANSWER_MS,
       connectTimeout: ANSWER_MS,
-      // A question that can't be asked now is not worth asking later.
+      // A question that can't be asked now need not be asked later.
       maxRetriesPerRequest: 0,
       enableReadyCheck: false,
       retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,
@@ -122,7 +122,7 @@ interface ConnectorOptions {
   readonly tls: boolean;
 }
 
-/** The driver asks for a class of connectors; each connection asks anew where the master is. */
+/** The driver takes a class of connectors; each connection asks for the master again. */
 function connectorOf({ find, opened, tls }: ConnectorOptions): NonNullable<RedisOptions['Connector']> {
   return class MasterConnector extends AbstractConnector {
     constructor(options: unknown) {
@@ -139,7 +139,7 @@ function connectorOf({ find, opened, tls }: ConnectorOptions): NonNullable<Redis
       return this.stream;
     }
 
-    /** A server that was demoted meanwhile does not do. */
+    /** A server that was demoted meanwhile is of no use. */
     override check(info: { role?: string } | undefined): boolean {
       return info?.role === undefined || info.role === 'master';
     }

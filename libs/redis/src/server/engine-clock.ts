@@ -1,7 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { callAll } from './call-all.js';
 
-/** A clock that moves by more than this against our steady one, beyond what the answer's way explains, made a step, ms. */
+/**
+ * A clock that moves against our steady one by more than this, beyond the travel time of the answer, has made a step,
+ * ms.
+ */
 const STEP_MS = 1_000;
 /** How far the clocks of a cluster's masters may differ, ms (R30). */
 export const MAX_SPREAD_MS = 5_000;
@@ -16,10 +19,10 @@ export interface ClockReading {
   readonly time: number;
 }
 
-/** A clock that was set. */
+/** A step of a clock. */
 export interface ClockStep {
   readonly server: string;
-  /** Ahead, or back where negative, ms. */
+  /** Size of the step, ms; negative: back. */
   readonly byMs: number;
   readonly at: number;
 }
@@ -73,18 +76,18 @@ export class EngineClock {
     this.compare();
   }
 
-  /** A server has nothing of ours any more. */
+  /** Forgets a server that has none of our data any more. */
   forget(server: string): void {
     this.watches.delete(server);
   }
 
-  /** How far the servers' clocks differ, ms. */
+  /** Largest difference between the servers' clocks, ms. */
   get spreadMs(): number {
     const offsets = [...this.watches.values()].map(({ offsetMs = 0 }) => offsetMs);
     return offsets.length < 2 ? 0 : Math.round(Math.max(...offsets) - Math.min(...offsets));
   }
 
-  /** Warning for operators; undefined while the clocks agree and none was set within the last ten minutes. */
+  /** Warning for operators; undefined while the clocks agree and none stepped within the last ten minutes. */
   notice(): string | undefined {
     if (this.spreadMs > MAX_SPREAD_MS)
       return `the clocks of Redis' hosts differ by ${inSeconds(this.spreadMs)}`;

@@ -21,9 +21,9 @@ export interface Fence {
 }
 
 /**
- * Proves that writes have reached the replicas: one write and one WAIT for all who wait at a time. The replication
- * stream is ordered, so whatever was answered before the fence was written is covered by it. It counts only on the
- * history that the write was made on.
+ * Proves that writes have reached the replicas: one write and one WAIT for all callers that wait at a time. The
+ * replication stream is ordered, so the fence covers everything that was answered before it was written. It counts
+ * only on the history that the write was made on.
  */
 export class ReplicationFence implements Fence {
   private waiting: FenceWait[] = [];
@@ -32,7 +32,7 @@ export class ReplicationFence implements Fence {
   constructor(
     /** A connection of its own: WAIT blocks it. */
     private readonly redis: Redis,
-    /** Written for the purpose; nothing while none is known that the server has. */
+    /** The key to write; undefined while no key is known that the server has. */
     private readonly key: string | (() => string | undefined),
     /** Replicas that may be promoted; all of them must have it. */
     readonly replicas: number,
@@ -64,7 +64,7 @@ export class ReplicationFence implements Fence {
     this.waiting.push(waiter);
   }
 
-  /** The history on which all replicas have everything; undefined when they do not, or nobody answers. */
+  /** The history on which all replicas have everything; undefined if they do not, or no answer comes. */
   private async fence(withinMs: number): Promise<string | undefined> {
     const timeoutMs = Math.max(1, Math.min(500, withinMs));
     try {

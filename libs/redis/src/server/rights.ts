@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis';
 
-/** Calls of the scripts, `@` for a key: what the user of a node must be allowed. What a script can do without is not here. */
+/**
+ * Calls of the scripts that the user of a node must be allowed, `@` for a key. Calls that a script can do without are
+ * left out.
+ */
 export const SCRIPT_CALLS = [
   'DEL @',
   'EXISTS @',
@@ -44,7 +47,7 @@ export const SCRIPT_CALLS = [
   'ZSCORE @ m',
 ] as const;
 
-/** Asks for the rights of its caller and touches nothing, so that it runs on every master and while writes pause. */
+/** Asks for the rights of its caller and touches no data, so it runs on every master and while writes are paused. */
 const ASK = `#!lua flags=no-writes,allow-stale
 local denied = {}
 for i = 2, #ARGV do
@@ -55,14 +58,14 @@ end
 return denied`;
 
 /**
- * Tells which of the scripts' calls Redis denies this link's user.
- * @param key a name as the keys of the namespace have it
+ * Returns the calls of the scripts that Redis denies this link's user.
+ * @param key a name in the form of the namespace's keys
  */
 export async function deniedCalls(redis: Redis, key: string): Promise<string[]> {
   return (await redis.eval(ASK, 0, key, ...SCRIPT_CALLS)) as string[];
 }
 
-/** Whether Redis answered that the user has no right to a command or key, in a script or out of one. */
+/** True if Redis answered that the user has no right to a command or key, in a script or outside of one. */
 export function isDenied(error: unknown): boolean {
   const message = error instanceof Error ? error.message : '';
   return /^-?NOPERM\b/.test(message) || /^-?ERR The user executing the script can't /.test(message);

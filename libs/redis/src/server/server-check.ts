@@ -9,15 +9,15 @@ export interface ServerCheck {
   readonly warnings: readonly string[];
   /** For the log, e.g. `7.0.15`. */
   readonly version: string;
-  /** Another one for each start of the server. */
+  /** The server's run id, new at each start. */
   readonly runId: string;
-  /** Keys that it deleted to free memory since it started. */
+  /** Number of keys that the server deleted to free memory since it started. */
   readonly evicted: number;
 }
 
 /** The facts that are known of a server under check. */
 export interface ServerCheckOptions {
-  /** Whether it is known to be a master of a Redis Cluster. Default no. */
+  /** True if it is known to be a master of a Redis Cluster. Default false. */
   readonly clustered?: boolean;
   /** Prefix of the keys. Default `wss`. */
   readonly namespace?: string;
@@ -96,7 +96,7 @@ async function replicationIdIsReadable(redis: Redis): Promise<boolean> {
   try {
     return ((await redis.eval(script, 0)) as string).length === 40;
   } catch (error) {
-    // Any other failure, as of a server that has no time now, tells nothing of it.
+    // Any other failure, e.g. of a busy server, says nothing about it.
     if (isDenied(error)) return false;
     throw error;
   }
@@ -113,7 +113,7 @@ async function checkRights(redis: Redis, namespace: string, errors: string[]): P
 
 async function checkPersistence(redis: Redis, info: Map<string, string>, warnings: string[]): Promise<void> {
   const setting = async (name: string): Promise<string | undefined> => {
-    // CONFIG may be forbidden; then nothing can be said.
+    // CONFIG may be forbidden; then nothing is known.
     const pair = await redis.config('GET', name).catch(() => []);
     return (pair as string[])[1];
   };

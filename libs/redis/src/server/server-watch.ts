@@ -3,14 +3,14 @@ import type { Redis } from 'ioredis';
 import { LogGate } from '@wss/protocol';
 import { checkServer, type ServerCheck, type ServerCheckOptions } from './server-check.js';
 
-/** How often the servers are looked at, ms (R32). */
+/** How often the servers are checked, ms (R32). */
 const EVERY_MS = 30_000;
-/** Pause between two looks after a script was denied something, ms. */
+/** Pause between two checks after Redis denied a script a call, ms. */
 const AFTER_DENIAL_MS = 2_000;
 
 /** Options of a watch. */
 export interface ServerWatchOptions extends ServerCheckOptions {
-  /** Commanding links to all servers that take writes now. */
+  /** Command links to all servers that take writes now. */
   readonly servers: () => readonly Redis[];
   /** Calls back whenever there may be other servers. */
   readonly onChange?: (callback: () => void) => void;
@@ -23,13 +23,13 @@ interface Seen {
   errors: readonly string[];
   evicted: number;
   runId: string;
-  /** The loss of keys that it deleted, and since when it is reported; reported for one period at least. */
+  /** The loss of keys that the server deleted, and since when it is reported, for one period at least. */
   loss?: { readonly error: string; readonly since: number } | undefined;
 }
 
 /**
- * Looks at everything that the promises need of the servers, before the node starts, every 30 s, and whenever a link is
- * made: settings are changed while nodes run, and a server that was promoted has its own.
+ * Checks everything that the promises need of the servers: before the node starts, every 30 s, and whenever a link is
+ * opened, since settings change while nodes run and a promoted server has its own.
  */
 export class ServerWatch {
   private readonly logger = new Logger('Engine');
@@ -40,7 +40,7 @@ export class ServerWatch {
   private timer?: NodeJS.Timeout;
   private looking?: Promise<ServerCheck[]>;
   private again = false;
-  /** Redis' answer to a script that was denied something, until a look finds every right. */
+  /** Redis' refusal of a script's call, until a check finds every right. */
   private denial: string | undefined;
   private retry?: NodeJS.Timeout;
   private readonly denials = new LogGate((line) => this.logger.error(line));
@@ -51,7 +51,7 @@ export class ServerWatch {
     this.everyMs = options.everyMs ?? EVERY_MS;
   }
 
-  /** Looks at the servers now; all who ask at a time share one answer. */
+  /** Checks the servers now; concurrent callers share one answer. */
   look(): Promise<ServerCheck[]> {
     if (this.looking) this.again = true;
     this.looking ??= this.lookAtAll().finally(() => {
@@ -62,7 +62,7 @@ export class ServerWatch {
     return this.looking;
   }
 
-  /** Goes on looking until {@link stop}. */
+  /** Keeps checking until {@link stop}. */
   start(): void {
     this.timer = setInterval(() => this.lookLater(), this.everyMs).unref();
     this.options.onChange?.(() => this.follow());
@@ -75,7 +75,7 @@ export class ServerWatch {
     this.denials.over('denied');
   }
 
-  /** Notes that a script was denied a command or key: the node is not ready until a look finds every right again. */
+  /** Notes that Redis denied a script a command or key: the node is not ready until a check finds every right again. */
   denied(message: string): void {
     this.denials.report(
       'denied',
@@ -92,7 +92,7 @@ export class ServerWatch {
     return error === undefined ? undefined : `Redis can't keep the promises: ${error}`;
   }
 
-  /** A link that is made may lead to a server with other settings. */
+  /** A new link may lead to a server with other settings. */
   private follow(): void {
     for (const redis of this.options.servers()) {
       if (this.followed.has(redis)) continue;
@@ -120,7 +120,7 @@ export class ServerWatch {
     });
   }
 
-  /** Ends a denial that stood before a look, where the look found nothing. */
+  /** Ends a denial from before a check, if the check found nothing. */
   private forgive(): void {
     if (this.errors().size > 0) return;
     clearInterval(this.retry);
@@ -143,7 +143,7 @@ export class ServerWatch {
     return new Set([...this.seen.values()].flatMap(({ errors }) => errors));
   }
 
-  /** Each error and warning is said once, when it comes up; what holds for several servers, too. */
+  /** Logs each error and warning once, when it comes up, also if it holds for several servers. */
   private tell(warnings: readonly string[]): void {
     const errors = this.errors();
     if (this.timer) {
