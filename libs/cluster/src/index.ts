@@ -15,7 +15,7 @@ export * from './sessions/session-store.js';
 export * from './sessions/session-secrets.js';
 export * from './sessions/session-tokens.js';
 export * from './sessions/sessions.js';
-export { type ClusterAnswer, toReadError } from './events/cluster-answer.js';
+export { type ClusterAnswer } from './events/cluster-answer.js';
 export * from './cluster-client.js';
 export * from './events/cluster-context.js';
 export { CLUSTER_TRANSPORT } from './events/cluster-handlers.js';

@@ -1,8 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { GatewayError } from '@wss/core';
+import { GatewayError, toWriteError } from '@wss/core';
 import { LogGate } from '@wss/protocol';
 import { firstValueFrom, Observable, type Subscriber } from 'rxjs';
-import { type ClusterAnswer, toClusterAnswer, toEngineError } from './events/cluster-answer.js';
+import { type ClusterAnswer, toClusterAnswer } from './events/cluster-answer.js';
 import { ClusterContext } from './events/cluster-context.js';
 import { ClusterLog } from './cluster-log.js';
 import { type CallPacket, encodePacket, type EventPacket, PACKET_VERSION } from './events/cluster-packet.js';
@@ -103,7 +103,7 @@ export class ChannelCluster extends Cluster {
     try {
       await this.packets.send(text, to);
     } catch (error) {
-      throw toEngineError(error);
+      throw toWriteError(error);
     }
   }
 

@@ -4,6 +4,7 @@ export * from './bind.js';
 export * from './commands/command-order.js';
 export * from './commands/command-recorder.js';
 export * from './commands/current-command.js';
+export * from './errors/engine-error.js';
 export * from './errors/gateway-error.js';
 export * from './handlers/handler-contexts.js';
 export * from './handlers/handler-explorer.js';

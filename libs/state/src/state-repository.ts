@@ -1,10 +1,10 @@
-import { Command, GatewayError, type RoomEvents } from '@wss/core';
+import { Command, GatewayError, type RoomEvents, toReadError } from '@wss/core';
 import { parseRoomName, type Position } from '@wss/protocol';
 import type { CommitScope, Committer } from './commits/committer.js';
 import type { DocumentType } from './documents/document-type.js';
 import { seqOf } from './store/log-format.js';
 import { valueOf } from './commits/outcomes.js';
-import { type RoomStore, StoreError } from './store/room-store.js';
+import type { RoomStore } from './store/room-store.js';
 import { type CommitOptions, updateWork, type UpdateFunction } from './commits/works.js';
 
 /** A document as it was read. */
@@ -82,8 +82,7 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
       if (!stored) return { value: this.type.create(), version: 0, position };
       return { value: this.type.parse(stored.json), version: seqOf(stored.position), position };
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      throw new GatewayError('unavailable', error.reason ?? 'the engine is out of reach', { cause: error });
+      throw toReadError(error);
     }
   }
 

@@ -1,5 +1,4 @@
-import { toReadError } from '@wss/cluster';
-import type { RoomTypeRegistry } from '@wss/core';
+import { type RoomTypeRegistry, toReadError } from '@wss/core';
 import { LaneNumbers } from '@wss/messaging';
 import type { RoomStore } from '@wss/state';
 

@@ -2,8 +2,6 @@ import { WsException } from '@nestjs/websockets';
 import { RpcException } from '@nestjs/microservices';
 import { GatewayError, toGatewayError } from '@wss/core';
 import { type ErrorCode, isErrorCode } from '@wss/protocol';
-import { RedisError } from '@wss/redis';
-import { StoreError } from '@wss/state';
 import { type AnswerError, MAX_PACKET_LENGTH } from './cluster-packet.js';
 
 /** Room for everything in a packet but its data, UTF-16 units. */
@@ -29,34 +27,6 @@ export const NO_HANDLER: Answered = {
 /** Turns what a handler threw into the caller's error; `RpcException` counts as written for the caller. */
 export function toHandlerError(thrown: unknown): GatewayError {
   return toGatewayError(thrown instanceof RpcException ? new WsException(thrown.getError()) : thrown);
-}
-
-/** Turns the failure of a call to the engine into the error that a feature gets. */
-export function toEngineError(thrown: unknown): unknown {
-  if (thrown instanceof RedisError) {
-    if (thrown.failure === 'failed') return thrown;
-    return engineError(thrown.failure === 'unknown', thrown);
-  }
-  if (!(thrown instanceof StoreError) || thrown.outcome === 'failed') return thrown;
-  return engineError(thrown.outcome === 'unknown', thrown);
-}
-
-/** Tells a failure of the engine, which passes, from a bug. */
-export function isEngineFault(thrown: unknown): thrown is Error {
-  if (thrown instanceof GatewayError) return thrown.code === 'unavailable';
-  return thrown instanceof RedisError || thrown instanceof StoreError;
-}
-
-/** Turns the failure of a read into a client's error: the engine's become `unavailable`, others stay as they are. */
-export function toReadError(thrown: unknown): unknown {
-  if (!(thrown instanceof RedisError || thrown instanceof StoreError)) return thrown;
-  return engineError(false, thrown);
-}
-
-function engineError(mayBeDone: boolean, cause: RedisError | StoreError): GatewayError {
-  if (mayBeDone) return new GatewayError('unknown_outcome', 'the engine did not answer in time', { cause });
-  const { reason } = cause as { readonly reason?: string };
-  return new GatewayError('unavailable', reason ?? 'the engine is out of reach', { cause });
 }
 
 /**

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { GatewayError } from '@wss/core';
+import { GatewayError, toWriteError } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
-import { toEngineError } from '../events/cluster-answer.js';
 import { encodePacket } from '../events/cluster-packet.js';
 import { JobQueue, MAX_OUTSTANDING_JOBS } from './job-queue.js';
 import { PacketChannels } from '../events/packet-channels.js';
@@ -85,7 +84,7 @@ export class Jobs {
     try {
       return await this.queue.add(group, text, event);
     } catch (error) {
-      throw toEngineError(error);
+      throw toWriteError(error);
     }
   }
 

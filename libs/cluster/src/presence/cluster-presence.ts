@@ -1,5 +1,4 @@
-import type { PresencePage, PresenceRange } from '@wss/core';
-import { toEngineError } from '../events/cluster-answer.js';
+import { type PresencePage, type PresenceRange, toWriteError } from '@wss/core';
 import type { NodePresence } from './node-presence.js';
 import type { PresenceStore } from './presence-store.js';
 import { MAX_PRESENCE_PAGE, Presence, PRESENCE_PAGE, type RoomPresence } from './presence.js';
@@ -62,7 +61,7 @@ export class ClusterPresence extends Presence {
     try {
       return await read();
     } catch (error) {
-      throw toEngineError(error);
+      throw toWriteError(error);
     }
   }
 }

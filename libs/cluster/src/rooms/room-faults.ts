@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { isEngineError } from '@wss/core';
 import { kindOf, LogGate } from '@wss/protocol';
-import { isEngineFault } from '../events/cluster-answer.js';
 
 const logger = new Logger('RoomFeed');
 /** Of all rooms: an outage of the engine is one fault. */
@@ -17,7 +17,7 @@ export function reportFailures(what: string, failures: readonly unknown[]): void
   for (const failure of failures) counts.set(kindOf(failure), (counts.get(kindOf(failure)) ?? 0) + 1);
   for (const [kind, count] of counts) {
     const failure = failures.findLast((each) => kindOf(each) === kind);
-    const gate = isEngineFault(failure) ? outages : bugs;
+    const gate = isEngineError(failure) ? outages : bugs;
     const text = `rooms with members can't ${what} (${count} times), the node tries again soon`;
     gate.report(
       `${what}: ${kind}`,
@@ -42,7 +42,7 @@ export class RoomFaults {
       try {
         return await work();
       } catch (error) {
-        if (!isEngineFault(error)) throw error;
+        if (!isEngineError(error)) throw error;
         const line = `room ${this.room} can't be read; the node keeps trying: ${error.message}`;
         if (attempt === 0) outages.report('engine', line);
         await delay(Math.min(1_000, 50 * 2 ** attempt) * (0.5 + Math.random()));

@@ -1,4 +1,4 @@
-import type { RoomHold, RoomStart, StartRequest } from '@wss/core';
+import { type RoomHold, type RoomStart, type StartRequest, toReadError } from '@wss/core';
 import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import {
@@ -11,7 +11,6 @@ import {
   UNUSED_MS,
 } from '@wss/state';
 import type { Channels } from '../channels/channels.js';
-import { toReadError } from '../events/cluster-answer.js';
 import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FollowedRoom } from './followed-room.js';
 import { isPresence, presenceJson } from './presence-format.js';

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { type ClientSession, GatewayError, type OpenedSession } from '@wss/core';
-import { toReadError } from '../events/cluster-answer.js';
+import { type ClientSession, GatewayError, type OpenedSession, toReadError } from '@wss/core';
 import type { SessionClaim, SessionStore } from './session-store.js';
 import { SessionExtender } from './session-extender.js';
 import { SessionSecrets } from './session-secrets.js';

@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError } from '@wss/core';
+import { engineUnavailable, GatewayError, isEngineError } from '@wss/core';
 import { parseRoomName } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { isEngineError } from '../ports/engine-error.js';
 import { PeerContracts } from '../ports/ports.js';
 import type { RoutedCommand } from './routed-command.js';
 
@@ -61,7 +60,7 @@ export class UnknownEvents {
       if (!(await isKnown()) || this.hasWaited(command)) return refusal;
     } catch (error) {
       if (!isEngineError(error)) throw error;
-      return new GatewayError('unavailable', 'the engine is out of reach', { cause: error });
+      return engineUnavailable(error);
     }
     this.sendElsewhere(command.client);
     const retryInMs = Math.round(RETRY_FROM_MS + Math.random() * (RETRY_TO_MS - RETRY_FROM_MS));

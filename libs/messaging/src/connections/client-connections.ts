@@ -3,11 +3,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
-import { type OpenedSession, SessionHooks, Slots } from '@wss/core';
+import { isEngineError, type OpenedSession, SessionHooks, Slots } from '@wss/core';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import { CommandRouter } from '../commands/command-router.js';
-import { isEngineError } from '../ports/engine-error.js';
 import { Flusher } from '../socket/flusher.js';
 import { Hub } from '../rooms/hub.js';
 import {

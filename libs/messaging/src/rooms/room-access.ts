@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Optional } from '@nestjs/common';
 import {
   GatewayError,
+  isEngineError,
   type RoomHold,
   type RoomStart,
   type RoomTypeDeclaration,
@@ -14,7 +15,6 @@ import { WebSocket } from 'ws';
 import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { declaredTypeOf } from './declared-type.js';
-import { isEngineError } from '../ports/engine-error.js';
 import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
 import { MAX_ROOMS } from '../ports/limits.js';

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
-import type { ClientSession, DocumentsJson, RoomReset } from '@wss/core';
+import { type ClientSession, type DocumentsJson, isEngineError, type RoomReset } from '@wss/core';
 import { encodeEventJson, kindOf, type LogEntry, LogGate, type Position, stackOf } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { isEngineError } from '../ports/engine-error.js';
 import { Hub } from './hub.js';
 import { LaneNumbers } from '../ports/ports.js';
 

@@ -1,9 +1,8 @@
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { type BackPressure, RoomTypeRegistry } from '@wss/core';
+import { type BackPressure, isEngineError, RoomTypeRegistry } from '@wss/core';
 import { kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { isEngineError } from '../ports/engine-error.js';
 import { Hub } from './hub.js';
 import type { Lag } from './lag.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';

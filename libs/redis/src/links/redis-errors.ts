@@ -22,6 +22,12 @@ export class RedisError extends Error {
     super(message, options);
     this.name = 'RedisError';
   }
+
+  /** How far the call came, as far as its caller has to know. */
+  get outcome(): 'unavailable' | 'unknown' | 'failed' {
+    if (this.failure === 'unsent' || this.failure === 'refused') return 'unavailable';
+    return this.failure;
+  }
 }
 
 /** Codes with which Redis refuses a flagged script before it runs, or a command on a server that is not ready for it; and ours. */

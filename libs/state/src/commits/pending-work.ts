@@ -1,4 +1,4 @@
-import { GatewayError, type RoomEvents } from '@wss/core';
+import { engineUnavailable, GatewayError, type RoomEvents } from '@wss/core';
 import type { CommittedListener } from './committed-entries.js';
 import type { GivenUp } from './commit-attempts.js';
 import type { EngineTime } from './engine-time.js';
@@ -92,7 +92,7 @@ export function certain(verdicts: readonly Verdict[]): number {
 export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
   return absent && !underWay
     ? new GatewayError('internal', 'internal error', { cause: error, unrecorded: true })
-    : new GatewayError('unavailable', error.reason ?? 'the engine is out of reach', { cause: error });
+    : engineUnavailable(error);
 }
 
 /** The error that a work gets at last: once an attempt's answer was lost, nobody knows that it was not done (R12). */

@@ -1,4 +1,4 @@
-import { type Command, GatewayError } from '@wss/core';
+import { type Command, engineUnavailable, GatewayError } from '@wss/core';
 import type { Position } from '@wss/protocol';
 import { type AttemptHooks, CommitAttempts, type GivenUp, takeNumbers } from './commit-attempts.js';
 import { CommitPlan, type PlannedStep } from './commit-plan.js';
@@ -261,7 +261,7 @@ export class RoomCommitter {
   private rejectWaiting(): void {
     const now = this.context.now();
     while (this.queue[0] && now - this.queue[0].since >= this.context.patienceMs) {
-      this.reject(this.queue.shift()!, new GatewayError('unavailable', 'the engine is out of reach'));
+      this.reject(this.queue.shift()!, engineUnavailable());
     }
   }
 

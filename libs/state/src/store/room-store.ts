@@ -1,3 +1,4 @@
+import type { EngineFailure, EngineOutcome } from '@wss/core';
 import type { EncodedEvent, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
 
 /** Whose numbered commands a lane holds: a session's, or a node's own in one room. */
@@ -212,13 +213,9 @@ export interface ResumeReply extends RoomFindings {
 }
 
 /** A call to the engine failed. */
-export class StoreError extends Error {
+export class StoreError extends Error implements EngineFailure {
   constructor(
-    /**
-     * `unavailable`: nothing was done. `unknown`: no answer came, it may have been done. `failed`: the engine answered
-     * with an error, it may have been done all the same.
-     */
-    readonly outcome: 'unavailable' | 'unknown' | 'failed',
+    readonly outcome: EngineOutcome,
     message: string,
     options?: ErrorOptions,
   ) {

@@ -1,13 +1,6 @@
 import { RedisError } from '@wss/redis';
 import { StoreError, UnknownFormat } from './room-store.js';
 
-const OUTCOME = {
-  unsent: 'unavailable',
-  refused: 'unavailable',
-  unknown: 'unknown',
-  failed: 'failed',
-} as const;
-
 /** Turns an error of Redis into one for a store's caller. Any other error is a bug of ours, and stays what it is. */
 export function toStoreError(error: unknown): unknown {
   const newer =
@@ -15,5 +8,5 @@ export function toStoreError(error: unknown): unknown {
     /^NEWFORMAT a newer release keeps (.*) in another form$/.exec(error.message);
   if (newer) return new UnknownFormat(newer[1]!, { cause: error });
   if (!(error instanceof RedisError)) return error;
-  return new StoreError(OUTCOME[error.failure], error.message, { cause: error });
+  return new StoreError(error.outcome, error.message, { cause: error });
 }
