@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { RoomListener } from '@wss/cluster';
+import type { RoomListener } from '@wss/cluster';
 import type { RoomReset } from '@wss/core';
 import { encodeEvent, encodeEventJson, encodeLogEntry, type LogEntry, type Position } from '@wss/protocol';
 import type { RoomStore } from '@wss/state';
@@ -18,13 +18,11 @@ export class Members {
 }
 
 /** Takes what the feed delivers to the members. */
-export class LocalDeliveries extends RoomListener {
+export class LocalDeliveries implements RoomListener {
   constructor(
     private readonly members: Members,
     private readonly store: RoomStore,
-  ) {
-    super();
-  }
+  ) {}
 
   deliver(room: string, _epoch: string, entries: readonly LogEntry[]): void {
     for (const entry of entries) {
@@ -50,15 +48,7 @@ export class LocalDeliveries extends RoomListener {
   }
 
   deliverPresence(): void {}
-  deliverToUser(): void {}
-  deliverToClient(): void {}
-  deliverToAll(): void {}
-  durable(): void {}
   letGo(): void {}
-  sessionTakenOver(): void {}
-  sessionsOf(): [] {
-    return [];
-  }
 
   private toAll(room: string, text: string): void {
     for (const member of this.members.of(room)) member.push(text);

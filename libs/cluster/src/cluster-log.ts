@@ -4,9 +4,9 @@ import type { LogEntry } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { Committer, encodeLogEvent, type RoomStore } from '@wss/state';
 import type { Channels } from './channels/channels.js';
-import { decodePacket, encodePacket, type EventPacket } from './events/cluster-packet.js';
+import { decodePacket, encodePacket, type EventPacket } from './channels/cluster-packet.js';
 import type { NodeRegistry } from './nodes/node-registry.js';
-import { refusal } from './events/packet-channels.js';
+import { subscriptionError } from './channels/channel-subscriptions.js';
 import { RoomFeed } from './rooms/room-feed.js';
 
 /** The room whose log the cluster's events are; no client can name it. */
@@ -89,7 +89,7 @@ export class ClusterLog implements OnApplicationShutdown {
     } catch (error) {
       this.stop();
       const { cause = error } = error as Error;
-      throw refusal([this.options.keys.room(ROOM).channel], cause as Error);
+      throw subscriptionError([this.options.keys.room(ROOM).channel], cause as Error);
     }
   }
 

@@ -11,7 +11,7 @@ import {
   type ClusterPacket,
   encodePacket,
   type EventPacket,
-} from './events/cluster-packet.js';
+} from './channels/cluster-packet.js';
 import { ClusterRoutes } from './events/cluster-routes.js';
 import { CALL_TIMEOUT_MS } from './cluster.js';
 import { JobRunner } from './jobs/job-runner.js';

@@ -2,7 +2,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { bindClass, bindFactory, bindValue, HandlersModule } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { RoomStore } from '@wss/state';
-import { ChannelCluster } from './node-cluster.js';
+import { NodeCluster } from './node-cluster.js';
 import { Channels } from './channels/channels.js';
 import { ClusterClient } from './cluster-client.js';
 import { ClusterHandlers } from './events/cluster-handlers.js';
@@ -53,7 +53,7 @@ export class ClusterModule {
         bindValue(NodeRegistry, registry),
         bindValue(JobQueue, jobs),
         { provide: JOB_SETTINGS, useValue: jobSettings },
-        bindClass(Cluster, ChannelCluster),
+        bindClass(Cluster, NodeCluster),
         bindFactory(ClusterLog, [], () => new ClusterLog({ store, channels, keys, registry })),
         PacketChannels,
         PendingCalls,

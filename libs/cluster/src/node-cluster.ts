@@ -5,7 +5,12 @@ import { firstValueFrom, Observable, type Subscriber } from 'rxjs';
 import { type ClusterAnswer, toClusterAnswer } from './events/cluster-answer.js';
 import { ClusterContext } from './events/cluster-context.js';
 import { ClusterLog } from './cluster-log.js';
-import { type CallPacket, encodePacket, type EventPacket, PACKET_VERSION } from './events/cluster-packet.js';
+import {
+  type CallPacket,
+  encodePacket,
+  type EventPacket,
+  PACKET_VERSION,
+} from './channels/cluster-packet.js';
 import { ClusterRoutes } from './events/cluster-routes.js';
 import {
   CALL_TIMEOUT_MS,
@@ -30,7 +35,7 @@ interface Outgoing {
 
 /** {@link Cluster}: events over {@link ClusterLog}, the rest over {@link PacketChannels}. */
 @Injectable()
-export class ChannelCluster extends Cluster {
+export class NodeCluster extends Cluster {
   private readonly faults = new LogGate((line) => new Logger(Cluster.name).warn(line));
 
   constructor(

@@ -1,11 +1,9 @@
-import type { RoomFeedOptions } from '@wss/cluster';
+import type { RoomListener } from '@wss/cluster';
 import type { Hub } from '@wss/messaging';
 import type { Metrics } from './metrics.js';
 
-type FeedListener = RoomFeedOptions['listener'];
-
 /** A listener that counts what it hands on to the members of rooms. */
-export function measuredListener(listener: FeedListener, hub: Hub, metrics: Metrics): FeedListener {
+export function measuredListener(listener: RoomListener, hub: Hub, metrics: Metrics): RoomListener {
   const { deliveries, epochs } = metrics;
   return {
     deliver(room, epoch, entries) {

@@ -2,7 +2,7 @@ import { WsException } from '@nestjs/websockets';
 import { RpcException } from '@nestjs/microservices';
 import { GatewayError, toGatewayError } from '@wss/core';
 import { type ErrorCode, isErrorCode } from '@wss/protocol';
-import { type AnswerError, MAX_PACKET_LENGTH } from './cluster-packet.js';
+import { type AnswerError, MAX_PACKET_LENGTH } from '../channels/cluster-packet.js';
 
 /** Room for everything in a packet but its data, UTF-16 units. */
 const ENVELOPE_LENGTH = 1_024;

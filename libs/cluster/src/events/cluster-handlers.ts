@@ -11,7 +11,7 @@ import { transformPatternToRoute } from '@nestjs/microservices/utils/transform-p
 import { type DecoratedMethod, HandlerContexts, HandlerExplorer, RpcParamsFactory } from '@wss/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { ClusterContext } from './cluster-context.js';
-import { checkGroup } from '../jobs/jobs.js';
+import { checkGroup } from './job-group-name.js';
 
 /** Names this transport where an application has several: `@EventPattern<string>('x', CLUSTER_TRANSPORT)`. */
 export const CLUSTER_TRANSPORT = Symbol('wss.cluster');

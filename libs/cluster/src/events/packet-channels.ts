@@ -1,7 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { RedisKeys } from '@wss/redis';
 import { Channels, type MessageListener } from '../channels/channels.js';
-import { type ClusterPacket, decodePacket } from './cluster-packet.js';
+import { type ClusterPacket, decodePacket } from '../channels/cluster-packet.js';
+import { ChannelSubscriptions } from '../channels/channel-subscriptions.js';
 import { NodeRegistry } from '../nodes/node-registry.js';
 
 /** Called with each packet of another node. */
@@ -17,7 +18,7 @@ export type PacketListener = (packet: ClusterPacket) => void;
 export class PacketChannels {
   private readonly logger = new Logger(PacketChannels.name);
   private lastId = 0;
-  private stopListening?: () => void;
+  private subscriptions?: ChannelSubscriptions;
 
   constructor(
     readonly channels: Channels,
@@ -31,7 +32,7 @@ export class PacketChannels {
 
   /** True if answers to this node's calls can come in. */
   get listening(): boolean {
-    return this.stopListening !== undefined;
+    return this.subscriptions !== undefined;
   }
 
   /** An id for a packet of this node. */
@@ -52,22 +53,18 @@ export class PacketChannels {
    * @throws Error that names the channels when one is refused; nothing is heard then
    */
   async listen(listener: PacketListener): Promise<void> {
-    const names = [this.keys.cluster, this.keys.node(this.nodeId)];
     const onMessage: MessageListener = (message) => this.receive(message, listener);
-    const stop = (): void => names.forEach((name) => this.channels.unsubscribe(name, onMessage));
-    const results = await Promise.allSettled(names.map((name) => this.channels.subscribe(name, onMessage)));
-    const refused = results.find((result) => result.status === 'rejected');
-    if (refused) {
-      stop();
-      throw refusal(names, refused.reason as Error);
-    }
-    this.stopListening = stop;
+    const names = [this.keys.cluster, this.keys.node(this.nodeId)];
+    const listeners = new Map(names.map((name) => [name, onMessage]));
+    const subscriptions = new ChannelSubscriptions(this.channels, listeners);
+    await subscriptions.open();
+    this.subscriptions = subscriptions;
   }
 
   /** Hears nothing any more. */
   stop(): void {
-    this.stopListening?.();
-    delete this.stopListening;
+    this.subscriptions?.close();
+    delete this.subscriptions;
   }
 
   private receive(message: string, listener: PacketListener): void {
@@ -75,10 +72,4 @@ export class PacketChannels {
     if (!packet) return this.logger.debug('ignored a message that is not a packet of this version');
     if (packet.from !== this.nodeId) listener(packet);
   }
-}
-
-/** Why nothing is heard, and what to do. */
-export function refusal(names: readonly string[], cause: Error): Error {
-  const remedy = 'Redis must be up, and its user must be allowed these channels';
-  return new Error(`subscribing to ${names.join(' and ')} failed: ${cause.message}; ${remedy}`, { cause });
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { GatewayError } from '@wss/core';
 import type { Subscriber } from 'rxjs';
 import { type ClusterAnswer, toClusterAnswer } from './cluster-answer.js';
-import type { AnswerPacket } from './cluster-packet.js';
+import type { AnswerPacket } from '../channels/cluster-packet.js';
 
 /** Most calls that a node may have under way. */
 export const MAX_PENDING_CALLS = 10_000;

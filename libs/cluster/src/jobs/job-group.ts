@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { kindOf, LogGate } from '@wss/protocol';
 import { ClusterContext } from '../events/cluster-context.js';
-import { decodePacket, type EventPacket, PACKET_VERSION } from '../events/cluster-packet.js';
+import { decodePacket, type EventPacket, PACKET_VERSION } from '../channels/cluster-packet.js';
 import { DEAD_JOB_MS, type JobCounts, type JobQueue, type TakenJob } from './job-queue.js';
 import { LEASE_MS } from '../nodes/lease-keeper.js';
 

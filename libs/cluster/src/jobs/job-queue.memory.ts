@@ -1,5 +1,5 @@
 import type { MemoryEngine, MemoryJob } from '@wss/state';
-import { packetVersionOf } from '../events/cluster-packet.js';
+import { packetVersionOf } from '../channels/cluster-packet.js';
 import {
   DEAD_JOB_MS,
   type DeadJob,

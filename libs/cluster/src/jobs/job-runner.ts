@@ -1,11 +1,11 @@
 import { Inject, Injectable, type OnModuleDestroy, Optional } from '@nestjs/common';
 import { RedisKeys } from '@wss/redis';
 import { Channels } from '../channels/channels.js';
+import { ChannelSubscriptions } from '../channels/channel-subscriptions.js';
 import { ClusterRoutes } from '../events/cluster-routes.js';
 import { JOB_DEFAULTS, JobGroup, type JobSettings, type JobStats } from './job-group.js';
 import { JobQueue } from './job-queue.js';
 import { NodeRegistry } from '../nodes/node-registry.js';
-import { refusal } from '../events/packet-channels.js';
 
 /** Token of this node's {@link JobSettings}; their provider is optional. */
 export const JOB_SETTINGS = Symbol('wss.job-settings');
@@ -14,8 +14,8 @@ export const JOB_SETTINGS = Symbol('wss.job-settings');
 @Injectable()
 export class JobRunner implements OnModuleDestroy {
   private readonly groups = new Map<string, JobGroup>();
-  private readonly wakers = new Map<string, () => void>();
   private readonly settings: Required<JobSettings>;
+  private subscriptions?: ChannelSubscriptions;
   private timer?: NodeJS.Timeout;
 
   constructor(
@@ -37,16 +37,7 @@ export class JobRunner implements OnModuleDestroy {
     for (const [group, handlers] of this.routes.prepare().jobs) {
       this.groups.set(group, this.open(group, [...handlers.keys()]));
     }
-    const names = [...this.groups.keys()];
-    const results = await Promise.allSettled(names.map((group) => this.listen(group)));
-    const refused = results.find((result) => result.status === 'rejected');
-    if (refused) {
-      await this.stop();
-      throw refusal(
-        names.map((group) => this.keys.jobs(group)),
-        refused.reason as Error,
-      );
-    }
+    await this.listen();
     this.lookForAll();
     this.timer = setInterval(() => this.lookForAll(), this.settings.pollMs).unref();
   }
@@ -54,8 +45,7 @@ export class JobRunner implements OnModuleDestroy {
   /** Takes no more jobs and waits for those that run, within 10 s. It may be started again. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    for (const [group, wake] of this.wakers) this.channels.unsubscribe(this.keys.jobs(group), wake);
-    this.wakers.clear();
+    this.subscriptions?.close();
     const groups = [...this.groups.values()];
     await Promise.all(groups.map((group) => group.stop()));
     this.groups.clear();
@@ -83,10 +73,17 @@ export class JobRunner implements OnModuleDestroy {
     });
   }
 
-  private listen(group: string): Promise<void> {
-    const wake = (): void => this.groups.get(group)?.look();
-    this.wakers.set(group, wake);
-    return this.channels.subscribe(this.keys.jobs(group), wake);
+  /** A publication tells that a group has a new job. */
+  private async listen(): Promise<void> {
+    const groups = [...this.groups];
+    const wakers = groups.map(([name, group]) => [this.keys.jobs(name), () => group.look()] as const);
+    this.subscriptions = new ChannelSubscriptions(this.channels, new Map(wakers));
+    try {
+      await this.subscriptions.open();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   private lookForAll(): void {

@@ -2,14 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { GatewayError, toWriteError } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
-import { encodePacket } from '../events/cluster-packet.js';
+import { Channels } from '../channels/channels.js';
+import { encodePacket } from '../channels/cluster-packet.js';
 import { JobQueue, MAX_OUTSTANDING_JOBS } from './job-queue.js';
-import { PacketChannels } from '../events/packet-channels.js';
+import { checkGroup } from '../events/job-group-name.js';
+import { NodeRegistry } from '../nodes/node-registry.js';
 
 /** Largest job, bytes of JSON. */
 export const MAX_JOB_BYTES = 65_536;
 const MAX_ID_LENGTH = 64;
-const GROUP = /^[A-Za-z0-9_.-]{1,64}$/;
 
 /** How a job is sent. */
 export interface JobOptions {
@@ -41,11 +42,6 @@ export interface JobTarget {
   emit(event: string, data?: unknown, options?: JobOptions): Promise<SentJob>;
 }
 
-/** @throws RangeError on a name that is not 1 to 64 characters of `A-Z a-z 0-9 _ . -` */
-export function checkGroup(group: string): void {
-  if (!GROUP.test(group)) throw new RangeError('a group is 1 to 64 characters of A-Z a-z 0-9 _ . -');
-}
-
 /** Puts jobs into the queues of groups. */
 @Injectable()
 export class Jobs {
@@ -53,8 +49,9 @@ export class Jobs {
 
   constructor(
     private readonly queue: JobQueue,
-    private readonly packets: PacketChannels,
+    private readonly channels: Channels,
     private readonly keys: RedisKeys,
+    private readonly registry: NodeRegistry,
   ) {}
 
   /** @throws RangeError on a bad name */
@@ -69,7 +66,8 @@ export class Jobs {
     { id = randomUUID() }: JobOptions = {},
   ): Promise<SentJob> {
     if (id === '' || id.length > MAX_ID_LENGTH) throw new RangeError("a job's id is 1 to 64 characters");
-    const text = encodePacket({ kind: 'event', from: this.packets.nodeId, id, pattern, data });
+    const { nodeId: from } = this.registry.self;
+    const text = encodePacket({ kind: 'event', from, id, pattern, data });
     if (Buffer.byteLength(text) > MAX_JOB_BYTES) {
       throw new GatewayError('too_large', `a job is over ${MAX_JOB_BYTES} bytes`);
     }
@@ -90,7 +88,7 @@ export class Jobs {
 
   /** A node that misses this finds the job by itself within a second. */
   private wake(group: string): void {
-    this.packets.channels.publish(this.keys.jobs(group), '').catch((error: Error) => {
+    this.channels.publish(this.keys.jobs(group), '').catch((error: Error) => {
       this.logger.debug(`a job was not announced and waits for the next look at its queue: ${error.message}`);
     });
   }

@@ -1,5 +1,5 @@
 import { ROOM_FORMAT } from '@wss/state';
-import { PACKET_VERSION } from '../events/cluster-packet.js';
+import { PACKET_VERSION } from '../channels/cluster-packet.js';
 import {
   CONTRACT_RENEWAL_MS,
   encodeContract,

@@ -1,15 +1,15 @@
 import type { RoomReset } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
 import type { NodePresence } from './node-presence.js';
-import type { FeedListener } from '../rooms/room-feed.js';
+import type { RoomListener } from '../rooms/room-listener.js';
 
 /**
  * Hands everything on, and lets presence know what it needs of it: announcements, and where a room's history may
  * have changed (R21).
  */
-export class PresenceListener implements FeedListener {
+export class PresenceListener implements RoomListener {
   constructor(
-    private readonly listener: FeedListener,
+    private readonly listener: RoomListener,
     private readonly presence: NodePresence,
   ) {}
 

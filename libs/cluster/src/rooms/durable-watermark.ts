@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import type { RoomStore } from '@wss/state';
-import type { RoomListener } from './room-listener.js';
 
 /** How often what changed is proven to survive, ms. */
 const EVERY_MS = 1_000;
@@ -14,10 +13,15 @@ export interface WatchedRoom {
   readonly replicationId: string;
 }
 
+/** Learns up to where the logs of rooms survive every failover. */
+export interface DurabilityListener {
+  durable(room: string, position: Position): void;
+}
+
 /** Dependencies and settings of a watermark. */
 export interface DurableWatermarkOptions {
   readonly store: Pick<RoomStore, 'durable'>;
-  readonly listener: Pick<RoomListener, 'durable'>;
+  readonly listener: DurabilityListener;
   /** The rooms that the node follows. */
   readonly rooms: () => Iterable<WatchedRoom>;
 }

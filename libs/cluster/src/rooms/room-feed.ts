@@ -11,7 +11,7 @@ import {
   UNUSED_MS,
 } from '@wss/state';
 import type { Channels } from '../channels/channels.js';
-import { DurableWatermark, type WatchedRoom } from './durable-watermark.js';
+import { type DurabilityListener, DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FollowedRoom } from './followed-room.js';
 import { isPresence, presenceJson } from './presence-format.js';
 import { type LostHistories, lostHistories } from './lost-histories.js';
@@ -84,12 +84,6 @@ interface Followed {
   linger?: NodeJS.Timeout;
 }
 
-/** Takes what a feed hears to the room's members here. */
-export type FeedListener = Pick<
-  RoomListener,
-  'deliver' | 'deliverVolatile' | 'deliverPresence' | 'reset' | 'epochChanged' | 'letGo'
->;
-
 /** Dependencies and settings of a feed. */
 export interface RoomFeedOptions {
   readonly nodeId: string;
@@ -97,7 +91,7 @@ export interface RoomFeedOptions {
   readonly channels: Channels;
   readonly keys: RedisKeys;
   readonly committer: Committer;
-  readonly listener: FeedListener;
+  readonly listener: RoomListener;
   /** Settings of the room's type; `undefined` for an undeclared kind. */
   readonly typeOf: (
     room: string,
@@ -105,7 +99,7 @@ export interface RoomFeedOptions {
   /** JSON of the documents of a room that were never written, by name. */
   readonly emptyDocuments: (room: string) => ReadonlyMap<string, string>;
   /** Whom to tell up to where logs survive every failover; only where the engine has replicas. */
-  readonly durability?: Pick<RoomListener, 'durable'>;
+  readonly durability?: DurabilityListener;
   readonly pauses?: Partial<FeedPauses>;
   /** Default: those of the process. */
   readonly losses?: LostHistories;

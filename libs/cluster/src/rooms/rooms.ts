@@ -11,6 +11,7 @@ import {
 } from '@wss/state';
 import type { RedisKeys } from '@wss/redis';
 import type { Channels } from '../channels/channels.js';
+import { encodeDirect } from '../channels/direct-message.js';
 import type { RoomFeed } from './room-feed.js';
 
 /** Where a logged event took its place. */
@@ -114,7 +115,7 @@ export class ClusterRooms extends Rooms {
     return {
       send: async (event, data) => {
         const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
-        await this.channels.publish(channel, `${clientId}\n${encoded.event}\n${encoded.data}`);
+        await this.channels.publish(channel, encodeDirect({ clientId, ...encoded }));
       },
     };
   }

@@ -1,9 +1,20 @@
 import type { RedisKeys } from '@wss/redis';
 import type { Channels, MessageListener } from '../channels/channels.js';
-import type { RoomListener } from '../rooms/room-listener.js';
+import { decodeDirect, encodeDirect } from '../channels/direct-message.js';
 import type { SessionStore } from './session-store.js';
 import type { Session } from './sessions.js';
-import { TakeOvers } from './take-overs.js';
+import { type SessionHere, TakeOvers } from './take-overs.js';
+
+/** Takes what is sent to users and clients to those of this node. */
+export interface DirectListener {
+  deliverToUser(user: string, event: string, data: string): void;
+  deliverToClient(clientId: string, event: string, data: string): void;
+  deliverToAll(event: string, data: string): void;
+  /** A session goes on with this generation; older connections of it must end. */
+  sessionTakenOver(session: string, generation: number): void;
+  /** The sessions of a user that have a connection here. */
+  sessionsOf(user: string): readonly SessionHere[];
+}
 
 /** A user who has clients here. */
 interface UserHere {
@@ -18,10 +29,7 @@ export interface ClientRoutingOptions {
   readonly channels: Channels;
   readonly keys: RedisKeys;
   readonly sessions: Pick<SessionStore, 'generations'>;
-  readonly listener: Pick<
-    RoomListener,
-    'deliverToAll' | 'deliverToClient' | 'deliverToUser' | 'sessionTakenOver' | 'sessionsOf'
-  >;
+  readonly listener: DirectListener;
 }
 
 /** Brings what is sent to users and clients to the node that has them. */
@@ -33,7 +41,7 @@ export class ClientRouting {
     const { channels, keys, sessions, listener } = options;
     this.takeOvers = new TakeOvers({
       announce: (user, { id, generation }) =>
-        channels.publish(keys.user(user), `${TAKE_OVER}${id} ${generation}`),
+        channels.publish(keys.user(user), encodeDirect({ session: id, generation })),
       generationsOf: (ids) => sessions.generations(ids),
       sessionsOf: (user) => listener.sessionsOf(user),
       takenOver: (session, generation) => listener.sessionTakenOver(session, generation),
@@ -47,13 +55,13 @@ export class ClientRouting {
   async start(): Promise<void> {
     const { nodeId, channels, keys, listener } = this.options;
     await Promise.all([
-      channels.subscribe(keys.everyone, (message) => {
-        const [, event, data] = parts(message);
-        listener.deliverToAll(event, data);
+      channels.subscribe(keys.everyone, (text) => {
+        const message = decodeDirect(text);
+        if ('event' in message) listener.deliverToAll(message.event, message.data);
       }),
-      channels.subscribe(keys.clientsOf(nodeId), (message) => {
-        const [clientId, event, data] = parts(message);
-        listener.deliverToClient(clientId, event, data);
+      channels.subscribe(keys.clientsOf(nodeId), (text) => {
+        const message = decodeDirect(text);
+        if ('event' in message) listener.deliverToClient(message.clientId, message.event, message.data);
       }),
     ]);
   }
@@ -61,10 +69,10 @@ export class ClientRouting {
   /** The first client of a user came to this node. Resolves when nothing that is sent to the user is missed any more. */
   userCame(user: string): Promise<void> {
     const { channels, keys, listener } = this.options;
-    const onMessage = (message: string): void => {
-      if (message.startsWith(TAKE_OVER)) return this.onTakeOver(message);
-      const [, event, data] = parts(message);
-      listener.deliverToUser(user, event, data);
+    const onMessage = (text: string): void => {
+      const message = decodeDirect(text);
+      if ('event' in message) listener.deliverToUser(user, message.event, message.data);
+      else listener.sessionTakenOver(message.session, message.generation);
     };
     const kept = channels.keep(keys.user(user), onMessage);
     this.users.set(user, { onMessage, heard: kept.then(() => this.takeOvers.heard(user)) });
@@ -90,16 +98,4 @@ export class ClientRouting {
   close(): void {
     this.takeOvers.close();
   }
-
-  private onTakeOver(message: string): void {
-    const [session, generation] = message.slice(TAKE_OVER.length).split(' ') as [string, string];
-    this.options.listener.sessionTakenOver(session, Number(generation));
-  }
-}
-
-/** Begins a message that tells of a resumed session; event frames begin with a line break or a client id. */
-const TAKE_OVER = '!';
-
-function parts(message: string): [clientId: string, event: string, data: string] {
-  return message.split('\n') as [string, string, string];
 }

@@ -1,0 +1,26 @@
+/** A message for clients one by one: on the channel of a user, of a node's clients, or of everybody. */
+export type DirectMessage =
+  /** An event whose two parts are JSON; `clientId` is empty where the channel alone says for whom it is. */
+  | { readonly clientId: string; readonly event: string; readonly data: string }
+  /** A session goes on with this generation; older connections of it must end. */
+  | { readonly session: string; readonly generation: number };
+
+/** Begins a take-over; events begin with a line break or a client id. */
+const TAKE_OVER = '!';
+
+/** Writes a message. */
+export function encodeDirect(message: DirectMessage): string {
+  if ('session' in message) return `${TAKE_OVER}${message.session} ${message.generation}`;
+  const { clientId, event, data } = message;
+  return `${clientId}\n${event}\n${data}`;
+}
+
+/** Reads a message. */
+export function decodeDirect(text: string): DirectMessage {
+  if (text.startsWith(TAKE_OVER)) {
+    const [session, generation] = text.slice(TAKE_OVER.length).split(' ') as [string, string];
+    return { session, generation: Number(generation) };
+  }
+  const [clientId, event, data] = text.split('\n') as [string, string, string];
+  return { clientId, event, data };
+}
