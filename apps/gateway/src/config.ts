@@ -104,7 +104,7 @@ export class Config {
   @IsPublicKey
   readonly JWT_PUBLIC_KEY?: string;
 
-  /** Where the public keys of RS256 or ES256 tokens are published. */
+  /** URL at which the public keys of RS256 or ES256 tokens are published. */
   @IsOptional()
   @IsUrl(
     { protocols: ['http', 'https'], require_tld: false },
@@ -132,7 +132,7 @@ export class Config {
   readonly ALLOWED_ORIGINS: readonly string[] = [];
 
   /**
-   * Secrets for resume tokens, one a line, each at least 32 characters: the first signs, all verify; or
+   * Secrets for resume tokens, one per line, each at least 32 characters: the first signs, all verify; or
    * `SESSION_SECRET_FILE`. Unset: the nodes agree on one through the engine.
    */
   @IsOptional()
@@ -160,7 +160,7 @@ export class Config {
   @Max(600_000)
   readonly DRAIN_DELAY_MS: number = 0;
 
-  /** Over how long a stopping node spreads its clients' leaving, and they their coming back, ms. */
+  /** Time over which a stopping node spreads the departure of its clients, and so their return, ms. */
   @toNumber
   @IsInt()
   @Min(0)
@@ -174,14 +174,19 @@ export class Config {
   @Max(10)
   readonly DURABLE_REPLICAS: number = 0;
 
-  /** How long a user whose last client in a room was cut off is still there, in case it comes back, ms. */
+  /**
+   * How long a user whose last client in a room was cut off still counts as present, in case the client comes back,
+   * ms.
+   */
   @toNumber
   @IsInt()
   @Min(0)
   @Max(50_000)
   readonly PRESENCE_GRACE_MS: number = 5_000;
 
-  /** Bound of the whole shutdown, ms. Keep it under the grace period of whoever stops the process. */
+  /**
+   * Upper limit for the whole shutdown, ms. Keep it below the grace period of the supervisor that stops the process.
+   */
   @toNumber
   @IsInt()
   @Min(100)
@@ -189,8 +194,8 @@ export class Config {
   readonly SHUTDOWN_TIMEOUT_MS: number = 25_000;
 
   /**
-   * TCP port of metrics, for operators alone; 0: a random free one. Unset: no such port, but in development
-   * (`AUTH=none`) a random free one of 127.0.0.1.
+   * TCP port of metrics, for operators only; 0: a random free one. Unset: none, but in development (`AUTH=none`) a
+   * random free one of 127.0.0.1.
    */
   @IsOptional()
   @toNumber
@@ -199,12 +204,15 @@ export class Config {
   @Max(65_535)
   readonly MANAGEMENT_PORT?: number;
 
-  /** Token that requests there must carry (`Authorization: Bearer …`), ≥ 32 characters; or `MANAGEMENT_TOKEN_FILE`. */
+  /**
+   * Token that requests for metrics must carry (`Authorization: Bearer …`), ≥ 32 characters; or
+   * `MANAGEMENT_TOKEN_FILE`.
+   */
   @IsOptional()
   @MinLength(32, { message: 'MANAGEMENT_TOKEN must have at least 32 characters' })
   readonly MANAGEMENT_TOKEN?: string;
 
-  /** `json`: a line of JSON for each entry of the log; `text`: lines for people. Unset: `json` in production. */
+  /** `json`: a line of JSON for each log message; `text`: lines for people. Unset: `json` in production. */
   @IsOptional()
   @IsIn(['json', 'text'], { message: 'LOG_FORMAT must be json or text' })
   readonly LOG_FORMAT?: 'json' | 'text';
@@ -215,14 +223,17 @@ export class Config {
   readonly NODE_ENV?: string;
 }
 
-/** The environment is not fit to start with; the message names every bad variable. */
+/** The environment is invalid; the message names every bad variable. */
 export class ConfigError extends Error {}
 
 /** Variables that may name a file with their value, as container secrets do. */
 const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'MANAGEMENT_TOKEN', 'REDIS_SERVER'];
 const KEYS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'];
 
-/** True if there is a value, even one that can't be read: that error is reported already, so it is not missing. */
+/**
+ * True if a value is set, even one that can't be read: that error is already reported, so the variable is not
+ * missing.
+ */
 type IsGiven = (name: string) => boolean;
 
 /** @throws ConfigError naming every bad variable at once. */
@@ -240,7 +251,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   return Object.freeze(config);
 }
 
-/** The secrets of a text that has one a line. */
+/** The secrets of a text with one secret per line. */
 export function secretsOf(text: string): string[] {
   return text.split(/\r?\n/).filter((line) => line !== '');
 }

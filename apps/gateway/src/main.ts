@@ -1,6 +1,6 @@
 import { StopSignals } from './process/stop-signals.js';
 
-// Everything else is loaded after it; see there.
+// Hears signals before anything else is loaded.
 const signals = new StopSignals();
 const { runNode } = await import('./process/run-node.js');
 await runNode(process.env, signals);

@@ -3,7 +3,7 @@ import type { CommandContract, AppContract, EventContract, RoomContract } from '
 import type { JsonSchema } from './json-schema.js';
 import { legal } from './schema-names.js';
 
-/** The facts that an AsyncAPI document states beside the contract. */
+/** Facts of an AsyncAPI document beyond the contract. */
 export interface AsyncApiInfo {
   readonly title: string;
   readonly version: string;
@@ -54,7 +54,7 @@ export interface AsyncApiDocument {
   };
 }
 
-/** Channel of what concerns no room. */
+/** Channel of messages outside of rooms. */
 export const CONNECTION = 'connection';
 const ERROR = 'error';
 const DESCRIPTION =
@@ -180,7 +180,7 @@ function commandPayload(event: string, data: JsonSchema, roomType: string | unde
   };
 }
 
-/** Schema of a reply frame; a reply that nobody declared may be anything. */
+/** Schema of a reply frame; an undeclared reply may be anything. */
 function replyPayload(data: JsonSchema = {}): JsonSchema {
   return {
     type: 'object',

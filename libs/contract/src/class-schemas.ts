@@ -7,13 +7,13 @@ import { type JsonSchema, nullable, SCHEMA_PREFIX } from './json-schema.js';
 import { ruleConverters } from './rule-converters.js';
 
 /**
- * JSON Schemas of DTO, event and document classes, made from their class-validator rules. A class is named by its
- * own name; where several share one, each also by the first event that uses it.
+ * JSON Schemas of DTO, event and document classes, made from their class-validator rules. A class is named by its own
+ * name; if several classes share a name, the first event that uses each is added.
  */
 export class ClassSchemas {
   private readonly used = new Map<Type<object>, string>();
 
-  /** The classes that were mentioned, each with the first owner that mentioned it. */
+  /** The classes that were used, each with its first user. */
   constructor(private readonly names: ReadonlyMap<Type<object>, string> = new Map()) {}
 
   /** Refers to the schema of a class; primitives are schemas of their own. */
@@ -23,10 +23,10 @@ export class ClassSchemas {
     return { $ref: SCHEMA_PREFIX + name };
   }
 
-  /** Every class that was referred to, and what those refer to, by name in alphabetical order. */
+  /** All classes that were referred to, directly or through others, by name in alphabetical order. */
   all(): Record<string, JsonSchema> {
     const found = new Map<string, JsonSchema>();
-    // The map grows while we walk: a schema refers to others.
+    // The map grows during the walk: a schema refers to others.
     for (const [type, name] of this.used) found.set(name, this.schemaOf(type));
     return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
@@ -44,7 +44,7 @@ export class ClassSchemas {
 
   private schemaOf(type: Type<object>): JsonSchema {
     const metas = getMetadataStorage().getTargetValidationMetadatas(type, '', true, false);
-    // A class without rules says nothing of its fields; Empty says that there are none.
+    // The fields of a class without rules are unknown; those of Empty are known to be none.
     if (metas.length === 0) return type === Empty ? { type: 'object', properties: {} } : { type: 'object' };
     const converters = ruleConverters((nested) => this.referTo(nested as Type<object>));
     const schema = targetConstructorToSchema(type, {
@@ -65,7 +65,7 @@ export class ClassSchemas {
 
 type FieldPresence = 'required' | 'optional' | 'conditional' | 'unchecked';
 
-/** Rules that a value which is not there passes. */
+/** Rules that an absent value passes. */
 const PASS_ABSENT = new Set<string>([ValidationTypes.WHITELIST, ValidationTypes.NESTED_VALIDATION]);
 
 function presenceOf(metas: readonly ValidationMetadata[]): FieldPresence {

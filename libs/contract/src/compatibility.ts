@@ -2,20 +2,20 @@ import type { CommandContract, AppContract, EventContract, RoomContract } from '
 import type { JsonSchema } from './json-schema.js';
 import { type SubsetProblem, subsetProblems } from './schema-subset.js';
 
-/** One change that would break those who rely on the committed contract. */
+/** One change that would break clients that rely on the committed contract. */
 export interface BreakingChange {
-  /** The event, or the document, that changed; the kind of room where a whole kind is gone. */
+  /** The event or document that changed, or the kind of room if a whole kind is gone. */
   readonly event: string;
   /** Kind of room that it belongs to. */
   readonly roomType?: string;
   readonly direction: 'client to server' | 'server to client';
   /** The part that changed: its data, its reply, or the value of a document. */
   readonly part: 'data' | 'reply' | 'document' | 'event' | 'room type';
-  /** Where in the part, e.g. `cards[].title`; empty for the whole. */
+  /** Path within the part, e.g. `cards[].title`; empty for the whole. */
   readonly field: string;
-  /** Which rule, with the committed and the present side. */
+  /** The rule, with its committed and its present side. */
   readonly rule: string;
-  /** Whom it breaks, and how. */
+  /** The side that it breaks, and how. */
   readonly breaks: string;
 }
 
@@ -24,7 +24,7 @@ type ChangePlace = Pick<BreakingChange, 'event' | 'roomType' | 'part'>;
 
 /**
  * Finds the changes that break callers or receivers built against the committed contract. Commands that clients may
- * send must stay allowed; data that they get must stay within the schema they were told. New commands, events, optional
+ * send must stay allowed; data that they get must stay within the committed schema. New commands, events, optional
  * fields of commands and fields of what the server sends break nobody.
  */
 export function breakingChanges(committed: AppContract, present: AppContract): BreakingChange[] {
@@ -133,7 +133,7 @@ class Comparison {
     }
   }
 
-  /** Nothing may come that was not announced. */
+  /** No value may come that was not announced. */
   private toClient(place: ChangePlace, committed: JsonSchema, present: JsonSchema): void {
     const problems = subsetProblems(
       { schema: present, schemas: this.present.schemas },

@@ -26,7 +26,7 @@ interface FoundHandler {
   readonly roomType?: string;
 }
 
-/** Events to clients, from one place. */
+/** Events to clients that one class declares. */
 interface Sender {
   readonly roomType?: string;
   readonly classes: EventClasses;
@@ -63,7 +63,7 @@ export class ContractExplorer {
     return { commands: commandsIn(), events: eventsIn(), rooms, schemas: schemas.all() };
   }
 
-  /** Handlers of which nobody can tell what they reply, as `Class.method`. */
+  /** Handlers whose reply is unknown, as `Class.method`. */
   unknownReplies(): string[] {
     return this.handlers()
       .filter(({ found }) => replyTypeOf(found.class.prototype as object, found.method) === undefined)
@@ -137,7 +137,7 @@ function events({ classes, volatile }: Sender, schemas: ClassSchemas): EventCont
   return Object.entries(classes).map(([event, type]) => ({ event, volatile, data: schemas.referTo(type) }));
 }
 
-/** A handler that reads nothing takes any object; properties that are read one by one are not checked. */
+/** A handler that reads no data takes any object; properties that are read one by one are not checked. */
 function dataOf(found: DecoratedMethod, schemas: ClassSchemas): JsonSchema {
   const bodies = messageBodiesOf(found);
   const whole = bodies.find((body) => body.kind === 'whole');

@@ -2,7 +2,7 @@ import type { CommandContract, AppContract, EventContract, RoomContract } from '
 import { type JsonSchema, refName, type Schemas } from './json-schema.js';
 import { typeOf } from './schema-types.js';
 
-/** The contract as one HTML page that needs nothing else. */
+/** Renders the contract as one self-contained HTML page. */
 export function toPage(contract: AppContract, title: string): string {
   const { commands, events, rooms, schemas } = contract;
   const sections = [

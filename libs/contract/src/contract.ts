@@ -4,7 +4,7 @@ import type { JsonSchema, Schemas } from './json-schema.js';
 export interface CommandContract {
   readonly event: string;
   readonly data: JsonSchema;
-  /** Absent where the handler does not tell what it replies. */
+  /** Absent if the handler does not declare its reply. */
   readonly reply?: JsonSchema;
 }
 

@@ -27,7 +27,7 @@ export function refName({ $ref }: JsonSchema): string | undefined {
   return $ref?.startsWith(SCHEMA_PREFIX) ? $ref.slice(SCHEMA_PREFIX.length) : undefined;
 }
 
-/** The schema that a reference means. @throws Error when there is none */
+/** The schema that a reference means. @throws Error when it does not exist */
 export function resolve(schema: JsonSchema, schemas: Schemas): JsonSchema {
   const name = refName(schema);
   if (name === undefined) return schema;

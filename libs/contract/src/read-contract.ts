@@ -42,7 +42,7 @@ function eventsOf(
   return { commands, events };
 }
 
-/** A reply of which nothing is said is one that nobody declared. */
+/** A reply without a schema was not declared. */
 function known(reply: JsonSchema | undefined): { reply?: JsonSchema } {
   return reply && Object.keys(reply).length > 0 ? { reply } : {};
 }

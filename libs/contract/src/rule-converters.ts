@@ -23,13 +23,13 @@ import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata.js';
 import type { JsonSchema } from './json-schema.js';
 
-/** A class as a schema refers to it. */
+/** A reference to the schema of a class. */
 export type ReferTo = (type: object) => JsonSchema;
 
 type Converter = (meta: ValidationMetadata) => JsonSchema | undefined;
 
 /**
- * Rules that the library's own converters get wrong or can't know: references to nested classes by our names,
+ * Converters of rules that the library's own ones get wrong or can't know: references to nested classes by our names,
  * bounds that must not turn an integer into a number, enums that are not strings, patterns with flags.
  */
 export function ruleConverters(referTo: ReferTo): Record<string, Converter> {

@@ -1,11 +1,11 @@
 import type { Type } from '@nestjs/common';
 import { isPrimitive } from '@wss/core';
 
-/** Names for schemas: the class's own, and where several classes share one, with the event that uses it first. */
+/** Names schemas: by the class's name, and if several classes share one, also by the first event that uses it. */
 export class SchemaNames {
   private readonly owners = new Map<Type<object>, string>();
 
-  /** Tells that an event uses a class; call in a stable order. Anything but a class is ignored. */
+  /** Notes that an event uses a class; call it in a stable order. Anything but a class is ignored. */
   mention(type: unknown, owner: string): void {
     if (typeof type !== 'function' || isPrimitive(type) || this.owners.has(type as Type<object>)) return;
     this.owners.set(type as Type<object>, owner);

@@ -6,15 +6,15 @@ export interface Scoped {
   readonly schemas: Schemas;
 }
 
-/** One reason why a value of the smaller schema may break the larger one. */
+/** One reason for which a value of the smaller schema may break the larger one. */
 export interface SubsetProblem {
-  /** Where, e.g. `cards[].title`; empty for the data itself. */
+  /** Path, e.g. `cards[].title`; empty for the data itself. */
   readonly field: string;
-  /** Which rule, and how its two sides differ. */
+  /** The rule, and how its two sides differ. */
   readonly rule: string;
 }
 
-/** How the two sides are called in messages, and whether a field that only the smaller one has is a problem. */
+/** Names of the two sides in messages, and if a field that only the smaller one has is a problem. */
 export interface SubsetOptions {
   readonly smaller: 'committed' | 'present';
   readonly larger: 'committed' | 'present';
@@ -22,17 +22,17 @@ export interface SubsetOptions {
 }
 
 /**
- * Why some value that `smaller` allows is not one that `larger` allows; empty when every one is. Rules that can't be
- * compared, as two patterns, count as a problem when they differ.
+ * Lists why some value that `smaller` allows is not allowed by `larger`; empty if every value is. Rules that can't be
+ * compared, such as two patterns, count as a problem if they differ.
  */
 export function subsetProblems(smaller: Scoped, larger: Scoped, options: SubsetOptions): SubsetProblem[] {
   return new SubsetCheck(smaller.schemas, larger.schemas, options).compare(smaller.schema, larger.schema, '');
 }
 
-/** Rules where the larger side may only be looser: its bound must be at most, or at least, the smaller one's. */
+/** Rules in which the larger side must be looser: its bound must be at most, or at least, the smaller one's. */
 const LOWER_BOUNDS = ['minLength', 'minItems', 'minProperties', 'minimum', 'exclusiveMinimum'];
 const UPPER_BOUNDS = ['maxLength', 'maxItems', 'maxProperties', 'maximum', 'exclusiveMaximum'];
-/** Rules that must be the same where the larger side has one. */
+/** Rules that must be equal if the larger side has one. */
 const OPAQUE = ['pattern', 'format', 'multipleOf', 'uniqueItems', 'not', 'allOf'];
 
 class SubsetCheck {
@@ -70,7 +70,10 @@ class SubsetCheck {
     return false;
   }
 
-  /** Each variant must fit into one of the other side; of one that fits nowhere, what keeps it from the nearest. */
+  /**
+   * Each variant must fit into one of the other side; for one that fits nowhere, the findings against the nearest are
+   * reported.
+   */
   private compareVariants(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
     return variantsOf(smaller).flatMap((one) => {
       const misfits = variantsOf(larger).map((other) => this.apart().compare(one, other, field));
@@ -82,7 +85,7 @@ class SubsetCheck {
     });
   }
 
-  /** Makes a check of its own for one variant, so that its findings do not hide what another variant breaks. */
+  /** Creates a separate check for one variant, so that its findings do not hide those of another. */
   private apart(): SubsetCheck {
     return new SubsetCheck(this.smallerSchemas, this.largerSchemas, this.options, new Set(this.seen));
   }
@@ -159,7 +162,7 @@ class SubsetCheck {
     ];
   }
 
-  /** Fields under names of the sender's choice. */
+  /** Fields whose names the sender chooses. */
   private furtherFields(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
     const [own, allowed] = [smaller.additionalProperties, larger.additionalProperties];
     if (typeof allowed !== 'object') return [];
@@ -199,7 +202,7 @@ function impliedBound(schema: JsonSchema, rule: string): number | undefined {
   return undefined;
 }
 
-/** True if fields that the schema does not name are taken too. */
+/** True if the schema allows fields that it does not name. */
 function isOpen({ additionalProperties, properties }: JsonSchema): boolean {
   return properties === undefined || typeof additionalProperties === 'object';
 }
@@ -212,7 +215,7 @@ function shown(value: unknown): string {
   return value === undefined ? 'none' : JSON.stringify(value);
 }
 
-/** How many problems keep two variants apart; nothing is near that is of another type. */
+/** The number of problems between two variants; variants of another type are never near. */
 function nearness(problems: readonly SubsetProblem[], field: string): number {
   return problems.some((each) => each.field === field && each.rule.startsWith('type:'))
     ? Infinity

@@ -1,6 +1,8 @@
 import { type JsonSchema, refName } from './json-schema.js';
 
-/** TypeScript for a schema: a type expression. Rules that TypeScript has no types for, as lengths, are left out. */
+/**
+ * TypeScript for a schema: a type expression. Rules that TypeScript has no types for, such as lengths, are left out.
+ */
 export function typeOf(schema: JsonSchema, nameOf: (ref: string) => string): string {
   const name = refName(schema);
   if (name !== undefined) return nameOf(name);

@@ -6,7 +6,7 @@ type TypeName = (ref: string) => string;
 
 /**
  * TypeScript source of the contract for the client SDK: `new WssClient<WssContract>(url)` then takes only events,
- * data and documents that the server knows. It needs no import.
+ * data and documents that the server knows. The source imports nothing.
  */
 export function toTypeMap(contract: AppContract): string {
   const nameOf = typeNames(contract.schemas);
@@ -86,7 +86,7 @@ function declaration(name: string, schema: JsonSchema, nameOf: TypeName): string
   return [`export interface ${name} {`, ...fields, '}'].join('\n');
 }
 
-/** Names of components as names of types, told apart where they would be the same. */
+/** Names of components as names of types, made unique. */
 function typeNames(schemas: Schemas): TypeName {
   const names = new Map<string, string>();
   const taken = new Set(['WssContract']);

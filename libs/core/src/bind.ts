@@ -8,8 +8,8 @@ import type {
 } from '@nestjs/common';
 
 /*
- * A bare provider takes anything for anything: Nest learns at run time, at the first call, that an implementation lacks
- * a method of its port. These functions make the same providers, and the compiler checks that both fit.
+ * A bare provider accepts any implementation for any port: Nest notices only at run time, at the first call, that an
+ * implementation lacks a method. These functions make the same providers, and the compiler checks that both fit.
  */
 
 /** Binds a port to another provider of the module. */

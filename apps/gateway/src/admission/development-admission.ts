@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
 import { Origins } from './origins.js';
 
-/** `AUTH=none`: everybody is let in, as `?user=` says or as a guest. */
+/** `AUTH=none`: everybody may connect, under the name in `?user=` or as a guest. */
 @Injectable()
 export class DevelopmentAdmission extends Admission {
   constructor(private readonly origins: Origins) {
@@ -20,7 +20,7 @@ export class DevelopmentAdmission extends Admission {
     return { user };
   }
 
-  /** Names are not proven here, so there is nothing to renew. */
+  /** Names are not proven here, so nothing can be renewed. */
   refresh(_token: string, user: string): Admitted {
     return { user };
   }

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { UpgradeRefusal } from '@wss/messaging';
 
 /**
- * Which web pages may connect. A request without an `Origin` comes from no browser and is let through; a page of the
- * same host too; others by the list.
+ * The origins whose web pages may connect. A request without an `Origin` does not come from a browser and may
+ * connect, as may a page of the same host; other origins need to be on the list.
  */
 export class Origins {
   constructor(private readonly allowed: readonly string[]) {}

@@ -46,7 +46,7 @@ export class TokenAdmission extends Admission {
   }
 }
 
-/** From `Authorization`, from the subprotocols, or from the URL, in this order. */
+/** Finds the token in `Authorization`, in the subprotocols, or in the URL, in this order. */
 function tokenOf({ headers }: IncomingMessage, url: URL): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());

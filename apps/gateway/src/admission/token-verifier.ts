@@ -17,14 +17,14 @@ export interface TokenIdentity {
   readonly expiresAt?: number;
 }
 
-/** The token proves nothing: it is malformed, signed by somebody else, over, or for somebody else. */
+/** The token proves nothing: it is malformed, expired, signed by another issuer, or meant for another audience. */
 export class TokenRefused extends Error {}
 
-/** Codes of errors that mean that there are no keys to verify with, and tell nothing of the token. */
+/** Codes of errors that mean that no keys are available; they say nothing about the token. */
 const NO_KEYS = new Set([
   errors.JWKSTimeout.code,
   errors.JWKSInvalid.code,
-  // The server of keys answered with an error status.
+  // The key server answered with an error status.
   errors.JOSEError.code,
 ]);
 
@@ -33,7 +33,7 @@ export class TokenVerifier {
   private readonly key: KeyObject | JWTVerifyGetKey;
   private readonly options: JWTVerifyOptions;
 
-  /** @throws Error when the key of the configuration is none. */
+  /** @throws Error when the key of the configuration is invalid. */
   constructor(private readonly config: Config) {
     const { JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE } = config;
     const asymmetric = ['RS256', 'ES256'];
@@ -41,7 +41,7 @@ export class TokenVerifier {
     else if (JWT_PUBLIC_KEY !== undefined) this.key = createPublicKey(JWT_PUBLIC_KEY);
     else this.key = createRemoteJWKSet(new URL(JWT_JWKS_URL!));
     this.options = {
-      // Named, so that a token can't choose how it is verified.
+      // The algorithms are named, so that a token can't choose how it is verified.
       algorithms: JWT_SECRET !== undefined ? ['HS256'] : asymmetric,
       clockTolerance: IDENTITY_LEEWAY_MS / 1_000,
       ...(JWT_ISSUER !== undefined && { issuer: JWT_ISSUER }),

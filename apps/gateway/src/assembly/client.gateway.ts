@@ -3,7 +3,7 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { Drain } from '@wss/messaging';
 import { Readiness } from '../health/readiness.js';
 
-/** How long clients have that are left when the application is closed without a drain before, ms. */
+/** Time for the remaining clients when the application is closed without a drain, ms. */
 const CLOSE_MS = 5_000;
 
 /** The one gateway: its path is served by the command router, and no client outlives it without a close frame. */
@@ -24,7 +24,7 @@ export class ClientGateway implements OnModuleDestroy, BeforeApplicationShutdown
   }
 }
 
-/** The gateway on the configured path; Nest wants it in the decorator. */
+/** Creates the gateway on the configured path, which Nest takes from the decorator only. */
 export function clientGatewayAt(path: string): Type<ClientGateway> {
   @WebSocketGateway({ path, commands: true })
   class ConfiguredClientGateway extends ClientGateway {}

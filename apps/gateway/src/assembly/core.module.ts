@@ -71,7 +71,7 @@ const PORTS: Provider[] = [
   bind(PeerContracts, LiveContracts),
 ];
 
-/** Joins the libraries: clients on this side, the engine on the other. */
+/** Joins the libraries: clients on one side, the engine on the other. */
 @Global()
 @Module({})
 export class CoreModule
@@ -137,12 +137,12 @@ export class CoreModule
     await this.engine.registry.describe(contract);
   }
 
-  /** Comes after the clients have gone, for the gateway is one of the providers, and before the lease is dropped. */
+  /** Runs after the clients have gone, since the gateway is one of the providers, and before the lease is dropped. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.presence.close();
   }
 
-  /** The engine goes last: until here commands and clean-up may need it. */
+  /** The engine is closed last: until now commands and clean-up may need it. */
   async onApplicationShutdown(): Promise<void> {
     this.feed.close();
     this.routing.close();

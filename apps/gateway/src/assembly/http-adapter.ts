@@ -1,7 +1,7 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LISTEN_BACKLOG } from '@wss/messaging';
 
-/** Fastify, with room for all the clients of a lost node when they come at once. */
+/** Fastify, with a backlog for all clients of a lost node that connect at once. */
 export class HttpAdapter extends FastifyAdapter {
   override listen(port: string | number, hostname?: string | (() => void), callback?: () => void): void {
     const done = typeof hostname === 'function' ? hostname : callback;

@@ -5,7 +5,7 @@ import { ClusterTransport } from '@wss/cluster';
 import { ClusterWsAdapter } from '@wss/messaging';
 import { HttpAdapter } from './http-adapter.js';
 
-/** A node's application: HTTP, the WebSocket adapter and the cluster transport, joined but not started. */
+/** Creates a node's application: HTTP, the WebSocket adapter and the cluster transport, joined but not started. */
 export async function createNode(
   module: DynamicModule,
   options: NestApplicationOptions = {},

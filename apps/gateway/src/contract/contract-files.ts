@@ -16,13 +16,13 @@ import { CONTRACT_INFO } from './contract-info.js';
 export const DOCUMENT_FILE = 'asyncapi.json';
 export const TYPE_MAP_FILE = 'wss-contract.ts';
 
-/** How writing or checking went, in words. */
+/** The result of writing or checking, in words. */
 export interface ContractResult {
   readonly ok: boolean;
   readonly text: string;
 }
 
-/** Writes the document and the SDK's type map, unless that would break somebody and nobody accepted it. */
+/** Writes the document and the SDK's type map, unless that would break clients and the break was not accepted. */
 export function writeContract(
   explorer: ContractExplorer,
   folder: string,
@@ -46,7 +46,7 @@ export function writeContract(
   };
 }
 
-/** Checks that the folder holds the contract as it is now; if not, tells what would break and what to do. */
+/** Checks that the folder holds the present contract; if not, says what would break and what to do. */
 export function checkContract(explorer: ContractExplorer, folder: string): ContractResult {
   const unknown = unknownReplies(explorer);
   if (unknown) return unknown;

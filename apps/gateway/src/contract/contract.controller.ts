@@ -2,7 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { type AsyncApiDocument, ContractExplorer, toAsyncApi, toPage } from '@wss/contract';
 import { CONTRACT_INFO } from './contract-info.js';
 
-/** The contract for whoever writes a client; made once, when it is first asked for. */
+/** Serves the contract to developers of clients; it is built once, at the first request. */
 @Controller()
 export class ContractController {
   private document?: AsyncApiDocument;

@@ -100,7 +100,7 @@ describe('the files', () => {
     expect(checkContract(explorer, target).ok).toBe(true);
   });
 
-  /** Writes the contract, and then makes it say something else than the code. */
+  /** Writes the contract, and then changes it so that it differs from the code. */
   const commitOther = (change: (text: string) => string): string => {
     const target = temporary();
     writeContract(explorer, target, { acceptBreaking: false });

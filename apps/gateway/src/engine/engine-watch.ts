@@ -4,10 +4,10 @@ import type { Hub } from '@wss/messaging';
 import type { Engine } from './engine.js';
 import type { Readiness } from '../health/readiness.js';
 
-/** How often the engine is looked at, ms. */
+/** How often the engine is checked, ms. */
 const EVERY_MS = 500;
 
-/** The parts that the watch looks at, and those that it tells. */
+/** The parts that the watch checks, and those that it informs. */
 export interface EngineWatchOptions {
   readonly engine: Engine;
   readonly hub: Hub;
@@ -15,7 +15,7 @@ export interface EngineWatchOptions {
   readonly types: RoomTypeRegistry;
 }
 
-/** Tells the node's clients, and whoever asks for readiness, when the engine can't serve and when it can again. */
+/** Tells the node's clients and its readiness when the engine can't serve and when it can again. */
 export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Engine');
   private timer?: NodeJS.Timeout;

@@ -44,7 +44,7 @@ import {
 import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS, type RoomStore } from '@wss/state';
 import { type Config, secretsOf } from '../config.js';
 
-/** Where shared data lives, and how nodes hear of each other. */
+/** The place of shared data, and the way between nodes. */
 export interface Engine {
   readonly name: 'memory' | 'redis';
   readonly keys: RedisKeys;
@@ -57,11 +57,11 @@ export interface Engine {
   readonly presence: PresenceStore;
   /** True if commits can be proven to survive a failover. */
   readonly canBeDurable: boolean;
-  /** Check of each part of the way to the engine: its problem, or undefined while it serves. */
+  /** Checks of each part of the way to the engine; each returns the problem, or undefined while the part serves. */
   readonly checks: Readonly<Record<string, () => string | undefined>>;
   /** Problems, by part, that break the promises though the engine serves; such a node takes no new clients. */
   readonly fitness?: Readonly<Record<string, () => string | undefined>>;
-  /** The links to Redis; none of the embedded engine. */
+  /** The links to Redis; absent for the embedded engine. */
   readonly links?: EngineLinks;
   close(): Promise<void>;
 }
@@ -72,7 +72,7 @@ export interface EngineLinks {
   readonly probes: ProbeRecord;
 }
 
-/** The engine can be reached, but not keep what the node promises; the message says what to do. */
+/** The engine can be reached, but can't keep the node's promises; the message says what to do. */
 export class UnfitEngine extends Error {}
 
 /**
@@ -124,7 +124,7 @@ function redisEngine(config: Config, nodeId: string): Promise<Engine> {
     : redisServerEngine(options, { config, keys, nodeId });
 }
 
-/** Parts from which an engine on Redis is made. */
+/** Parts of an engine on Redis. */
 interface EngineParts {
   readonly config: Config;
   readonly keys: RedisKeys;

@@ -3,5 +3,5 @@ import { ChatModule } from './chat/chat.module.js';
 import { CounterModule } from './counter/counter.module.js';
 import { EchoModule } from './echo/echo.module.js';
 
-/** Every feature that the gateway serves. Adding one is adding a line here. */
+/** All features that the gateway serves. Add a line to add one. */
 export const features = [EchoModule, ChatModule, CounterModule, BoardModule];

@@ -9,7 +9,7 @@ import {
 import { NodeIdentity } from '@wss/messaging';
 import { Readiness, type ReadinessCheck } from './readiness.js';
 
-/** Health for whoever runs the node; needs no token. */
+/** Health of the node, for operators and supervisors; needs no token. */
 @Controller('health')
 export class HealthController {
   constructor(
@@ -26,8 +26,8 @@ export class HealthController {
   }
 
   /**
-   * The node may get clients; 503 while it may not. Either way each part says how it is: `node`, `links`, `proofs`,
-   * `channels`, `server`, `secrets`, `lease`, `clocks`; on the embedded engine `node` and `lease` alone.
+   * Answers 200 while the node takes clients, else 503, with the state of each part: `node`, `links`, `proofs`,
+   * `channels`, `server`, `secrets`, `lease`, `clocks`; on the embedded engine only `node` and `lease`.
    */
   @Get('ready')
   @HealthCheck({ swaggerDocumentation: false })
@@ -53,7 +53,7 @@ export class HealthController {
     return problem === undefined ? indicator.up() : indicator.down(problem);
   }
 
-  /** The node serves, and an operator has to know something. */
+  /** The node serves, and operators should know of a problem. */
   private tell(part: string, notice: ReadinessCheck): HealthIndicatorResult {
     const told = notice();
     const indicator = this.indicators.check(part);

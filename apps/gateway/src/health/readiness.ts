@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 /** Returns the problem of a part of the node; undefined while it serves. */
 export type ReadinessCheck = () => string | undefined;
 
-/** Decides whether this node should get new clients, and tells why not. */
+/** Decides if this node should get new clients, and says why not. */
 @Injectable()
 export class Readiness {
   private draining = false;
@@ -13,7 +13,7 @@ export class Readiness {
 
   private readonly told = new Map<string, ReadinessCheck>();
 
-  /** Problems that operators have to know though everybody is served, by the name of the part. */
+  /** Problems that operators should know of although all clients are served, by the name of the part. */
   get notices(): ReadonlyMap<string, ReadinessCheck> {
     return this.told;
   }
@@ -28,12 +28,12 @@ export class Readiness {
     this.all.set(part, check);
   }
 
-  /** Adds what is shown of a part that serves, but not as it should. */
+  /** Adds the check of a part that may serve, but not as it should. */
   addNotice(part: string, notice: ReadinessCheck): void {
     this.told.set(part, notice);
   }
 
-  /** From now on the node is not ready. */
+  /** Makes the node unready for good. */
   drain(): void {
     this.draining = true;
   }

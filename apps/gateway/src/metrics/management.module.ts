@@ -20,7 +20,7 @@ export class ManagementModule {
     measureJobs(jobs, metrics);
   }
 
-  /** True if the configuration wants it: where a port is given, and in development. */
+  /** True if the configuration enables it: a port is set, or the node runs in development. */
   static isWanted({ MANAGEMENT_PORT, AUTH }: Config): boolean {
     return MANAGEMENT_PORT !== undefined || AUTH === 'none';
   }
@@ -44,7 +44,7 @@ export function measured(engine: Engine, metrics: Metrics): Engine {
   return { ...engine, store: new MeasuredRoomStore(engine.store, metrics) };
 }
 
-/** The jobs of the groups that this node has handlers for; but for `running` they are the whole group's. */
+/** The jobs of the groups that this node has handlers for. All numbers but `running` are those of the whole group. */
 function measureJobs(jobs: JobRunner, metrics: Metrics): void {
   const states = ['outstanding', 'unhandled', 'dead', 'running'] as const;
   metrics.gauges('jobs', 'Jobs by their state', ['group', 'state'], () =>

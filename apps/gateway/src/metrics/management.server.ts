@@ -6,7 +6,7 @@ import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { Config } from '../config.js';
 import { Metrics } from './metrics.js';
 
-/** Answers operators on a port of its own that clients never reach, until the node has ended. */
+/** Answers operators on a port of its own that clients can't reach, until the node has ended. */
 @Injectable()
 export class ManagementServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Management');
@@ -37,7 +37,7 @@ export class ManagementServer implements OnApplicationBootstrap, OnApplicationSh
     await closed;
   }
 
-  /** A port that nobody asked for is for this machine alone. */
+  /** A port that was not configured is for this machine only. */
   private get host(): string {
     return this.config.MANAGEMENT_PORT === undefined ? '127.0.0.1' : this.config.SERVER_HOST;
   }

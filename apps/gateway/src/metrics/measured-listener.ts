@@ -2,7 +2,7 @@ import type { RoomListener } from '@wss/cluster';
 import type { Hub } from '@wss/messaging';
 import type { Metrics } from './metrics.js';
 
-/** A listener that counts what it hands on to the members of rooms. */
+/** Counts what a listener delivers to the members of rooms. */
 export function measuredListener(listener: RoomListener, hub: Hub, metrics: Metrics): RoomListener {
   const { deliveries, epochs } = metrics;
   return {

@@ -33,7 +33,7 @@ export class MeasuredRoomStore extends RoomStore {
     }
   }
 
-  /** With a position it is the repair of a gap. */
+  /** A call with a position repairs a gap. */
   async resume(request: ResumeRequest): Promise<ResumeReply> {
     if (!request.from) return this.noteLoss(await this.store.resume(request));
     const { repairs, repairedEvents } = this.metrics;

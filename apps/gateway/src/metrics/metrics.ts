@@ -9,12 +9,12 @@ const COMMANDS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /** Values by their labels. */
 type Read<Label extends string> = () => readonly (readonly [Partial<Record<Label, string>>, number])[];
 
-/** Close codes that come from the other side or from no side. */
+/** Close codes that come from the client, or stand for a missing close frame. */
 const FOREIGN_CODES = new Set([1005, 1006]);
 
 /**
- * Everything that a node counts, in Prometheus' terms. The values of every label are a set that the code bounds:
- * nothing that a client names becomes one.
+ * Everything that a node counts, as Prometheus metrics. The code bounds the values of every label: no name from a
+ * client becomes one.
  */
 @Injectable()
 export class Metrics extends MessagingObserver {
@@ -44,10 +44,10 @@ export class Metrics extends MessagingObserver {
     help: 'From the call of the engine to its answer',
     buckets: SECONDS,
   });
-  /** Reads of what a room's subscription missed; `ok` or `failed`. */
+  /** Reads of events that a room's subscription missed; `ok` or `failed`. */
   readonly repairs = this.counter('gap_repairs_total', 'Reads of missed events', ['outcome']);
   readonly repairedEvents = this.counter('gap_repaired_events_total', 'Events that such reads brought');
-  /** To members on this node; `log` or `volatile`. */
+  /** Deliveries to members on this node; `log` or `volatile`. */
   readonly deliveries = this.counter('deliveries_total', 'Events times the members that got them', ['kind']);
   /** Parts of rooms that the engine lost before their time. */
   readonly lostParts = this.counter('room_parts_lost_total', 'Parts of rooms that vanished from the engine', [
@@ -83,12 +83,12 @@ export class Metrics extends MessagingObserver {
     this.drained.inc({ how });
   }
 
-  /** A gauge that is read when the metrics are. */
+  /** A gauge that is read together with the metrics. */
   gauge(name: string, help: string, read: () => number): void {
     this.gauges(name, help, [], () => [[{}, read()]]);
   }
 
-  /** Gauges with labels, read when the metrics are. */
+  /** Gauges with labels, read together with the metrics. */
   gauges<Label extends string>(name: string, help: string, labelNames: Label[], read: Read<Label>): void {
     new Gauge({
       name: `wss_${name}`,
@@ -101,7 +101,7 @@ export class Metrics extends MessagingObserver {
     });
   }
 
-  /** Counters that others keep, read when the metrics are. */
+  /** Counters that other parts keep, read together with the metrics. */
   counters<Label extends string>(name: string, help: string, labelNames: Label[], read: Read<Label>): void {
     new Counter({
       name: `wss_${name}`,

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Controller, Get, Header } from '@nestjs/common';
 import { Config } from '../config.js';
 
-/** Nothing from elsewhere is loaded, and nothing inline is run. */
+/** Loads nothing from other hosts, and runs nothing inline. */
 const POLICY =
   "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'self'";
 
-/** Where the page is told at which path its WebSocket is. */
+/** Placeholder for the path of the WebSocket. */
 const PATH = '<meta name="wss-path" content="/" />';
 
 /** The demo page: the SDK at work. Its script is bundled when the gateway is built. */

@@ -6,16 +6,17 @@ import type { StopSignal, StopSignals } from './stop-signals.js';
 
 /** Part of the shutdown's time reserved for the steps after the clients have gone, ms. */
 const CLOSING_MS = 3_000;
-/** Bound of a shutdown that is in a hurry, and of the clean-up after a start that failed, ms. */
+/** Upper limit for a hurried shutdown, and for the clean-up after a failed start, ms. */
 const HURRY_MS = 5_000;
 
-/** Part of a start. */
+/** One step of a start. */
 export type StartStep = () => Promise<unknown> | void;
 
 /**
- * How the process begins and ends. On SIGTERM or SIGINT the node becomes unready and refuses upgrades, waits for the
- * balancer, lets its clients go, closes the application in order (Redis last) and exits 0. A second signal leaves out
- * the waiting: all clients are closed with 1012 now. A third ends the process at once. All of it is bounded.
+ * Starts and ends the process. On SIGTERM or SIGINT the node becomes unready and refuses upgrades, waits for the
+ * balancer, lets its clients go, closes the application in order (Redis last) and exits 0. A second signal skips the
+ * waiting: all clients are closed with 1012 at once. A third one ends the process at once. All steps are bounded in
+ * time.
  */
 export class Lifecycle {
   private readonly logger = new Logger(Lifecycle.name);
@@ -32,8 +33,8 @@ export class Lifecycle {
   }
 
   /**
-   * Takes the steps one after the other. A signal in between lets the present step end and leaves out the others; the
-   * steps begun so far are closed in order, as they are when a step fails.
+   * Takes the steps one after the other. After a signal the present step ends and the others are skipped; the steps
+   * begun so far are closed in order, as they are when a step fails.
    * @throws the error of a step
    */
   async start(app: INestApplication, steps: readonly StartStep[]): Promise<void> {
@@ -43,7 +44,7 @@ export class Lifecycle {
     try {
       await taking;
     } catch (error) {
-      // When a signal came, whoever heard it closes and exits.
+      // After a signal, its handler closes and exits.
       if (this.stopping) return this.logger.warn(`the start failed while stopping: ${String(error)}`);
       this.boundBy(HURRY_MS);
       await app.close();
@@ -63,7 +64,7 @@ export class Lifecycle {
     this.logger.log(
       count === 1 ? `${signal}: shutting down` : `${signal} again: shutting down without waiting`,
     );
-    // Before there is an application nothing has to be closed.
+    // Without an application, nothing has to be closed.
     if (!this.app) process.exit(0);
     if (count === 1) void this.stop(this.app);
     else {
@@ -98,7 +99,7 @@ export class Lifecycle {
     });
   }
 
-  /** Whatever hangs, the process ends. */
+  /** Ends the process even if a step hangs. */
   private boundBy(ms: number): void {
     setTimeout(() => {
       this.logger.error(`closing took longer than ${ms} ms: ending the process`);

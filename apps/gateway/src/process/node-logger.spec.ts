@@ -38,7 +38,7 @@ it.each([
 it.each(['WsExceptionsHandler', 'RpcExceptionsHandler', 'ExceptionsHandler'])(
   'tells a bug that Nest logs as %s once, each class by itself, and nothing else less often',
   (context) => {
-    // The lines that are due in a minute are not waited for.
+    // Does not wait for the lines that are due in a minute.
     jest.useFakeTimers();
     const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
     const logger = new NodeLogger(loadConfig({ AUTH: 'none', LOG_FORMAT: 'json' }), 'abc123');

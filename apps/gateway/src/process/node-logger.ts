@@ -2,14 +2,14 @@ import { ConsoleLogger, type LogLevel } from '@nestjs/common';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { Config } from '../config.js';
 
-/** Where Nest logs what handlers of gateways, of microservices and of HTTP did not mean to throw. */
+/** Contexts in which Nest logs unexpected errors of handlers of gateways, microservices and HTTP. */
 const HANDLER_CONTEXTS: ReadonlySet<string> = new Set([
   'WsExceptionsHandler',
   'RpcExceptionsHandler',
   'ExceptionsHandler',
 ]);
 
-/** What Nest makes a JSON line of. */
+/** The parts from which Nest makes a JSON line. */
 interface LineOptions {
   context: string;
   logLevel: LogLevel;
@@ -29,8 +29,8 @@ interface Line {
 }
 
 /**
- * The log of a node: lines for people, or JSON lines that name the node, and the client where a line is about one.
- * Nothing that a client sent is ever logged.
+ * The log of a node: lines for people, or JSON lines that name the node, and the client if a line is about one. Data
+ * from clients is never logged.
  */
 export class NodeLogger extends ConsoleLogger {
   private readonly clientPattern: RegExp;
@@ -45,14 +45,14 @@ export class NodeLogger extends ConsoleLogger {
     this.clientPattern = new RegExp(`\\b${nodeId}\\.[0-9a-z]+\\b`);
   }
 
-  /** What Nest logs of a handler's bug comes with every message that meets it. */
+  /** Nest logs a handler's bug at every message that triggers it. */
   private gateOf(context: string): LogGate {
     const gate = this.gates.get(context) ?? new LogGate((line) => super.error(line, context));
     this.gates.set(context, gate);
     return gate;
   }
 
-  /** Nest logs that the port is taken, and throws it as well; who starts the node tells it once. */
+  /** Nest logs that the port is taken, and throws it too; `runNode` reports it once. */
   override error(message: unknown, ...rest: string[]): void {
     const isTold =
       rest.at(-1) === 'NestApplication' && String(message).startsWith('Error: listen EADDRINUSE');

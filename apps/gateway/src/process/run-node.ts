@@ -38,13 +38,13 @@ async function start(config: Config, lifecycle: Lifecycle): Promise<void> {
   ]);
 }
 
-/** Proves the engine and joins the application; nothing can be reached yet, and nothing is to be cleaned up. */
+/** Proves the engine and creates the application. Nothing can be reached yet, and nothing needs cleaning up. */
 async function assemble(config: Config, nodeId: string, logger: LoggerService): Promise<INestApplication> {
   const engine = await openEngine(config, nodeId);
   return createNode(AppModule.with(config, engine, nodeId), { logger });
 }
 
-/** Without a stack where the message says it all. */
+/** The reason of a failed start, without a stack if the message says enough. */
 function reasonOf(error: unknown, config?: Config): string {
   if (!(error instanceof Error)) return String(error);
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };

@@ -7,9 +7,9 @@ export type StopSignal = (typeof SIGNALS)[number];
 export type StopListener = (signal: StopSignal, count: number) => void;
 
 /**
- * Hears SIGTERM and SIGINT from its construction on. A process with the id 1, as in a container, ignores what nobody
- * listens to, so this file imports nothing and is the first that a node loads. Until somebody knows better, either
- * signal ends the process at once with code 0: nothing has begun.
+ * Hears SIGTERM and SIGINT from its construction on. A process with the id 1, as in a container, ignores signals
+ * without a listener, so this file imports nothing and is the first that a node loads. Until {@link handOver}, either
+ * signal ends the process at once with code 0, since nothing has begun.
  */
 export class StopSignals {
   private listener: StopListener = () => process.exit(0);
@@ -19,7 +19,7 @@ export class StopSignals {
     for (const signal of SIGNALS) process.on(signal, () => this.listener(signal, ++this.count));
   }
 
-  /** Leaves them to a listener from now on. */
+  /** Passes the signals to a listener from now on. */
   handOver(listener: StopListener): void {
     this.listener = listener;
   }

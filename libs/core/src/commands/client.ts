@@ -1,7 +1,7 @@
 /**
  * A connected WebSocket as handlers see it: `@ConnectedSocket() client: Client`.
  *
- * It exists on one node only; what must survive a reconnect belongs into a room or to the user.
+ * It exists on one node only; data that must survive a reconnect belongs in a room or to the user.
  */
 export abstract class Client {
   /** Unique in the cluster; new for every connection. */

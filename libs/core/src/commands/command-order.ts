@@ -1,11 +1,11 @@
-/** A command as its place among the others sees it. */
+/** The part of a command that decides its place among the others. */
 interface OrderedCommand {
   /** It entered its commit or ended. */
   readonly passed: boolean;
 }
 
 /**
- * Keeps the commands of one client in one room in order where it counts: handlers overlap, commits do not overtake
+ * Keeps the commits of one client in one room in the order of its commands: handlers overlap, commits do not overtake
  * (R10). A command may commit when every earlier one has passed: entered its commit or ended.
  */
 export class CommandOrder {
@@ -17,7 +17,7 @@ export class CommandOrder {
     this.commands.push(command);
   }
 
-  /** Resolves when every command before this one has passed; `undefined` when that is so already. */
+  /** Resolves when every command before this one has passed; `undefined` if they have already. */
   before(command: OrderedCommand): Promise<void> | undefined {
     if (this.commands[0] === command || command.passed) return undefined;
     return new Promise((resolve) => this.waiting.set(command, resolve));

@@ -8,6 +8,6 @@ export abstract class CommandRecorder {
   /** Gives the number up without an effect (R5). */
   abstract skip(command: Command): Promise<void>;
 
-  /** The command ended without a record: what follows is out of order until its number comes again. */
+  /** Notes that the command ended without a record: later numbers are out of order until its number comes again. */
   abstract noteMissing(command: Command): void;
 }

@@ -8,9 +8,9 @@ export type RecordedAnswer = { readonly data: unknown } | { readonly error: Gate
 
 /** The engine's verdict on a command. */
 export interface CommandEffect {
-  /** Position at which the command took effect; of a record without events, the room's position then. */
+  /** Position at which the command took effect; for a record without events, the room's position at that time. */
   readonly position: Position;
-  /** It had been applied before; this is the recorded answer. */
+  /** True if it had been applied before; this is the recorded answer. */
   readonly duplicate: boolean;
   /** The recorded answer. */
   readonly answer: () => RecordedAnswer;
@@ -28,7 +28,7 @@ export interface CommandNumber {
   readonly epoch?: string;
 }
 
-/** How a command is put together from its frame. */
+/** The parts of a command. */
 export interface CommandInit {
   readonly frame: ClientFrame;
   readonly client: Client;
@@ -47,7 +47,7 @@ export class Command {
   readonly client: Client;
   /** When the command must have entered its commit, ms on this process' steady clock; after that it is answered and may not commit. */
   readonly deadline: number;
-  /** Set on commands that the client numbered. */
+  /** Present if the client numbered the command. */
   readonly number: CommandNumber | undefined;
   /** The client's data, for the fingerprint of a numbered command. */
   readonly data: unknown;
@@ -108,12 +108,12 @@ export class Command {
     return this.committing;
   }
 
-  /** Resolves when no earlier command of this client in this room can still commit; `undefined` if that is so now. */
+  /** Resolves when no earlier command of this client in this room can still commit; `undefined` if none can now. */
   inOrder(): Promise<void> | undefined {
     return this.order?.before(this);
   }
 
-  /** Tells that the command entered its commit or ended. Calling it again has no effect. */
+  /** Notes that the command entered its commit or ended. Calling it again has no effect. */
   pass(): void {
     if (this.passed) return;
     this.passed = true;
@@ -122,7 +122,7 @@ export class Command {
 
   /**
    * Takes the command's place away after its deadline.
-   * @returns whether it had not entered a commit; then it never will
+   * @returns true if it had not entered a commit; then it never will
    */
   expire(): boolean {
     if (this.committing) return false;

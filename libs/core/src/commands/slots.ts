@@ -1,9 +1,9 @@
-/** Lets so much work run at a time; the rest waits, first come, first served. */
+/** Limits concurrent work; the rest waits, first come, first served. */
 export class Slots {
   private readonly waiting: (() => void)[] = [];
   private running = 0;
 
-  /** @param most how much may run at a time */
+  /** @param most how many works may run at a time */
   constructor(private readonly most: number) {}
 
   async run<T>(work: () => Promise<T>): Promise<T> {
@@ -12,7 +12,7 @@ export class Slots {
     try {
       return await work();
     } finally {
-      // The place passes on, so nobody who comes now gets in between.
+      // The slot passes on directly, so that no newcomer gets in between.
       const next = this.waiting.shift();
       if (next) next();
       else this.running--;

@@ -11,24 +11,27 @@ import {
 
 /** The facts that a {@link GatewayError} may carry besides code and message. */
 export interface GatewayErrorOptions {
-  /** Which rules were broken, or what was expected. Never holds a value that a client sent. */
+  /** The broken rules, or what was expected. Never holds a value from a client. */
   readonly details?: readonly ErrorDetail[];
   /** For the log; clients never see it. */
   readonly cause?: unknown;
-  /** With `unknown_outcome`: it took effect, only its durability is open. */
+  /** With `unknown_outcome`: it took effect; only its durability is unknown. */
   readonly applied?: boolean;
-  /** Never recorded, whatever its code: the engine failed to carry the command out, and its number stays next (R35). */
+  /**
+   * True if it is not recorded, whatever its code: the engine failed to carry out the command, and its number stays
+   * next (R35).
+   */
   readonly unrecorded?: boolean;
 }
 
-/** A failure that the client is told about. Everything else that is thrown reaches it as `internal`. */
+/** A failure that the client is told about. Every other error reaches the client as `internal`. */
 export class GatewayError extends IntrinsicException {
   readonly details?: readonly ErrorDetail[];
   readonly applied?: boolean;
   readonly unrecorded?: boolean;
 
   constructor(
-    /** Decides, with the table of error codes, whether a retry may help and whether `n` is used up. */
+    /** The code decides, by the table of error codes, if a retry may help and if `n` is used up. */
     readonly code: ErrorCode,
     message: string,
     options: GatewayErrorOptions = {},
@@ -41,7 +44,7 @@ export class GatewayError extends IntrinsicException {
     if (options.unrecorded) this.unrecorded = true;
   }
 
-  /** As it goes over the wire. */
+  /** Returns the error in its form on the wire. */
   toBody(): ErrorBody {
     const { code, message, details, applied } = this;
     const { retry } = ERROR_CODES[code];
@@ -50,7 +53,7 @@ export class GatewayError extends IntrinsicException {
 }
 
 /**
- * Turns anything that was thrown into the error that the client gets.
+ * Turns any thrown value into the error that the client gets.
  *
  * `GatewayError` stays; Nest's `HttpException` and `WsException` keep their message, because a developer
  * wrote it for the client; anything else becomes `internal` with the original as its cause.

@@ -8,8 +8,8 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
  * Puts guards, pipes, interceptors and filters around handlers of providers and controllers.
  *
  * Nest's own creator looks for the module of a handler among the providers only. For a controller it finds none, and
- * then leaves out, without a word, every guard, pipe, interceptor and filter that is named by its class. It also logs what
- * no filter has dealt with; here whoever calls the handler does that, and knows for whom it was called.
+ * then silently leaves out every guard, pipe, interceptor and filter that is named by its class. It also logs errors
+ * that no filter handled; here the caller of the handler does that, since it knows the client.
  */
 @Injectable()
 export class HandlerContexts {
@@ -30,7 +30,7 @@ export class HandlerContexts {
 
 type AnyHandler = (...args: unknown[]) => unknown;
 
-/** Nest's `ExternalErrorProxy.createProxy` without the log: what no filter answers is thrown as it is. */
+/** Nest's `ExternalErrorProxy.createProxy` without the log: errors that no filter handles are thrown as they are. */
 function filtered(handler: AnyHandler, filters: ExternalExceptionsHandler, type: ContextType): AnyHandler {
   return async (...args) => {
     try {

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 
-/** A method that a decorator may stand on when its result is a `T`. */
+/** A method whose result is a `T`, to which a decorator may be applied. */
 type MethodDecoratorFor<T> = <M extends (...args: never[]) => T | Promise<T>>(
   target: object,
   method: string | symbol,
@@ -27,7 +27,7 @@ export function Reply(type: Type<object> | null) {
   };
 }
 
-/** Returns the type of a handler's reply; `undefined` when neither `@Reply` nor its return type tells. */
+/** Returns the type of a handler's reply; `undefined` if neither `@Reply` nor its return type names it. */
 export function replyTypeOf(prototype: object, method: string): ReplyType | undefined {
   const callback = (prototype as Record<string, object>)[method]!;
   const declared = Reflect.getMetadata(REPLY, callback) as ReplyType | undefined;

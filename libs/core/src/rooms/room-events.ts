@@ -30,7 +30,7 @@ export class RoomEvents {
     }
   }
 
-  /** @throws Error when it is not declared */
+  /** @throws Error when the event is not declared */
   nameOf(event: EventName, kind: 'logged' | 'volatile'): string {
     const declared = this[kind];
     if (typeof event === 'string') {
@@ -55,7 +55,8 @@ export class RoomEvents {
 }
 
 /**
- * The name of an event, checked against what the room's type declares; a type that declares none takes every name.
+ * Returns the name of an event, checked against the declaration of the room's type; a type that declares no events
+ * takes every name.
  * @throws Error that says what to declare
  */
 export function eventNameIn(
@@ -83,7 +84,7 @@ export function Sends(events: EventClasses): ClassDecorator {
   };
 }
 
-/** What `@Sends` declared on a class; nothing where it did not. */
+/** The events that `@Sends` declared on a class, if it did. */
 export function sentBy(target: object): EventClasses {
   return (Reflect.getMetadata(SENDS, target) as EventClasses | undefined) ?? {};
 }

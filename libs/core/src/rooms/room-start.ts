@@ -10,28 +10,28 @@ export interface DocumentJson {
 /** The documents of a room, by name. */
 export type DocumentsJson = ReadonlyMap<string, DocumentJson>;
 
-/** How a client wants to begin in a room. */
+/** The way in which a client wants to begin in a room. */
 export interface StartRequest {
   /** Where it stopped; without it, it begins at the live end. */
   readonly from?: Position;
   /**
-   * Without a position: this many of the newest events first, rounded up to whole commands. Passed over where the
-   * documents are wanted: what led to them would be applied to them twice.
+   * Without a position: this many of the newest events first, rounded up to whole commands. Ignored if the documents
+   * are wanted, since the events that led to them would be applied twice.
    */
   readonly newest?: number;
   /** True if it wants the documents although it lost nothing. */
   readonly documents: boolean;
-  /** Nobody waits for the start any more. */
+  /** Aborted when nobody waits for the start any more. */
   readonly signal?: AbortSignal;
 }
 
-/** Where a client begins in a room. Entries after the last one here reach it live. */
+/** The start of a client in a room. Entries after the last one here reach it live. */
 export interface RoomStart {
-  /** The room's position: of the documents if there are any, else after the entries. */
+  /** The room's position: that of the documents if it has any, else the one after the entries. */
   readonly position: Position;
   /** True if it goes on exactly where it stopped. */
   readonly recovered: boolean;
-  /** Why it can't, and which numbers it saw that do not exist any more. */
+  /** The reason for which it can't, and the numbers it saw that no longer exist. */
   readonly reason?: ResetReason;
   readonly lost?: LostRange;
   readonly documents?: DocumentsJson;
@@ -39,11 +39,11 @@ export interface RoomStart {
   readonly missed: number;
   /** Events to send before the live ones, or the first part of them. */
   readonly entries: readonly LogEntry[];
-  /** The entries end before the live ones begin: it has to begin again from their end. */
+  /** True if the entries end before the live ones begin: the client has to begin again from their end. */
   readonly more: boolean;
 }
 
-/** Why members of a room must start anew, and from where. */
+/** The reason for which members of a room must start anew, and the position. */
 export interface RoomReset {
   readonly reason: ResetReason;
   readonly position: Position;
@@ -51,11 +51,14 @@ export interface RoomReset {
   readonly documents: DocumentsJson;
 }
 
-/** A wish to follow a room. The room is followed while there is one; its owner gives it back, whatever it was for. */
+/**
+ * A node's wish to follow a room. The room is followed while there is a hold; its owner gives it back, whatever
+ * became of its purpose.
+ */
 export interface RoomHold {
   /**
    * Lets a client begin in the room: `complete` is called synchronously with the deliveries of the room, so that
-   * exactly what is delivered later comes after the start, and not any more once the hold is released. With its events,
+   * exactly the later deliveries come after the start. It is not called once the hold is released. With its events,
    * the start shows every command that was answered before the call, on any node.
    * @throws GatewayError `unavailable` when the engine is out of reach, with its error as the cause
    */

@@ -1,38 +1,38 @@
 import type { CanActivate, Type } from '@nestjs/common';
 import type { EventClasses, RoomEvents } from './room-events.js';
 
-/** How much of a room's log is kept for those who come back. */
+/** How much of a room's log is kept for clients that come back. */
 export interface HistoryOptions {
-  /** Events kept at least. Default 1,000. */
+  /** Least number of events that are kept. Default 1,000. */
   readonly events?: number;
   /** The log as a whole expires this long after its last event, ms. Default 86,400,000 (a day). */
   readonly ttlMs?: number;
 }
 
 /**
- * Treatment of a member that has too much unread. `resync`: volatile events are dropped; if that is not enough, it gets
- * none until it has caught up, then those that it missed, from the log. `drop`: volatile events are dropped; if that is
- * not enough, it is closed with 4408. `close`: nothing is dropped; where the other rooms' events that may be dropped are
- * not enough, it is closed with 4408.
+ * What happens to a member that has too much unread. `resync`: volatile events are dropped; if that is not enough, it
+ * gets none until it has caught up, then those that it missed, from the log. `drop`: volatile events are dropped; if
+ * that is not enough, it is closed with 4408. `close`: nothing is dropped; where the other rooms' events that may be
+ * dropped are not enough, it is closed with 4408.
  */
 export type BackPressure = 'resync' | 'drop' | 'close';
 
 /** Options of a kind of room. */
 export interface RoomTypeOptions {
   /**
-   * Events of the room's log by name, with the class of each one's data: `{ 'chat.sent': MessageSent }`. They are
-   * the contract, and where a type declares events, here or in `volatile`, no other may be sent. Default: any.
+   * Events of the room's log by name, with the class of each one's data: `{ 'chat.sent': MessageSent }`. They are the
+   * contract: if a type declares events, here or in `volatile`, it may send no others. Default: any.
    */
   readonly events?: EventClasses;
   /** Events that may be lost, with the class of each one's data. */
   readonly volatile?: EventClasses;
   readonly history?: HistoryOptions;
   /**
-   * Guard of `$join`: a Nest guard in `ws` context, asked with the command as `@CurrentCommand()`. Default: everyone
-   * may join.
+   * Guard of `$join`: a Nest guard in `ws` context, with the command as `@CurrentCommand()`. Default: everyone may
+   * join.
    */
   readonly join?: Type<CanActivate>;
-  /** Shows members to each other: they get `$presence` and may ask for the list. Default no. */
+  /** Shows members to each other: they get `$presence` and may ask for the list. Default false. */
   readonly presence?: boolean;
   /** Default `resync`. */
   readonly backPressure?: BackPressure;
@@ -40,7 +40,7 @@ export interface RoomTypeOptions {
   readonly durable?: boolean;
   /** Lets clients that are not members send commands to the room. Default no. */
   readonly openToAll?: boolean;
-  /** All of a room expires this long after its last commit, ms, unless it has members. Default 0: never. */
+  /** A room expires as a whole this long after its last commit, ms, unless it has members. Default 0: never. */
   readonly idleTtlMs?: number;
 }
 
@@ -48,7 +48,7 @@ export interface RoomTypeOptions {
 export interface RoomTypeDeclaration extends Required<
   Omit<RoomTypeOptions, 'history' | 'join' | 'events' | 'volatile'>
 > {
-  /** Absent where the type declares no events. */
+  /** Absent if the type declares no events. */
   readonly events?: RoomEvents;
   readonly type: string;
   readonly history: Required<HistoryOptions>;
@@ -58,7 +58,7 @@ export interface RoomTypeDeclaration extends Required<
 /** The metadata that the decorator stores on the class. */
 export interface RoomTypeMetadata {
   readonly type: string;
-  /** Absent where a class only refers to a type that another one declares. */
+  /** Absent if a class only refers to a type that another class declares. */
   readonly options?: RoomTypeOptions;
 }
 
@@ -73,7 +73,7 @@ export function RoomType(type: string, options?: RoomTypeOptions): ClassDecorato
   return (target) => Reflect.defineMetadata(ROOM_TYPE, { type, options } satisfies RoomTypeMetadata, target);
 }
 
-/** What `@RoomType` stored on a class, if it did. */
+/** The metadata that `@RoomType` stored on a class, if it did. */
 export function roomTypeOf(target: object): RoomTypeMetadata | undefined {
   return Reflect.getMetadata(ROOM_TYPE, target) as RoomTypeMetadata | undefined;
 }

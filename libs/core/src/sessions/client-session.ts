@@ -8,8 +8,8 @@ export interface ClientSession {
   /** True if it has sent numbered commands in the room. */
   hasLane(room: string): boolean;
   /**
-   * True if a record that is missing in the room can only have been lost by the engine. Where it may have ended by
-   * itself, nobody may conclude from an epoch that is over that its commands died with that.
+   * True if only the engine can have lost a record that is missing in the room. If the record may have ended by
+   * itself, a closed epoch does not prove that its commands died with the epoch.
    */
   provesLoss(room: string): boolean;
 }
@@ -19,7 +19,7 @@ export interface OpenedSession<S extends ClientSession = ClientSession> {
   readonly session: S;
   /** Resumes the session on any node. */
   readonly token: string;
-  /** It goes on; else it is new and its numbers start at 1. */
+  /** True if the session goes on; a new session's numbers start at 1. */
   readonly resumed: boolean;
   /** Rooms that it was a member of. */
   readonly rooms: readonly string[];

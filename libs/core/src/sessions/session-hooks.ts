@@ -11,23 +11,23 @@ export interface ResumedSession {
   readonly user: string;
   /** Its new connection. */
   readonly client: Client;
-  /** Rooms that it is a member of; it hears nothing of one until the client joins with its position. */
+  /** Rooms that it is a member of; a room is silent until the client joins with its position. */
   readonly rooms: readonly string[];
 }
 
-/** A session that nobody can go on with any more. */
+/** A session that can't be resumed any more. */
 export interface ExpiredSession {
   readonly id: string;
   readonly user: string;
 }
 
-/** The changes of sessions that features can hear of, by name. */
+/** The changes of sessions that features can listen to, by name. */
 export interface SessionChanges {
-  /** On the node of the new connection, each time; the client has been greeted, and its commands do not wait. */
+  /** Runs on the node of the new connection, each time; the client has been greeted, and its commands do not wait. */
   resumed: ResumedSession;
   /**
-   * On one node, a few seconds after the session's end; never while it is connected. At least once: when that node
-   * dies meanwhile, another one tells it again. What Redis loses of sessions in a failover may not be told.
+   * Runs on one node, a few seconds after the session's end, and never while it is connected. It runs at least once:
+   * if that node dies meanwhile, another one calls it again. Sessions that Redis loses in a failover may be left out.
    */
   expired: ExpiredSession;
 }
@@ -36,7 +36,7 @@ type SessionHook<Change extends keyof SessionChanges> = (session: SessionChanges
 
 /**
  * Has a provider's method called when a session is `resumed` or `expired`. It may be asynchronous; nobody waits for
- * it, and what it throws is logged.
+ * it, and its errors are logged.
  */
 export function OnSession<Change extends keyof SessionChanges>(change: Change) {
   return <Method extends SessionHook<Change>>(

@@ -23,22 +23,22 @@ const CONVERSIONS = new Map<unknown, (value: never) => unknown>([
   [Buffer, (value: string) => Buffer.from(value)],
 ]);
 
-/** Types that have no fields which data could fill. */
+/** Types without fields that data could fill. */
 const COLLECTIONS = new Set<unknown>([Array, Map, Set]);
 
 /**
- * Makes plain data instances of classes, as `plainToInstance` of class-transformer would, with two differences: no key
- * of the data is looked up but its own, and what a class does not declare is not looked at.
+ * Turns plain data into instances of classes, as `plainToInstance` of class-transformer does, with two differences:
+ * it looks up only own keys of the data, and ignores everything that a class does not declare.
  */
 export class ClassReader {
-  /** Values that can't be made what their `@Type` says. */
+  /** Values that can't be converted to their `@Type`. */
   readonly problems: ErrorDetail[] = [];
   private readonly path: (string | number)[] = [];
 
-  /** @param keepsAll keeps fields without rules, and makes objects without a class such that inherit nothing */
+  /** @param keepsAll keeps fields without rules, and lets objects without a class inherit nothing */
   constructor(private readonly keepsAll: boolean) {}
 
-  /** Where it is; after an error, where that happened. */
+  /** The present path; after an error, the path of the error. */
   get place(): string {
     return this.path.join('.');
   }
@@ -53,7 +53,7 @@ export class ClassReader {
     return instance;
   }
 
-  /** Sets a property to the value under a key, or where there is none, to the result of its transformations. */
+  /** Sets a property to the value under a key, or if the key is absent, to the result of its transformations. */
   private set(instance: object, field: Field, data: object, key: string | undefined): void {
     const { property, type, transforms } = field;
     if (typeof (instance as Fields)[property] === 'function') return;
@@ -131,7 +131,7 @@ export class ClassReader {
   }
 }
 
-/** A list as the kind of collection that a property is declared to be. */
+/** Turns a list into the declared kind of collection. */
 function collection(type: unknown, list: unknown[]): unknown {
   if (type === Set) return new Set(list);
   if (typeof type !== 'function' || type === Array || !(type.prototype instanceof Array)) return list;

@@ -14,8 +14,8 @@ type Rules = ReturnType<Storage['getTargetValidationMetadatas']>;
 type Constraints = ReturnType<Storage['getTargetValidatorConstraints']>;
 
 /**
- * Judges an instance by its class-validator rules. No rule reaches what a value inherits: data may have fields that
- * are named like it. A rule that throws on a value refuses it.
+ * Judges an instance by its class-validator rules. No rule reaches inherited properties, since data may have fields
+ * of the same names. A rule that throws on a value refuses it.
  */
 export function brokenRules(instance: object, options: ValidatorOptions): ValidationError[] {
   const executor = new RuleExecutor(options);
@@ -31,7 +31,7 @@ class RuleExecutor extends ValidationExecutor {
     this.ignoreAsyncValidations = true;
   }
 
-  /** Plain objects have no class, so none with rules; class-validator would not take them for objects. */
+  /** Plain objects have no class and therefore no rules; class-validator would not take them for objects. */
   override nestedValidations(value: unknown, metadatas: unknown, error: ValidationError): void {
     if (!(value instanceof Object) && isBare(value)) return;
     super.nestedValidations(value, metadatas, error);
@@ -46,7 +46,7 @@ function isBare(value: unknown): boolean {
 
 let guarded: Storage | undefined;
 
-/** Caches the lookups of class-validator's storage, which would look everything up again for each value. */
+/** Caches the lookups of class-validator's storage, which would repeat them for each value. */
 function storage(): Storage {
   if (guarded) return guarded;
   const original = getMetadataStorage();
@@ -101,7 +101,7 @@ function guardedRule(
   return Object.create(rule, { validate: { value: safe } }) as ValidatorConstraintInterface;
 }
 
-/** The library's own asks the value for a method `hasOwnProperty`. */
+/** The library's own version calls the value's method `hasOwnProperty`. */
 function isNotEmptyObject(value: unknown, args?: ValidationArguments): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const { nullable } = (args?.constraints[0] as { nullable?: boolean } | undefined) ?? {};

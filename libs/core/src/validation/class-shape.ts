@@ -7,14 +7,14 @@ import {
 } from 'class-transformer/cjs/storage.js';
 import { getMetadataStorage } from 'class-validator';
 
-/** How one key of the data becomes a property. */
+/** Describes how one key of the data becomes a property. */
 export interface Field {
   readonly property: string;
-  /** What `@Type` says. */
+  /** The function of `@Type`. */
   readonly type: TypeMetadata | undefined;
-  /** What `@Transform` says, in the order in which they run. */
+  /** The functions of `@Transform`, in the order in which they run. */
   readonly transforms: readonly TransformMetadata[];
-  /** Set even where the data has no such key. */
+  /** True if it is set even if the data has no such key. */
   readonly exposed: boolean;
 }
 
@@ -43,7 +43,7 @@ export class ClassShape {
     return shape;
   }
 
-  /** All fields of this data, those without rules too. */
+  /** All fields of the data, including those without rules. */
   *fieldsOf(data: object): Generator<readonly [string, Field]> {
     for (const key of Object.keys(data)) {
       const field = this.exposed.has(key) ? undefined : (this.ruled.get(key) ?? this.field(key));
@@ -79,13 +79,13 @@ export class ClassShape {
   }
 }
 
-/** Properties with rules of class-validator, the class' own and inherited ones. */
+/** Properties with class-validator rules, own and inherited ones. */
 export function rulesOf(type: Type<object>): ReadonlySet<string> {
   const rules = getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
   return new Set(rules.map(({ propertyName }) => propertyName));
 }
 
-/** Methods, getters and what every object inherits (`constructor`, `__proto__`, `toString`) are not data's to set. */
+/** Methods, getters and what every object inherits (`constructor`, `__proto__`, `toString`) can't be set by data. */
 function isSettable(prototype: object, property: string): boolean {
   if (!(property in prototype)) return true;
   return Object.getOwnPropertyDescriptor(prototype, property)?.set !== undefined;

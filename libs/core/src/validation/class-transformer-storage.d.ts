@@ -1,4 +1,4 @@
-/** class-transformer keeps what its decorators say here; it exports no way to ask for it. */
+/** class-transformer keeps the metadata of its decorators here, and does not export it. */
 declare module 'class-transformer/cjs/storage.js' {
   import type { TransformationType } from 'class-transformer';
 

@@ -1,4 +1,4 @@
-/** The part of class-validator that judges one value; it exports only functions around it. */
+/** The part of class-validator that judges one value; the package exports only functions around it. */
 declare module 'class-validator/cjs/validation/ValidationExecutor.js' {
   import type { ValidationError, ValidatorOptions } from 'class-validator';
 

@@ -8,7 +8,7 @@ type ParamMetadata = Record<string, { index: number; data?: unknown }>;
 
 /** The part of a client's data that a handler reads. */
 export type MessageBodyType =
-  /** The whole data as a class; a primitive's or array's data comes as it is. */
+  /** The whole data as a class; primitives and arrays stay as they are. */
   | { readonly kind: 'whole'; readonly type: Type<object> }
   /** One property of the data. */
   | { readonly kind: 'property'; readonly property: string };

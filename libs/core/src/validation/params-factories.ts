@@ -3,13 +3,13 @@ import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js'
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
 import { ownField } from './plain-object.js';
 
-/** The value, or one of its own properties: a client must not reach what all objects inherit. */
+/** Returns the value, or one of its own properties: a client must not reach inherited ones. */
 function pick(value: unknown, property: unknown): unknown {
   if (!property) return value;
   return typeof value === 'object' && value !== null ? ownField(value, property as string) : undefined;
 }
 
-/** Turns the client's data into what the handler's `@MessageBody()` asks for, or throws. */
+/** Converts the client's data for the handler's `@MessageBody()`, or throws. */
 export type BodyReader = (data: unknown) => unknown;
 
 /** `@ConnectedSocket()` and `@MessageBody()` over handler arguments `[client, data, command, event]`. */

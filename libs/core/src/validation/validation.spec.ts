@@ -191,7 +191,7 @@ function anyBody(random: Random): Record<string, unknown> {
   return body;
 }
 
-/** The details of the refusal, or nothing where the body was read. */
+/** The details of the refusal; undefined if the body was read. */
 function refusal(read: (data: unknown) => unknown, body: unknown): GatewayError | undefined {
   try {
     read(body);
@@ -202,7 +202,7 @@ function refusal(read: (data: unknown) => unknown, body: unknown): GatewayError 
   }
 }
 
-/** True if class-transformer and class-validator themselves take it; undefined where they throw something else. */
+/** True if class-transformer and class-validator themselves accept it; undefined if they throw something else. */
 function libraryTakes(body: unknown): boolean | undefined {
   try {
     const instance = plainToInstance(Everything, JSON.parse(JSON.stringify(body)));
@@ -300,8 +300,8 @@ function fail(): never {
 }
 
 /**
- * Where the libraries are known to judge otherwise: they convert objects to text, numbers and dates, lose keys that
- * objects inherit, and take a property that is exposed under another name under its own name too.
+ * Cases in which the libraries are known to judge differently: they convert objects to text, numbers and dates, lose
+ * keys that objects inherit, and take a property that is exposed under another name under its own name too.
  */
 function isStricter(data: Record<string, unknown>): boolean {
   const converted = ['at', 'number', 'string'].some((key) => hasObject(data[key]));

@@ -8,10 +8,10 @@ import { rulesOf } from './class-shape.js';
 import { GatewayError } from '../errors/gateway-error.js';
 import type { BodyReader } from './params-factories.js';
 
-/** Most details of one refusal: a client must not be able to make a short list of wrong values a long answer. */
+/** Most details of one refusal: a short list of wrong values must not cause a long answer. */
 const MAX_DETAILS = 20;
 
-/** Which class-validator rules an instance breaks, with the path and the rule of each; never a value. */
+/** Lists the class-validator rules that an instance breaks, with the path and the rule of each; never a value. */
 export function violationsOf(instance: object, options: ValidatorOptions = {}): ErrorDetail[] {
   const errors = brokenRules(instance, { forbidUnknownValues: false, ...options });
   return errors.length === 0 ? [] : flatten(errors, '').slice(0, MAX_DETAILS);
@@ -26,16 +26,16 @@ function flatten(errors: readonly ValidationError[], parent: string): ErrorDetai
 }
 
 /**
- * Makes plain data an instance of a class, with all of its fields. Objects without a class in it inherit nothing, so
- * that they are maps whose every key is data.
+ * Turns plain data into an instance of a class, with all of its fields. Objects without a class inherit nothing, so
+ * they are maps in which every key is data.
  */
 export function toInstance<T extends object>(type: Type<T>, data: unknown): T {
   return new ClassReader(true).read(type, data as object);
 }
 
 /**
- * Reads a body as a DTO: unknown properties are dropped silently, and never looked at; data that is absent counts
- * as `{}`. The reader throws GatewayError `invalid` with path and rule of everything that is wrong.
+ * Reads a body as a DTO: unknown properties are dropped silently and never inspected; absent data counts as `{}`. The
+ * reader throws GatewayError `invalid` with path and rule of every fault.
  */
 export function dtoReader(type: Type<object>): BodyReader {
   const reportOnce = onceReporter(type);
@@ -63,7 +63,7 @@ function isRefusal(error: unknown): boolean {
   return error instanceof GatewayError || error instanceof HttpException || error instanceof WsException;
 }
 
-/** A function of a decorator that fails on some value is the developer's to know; once, as clients choose the values. */
+/** Reports a decorator's function that fails on some value to the developer, once, since clients choose the values. */
 function onceReporter(type: Type<object>): (error: unknown) => void {
   let reported = false;
   return (error) => {

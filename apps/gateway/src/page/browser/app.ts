@@ -7,7 +7,7 @@ import { byId, complain, onSubmit } from './dom.js';
 import { showMembers } from './members.js';
 import { showStatus } from './status.js';
 
-/** `?room=` names the rooms, `?user=` ourselves. */
+/** `?room=` names the rooms, `?user=` the user of this page. */
 const query = new URLSearchParams(location.search);
 const key = query.get('room') ?? 'demo';
 

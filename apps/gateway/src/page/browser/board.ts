@@ -3,7 +3,7 @@ import type { Card, WssContract } from '../../../../../contract/wss-contract.js'
 import { CardGrid } from './card-grid.js';
 import { byId, complain, onSubmit } from './dom.js';
 
-/** A place that a card is to have, as long as the server has not said so. */
+/** The place that a card should get, until the server confirms it. */
 interface Move {
   readonly card: string;
   readonly to: number;
@@ -37,10 +37,10 @@ export function showBoard(room: Room<WssContract['rooms']['board']>): void {
   });
 }
 
-/** Time enough for a node to come back, ms. */
+/** How long a wish waits for a node to come back, ms. */
 const PATIENT = { timeoutMs: 300_000 };
 
-/** The cards with one of them in its wished place. */
+/** The cards, one of them in its wished place. */
 function moved(cards: readonly Card[], { card, to }: Move): readonly Card[] {
   const mover = cards.find(({ id }) => id === card);
   if (!mover) return cards;

@@ -1,7 +1,7 @@
 import type { Card } from '../../../../../contract/wss-contract.js';
 import { button, hueOf, make } from './dom.js';
 
-/** Told what somebody wants with a card. */
+/** Hears what the user wants to do with a card. */
 export interface CardActions {
   onMove(card: string, to: number): void;
   onRemove(card: string): void;
@@ -98,7 +98,7 @@ export class CardGrid {
     return element;
   }
 
-  /** A finger holds a card by its grip, so that the page can still be scrolled; a mouse anywhere. */
+  /** A finger holds a card by its grip, so that the page can still be scrolled; a mouse holds it anywhere. */
   private grab(event: PointerEvent, id: string): void {
     const target = event.target as HTMLElement;
     const isHandle = event.pointerType === 'mouse' ? !target.closest('button') : target.closest('.grip');
@@ -116,7 +116,7 @@ export class CardGrid {
     this.draw();
   }
 
-  /** By the layout: elements may still be sliding to their place. */
+  /** Uses the layout, since elements may still be sliding to their place. */
   private slotUnder({ clientX, clientY }: PointerEvent): number {
     const { left, top } = this.list.getBoundingClientRect();
     return [...this.list.children].findIndex((child) => {

@@ -11,7 +11,7 @@ export function make(tag: string, className: string, ...children: (Node | string
   return element;
 }
 
-/** A button that says what it does. */
+/** A button with a label. */
 export function button(sign: string, label: string, onClick: () => void): HTMLElement {
   const element = make('button', '', sign);
   element.setAttribute('type', 'button');
@@ -21,7 +21,7 @@ export function button(sign: string, label: string, onClick: () => void): HTMLEl
   return element;
 }
 
-/** A colour of one's own, 0 to 359. */
+/** The hue of a user, 0 to 359. */
 export function hueOf(text: string): number {
   let hue = 0;
   for (const character of text) hue = (hue * 31 + character.codePointAt(0)!) % 360;
@@ -53,7 +53,7 @@ export function onSubmit(formId: string, fieldId: string, take: (text: string) =
   });
 }
 
-/** Tells what went wrong, for some seconds. */
+/** Shows for some seconds what went wrong. */
 export function complain(error: unknown): void {
   const notice = byId('notice');
   notice.textContent = (error as Error).message;

@@ -2,7 +2,7 @@ import type { Room } from '@wss/client';
 import type { WssContract } from '../../../../../contract/wss-contract.js';
 import { avatar, byId, make } from './dom.js';
 
-/** Faces that have room; the others are a number. */
+/** How many faces are shown; the others are a number. */
 const FACES = 6;
 
 /** Shows who is in a room. The user of this page always counts as present. */

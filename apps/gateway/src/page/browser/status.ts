@@ -2,7 +2,7 @@ import type { Status, WssClient } from '@wss/client';
 import type { WssContract } from '../../../../../contract/wss-contract.js';
 import { byId } from './dom.js';
 
-/** Keeps the connection's light true; while we wait, it counts down. */
+/** Shows the state of the connection; while the client waits, it counts down. */
 export function showStatus(client: WssClient<WssContract>): void {
   let timer: ReturnType<typeof setInterval> | undefined;
   const show = (): void => {
