@@ -58,7 +58,7 @@ const others: Case[] = [
 /** Arrows between folders of one library. */
 const betweenFloors: Case[] = [
   { file: 'libs/messaging/src/socket/up.ts', imports: '../commands/answers.js', allowed: false },
-  { file: 'libs/messaging/src/commands/up.ts', imports: '../rooms/hub.js', allowed: false },
+  { file: 'libs/messaging/src/commands/up.ts', imports: '../rooms/memberships.js', allowed: false },
   { file: 'libs/messaging/src/commands/down.ts', imports: '../socket/text-frame.js', allowed: true },
   { file: 'libs/messaging/src/commands/roof.ts', imports: '../index.js', allowed: false },
   { file: 'libs/messaging/src/commands/unknown.ts', imports: '../attic/dust.js', allowed: false },

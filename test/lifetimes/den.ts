@@ -125,7 +125,7 @@ export class Den {
       async () => {
         this.before = await this.kept();
         for (const node of this.before.nodes) {
-          const rooms = ['NodePresence.rooms', 'Hub.rooms'].map((place) => node.get(place));
+          const rooms = ['NodePresence.rooms', 'RoomDelivery.rooms'].map((place) => node.get(place));
           expect(rooms).toEqual([undefined, undefined]);
         }
         expect(this.before.engine.filter((key) => /\}:p|:w:/.test(key))).toEqual([]);

@@ -39,6 +39,5 @@ export * from './presence/presence-store.memory.js';
 export * from './presence/node-presence.js';
 export * from './presence/presence.js';
 export * from './rooms/presence-format.js';
-export * from './presence/presence-listener.js';
 export * from './presence/presence-store.js';
 export * from './presence/presence-store.redis.js';

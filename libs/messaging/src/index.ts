@@ -3,7 +3,7 @@ export * from './socket/client-socket.js';
 export * from './adapter/cluster-ws.adapter.js';
 export * from './commands/command-router.js';
 export * from './connections/drain.js';
-export * from './rooms/hub.js';
+export * from './connections/hub.js';
 export { IDENTITY_LEEWAY_MS, LISTEN_BACKLOG } from './ports/limits.js';
 export * from './messaging-providers.js';
 export * from './ports/messaging-observer.js';

@@ -6,7 +6,7 @@ import { CommandRouter } from './commands/command-router.js';
 import { Drain } from './connections/drain.js';
 import { Flusher } from './socket/flusher.js';
 import { Heartbeats } from './connections/heartbeats.js';
-import { Hub } from './rooms/hub.js';
+import { Hub } from './connections/hub.js';
 import { JoinGuards } from './rooms/join-guards.js';
 import { Memberships } from './rooms/memberships.js';
 import { PresenceReader } from './rooms/presence-reader.js';
@@ -16,6 +16,7 @@ import { RouteBuilder } from './commands/routes.js';
 import { SharedPaths } from './adapter/shared-paths.js';
 import { SlowClients } from './rooms/slow-clients.js';
 import { SystemHandlers } from './rooms/system-handlers.js';
+import { SurvivingNumbers } from './rooms/surviving-numbers.js';
 import { UnknownEvents } from './commands/unknown-events.js';
 
 /**
@@ -27,6 +28,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,
   Hub,
   JoinGuards,
+  SurvivingNumbers,
   RoomDelivery,
   Memberships,
   CatchUp,

@@ -25,6 +25,8 @@ class Noted extends MessagingObserver {
   commandEnded(): void {}
   upgradeAnswered(): void {}
   clientDrained(): void {}
+  delivered(): void {}
+  historyChanged(): void {}
 }
 
 describe('a client that a node closes for being slow or silent', () => {

@@ -4,7 +4,7 @@ import { ClientConnections } from '../src/connections/client-connections.js';
 import type { CommandRouter } from '../src/commands/command-router.js';
 import { Flusher } from '../src/socket/flusher.js';
 import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';
-import { Hub } from '../src/rooms/hub.js';
+import { Hub } from '../src/connections/hub.js';
 import { WatchedClient } from './fanout/watched-client.js';
 import { framesIn } from './fanout/line.js';
 
@@ -17,7 +17,7 @@ const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 class Beats {
   readonly clients = new Map<WatchedClient, number[]>();
   private readonly flusher = new Flusher();
-  private readonly hub = new Hub(this.flusher);
+  private readonly hub = new Hub();
   readonly heartbeats = new Heartbeats(this.hub);
   private readonly router = { clientGone: () => undefined } as unknown as CommandRouter;
   private readonly connections = new ClientConnections(this.flusher, undefined, this.router, this.hub);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Hub } from '../src/rooms/hub.js';
+import { RoomDelivery } from '../src/rooms/room-delivery.js';
 import { OutboundQueue } from '../src/socket/outbound-queue.js';
 import { SharedFrames } from '../src/socket/shared-frames.js';
 import { FanoutNode, FanoutPlay } from './fanout/fanout-world.js';
@@ -56,8 +56,8 @@ const PLANTED: readonly Planted[] = [
     bug: 'a member that is behind already is not set back',
     found: /got \d+ instead of \d+|stopped before/,
     plant: () => {
-      const { pause } = Hub.prototype;
-      return instead(Hub.prototype, 'pause', function (this: Hub, room, client, from) {
+      const { pause } = RoomDelivery.prototype;
+      return instead(RoomDelivery.prototype, 'pause', function (this: RoomDelivery, room, client, from) {
         const lag = this.lagOf(room, client);
         return (lag && lag.from.seq > from.seq) || pause.call(this, room, client, from);
       });
@@ -67,8 +67,8 @@ const PLANTED: readonly Planted[] = [
     bug: 'who joins within a turn gets what was sent before',
     found: /instead of \d+|though it is not in the room/,
     plant: () => {
-      const { join } = Hub.prototype;
-      return instead(Hub.prototype, 'join', function (this: Hub, room, client, membership) {
+      const { join } = RoomDelivery.prototype;
+      return instead(RoomDelivery.prototype, 'join', function (this: RoomDelivery, room, client, membership) {
         const open = openFrames(this, room);
         join.call(this, room, client, membership);
         if (open) client.queue?.push(membership.withPatch ? open.patched : open.plain);
@@ -81,8 +81,11 @@ function isWritten(frames: SharedFrames): boolean {
   return (frames as unknown as { joined?: Buffer }).joined !== undefined;
 }
 
-function openFrames(hub: Hub, room: string): { plain: SharedFrames; patched: SharedFrames } | undefined {
-  const { rooms } = hub as unknown as {
+function openFrames(
+  delivery: RoomDelivery,
+  room: string,
+): { plain: SharedFrames; patched: SharedFrames } | undefined {
+  const { rooms } = delivery as unknown as {
     rooms: Map<string, { open?: { plain: SharedFrames; patched: SharedFrames } }>;
   };
   return rooms.get(room)?.open;

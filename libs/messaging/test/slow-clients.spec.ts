@@ -60,7 +60,7 @@ describe('a client that reads too slowly', () => {
       room.write(1, 200_000);
       await nextTurn();
     }
-    expect(node.hub.lagOf(ROOM, client.socket)).toBeDefined();
+    expect(node.delivery.lagOf(ROOM, client.socket)).toBeDefined();
   }
 
   it('is let go when the engine is out of reach, to catch up elsewhere', async () => {
@@ -90,7 +90,7 @@ describe('a client that reads too slowly', () => {
     await nextTurn();
     client.leave(ROOM);
     await answered();
-    expect(node.hub.membersOf(ROOM)).toBe(0);
+    expect(node.delivery.membersOf(ROOM)).toBe(0);
     expect(room.released).toBe(true);
   });
 
@@ -163,7 +163,9 @@ describe('a client that reads too slowly', () => {
       client.line.block();
       for (const each of rooms) for (let count = 0; count < 4; count++) each.write(1, 100_000);
       await nextTurn();
-      expect(rooms.map(({ name }) => node.hub.lagOf(name, client.socket) !== undefined)).not.toContain(false);
+      expect(rooms.map(({ name }) => node.delivery.lagOf(name, client.socket) !== undefined)).not.toContain(
+        false,
+      );
     });
 
     it('catches up in those that can be read though one can not', async () => {
@@ -171,9 +173,10 @@ describe('a client that reads too slowly', () => {
       await eventually(async () => {
         for (const each of rooms.slice(1)) each.answer();
         await nextTurn();
-        for (const { name } of rooms.slice(1)) expect(node.hub.lagOf(name, client.socket)).toBeUndefined();
+        for (const { name } of rooms.slice(1))
+          expect(node.delivery.lagOf(name, client.socket)).toBeUndefined();
       });
-      expect(node.hub.lagOf('log:0', client.socket)).toBeDefined();
+      expect(node.delivery.lagOf('log:0', client.socket)).toBeDefined();
     });
 
     it('catches up in a quiet one though the others are busier than it can read', async () => {
@@ -185,7 +188,7 @@ describe('a client that reads too slowly', () => {
         await nextTurn();
         await nextTurn();
       }
-      expect(node.hub.lagOf(quiet.name, client.socket)).toBeUndefined();
+      expect(node.delivery.lagOf(quiet.name, client.socket)).toBeUndefined();
       expect(client.isOpen).toBe(true);
     });
   });

@@ -19,6 +19,8 @@ class FaultyObserver extends MessagingObserver {
   clientGone(): void {}
   clientSlow(): void {}
   clientDrained(): void {}
+  delivered(): void {}
+  historyChanged(): void {}
 }
 
 describe('an upgrade that is refused', () => {

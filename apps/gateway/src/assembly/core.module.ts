@@ -17,7 +17,6 @@ import {
   LiveContracts,
   NodePresence,
   Presence,
-  PresenceListener,
   RoomFeed,
   Rooms,
   SessionExpiry,
@@ -44,23 +43,13 @@ import { DevelopmentAdmission } from '../admission/development-admission.js';
 import type { Engine } from '../engine/engine.js';
 import { Origins } from '../admission/origins.js';
 import { EngineWatch } from '../engine/engine-watch.js';
-import { measuredListener } from '../metrics/measured-listener.js';
-import { Metrics } from '../metrics/metrics.js';
 import { presenceProviders } from './presence-providers.js';
 import { Readiness } from '../health/readiness.js';
 import { StoredNumbers } from '../engine/stored-numbers.js';
 import { TokenAdmission } from '../admission/token-admission.js';
 import { TokenVerifier } from '../admission/token-verifier.js';
 
-type FeedDependencies = [
-  Committer,
-  RoomDelivery,
-  RoomTypeRegistry,
-  DocumentRegistry,
-  NodePresence,
-  Hub,
-  Metrics?,
-];
+type FeedDependencies = [Committer, RoomDelivery, RoomTypeRegistry, DocumentRegistry, NodePresence];
 
 const ENGINE = Symbol('Engine');
 
@@ -157,7 +146,7 @@ function routingOf(
 ): FactoryProvider<ClientRouting> {
   return bindFactory(
     ClientRouting,
-    [RoomDelivery],
+    [Hub],
     (listener) => new ClientRouting({ nodeId, channels, keys, sessions, listener }),
   );
 }
@@ -168,26 +157,16 @@ function feedOf(
 ): FactoryProvider<RoomFeed> {
   return {
     provide: RoomFeed,
-    inject: [
-      Committer,
-      RoomDelivery,
-      RoomTypeRegistry,
-      DocumentRegistry,
-      NodePresence,
-      Hub,
-      { token: Metrics, optional: true },
-    ],
-    useFactory: (...[committer, delivery, types, documents, presence, hub, metrics]: FeedDependencies) =>
+    inject: [Committer, RoomDelivery, RoomTypeRegistry, DocumentRegistry, NodePresence],
+    useFactory: (...[committer, delivery, types, documents, presence]: FeedDependencies) =>
       new RoomFeed({
         nodeId,
         store,
         channels,
         keys,
         committer,
-        listener: new PresenceListener(
-          metrics ? measuredListener(delivery, hub, metrics) : delivery,
-          presence,
-        ),
+        listener: delivery,
+        presence,
         typeOf: (room) => types.of(room),
         ...(name === 'redis' && canBeDurable && { durability: delivery }),
         emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),

@@ -48,13 +48,15 @@ export class Metrics extends MessagingObserver {
   readonly repairs = this.counter('gap_repairs_total', 'Reads of missed events', ['outcome']);
   readonly repairedEvents = this.counter('gap_repaired_events_total', 'Events that such reads brought');
   /** Deliveries to members on this node; `log` or `volatile`. */
-  readonly deliveries = this.counter('deliveries_total', 'Events times the members that got them', ['kind']);
+  private readonly deliveries = this.counter('deliveries_total', 'Events times the members that got them', [
+    'kind',
+  ]);
   /** Parts of rooms that the engine lost before their time. */
   readonly lostParts = this.counter('room_parts_lost_total', 'Parts of rooms that vanished from the engine', [
     'part',
   ]);
   /** `continued`: members went on; `reset`: they had to start anew. */
-  readonly epochs = this.counter('room_epochs_total', 'Rooms whose history changed', ['outcome']);
+  private readonly epochs = this.counter('room_epochs_total', 'Rooms whose history changed', ['outcome']);
 
   constructor() {
     super();
@@ -81,6 +83,14 @@ export class Metrics extends MessagingObserver {
 
   clientDrained(how: 'closed' | 'cut'): void {
     this.drained.inc({ how });
+  }
+
+  delivered(kind: 'log' | 'volatile', count: number): void {
+    this.deliveries.inc({ kind }, count);
+  }
+
+  historyChanged(outcome: 'continued' | 'reset'): void {
+    this.epochs.inc({ outcome });
   }
 
   /** A gauge that is read together with the metrics. */

@@ -10,7 +10,7 @@ import {
 } from '@wss/state';
 import { firstPart, withoutSeen } from './log-entries.js';
 import { RoomHistory } from './room-history.js';
-import type { RoomListener } from './room-listener.js';
+import type { PresenceHearer, RoomListener } from './room-listener.js';
 import { type NodeReads, type RoomReader, RoomReads } from './room-reads.js';
 import { judge, type LostPosition, viewsOf } from './room-start.js';
 import { RoomFaults } from './room-faults.js';
@@ -31,6 +31,7 @@ export interface FollowedRoomOptions {
   readonly store: RoomReader & Pick<RoomStore, 'tops'>;
   readonly reads: NodeReads;
   readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged' | 'letGo'>;
+  readonly presence?: Pick<PresenceHearer, 'historyChanged'>;
   /** Events that the room's log keeps; more are never replayed. */
   readonly historyEvents: number;
   /** JSON of the room's documents where they were never written. */
@@ -312,7 +313,10 @@ export class FollowedRoom {
     const { epoch } = reply.position;
     const position = reply.more ? { epoch, seq: lastSeq(entries.at(-1)!) } : reply.position;
     if (reason) return this.resetTo({ ...reply, position, reason });
-    if (before.epoch !== epoch) await listener.epochChanged(room, before, { epoch, seq: before.seq });
+    if (before.epoch !== epoch) {
+      this.options.presence?.historyChanged(room);
+      await listener.epochChanged(room, before, { epoch, seq: before.seq });
+    }
     this.moveTo({ ...reply, position });
     const missed = withoutSeen(entries, before.seq);
     this.history.append(missed);
@@ -323,6 +327,7 @@ export class FollowedRoom {
     const { room, listener } = this.options;
     const { position, reason, lost } = reply;
     const documents = viewsOf(reply.documents, this.options.emptyDocuments);
+    this.options.presence?.historyChanged(room);
     await listener.reset(room, this.at!, { reason, position, documents, ...(lost && { lost }) });
     this.moveTo(reply);
     this.snapshot = { position, documents, at: performance.now() };
@@ -339,15 +344,11 @@ export class FollowedRoom {
     }
   }
 
-  private moveTo({
-    position,
-    lineage,
-    replicationId,
-  }: Pick<ResumeReply, 'position' | 'lineage' | 'replicationId'>): void {
-    if (this.at?.epoch !== position.epoch) this.oldest = 0;
-    this.at = position;
-    this.lineage = lineage;
-    this.boundTo = replicationId;
+  private moveTo(reply: Pick<ResumeReply, 'position' | 'lineage' | 'replicationId'>): void {
+    if (this.at?.epoch !== reply.position.epoch) this.oldest = 0;
+    this.at = reply.position;
+    this.lineage = reply.lineage;
+    this.boundTo = reply.replicationId;
   }
 
   private readingDone(): void {

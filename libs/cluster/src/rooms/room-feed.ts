@@ -16,7 +16,7 @@ import { FollowedRoom } from './followed-room.js';
 import { isPresence, presenceJson } from './presence-format.js';
 import { type LostHistories, lostHistories } from './lost-histories.js';
 import { reportFailures } from './room-faults.js';
-import type { RoomListener } from './room-listener.js';
+import type { PresenceHearer, RoomListener } from './room-listener.js';
 import { NodeReads } from './room-reads.js';
 import { decodeVolatile, encodeVolatile, isVolatile } from './volatile-format.js';
 
@@ -92,6 +92,8 @@ export interface RoomFeedOptions {
   readonly keys: RedisKeys;
   readonly committer: Committer;
   readonly listener: RoomListener;
+  /** Told before the listener. */
+  readonly presence?: PresenceHearer;
   /** Settings of the room's type; `undefined` for an undeclared kind. */
   readonly typeOf: (
     room: string,
@@ -240,7 +242,7 @@ export class RoomFeed {
   }
 
   private follow(name: string): Followed {
-    const { channels, keys, store, listener, typeOf, emptyDocuments } = this.options;
+    const { channels, keys, store, listener, presence, typeOf, emptyDocuments } = this.options;
     const idleTtlMs = this.idleTtlOf(name);
     const room = new FollowedRoom({
       room: name,
@@ -250,6 +252,7 @@ export class RoomFeed {
       },
       reads: this.reads,
       listener,
+      ...(presence && { presence }),
       historyEvents: typeOf(name)?.history.events ?? 1_000,
       emptyDocuments: emptyDocuments(name),
     });
@@ -297,11 +300,16 @@ export class RoomFeed {
 
   private onMessage(name: string, room: FollowedRoom, message: string): void {
     if (isVolatile(message)) return this.onVolatile(name, message);
-    if (isPresence(message)) return this.options.listener.deliverPresence(name, presenceJson(message));
+    if (isPresence(message)) return this.onPresence(name, presenceJson(message));
     const { epoch, last } = readMessageHead(message);
     // The echo of what was delivered already is dropped before it is taken apart.
     if (room.has(epoch, last)) return;
     room.accept(epoch, decodeMessage(message).entries, false);
+  }
+
+  private onPresence(name: string, delta: string): void {
+    this.options.presence?.announced(name, delta);
+    this.options.listener.deliverPresence(name, delta);
   }
 
   private onVolatile(name: string, message: string): void {

@@ -1,6 +1,15 @@
 import type { RoomReset } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
 
+/** Learns what presence needs of the rooms that a node follows. */
+export interface PresenceHearer {
+  /** Users came or left, as JSON of a `PresenceDelta`. */
+  announced(room: string, delta: string): void;
+
+  /** The room's history may have changed, and its list of users with it (R21). */
+  historyChanged(room: string): void;
+}
+
 /** Takes what happens in the rooms that a node follows to its clients. */
 export interface RoomListener {
   /** Log entries, in order, each once, without a gap since the last ones or the last reset. */

@@ -8,7 +8,7 @@ import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import { CommandRouter } from '../commands/command-router.js';
 import { Flusher } from '../socket/flusher.js';
-import { Hub } from '../rooms/hub.js';
+import { Hub } from './hub.js';
 import {
   Admission,
   type Admitted,

@@ -3,7 +3,7 @@ import { Injectable, Logger, Optional } from '@nestjs/common';
 import { encodeEvent } from '@wss/protocol';
 import { ClientConnections } from './client-connections.js';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { Hub } from '../rooms/hub.js';
+import { Hub } from './hub.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 
 /** How often a group of clients is let go, ms. */

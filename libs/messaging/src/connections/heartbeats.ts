@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy, Optional } from '@nestjs/common';
 import { WebSocket } from 'ws';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { Hub } from '../rooms/hub.js';
+import { Hub } from './hub.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 
 /** How often each client is asked for a sign of life, and how long it has to give one, ms. Keep it below what proxies cut. */

@@ -27,6 +27,12 @@ export abstract class MessagingObserver {
 
   abstract clientSlow(action: SlowClientAction): void;
 
+  /** So many events times members of a room were sent: of the log, or volatile ones. */
+  abstract delivered(kind: 'log' | 'volatile', count: number): void;
+
+  /** A room's history changed: its members went on, or had to start anew. */
+  abstract historyChanged(outcome: 'continued' | 'reset'): void;
+
   /** A client of a stopping node was let go in order, or was cut because it did not go. */
   abstract clientDrained(how: 'closed' | 'cut'): void;
 }

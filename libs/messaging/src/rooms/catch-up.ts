@@ -3,11 +3,11 @@ import type { RoomStart } from '@wss/core';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { entryFrames } from '../socket/entry-frames.js';
-import { Hub } from './hub.js';
 import type { Lag } from './lag.js';
 import { MAX_OUTBOUND_BYTES } from '../socket/outbound-queue.js';
 import { LaneNumbers, RoomSource } from '../ports/ports.js';
-import { encodeEpoch, encodeReset } from './room-delivery.js';
+import { RoomDelivery } from './room-delivery.js';
+import { encodeEpoch, encodeReset } from './room-frames.js';
 import { SharedFrames } from '../socket/shared-frames.js';
 import { textFrame } from '../socket/text-frame.js';
 
@@ -22,13 +22,13 @@ const MAX_EPOCHS = 5;
 
 /**
  * Sends clients what they missed in a room, in parts: the next part is read when the client has taken the last one,
- * and what is live follows the last part. Until then the hub keeps where the client stands; whoever drops a part
+ * and what is live follows the last part. Until then the room keeps where the client stands; whoever drops a part
  * sets that back.
  */
 @Injectable()
 export class CatchUp {
   constructor(
-    private readonly hub: Hub,
+    private readonly delivery: RoomDelivery,
     private readonly source: RoomSource,
     private readonly numbers: LaneNumbers,
   ) {}
@@ -44,7 +44,7 @@ export class CatchUp {
    * @throws whatever the engine does
    */
   async goOn(client: ClientSocket, room: string): Promise<void> {
-    const lag = this.hub.lagOf(room, client);
+    const lag = this.delivery.lagOf(room, client);
     if (lag) await this.readPart(client, room, lag);
   }
 
@@ -56,7 +56,7 @@ export class CatchUp {
       let outdated = false;
       await this.source.begin(room, { from, documents: false }, (start) => {
         // It left, joined anew, or what it stands on was dropped while the room was read.
-        if (this.hub.lagOf(room, client) !== lag || lag.from !== from) return;
+        if (this.delivery.lagOf(room, client) !== lag || lag.from !== from) return;
         if (!client.queue || (client.queue.unreadBytes > FEED_BELOW_BYTES && !lag.isNext)) return;
         outdated = withNumber && needsNumber(start, from) && number?.epoch !== start.position.epoch;
         if (outdated) return;
@@ -93,10 +93,10 @@ export class CatchUp {
     after: Position,
     { entries, more }: Pick<RoomStart, 'entries' | 'more'>,
   ): void {
-    const { frames, count } = partOf(room, entries, this.hub.membership(room, client)!.withPatch);
+    const { frames, count } = partOf(room, entries, this.delivery.membership(room, client)!.withPatch);
     this.push(client, { room, after }, frames);
-    if (count === entries.length && !more) return this.hub.resume(room, client);
-    this.hub.pause(room, client, { epoch: after.epoch, seq: lastSeq(entries[count - 1]!) });
+    if (count === entries.length && !more) return this.delivery.resume(room, client);
+    this.delivery.pause(room, client, { epoch: after.epoch, seq: lastSeq(entries[count - 1]!) });
     client.whenDrained();
   }
 

@@ -15,12 +15,12 @@ import { WebSocket } from 'ws';
 import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { declaredTypeOf } from './declared-type.js';
-import { Hub } from './hub.js';
 import { JoinGuards } from './join-guards.js';
 import { MAX_ROOMS } from '../ports/limits.js';
 import { Memberships } from './memberships.js';
 import { ClientLimits, LaneNumbers, RoomSource } from '../ports/ports.js';
-import { encodeDocuments } from './room-delivery.js';
+import { RoomDelivery } from './room-delivery.js';
+import { encodeStart } from './room-frames.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 
 /** How long a join waits for the engine, ms. */
@@ -52,7 +52,7 @@ interface Entrance {
 @Injectable()
 export class RoomAccess {
   constructor(
-    private readonly hub: Hub,
+    private readonly delivery: RoomDelivery,
     private readonly types: RoomTypeRegistry,
     private readonly source: RoomSource,
     private readonly guards: JoinGuards,
@@ -147,7 +147,7 @@ export class RoomAccess {
   private stopSending(client: ClientSocket, room: string): void {
     const state = client.roomState(room);
     if (!state?.hold) return;
-    this.hub.leave(room, client);
+    this.delivery.leave(room, client);
     state.hold.release();
     delete state.hold;
   }
@@ -168,7 +168,7 @@ export class RoomAccess {
     state.hold?.release();
     state.hold = hold;
     client.queue?.keep(room);
-    this.hub.join(room, client, { withPatch: request.documents });
+    this.delivery.join(room, client, { withPatch: request.documents });
     command.answerInOrder(encodeStart(start, n));
     this.catchUp.replay(client, room, start);
   }
@@ -208,12 +208,4 @@ function outOfReach(cause: unknown): GatewayError {
 async function refusalIsDue(beganAt: number): Promise<void> {
   const dueAt = beganAt + REFUSE_AFTER_MS * (0.5 + Math.random());
   await delay(Math.max(0, dueAt - performance.now()));
-}
-
-/** The reply of `$join`. */
-function encodeStart(start: RoomStart, n: number | undefined): string {
-  const { position, recovered, reason, lost, documents } = start;
-  const missed = recovered ? start.missed : 0;
-  const head = JSON.stringify({ ...position, recovered, missed, n, reason, lost });
-  return documents ? `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}` : head;
 }

@@ -1,150 +1,130 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Injectable, Logger } from '@nestjs/common';
-import { type ClientSession, type DocumentsJson, isEngineError, type RoomReset } from '@wss/core';
-import { encodeEventJson, kindOf, type LogEntry, LogGate, type Position, stackOf } from '@wss/protocol';
+import { Injectable, Optional } from '@nestjs/common';
+import type { RoomReset } from '@wss/core';
+import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
+import { MessagingObserver } from '../ports/messaging-observer.js';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { Hub } from './hub.js';
-import { LaneNumbers } from '../ports/ports.js';
+import { Flusher } from '../socket/flusher.js';
+import { textFrame } from '../socket/text-frame.js';
+import type { Lag } from './lag.js';
+import { encodeDurable, encodeEpoch, encodeReset } from './room-frames.js';
+import { type Membership, RoomMembers } from './room-members.js';
+import { SurvivingNumbers, withLane } from './surviving-numbers.js';
 
-/** Longest pause between two attempts to read numbers, ms. */
-const MAX_PAUSE_MS = 2_000;
-
-/** Takes what happens in rooms to this node's clients; the way in for whoever follows the rooms. */
+/** Takes what happens in rooms to their members on this node; the way in for whoever follows the rooms. */
 @Injectable()
 export class RoomDelivery {
-  private readonly logger = new Logger(RoomDelivery.name);
-  private readonly errors = new LogGate((line) => this.logger.error(line));
-  private readonly faults = new LogGate((line) => this.logger.warn(line));
+  private readonly rooms = new Map<string, RoomMembers>();
 
   constructor(
-    private readonly hub: Hub,
-    private readonly numbers: LaneNumbers,
+    private readonly flusher: Flusher,
+    private readonly numbers: SurvivingNumbers,
+    @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
-  deliver(room: string, epoch: string, entries: readonly LogEntry[]): void {
-    this.hub.deliver(room, epoch, entries);
+  join(room: string, client: ClientSocket, membership: Membership): void {
+    let members = this.rooms.get(room);
+    if (!members) this.rooms.set(room, (members = new RoomMembers(room, this.flusher)));
+    members.join(client, membership);
   }
 
+  leave(room: string, client: ClientSocket): void {
+    const members = this.rooms.get(room);
+    members?.leave(client);
+    if (members?.size === 0) this.rooms.delete(room);
+  }
+
+  /** Number of this node's clients in a room. */
+  membersOf(room: string): number {
+    return this.rooms.get(room)?.size ?? 0;
+  }
+
+  /** How a client watches a room, if it does. */
+  membership(room: string, client: ClientSocket): Membership | undefined {
+    return this.rooms.get(room)?.members.get(client);
+  }
+
+  /**
+   * Stops sending a room's events to a member, which has to catch up from a position, or goes back to an earlier one.
+   * @returns whether the client is a member
+   */
+  pause(room: string, client: ClientSocket, from: Position): boolean {
+    return this.rooms.get(room)?.pause(client, from) ?? false;
+  }
+
+  /** Sends a room's events to a member again; it has seen everything up to now. */
+  resume(room: string, client: ClientSocket): void {
+    this.rooms.get(room)?.resume(client);
+  }
+
+  /** Where a member has to catch up from, if it is paused. */
+  lagOf(room: string, client: ClientSocket): Lag | undefined {
+    return this.rooms.get(room)?.paused.get(client);
+  }
+
+  /** Sends log entries of a room to its members here, in this order; the first follows what they have seen in this epoch. */
+  deliver(room: string, epoch: string, entries: readonly LogEntry[]): void {
+    const members = this.rooms.get(room);
+    if (!members) return;
+    if (this.observer) {
+      const events = entries.reduce((sum, entry) => sum + entry.events.length, 0);
+      this.observer.delivered('log', events * members.size);
+    }
+    members.deliver(epoch, entries);
+  }
+
+  /** Sends a volatile event to a room's members here; its parts are JSON. */
   deliverVolatile(room: string, event: string, data: string, except?: string): void {
-    this.hub.deliverVolatile(room, event, data, except);
+    const members = this.rooms.get(room);
+    if (!members) return;
+    this.observer?.delivered('volatile', members.size);
+    members.deliverVolatile(textFrame(encodeEventJson(event, data, room)), except);
   }
 
   /** Tells members which users came to a room and which left; those who miss it see that by its version. */
   deliverPresence(room: string, delta: string): void {
-    this.hub.deliverVolatile(room, '"$presence"', delta);
-  }
-
-  deliverToUser(user: string, event: string, data: string): void {
-    this.hub.deliverToUser(user, event, data);
-  }
-
-  deliverToClient(clientId: string, event: string, data: string): void {
-    this.hub.deliverToClient(clientId, event, data);
-  }
-
-  deliverToAll(event: string, data: string): void {
-    this.hub.deliverToAll(event, data);
-  }
-
-  /** Another connection goes on with a session. */
-  sessionTakenOver(session: string, generation: number): void {
-    this.hub.closeOlder(session, generation);
-  }
-
-  /** The sessions of a user that have a connection here. */
-  sessionsOf(user: string): readonly ClientSession[] {
-    return this.hub.sessionsOf(user);
+    this.rooms.get(room)?.deliverVolatile(textFrame(encodeEventJson('"$presence"', delta, room)));
   }
 
   /** Sends members whose view can't be continued the state as it is, and how far their commands survived. */
   async reset(room: string, before: Position, reset: RoomReset): Promise<void> {
+    this.observer?.historyChanged('reset');
     await this.tell(room, before, (n) => encodeReset(room, reset, n));
   }
 
   /** Positions after this one belong to a new epoch; sessions learn how far their commands survived (R15). */
   async epochChanged(room: string, before: Position, position: Position): Promise<void> {
+    this.observer?.historyChanged('continued');
     await this.tell(room, before, (n) => encodeEpoch(room, position, n));
   }
 
   /** A bug keeps members from being told where the room stands: they come again, and go on from where they are. */
   letGo(room: string): void {
-    for (const client of this.hub.members(room)) client.closeWith(1011);
+    for (const client of this.listening(room)) client.closeWith(1011);
   }
 
   /** Sessions with numbered commands in the room need not keep those up to here (R15). */
   durable(room: string, position: Position): void {
-    const clients = this.hub.members(room).filter(({ session }) => session?.hasLane(room));
+    const clients = withLane(room, this.listening(room));
     if (clients.length === 0) return;
-    const data = JSON.stringify({ ...position, durable: position.seq });
     // Members may have seen more than that, so the frame tells nothing of where they stand.
-    this.hub.deliverTo(room, clients, encodeEventJson('"$epoch"', data, room));
+    this.rooms.get(room)?.deliverTo(clients, textFrame(encodeDurable(room, position)));
   }
 
   /** Sends one text to all members, and one of its own to each session with numbered commands in the room. */
   private async tell(room: string, before: Position, encode: (n?: number) => string): Promise<void> {
-    const numbers = await this.survivingNumbers(room);
-    const members = this.hub.members(room);
-    const others = members.filter((client) => !numbers.has(client));
-    this.hub.deliverTo(room, others, encode(), before);
-    for (const client of members) {
+    const numbers = await this.numbers.of(room, () => this.listening(room));
+    const members = this.rooms.get(room);
+    const listening = this.listening(room);
+    const others = listening.filter((client) => !numbers.has(client));
+    members?.deliverTo(others, textFrame(encode()), before);
+    for (const client of listening) {
       const n = numbers.get(client);
-      if (n !== undefined) this.hub.deliverTo(room, [client], encode(n), before);
+      if (n !== undefined) members?.deliverTo([client], textFrame(encode(n)), before);
     }
   }
 
-  /** Highest number that survives of each session with numbered commands; asked for while there is such a member. */
-  private async survivingNumbers(room: string): Promise<Map<ClientSocket, number>> {
-    for (let attempt = 0; ; attempt++) {
-      const clients = this.hub.members(room).filter(({ session }) => session?.hasLane(room));
-      if (clients.length === 0) return new Map();
-      try {
-        const numbers = await this.numbers.numbersOf(
-          room,
-          clients.map(({ session }) => session!.id),
-        );
-        return new Map(clients.map((client, index) => [client, numbers[index] ?? 0]));
-      } catch (error) {
-        if (!isEngineError(error)) return this.giveUp(room, clients, error);
-        if (attempt === 0)
-          this.faults.report(
-            'engine',
-            `numbers of room ${room} can't be read; the node keeps trying: ${error.message}`,
-          );
-        await delay(Math.min(MAX_PAUSE_MS, 100 * 2 ** attempt) * (0.5 + Math.random()));
-      }
-    }
+  /** Members of a room here that get what happens. */
+  private listening(room: string): ClientSocket[] {
+    return this.rooms.get(room)?.listening() ?? [];
   }
-
-  /** A bug keeps these clients from learning what became of their commands; the room's other members go on. */
-  private giveUp(room: string, clients: readonly ClientSocket[], error: unknown): Map<ClientSocket, number> {
-    this.errors.report(
-      kindOf(error),
-      `numbers of room ${room} can't be read, so its sessions are closed: ${stackOf(error)}`,
-    );
-    for (const client of clients) client.closeWith(1011);
-    return new Map();
-  }
-}
-
-/** The `$reset` frame. */
-export function encodeReset(
-  room: string,
-  { reason, position, lost, documents }: RoomReset,
-  applied?: number,
-): string {
-  const head = JSON.stringify({ reason, ...position, lost: lost ?? null, applied: applied ?? null });
-  return encodeEventJson('"$reset"', `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}`, room);
-}
-
-/** The `$epoch` frame that tells of a new epoch. */
-export function encodeEpoch(room: string, position: Position, n?: number): string {
-  return encodeEventJson('"$epoch"', JSON.stringify(n === undefined ? position : { ...position, n }), room);
-}
-
-/** JSON of documents as clients see them, without parsing their values. */
-export function encodeDocuments(documents: DocumentsJson): string {
-  const parts = [...documents].map(
-    ([name, { version, json }]) => `${JSON.stringify(name)}:{"version":${version},"value":${json}}`,
-  );
-  return `{${parts.join(',')}}`;
 }

@@ -3,9 +3,9 @@ import { type BackPressure, isEngineError, RoomTypeRegistry } from '@wss/core';
 import { kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { Hub } from './hub.js';
 import type { Lag } from './lag.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
+import { RoomDelivery } from './room-delivery.js';
 import type { FramesOrigin } from '../socket/shared-frames.js';
 
 /** Rooms that are read at once for one client: a room that can't be read now does not keep it from the others. */
@@ -23,7 +23,7 @@ export class SlowClients {
   private readonly faults = new LogGate((line) => this.logger.warn(line));
 
   constructor(
-    private readonly hub: Hub,
+    private readonly delivery: RoomDelivery,
     private readonly types: RoomTypeRegistry,
     private readonly catchUp: CatchUp,
     @Optional() private readonly observer?: MessagingObserver,
@@ -69,9 +69,9 @@ export class SlowClients {
     const oldest = new Map<string, Position>();
     for (const { room, after } of dropped) if (after && !oldest.has(room)) oldest.set(room, after);
     for (const [room, after] of oldest) {
-      const wasBehind = this.hub.lagOf(room, client) !== undefined;
+      const wasBehind = this.delivery.lagOf(room, client) !== undefined;
       // Nothing is owed to a client that left the room meanwhile.
-      if (this.hub.pause(room, client, after) && !wasBehind) this.observer?.clientSlow('paused');
+      if (this.delivery.pause(room, client, after) && !wasBehind) this.observer?.clientSlow('paused');
     }
   }
 
@@ -91,7 +91,7 @@ export class SlowClients {
     if (client.lags === 0) return [];
     const behind: [string, Lag][] = [];
     for (const room of client.joinedRooms()) {
-      const lag = this.hub.lagOf(room, client);
+      const lag = this.delivery.lagOf(room, client);
       if (lag) behind.push([room, lag]);
     }
     return behind.sort(([, a], [, b]) => a.turn - b.turn);

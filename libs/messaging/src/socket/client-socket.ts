@@ -87,7 +87,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare pathContext: PathContext;
   /** Rooms that it is a member of, and those that it is about to join. */
   declare places: number;
-  /** Rooms that it is behind in; the hub counts them. */
+  /** Rooms that it is behind in; the rooms count them. */
   declare lags: number;
   /** Commands under way, those included that wait for a join or leave. */
   declare inFlight: number;

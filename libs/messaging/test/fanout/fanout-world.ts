@@ -4,7 +4,7 @@ import { type RoomHold, type RoomStart, RoomType, type StartRequest } from '@wss
 import { Random } from '@wss/testing';
 import { ClientConnections } from '../../src/connections/client-connections.js';
 import { CommandRouter } from '../../src/commands/command-router.js';
-import { Hub } from '../../src/rooms/hub.js';
+import { Hub } from '../../src/connections/hub.js';
 import { MessagingObserver, type SlowClientAction } from '../../src/ports/messaging-observer.js';
 import { LaneNumbers, RoomSource } from '../../src/ports/ports.js';
 import { RoomDelivery } from '../../src/rooms/room-delivery.js';
@@ -78,6 +78,8 @@ class Counts extends MessagingObserver {
   commandEnded(): void {}
   upgradeAnswered(): void {}
   clientDrained(): void {}
+  delivered(): void {}
+  historyChanged(): void {}
 }
 
 /** The parts of a node between its feed and its sockets, as the product wires them. */
@@ -286,7 +288,7 @@ export class FanoutPlay {
     for (const { socket } of this.clients) socket.terminate();
     await this.settle();
     for (const { name, followed, released } of this.rooms) {
-      if (this.node.hub.membersOf(name) > 0) this.problems.push(`${name} has members who have gone`);
+      if (this.node.delivery.membersOf(name) > 0) this.problems.push(`${name} has members who have gone`);
       if (followed && !released) this.problems.push(`${name} is followed for nobody`);
     }
     if (this.node.hub.size > 0) this.problems.push('clients are left');
