@@ -14,7 +14,8 @@ const MOST_BYTES = 8_192;
 let project: TemporaryFolder;
 
 function run(command: string, ...args: string[]): { code: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: project.path, encoding: 'utf8' });
+  const options = { cwd: project.path, encoding: 'utf8', timeout: 60_000 } as const;
+  const { status, stdout, stderr } = spawnSync(command, args, options);
   return { code: status, output: `${stdout}${stderr}` };
 }
 
@@ -89,6 +90,55 @@ client.close();
       error: [true, 'invalid', expect.arrayContaining([{ path: 'text', message: 'text must be a string' }])],
       status: { state: 'open' },
     });
+  });
+
+  it('lets a process end that has closed it, whatever the token callback does', () => {
+    write(
+      'closed.mjs',
+      `import { WssClient } from '@wss/client';
+import { WebSocket } from 'ws';
+// A wait of ours would keep the process for ten times as long as it is given.
+const token = () => new Promise(() => {});
+const client = new WssClient('ws://127.0.0.1:1/', { WebSocket, token, tokenWithinMs: 600_000 });
+setImmediate(() => client.close());
+`,
+    );
+    expect(run(process.execPath, 'closed.mjs')).toEqual({ code: 0, output: '' });
+  });
+
+  it("survives the application's callbacks and its promises that nobody waits for", async () => {
+    const node = await GatewayNode.start();
+    write(
+      'careless.mjs',
+      `import { WssClient } from '@wss/client';
+import { WebSocket } from 'ws';
+const thrown = new Set();
+process.on('uncaughtException', ({ message }) => thrown.add(message));
+const fault = (where) => () => { throw new Error(where); };
+const client = new WssClient('${node.url}?user=ann', { WebSocket, debug: fault('debug') });
+const room = client.room('chat:careless');
+client.onStatus(fault('onStatus'));
+room.onStatus(fault('room.onStatus'));
+room.on('chat.sent', fault('on'));
+room.members.subscribe(fault('members'));
+room.state('chat').ready;
+room.join();
+room.leave();
+room.join();
+await room.command('chat.send', { text: 'hi' });
+await client.ping();
+console.log(client.status.state, [...thrown].sort().join());
+room.leave();
+room.command('chat.send', { text: 'never sent' });
+client.close();
+room.join();
+room.members.refresh();
+client.command('echo.say', {});
+`,
+    );
+    const { code, output } = run(process.execPath, 'careless.mjs');
+    await node.stop();
+    expect({ code, output }).toEqual({ code: 0, output: 'open debug,members,on,onStatus,room.onStatus\n' });
   });
 
   it('may be required, and imported where there is no page, without touching one', () => {

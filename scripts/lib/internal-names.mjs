@@ -1,20 +1,12 @@
 import ts from 'typescript';
 
-/** How many ways to give names are tried. */
-const ORDERS = 100;
-const MODULUS = 2 ** 31 - 1;
-let state = 1;
-
-const LETTERS = 'etsirnaohcludfpmgvwbykxjqzTESIRNAOHCLUDFPMGVWBYKXJQZ_$';
-
 /**
- * Short names for properties of a bundle: for those that, wherever they stand in a folder, mean something that is
- * private or tagged `@internal`, never something of the public API, of the wire, or of the platform. Properties that no
- * value has both of share a name, which makes what is compressed smaller still.
+ * Properties of a library that may have any name: those that, wherever they stand in a folder, mean something that is
+ * private or tagged `@internal`, never something of the public API, of the wire, or of the platform.
  *
  * @param entry the library's index
  * @param folder the library's sources
- * @returns short name by name, in several ways, for the caller to take the one that compresses best
+ * @returns by property, the most used first, the others that some value has beside it: their names must differ
  */
 export function internalNames(entry, folder) {
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
@@ -30,34 +22,8 @@ export function internalNames(entry, folder) {
   }
   const internal = [...uses.keys()].filter((name) => uses.get(name) > 0);
   const beside = neighbours(files, checker, new Set(internal));
-  return Array.from({ length: ORDERS }, (_, order) => {
-    const weight = new Map(internal.map((name) => [name, uses.get(name) * (1 + order * 0.02 * noise())]));
-    return shorten(
-      internal.toSorted((a, b) => weight.get(b) - weight.get(a)),
-      beside,
-    );
-  });
-}
-
-/** Numbers from 0 to 1 that look random, and are the same in every build. */
-const noise = () => (state = (state * 48_271) % MODULUS) / MODULUS;
-
-/** The most used get the shortest name that none of those has which some value has as well. */
-function shorten(names, beside) {
-  const short = new Map();
-  for (const name of names) {
-    const taken = new Set([...(beside.get(name) ?? [])].map((other) => short.get(other) ?? other));
-    short.set(
-      name,
-      [...candidates()].find((candidate) => !taken.has(candidate)),
-    );
-  }
-  return short;
-}
-
-function* candidates() {
-  yield* LETTERS;
-  for (const first of LETTERS) for (const second of LETTERS) yield first + second;
+  internal.sort((a, b) => uses.get(b) - uses.get(a));
+  return new Map(internal.map((name) => [name, [...(beside.get(name) ?? [])]]));
 }
 
 /** By internal property: all others of every value that has it. */
