@@ -252,7 +252,7 @@ describe('a callback of the application', () => {
       expect(client.status).toEqual({ state: 'open' });
       await eventually(() => expect(room.status.state).toMatch(/live|reset/));
       expect(lines).toHaveLength(1);
-      },
+    },
   );
 });
 

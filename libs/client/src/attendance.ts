@@ -4,13 +4,13 @@ import { Changing } from './emitter.js';
 import { fromBody, WssError } from './errors.js';
 import type { Link } from './link.js';
 import type { DocumentView } from './live-state.js';
-import { FOR_EVER, Pending, snapshot } from './requests.js';
+import { NextTime, Pending, snapshot } from './requests.js';
 import type { JoinOptions, RoomPosition, RoomReset, RoomStatus } from './types.js';
 
 /** From where a room goes on: the reply to `$join`, and `$reset`. */
 export interface RoomStart extends RoomPosition {
-  readonly recovered: boolean;
-  readonly missed: number;
+  readonly recovered?: boolean;
+  readonly missed?: number;
   readonly reason?: string;
   readonly lost?: RoomReset['lost'];
   readonly documents?: Record<string, DocumentView>;
@@ -30,16 +30,28 @@ export interface AttendanceListener {
   wanted(): void;
   /** The room begins, goes on, or (a reset) starts anew. */
   started(start: RoomStart, isReset: boolean): void;
-  /** Documents were read, or can't be. */
-  documentsRead(documents: Record<string, DocumentView> | WssError): void;
+  /** Documents were read. */
+  documentsRead(documents: Record<string, DocumentView>): void;
+  /** Documents can't be read. */
+  documentsFailed(error: WssError): void;
   /** Nothing more comes: it was left, was refused, or the client has ended. */
   stopped(error: WssError): void;
   /** Called when {@link Attendance.isBusy} may have changed. */
   changed(): void;
 }
 
-/** Most bytes of a frame with the user's meta: at most 1,024 for the meta itself, the rest for the frame. */
-const META_FRAME = 2_048;
+/** Most bytes of the user's meta, as JSON. */
+const MOST_META = 1_024;
+/**
+ * Somebody who waits to be let in.
+ * @internal
+ */
+interface Entrance {
+  readonly answer: Pending<void>;
+  /** What others are to see of the user from then on. */
+  readonly meta?: object;
+}
+
 /** After so many joins that brought nothing, the room starts anew. */
 const MOST_GAPS = 2;
 
@@ -51,7 +63,6 @@ const MOST_GAPS = 2;
 export class Attendance {
   readonly progress: Changing<RoomStatus>;
   at?: RoomPosition;
-  isWanted?: boolean;
   /** True if the server has let us in on this connection, and its events continue our position. */
   isIn?: boolean;
 
@@ -68,8 +79,8 @@ export class Attendance {
   private about?: object;
   /** The meta that the server was told. */
   private told?: object;
-  private entrances: Pending<void>[] = [];
-  private departure = new Pending<void>(FOR_EVER);
+  private entrances: Entrance[] = [];
+  private readonly departed = new NextTime();
 
   constructor(
     readonly name: string,
@@ -80,22 +91,32 @@ export class Attendance {
     this.progress = new Changing<RoomStatus>({ state: 'left' }, link.settings.debug, count);
   }
 
+  get isWanted(): boolean {
+    return this.progress.current.state !== 'left';
+  }
+
   /** True if something is wanted or under way. */
   get isBusy(): boolean | undefined {
     return this.isWanted || this.mayBeIn || this.isAsking;
   }
 
   async enter({ last, meta, ...options }: JoinOptions): Promise<void> {
-    if (this.link.over) throw this.link.over;
     if (meta) this.keepMeta(meta);
+    this.link.wire.end.throwIfAborted();
     this.want(last);
-    if (this.isIn && this.hasToldMeta) return;
-    const entrance = new Pending<void>(options);
-    if (this.isAsking) entrance.sent();
-    else this.entrances = this.entrances.filter(({ settled }) => !settled);
-    this.entrances.push(entrance);
+    if (this.isIn && (!meta || this.hasToldMeta)) return;
+    const answer = new Pending<void>(options);
+    if (this.isAsking) answer.sent();
+    this.entrances = this.entrances.filter((entrance) => !entrance.answer.settled);
+    this.entrances.push({ answer, meta });
     this.sync();
-    await entrance.promise;
+    await answer.promise;
+  }
+
+  async setMeta(meta: object): Promise<void> {
+    if (this.isWanted) return this.enter({ meta });
+    this.link.wire.end.throwIfAborted();
+    this.keepMeta(meta);
   }
 
   /** Joins on behalf of somebody who does not wait for it: a failure is reported as one of the client. */
@@ -106,12 +127,11 @@ export class Attendance {
   }
 
   depart(): Promise<void> {
-    if (this.departure.settled) this.departure = new Pending(FOR_EVER);
-    const { promise, fulfil } = this.departure;
+    const { promise } = this.departed;
     if (this.isWanted) this.stop(new WssError('closed', 'room left'));
     this.sync();
     // Without a connection it is said when there is one again.
-    if (!this.mayBeIn || !this.link.wire.isOpen) fulfil();
+    if (!this.mayBeIn || !this.link.wire.isReady) this.departed.fulfil();
     return promise;
   }
 
@@ -119,15 +139,14 @@ export class Attendance {
   disconnected(): void {
     this.timer.cancel();
     this.isIn = false;
-    if (this.isWanted && this.at) this.progress.become({ state: 'catching up', reason: 'reconnect' });
-    this.departure.fulfil();
+    if (this.at) this.progress.become({ state: 'catching up', reason: 'reconnect' });
+    this.departed.fulfil();
   }
 
   /** The client has ended. */
   over(error: WssError): void {
     this.gone();
-    this.stop(error);
-    this.progress.finish();
+    if (this.isWanted) this.stop(error);
   }
 
   /** True if this is the next event. A repeat is not; where one is missing, we join again from where we were. */
@@ -155,25 +174,31 @@ export class Attendance {
     return this.told === this.about;
   }
 
-  /** Asks the server for the wanted state, unless it is so already. */
+  /** Asks the server for the wanted state, unless it is so already, when all that is wanted now was said. */
   sync(): void {
     this.room.changed();
-    if (this.isAsking || this.timer.isSet || !this.link.wire.isOpen) return;
-    if (!this.isWanted) {
-      if (this.mayBeIn) this.ask('$leave', {}, () => this.gone());
-    } else if (!this.isIn || (this.isCaughtUp && !this.hasToldMeta)) this.sendJoin();
+    queueMicrotask(() => this.askForMore());
+  }
+
+  private askForMore(): void {
+    if (this.isAsking || this.timer.isSet || !this.link.wire.isReady) return;
+    const { isWanted } = this;
+    if (!isWanted && this.mayBeIn) this.ask('$leave', {}, () => this.gone());
+    else if (isWanted && (!this.isIn || (this.isCaughtUp && !this.hasToldMeta))) this.sendJoin();
     else if (this.room.lacksDocuments) this.askJoin({ state: true }, (start) => this.haveDocuments(start));
+    else this.attempts = 0;
   }
 
   /** Keeps what others see of the user for the next join, which is due when the room has caught up. */
-  keepMeta(meta: object): void {
-    this.about = snapshot(meta, META_FRAME).data as object;
+  private keepMeta(meta: object): void {
+    const { data } = snapshot(meta, MOST_META);
+    if (Object(data) !== data || Array.isArray(data)) throw new WssError('invalid', 'meta must be an object');
+    this.about = data as object;
   }
 
   private want(last?: number): void {
+    this.newest = last ?? this.newest;
     if (this.isWanted) return;
-    this.isWanted = true;
-    this.newest = last;
     this.gaps = 0;
     this.room.wanted();
     this.progress.become({ state: 'joining' });
@@ -193,25 +218,21 @@ export class Attendance {
   }
 
   private askJoin(data: object, done: (start: RoomStart) => void): void {
-    for (const entrance of this.entrances) entrance.sent();
+    for (const { answer } of this.entrances) answer.sent();
     const { about } = this;
-    const { length } = this.entrances;
     this.ask('$join', { ...data, meta: about }, (start) => {
       this.told = about;
       done(start as RoomStart);
-      if (this.isIn) this.answer((entrance) => entrance.fulfil(), length);
+      if (this.isIn) this.letIn(({ fulfil }) => fulfil());
     });
   }
 
   private ask(event: string, data: object, done: (data: unknown) => void): void {
     this.isAsking = true;
     this.link.ask({ event, room: this.name, data }, (reply) => {
-      if (reply?.error) this.failed(fromBody(reply.error), event);
-      else if (reply) {
-        this.attempts = 0;
-        done(reply.data);
-      }
       this.isAsking = false;
+      if (reply?.error) this.failed(fromBody(reply.error), event);
+      else if (reply) done(reply.data);
       this.sync();
     });
   }
@@ -222,19 +243,19 @@ export class Attendance {
       return this.wait(retryDelay(this.attempts++, error));
     }
     if (event === '$leave' || !this.isWanted) return this.gone();
-    if (!this.answer((entrance) => entrance.fail(error))) this.link.errors.emit(error);
+    if (!this.letIn(({ fail }) => fail(error))) this.link.errors.emit(error);
     if (!this.isIn) {
       this.gone();
       return this.stop(error);
     }
     // Documents can't be had; the membership stays.
-    this.room.documentsRead(error);
+    this.room.documentsFailed(error);
   }
 
   /** The room begins, goes on, or starts anew (a reset): by the reply to a join, or by `$reset`. */
   begin(start: RoomStart, isReset: boolean): void {
     if (!this.isWanted) return;
-    const { epoch, seq, missed, documents } = start;
+    const { epoch, seq, missed = 0, documents } = start;
     const before = this.at?.seq ?? (documents ? seq : seq - missed);
     this.isIn = true;
     this.target = documents ? 0 : seq;
@@ -244,11 +265,10 @@ export class Attendance {
     if (!isReset && !documents && (seq < before || missed < seq - before)) return this.gap();
     if (isReset) this.progress.become({ state: 'reset', reason: start.reason! });
     this.room.started({ ...start, seq: this.at.seq }, isReset);
-    if (!this.isWanted) return;
     if (this.at.seq < seq)
       this.progress.become({ state: 'catching up', reason: this.gaps ? 'gap' : 'reconnect' });
     else this.caughtUp();
-    this.departure.fulfil();
+    this.departed.fulfil();
   }
 
   /** They are as of a moment that may lie before our position; then the changes since follow. */
@@ -275,22 +295,30 @@ export class Attendance {
 
   private gone(): void {
     this.mayBeIn = false;
-    this.departure.fulfil();
+    this.departed.fulfil();
   }
 
   private stop(error: WssError): void {
     this.timer.cancel();
-    this.isWanted = this.isIn = false;
+    this.isIn = false;
     delete this.at;
-    this.answer((entrance) => entrance.fail(error));
+    delete this.newest;
     this.progress.become({ state: 'left', error: error.code === 'closed' ? undefined : error });
+    this.letIn(({ fail }) => fail(error));
     this.room.stopped(error);
   }
 
-  /** Calls back for those who wait to be let in, for the oldest so many; returns whether there are any. */
-  private answer(how: (entrance: Pending<void>) => void, count = Infinity): boolean {
-    const waiting = this.entrances.splice(0, count).filter(({ settled }) => !settled);
-    waiting.forEach(how);
-    return waiting.length > 0;
+  /** Calls back for those who wait, but not yet for those whose meta was not told; returns whether there are any. */
+  private letIn(how: (answer: Pending<void>) => void): boolean {
+    let isAny = false;
+    for (const entrance of this.entrances.splice(0)) {
+      const { answer, meta } = entrance;
+      if (this.isIn && meta && !this.hasToldMeta) this.entrances.push(entrance);
+      else {
+        isAny ||= !answer.settled;
+        how(answer);
+      }
+    }
+    return isAny;
   }
 }

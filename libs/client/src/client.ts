@@ -1,12 +1,21 @@
 import type { ErrorBody } from '@wss/protocol';
 import { now } from './clock.js';
 import type { Status } from './connection.js';
-import { Emitter, type Unsubscribe } from './emitter.js';
+import { Changing, emplace, Emitter, type Unsubscribe } from './emitter.js';
 import { fromBody, type WssError } from './errors.js';
-import type { Rollback } from './lane.js';
 import { Link, type WssClientOptions } from './link.js';
+import { snapshot } from './requests.js';
 import { Room } from './room.js';
-import type { AnyContract, CommandOptions, Contract, DataOf, NameOf, ReplyOf, RoomOf } from './types.js';
+import type {
+  AnyContract,
+  CommandOptions,
+  Contract,
+  DataOf,
+  NameOf,
+  ReplyOf,
+  Rollback,
+  RoomOf,
+} from './types.js';
 
 /** The server's greeting: the session, the client and the user that we are. */
 export interface Hello {
@@ -38,9 +47,8 @@ export class WssClient<C extends Contract = AnyContract> {
   });
   private readonly byEvent = new Map<string, Emitter<never>>();
   private readonly hellos = new Emitter<Hello>();
-  private readonly degradations = new Emitter<boolean>();
+  private readonly degradation = new Changing<boolean>(false);
   private sessionId?: string;
-  private isDegraded = false;
 
   /** Connects at once, and again whenever the connection is lost, until it is closed. */
   constructor(url: string, options: WssClientOptions = {}) {
@@ -59,7 +67,7 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** The status from now on; ends with the client. */
   statuses(signal?: AbortSignal): AsyncGenerator<Status, void, void> {
-    return this.link.wire.progress.iterate(signal);
+    return this.link.wire.progress.iterate(this.link.wire.end, signal);
   }
 
   /** Calls back when the server has greeted us; with a session only. */
@@ -79,12 +87,12 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** True while the server says that it can't reach its data: commands may fail, and shown data may be old. */
   get degraded(): boolean {
-    return this.isDegraded;
+    return this.degradation.current;
   }
 
   /** Calls back when {@link degraded} changes. */
   onDegraded(listener: (degraded: boolean) => void): Unsubscribe {
-    return this.degradations.listen(listener);
+    return this.degradation.listen(listener);
   }
 
   /** Calls back for events outside of rooms. */
@@ -97,7 +105,7 @@ export class WssClient<C extends Contract = AnyContract> {
     event: E,
     signal?: AbortSignal,
   ): AsyncGenerator<C['events'][E], void, void> {
-    return this.emitterOf<C['events'][E]>(event).iterate(signal);
+    return this.emitterOf<C['events'][E]>(event).iterate(this.link.wire.end, signal);
   }
 
   /**
@@ -106,10 +114,8 @@ export class WssClient<C extends Contract = AnyContract> {
    * @returns when the new token ends, ms since 1970; `null` for never
    * @throws WssError
    */
-  async refreshToken(): Promise<number | null> {
-    const data = { token: await this.link.wire.fetchToken() };
-    return ((await this.link.request({ event: '$auth', data }, {}).promise) as { expiresAt: number | null })
-      .expiresAt;
+  refreshToken(): Promise<number | null> {
+    return this.link.handOut(this.showToken());
   }
 
   /**
@@ -117,18 +123,26 @@ export class WssClient<C extends Contract = AnyContract> {
    * unknown and it fails as `disconnected`.
    * @throws WssError
    */
-  async command<E extends NameOf<C['commands']>>(
+  command<E extends NameOf<C['commands']>>(
     event: E,
     data: DataOf<C['commands'], E>,
     options: CommandOptions = {},
   ): Promise<ReplyOf<C['commands'], E>> {
-    const frame = { event, data: this.link.admit(data).data };
-    return (await this.link.request(frame, options).promise) as ReplyOf<C['commands'], E>;
+    return this.link.handOut(this.link.command({ event }, data, options)) as Promise<
+      ReplyOf<C['commands'], E>
+    >;
   }
 
-  /** Sends an event without asking for an answer, e.g. to a plain Nest gateway. Lost while there is no connection. */
+  /**
+   * Sends an event without asking for an answer, e.g. to a plain Nest gateway. Lost while there is no connection; data
+   * that can't be sent is told to {@link onError}.
+   */
   send(event: string, data: unknown): void {
-    if (this.link.wire.isOpen) this.link.wire.write({ event, data });
+    try {
+      if (this.link.wire.isOpen) this.link.write({ event, data: snapshot(data, Infinity).data });
+    } catch (error) {
+      this.link.errors.emit(error as WssError);
+    }
   }
 
   /**
@@ -136,10 +150,9 @@ export class WssClient<C extends Contract = AnyContract> {
    * @returns how long the answer took, ms
    * @throws WssError
    */
-  async ping(options: CommandOptions = {}): Promise<number> {
+  ping(options: CommandOptions = {}): Promise<number> {
     const answer = this.link.request({ event: '$ping', data: {} }, options);
-    await answer.promise;
-    return now() - answer.sentAt;
+    return this.link.handOut(answer.promise.then(() => now() - answer.sentAt));
   }
 
   /** A room; the same object for the same name, for as long as anybody has it. */
@@ -152,7 +165,11 @@ export class WssClient<C extends Contract = AnyContract> {
     return [...this.used].filter(({ attendance }) => attendance.isWanted);
   }
 
-  /** Ends the connection; unanswered commands fail as `closed`. */
+  /**
+   * Ends the client at once and for good: everything that waits fails as `closed`, commands that were sent and not
+   * answered as `disconnected`, for they may have been done; iterators end. Failures that this brings about need not be
+   * caught.
+   */
   close(): void {
     this.link.wire.finish();
   }
@@ -174,12 +191,8 @@ export class WssClient<C extends Contract = AnyContract> {
   }
 
   private emitterOf<T>(event: string): Emitter<T> {
-    let emitter = this.byEvent.get(event);
-    if (!emitter) {
-      this.byEvent.set(event, (emitter = new Emitter()));
-      if (this.link.over) emitter.finish();
-    }
-    return emitter as unknown as Emitter<T>;
+    const emitter: unknown = emplace(this.byEvent, event, () => new Emitter());
+    return emitter as Emitter<T>;
   }
 
   private eachRoom(work: (room: Room) => void): void {
@@ -189,6 +202,12 @@ export class WssClient<C extends Contract = AnyContract> {
     }
   }
 
+  private async showToken(): Promise<number | null> {
+    const data = { token: await this.link.wire.fetchToken() };
+    const { promise } = this.link.request({ event: '$auth', data }, {});
+    return ((await promise) as { expiresAt: number | null }).expiresAt;
+  }
+
   /** @internal */
   opened(): void {
     this.eachRoom(({ attendance }) => attendance.sync());
@@ -196,13 +215,12 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** @internal */
   disconnected(): void {
-    this.eachRoom((room) => room.disconnected());
+    this.eachRoom(({ attendance }) => attendance.disconnected());
   }
 
   /** @internal */
   ended(error: WssError): void {
     this.eachRoom((room) => room.ended(error));
-    for (const emitter of this.byEvent.values()) emitter.finish();
   }
 
   /** @internal */
@@ -212,7 +230,7 @@ export class WssClient<C extends Contract = AnyContract> {
     if (typeof room === 'string') this.existing(room)?.frame(frame as never);
     else if (event === '$hello') this.onHelloFrame(data as HelloFrame);
     else if (event === '$notice') this.onNotice(data as { reconnectInMs?: number; degraded?: boolean });
-    else if (event === 'error' && this.link.wire.isGreeted)
+    else if (event === 'error' && this.link.wire.hasSession)
       this.link.errors.emit(fromBody(data as ErrorBody));
     else this.byEvent.get(event)?.emit(data as never);
   }
@@ -234,13 +252,10 @@ export class WssClient<C extends Contract = AnyContract> {
       attendance.mayBeIn = true;
       attendance.sync();
     }
-    this.eachRoom(({ lane }) => lane.pump());
   }
 
   private onNotice({ reconnectInMs, degraded }: { reconnectInMs?: number; degraded?: boolean }): void {
     if (reconnectInMs !== undefined) this.link.wire.waits.advise(reconnectInMs);
-    if (degraded === undefined || degraded === this.isDegraded) return;
-    this.isDegraded = degraded;
-    this.degradations.emit(degraded);
+    if (degraded !== undefined && degraded !== this.degraded) this.degradation.become(degraded);
   }
 }

@@ -1,7 +1,7 @@
 import { mayReconnect, REFUSALS_SUBPROTOCOL, RESUME_PREFIX, SUBPROTOCOL } from '@wss/protocol';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import { now, Timer } from './clock.js';
-import { Changing } from './emitter.js';
+import { callDue, Changing, trace } from './emitter.js';
 import { WssError } from './errors.js';
 import { onPageChange, pageState } from './page.js';
 import { Pending } from './requests.js';
@@ -54,8 +54,9 @@ export interface ConnectionOptions {
  * @internal
  */
 export interface WireListener {
+  /** Frames may be sent from now on. */
   opened(): void;
-  take(frame: Record<string, unknown>): void;
+  take(text: string): void;
   /** The connection is gone; it may come back. */
   disconnected(): void;
   /** It will not come back. */
@@ -64,8 +65,24 @@ export interface WireListener {
   beat(): void;
 }
 
+/**
+ * An attempt to connect, and the connection that comes of it.
+ * @internal
+ */
+interface Line {
+  socket?: SocketLike;
+  /** On the steady clock; 0 until there is a connection. */
+  openedAt: number;
+  /** True once frames may be sent: the server has greeted us, where it is one that does. */
+  isReady?: boolean;
+  /** How long the server has to give a sign of life, ms; set while none has come. */
+  askedMs?: number;
+}
+
 /** When the page came back or its network changed, a link that is alive answers within this time, ms. */
 const PROBE_MS = 3_000;
+/** What was written to a socket leaves it within this time, ms. */
+const FLUSH_MS = 200;
 
 /**
  * Keeps one WebSocket open, as long as that makes sense.
@@ -74,24 +91,18 @@ const PROBE_MS = 3_000;
 export class Connection {
   readonly progress: Changing<Status>;
   readonly waits: Backoff;
+  private readonly ending = new AbortController();
+  /** Aborted when the client has ended, with the error that tells why. */
+  readonly end = this.ending.signal;
 
   /** Resumes the session on the next connection. */
   private resumeToken?: string;
-  private socket?: SocketLike;
+  /** Another one takes its place when it is of no use any more; what still comes of it is discarded. */
+  private line: Line = { openedAt: 0 };
   /** Bounds the present attempt, ends the present wait, or keeps the present connection. */
   private readonly timer = new Timer();
-  private readonly probeTimer = new Timer();
-  /** Number of the present attempt; results of an earlier one are discarded. */
-  private attempt = 0;
-  /** On the steady clock; 0 while there is no connection. */
-  private openedAt = 0;
-  /** True once the server has greeted us on this connection; before that, no numbered command may go out. */
-  isGreeted?: boolean;
   private beatMs = 0;
-  /** How often in a row the heartbeat found that nothing had come. */
-  private silences = 0;
   private tokensRefused = 0;
-  private readonly end = new AbortController();
 
   constructor(
     private readonly url: string,
@@ -100,27 +111,35 @@ export class Connection {
   ) {
     this.progress = new Changing<Status>({ state: 'connecting' }, settings.debug);
     this.waits = new Backoff(settings.backoff ?? {});
-    onPageChange(() => this.pageChanged(), this.end.signal);
+    onPageChange(() => this.pageChanged(), this.end);
     void this.connect();
   }
 
   get isOpen(): boolean {
-    return this.openedAt > 0;
+    return this.line.openedAt > 0;
   }
 
-  write(frame: object): void {
-    const text = JSON.stringify(frame);
-    this.settings.debug?.('sent', withoutToken(text));
-    this.socket?.send(text);
+  get isReady(): boolean | undefined {
+    return this.line.isReady;
+  }
+
+  /** True if the server is asked to keep a session for us. */
+  get hasSession(): boolean {
+    return this.settings.session !== false;
+  }
+
+  write(text: string): void {
+    trace(this.settings.debug, 'sent', text);
+    this.line.socket?.send(text);
   }
 
   /** The server is one of ours; from now on silence is a fault. */
   greeted(resumeToken: string, heartbeatMs: number): void {
     this.resumeToken = resumeToken;
-    this.isGreeted = true;
     this.tokensRefused = 0;
     this.beatMs = heartbeatMs;
-    this.beatLater();
+    this.timer.schedule(heartbeatMs, () => this.probe(heartbeatMs));
+    this.mayBegin();
   }
 
   /** The session is over: another connection opens a new one. */
@@ -135,42 +154,36 @@ export class Connection {
    */
   async fetchToken(): Promise<string | undefined> {
     const { token, tokenWithinMs = 10_000 } = this.settings;
-    if (typeof token !== 'function') return token && checkToken(token);
-    const asked = new Pending<string>({ timeoutMs: tokenWithinMs });
+    const { end } = this;
+    end.throwIfAborted();
+    if (typeof token !== 'function') return checkToken(token);
+    const asked = new Pending<unknown>({ timeoutMs: tokenWithinMs, signal: end });
     asked.sent();
     Promise.resolve().then(token).then(asked.fulfil, asked.fail);
     const fetched = await asked.promise.catch((error: unknown) => {
-      throw new WssError('no_token', `token: ${(error as Error)?.message}`, true);
+      throw end.reason ?? new WssError('no_token', `token: ${(error as Error)?.message}`, true);
     });
-    return fetched && checkToken(fetched);
+    return checkToken(fetched);
   }
 
   /** Ends the connection for good. */
   finish(error?: WssError): void {
-    if (this.is('closed')) return;
-    this.end.abort();
+    if (this.end.aborted) return;
     const socket = this.letGo();
     this.progress.become({ state: 'closed', error });
-    this.progress.finish();
+    const reason = error ?? new WssError('closed', 'client closed');
+    this.ending.abort(reason);
     socket?.close(1000);
-    this.listener.ended(error ?? new WssError('closed', 'client closed'));
-  }
-
-  private is(state: Status['state']): boolean {
-    return this.progress.current.state === state;
+    if (socket?.terminate) setTimeout(() => socket.terminate!(), FLUSH_MS);
+    this.listener.ended(reason);
   }
 
   /** The page came back, or its network changed: an open connection may be dead, and a failed one may succeed now. */
   private pageChanged(): void {
     const { isHidden, isOffline } = pageState();
-    if (this.is('waiting') && !isHidden && !isOffline) this.connectIn(this.waits.notBefore - now());
-    else if (this.isGreeted) this.probe();
-    else if (this.socket && this.hasSession) this.timer.schedule(PROBE_MS, () => this.linkLost());
-  }
-
-  /** True if the server is asked to keep a session for us. */
-  get hasSession(): boolean {
-    return this.settings.session !== false;
+    const { state } = this.progress.current;
+    if (state === 'waiting' && !isHidden && !isOffline) this.connectIn(this.waits.notBefore - now());
+    else if (this.line.socket && this.hasSession) this.probe(PROBE_MS);
   }
 
   private connectIn(ms: number): void {
@@ -178,13 +191,13 @@ export class Connection {
   }
 
   private async connect(): Promise<void> {
-    const attempt = ++this.attempt;
+    const line = (this.line = { openedAt: 0 });
     this.progress.become({ state: 'connecting' });
     try {
       const protocols = await this.protocols();
-      if (attempt === this.attempt) this.use(this.open(protocols));
+      if (line === this.line) this.use(this.open(protocols), line);
     } catch (error) {
-      if (attempt === this.attempt) this.failed(error as WssError);
+      if (line === this.line) this.failed(error as WssError);
     }
   }
 
@@ -206,17 +219,20 @@ export class Connection {
   }
 
   /** The handlers stay when we are done with a socket: `ws` throws errors that nobody listens to. */
-  private use(socket: SocketLike): void {
-    this.socket = socket;
+  private use(socket: SocketLike, line: Line): void {
+    line.socket = socket;
     // A node with many to let in takes longer.
     this.timer.schedule(3 * this.patienceMs, () => this.giveUp());
     const ifMine =
       <Args extends unknown[]>(handle: (...args: Args) => void) =>
       (...args: Args) =>
-        this.socket === socket && handle(...args);
+        this.line === line && handle(...args);
     socket.onopen = ifMine(() => this.onOpen(socket));
-    socket.onmessage = ifMine(({ data }: { data: unknown }) => this.onMessage(data));
-    socket.onerror = ifMine(({ message }: { message?: string }) => this.onFault(message));
+    socket.onmessage = ifMine(({ data }: { data: string }) => this.onMessage(data));
+    // The `ws` package tells of a subprotocol that is not ours; browsers let us see it.
+    socket.onerror = ifMine(
+      ({ message }: { message?: string }) => /subprotocol/.test(message!) && this.finish(otherServer()),
+    );
     socket.onclose = ifMine(({ code, reason }: { code: number; reason: string }) =>
       this.onClose(code, reason),
     );
@@ -233,52 +249,49 @@ export class Connection {
     if (this.hasSession && protocol === REFUSALS_SUBPROTOCOL) return;
     // Some servers accept any subprotocol; only ours greets.
     if (this.hasSession && protocol !== SUBPROTOCOL) return this.finish(otherServer());
-    this.openedAt = now();
+    this.line.openedAt = now();
     this.timer.cancel();
-    if (this.hasSession)
-      this.timer.schedule(this.patienceMs, () => this.giveUp(otherServer('unreachable', true)));
     this.progress.become({ state: 'open' });
-    if (this.isOpen) this.listener.opened();
+    if (!this.hasSession) this.mayBegin();
+    else this.timer.schedule(this.patienceMs, () => this.giveUp(otherServer('unreachable', true)));
   }
 
-  private onMessage(data: unknown): void {
-    this.silences = 0;
-    this.probeTimer.cancel();
-    try {
-      this.settings.debug?.('received', withoutToken(data as string));
-      this.listener.take(JSON.parse(data as string) as Record<string, unknown>);
-    } catch {
-      this.finish(new WssError('bad_server_frame', 'bad frame'));
-    }
+  private mayBegin(): void {
+    this.line.isReady = true;
+    this.listener.opened();
   }
 
-  /** Browsers do not show the server's ping frames, so a link that went dead is found by asking. */
-  private beat(): void {
-    if (this.silences++ > 0) return this.giveUp();
-    this.listener.beat();
-    this.beatLater();
+  private onMessage(data: string): void {
+    delete this.line.askedMs;
+    trace(this.settings.debug, 'received', data);
+    this.listener.take(data);
+    callDue();
   }
 
-  private beatLater(): void {
-    this.timer.schedule(this.beatMs, () => this.beat());
+  /**
+   * Asks for a sign of life: browsers do not show the server's ping frames. A link without one in time is dead, and one
+   * that does not come about in time will not.
+   */
+  private probe(withinMs: number): void {
+    const { line } = this;
+    // Asking again gives no more time.
+    if (line.askedMs === PROBE_MS) return;
+    line.askedMs = withinMs;
+    if (line.isReady) this.listener.beat();
+    this.timer.schedule(withinMs, () => {
+      if (!line.askedMs) return this.probe(this.beatMs);
+      // The network is another one: that the link is dead says nothing of the next.
+      if (withinMs === PROBE_MS) this.waits.advise(0);
+      this.giveUp();
+    });
   }
 
-  private probe(): void {
-    if (this.probeTimer.isSet) return;
-    this.listener.beat();
-    this.probeTimer.schedule(PROBE_MS, () => this.linkLost());
-  }
-
-  /** The network is another one: that the link is dead says nothing of the next. */
-  private linkLost(): void {
-    this.waits.advise(0);
-    this.giveUp();
-  }
-
+  /** A closing handshake over a dead line would take long; only `ws` can do without. */
   private giveUp(error?: WssError): void {
-    const { socket } = this;
+    const { socket } = this.line;
     this.onClose(4409, '', error);
-    socket?.close();
+    if (socket?.terminate) socket.terminate();
+    else socket?.close();
   }
 
   /** Only the `ws` package tells of an HTTP status. */
@@ -287,12 +300,8 @@ export class Connection {
     this.giveUp(refusalOf(statusCode));
   }
 
-  private onFault(message = ''): void {
-    if (/subprotocol/.test(message)) this.finish(otherServer());
-  }
-
   private onClose(code: number, reason: string, known?: WssError): void {
-    const { openedAt } = this;
+    const { openedAt } = this.line;
     this.letGo();
     if (openedAt) {
       this.waits.held(now() - openedAt);
@@ -307,34 +316,24 @@ export class Connection {
     const mayRenew =
       error?.code === 'unauthenticated' && typeof token === 'function' && this.tokensRefused++ < 1;
     if (error && !error.retry && !mayRenew) return this.finish(error);
-    if (this.is('closed')) return;
     const page = pageState();
     const isParked = page.isHidden && whileHidden === 'wait';
     const inMs = this.waits.next(page, error);
     this.progress.become({ state: 'waiting', inMs: isParked ? undefined : inMs, code, error });
-    if (isParked || !this.is('waiting')) return;
+    if (isParked) return;
     if (inMs > 0) this.connectIn(inMs);
     else void this.connect();
   }
 
-  /** Whatever comes from the socket or was begun with it is of no use any more. */
   private letGo(): SocketLike | undefined {
-    const { socket } = this;
-    delete this.socket;
-    this.attempt++;
-    this.openedAt = 0;
-    this.silences = 0;
-    this.isGreeted = false;
+    const { socket } = this.line;
+    this.line = { openedAt: 0 };
     this.timer.cancel();
-    this.probeTimer.cancel();
     return socket;
   }
 }
 
 type SocketOn = (event: 'unexpected-response', listener: UpgradeListener) => void;
-
-/** Takes tokens out of a frame's text, so that a debugger may see it. */
-const withoutToken = (text: string): string => text.replace(/"token":"[^"]*"/, '"token":"…"');
 
 /** Why there is no connection; undefined when one was lost that may come back. */
 function closeError(code: number, reason: string, wasOpen: boolean): WssError | undefined {

@@ -1,26 +1,73 @@
+import type { DebugListener } from './types.js';
+
+type DebugKind = Parameters<DebugListener>[0];
+
 /** Stops calling a listener. */
 export type Unsubscribe = () => void;
 
-/** @internal */
-interface Listener<T> {
-  onValue(value: T): void;
-  /** Called when no more comes. */
-  onEnd?(): void;
+/** Calls of the application's functions that are due. */
+const due: (() => void)[] = [];
+
+function callLater(call: () => void): void {
+  if (due.push(call) === 1) queueMicrotask(callDue);
 }
 
 /**
- * Calls listeners in the order in which they were added; one that throws does not stop the others.
+ * Calls the application's functions, after what was under way here: so they find everything done and may do anything
+ * themselves. One that throws is reported like any other uncaught error, and does not stop the others.
+ * @internal
+ */
+export function callDue(): void {
+  for (let call; (call = due.shift());) {
+    try {
+      call();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/**
+ * Tells a debugger, if there is one, without the tokens.
+ * @internal
+ */
+export function trace(debug: DebugListener | undefined, kind: DebugKind, what: unknown): void {
+  if (debug) callLater(() => debug(kind, typeof what === 'string' ? what.replace(TOKENS, '$1…') : what));
+}
+
+/** A token as JSON, but for its closing quote. */
+const TOKENS = /("token":")(\\.|[^\\"])*/g;
+
+/**
+ * Calls back once, when one of the signals is aborted; at once, if one is.
+ * @returns how to stop that
+ * @internal
+ */
+export function onAbort(signals: readonly (AbortSignal | undefined)[], work: () => void): Unsubscribe {
+  const stop = (): void => signals.forEach((signal) => signal?.removeEventListener('abort', once));
+  const once = (): void => {
+    stop();
+    work();
+  };
+  for (const signal of signals) signal?.addEventListener('abort', once);
+  if (signals.some((signal) => signal?.aborted)) once();
+  return stop;
+}
+
+/**
+ * Calls listeners in the order in which they were added.
  * @internal
  */
 export class Emitter<T> {
-  private readonly listeners = new Set<Listener<T>>();
-  private ended?: boolean;
+  private readonly listeners = new Set<(value: T) => void>();
 
   /** @param counted told of each listener that comes (1) or goes (-1) */
   constructor(private readonly counted?: (change: number) => void) {}
 
-  listen(take: (value: T) => void, end?: () => void): Unsubscribe {
-    const listener: Listener<T> = { onValue: take, onEnd: end };
+  listen(take: (value: T) => void): Unsubscribe {
+    const listener = (value: T): void => take(value);
     this.listeners.add(listener);
     this.counted?.(1);
     return () => {
@@ -30,51 +77,38 @@ export class Emitter<T> {
 
   /** Listeners that are removed meanwhile are not called any more. */
   emit(value: T): void {
-    for (const listener of [...this.listeners]) {
-      if (!this.listeners.has(listener)) continue;
-      try {
-        listener.onValue(value);
-      } catch (error) {
-        // Reported like any other uncaught error, outside of our own call stack.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+    for (const listener of this.listeners) {
+      callLater(() => {
+        if (this.listeners.has(listener)) listener(value);
+      });
     }
   }
 
-  /** Nothing more comes: iterators end when they have given the waiting values. */
-  finish(): void {
-    this.ended = true;
-    for (const { onEnd: end } of this.listeners) end?.();
-  }
-
-  /** The values from this call on, until the signal says stop or no more can come. Values not yet taken are kept. */
-  iterate(signal?: AbortSignal): AsyncGenerator<T, void, void> {
+  /**
+   * The values from this call on, until the signal says stop or the client has ended. Values not yet taken are kept.
+   * @param end the client's end
+   */
+  iterate(end: AbortSignal, signal?: AbortSignal): AsyncGenerator<T, void, void> {
     const waiting: T[] = [];
     let wake: () => void = () => undefined;
-    const stop = this.listen(
-      (value) => {
-        waiting.push(value);
-        wake();
-      },
-      () => wake(),
-    );
-    const release = (): void => {
-      stop();
+    const stop = this.listen((value) => {
+      waiting.push(value);
       wake();
-    };
-    signal?.addEventListener('abort', release);
-    const isOver = (): boolean | undefined => signal?.aborted || (this.ended && waiting.length === 0);
+    });
+    const forget = onAbort([signal, end], () => {
+      if (signal?.aborted) stop();
+      wake();
+    });
     const values = (async function* (): AsyncGenerator<T, void, void> {
       try {
         yield undefined as T;
-        while (!isOver()) {
+        while (!signal?.aborted && (waiting.length > 0 || !end.aborted)) {
           if (waiting.length > 0) yield waiting.shift()!;
           else await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {
-        release();
+        stop();
+        forget();
       }
     })();
     // One that has begun cleans up when it is ended before its first value.
@@ -84,20 +118,29 @@ export class Emitter<T> {
 }
 
 /**
+ * The value of a key; made, if there is none.
+ * @internal
+ */
+export function emplace<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  if (!map.has(key)) map.set(key, make());
+  return map.get(key)!;
+}
+
+/**
  * A value that changes, and calls listeners with the new one.
  * @internal
  */
 export class Changing<T> extends Emitter<T> {
   constructor(
     public current: T,
-    private readonly trace: ((kind: 'decided', what: unknown) => void) | undefined,
+    private readonly tracer?: DebugListener,
     count?: (change: number) => void,
   ) {
     super(count);
   }
 
   become(value: T): void {
-    this.trace?.('decided', value);
+    trace(this.tracer, 'decided', value);
     this.current = value;
     this.emit(value);
   }

@@ -31,19 +31,16 @@ export type ClientErrorCode =
 
 /** Everything that this client reports as failed; `code` tells what to do. */
 export class WssError extends Error {
-  /** Which rules the data broke, where the server says so. */
-  readonly details?: readonly ErrorDetail[];
-
   constructor(
     readonly code: ErrorCode | ClientErrorCode,
     message: string,
     /** True if the same call may succeed later. */
     readonly retry = false,
-    details?: readonly ErrorDetail[],
+    /** Which rules the data broke, where the server says so. */
+    readonly details?: readonly ErrorDetail[],
   ) {
     super(message);
     this.name = 'WssError';
-    if (details) this.details = details;
   }
 }
 

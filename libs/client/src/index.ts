@@ -4,7 +4,6 @@ export { type ConnectionOptions, type Status } from './connection.js';
 export { type Unsubscribe } from './emitter.js';
 export { type ClientErrorCode, WssError } from './errors.js';
 export { applyPatch, type PatchOperation } from './json-patch.js';
-export { type NumberedCommand, type Rollback } from './lane.js';
 export { type WssClientOptions } from './link.js';
 export { LiveState } from './live-state.js';
 export { type Member, Members } from './members.js';

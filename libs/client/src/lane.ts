@@ -4,8 +4,8 @@ import { retryDelay } from './backoff.js';
 import { now, Timer } from './clock.js';
 import { fromBody, WssError } from './errors.js';
 import type { Link } from './link.js';
-import { enqueue, lostError, Pending, type Reply, type Snapshot } from './requests.js';
-import type { CommandOptions } from './types.js';
+import { lostError, Pending, Queue, type Reply, type Snapshot } from './requests.js';
+import type { CommandOptions, NumberedCommand, Rollback } from './types.js';
 
 /** Most replies that may be unacknowledged (the server's limit). */
 const WINDOW = 32;
@@ -16,24 +16,6 @@ const KEPT_CHARACTERS = 1e6;
 const ORDER_MS = 50;
 /** The event that records a number without an effect. */
 const SKIP = '$skip';
-
-/** A numbered command. */
-export interface NumberedCommand {
-  readonly n: number;
-  readonly event: string;
-  readonly data: unknown;
-}
-
-/** Commands that took effect and were lost by the server's storage. */
-export interface Rollback {
-  readonly room: string;
-  /** The lost commands that are still known here. */
-  readonly commands: readonly NumberedCommand[];
-  /** Lost numbers whose commands are not known any more. */
-  readonly forgotten: readonly number[];
-  /** True if the commands are sent again, exactly once; of one that then fails, another rollback tells, with false. */
-  readonly resubmitted: boolean;
-}
 
 /** @internal */
 interface Entry extends NumberedCommand {
@@ -62,7 +44,7 @@ type Queued = Pick<Entry, 'event' | 'data' | 'answer' | 'length'>;
  * @internal
  */
 export class Lane {
-  private waiting: Queued[] = [];
+  private readonly waiting: Queue<Queued>;
   private readonly numbered = new Map<number, Entry>();
   private highest = 0;
   private acked = 0;
@@ -74,7 +56,9 @@ export class Lane {
   constructor(
     private readonly attendance: Attendance,
     private readonly link: Link,
-  ) {}
+  ) {
+    this.waiting = new Queue(link);
+  }
 
   /** True if a command is on its way. */
   get isBusy(): boolean {
@@ -84,7 +68,7 @@ export class Lane {
   /** Queues a command; resolves with its reply. */
   submit(event: string, { data, length }: Snapshot, options: CommandOptions): Promise<Reply> {
     const answer = new Pending<Reply>(options, this.link);
-    this.waiting = enqueue(this.waiting, { event, data, length, answer }, this.link);
+    this.waiting.add({ event, data, length, answer });
     this.pump();
     return answer.promise;
   }
@@ -94,26 +78,20 @@ export class Lane {
    * were given up wait for a command behind them.
    */
   pump(): void {
-    if (!this.link.wire.isGreeted || !this.attendance.isIn || this.timer.isSet) return;
-    const isWorth = this.queued > 0 || [...this.numbered.values()].some(isCommand);
+    if (!this.attendance.isIn || this.timer.isSet) return;
+    const isWorth = !this.waiting.isEmpty || [...this.numbered.values()].some(isCommand);
     for (let n = this.acked + 1; isWorth && n <= Math.min(this.highest, this.acked + WINDOW); n++) {
       const entry = this.numbered.get(n);
       if (entry?.state === 'open' && !entry.inFlight) this.transmit(entry);
     }
-    while (this.queued > 0 && this.highest < this.acked + WINDOW) {
-      this.highest++;
-      this.transmit(this.open(this.highest, this.waiting.shift()!));
+    for (let command; this.highest < this.acked + WINDOW && (command = this.waiting.take());) {
+      this.transmit(this.open(++this.highest, command));
     }
-  }
-
-  /** The connection is gone; nothing is on its way any more. */
-  disconnected(): void {
-    if (!this.attendance.isWanted) this.abandon(lostError());
   }
 
   /** The room is not ours any more: commands not yet sent fail. Commands on their way get their answer. */
   drop(error: WssError): void {
-    for (const { answer } of this.waiting.splice(0)) answer.fail(error);
+    this.waiting.fail(error);
     this.abandon(error);
     this.reclaim();
   }
@@ -130,15 +108,9 @@ export class Lane {
     delete this.lastEpoch;
   }
 
-  /** Ends everything. */
-  end(error: WssError): void {
+  /** The client has ended. */
+  end(): void {
     this.timer.cancel();
-    for (const { answer } of [...this.waiting.splice(0), ...this.numbered.values()]) answer.fail(error);
-  }
-
-  private get queued(): number {
-    while (this.waiting[0]?.answer.settled) this.waiting.shift();
-    return this.waiting.length;
   }
 
   /** Fails commands that were sent but are not on their way; their numbers are given up for those behind them. */
@@ -224,7 +196,7 @@ export class Lane {
       entry.inFlight = false;
       entry.uncertain ||= !reply || isRepeated;
       if (reply) this.onReply(entry, reply);
-      else this.pump();
+      else if (!this.attendance.isWanted) this.abandon(lostError());
       this.attendance.sync();
     });
   }

@@ -2,9 +2,17 @@ import { now } from './clock.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { Emitter } from './emitter.js';
 import { fromBody, WssError } from './errors.js';
-import type { Rollback } from './lane.js';
-import { dataOf, enqueue, lostError, Pending, type Reply, type Snapshot, snapshot } from './requests.js';
-import type { CommandOptions } from './types.js';
+import {
+  checkSize,
+  dataOf,
+  lostError,
+  Pending,
+  Queue,
+  type Reply,
+  type Snapshot,
+  snapshot,
+} from './requests.js';
+import type { CommandOptions, Rollback } from './types.js';
 
 /** Settings of a {@link WssClient}. */
 export interface WssClientOptions extends ConnectionOptions {
@@ -29,7 +37,7 @@ export interface LinkListener {
 /** @internal */
 interface Request {
   readonly frame: object;
-  readonly answer: Pending<unknown>;
+  readonly answer: Pending;
 }
 
 /** @internal */
@@ -60,12 +68,9 @@ export class Link {
   /** Number of commands that wait to be sent. */
   unsent = 0;
   maxFrame = MAX_FRAME_BYTES;
-  /** Set when the client has ended. */
-  over?: WssError;
-
   private nextId = 1;
   private readonly sent = new Map<unknown, Sent>();
-  private waiting: Request[] = [];
+  private readonly waiting = new Queue<Request>(this);
 
   constructor(
     url: string,
@@ -73,6 +78,11 @@ export class Link {
     private readonly told: LinkListener,
   ) {
     this.wire = new Connection(url, settings, this);
+  }
+
+  /** Why the client has ended, if it has. */
+  get over(): WssError | undefined {
+    return this.wire.end.reason as WssError | undefined;
   }
 
   /**
@@ -87,8 +97,8 @@ export class Link {
   request(frame: object, options: CommandOptions): Pending<unknown> {
     const answer = new Pending<unknown>(options, this);
     if (this.over) answer.fail(this.over);
-    else if (this.wire.isOpen) this.transmit({ frame, answer });
-    else this.waiting = enqueue(this.waiting, { frame, answer }, this);
+    else if (this.wire.isReady) this.transmit({ frame, answer });
+    else this.waiting.add({ frame, answer });
     return answer;
   }
 
@@ -97,24 +107,54 @@ export class Link {
    * @throws WssError when it can't be sent, or too many commands wait
    */
   admit(data: unknown): Snapshot {
-    if (this.over) throw this.over;
+    this.wire.end.throwIfAborted();
     if (this.unsent >= (this.settings.maxQueued ?? 1_000)) {
       throw new WssError('queue_full', 'too many', true);
     }
     return snapshot(data, this.maxFrame);
   }
 
-  opened(): void {
-    this.told.opened();
-    for (const request of this.waiting.splice(0)) this.transmit(request);
+  /**
+   * Sends a command without a number.
+   * @throws WssError
+   */
+  async command(frame: object, data: unknown, options: CommandOptions): Promise<unknown> {
+    return this.request({ ...frame, data: this.admit(data).data }, options).promise;
   }
 
-  take(frame: Record<string, unknown>): void {
-    const { id } = frame;
-    if (id === undefined) return this.told.arrived(frame);
-    const sent = this.sent.get(id);
-    this.sent.delete(id);
-    sent?.done(frame, sent.waitMs > UNANSWERED_MS);
+  /**
+   * Writes a frame.
+   * @throws WssError `too_large`
+   */
+  write(frame: object): void {
+    const text = JSON.stringify(frame);
+    checkSize(text, this.maxFrame);
+    this.wire.write(text);
+  }
+
+  /** A promise for the application. It need not be caught when it fails because the application left or closed. */
+  handOut<T>(work: Promise<T>): Promise<T> {
+    const handed = work.then();
+    work.catch((error?: WssError) => {
+      if (this.over || error?.code === 'closed') handed.catch(() => undefined);
+    });
+    return handed;
+  }
+
+  opened(): void {
+    this.told.opened();
+    for (let request; (request = this.waiting.take());) this.transmit(request);
+  }
+
+  /** A plain gateway may send what it likes; one of ours keeps to the protocol. */
+  take(text: string): void {
+    try {
+      this.handle(JSON.parse(text) as Record<string, unknown>);
+    } catch {
+      const error = new WssError('bad_server_frame', 'bad frame');
+      if (this.wire.hasSession) this.wire.finish(error);
+      else this.errors.emit(error);
+    }
   }
 
   beat(): void {
@@ -129,33 +169,46 @@ export class Link {
       if (sent.answer || at - sent.at < sent.waitMs) continue;
       sent.at = now();
       sent.waitMs *= 2;
-      this.wire.write({ ...sent.frame, id });
+      this.write({ ...sent.frame, id });
     }
   }
 
   disconnected(): void {
     const all = [...this.sent.values()];
     this.sent.clear();
-    for (const { done } of all) done();
     this.told.disconnected();
+    for (const { done } of all) done();
   }
 
   ended(error: WssError): void {
-    this.over = error;
     this.disconnected();
-    for (const { answer } of this.waiting.splice(0)) answer.fail(error);
+    this.waiting.fail(error);
     this.told.ended(error);
     if (error.code !== 'closed') this.errors.emit(error);
+  }
+
+  private handle(frame: Record<string, unknown>): void {
+    if (this.sent.has(frame['id'])) this.answered(frame['id'], frame);
+    else if (frame['id'] === undefined || !this.wire.hasSession) this.told.arrived(frame);
+  }
+
+  private answered(id: unknown, reply: Reply): void {
+    const sent = this.sent.get(id);
+    this.sent.delete(id);
+    sent?.done(reply, sent.waitMs > UNANSWERED_MS);
   }
 
   private put(sent: Sent): void {
     const id = this.nextId++;
     this.sent.set(id, sent);
-    this.wire.write({ ...sent.frame, id });
+    try {
+      this.write({ ...sent.frame, id });
+    } catch (error) {
+      queueMicrotask(() => this.answered(id, { error: error as WssError } as Reply));
+    }
   }
 
   private transmit({ frame, answer }: Request): void {
-    if (answer.settled) return;
     answer.sent();
     const done = (reply: Reply | undefined): void => {
       if (!reply) answer.fail(lostError());

@@ -1,7 +1,8 @@
 import { Emitter, type Unsubscribe } from './emitter.js';
 import type { WssError } from './errors.js';
 import { applyPatch, type PatchOperation } from './json-patch.js';
-import { FOR_EVER, Pending } from './requests.js';
+import type { Link } from './link.js';
+import { NextTime } from './requests.js';
 
 /** A document as the server sends it. */
 export interface DocumentView {
@@ -21,18 +22,13 @@ export interface DocumentPatch {
  */
 export class LiveState<T = unknown> {
   /**
-   * True if the copy equals the server's document; if not, it is being read.
+   * True if the document has to be read, or why it can't be; false if the copy equals it.
    * @internal
    */
-  isRight?: boolean;
-  /**
-   * Why it is not being read.
-   * @internal
-   */
-  failure?: WssError;
+  lack: boolean | WssError = true;
   private readonly changes: Emitter<T>;
   private view?: DocumentView;
-  private first = new Pending<T>(FOR_EVER);
+  private readonly first = new NextTime<T>();
 
   /**
    * @param room the room, which lives as long as somebody has its copies
@@ -40,6 +36,7 @@ export class LiveState<T = unknown> {
    */
   constructor(
     private readonly room: object,
+    private readonly link: Link,
     count: (change: number) => void,
   ) {
     this.changes = new Emitter(count);
@@ -51,7 +48,8 @@ export class LiveState<T = unknown> {
    */
   get ready(): Promise<T> {
     if (this.view) return Promise.resolve(this.view.value as T);
-    return this.failure ? Promise.reject(this.failure) : this.first.promise;
+    const { lack, first, link } = this;
+    return link.handOut(typeof lack === 'object' ? Promise.reject(lack) : first.promise);
   }
 
   /** The copy; undefined until {@link ready}. The same object until something changes. */
@@ -72,7 +70,7 @@ export class LiveState<T = unknown> {
 
   /** Values from now on; ends with the client. */
   values(signal?: AbortSignal): AsyncGenerator<T, void, void> {
-    return this.changes.iterate(signal);
+    return this.changes.iterate(this.link.wire.end, signal);
   }
 
   /**
@@ -80,17 +78,10 @@ export class LiveState<T = unknown> {
    * @internal
    */
   become(view: DocumentView): void {
-    this.isRight = true;
-    this.show(view);
-  }
-
-  /**
-   * It has to be read, from now on until it is right or fails.
-   * @internal
-   */
-  renew(): void {
-    delete this.failure;
-    this.isRight = false;
+    this.lack = false;
+    this.view = view;
+    this.first.fulfil(view.value as T);
+    this.changes.emit(view.value as T);
   }
 
   /**
@@ -98,43 +89,22 @@ export class LiveState<T = unknown> {
    * @internal
    */
   fail(error: WssError): void {
-    this.failure = error;
-    this.isRight = false;
-    if (this.view) return;
-    // An application that does not await it gets no unhandled rejection.
-    this.first.promise.catch(() => undefined);
+    this.lack = error;
     this.first.fail(error);
-    this.first = new Pending<T>(FOR_EVER);
   }
 
   /**
-   * Applies an event's change.
-   * @returns whether the copy is right; if not, it has to be read anew
+   * Applies an event's change; if that can't be, the document has to be read anew.
    * @internal
    */
-  follow({ base, ops }: DocumentPatch, seq: number): boolean | undefined {
-    const view = this.view!;
-    if (seq <= view.version) return true;
+  follow({ base, ops }: DocumentPatch, seq: number): void {
+    const { version, value } = this.view!;
+    if (seq <= version) return;
     try {
-      if (base !== view.version) throw new TypeError();
-      this.show({ version: seq, value: applyPatch(view.value, ops) });
+      if (base !== version) throw new TypeError();
+      this.become({ version: seq, value: applyPatch(value, ops) });
     } catch {
-      this.isRight = false;
+      this.lack = true;
     }
-    return this.isRight;
-  }
-
-  /**
-   * The client has ended.
-   * @internal
-   */
-  end(): void {
-    this.changes.finish();
-  }
-
-  private show(view: DocumentView): void {
-    this.view = view;
-    this.first.fulfil(view.value as T);
-    this.changes.emit(view.value as T);
   }
 }

@@ -4,7 +4,7 @@ import { Timer } from './clock.js';
 import { Emitter, type Unsubscribe } from './emitter.js';
 import { fromBody, type WssError } from './errors.js';
 import type { Link } from './link.js';
-import { FOR_EVER, Pending } from './requests.js';
+import { NextTime } from './requests.js';
 
 /** Somebody who is in a room. */
 export interface Member {
@@ -47,7 +47,7 @@ export class Members {
   private attempts = 0;
   private readonly timer = new Timer();
   private late: MembersDelta[] = [];
-  private waiting: Pending<void>[] = [];
+  private readonly read = new NextTime();
 
   /** @internal */
   constructor(
@@ -76,11 +76,10 @@ export class Members {
    * @throws WssError when it can't be read, e.g. `not_found` where the kind of room does not show who is in it
    */
   refresh(): Promise<void> {
-    const pending = new Pending<void>(FOR_EVER);
-    this.waiting.push(pending);
+    const { promise } = this.read;
     this.attendance.ensure();
     this.want();
-    return pending.promise;
+    return this.link.handOut(promise);
   }
 
   /**
@@ -109,12 +108,14 @@ export class Members {
     this.timer.cancel();
     delete this.reading;
     delete this.at;
-    for (const pending of this.waiting.splice(0)) pending.fail(error);
+    this.read.fail(error);
   }
 
   private want(): void {
+    const { over } = this.link;
     this.wanted = true;
-    if (!this.reading && this.attendance.isIn) this.start();
+    if (over) this.stop(over);
+    else if (!this.reading && this.attendance.isIn) this.start();
   }
 
   /** Applies a delta. A user who came and went since the last one is in both lists. */
@@ -159,7 +160,7 @@ export class Members {
       this.timer.schedule(retryDelay(this.attempts++, error), () => this.readLost());
       return;
     }
-    if (this.waiting.length === 0) this.link.errors.emit(error);
+    if (!this.read.pending) this.link.errors.emit(error);
     this.wanted = false;
     this.stop(error);
   }
@@ -170,7 +171,7 @@ export class Members {
     this.byUser = found;
     this.at = version;
     this.changes.emit(this.list);
-    for (const pending of this.waiting.splice(0)) pending.fulfil();
+    this.read.fulfil();
     for (const delta of this.late) this.apply(delta);
   }
 }

@@ -6,13 +6,14 @@ import { utf8 } from './requests.js';
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /**
- * Checks a token before anybody is asked to take it.
- * @throws WssError `bad_token` when it is too long
+ * Checks a token before anybody is asked to take it; an empty one is none.
+ * @throws WssError `bad_token` when it is no text, or too long
  * @internal
  */
-export function checkToken(token: string): string {
-  if (utf8(token).length <= MAX_TOKEN_LENGTH) return token;
-  throw new WssError('bad_token', `token over ${MAX_TOKEN_LENGTH} bytes`);
+export function checkToken(token: unknown): string | undefined {
+  if (!token) return undefined;
+  if (typeof token === 'string' && utf8(token).length <= MAX_TOKEN_LENGTH) return token;
+  throw new WssError('bad_token', `token must be a string of at most ${MAX_TOKEN_LENGTH} bytes`);
 }
 
 /**

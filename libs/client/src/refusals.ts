@@ -7,11 +7,11 @@ type Refusal = readonly [code: ClientErrorCode | ErrorCode, message: string, ret
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   400: ['bad_request', 'correct the URL'],
   401: ['unauthenticated', 'sign in again'],
-  403: ['forbidden', 'not this origin'],
+  403: ['forbidden', 'origin not allowed'],
   404: ['bad_url', 'correct the URL'],
-  429: ['rate_limited', 'try later', true],
+  429: ['rate_limited', 'try again later', true],
   431: ['too_large', 'shorten token or URL'],
-  503: ['unavailable', 'try later', true],
+  503: ['unavailable', 'try again later', true],
 };
 
 /**
@@ -37,4 +37,4 @@ export function statusOfClose(code: number): number {
 
 /** @internal */
 export const otherServer = (code: ClientErrorCode = 'version', retry?: boolean): WssError =>
-  new WssError(code, 'no wss.v1: needs session: false', retry);
+  new WssError(code, 'no wss.v1: a plain gateway needs session: false', retry);

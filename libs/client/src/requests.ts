@@ -1,5 +1,6 @@
 import type { ErrorBody } from '@wss/protocol';
 import { now, Timer } from './clock.js';
+import { onAbort } from './emitter.js';
 import { fromBody, WssError } from './errors.js';
 import type { CommandOptions } from './types.js';
 
@@ -21,12 +22,6 @@ export interface Backlog {
 }
 
 /**
- * Waits as long as it takes.
- * @internal
- */
-export const FOR_EVER: CommandOptions = { timeoutMs: Infinity };
-
-/**
  * A promise that also ends by time, by a signal, or from outside.
  * @internal
  */
@@ -45,7 +40,7 @@ export class Pending<T = unknown> {
     backlog.unsent++;
     this.promise = new Promise<T>((resolve, reject) => {
       const timer = new Timer();
-      const abort = (): void => this.fail(signal!.reason);
+      let forget = (): void => undefined;
       const settle =
         <Value>(how: (value: Value) => void) =>
         (value: Value): void => {
@@ -53,14 +48,13 @@ export class Pending<T = unknown> {
           this.sent();
           this.settled = true;
           timer.cancel();
-          signal?.removeEventListener('abort', abort);
+          forget();
           how(value);
         };
       this.fulfil = settle(resolve);
       this.fail = settle(reject);
       if (timeoutMs < Infinity) timer.schedule(timeoutMs, () => this.expire());
-      signal?.addEventListener('abort', abort);
-      if (signal?.aborted) abort();
+      forget = onAbort([signal], () => this.fail(signal!.reason));
     });
   }
 
@@ -73,8 +67,33 @@ export class Pending<T = unknown> {
 
   private expire(): void {
     this.fail(
-      this.sentAt ? new WssError('timeout', 'no answer in time') : new WssError('not_sent', 'not sent', true),
+      this.sentAt
+        ? new WssError('timeout', 'no answer in time')
+        : new WssError('not_sent', 'not sent in time', true),
     );
+  }
+}
+
+/**
+ * A promise for all who wait for the next time that something happens, however long that takes.
+ * @internal
+ */
+export class NextTime<T = void> {
+  /** Set while somebody waits. */
+  pending?: Pending<T>;
+
+  get promise(): Promise<T> {
+    return (this.pending ??= new Pending<T>({ timeoutMs: Infinity })).promise;
+  }
+
+  fulfil(value: T): void {
+    this.pending?.fulfil(value);
+    delete this.pending;
+  }
+
+  fail(error: WssError): void {
+    this.pending?.fail(error);
+    delete this.pending;
   }
 }
 
@@ -91,31 +110,63 @@ export interface Snapshot {
 /** The bytes of a text on the wire. */
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/**
- * Adds to those that wait to be sent; those whose time was over meanwhile are not kept.
- * @internal
- */
-export function enqueue<Item extends { readonly answer: Pick<Pending, 'settled'> }>(
-  waiting: Item[],
-  item: Item,
-  { unsent }: Backlog,
-): Item[] {
-  return waiting.push(item) > unsent ? waiting.filter(({ answer }) => !answer.settled) : waiting;
+/** @internal */
+interface Waiting {
+  readonly answer: Pick<Pending, 'settled' | 'fail'>;
 }
 
-/** Bytes of a frame that are not data, at most. */
-const ENVELOPE = 1_024;
+/**
+ * What waits to be sent, in order; that whose time is over meanwhile is skipped, and not kept for long.
+ * @internal
+ */
+export class Queue<Item extends Waiting> {
+  private items: Item[] = [];
+
+  constructor(private readonly backlog: Backlog) {}
+
+  add(item: Item): void {
+    if (this.items.push(item) > this.backlog.unsent) this.items = this.items.filter(isOpen);
+  }
+
+  get isEmpty(): boolean {
+    return !this.items.some(isOpen);
+  }
+
+  take(): Item | undefined {
+    for (let item; (item = this.items.shift());) if (isOpen(item)) return item;
+    return undefined;
+  }
+
+  fail(error: WssError): void {
+    for (const { answer } of this.items.splice(0)) answer.fail(error);
+  }
+}
+
+const isOpen = ({ answer }: Waiting): boolean => !answer.settled;
 
 /**
  * Takes a copy: a command is sent again as it was, whatever happens to its data meanwhile.
- * @throws WssError `too_large`: a frame that is too large would end the connection
+ * @throws WssError `invalid` when it can't be written as JSON, `too_large`
  */
-export function snapshot(data: unknown, maxFrameBytes: number): Snapshot {
-  const json = JSON.stringify(data ?? {});
-  if (utf8(json).length > maxFrameBytes - ENVELOPE) {
-    throw new WssError('too_large', `at most ${maxFrameBytes - ENVELOPE} bytes`);
+export function snapshot(data: unknown, most: number): Snapshot {
+  let json: string;
+  let copy: unknown;
+  try {
+    json = JSON.stringify(data ?? {});
+    copy = JSON.parse(json);
+  } catch (error) {
+    throw new WssError('invalid', `not JSON: ${(error as Error)?.message}`);
   }
-  return { data: JSON.parse(json), length: json.length };
+  checkSize(json, most);
+  return { data: copy, length: json.length };
+}
+
+/**
+ * Checks what is to be sent: a frame that is too large would end the connection.
+ * @throws WssError `too_large`
+ */
+export function checkSize(json: string, most: number): void {
+  if (utf8(json).length > most) throw new WssError('too_large', `at most ${most} bytes`);
 }
 
 /** The reply's data, or its error thrown. */

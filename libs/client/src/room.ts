@@ -1,5 +1,5 @@
 import { Attendance, type RoomStart } from './attendance.js';
-import { Emitter, type Unsubscribe } from './emitter.js';
+import { emplace, Emitter, type Unsubscribe } from './emitter.js';
 import { WssError } from './errors.js';
 import { Lane } from './lane.js';
 import type { Link } from './link.js';
@@ -19,7 +19,7 @@ import type {
   RoomTypes,
 } from './types.js';
 
-interface ResetFrame extends Omit<RoomStart, 'recovered' | 'missed' | 'n'> {
+interface ResetFrame extends RoomStart {
   readonly applied: number | null;
 }
 
@@ -69,7 +69,6 @@ export class Room<T extends RoomTypes = Loose> {
     this.attendance = new Attendance(name, link, this, this.counted);
     this.lane = new Lane(this.attendance, link);
     this.members = new Members(this.attendance, link, this.counted);
-    if (link.over) this.ended(link.over);
   }
 
   /** The present state of the room, with its reason. */
@@ -88,19 +87,16 @@ export class Room<T extends RoomTypes = Loose> {
    * @throws WssError `forbidden`, `not_found` and others when we are refused; then the room is left
    */
   join(options: JoinOptions = {}): Promise<void> {
-    return this.attendance.enter(options);
+    return this.link.handOut(this.attendance.enter(options));
   }
 
   /**
    * Sets what others see of the user here, at most 1,024 bytes as JSON; resolves when the server was told. Before a
    * join it is kept for it. Of several clients of a user, the newest counts.
-   * @throws WssError `too_large`
+   * @throws WssError `too_large`, `invalid` when it is no object of JSON
    */
   setMeta(meta: object): Promise<void> {
-    const { attendance } = this;
-    if (attendance.isWanted) return attendance.enter({ meta });
-    attendance.keepMeta(meta);
-    return Promise.resolve();
+    return this.link.handOut(this.attendance.setMeta(meta));
   }
 
   /**
@@ -118,15 +114,14 @@ export class Room<T extends RoomTypes = Loose> {
     listener: (event: RoomEvent<T['events'][E]>) => void,
   ): Unsubscribe {
     this.attendance.ensure();
-    let emitter = this.byEvent.get(event);
-    if (!emitter) this.byEvent.set(event, (emitter = new Emitter(this.counted)));
-    return (emitter as unknown as Emitter<RoomEvent<T['events'][E]>>).listen(listener);
+    const emitter: Emitter<never> = emplace(this.byEvent, event, () => new Emitter(this.counted));
+    return emitter.listen(listener);
   }
 
   /** Every event from now on, in the room's order; ends with the client. */
   events(signal?: AbortSignal): AsyncGenerator<RoomEvent, void, void> {
     this.attendance.ensure();
-    return this.all.iterate(signal);
+    return this.all.iterate(this.link.wire.end, signal);
   }
 
   /** Calls back when the events seen so far can't be continued. */
@@ -139,36 +134,22 @@ export class Room<T extends RoomTypes = Loose> {
    * it resolves when the copy has reached the command's effect, or the command's time is over.
    * @throws WssError
    */
-  async command<E extends NameOf<T['commands']>>(
+  command<E extends NameOf<T['commands']>>(
     event: E,
     data: DataOf<T['commands'], E>,
     options: CommandOptions = {},
   ): Promise<ReplyOf<T['commands'], E>> {
-    const { link, name: room } = this;
-    const copy = link.admit(data);
-    this.attendance.ensure();
-    if (!link.wire.hasSession) {
-      return (await link.request({ event, room, data: copy.data }, options).promise) as ReplyOf<
-        T['commands'],
-        E
-      >;
-    }
-    const reply = await this.lane.submit(event, copy, options);
-    const value = dataOf(reply) as ReplyOf<T['commands'], E>;
-    if (this.hasCopies && reply.seq !== undefined) await this.reach(reply.seq, options);
-    return value;
+    return this.link.handOut(this.carryOut(event, data, options)) as Promise<ReplyOf<T['commands'], E>>;
   }
 
   /** A live copy of a document; the same object for the same name. */
   state<D extends NameOf<T['documents']>>(document: D): LiveState<T['documents'][D]> {
-    let state = this.copies.get(document);
-    if (!state) {
-      this.copies.set(document, (state = new LiveState(this, this.counted)));
-      if (this.link.over) state.fail(this.link.over);
-      // Documents come with a join; those of a room that is joined already have to be asked for.
-      else if (this.attendance.isWanted) this.attendance.sync();
-    }
-    this.attendance.ensure();
+    const { link, attendance, copies, counted } = this;
+    attendance.ensure();
+    const state = emplace(copies, document, () => new LiveState(this, link, counted));
+    if (link.over) state.fail(link.over);
+    // Documents come with a join; those of a room that is joined already have to be asked for.
+    else if (state.lack) attendance.sync();
     return state as LiveState<T['documents'][D]>;
   }
 
@@ -187,7 +168,7 @@ export class Room<T extends RoomTypes = Loose> {
 
   /** @internal */
   get lacksDocuments(): boolean {
-    return [...this.copies.values()].some(({ isRight, failure }) => !isRight && !failure);
+    return [...this.copies.values()].some(({ lack }) => lack === true);
   }
 
   /** @internal */
@@ -197,32 +178,42 @@ export class Room<T extends RoomTypes = Loose> {
 
   /** @internal */
   wanted(): void {
-    for (const state of this.copies.values()) state.renew();
+    for (const state of this.copies.values()) state.lack = true;
   }
 
   /** @internal */
   started(start: RoomStart, isReset: boolean): void {
     const { epoch, seq, reason, lost, documents, n } = start;
-    if (documents) this.replaceDocuments(documents, isReset);
+    if (documents) this.documentsRead(documents, isReset);
     if (isReset) this.resets.emit({ reason: reason!, lost: lost ?? null, position: { epoch, seq } });
     // Ends every wait for an event that does not exist any more.
     this.reached.emit(isReset ? Infinity : seq);
     if (n !== undefined) this.lane.survived(n, epoch);
-    if (!this.attendance.isIn) return;
     this.members.readAnew();
     this.lane.pump();
   }
 
   /** @internal */
-  documentsRead(documents: Record<string, DocumentView> | WssError): void {
-    if (!(documents instanceof WssError)) return this.replaceDocuments(documents, false);
-    for (const state of this.copies.values()) if (!state.isRight) state.fail(documents);
+  documentsFailed(error: WssError): void {
+    for (const state of this.copies.values()) if (state.lack) state.fail(error);
+  }
+
+  /**
+   * A copy that is right keeps its value, unless the room itself went back.
+   * @internal
+   */
+  documentsRead(documents: Record<string, DocumentView>, isReset?: boolean): void {
+    for (const [name, state] of this.copies) {
+      const view = Object.hasOwn(documents, name) && documents[name];
+      if (!isReset && !state.lack) continue;
+      if (view) state.become(view);
+      else state.fail(new WssError('not_found', `no document ${name}`));
+    }
   }
 
   /** @internal */
   stopped(error: WssError): void {
-    if (this.link.over) this.lane.end(error);
-    else this.lane.drop(error);
+    this.lane.drop(error);
     this.reached.emit(Infinity);
     this.members.stop(error);
     for (const state of this.copies.values()) state.fail(error);
@@ -234,18 +225,7 @@ export class Room<T extends RoomTypes = Loose> {
    */
   ended(error: WssError): void {
     this.attendance.over(error);
-    this.all.finish();
-    for (const state of this.copies.values()) state.end();
-  }
-
-  /**
-   * The connection is gone.
-   * @internal
-   */
-  disconnected(): void {
-    this.attendance.disconnected();
-    this.lane.disconnected();
-    this.changed();
+    this.lane.end();
   }
 
   /**
@@ -254,15 +234,25 @@ export class Room<T extends RoomTypes = Loose> {
    */
   frame(frame: RoomFrame): void {
     const { attendance } = this;
-    if (!attendance.isWanted || !attendance.at) return;
+    if (!attendance.at) return;
     const { event, data } = frame;
     if (event === '$epoch') this.onEpoch(data as RoomPosition & { n?: number; durable?: number });
     else if (event === '$presence') this.members.apply(data as MembersDelta);
     else if (event === '$reset') {
-      const { applied, ...reset } = data as ResetFrame;
-      if (attendance.isIn)
-        attendance.begin({ ...reset, recovered: false, missed: 0, n: applied ?? undefined }, true);
+      const reset = data as ResetFrame;
+      if (attendance.isIn) attendance.begin({ ...reset, n: reset.applied ?? undefined }, true);
     } else this.onEvent(frame);
+  }
+
+  private async carryOut(event: string, data: unknown, options: CommandOptions): Promise<unknown> {
+    const { link, name: room } = this;
+    if (!link.wire.hasSession) return link.command({ event, room }, data, options);
+    const copy = link.admit(data);
+    this.attendance.ensure();
+    const reply = await this.lane.submit(event, copy, options);
+    const value = dataOf(reply);
+    if (this.hasCopies && reply.seq !== undefined) await this.reach(reply.seq, options);
+    return value;
   }
 
   private readonly counted = (change: number): void => {
@@ -295,18 +285,9 @@ export class Room<T extends RoomTypes = Loose> {
   private applyPatches(patch: Record<string, DocumentPatch> | undefined, seq: number): void {
     for (const [name, change] of Object.entries(patch ?? {})) {
       const state = this.copies.get(name);
-      if (state?.isRight && !state.follow(change, seq)) this.attendance.sync();
+      if (state?.lack === false) state.follow(change, seq);
     }
-  }
-
-  /** A copy that is right keeps its value, unless the room itself went back. */
-  private replaceDocuments(documents: Record<string, DocumentView>, all: boolean): void {
-    for (const [name, state] of this.copies) {
-      const view = Object.hasOwn(documents, name) ? documents[name] : undefined;
-      if (!all && state.isRight) continue;
-      if (view) state.become(view);
-      else state.fail(new WssError('not_found', `no document ${name}`));
-    }
+    this.attendance.sync();
   }
 
   /** An event comes before the reply or after it; the command's time bounds the wait. */

@@ -84,6 +84,24 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
+/** A numbered command. */
+export interface NumberedCommand {
+  readonly n: number;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Commands that took effect and were lost by the server's storage. */
+export interface Rollback {
+  readonly room: string;
+  /** The lost commands that are still known here. */
+  readonly commands: readonly NumberedCommand[];
+  /** Lost numbers whose commands are not known any more. */
+  readonly forgotten: readonly number[];
+  /** True if the commands are sent again, exactly once; of one that then fails, another rollback tells, with false. */
+  readonly resubmitted: boolean;
+}
+
 /** How a room is joined. */
 export interface JoinOptions extends CommandOptions {
   /** When the room is joined for the first time: this many of its newest events come first. Default 0. */
@@ -132,6 +150,8 @@ export interface SocketLike {
   readonly on?: unknown;
   send(text: string): void;
   close(code?: number): void;
+  /** That of the `ws` package, which alone can do without a closing handshake. */
+  terminate?(): void;
 }
 
 /** Makes sockets. */
