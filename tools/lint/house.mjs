@@ -21,7 +21,7 @@ export const HOUSE = {
   },
   'libs/state': {
     uses: ['redis', 'core', 'protocol'],
-    floors: ['store', ['documents', 'memory'], 'commits'],
+    floors: ['store', ['documents', 'memory', 'lanes'], 'commits'],
   },
   'libs/cluster': {
     uses: ['redis', 'state', 'core', 'protocol'],

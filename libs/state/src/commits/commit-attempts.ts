@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { engineUnavailable, GatewayError } from '@wss/core';
 import { LogGate } from '@wss/protocol';
-import type { CommitterContext } from './pending-work.js';
+import type { CommitterContext } from './committer-context.js';
 import {
   type CommitReply,
   type CommitRequest,
@@ -20,8 +21,15 @@ export interface GivenUp {
   readonly underWay: boolean;
 }
 
+/** The error for the works of a commit that was given up. */
+export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
+  return absent && !underWay
+    ? new GatewayError('internal', 'internal error', { cause: error, unrecorded: true })
+    : engineUnavailable(error);
+}
+
 /** Callbacks around attempts. */
-export interface AttemptHooks {
+interface AttemptHooks {
   /** Before each attempt. A {@link StoreError} is one of the attempt. */
   prepare(): Promise<void> | undefined;
   /** The outcome of an attempt is unknown. */

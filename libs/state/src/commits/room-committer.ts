@@ -1,45 +1,19 @@
 import { type Command, engineUnavailable, GatewayError } from '@wss/core';
 import type { Position } from '@wss/protocol';
-import { type AttemptHooks, CommitAttempts, type GivenUp, takeNumbers } from './commit-attempts.js';
-import { CommitPlan, type PlannedStep } from './commit-plan.js';
-import { committedEntries } from './committed-entries.js';
-import { NodeLane } from './node-lane.js';
-import { SessionNumbers } from './session-numbers.js';
-import { fillOutcome } from '../store/counter-slots.js';
 import { RoomCopy } from '../documents/room-copy.js';
-import { WriterQueue } from './writer-queue.js';
-import {
-  certain,
-  type CommitterContext,
-  failureOf,
-  finalError,
-  isForeign,
-  MAX_BATCH,
-  NOTHING,
-  NOWHERE,
-  OK,
-  type PendingWork,
-  type RoomLimits,
-  refused,
-  placeOf,
-  withoutEffect,
-  workIdentity,
-} from './pending-work.js';
-import {
-  type Committed,
-  type CommitReply,
-  type CommitRequest,
-  type Judged,
-  type Verdict,
-} from '../store/room-store.js';
+import { NodeLane } from '../lanes/node-lane.js';
+import { SessionNumbers } from '../lanes/session-numbers.js';
+import type { Committed, CommitRequest, Judged } from '../store/room-store.js';
+import { BatchAnswers } from './batch-answers.js';
+import { type Batch, BatchSender } from './batch-sender.js';
+import { failureOf, type GivenUp } from './commit-attempts.js';
+import { CommitPlan } from './commit-plan.js';
+import { committedEntries } from './committed-entries.js';
+import { type CommitterContext, placeOf, type RoomLimits } from './committer-context.js';
+import { MAX_BATCH, NOTHING, NOWHERE, type PendingWork, workIdentity } from './pending-work.js';
 import { refusalOf } from './refusals.js';
 import type { Work, WorkResult } from './work.js';
-
-/** Works that go out together, and what they are planned to leave. */
-interface Batch {
-  readonly open: readonly PendingWork[];
-  readonly plan: CommitPlan;
-}
+import { WriterQueue } from './writer-queue.js';
 
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
@@ -51,6 +25,8 @@ export class RoomCommitter {
   private readonly queue: PendingWork[] = [];
   private readonly copy = new RoomCopy();
   private readonly lane: NodeLane;
+  private readonly sender: BatchSender;
+  private readonly answers: BatchAnswers;
   private readonly numbers = new SessionNumbers();
   private readonly writers: WriterQueue;
   private knownLimits: RoomLimits | undefined;
@@ -65,6 +41,8 @@ export class RoomCommitter {
     private readonly context: CommitterContext,
   ) {
     this.lane = new NodeLane(room, context);
+    this.sender = new BatchSender(context, this.lane);
+    this.answers = new BatchAnswers(this.lane, this.numbers);
     this.writers = new WriterQueue(placeOf(room, context));
   }
 
@@ -137,22 +115,24 @@ export class RoomCommitter {
     if (open.length === 0) return;
     const plan = this.plan(open);
     if (plan.isEmpty)
-      return plan.steps.forEach((step, index) => this.settleEmpty(step, open[index]!, NOWHERE));
+      return plan.steps.forEach((step, index) => this.answers.empty(step, open[index]!, NOWHERE));
     const guessed = !this.copy.knows(plan.types);
     const inQueue = this.writers.hears && !guessed;
     const request = this.requestOf(plan);
-    const reply = await this.send(inQueue ? { ...request, inQueue: this.context.nodeId } : request, {
-      open,
-      plan,
-    });
-    if (reply?.status === 'committed') {
+    const batch = { open, plan };
+    const reply = await this.sender.send(
+      inQueue ? { ...request, inQueue: this.context.nodeId } : request,
+      batch,
+    );
+    if (reply.status === 'given up') return this.giveUp(batch, reply);
+    if (reply.status === 'committed') {
       this.writers.won(reply, inQueue);
-      this.settle(plan, open, reply);
-    } else if (reply) {
+      this.settle(batch, reply);
+    } else {
       if (reply.conflict && !guessed) this.writers.lost(reply);
-      this.answerJudged(plan, open, reply);
+      this.answerJudged(batch, reply);
     }
-    if (reply) this.follow(reply.position);
+    this.follow(reply.position);
   }
 
   /** Follows the room into an epoch. Its numbers begin anew in a new lane: the last one's records don't count (R12). */
@@ -173,9 +153,14 @@ export class RoomCommitter {
   private async answerRepeats(batch: PendingWork[], repeats: PendingWork[]): Promise<PendingWork[]> {
     const plan = this.plan(repeats, true);
     const request = { ...this.requestOf(plan), documents: [], judgeOnly: true };
-    const reply = await this.send(request, { open: repeats, plan });
-    if (!reply) return batch.filter((pending) => !repeats.includes(pending));
-    const again = this.answerVerdicts(plan, repeats, reply as Judged);
+    const others = batch.filter((pending) => !repeats.includes(pending));
+    const reply = await this.sender.send(request, { open: repeats, plan });
+    if (reply.status === 'given up') {
+      await this.giveUp({ open: repeats, plan }, reply);
+      return others;
+    }
+    const again = this.answerVerdicts({ open: repeats, plan }, reply as Judged);
+    if (again.length === 0) return others;
     for (const { work } of again) this.numbers.forget(work.command!.number!.session);
     return batch.filter((pending) => !repeats.includes(pending) || again.includes(pending));
   }
@@ -200,7 +185,7 @@ export class RoomCommitter {
       }
       if (now < pending.work.deadline) return true;
       const code = pending.tried ? 'conflict' : 'unavailable';
-      this.reject(pending, new GatewayError(code, 'the deadline passed before the commit'));
+      this.answers.reject(pending, new GatewayError(code, 'the deadline passed before the commit'));
       return false;
     });
   }
@@ -219,105 +204,46 @@ export class RoomCommitter {
     return { room: this.room, entries: plan.entries, documents: plan.writes, history, idleTtlMs };
   }
 
-  /** Sends a commit until its outcome is known; gives up, answers the works and resolves to nothing when that is in vain. */
-  private async send(request: CommitRequest, batch: Batch): Promise<CommitReply | undefined> {
-    for (const pending of batch.open) pending.tried = true;
-    const hooks: AttemptHooks = {
-      prepare: () => (batch.plan.nodeEntries > 0 ? this.lane.open() : undefined),
-      onUnknown: () => {
-        for (const pending of batch.open) pending.unknown = true;
-      },
-    };
-    const answer = await new CommitAttempts(this.context, request, hooks).resolve();
-    if (answer.status !== 'given up') return answer;
-    await this.giveUp(batch, answer);
-    return undefined;
-  }
-
   private async giveUp({ open, plan }: Batch, givenUp: GivenUp): Promise<void> {
     const failure = failureOf(givenUp);
     const unknown = open.some((pending) => pending.unknown);
-    for (const pending of open) this.reject(pending, failure);
+    for (const pending of open) this.answers.reject(pending, failure);
     // A commit that failed by itself says nothing of those that come after it.
-    if (!givenUp.absent) for (const pending of this.queue.splice(0)) this.reject(pending, failure);
+    if (!givenUp.absent) for (const pending of this.queue.splice(0)) this.answers.reject(pending, failure);
     this.copy.clear();
-    if (unknown && (givenUp.underWay || !givenUp.absent)) await this.closeNodeNumbers(plan);
-  }
-
-  /**
-   * After a lost answer: proves that the node's numbers of this plan are recorded, by recording them without an
-   * effect where they are not (R12). Until that is done no other commit of the room is sent.
-   */
-  private async closeNodeNumbers(plan: CommitPlan): Promise<void> {
-    const own = plan.entries.filter(({ lane }) => lane.id === this.lane.lane.id);
-    if (own.length === 0) return;
-    const entries = own.map(withoutEffect);
-    const request = { ...this.requestOf(plan), documents: [], entries };
-    const isTaken = await takeNumbers(this.context, request, () => this.rejectWaiting());
-    if (isTaken) this.lane.advance(own.length);
-    else this.lane.renew();
+    if (unknown && (givenUp.underWay || !givenUp.absent)) {
+      await this.sender.closeNodeNumbers(this.requestOf(plan), () => this.rejectWaiting());
+    }
   }
 
   private rejectWaiting(): void {
     const now = this.context.now();
     while (this.queue[0] && now - this.queue[0].since >= this.context.patienceMs) {
-      this.reject(this.queue.shift()!, engineUnavailable());
+      this.answers.reject(this.queue.shift()!, engineUnavailable());
     }
   }
 
-  private settle(plan: CommitPlan, open: readonly PendingWork[], reply: Committed): void {
+  private settle(batch: Batch, reply: Committed): void {
+    const { plan } = batch;
     const { epoch } = reply.position;
-    plan.steps.forEach((step, index) => this.settleStep(step, open[index]!, plan, reply));
+    this.answers.committed(batch, reply);
     this.copy.written(plan.written(epoch, reply.seqs));
-    if (plan.nodeEntries > 0) this.lane.advance(plan.nodeEntries);
     const entries = committedEntries(plan.entries, reply);
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
   }
 
-  /** Answers a step that leaves nothing behind as it was found, even without the engine where nothing was read. */
-  private settleEmpty({ error, prepared }: PlannedStep, pending: PendingWork, position: Position): void {
-    if (error) return this.reject(pending, error);
-    pending.resolve({ outcome: prepared!.outcome, position, duplicate: false });
-  }
-
-  private settleStep(step: PlannedStep, pending: PendingWork, plan: CommitPlan, reply: Committed): void {
-    const { epoch, seq } = reply.position;
-    if (step.entry === undefined) return this.settleEmpty(step, pending, { epoch, seq });
-    if (step.work.command?.number) this.numbers.recorded(step.work.command.number);
-    const entry = plan.entries[step.entry]!;
-    pending.resolve({
-      outcome: fillOutcome(entry.outcome, plan.entries, step.entry, reply.counters),
-      position: { epoch, seq: reply.seqs[step.entry]! },
-      duplicate: false,
-      replicationId: reply.replicationId,
-      error: step.error,
-    });
-  }
-
   /** Answers what the verdicts settle and queues the rest first, to be run again on the documents as they are now. */
-  private answerJudged(plan: CommitPlan, open: readonly PendingWork[], reply: Judged): void {
-    for (const type of plan.types) this.copy.seen(type, reply.documents.get(type.name));
-    this.queue.unshift(...this.answerVerdicts(plan, open, reply));
+  private answerJudged(batch: Batch, reply: Judged): void {
+    for (const type of batch.plan.types) this.copy.seen(type, reply.documents.get(type.name));
+    this.queue.unshift(...this.answerVerdicts(batch, reply));
   }
 
-  private answerVerdicts(plan: CommitPlan, open: readonly PendingWork[], reply: Judged): PendingWork[] {
-    const verdicts = plan.steps.map(({ entry }) => (entry === undefined ? OK : reply.verdicts[entry]!));
-    const isOwn = (index: number): boolean =>
-      plan.entries[plan.steps[index]!.entry!]!.lane === this.lane.lane;
-    const lostLane = verdicts.some((verdict, index) => isForeign(verdict) && isOwn(index));
-    const count = certain(verdicts);
-    this.queue.unshift(...open.slice(count));
-    const again = open.slice(0, count).flatMap((pending, index) => {
-      const verdict = verdicts[index]!;
-      if (verdict.kind === 'ok') return [pending];
-      if (isForeign(verdict) && isOwn(index)) return this.again(pending, verdict);
-      if (verdict.kind === 'bound') return [{ ...pending, work: refused(pending.work, refusalOf(verdict)) }];
-      if (verdict.kind === 'duplicate') this.answerDuplicate(pending, verdict, reply, isOwn(index));
-      else if (verdict.kind !== 'later') pending.reject(refusalOf(verdict));
-      return [];
-    });
-    if (lostLane) this.loseLane();
-    if (count < open.length && again.length > 0) this.most = again.length;
+  /** Returns the works that run again at once; those that can't be judged yet are queued behind them. */
+  private answerVerdicts(batch: Batch, reply: Judged): readonly PendingWork[] {
+    const { again, deferred, isLaneLost } = this.answers.judged(batch, reply);
+    this.queue.unshift(...deferred);
+    if (isLaneLost) this.loseLane();
+    if (deferred.length > 0 && again.length > 0) this.most = again.length;
     return again;
   }
 
@@ -325,35 +251,6 @@ export class RoomCommitter {
   private loseLane(): void {
     this.context.time.forget();
     this.lane.renew();
-  }
-
-  /** A number of the node's own was given to another work, or its record is gone: then nobody knows what it was done. */
-  private again(pending: PendingWork, { kind }: Verdict): PendingWork[] {
-    if (!pending.unknown || kind === 'reused') return [pending];
-    this.reject(pending, new GatewayError('unavailable', 'the record of the command is gone'));
-    return [];
-  }
-
-  private answerDuplicate(
-    pending: PendingWork,
-    { record }: Extract<Verdict, { kind: 'duplicate' }>,
-    { position, replicationId }: Judged,
-    own: boolean,
-  ): void {
-    if (own) this.lane.advance(1);
-    else if (pending.work.command?.number) this.numbers.recorded(pending.work.command.number);
-    pending.resolve({
-      outcome: record?.outcome ?? { kind: 'skipped' },
-      position: { epoch: position.epoch, seq: record?.seq ?? position.seq },
-      duplicate: !own,
-      replicationId,
-      ...(!record && { forgotten: true }),
-    });
-  }
-
-  private reject(pending: PendingWork, error: GatewayError): void {
-    if (pending.work.command) this.noteMissing(pending.work.command);
-    pending.reject(finalError(pending, error));
   }
 }
 

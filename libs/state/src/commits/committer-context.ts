@@ -1,0 +1,39 @@
+import type { RoomEvents } from '@wss/core';
+import type { EngineTime } from '../lanes/engine-time.js';
+import type { RoomStore } from '../store/room-store.js';
+import type { CommittedListener } from './committed-entries.js';
+import type { CallChannels, QueuePlace } from './writer-queue.js';
+
+/** The settings of a room's type that the committer needs. */
+export interface RoomLimits {
+  readonly history: { readonly events: number; readonly ttlMs: number };
+  readonly idleTtlMs: number;
+  readonly durable?: boolean;
+  readonly events?: RoomEvents;
+}
+
+/** Settings that all committers of a node share. */
+export interface CommitterContext {
+  readonly store: RoomStore;
+  readonly nodeId: string;
+  /** Where nodes call each other to write a room; without them they try until they succeed. */
+  readonly channels?: CallChannels;
+  /** How long a commit is tried against an engine that does not answer, ms. */
+  readonly patienceMs: number;
+  readonly now: () => number;
+  /** The engine's clock. */
+  readonly time: EngineTime;
+  readonly onCommitted: CommittedListener;
+  readonly limitsOf: (room: string) => RoomLimits;
+  isClosed(): boolean;
+}
+
+/** This node's place in the queue of those that write a room; nothing without channels. */
+export function placeOf(room: string, { store, nodeId, channels }: CommitterContext): QueuePlace | undefined {
+  if (!channels) return undefined;
+  const leave = (): void => {
+    // Where that fails, the next node goes ahead by itself.
+    store.leaveQueue(room, nodeId).catch(() => undefined);
+  };
+  return { channels, channel: store.callChannel(room, nodeId), leave };
+}

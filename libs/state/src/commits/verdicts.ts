@@ -1,0 +1,94 @@
+import { GatewayError } from '@wss/core';
+import type { Judged, Verdict } from '../store/room-store.js';
+import { refusalOf } from './refusals.js';
+import type { WorkResult } from './work.js';
+
+/** The verdict on one work of a batch, and what it depends on. */
+export interface JudgedWork {
+  readonly verdict: Verdict;
+  /** Its number is one of the node's own. */
+  readonly isOwn: boolean;
+  /** The answer to an earlier attempt was lost. */
+  readonly unknown: boolean;
+}
+
+/** What becomes of one work after its verdict. */
+export type Decision =
+  /** It runs again, on the documents as they are now. */
+  | { readonly kind: 'again' }
+  /** This error takes its place in the next batch, and is recorded there. */
+  | { readonly kind: 'refused'; readonly error: GatewayError }
+  /** Its number was applied before: this is its result. */
+  | { readonly kind: 'answered'; readonly result: WorkResult }
+  /** Its number is refused; nothing of it is recorded. */
+  | { readonly kind: 'rejected'; readonly error: GatewayError }
+  /** Nobody knows whether it was done. */
+  | { readonly kind: 'lost'; readonly error: GatewayError };
+
+/** The decisions on a batch that was judged and not written. */
+export interface Decisions {
+  /** Of the works from the first on; those behind can be judged only when these are settled. */
+  readonly works: readonly Decision[];
+  /** The node's lane is over, or its numbers belong to others. */
+  readonly isLaneLost: boolean;
+}
+
+/** Decides what becomes of the works of a batch that the engine judged and did not write. */
+export function decide(
+  works: readonly JudgedWork[],
+  reply: Pick<Judged, 'position' | 'replicationId'>,
+): Decisions {
+  const certain = works.slice(0, countCertain(works));
+  return {
+    works: certain.map((work) => decideOne(work, reply)),
+    isLaneLost: works.some(({ verdict, isOwn }) => isOwn && isForeign(verdict)),
+  };
+}
+
+function decideOne(
+  { verdict, isOwn, unknown }: JudgedWork,
+  reply: Pick<Judged, 'position' | 'replicationId'>,
+): Decision {
+  if (verdict.kind === 'ok' || verdict.kind === 'later') return { kind: 'again' };
+  if (isOwn && isForeign(verdict)) {
+    // A record that is gone does not tell what an attempt did whose answer was lost.
+    if (!unknown || verdict.kind === 'reused') return { kind: 'again' };
+    return { kind: 'lost', error: new GatewayError('unavailable', 'the record of the command is gone') };
+  }
+  if (verdict.kind === 'bound') return { kind: 'refused', error: refusalOf(verdict) };
+  if (verdict.kind !== 'duplicate') return { kind: 'rejected', error: refusalOf(verdict) };
+  return { kind: 'answered', result: recordedResult(verdict, isOwn, reply) };
+}
+
+function recordedResult(
+  { record }: Extract<Verdict, { kind: 'duplicate' }>,
+  isOwn: boolean,
+  { position, replicationId }: Pick<Judged, 'position' | 'replicationId'>,
+): WorkResult {
+  return {
+    outcome: record?.outcome ?? { kind: 'skipped' },
+    position: { epoch: position.epoch, seq: record?.seq ?? position.seq },
+    duplicate: !isOwn,
+    replicationId,
+    ...(!record && { forgotten: true }),
+  };
+}
+
+/** Of a number of the node's own: whether it, or its record, is not that of the work that wanted it. */
+function isForeign(verdict: Verdict): boolean {
+  const { kind } = verdict;
+  if (kind === 'duplicate') return !verdict.record;
+  return kind === 'reused' || kind === 'out_of_order' || kind === 'expired';
+}
+
+/**
+ * How many of a batch can be judged now. A number that stands twice in it, and a counter that would leave its bounds
+ * after others of the batch changed it, can be judged only when what comes before is written: they wait for the next
+ * batch but one, with all that follows them.
+ */
+function countCertain(works: readonly JudgedWork[]): number {
+  const first = works.findIndex(
+    ({ verdict: { kind } }, index) => kind === 'later' || (kind === 'bound' && index > 0),
+  );
+  return first < 0 ? works.length : first;
+}
