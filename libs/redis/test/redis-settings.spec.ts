@@ -55,27 +55,32 @@ describe('the settings of a link', () => {
     expect(answered).toBe(false);
   });
 
-  it('an answer that waits in the socket: a busy process takes it for what it is, not for late', async () => {
-    const asked = links.commands.incr('counter');
-    const until = performance.now() + 1_500;
-    while (performance.now() < until);
-    expect(await asked).toBe(1);
-  });
-
-  it('the same for the first command in a while', async () => {
-    const patient = new PatientRedis({ host: '127.0.0.1', port: server.port }, 300);
-    try {
+  describe('an answer that waits in the socket: a busy process takes it for what it is, not for late', () => {
+    let patient: PatientRedis;
+    beforeEach(async () => {
+      patient = new PatientRedis({ host: '127.0.0.1', port: server.port }, 300);
       await patient.ping();
       await eventually(() => expect(patient).not.toHaveProperty('timer'));
-      // The next commands run from the read of another socket: timers are next, and only then sockets are read again.
+    });
+    afterEach(() => patient.disconnect());
+
+    it.each([
+      ['for long', [1_500]],
+      ['until just after the end of the wait', [303]],
+      ['again and again', [250, 250, 250, 250]],
+    ])('busy %s', async (_what, busyMs) => {
+      const answerInMs = busyMs.reduce((sum, ms) => sum + ms) - 100;
+      await server.cli('CLIENT', 'PAUSE', String(answerInMs), 'WRITE');
+      // What follows runs from the read of another socket: timers are next, and only then sockets are read again.
       await plain.ping();
       const asked = patient.incr('counter');
-      const until = performance.now() + 600;
-      while (performance.now() < until);
+      for (const [turn, ms] of busyMs.entries()) {
+        if (turn > 0) await new Promise((resolve) => setImmediate(resolve));
+        const until = performance.now() + ms;
+        while (performance.now() < until);
+      }
       expect(await asked).toBe(1);
-    } finally {
-      patient.disconnect();
-    }
+    });
   });
 
   it('no link: the driver alone would keep the command for later; ours refuses it at once', async () => {

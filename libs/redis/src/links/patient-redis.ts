@@ -5,27 +5,43 @@ export type LinkSettings = RedisOptions & { readonly replyMapping?: 'legacy' };
 
 type Stream = Parameters<Redis['sendCommand']>[1];
 
-/** A timer that is this late shows that the process was busy, ms. */
+/** Longest time between two looks at the clock while commands are under way, ms. */
+const LOOK_MS = 50;
+/** A look that is this late shows that the process was busy, ms. */
 const BUSY_MS = 20;
+
+/** Measures the time in which this process read its sockets, ms: the rest of a longer pause between two looks does not count. */
+class ReadingTime {
+  private counted = 0;
+  private lookedAt = performance.now();
+
+  get now(): number {
+    return this.counted + Math.min(performance.now() - this.lookedAt, LOOK_MS + BUSY_MS);
+  }
+
+  look(): number {
+    this.counted = this.now;
+    this.lookedAt = performance.now();
+    return this.counted;
+  }
+}
 
 interface UnderWay {
   readonly command: Command;
-  /** When the command fails, ms of this process' steady clock. */
-  until: number;
-  /** It has been given more time. */
-  forgiven: boolean;
+  /** When the command fails, by {@link ReadingTime}. */
+  readonly until: number;
 }
 
 /**
  * A link whose commands fail when no answer comes in time. The driver's own limit is a timer for each command, which
  * also fails commands whose answers could not be read because this process was busy. Here such busy time does not
- * count, once for each command.
+ * count, and no command fails before the answers that have arrived are read.
  */
 export class PatientRedis extends Redis {
   /** Commands in the order sent; all wait equally long, so the first fails first. */
   private underWay: UnderWay[] = [];
   private first = 0;
-  private wakeAt = 0;
+  private readonly reading = new ReadingTime();
   private timer?: NodeJS.Timeout;
 
   /** @param timeoutMs how long a command waits for its answer, ms */
@@ -40,39 +56,33 @@ export class PatientRedis extends Redis {
     const sent = super.sendCommand(command, stream);
     if (command.isSettled) return sent;
     this.forgetSettled();
-    this.underWay.push({ command, until: performance.now() + this.timeoutMs, forgiven: false });
-    this.timer ??= this.wake(this.timeoutMs);
+    if (!this.timer) {
+      this.reading.look();
+      this.timer = this.lookIn(this.timeoutMs);
+    }
+    this.underWay.push({ command, until: this.reading.now + this.timeoutMs });
     return sent;
   }
 
-  private wake(inMs: number): NodeJS.Timeout {
-    this.wakeAt = performance.now() + inMs;
-    return setTimeout(() => this.failLate(), inMs).unref();
+  private lookIn(ms: number): NodeJS.Timeout {
+    const look = (): void => {
+      const now = this.reading.look();
+      // Sockets are read after the timers.
+      setImmediate(() => this.failLate(now));
+    };
+    return setTimeout(look, Math.min(Math.ceil(ms), LOOK_MS)).unref();
   }
 
-  private failLate(): void {
-    const now = performance.now();
-    if (now - this.wakeAt > BUSY_MS) this.forgive(now);
+  /** @param now the time up to which all answers that arrived have been read */
+  private failLate(now: number): void {
     for (this.forgetSettled(); this.underWay.length > 0; this.forgetSettled()) {
       const { command, until } = this.underWay[this.first]!;
       if (until > now) break;
       command.reject(new Error('Command timed out'));
     }
     const next = this.underWay[this.first];
-    if (next) this.timer = this.wake(Math.ceil(next.until - now));
+    if (next) this.timer = this.lookIn(next.until - now);
     else delete this.timer;
-  }
-
-  /**
-   * Extends the wait by the process' busy time: answers that came meanwhile lie in the socket, which is read after
-   * the timers.
-   */
-  private forgive(now: number): void {
-    const busyMs = now - this.wakeAt;
-    for (const entry of this.underWay.slice(this.first)) {
-      if (!entry.forgiven) entry.until = Math.max(entry.until + busyMs, now + BUSY_MS);
-      entry.forgiven = true;
-    }
   }
 
   private forgetSettled(): void {
