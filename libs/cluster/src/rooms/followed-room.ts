@@ -18,11 +18,11 @@ import { SharedCall } from './shared-call.js';
 
 /** How long a hole below this node's own commit is left to the subscription before it is read, ms (R18). */
 const OWN_HOLE_MS = 50;
-/** How long documents that were read serve those who join, ms. */
+/** How long documents that were read are used for joins, ms. */
 const SNAPSHOT_MS = 1_000;
-/** Most characters of data that a client begins with, or gets at a time when it catches up. */
+/** Largest amount of data that a client begins with, or gets at a time while it catches up, characters. */
 const PART_CHARACTERS = 262_144;
-/** How often a read may tell of another epoch than the room was just found in. */
+/** How often a read may return another epoch than the room was just found in. */
 const MAX_EPOCHS = 5;
 
 /** Dependencies and settings of a followed room. */
@@ -34,7 +34,7 @@ export interface FollowedRoomOptions {
   readonly presence?: Pick<PresenceHearer, 'historyChanged'>;
   /** Events that the room's log keeps; more are never replayed. */
   readonly historyEvents: number;
-  /** JSON of the room's documents where they were never written. */
+  /** JSON of the room's documents that were never written. */
   readonly emptyDocuments: ReadonlyMap<string, string>;
 }
 
@@ -46,13 +46,13 @@ interface Snapshot {
   readonly at: number;
 }
 
-/** Data missing before a client can begin: where the room stands, its documents, or the events after a number. */
+/** Data that is missing before a client can begin: the room's position, its documents, or the events after a number. */
 type Missing = 'truth' | 'documents' | number;
 
 /**
- * One room as this node follows it: every entry is delivered once and in order, whichever way it came — as the
- * answer to a commit of this node, over the channel, or read from the log after a gap. Those who join are served
- * from what the node has. Older entries are read for them a part at a time, while the room goes on for the others.
+ * One room that this node follows. It delivers every entry once and in order, whether it came as the answer to a
+ * commit of this node, over the channel, or from the log after a gap. Joins are served from the node's memory; older
+ * entries are read for them a part at a time, while the room goes on for the others.
  */
 export class FollowedRoom {
   private at?: Position;
@@ -74,11 +74,11 @@ export class FollowedRoom {
   private readonly updating = new SharedCall(() => this.read(() => this.takeMissed()));
   private readonly snapping = new SharedCall(() => this.takeSnapshot());
   private readonly confirming = new SharedCall(() => this.ensureCurrent());
-  /** When something was last heard of the room, ms on this process' steady clock. */
+  /** When the room was last heard of, ms on this process' steady clock. */
   heardAt = -Infinity;
 
   constructor(private readonly options: FollowedRoomOptions) {
-    // Until the position is known everything that arrives has to wait.
+    // Until the position is known, all arrivals have to wait.
     this.reading = Promise.resolve();
     this.faults = new RoomFaults(options.room, () => this.stopped);
     this.reads = new RoomReads(options.room, options.store, options.reads);
@@ -114,8 +114,8 @@ export class FollowedRoom {
   }
 
   /**
-   * Goes to where the room stands now, in case messages are late or their link is down: what begins after it shows
-   * every command that was answered before the call, on any node, and nothing of a history that is over.
+   * Moves to the room's present position, in case messages are late or their link is down: a later start shows every
+   * command that was answered before the call, on any node, and nothing of a closed history.
    * @throws StoreError when the engine can't be asked.
    */
   confirm(): Promise<void> {
@@ -123,9 +123,9 @@ export class FollowedRoom {
   }
 
   /**
-   * Finds out how a client begins and tells it, synchronously with the room's deliveries: what is delivered after
-   * the call comes after the start.
-   * @throws StoreError when the log has to be read and can't be.
+   * Finds the start of a client and calls back with it, synchronously with the room's deliveries: later deliveries
+   * come after the start.
+   * @throws StoreError if the log must be read and can't be.
    */
   async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     let epochs = 0;
@@ -133,7 +133,8 @@ export class FollowedRoom {
     for (let current = false; ;) {
       while (this.reading) await this.reading;
       request.signal?.throwIfAborted();
-      // Where the newest events begin is settled once: a room that moves on while it is read would never be caught.
+      // The beginning of the newest events is fixed once; otherwise a room that moves on while it is read would never
+      // be caught.
       if (live?.epoch !== this.at!.epoch) live = this.at!;
       const start = this.startFor(request, live!.seq, current);
       if (typeof start === 'object') return complete(start);
@@ -144,7 +145,7 @@ export class FollowedRoom {
     }
   }
 
-  /** Takes entries that this node committed (`own`) or heard of. */
+  /** Takes entries that this node committed (`own`) or heard. */
   accept(epoch: string, entries: readonly LogEntry[], own: boolean): void {
     this.heardAt = performance.now();
     if (this.reading) {
@@ -152,7 +153,7 @@ export class FollowedRoom {
       return;
     }
     if (epoch !== this.at!.epoch) {
-      // A number alone proves nothing: only an epoch that is known to be closed may be ignored (R14).
+      // A number alone proves nothing: only a known closed epoch may be ignored (R14).
       if (!this.lineage.some((closed) => closed.epoch === epoch)) this.repair();
       return;
     }
@@ -163,7 +164,7 @@ export class FollowedRoom {
     else this.holeTimer ??= setTimeout(() => this.repair(), OWN_HOLE_MS);
   }
 
-  /** Reads what is missing, if anything is, and delivers it in order; tries while the engine is out of reach. */
+  /** Reads missing entries, if any, and delivers them in order; keeps trying while the engine is out of reach. */
   repair(): void {
     if (this.reading || this.stopped) return;
     clearTimeout(this.holeTimer);
@@ -177,7 +178,7 @@ export class FollowedRoom {
     if (top?.epoch !== this.at!.epoch || top.seq > this.at!.seq) this.repair();
   }
 
-  /** @param live where the room stood when it was looked at first */
+  /** @param live the room's position at the first look */
   private startFor(
     { from, newest = 0, documents }: StartRequest,
     live: number,
@@ -204,7 +205,7 @@ export class FollowedRoom {
 
   private startWith(entries: readonly LogEntry[], start: Partial<RoomStart> = {}): RoomStart {
     const position = this.at!;
-    // A part that was read may know more than was delivered.
+    // A part that was read may go beyond the delivered entries.
     const known = entries.filter((entry) => lastSeq(entry) <= position.seq);
     const part = firstPart(known, PART_CHARACTERS);
     const [first] = part;
@@ -232,7 +233,7 @@ export class FollowedRoom {
     return start.more && isOld ? 'documents' : start;
   }
 
-  /** Returns whether it was found in the room's epoch. */
+  /** Returns true if it was found in the room's epoch. */
   private async find(missing: Missing, signal?: AbortSignal): Promise<boolean> {
     if (missing === 'truth') await this.updating.run();
     else if (missing === 'documents') await this.reads.forDocuments(this.snapping, signal);
@@ -261,7 +262,7 @@ export class FollowedRoom {
     await reading;
   }
 
-  /** Never rejects: where a bug is in the way, members begin anew, and where even that fails they are let go. */
+  /** Never rejects: after a bug members begin anew, and if even that fails they are let go. */
   private async catchUp(work: () => Promise<void>): Promise<void> {
     try {
       await this.faults.persist(work);
@@ -276,14 +277,14 @@ export class FollowedRoom {
     }
   }
 
-  /** Gives members the room as it is, when it is not known what they got. */
+  /** Gives members the present room when it is unknown what they got. */
   private async startAnew(): Promise<void> {
     const { room, store, reads } = this.options;
     const reply = await reads.repairing.run(() => store.resume({ room, documents: true }));
     await this.resetTo({ ...reply, reason: 'unknown_epoch' });
   }
 
-  /** Goes to where the room stands, a part at a time. */
+  /** Moves to the room's present position, a part at a time. */
   private async takeMissed(): Promise<void> {
     const { room, store, historyEvents: most, reads } = this.options;
     for (let more = true; more && !this.stopped;) {
@@ -305,7 +306,7 @@ export class FollowedRoom {
     };
   }
 
-  /** Moves to where the entries of a reply lead, and takes its clients along; it moves once they have been told. */
+  /** Moves to the position of a reply, and takes its clients along; it moves after they have been told. */
   private async take(reply: ResumeReply): Promise<void> {
     const { room, listener } = this.options;
     const before = this.at!;
@@ -334,7 +335,7 @@ export class FollowedRoom {
     this.history.restart(position.seq + 1);
   }
 
-  /** Delivers entries; when that fails, nobody knows which members got them, so all start anew. */
+  /** Delivers entries. If that fails, it is unknown which members got them, so all start anew. */
   private deliver(entries: readonly LogEntry[]): void {
     try {
       this.options.listener.deliver(this.options.room, this.at!.epoch, entries);
@@ -357,7 +358,7 @@ export class FollowedRoom {
     this.arrivals = [];
     this.early.clear();
     for (const { epoch, entries } of arrivals) {
-      // An epoch that was over before the room was read is older than what was read.
+      // An epoch that was closed before the room was read is older than the result.
       if (this.at && epochNumber(epoch) < epochNumber(this.at.epoch)) continue;
       this.accept(epoch, entries, false);
     }

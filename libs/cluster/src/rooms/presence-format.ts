@@ -6,7 +6,7 @@ export interface PresenceDelta {
   readonly left: readonly string[];
 }
 
-/** As it goes over a room's channel, from JSON. Begins with "!", which no position does. */
+/** Encodes JSON for a room's channel. It begins with "!", which no position does. */
 export function encodePresence(json: string): string {
   return `!${json}`;
 }

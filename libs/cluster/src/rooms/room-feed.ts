@@ -29,14 +29,14 @@ export interface FeedPauses {
 }
 
 const PAUSES: FeedPauses = { lingerMs: 2_000, quietMs: 2_000 };
-/** Most rooms in one comparison. */
+/** Largest number of rooms in one comparison. */
 const MAX_COMPARED = 500;
-/** Most rooms that are kept at once. */
+/** Largest number of rooms that are kept at once. */
 const MAX_KEPT = 64;
 
 /** A {@link RoomHold} on a room of a feed. */
 export class FeedHold implements RoomHold {
-  /** Nothing may begin in the room any more. */
+  /** True once no client may begin with this hold any more. */
   released = false;
 
   /** @internal */
@@ -78,7 +78,7 @@ interface Followed {
   readonly started: () => boolean;
   /** When its expiry was last moved, ms on this process' steady clock. */
   keptAt: number;
-  /** How many holds are not released. */
+  /** Number of holds that are not released. */
   holds: number;
   /** Runs while nothing holds the room. */
   linger?: NodeJS.Timeout;
@@ -100,7 +100,7 @@ export interface RoomFeedOptions {
   ) => { readonly history: { readonly events: number }; readonly idleTtlMs: number } | undefined;
   /** JSON of the documents of a room that were never written, by name. */
   readonly emptyDocuments: (room: string) => ReadonlyMap<string, string>;
-  /** Whom to tell up to where logs survive every failover; only where the engine has replicas. */
+  /** Hears of durable positions; present only if the engine has replicas. */
   readonly durability?: DurabilityListener;
   readonly pauses?: Partial<FeedPauses>;
   /** Default: those of the process. */
@@ -140,7 +140,7 @@ export class RoomFeed {
     return new FeedHold(this, followed, known === undefined);
   }
 
-  /** Like {@link RoomHold.begin}, for somebody who is in the room already: what it begins with keeps nothing. */
+  /** Like {@link RoomHold.begin}, for a client that is in the room already: no hold outlives the call. */
   async begin(name: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     const hold = this.hold(name);
     try {
@@ -151,7 +151,7 @@ export class RoomFeed {
   }
 
   /**
-   * A hold was given back.
+   * Takes a hold back.
    * @internal
    */
   released(followed: Followed): void {
@@ -167,7 +167,7 @@ export class RoomFeed {
   /** Sends a volatile event to the room's members on all nodes; at most once, unordered with the log. */
   async publishVolatile(room: string, event: string, data: string, except?: string): Promise<void> {
     const { nodeId, channels, keys, listener } = this.options;
-    // Local clients do not depend on the engine.
+    // Local clients get it without the engine.
     listener.deliverVolatile(room, event, data, except);
     await channels.publish(
       keys.room(room).channel,
@@ -190,7 +190,7 @@ export class RoomFeed {
     }
   }
 
-  /** Finds what the subscription missed last: with nothing after it, nothing else would tell. */
+  /** Finds events that the subscription missed last: without a later event, nothing else would show the gap. */
   private async compareQuiet(): Promise<void> {
     this.reads.parts.expire();
     if (this.comparing) return;
@@ -212,7 +212,7 @@ export class RoomFeed {
     this.comparing = false;
   }
 
-  /** A room with members does not end (R17); each is kept for itself, whatever becomes of the others. */
+  /** Keeps rooms with members from ending (R17), each independently of the others. */
   private async keepIdle(now: number): Promise<void> {
     const due = [...this.rooms].filter(([name, followed]) => this.isDue(name, followed, now));
     const failures: unknown[] = [];
@@ -228,7 +228,7 @@ export class RoomFeed {
 
   private isDue(name: string, { linger, keptAt, started }: Followed, now: number): boolean {
     if (linger || !started()) return false;
-    // One that does not end may do so all the same: while nothing was committed in it, and where it was to end before.
+    // Even a room without an idle end may have one: while nothing was committed in it, or if its kind had one before.
     return now - keptAt >= (this.idleTtlOf(name) || UNUSED_MS) / 2;
   }
 
@@ -277,7 +277,7 @@ export class RoomFeed {
     return followed;
   }
 
-  /** Members who can't go on from where they are make an operator look; what the store knows to be lost it tells itself. */
+  /** Members that can't go on concern an operator; losses that the store knows of it reports itself. */
   private told(reply: ResumeReply, { from }: Pick<ResumeRequest, 'from'>): ResumeReply {
     const { losses = lostHistories } = this.options;
     if (from && reply.reason && !reply.lostParts) losses.report(reply.reason);
@@ -302,7 +302,7 @@ export class RoomFeed {
     if (isVolatile(message)) return this.onVolatile(name, message);
     if (isPresence(message)) return this.onPresence(name, presenceJson(message));
     const { epoch, last } = readMessageHead(message);
-    // The echo of what was delivered already is dropped before it is taken apart.
+    // An echo of delivered entries is dropped before it is decoded.
     if (room.has(epoch, last)) return;
     room.accept(epoch, decodeMessage(message).entries, false);
   }

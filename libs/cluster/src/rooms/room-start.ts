@@ -8,15 +8,18 @@ export interface LostPosition {
   readonly lost?: LostRange;
 }
 
-/** Where a room stands, and how much of it is replayed. */
+/** A room's position, and how much of it is replayed. */
 interface Standing {
   readonly at: Position;
   readonly lineage: readonly ClosedEpoch[];
-  /** Most events that are replayed. */
+  /** Largest number of events that are replayed. */
   readonly most: number;
 }
 
-/** Why a position can't be continued; nothing if all that was there since then belongs to its history. */
+/**
+ * Returns the reason for which a position can't be continued; undefined if everything since then belongs to its
+ * history.
+ */
 export function judge(from: Position, { at, lineage, most }: Standing): LostPosition | undefined {
   const limit = from.epoch === at.epoch ? at.seq : lineage.find(({ epoch }) => epoch === from.epoch)?.end;
   if (limit === undefined) return { reason: 'unknown_epoch' };

@@ -1,4 +1,4 @@
-/** An event that is in no log. */
+/** An event outside of the log. */
 export interface VolatileMessage {
   /** Node that published it and has served its own clients already. */
   readonly nodeId: string;

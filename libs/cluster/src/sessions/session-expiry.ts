@@ -3,9 +3,9 @@ import type { SessionHooks } from '@wss/core';
 import { ClockWatch } from '@wss/redis';
 import type { Claims, ClaimedSession, SessionStore } from './session-store.js';
 
-/** Pause between two looks for sessions that are over, ms. */
+/** Pause between two looks for ended sessions, ms. */
 const EVERY_MS = 5_000;
-/** Sessions that are claimed at once. */
+/** Number of sessions that are claimed at once. */
 const BATCH = 100;
 
 /**
@@ -32,7 +32,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     this.timer = setInterval(() => this.look(), this.everyMs).unref();
   }
 
-  /** While hooks run, everything that they use must be there. */
+  /** Runs first at a stop: while hooks run, everything that they use must exist. */
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
     await this.running;
@@ -56,7 +56,9 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Claims ended sessions; right after a step of the clock, leaves them to whichever node looks after the claim. */
+  /**
+   * Claims ended sessions; right after a step of the clock, leaves them to the node that looks after the claim ends.
+   */
   private async claim(): Promise<Claims> {
     const sentAt = performance.now();
     const claims = await this.store.claimEnded(BATCH);
