@@ -280,7 +280,7 @@ export class MemoryChannels {
   /**
    * Delivers later in this turn of the event loop, as a network would: never while the publisher is still running. A listener that
    * throws costs only itself.
-   * @returns the number of jobs listen; undefined where the publication is refused
+   * @returns the number of listeners; undefined if the publication is refused
    */
   publish(channel: string, message: string): number | undefined {
     if (this.refusing) return undefined;
