@@ -289,6 +289,7 @@ export class RoomFeed {
     if (this.rooms.get(name) !== followed) return;
     this.rooms.delete(name);
     this.watermark?.forget(name);
+    this.reads.parts.forget(name);
     clearTimeout(followed.linger);
     room.stop();
     this.options.channels.unsubscribe(this.options.keys.room(name).channel, onMessage);
