@@ -25,7 +25,7 @@ export const HOUSE = {
   },
   'libs/cluster': {
     uses: ['redis', 'state', 'core', 'protocol'],
-    floors: ['channels', 'nodes', ['events', 'rooms'], ['jobs', 'presence', 'sessions']],
+    floors: ['channels', 'nodes', ['events', 'following'], 'rooms', ['jobs', 'presence', 'sessions']],
   },
   'libs/messaging': {
     uses: ['core', 'protocol'],

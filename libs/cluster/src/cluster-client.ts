@@ -7,18 +7,18 @@ import type { ClusterStatus } from './cluster-transport.js';
 
 type Callback = (packet: WritePacket) => void;
 
-/** Failures by how well they explain that no node gave data; the best first. */
+/** Which failure explains best why nobody gave data; the first is the best. */
 const BY_IMPORTANCE = ['error', 'missing', 'unhandled'] as const;
-type Failure = { readonly kind: (typeof BY_IMPORTANCE)[number]; readonly error: GatewayError };
+type CallFailure = { readonly kind: (typeof BY_IMPORTANCE)[number]; readonly error: GatewayError };
 
 /**
  * The cluster as a `ClientProxy` of Nest's microservices.
  *
  * `emit(pattern, data)` is {@link Cluster.emit}. `send(pattern, data)` brings the data of every live node that has a
- * handler, in the order of arrival, within 2 s. Nodes that fail, do not answer or have no handler are ignored as long
- * as one gives data. If none does, the Observable fails with a handler's error, else with `unknown_outcome` (no node
- * answered in time), else with `unknown_event` (no node has a handler). Use {@link Cluster.call} to get the answer of
- * each node.
+ * handler, in the order in which it comes, within 2 s. Nodes that fail, do not answer or have no handler are passed
+ * over as long as one gives data; when none does, the Observable fails with a handler's error, else with
+ * `unknown_outcome` (nobody answered in time), else with `unknown_event` (nobody has a handler). Whoever must know
+ * of each node calls {@link Cluster.call}.
  *
  * As everywhere in Nest, `emit` happens at once and `send` at each subscription, and data must not be `undefined`
  * or `null`.
@@ -34,13 +34,13 @@ export class ClusterClient
     super();
   }
 
-  /** Does nothing: the node's links exist already. */
+  /** The node's links are there already. */
   connect(): Promise<void> {
     this._status$.next('connected');
     return Promise.resolve();
   }
 
-  /** Fails calls under way as `unavailable`. The client can be used again. */
+  /** Fails what was sent and is not answered as `unavailable`. The client can be used again. */
   close(): void {
     this._status$.next('disconnected');
     for (const fail of [...this.underWay]) fail(new GatewayError('unavailable', 'the client was closed'));
@@ -50,13 +50,13 @@ export class ClusterClient
     this.close();
   }
 
-  /** Returns the {@link Cluster} below. */
+  /** The {@link Cluster} below. */
   unwrap<T>(): T {
     return this.cluster as T;
   }
 
   protected publish({ pattern, data }: ReadPacket, callback: Callback): () => void {
-    const failures: Failure[] = [];
+    const failures: CallFailure[] = [];
     let answered = false;
     const fail = (err: unknown): void => callback({ err, isDisposed: true });
     const subscription = this.cluster.call(this.normalizePattern(pattern), data).subscribe({
@@ -78,7 +78,7 @@ export class ClusterClient
   }
 }
 
-function failureOf(answer: Exclude<ClusterAnswer, { data: unknown }>): Failure {
+function failureOf(answer: Exclude<ClusterAnswer, { data: unknown }>): CallFailure {
   if (!('error' in answer)) {
     return { kind: 'missing', error: new GatewayError('unknown_outcome', 'no node answered in time') };
   }
@@ -89,7 +89,7 @@ function failureOf(answer: Exclude<ClusterAnswer, { data: unknown }>): Failure {
   };
 }
 
-function worst(failures: readonly Failure[]): GatewayError {
+function worst(failures: readonly CallFailure[]): GatewayError {
   for (const kind of BY_IMPORTANCE) {
     const found = failures.find((failure) => failure.kind === kind);
     if (found) return found.error;

@@ -4,7 +4,7 @@ import { RedisKeys } from '@wss/redis';
 import { MemoryEngine, MemoryRoomStore, type RoomStore } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { type Channels, MemoryClusterChannels, NodePresence } from '../src/index.js';
-import { FollowedRoom } from '../src/rooms/followed-room.js';
+import { FollowedRoom } from '../src/following/followed-room.js';
 import { PresenceWatch } from '../src/presence/presence-watch.js';
 import { FeedNode } from './rooms/feed-node.js';
 import {

@@ -2,9 +2,9 @@ import { BaseRpcContext } from '@nestjs/microservices';
 
 /** One run of a job. */
 export interface JobRun {
-  /** Id of the job, the same each time that it runs: a handler recognizes a repetition by it. */
+  /** The same each time that the job runs: what a handler knows a repetition by. */
   readonly id: string;
-  /** Number of the attempt, from 1 to 5, counted over all nodes. */
+  /** Which attempt this is, from 1 to 5, on whichever node. */
   readonly attempt: number;
 }
 
@@ -15,12 +15,12 @@ export class ClusterContext extends BaseRpcContext<[pattern: string, nodeId: str
     return this.args[0];
   }
 
-  /** The sending node, which may be this one. */
+  /** The node that it comes from, which may be this one. */
   getNodeId(): string {
     return this.args[1];
   }
 
-  /** The job; undefined for events and calls. */
+  /** The job that this is; nothing for events and calls. */
   getJob(): JobRun | undefined {
     return this.args[2];
   }

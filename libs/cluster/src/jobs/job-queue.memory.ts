@@ -95,7 +95,7 @@ export class MemoryJobQueue extends JobQueue {
     });
   }
 
-  /** Returns the jobs that a node can handle, and sets the others aside unless a live node holds them. */
+  /** The jobs that a node can handle; it sets the others aside that are nobody's, or a dead node's. */
   private handled(group: string, options: TakeOptions): [string, MemoryJob][] {
     const jobs = [...this.jobsOf(group)];
     for (const [, job] of jobs) {

@@ -9,32 +9,29 @@ export interface PresenceHost {
   readonly owner: string;
   /** True if the node is certainly not taken for dead; entries are added only then. */
   readonly alive: boolean;
-  /** Present shortest pause between two announcements of a room, ms. */
+  /** Least pause between two announcements of a room now, ms. */
   readonly pauseMs: number;
   /** This incarnation was taken for dead. */
   refused(owner: string): void;
   /** These owners have entries in the room. */
   sawOwners(room: AttendedRoom, owners: readonly string[]): void;
-  /** The room needs no more work. */
+  /** Nothing is left to do in the room. */
   detached(room: AttendedRoom): void;
 }
 
 /** Times of a room's presence, ms. */
 export interface PresenceTimes {
-  /** How long a user whose last client was cut off counts as present. Default 5,000; less than 60,000. */
+  /** How long a user whose last client was cut off is still here. Default 5,000; less than 60,000. */
   readonly graceMs: number;
-  /** Shortest pause between two announcements of one room; longer on a node with many clients. Default 250. */
+  /** Least pause between two announcements of one room, longer on a node with many clients. Default 250. */
   readonly pauseMs: number;
-  /** How long a room is attended after the last client of this node left it. Default: the grace, 5,000 at most. */
+  /** How long a room is looked after when nobody of this node is in it any more. Default 5,000. */
   readonly lingerMs: number;
   /** How often a node compares its entries with those in the engine. Default 60,000. */
   readonly reconcileMs: number;
 }
 
-/**
- * Longest random wait before an announcement is requested, so that nodes whose links came back together do not all
- * ask, ms.
- */
+/** Nodes whose links came back at the same time do not all ask for an announcement; longest wait, ms. */
 const MISSED_MS = 1_000;
 
 type Step = () => Promise<void>;
@@ -61,7 +58,7 @@ export class AttendedRoom {
   /** Owner whose list may hold it: the answer to a call may have been lost. */
   private mayBeListedFor?: string;
   private dueAt = Infinity;
-  /** Since when announcements are heard again, until one shows if some were missed. */
+  /** Since when announcements are heard again, until one was made that shows whether some were missed. */
   private heardAgainAt?: number;
   private reconcileAt: number;
   private usedAt = performance.now();
@@ -75,14 +72,14 @@ export class AttendedRoom {
     this.reconcileAt = this.nextReconcile();
   }
 
-  /** A client of this node came; returns true if it was not here. */
+  /** A client of this node came; returns whether it was not here. */
   enter(entry: PresenceEnter): boolean {
     const { clients } = this.changes;
     if (this.changes.enter(entry)) this.wake();
     return this.changes.clients > clients;
   }
 
-  /** A client of this node left; returns true if it was here. */
+  /** A client of this node left; returns whether it was here. */
   leave(client: string, graceMs: number): boolean {
     const left = this.changes.leave(client, graceMs);
     if (left) this.wake();
@@ -101,8 +98,8 @@ export class AttendedRoom {
   }
 
   /**
-   * Requests another announcement after an interruption: its version tells clients to read the list again if they
-   * missed one.
+   * Announcements are heard again, of which some may have been missed: another one has to follow, for its version tells
+   * clients to read the list anew.
    */
   heardAgain(): void {
     if (this.changes.clients === 0) return;
@@ -111,13 +108,13 @@ export class AttendedRoom {
     this.wake();
   }
 
-  /** Sends everything to the engine again, for a new incarnation. */
+  /** Brings everything to the engine again, for a new incarnation. */
   startAgain(): void {
     this.changes.startAgain();
     this.wake();
   }
 
-  /** Takes the steps that had to wait, as far as possible. */
+  /** Goes on with what had to wait, as far as it can. */
   wake(): void {
     if (this.working || this.closed) return;
     this.working = true;
@@ -133,13 +130,13 @@ export class AttendedRoom {
     });
   }
 
-  /** Resolves when the engine knows everything that happened up to now. */
+  /** Resolves when what happened up to now is known to the engine. */
   settled(): Promise<void> {
     if (this.changes.size === 0 && !this.sending) return Promise.resolve();
     return new Promise((resolve) => this.settling.push(resolve));
   }
 
-  /** Stops at once; waiting changes stay undone. */
+  /** Stops at once; what is waiting stays undone. */
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
@@ -162,7 +159,7 @@ export class AttendedRoom {
     this.timer = setTimeout(() => this.wake(), Math.max(1, pause)).unref();
   }
 
-  /** Changes come first, but after each call one other step is taken: a busy room never runs out of changes. */
+  /** Changes come first, but after each call something else has its turn: a busy room never runs out of changes. */
   private nextStep(): Step | undefined {
     const now = performance.now();
     const sends = this.changes.has(!this.host.alive) || now >= this.dueAt;
@@ -189,10 +186,10 @@ export class AttendedRoom {
     return busy ? Infinity : this.usedAt + this.times.lingerMs;
   }
 
-  /** Sends waiting changes; without any, announces what is due. */
+  /** Sends what is waiting; with nothing waiting, announces what is due. */
   private async send(): Promise<void> {
     const { owner } = this.host;
-    // Leaves may always be sent, even without a lease: they only remove entries of this owner.
+    // Leaves may always be sent: they take nothing from anybody who has not been taken for dead.
     const changes = this.changes.take(MAX_PRESENCE_CHANGES, !this.host.alive);
     const settling = this.changes.size === 0 ? this.settling.splice(0) : [];
     this.sending = true;
@@ -231,7 +228,7 @@ export class AttendedRoom {
   }
 
   private async compare(): Promise<void> {
-    // Later requests ask for another one.
+    // Whoever asks for it from now on asks for another one.
     this.reconcileAt = this.nextReconcile();
     try {
       await this.compareAs(this.host.owner);
@@ -254,7 +251,7 @@ export class AttendedRoom {
   private async detach(): Promise<void> {
     if (this.mayBeListedFor !== undefined) {
       const owner = this.mayBeListedFor;
-      // A late call may have left entries behind.
+      // A call that came late may have left something behind.
       const stored = await this.store.inspect(this.room, owner);
       if (owner === this.host.owner) this.changes.compare(stored, this.times.graceMs);
       if (this.idleAt() === Infinity) return;
@@ -267,7 +264,7 @@ export class AttendedRoom {
     this.host.detached(this);
   }
 
-  /** The list comes before the first entry, so that the node that cleans up behind us finds the room. */
+  /** The list comes before the first entry, so that whoever cleans up behind us finds it. */
   private async list(owner: string): Promise<void> {
     if (this.listedFor !== owner) await this.addToList(owner);
   }
@@ -284,7 +281,7 @@ export class AttendedRoom {
     this.dueAt = this.usedAt + Math.min(inMs ?? Infinity, missedInMs);
   }
 
-  /** Spreads the rooms over time. */
+  /** Not all rooms at the same time. */
   private nextReconcile(): number {
     return performance.now() + this.times.reconcileMs * (0.8 + 0.4 * Math.random());
   }

@@ -1,5 +1,5 @@
 import type { MemoryPresence } from '@wss/state';
-import { encodePresence } from '../rooms/presence-format.js';
+import { encodePresence } from '../rooms/room-message.js';
 import { indexOfUser } from './presence-order.js';
 import type { PresenceEnter } from './presence-store.js';
 
@@ -19,7 +19,7 @@ export interface AnnouncementMoment {
   readonly pauseMs: number;
   /** As in `PresenceUpdate`. */
   readonly heardForMs?: number;
-  /** A version beyond all that clients can have seen, for a room whose last version is not certain. */
+  /** Beyond all versions that anybody can have seen, for a room whose last version is not known to be the last. */
   readonly freshVersion: number;
 }
 
@@ -54,7 +54,7 @@ export function leave(
     presence.clients.set(user, left);
     forgetTold(presence, { owner, client, user }, now);
   } else {
-    // During the grace period others see the same meta.
+    // Until the grace is over others see what they saw.
     presence.told.delete(user);
     presence.clients.delete(user);
     presence.going.set(user, goneAt);
@@ -81,7 +81,7 @@ export function enter(
   tell(presence, { owner, client, user, meta }, now);
 }
 
-type Told = NonNullable<ReturnType<MemoryPresence['told']['get']>>;
+type ToldMetas = NonNullable<ReturnType<MemoryPresence['told']['get']>>;
 
 interface Teller {
   readonly owner: string;
@@ -89,7 +89,7 @@ interface Teller {
   readonly user: string;
 }
 
-/** A client that gave the same meta before keeps its place, also under another owner of its node. */
+/** A client that told the same before keeps its place, also under another owner of its node. */
 function tell(
   presence: MemoryPresence,
   { owner, client, user, meta }: Teller & { readonly meta?: string | undefined },
@@ -110,10 +110,10 @@ function forgetTold(presence: MemoryPresence, { owner, client, user }: Teller, n
   if (left.length < told.length) show(presence, { user, told: left, now });
 }
 
-/** Shows others the meta of the newest client; a change is announced. */
+/** Shows others what the newest living client told; a change is announced. */
 function show(
   presence: MemoryPresence,
-  { user, told, now }: { readonly user: string; readonly told: Told; readonly now: number },
+  { user, told, now }: { readonly user: string; readonly told: ToldMetas; readonly now: number },
 ): void {
   if (told.length > 0) presence.told.set(user, told);
   else presence.told.delete(user);
@@ -124,7 +124,7 @@ function show(
   if (!presence.coming.has(user)) presence.coming.set(user, now);
 }
 
-/** Time until the next announcement, ms; undefined if none is due. */
+/** In how many ms something is to be announced; nothing if nothing is. */
 export function dueIn(
   presence: MemoryPresence,
   { now, pauseMs, heardForMs }: Pick<AnnouncementMoment, 'now' | 'pauseMs' | 'heardForMs'>,
@@ -143,7 +143,7 @@ function least(numbers: Iterable<number>): number {
   return result;
 }
 
-/** Takes the changes to announce now; undefined if none are due, or the pause is not over. */
+/** Takes what is to be announced now; nothing when nothing is, or the pause is not over. */
 export function announce(presence: MemoryPresence, moment: AnnouncementMoment): string | undefined {
   const { now, replicationId, freshVersion } = moment;
   for (const [user, at] of presence.going) {
@@ -180,7 +180,7 @@ function takeJoined({ coming, metas }: MemoryPresence): string[] {
 function takeLeft(presence: MemoryPresence, now: number): string[] {
   const { going, coming, users, metas } = presence;
   const due = inOrder(going).filter((user) => going.get(user)! <= now);
-  // A user's departure is not announced before the arrival.
+  // Nobody leaves before it was said that he came.
   const left = due.slice(0, MOST_USERS).filter((user) => !coming.has(user));
   for (const user of left) {
     going.delete(user);

@@ -3,11 +3,9 @@ import type { SessionHooks } from '@wss/core';
 import { ClockWatch } from '@wss/redis';
 import type { Claims, ClaimedSession, SessionStore } from './session-store.js';
 
-/** Longest pause between two looks for ended sessions, ms; it is shorter where sessions are short. */
+/** Pause between two looks for sessions that are over, ms. */
 const EVERY_MS = 5_000;
-/** Nodes look at the engine's clock several times in this time, ms. */
-const LEAST_REST_MS = 5_000;
-/** Number of sessions that are claimed at once. */
+/** Sessions that are claimed at once. */
 const BATCH = 100;
 
 /**
@@ -22,23 +20,19 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   private restsUntil = -Infinity;
   private timer?: NodeJS.Timeout;
   private running?: Promise<void>;
-  private readonly everyMs: number;
 
-  /** @param ttlMs how long a session outlives its last connection */
   constructor(
     private readonly store: SessionStore,
     private readonly hooks: SessionHooks,
-    ttlMs: number,
-  ) {
-    this.everyMs = Math.min(EVERY_MS, ttlMs / 4);
-  }
+    private readonly everyMs = EVERY_MS,
+  ) {}
 
   onApplicationBootstrap(): void {
     this.rest();
     this.timer = setInterval(() => this.look(), this.everyMs).unref();
   }
 
-  /** Runs first at a stop: while hooks run, everything that they use must exist. */
+  /** While hooks run, everything that they use must be there. */
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
     await this.running;
@@ -62,9 +56,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /**
-   * Claims ended sessions; right after a step of the clock, leaves them to the node that looks after the claim ends.
-   */
+  /** Claims ended sessions; right after a step of the clock, leaves them to whichever node looks after the claim. */
   private async claim(): Promise<Claims> {
     const sentAt = performance.now();
     const claims = await this.store.claimEnded(BATCH);
@@ -74,7 +66,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private rest(): void {
-    this.restsUntil = performance.now() + Math.max(2 * this.everyMs, LEAST_REST_MS);
+    this.restsUntil = performance.now() + 2 * this.everyMs;
   }
 
   private async tell(session: ClaimedSession): Promise<void> {

@@ -7,30 +7,30 @@ export interface SigningKey {
   readonly secret: string;
 }
 
-/** Returns the key of a secret. */
+/** The key of a secret. */
 export function signingKey(secret: string): SigningKey {
   const id = createHash('sha256').update(`wss session key\n${secret}`).digest('base64url').slice(0, 8);
   return { id, secret };
 }
 
 /** The content of a token; those of older releases name no key. */
-type Claim = [id: string, generation: number, endsAt: number, user: string, key?: string];
+type TokenClaim = [id: string, generation: number, endsAt: number, user: string, key?: string];
 
 /**
- * Resume tokens: `<claim>.<HMAC-SHA256>`, both base64url, so that they fit into a subprotocol. The bearer of a token
- * can resume the session; it contains no secret of the user. The first key signs, all verify (R33).
+ * Resume tokens: `<claim>.<HMAC-SHA256>`, both base64url, so that they fit into a subprotocol. Whoever holds one
+ * can continue the session; it names no secret of the user. The first key signs, all verify (R33).
  */
 export class SessionTokens {
   constructor(private readonly keys: () => readonly SigningKey[]) {}
 
   sign({ id, user, generation, endsAt }: SessionClaim): string {
     const [key] = this.keys();
-    const parts: Claim = [id, generation, endsAt, user, key!.id];
+    const parts: TokenClaim = [id, generation, endsAt, user, key!.id];
     const claim = Buffer.from(JSON.stringify(parts)).toString('base64url');
     return `${claim}.${signatureOf(claim, key!)}`;
   }
 
-  /** Returns the claim of a token that one of our keys signed; undefined for any other text. */
+  /** The claim of a token that one of our keys signed; nothing of any other text. */
   verify(token: string): SessionClaim | undefined {
     const [claim = '', signature = '', ...rest] = token.split('.');
     const parts = read(claim);
@@ -48,10 +48,10 @@ export class SessionTokens {
   }
 }
 
-function read(claim: string): Claim | undefined {
+function read(claim: string): TokenClaim | undefined {
   try {
     const parts = JSON.parse(Buffer.from(claim, 'base64url').toString()) as unknown;
-    return Array.isArray(parts) ? (parts as Claim) : undefined;
+    return Array.isArray(parts) ? (parts as TokenClaim) : undefined;
   } catch {
     return undefined;
   }

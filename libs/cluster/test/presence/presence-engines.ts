@@ -11,14 +11,13 @@ import {
 } from '@wss/testing';
 import type { Redis } from 'ioredis';
 import {
-  isPresence,
+  decodeRoomMessage,
   MemoryNodeRegistry,
   MemoryPresenceStore,
   NODE_SCRIPTS,
   type NodeRegistry,
   PRESENCE_SCRIPTS,
   type PresenceDelta,
-  presenceJson,
   type PresenceStore,
   RedisNodeRegistry,
   RedisPresenceStore,
@@ -220,7 +219,8 @@ function nodeLinks({ links, way, keys, nodeId }: NodeSide): PresenceLinks {
 
 function collect(deltas: PresenceDelta[]): (message: string) => void {
   return (message) => {
-    if (isPresence(message)) deltas.push(JSON.parse(presenceJson(message)) as PresenceDelta);
+    const decoded = decodeRoomMessage(message);
+    if (decoded.kind === 'presence') deltas.push(JSON.parse(decoded.delta) as PresenceDelta);
   };
 }
 

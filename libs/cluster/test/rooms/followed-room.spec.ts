@@ -13,9 +13,9 @@ import {
   StoreError,
 } from '@wss/state';
 import { eventually } from '@wss/testing';
-import { FollowedRoom, type FollowedRoomOptions } from '../../src/rooms/followed-room.js';
+import { FollowedRoom, type FollowedRoomOptions } from '../../src/following/followed-room.js';
 import { MemoryClusterChannels } from '../../src/index.js';
-import { NodeReads } from '../../src/rooms/room-reads.js';
+import { NodeReads } from '../../src/following/room-reads.js';
 
 const ROOM = 'feed:1';
 const LIMITS = { type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 };

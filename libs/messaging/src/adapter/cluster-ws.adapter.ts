@@ -15,7 +15,7 @@ import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
 import { NativeHandlers } from '../socket/native-handlers.js';
 import { type Doorkeeper, type SocketServer, SocketServers } from './socket-servers.js';
 
-/** How long the close of a server waits for disconnect hooks, ms. */
+/** How long a server that is closed waits for disconnect hooks, ms. */
 const CLEAN_UP_MS = 5_000;
 
 /** Options of the adapter. */
@@ -27,17 +27,17 @@ export interface ClusterWsAdapterOptions {
 /** Options that a gateway's decorator may hold for this adapter. */
 export interface ClusterGatewayOptions extends ServerOptions {
   readonly path?: string;
-  /** True if the command router serves the gateway's path, too. */
+  /** The gateway's path is served by the command router too. */
   readonly commands?: boolean;
 }
 
 /**
  * WebSocket adapter for `ws`, in the place of Nest's `WsAdapter`: existing gateways run unchanged.
  *
- * It differs in three points. A client's data is never echoed in an `exception` frame. A connection hook that throws
- * closes its own socket (1011) and nothing else; this needs the application in the constructor. Bad JSON and unknown
- * events are answered. On the path of a gateway with `commands: true`, events that no gateway handles go to the
- * {@link CommandRouter}.
+ * Three things differ. A client's data is never echoed in an `exception` frame. A connection hook that throws
+ * closes its own socket (1011) and nothing else; this needs the application in the constructor. Bad JSON and
+ * unknown events are answered. On the path of a gateway with `commands: true`, events that no gateway handles go
+ * to the {@link CommandRouter}.
  */
 export class ClusterWsAdapter extends AbstractWsAdapter {
   private readonly faults = new LogGate((line) => new Logger('WsAdapter').error(line));
@@ -58,7 +58,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     this.servers = new SocketServers(this.doorkeeper());
   }
 
-  /** Replaces the parser of messages, for connected sockets and later ones. */
+  /** Replaces the parser of messages, for sockets that connect from now on too. */
   setMessageParser(parser: MessageParser): void {
     this.reader.parser = parser;
   }
@@ -108,7 +108,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     client.native.add(handlers, transform);
   }
 
-  /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for the hooks is over. */
+  /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for these is over. */
   override async close(server: WebSocketServer): Promise<void> {
     await this.servers.close(server);
     const cleanUps = [...(this.contexts.get(server)?.cleanUps ?? [])];
@@ -167,7 +167,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     try {
       server.emit('connection', client, request);
     } catch (error) {
-      // The application may have added listeners of its own.
+      // A listener that the application has put on the server itself.
       failConnection('the server', client, error);
     }
   }
@@ -191,10 +191,9 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   }
 }
 
-/** Returns the application's connections; without the messaging providers only native gateways are served. */
+/** The application's connections; without the messaging providers only native gateways are served. */
 function connectionsOf(app: INestApplicationContext | undefined): ClientConnections {
-  // `app.get(ClientConnections)` is no alternative: if it finds nothing, it ends the process of an ordinary
-  // application.
+  // Not by `app.get(ClientConnections)`: what it does not find ends the process of an application made as usual.
   for (const { providers } of app?.get(ModulesContainer).values() ?? []) {
     const known: unknown = providers.get(ClientConnections)?.instance;
     if (known instanceof ClientConnections) return known;

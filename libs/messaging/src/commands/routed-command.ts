@@ -3,22 +3,22 @@ import { encodeError, encodeReply, encodeReplyJson, type ReplyPosition } from '@
 import type { ClientSocket } from '../socket/client-socket.js';
 import { textFrame } from '../socket/text-frame.js';
 
-/** A command that knows its way back: it is answered once, by the first answer. */
+/** A command with its way back: it is answered once, whoever answers first. */
 export class RoutedCommand extends Command {
-  /** True if the reply was sent, or must not be sent any more. */
+  /** The reply was sent, or there is none to send any more. */
   answered = false;
   /** Its answer: `ok` or the code of an error. */
   outcome = 'ok';
-  /** When it arrived, ms of this process' steady clock. */
+  /** When it came, ms of the process' steady clock. */
   readonly startedAt = performance.now();
-  /** True if its end has been reported to the observer. */
+  /** Its end has been reported. */
   observed = false;
 
   /** Size of its frame. */
   readonly bytes: number;
-  /** True if the client gave it a number, even one that can't count. */
+  /** The client gave it a number, whether or not that can count. */
   readonly hasNumber: boolean;
-  /** True while it counts against the commands that its connection may have under way. */
+  /** It counts against what its connection may have under way. */
   private counts = false;
 
   declare readonly client: ClientSocket;
@@ -32,13 +32,13 @@ export class RoutedCommand extends Command {
     this.hasNumber = init.frame.n !== undefined;
   }
 
-  /** Counts it against the commands that its connection may have under way, until {@link release}. */
+  /** Counts it against what its connection may have under way, until {@link release}. */
   hold(): void {
     this.counts = true;
     this.client.took(this.bytes);
   }
 
-  /** Stops counting it, because it is answered or over; calling it again has no effect. */
+  /** It is answered or over; calling it again has no effect. */
   release(): void {
     if (!this.counts) return;
     this.counts = false;

@@ -26,9 +26,9 @@ export interface Route {
   readonly event: string;
   /** Class and method, for messages. */
   readonly name: string;
-  /** Type of the rooms that its commands belong to, if its class is tied to one. */
+  /** Rooms that its commands belong to, when its class is tied to a room type. */
   readonly roomType?: string;
-  /** True for the system's own events, which check membership themselves. */
+  /** Handled by the system itself: membership is its own affair. */
   readonly system: boolean;
   handle(command: RoutedCommand, data: unknown): Promise<unknown>;
 }
@@ -84,7 +84,7 @@ export class RouteBuilder {
   }
 }
 
-/** Nest calls the methods of gateways. */
+/** Methods of gateways are Nest's to call. */
 function isGateway(type: Type<object>): boolean {
   return Reflect.getMetadata(GATEWAY_METADATA, type) !== undefined;
 }
@@ -100,7 +100,7 @@ function checkEvent(event: unknown, name: string, system: boolean): asserts even
   }
 }
 
-/** Returns the reader of the handler's whole `@MessageBody()`, by the DTO class of the parameter. */
+/** How the handler's whole `@MessageBody()` is read: as the DTO class of the parameter. */
 function bodyReader(found: DecoratedMethod, name: string): ((data: unknown) => unknown) | undefined {
   for (const body of messageBodiesOf(found)) {
     if (body.kind !== 'whole' || isPrimitive(body.type)) continue;

@@ -2,10 +2,7 @@ import type { Type } from '@nestjs/common';
 
 const SYSTEM = Symbol('wss:system-handler');
 
-/**
- * Marks a class whose handlers are the system's own: their events start with `$`, and they check membership
- * themselves.
- */
+/** Marks a class whose handlers are the system's own: their events start with `$`, and membership is their affair. */
 export function SystemHandler(): ClassDecorator {
   return (type) => Reflect.defineMetadata(SYSTEM, true, type);
 }

@@ -5,37 +5,34 @@ import type { ClientSocket } from '../socket/client-socket.js';
 import { PeerContracts } from '../ports/ports.js';
 import type { RoutedCommand } from './routed-command.js';
 
-/** How long the same command is sent to other nodes before it is refused for good, ms. */
+/** How long the same command is sent elsewhere before it is refused for good, ms. */
 export const ELSEWHERE_MS = 60_000;
-/** How long such a command is remembered, so that its next attempts are refused at once, ms. */
+/** How long that is remembered, so that its next attempts are refused at once, ms. */
 const REMEMBERED_MS = 600_000;
-/** Largest number of remembered commands of a user; beyond it the oldest is forgotten, and may wait again. */
+/** Most commands of a user that are remembered; then its oldest is forgotten, and may wait anew. */
 const MAX_PER_USER = 64;
-/** Largest number of users with remembered commands; beyond it the user that came longest ago is forgotten. */
+/** Most users of whom commands are remembered; then who came longest ago is forgotten. */
 const MAX_USERS = 10_000;
-/**
- * Number of a connection's commands that are sent to other nodes before the client is let go, so that it connects to
- * another one.
- */
+/** How many commands of a connection are sent elsewhere until the client is let go, to land on another node. */
 const MAX_PER_CONNECTION = 2;
 
 const RETRY_FROM_MS = 1_000;
 const RETRY_TO_MS = 5_000;
 
 /**
- * Judges commands that this node has no handler for. Their event does not exist unless another live node knows it:
- * during an update a client may have met a newer node before. Then the client has to go to that node.
+ * Judges what this node has no handler for. It does not exist, unless another node that lives knows it: in an update
+ * a client may have met a newer node before. Then nothing is decided here, and the client has to go there.
  */
 @Injectable()
 export class UnknownEvents {
-  /** User → command → its first arrival, ms of this process' steady clock; both in the order of arrival. */
+  /** User → command → when it came first, ms of this process' steady clock; both in this order. */
   private readonly firstSeen = new Map<string, Map<string, number>>();
 
   constructor(private readonly peers: PeerContracts) {}
 
   /**
-   * Returns the refusal of a command whose event has no handler.
-   * @throws the error of reading the other nodes' contracts, if it is a bug
+   * Why a command whose event has no handler is refused.
+   * @throws what the other nodes' contracts fail with, where that is a bug
    */
   judge(command: RoutedCommand): Promise<GatewayError> {
     const { event, room } = command;
@@ -46,7 +43,7 @@ export class UnknownEvents {
   }
 
   /**
-   * Returns the refusal of a command in a room of an undeclared kind.
+   * Why a command in a room of a kind that nobody declares here is refused.
    * @throws like {@link judge}
    */
   judgeRoom(command: RoutedCommand, refusal: GatewayError): Promise<GatewayError> {
@@ -90,7 +87,7 @@ export class UnknownEvents {
     return false;
   }
 
-  /** The second time the client is let go, once its commands under way are answered. */
+  /** The second time the client goes, once what it has under way is answered. */
   private sendElsewhere(client: ClientSocket): void {
     client.sentElsewhere = (client.sentElsewhere ?? 0) + 1;
     if (client.sentElsewhere < MAX_PER_CONNECTION || client.whenIdle) return;

@@ -25,7 +25,7 @@ import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** An admitted client: its identity and, with the subprotocol, its session. */
 export interface AcceptedClient extends Admitted {
-  /** Its session, and the parts of its greeting; present with the subprotocol. */
+  /** With the subprotocol: its session, and the greeting that tells of it. */
   readonly opened?: OpenedSession;
 }
 
@@ -57,12 +57,12 @@ export class ConnectionPorts {
 }
 
 /**
- * Largest number of sessions that are opened at the same time. When all clients of a lost node come at once, the
- * others wait here. Otherwise the engine's answers would be late for most of them, and they would come again.
+ * Most sessions that are opened at the same time. When the clients of a lost node come at once, the others wait for
+ * their turn here: asked all at once, the engine's answers would be late for most of them, and they would come again.
  */
 const OPENING_AT_ONCE = 100;
 
-/** Manages clients from the upgrade request to the closed socket: admission, registration, clean-up. */
+/** From the upgrade request to the closed socket: admission, registration, clean-up. */
 @Injectable()
 export class ClientConnections {
   private readonly logger = new Logger('Connections');
@@ -86,7 +86,7 @@ export class ClientConnections {
     this.nodeId = identity?.nodeId ?? randomBytes(6).toString('base64url');
   }
 
-  /** Refuses every upgrade with 503 from now on, even if its admission is under way. */
+  /** From now on every upgrade is refused with 503, also one whose admission is under way. */
   refuseAll(): void {
     this.refusing = true;
   }
@@ -100,7 +100,7 @@ export class ClientConnections {
     return answered;
   }
 
-  /** Resolves when all upgrades that arrived until now are answered. */
+  /** Resolves when all upgrades that have come until now are answered. */
   async allAnswered(): Promise<void> {
     await Promise.all(this.admitting);
   }
@@ -119,7 +119,7 @@ export class ClientConnections {
     }
   }
 
-  /** Refuses an upgrade in the way that the client asks for. */
+  /** Tells a client that it is not let in, as it wants to be told. */
   refuse(request: IncomingMessage, refusal: UpgradeRefusal): void {
     this.refused(refusal.status);
     refuseUpgrade(request, refusal);
@@ -171,7 +171,7 @@ export class ClientConnections {
     client.native?.stop();
     if (client.pathContext.router && this.hub) {
       for (const room of client.joinedRooms()) this.rooms?.unfollow(client, room);
-      // A dead line brings no close frame back, but the node knows its own close code.
+      // A line that is dead brings no close frame back; why the client was closed is known all the same.
       this.ports?.observer?.clientGone(code === 1006 ? (client.closedWith ?? code) : code);
       if (this.hub.remove(client)) this.ports?.listener.userLeft(client.user);
     }
@@ -198,20 +198,20 @@ export class ClientConnections {
     return { ...admitted, opened };
   }
 
-  /** Ties a session to the socket that it was opened for, whatever becomes of the handshake. */
+  /** A session is connected as long as the socket that it was opened for, whatever became of the handshake. */
   private bindToSocket({ session }: OpenedSession, socket: Duplex): void {
     const release = (): void => this.ports?.sessions.disconnected(session);
     if (socket.destroyed) release();
     else socket.once('close', release);
   }
 
-  /** Cuts a client to which not even a refusal can be sent. */
+  /** Where not even a refusal can be told, the client is not left waiting. */
   private cut({ socket }: IncomingMessage, error: unknown): void {
     socket.destroy();
     this.faults.report('bug', `an upgrade could not be answered: ${stackOf(error)}`);
   }
 
-  /** Reports a failed upgrade. While the engine is away, clients come again and again: that is one fault. */
+  /** Clients come again and again while the engine is away: that is one fault. */
   private upgradeFailed(error: unknown): void {
     if (!isEngineError(error)) return this.faults.report('bug', `an upgrade failed: ${stackOf(error)}`);
     const remedy = 'clients reconnect by themselves; find out why Redis is out of reach';
@@ -245,9 +245,7 @@ function onClose(this: ClientSocket, code: number): void {
   this.pathContext.connections.end(this, code);
 }
 
-/**
- * Protocol errors end the connection with their close code. The client causes them, so they are not logged as errors.
- */
+/** Protocol errors end the connection with their close code; they are the client's doing, so they are no errors of ours. */
 function onError(this: ClientSocket, error: Error): void {
   new Logger('Connections').debug(`client ${this.id}: ${error.message}`);
 }

@@ -2,19 +2,19 @@ import type { Position } from '@wss/protocol';
 
 let turns = 0;
 
-/** The position of a member that gets no live events until it has caught up. */
+/** Where a member goes on that gets nothing live until it has caught up. */
 export class Lag {
-  /** True while a part is being read for it. */
+  /** A part is being read for it. */
   isReading = false;
   /** Place in the order of waiting: the lowest number has waited longest for a part. */
   turn = ++turns;
-  /** True if it has waited longest of the client's rooms, and gets its part even if others were faster. */
+  /** It has waited longest of the client's rooms, and gets its part though others were faster. */
   isNext = false;
 
-  /** @param from end of the events that the member was sent and that were not dropped since */
+  /** @param from what the member was sent and was not dropped since */
   constructor(public from: Position) {}
 
-  /** Notes that it got a part: other rooms are next. */
+  /** It got a part: others are next. */
   wasServed(): void {
     this.turn = ++turns;
     this.isNext = false;

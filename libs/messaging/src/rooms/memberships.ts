@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { PresenceSource, SessionSource } from '../ports/ports.js';
 
-/** Tells sessions and presence which clients are in which rooms. */
+/** Lets sessions and presence know who is in which room. */
 @Injectable()
 export class Memberships {
   constructor(

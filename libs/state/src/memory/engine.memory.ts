@@ -6,7 +6,7 @@ import type { CommandRecord, RoomPart } from '../store/room-store.js';
 import { emptyRoom, expire, forgetMeta, holdRoom, isGone } from './room-life.memory.js';
 import { StoreError } from '../store/room-store.js';
 
-/** Number of rooms from which on ended ones are looked for. */
+/** From this many rooms on those that have ended are looked for. */
 const MIN_SWEEP = 1_024;
 
 /** Record of one lane's numbered commands. */
@@ -26,16 +26,16 @@ export interface MemoryRoom {
   nonce: string;
   replicationId: string;
   birth: string;
-  /** Its writer queue; the first node has been called. */
+  /** Nodes that wait to write it; the first has been called. */
   queue: string[];
   /** Number of endings before, and one. */
   life: number;
   /** When the idle room ends, ms since 1970. */
   expiresAt: number;
   logExpiresAt: number;
-  /** When the room's meta expires; no earlier than {@link expiresAt}. */
+  /** When what is known of the room goes; no earlier than {@link expiresAt}. */
   metaExpiresAt: number;
-  /** Time until which records name its birth. */
+  /** Until when records name its birth. */
   namedUntil: number;
   /** Parts that were written in this life. */
   readonly written: Set<RoomPart>;
@@ -53,13 +53,13 @@ export interface MemorySession {
   generation: number;
   endsAt: number;
   revoked: boolean;
-  /** Time until which a node has claimed the announcement of its end. */
+  /** Until when a node has claimed to tell of its end. */
   claimedUntil?: number;
-  /** The end up to which the records of its commands were extended last. */
+  /** The end to which the records of its commands were extended last. */
   lanesEndAt?: number;
   readonly lanes: Set<string>;
   readonly rooms: Set<string>;
-  /** True if its numbered commands in some rooms are not kept any more. */
+  /** Numbered commands in some rooms are not kept any more. */
   hasForgotten?: true;
 }
 
@@ -74,7 +74,7 @@ export interface MemoryNode {
 export interface MemoryJob {
   readonly text: string;
   readonly event: string;
-  /** When a node that can't handle it met it, if no other did since, ms since 1970. */
+  /** When a node met it that can't handle it, and no other since, ms since 1970. */
   unhandledSince?: number;
   /** The node that has taken it. */
   holder?: string;
@@ -97,7 +97,7 @@ export interface MemoryPresence {
   version: number;
   /** Ms since 1970. */
   announcedAt: number;
-  /** History at the last announcement. */
+  /** History under which it was announced last. */
   replicationId: string;
   /** Users who are here, in the order of their UTF-8 bytes. */
   users: string[];
@@ -105,19 +105,19 @@ export interface MemoryPresence {
   readonly clients: Map<string, number>;
   /** User → JSON. */
   readonly metas: Map<string, string>;
-  /** User → meta of its clients, the newest last. */
+  /** User → what its clients told of themselves, the newest last. */
   readonly told: Map<string, { readonly owner: string; readonly client: string; readonly meta: string }[]>;
-  /** Users whose arrival is to be announced → when they came, ms since 1970. */
+  /** Users to be announced as come → when they came, ms since 1970. */
   readonly coming: Map<string, number>;
-  /** Users whose departure is to be announced → from when on. */
+  /** Users to be announced as gone → from when on. */
   readonly going: Map<string, number>;
   /** Owner → client → user. */
   readonly entries: Map<string, Map<string, string>>;
-  /** Owners that may not write → until when this is remembered. */
+  /** Owners that may write nothing → until when that is remembered. */
   readonly dead: Map<string, number>;
 }
 
-/** The data that {@link MemoryEngine.promote} brings back. */
+/** What {@link MemoryEngine.promote} can bring back. */
 type Replica = Pick<MemoryEngine, 'rooms' | 'presence' | 'presenceRooms'>;
 
 /**
@@ -132,16 +132,13 @@ export class MemoryEngine {
   presence = new Map<string, MemoryPresence>();
   /** Rooms in which an owner of presence entries may have some. */
   presenceRooms = new Map<string, Set<string>>();
-  /** Owner of presence entries → the node that cleans up behind it, and until when. */
+  /** Owner of presence entries → node that cleans up behind it, until when. */
   readonly presenceClaims = new Map<string, { readonly by: string; readonly until: number }>();
-  /**
-   * Highest version of all announcements; a failover does not take it back, just as it does not take back Redis'
-   * clock.
-   */
+  /** Highest version of all announcements; no failover takes it back, as none takes back Redis' clock. */
   presenceVersion = 0;
   readonly sessions = new Map<string, MemorySession>();
   readonly nodes = new Map<string, MemoryNode>();
-  /** Hash → contract of the nodes that name it, JSON. */
+  /** Hash → what clients may send to the nodes that name it, JSON. */
   readonly contracts = new Map<string, string>();
   /** Group → its jobs, in order. */
   readonly jobs = new Map<string, Map<string, MemoryJob>>();
@@ -150,7 +147,7 @@ export class MemoryEngine {
   readonly channels = new MemoryChannels();
   /** The secret that the nodes of this process sign with. */
   readonly secret = newReplicationId();
-  /** Changes whenever the data's history may have changed, like Redis' replication id. */
+  /** Changes whenever the data's history may have changed, as Redis' does. */
   replicationId = newReplicationId();
 
   private jobsAdded = 0;
@@ -165,7 +162,7 @@ export class MemoryEngine {
     readonly now: () => number = steadyTime,
   ) {}
 
-  /** The state of a room, created if it does not exist. Now and then ended rooms are forgotten. */
+  /** The state of a room, made where there is none. Now and then rooms that have ended are forgotten. */
   room(name: string): MemoryRoom {
     const known = this.rooms.get(name);
     if (known) return known;
@@ -175,14 +172,14 @@ export class MemoryEngine {
     return room;
   }
 
-  /** The present state of a room, if it has any. */
+  /** The state of a room as of now, if there was any. */
   known(name: string): MemoryRoom | undefined {
     const room = this.rooms.get(name);
     if (room) expire(room, this.now());
     return room;
   }
 
-  /** Loses a part of a room, like a Redis that evicts a key. */
+  /** Loses a part of what is kept of a room, as Redis does that evicts a key. */
   losePart(name: string, part: RoomPart): void {
     const room = this.rooms.get(name);
     if (!room) return;
@@ -191,7 +188,7 @@ export class MemoryEngine {
     else room[part].clear();
   }
 
-  /** Keeps the record of a lane until this time, and with it the room's meta (R36). */
+  /** Keeps the record of a lane until then, and with it what its room is known by (R36). */
   keepLane(name: string, id: string, until: number): void {
     const room = this.known(name);
     const lane = room?.lanes.get(id);
@@ -208,12 +205,12 @@ export class MemoryEngine {
     this.sweepAt = Math.max(MIN_SWEEP, 2 * this.rooms.size);
   }
 
-  /** Returns an id for a new job. */
+  /** Names a new job. */
   nextJobEntry(): string {
     return String(++this.jobsAdded);
   }
 
-  /** From now on a failover brings back the data of this moment: later changes get lost. */
+  /** From now on a failover brings back this moment's data: what follows is the tail that gets lost. */
   pauseReplication(): void {
     const { rooms, presence, presenceRooms } = this;
     this.replica = structuredClone({ rooms, presence, presenceRooms });
@@ -231,7 +228,7 @@ export class MemoryEngine {
     this.repliesToLose = count;
   }
 
-  /** The next calls are carried out, but answered with an error, like that of a script that fails at its end. */
+  /** The next calls are carried out, but are answered with an error, as of a script that fails at its end. */
   failCalls(count: number): void {
     this.callsToFail = count;
   }
@@ -242,7 +239,7 @@ export class MemoryEngine {
   }
 
   /**
-   * Runs one call as a round trip: it takes effect at once, its answer comes later.
+   * Runs one call as a round trip: its effect is at once, its answer comes later.
    * @throws StoreError while out of reach or when the answer is to be lost.
    */
   async call<T>(work: () => T): Promise<T> {
@@ -263,7 +260,7 @@ export class MemoryEngine {
 
 /** Channels between the nodes of one process: at most once, per channel in order of publication. */
 export class MemoryChannels {
-  /** True if publications are refused, like by a Redis whose user may not publish. */
+  /** True if publications are refused, as by a Redis whose user may not publish. */
   refusing = false;
 
   private readonly logger = new Logger('Channels');
@@ -283,7 +280,7 @@ export class MemoryChannels {
   /**
    * Delivers later in this turn of the event loop, as a network would: never while the publisher is still running. A listener that
    * throws costs only itself.
-   * @returns the number of listeners; undefined if the publication is refused
+   * @returns how many listen; undefined where the publication is refused
    */
   publish(channel: string, message: string): number | undefined {
     if (this.refusing) return undefined;
@@ -294,7 +291,7 @@ export class MemoryChannels {
   }
 }
 
-/** This process' clock as of its start: a jump of the machine's clock does not move it. */
+/** This process' clock as it was set when the process started: a jump of the machine's clock does not move it. */
 function steadyTime(): number {
   return Math.floor(performance.timeOrigin + performance.now());
 }

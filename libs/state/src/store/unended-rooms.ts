@@ -1,6 +1,6 @@
-/** Largest number of rooms that are remembered. */
+/** Most rooms that are remembered. */
 const MOST = 10_000;
-/** Number of rooms that are given an end at the same time. */
+/** Rooms that are given an end at the same time. */
 const AT_ONCE = 16;
 
 /**

@@ -1,34 +1,32 @@
 import type { DocumentJson } from '@wss/core';
 import type { LostRange, Position, ResetReason } from '@wss/protocol';
-import { type ClosedEpoch, type ResumeReply, seqOf } from '@wss/state';
+import { type ResumeReply, seqOf } from '@wss/state';
+import type { RoomStanding } from './room-standing.js';
 
-/** Reason for which a position can't be continued. */
+/** Why a position can't be continued, and what is lost with it. */
 export interface LostPosition {
   readonly reason: ResetReason;
   readonly lost?: LostRange;
 }
 
-/** A room's position, and how much of it is replayed. */
-interface Standing {
-  readonly at: Position;
-  readonly lineage: readonly ClosedEpoch[];
-  /** Largest number of events that are replayed. */
-  readonly most: number;
-}
-
 /**
- * Returns the reason for which a position can't be continued; undefined if everything since then belongs to its
- * history.
+ * Says why a position can't be continued; nothing if all that was there since then belongs to its history.
+ * @param most events that are replayed at most
  */
-export function judge(from: Position, { at, lineage, most }: Standing): LostPosition | undefined {
-  const limit = from.epoch === at.epoch ? at.seq : lineage.find(({ epoch }) => epoch === from.epoch)?.end;
+export function lossOf(
+  from: Position,
+  { position, lineage }: Pick<RoomStanding, 'position' | 'lineage'>,
+  most: number,
+): LostPosition | undefined {
+  const { epoch, seq } = position;
+  const limit = from.epoch === epoch ? seq : lineage.find((closed) => closed.epoch === from.epoch)?.end;
   if (limit === undefined) return { reason: 'unknown_epoch' };
   if (from.seq > limit) return { reason: 'rolled_back', lost: { from: limit + 1, to: from.seq } };
-  return at.seq - from.seq > most ? { reason: 'too_far' } : undefined;
+  return seq - from.seq > most ? { reason: 'too_far' } : undefined;
 }
 
 /**
- * Documents as clients see them.
+ * Shows documents as clients see them.
  * @param empty JSON of those that were never written
  */
 export function viewsOf(

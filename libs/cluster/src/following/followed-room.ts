@@ -1,0 +1,318 @@
+import type { RoomStart, StartRequest } from '@wss/core';
+import { type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/protocol';
+import { epochNumber, type ResumeReply, type RoomStore, type RoomTop, StoreError } from '@wss/state';
+import { EarlyEntries } from './early-entries.js';
+import { withoutSeen } from './log-entries.js';
+import { RoomFaults } from './room-faults.js';
+import type { PresenceHearer, RoomListener } from './room-listener.js';
+import { type NodeReads, type RoomReader, RoomReads } from './room-reads.js';
+import { RoomStanding } from './room-standing.js';
+import { type Missing, RoomStarts, type RoomStartsOptions } from './room-starts.js';
+import { SharedCall } from './shared-call.js';
+
+/** How long a hole below this node's own commit is left to the subscription before it is read, ms (R18). */
+const OWN_HOLE_MS = 50;
+/** How often a read may tell of another epoch than the room was just found in. */
+const MAX_EPOCHS = 5;
+
+/** Dependencies and settings of a followed room. */
+export interface FollowedRoomOptions extends Omit<RoomStartsOptions, 'parts'> {
+  readonly store: RoomReader & Pick<RoomStore, 'tops'>;
+  readonly reads: NodeReads;
+  readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged' | 'letGo'>;
+  readonly presence?: Pick<PresenceHearer, 'historyChanged'>;
+}
+
+interface Arrival {
+  readonly epoch: string;
+  readonly entries: readonly LogEntry[];
+}
+
+type State =
+  /** Its position is not known yet: everything that arrives has to wait. */
+  | { readonly kind: 'opening'; readonly arrivals: Arrival[] }
+  /** What arrives is delivered. */
+  | { readonly kind: 'live'; readonly standing: RoomStanding }
+  /** It is being read; what arrives meanwhile waits. */
+  | {
+      readonly kind: 'reading';
+      readonly standing: RoomStanding;
+      readonly arrivals: Arrival[];
+      /** Resolves when the read has ended, however it did. */
+      readonly ended: Promise<void>;
+    };
+
+/**
+ * One room as this node follows it: every entry is delivered once and in order, whichever way it came — as the
+ * answer to a commit of this node, over the channel, or read from the log after a gap. Those who join are served
+ * from what the node has. Older entries are read for them a part at a time, while the room goes on for the others.
+ */
+export class FollowedRoom {
+  private state: State = { kind: 'opening', arrivals: [] };
+  private readonly early = new EarlyEntries();
+  private stopped = false;
+  private holeTimer?: NodeJS.Timeout;
+  private readonly starts: RoomStarts;
+  private readonly reads: RoomReads;
+  private readonly faults: RoomFaults;
+  private readonly updating = new SharedCall(() => this.read((standing) => this.takeMissed(standing)));
+  private readonly readingDocuments = new SharedCall(() => this.readDocuments());
+  private readonly confirming = new SharedCall(() => this.ensureCurrent());
+  /** When something was last heard of the room, ms on this process' steady clock. */
+  heardAt = -Infinity;
+
+  constructor(private readonly options: FollowedRoomOptions) {
+    const { room, store, reads } = options;
+    this.faults = new RoomFaults(room, () => this.stopped);
+    this.reads = new RoomReads(room, store, reads);
+    this.starts = new RoomStarts({ ...options, parts: reads.parts });
+  }
+
+  /** True if the room's position is known. */
+  get isOpen(): boolean {
+    return this.state.kind !== 'opening';
+  }
+
+  /** Last position that was delivered; only after {@link start}. */
+  get position(): Position {
+    return this.standing.position;
+  }
+
+  /** The engine's history that the position's epoch is bound to; only after {@link start}. */
+  get replicationId(): string {
+    return this.standing.replicationId;
+  }
+
+  /** Reads where the room stands; call it when the subscription is confirmed. */
+  async start(): Promise<void> {
+    const reply = await this.options.store.resume({ room: this.options.room });
+    this.goLive(new RoomStanding(reply));
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.holeTimer);
+  }
+
+  /** True if everything up to this point was delivered already. */
+  has(epoch: string, last: number): boolean {
+    if (this.state.kind !== 'live') return false;
+    const { position } = this.state.standing;
+    return epoch === position.epoch && last <= position.seq;
+  }
+
+  /**
+   * Goes to where the room stands now, in case messages are late or their link is down: what begins after it shows
+   * every command that was answered before the call, on any node, and nothing of a history that is over.
+   * @throws StoreError when the engine can't be asked.
+   */
+  confirm(): Promise<void> {
+    return this.confirming.run();
+  }
+
+  /**
+   * Finds out how a client begins and tells it, synchronously with the room's deliveries: what is delivered after
+   * the call comes after the start.
+   * @throws StoreError when the log has to be read and can't be.
+   */
+  async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
+    const { standing } = this;
+    let epochs = 0;
+    let live: Position | undefined;
+    for (let isCurrent = false; ;) {
+      while (this.state.kind === 'reading') await this.state.ended;
+      request.signal?.throwIfAborted();
+      // Where the newest events begin is settled once: a room that moves on while it is read would never be caught.
+      if (live?.epoch !== standing.position.epoch) live = standing.position;
+      const start = this.starts.startFor(standing, request, { live, isCurrent });
+      if (typeof start === 'object') return complete(start);
+      isCurrent ||= start === 'truth';
+      if (await this.find(start, request.signal)) continue;
+      if (++epochs > MAX_EPOCHS) throw new StoreError('unavailable', 'reads come from another history');
+      await this.updating.run();
+    }
+  }
+
+  /** Takes entries that this node committed (`own`) or heard of. */
+  accept(epoch: string, entries: readonly LogEntry[], own: boolean): void {
+    this.heardAt = performance.now();
+    const { state } = this;
+    if (state.kind !== 'live') return void state.arrivals.push({ epoch, entries });
+    const { standing } = state;
+    if (epoch !== standing.position.epoch) {
+      // A number alone proves nothing: only an epoch that is known to be closed may be ignored (R14).
+      if (!standing.hasClosed(epoch)) this.repair();
+      return;
+    }
+    for (const entry of entries) if (lastSeq(entry) > standing.position.seq) this.early.add(entry);
+    this.deliverReady(standing);
+    if (this.early.size === 0) return;
+    if (!own) this.repair();
+    else this.holeTimer ??= setTimeout(() => this.repair(), OWN_HOLE_MS);
+  }
+
+  /** Reads what is missing, if anything is, and delivers it in order; tries while the engine is out of reach. */
+  repair(): void {
+    if (this.state.kind !== 'live' || this.stopped) return;
+    this.forgetHole();
+    void this.read((standing) => this.catchUp(standing, () => this.takeMissed(standing)));
+  }
+
+  /** Compares with where the room stands according to the engine. */
+  compare(top: RoomTop): void {
+    if (this.state.kind !== 'live' || top === 'unreachable') return;
+    const { epoch, seq } = this.state.standing.position;
+    if (top?.epoch !== epoch || top.seq > seq) this.repair();
+  }
+
+  private get standing(): RoomStanding {
+    if (this.state.kind === 'opening') throw new Error(`room ${this.options.room} is not open yet`);
+    return this.state.standing;
+  }
+
+  /** Returns whether it was found in the room's epoch. */
+  private async find(missing: Missing, signal?: AbortSignal): Promise<boolean> {
+    const { standing } = this;
+    if (missing === 'truth') await this.updating.run();
+    else if (missing === 'documents') await this.reads.forDocuments(this.readingDocuments, signal);
+    else {
+      const { position, oldest = 0 } = await this.reads.read(missing, signal);
+      while (this.state.kind === 'reading') await this.state.ended;
+      if (position.epoch !== standing.position.epoch) return false;
+      standing.oldest = Math.max(standing.oldest, oldest);
+      return true;
+    }
+    return missing === 'truth' || this.starts.hasDocumentsOf(standing.position.epoch);
+  }
+
+  private async ensureCurrent(): Promise<void> {
+    const [top] = await this.options.store.tops([this.options.room]);
+    while (this.state.kind === 'reading') await this.state.ended;
+    const { epoch, seq } = this.position;
+    if (top !== 'unreachable' && top?.epoch === epoch && top.seq <= seq) return;
+    await this.read((standing) => this.takeMissed(standing));
+  }
+
+  /** Runs one read at a time; what arrives meanwhile waits. */
+  private async read(work: (standing: RoomStanding) => Promise<void>): Promise<void> {
+    while (this.state.kind === 'reading') await this.state.ended;
+    const { standing } = this;
+    const reading = work(standing).finally(() => this.goLive(standing));
+    this.state = { kind: 'reading', standing, arrivals: [], ended: reading.catch(() => undefined) };
+    await reading;
+  }
+
+  /** Never rejects: where a bug is in the way, members begin anew, and where even that fails they are let go. */
+  private async catchUp(standing: RoomStanding, work: () => Promise<void>): Promise<void> {
+    try {
+      await this.faults.persist(work);
+    } catch (error) {
+      this.faults.found(error);
+      await this.faults
+        .persist(() => this.startAnew(standing))
+        .catch((again: unknown) => {
+          this.faults.found(again);
+          this.options.listener.letGo(this.options.room);
+        });
+    }
+  }
+
+  /** Gives members the room as it is, when it is not known what they got. */
+  private async startAnew(standing: RoomStanding): Promise<void> {
+    const { room, store, reads } = this.options;
+    const reply = await reads.repairing.run(() => store.resume({ room, documents: true }));
+    await this.resetTo(standing, { ...reply, reason: 'unknown_epoch' });
+  }
+
+  /** Goes to where the room stands, a part at a time. */
+  private async takeMissed(standing: RoomStanding): Promise<void> {
+    const { room, store, historyEvents: most, reads } = this.options;
+    for (let more = true; more && !this.stopped;) {
+      const from = standing.position;
+      const reply = await reads.repairing.run(() => store.resume({ room, from, most, documents: 'ifLost' }));
+      await this.take(standing, reply);
+      more = reply.more;
+    }
+  }
+
+  /** Reads the documents without keeping the room; they count in the epoch that the room is in. */
+  private async readDocuments(): Promise<void> {
+    const reply = await this.reads.documents();
+    if (reply) this.starts.keep(reply.position, this.starts.viewsOf(reply));
+  }
+
+  /** Moves to where the entries of a reply lead, and takes its clients along; it moves once they have been told. */
+  private async take(standing: RoomStanding, reply: ResumeReply): Promise<void> {
+    const { room, listener, presence } = this.options;
+    const before = standing.position;
+    const { reason, entries } = reply;
+    const position = endOf(reply);
+    const { epoch } = position;
+    if (reason) return this.resetTo(standing, { ...reply, position, reason });
+    if (before.epoch !== epoch) {
+      presence?.historyChanged(room);
+      await listener.epochChanged(room, before, { epoch, seq: before.seq });
+    }
+    standing.moveTo({ ...reply, position });
+    const missed = withoutSeen(entries, before.seq);
+    standing.history.append(missed);
+    if (missed.length > 0) this.deliver(standing, missed);
+  }
+
+  private async resetTo(
+    standing: RoomStanding,
+    reply: ResumeReply & { readonly reason: ResetReason },
+  ): Promise<void> {
+    const { room, listener, presence } = this.options;
+    const { position, reason, lost } = reply;
+    const documents = this.starts.viewsOf(reply);
+    presence?.historyChanged(room);
+    await listener.reset(room, standing.position, { reason, position, documents, ...(lost && { lost }) });
+    standing.moveTo(reply);
+    this.starts.keep(position, documents);
+    standing.history.restart(position.seq + 1);
+  }
+
+  /** Delivers entries; when that fails, nobody knows which members got them, so all start anew. */
+  private deliver(standing: RoomStanding, entries: readonly LogEntry[]): void {
+    try {
+      this.options.listener.deliver(this.options.room, standing.position.epoch, entries);
+    } catch (error) {
+      this.faults.found(error);
+      void this.read((at) => this.catchUp(at, () => this.startAnew(at)));
+    }
+  }
+
+  private goLive(standing: RoomStanding): void {
+    const arrivals = this.state.kind === 'live' ? [] : this.state.arrivals;
+    this.state = { kind: 'live', standing };
+    this.early.clear();
+    for (const { epoch, entries } of arrivals) {
+      // An epoch that was over before the room was read is older than what was read.
+      if (epochNumber(epoch) < epochNumber(standing.position.epoch)) continue;
+      this.accept(epoch, entries, false);
+    }
+  }
+
+  private deliverReady(standing: RoomStanding): void {
+    const { epoch, seq } = standing.position;
+    const ready = this.early.takeAfter(seq);
+    const last = ready.at(-1);
+    if (!last) return;
+    standing.position = { epoch, seq: lastSeq(last) };
+    if (this.early.size === 0) this.forgetHole();
+    standing.history.append(ready);
+    this.deliver(standing, ready);
+  }
+
+  private forgetHole(): void {
+    clearTimeout(this.holeTimer);
+    delete this.holeTimer;
+  }
+}
+
+/** Where the entries of a reply lead. */
+function endOf({ position, entries, more }: ResumeReply): Position {
+  const last = entries.at(-1);
+  return more && last ? { epoch: position.epoch, seq: lastSeq(last) } : position;
+}
