@@ -4,8 +4,8 @@ import type { Outcome } from './store/room-store.js';
 import { recordable, recordWork } from './commits/works.js';
 
 /**
- * Records numbered commands that made no commit in the engine: nothing is answered before it said whether the number
- * was used already (R1).
+ * Records numbered commands that made no commit in the engine: nothing is answered before the engine has judged the
+ * number (R1).
  */
 export class EngineRecorder extends CommandRecorder {
   constructor(private readonly committer: Committer) {

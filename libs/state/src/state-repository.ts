@@ -7,38 +7,38 @@ import { valueOf } from './commits/outcomes.js';
 import type { RoomStore } from './store/room-store.js';
 import { type CommitOptions, updateWork, type UpdateFunction } from './commits/works.js';
 
-/** A document as it was read. */
+/** A document at the time of a read. */
 export interface ReadDocument<D> {
   readonly value: D;
   /** Sequence number of the last event of the command that last changed it; 0 if never written. */
   readonly version: number;
-  /** Where the room stood. */
+  /** The room's position at that time. */
   readonly position: Position;
 }
 
 /**
  * One kind of document, in every room of its type: `@InjectState(Board) boards: StateRepository<Board>`.
  *
- * State and events move together: whoever has seen event n can rely on state ≥ n. Any node may write any room;
+ * State and events move together: a client that has seen event n can rely on state ≥ n. Any node may write any room;
  * no update is lost. Updates over several rooms are not atomic.
  */
 export abstract class StateRepository<D extends object> {
   /**
    * Changes the document of the command's room in one atomic commit, together with the events that the function
-   * appends. The function is synchronous and pure: it runs on a copy, again when others were faster, and not at
-   * all when the command had been applied before; then its recorded result is returned. An error that it throws is the
-   * command's answer and leaves no trace. Nothing that it keeps of the document or puts into it is a way to change it
+   * appends. The function is synchronous and pure: it runs on a copy, again when others were faster, and not at all
+   * if the command had been applied before; then its recorded result is returned. An error that it throws is the
+   * command's answer and leaves no trace. Objects that it keeps, or puts into the document, can't change the document
    * later.
    *
    * Resolves when it has been applied. A scope without a command (`{ room }`) is for work that the node does by itself.
    * @throws GatewayError `conflict` after the deadline, `invalid` if the document would break the rules of its class,
-   *   `unavailable`, `unknown_outcome`, or what the function threw.
+   *   `unavailable`, `unknown_outcome`, or the function's error.
    */
   abstract update<R>(scope: CommitScope, update: UpdateFunction<D, R>, options?: CommitOptions): Promise<R>;
 
   /**
-   * Reads the document as it is now; linearizable with every commit. For a command it is read in the command's
-   * place: after the commits of the commands that its client sent before it in this room.
+   * Reads the present document; linearizable with every commit. For a command it is read in the command's place:
+   * after the commits of earlier commands of the client in this room.
    * @throws GatewayError `unavailable`
    */
   abstract read(scope: CommitScope): Promise<ReadDocument<D>>;

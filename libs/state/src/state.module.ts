@@ -78,7 +78,7 @@ export class StateModule implements OnModuleInit, OnApplicationShutdown {
     };
   }
 
-  /** @throws Error when a document belongs to a kind of room that nobody declares. */
+  /** @throws Error when a document belongs to an undeclared kind of room. */
   onModuleInit(): void {
     for (const { type, roomType } of this.documents.all()) {
       if (this.types.get(roomType)) continue;

@@ -9,7 +9,7 @@ export type EngineOutcome = 'unavailable' | 'unknown' | 'failed';
 /** A failure of the engine, as the libraries that speak to it throw it. */
 export interface EngineFailure extends Error {
   readonly outcome: EngineOutcome;
-  /** Why, if a client may be told; nothing where the engine is out of reach. */
+  /** The reason, if a client may know it; undefined if the engine is out of reach. */
   readonly reason?: string | undefined;
 }
 

@@ -12,7 +12,7 @@ import { decide, type Decision } from './verdicts.js';
 /** The verdict on a work that writes nothing. */
 const OK: Verdict = { kind: 'ok' };
 
-/** Answers the works of one room's batches, and notes what became of their numbers. */
+/** Answers the works of one room's batches, and notes the outcome of their numbers. */
 export class BatchAnswers {
   constructor(
     private readonly lane: NodeLane,
@@ -25,13 +25,16 @@ export class BatchAnswers {
     if (batch.plan.nodeEntries > 0) this.lane.advance(batch.plan.nodeEntries);
   }
 
-  /** Answers a step that leaves nothing behind as it was found, even without the engine where nothing was read. */
+  /** Answers a step without effects, even without the engine if nothing was read. */
   empty({ error, prepared }: PlannedStep, pending: PendingWork, position: Position): void {
     if (error) return this.reject(pending, error);
     pending.resolve({ outcome: prepared!.outcome, position, duplicate: false });
   }
 
-  /** Answers what the verdicts settle; returns the works that run again, and those that can't be judged before. */
+  /**
+   * Answers the works that the verdicts settle; returns those that run again, and those that can be judged only after
+   * them.
+   */
   judged(
     { plan, open }: Batch,
     reply: Judged,
@@ -77,7 +80,7 @@ export class BatchAnswers {
     });
   }
 
-  /** Carries out a decision on a work; returns what runs again. */
+  /** Carries out a decision on a work; returns the works that run again. */
   private carryOut(decision: Decision, pending: PendingWork, isOwn: boolean): PendingWork[] {
     switch (decision.kind) {
       case 'again':

@@ -5,20 +5,20 @@ import type { CommitPlan } from './commit-plan.js';
 import type { CommitterContext } from './committer-context.js';
 import { type PendingWork, withoutEffect } from './pending-work.js';
 
-/** Works that go out together, and what they are planned to leave. */
+/** Works that go out together, and the plan of their commit. */
 export interface Batch {
   readonly open: readonly PendingWork[];
   readonly plan: CommitPlan;
 }
 
-/** Sends the batches of one room, one after another, and proves what became of each. */
+/** Sends the batches of one room, one after another, and proves the outcome of each. */
 export class BatchSender {
   constructor(
     private readonly context: CommitterContext,
     private readonly lane: NodeLane,
   ) {}
 
-  /** Sends a commit until its outcome is known, or until that is in vain. */
+  /** Sends a commit until its outcome is known, or gives up. */
   send(request: CommitRequest, { open, plan }: Batch): Promise<CommitReply | GivenUp> {
     for (const pending of open) pending.tried = true;
     const attempts = new CommitAttempts(this.context, request, {

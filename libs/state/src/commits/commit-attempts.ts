@@ -11,13 +11,13 @@ import {
   UnknownFormat,
 } from '../store/room-store.js';
 
-/** Why a commit was given up. */
+/** The reason for which a commit was given up. */
 export interface GivenUp {
   readonly status: 'given up';
   readonly error: StoreError;
-  /** The engine failed in the same way again, and it is proven that nothing was written. */
+  /** True if the engine failed twice in the same way, and it is proven that nothing was written. */
   readonly absent: boolean;
-  /** An attempt got no answer, and may be carried out even now. */
+  /** True if an attempt got no answer and may still be carried out. */
   readonly underWay: boolean;
 }
 
@@ -30,9 +30,9 @@ export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
 
 /** Callbacks around attempts. */
 interface AttemptHooks {
-  /** Before each attempt. A {@link StoreError} is one of the attempt. */
+  /** Called before each attempt. A {@link StoreError} counts as the attempt's. */
   prepare(): Promise<void> | undefined;
-  /** The outcome of an attempt is unknown. */
+  /** Called if the outcome of an attempt is unknown. */
   onUnknown(): void;
 }
 
@@ -47,7 +47,7 @@ const faults = new LogGate((line) => new Logger('Commits').error(line));
 export class CommitAttempts {
   private failingSince: number | undefined;
   private underWay = false;
-  /** The engine's failure when nothing had been written. */
+  /** The engine's failure of an attempt that wrote nothing. */
   private absentAfter: string | undefined;
 
   constructor(
@@ -56,7 +56,7 @@ export class CommitAttempts {
     private readonly hooks: AttemptHooks,
   ) {}
 
-  /** Resolves to the engine's answer; gives up when patience ends, or when it makes no sense to go on. */
+  /** Resolves to the engine's answer; gives up when patience ends, or if going on is useless. */
   async resolve(): Promise<CommitReply | GivenUp> {
     for (;;) {
       try {
@@ -69,7 +69,7 @@ export class CommitAttempts {
     }
   }
 
-  /** Resolves to nothing when a failed attempt is to be made again. */
+  /** Makes one attempt; resolves to undefined if it failed and is to be repeated. */
   private async recover(error: StoreError): Promise<Judged | GivenUp | undefined> {
     const isWrite = !this.request.judgeOnly;
     const settled = isWrite && error.outcome !== 'unavailable' ? await this.settle(error) : undefined;
@@ -77,7 +77,7 @@ export class CommitAttempts {
     return this.isFinal(error) ? this.giveUp(error) : undefined;
   }
 
-  /** Finds out what became of an attempt; resolves to nothing when it is to be made again. */
+  /** Finds out the outcome of an attempt; resolves to undefined if it is to be repeated. */
   private async settle(error: StoreError): Promise<Judged | GivenUp | undefined> {
     this.underWay ||= error.outcome === 'unknown';
     this.hooks.onUnknown();
@@ -111,14 +111,14 @@ export class CommitAttempts {
     return preparing ? preparing.then(() => store.commit(request)) : store.commit(request);
   }
 
-  /** @throws what is not a failure of the engine, but a bug */
+  /** @throws any error that is a bug and not a failure of the engine */
   private failureOf(thrown: unknown): StoreError {
     if (!(thrown instanceof StoreError)) throw thrown;
     this.failingSince ??= this.context.now();
     return thrown;
   }
 
-  /** True if it makes no sense to go on: a room that a newer release keeps stays so. */
+  /** True if going on is useless: a room that a newer release keeps stays so. */
   private isFinal(error: StoreError): boolean {
     const { context } = this;
     if (error instanceof UnknownFormat) return true;
@@ -140,9 +140,9 @@ function pause(): Promise<void> {
 }
 
 /**
- * Records entries without an effect where they are not recorded, and tries until that is done. Resolves to false where the
- * numbers can't be counted with any more: the engine can't even do this, which must not hold the room up for good, or they
- * belong to others.
+ * Records entries without an effect unless they are recorded, and keeps trying until it is done. Resolves to false if
+ * the numbers can't be used any more: the engine can't even do this, which must not hold up the room for good, or the
+ * numbers belong to other works.
  * @param onWait called between two attempts
  */
 export async function takeNumbers(

@@ -10,41 +10,41 @@ import type { CommitEntry, DocumentWrite, CommitLane } from '../store/room-store
 import type { CopiedDocument, RoomCopy } from '../documents/room-copy.js';
 import type { BatchView, DocumentChange, Prepared, Work } from './work.js';
 
-/** A change of a document without an event of its own becomes this one (R16). */
+/** The event of a document change without an event of its own (R16). */
 const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A document while a plan is made. */
 interface PlannedDocument extends CopiedDocument {
-  /** Entry that changed it last, and how many events of the plan there were up to that entry's end. */
+  /** Entry that changed it last, and the number of the plan's events up to that entry's end. */
   readonly changed?: { readonly entry: number; readonly events: number };
 }
 
 /** One work of a plan. */
 export interface PlannedStep {
   readonly work: Work;
-  /** Its result, unless it threw. */
+  /** Its result; absent if it threw. */
   readonly prepared?: Prepared;
   readonly error?: GatewayError;
-  /** Its entry in the commit; absent when it leaves nothing behind. */
+  /** Its entry in the commit; absent if it has no effects. */
   readonly entry?: number;
 }
 
-/** Numbers for works that the client did not number. */
+/** The lane of works that no client numbered. */
 export interface NodeNumbers {
   readonly lane: CommitLane;
   /** Highest number that is known to be recorded. */
   readonly highest: number;
 }
 
-/** Runs works one after another on one copy and puts what they leave together as one commit (R11). */
+/** Runs works one after another on one copy, and collects their effects into one commit (R11). */
 export class CommitPlan implements BatchView {
   readonly steps: PlannedStep[] = [];
   readonly entries: CommitEntry[] = [];
 
   private readonly documents = new Map<string, PlannedDocument>();
-  /** Sessions whose command failed in a way that leaves its number open, and that number. */
+  /** Sessions with a command whose failure leaves its number open, and that number. */
   private readonly unrecorded = new Map<string, number>();
   private events = 0;
   private ownNumbers = 0;
@@ -86,12 +86,12 @@ export class CommitPlan implements BatchView {
     return planned;
   }
 
-  /** True if it neither read nor leaves anything. */
+  /** True if it read nothing and has no effects. */
   get isEmpty(): boolean {
     return this.entries.length === 0 && this.documents.size === 0;
   }
 
-  /** How many entries took a number of the node's own. */
+  /** Number of entries in the node's own lane. */
   get nodeEntries(): number {
     return this.ownNumbers;
   }
@@ -111,7 +111,7 @@ export class CommitPlan implements BatchView {
     return writes;
   }
 
-  /** The documents that it changed, as they are once its entries are written at these numbers. */
+  /** The changed documents, in their state once the entries are written at these numbers. */
   written(epoch: string, seqs: readonly number[]): CopiedDocument[] {
     const written: CopiedDocument[] = [];
     for (const { type, value, json, plain, changed } of this.documents.values()) {
@@ -146,7 +146,7 @@ export class CommitPlan implements BatchView {
     return index;
   }
 
-  /** One literal per kind of entry: an object that is spread into another costs more than all the rest of this. */
+  /** One literal for each kind of entry, because spreading an object into another costs more than all the rest. */
   private identified(
     { command }: Work,
     mark: string,
@@ -177,8 +177,8 @@ export class CommitPlan implements BatchView {
   }
 
   /**
-   * Takes a change over, as a copy of what the function may still hold, and tells its part of the patch. That names the
-   * document's base version, which inside a batch is known only as a distance (see `PATCH_BASE`).
+   * Takes over a change, as a copy, since the function may still hold the value, and returns its part of the patch.
+   * The patch names the document's base version, which inside a batch is known only as a distance (see `PATCH_BASE`).
    */
   private applyChange({ type, value: draft, json }: DocumentChange, entry: number): string {
     const before = this.documents.get(type.name)!;

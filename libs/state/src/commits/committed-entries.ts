@@ -2,7 +2,7 @@ import type { EncodedEvent, LogEntry } from '@wss/protocol';
 import { fillSlots } from '../store/counter-slots.js';
 import type { CommitEntry, Committed } from '../store/room-store.js';
 
-/** Told of every commit of this node, with the log entries that it made. */
+/** Hears of every commit of this node, with its log entries. */
 export type CommittedListener = (room: string, epoch: string, entries: readonly LogEntry[]) => void;
 
 /** The log entries of a commit, as the engine stored them. */

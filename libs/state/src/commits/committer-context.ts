@@ -16,7 +16,7 @@ export interface RoomLimits {
 export interface CommitterContext {
   readonly store: RoomStore;
   readonly nodeId: string;
-  /** Where nodes call each other to write a room; without them they try until they succeed. */
+  /** Channels on which nodes call each other to write a room; without them they try until they succeed. */
   readonly channels?: CallChannels;
   /** How long a commit is tried against an engine that does not answer, ms. */
   readonly patienceMs: number;
@@ -28,11 +28,11 @@ export interface CommitterContext {
   isClosed(): boolean;
 }
 
-/** This node's place in the queue of those that write a room; nothing without channels. */
+/** Returns this node's place in the writer queue of a room; undefined without channels. */
 export function placeOf(room: string, { store, nodeId, channels }: CommitterContext): QueuePlace | undefined {
   if (!channels) return undefined;
   const leave = (): void => {
-    // Where that fails, the next node goes ahead by itself.
+    // If that fails, the next node goes ahead by itself.
     store.leaveQueue(room, nodeId).catch(() => undefined);
   };
   return { channels, channel: store.callChannel(room, nodeId), leave };

@@ -10,14 +10,17 @@ import type { RoomStore } from '../store/room-store.js';
 import type { CallChannels } from './writer-queue.js';
 import type { Work, WorkResult } from './work.js';
 
-/** Rooms whose documents and numbers a node keeps at hand; the least recently used ones are dropped. */
+/** Number of rooms whose documents and numbers a node keeps at hand; the least recently used ones are dropped. */
 const MAX_ROOMS = 2_000;
 
 /** Settings of a {@link Committer}. */
 export interface CommitterOptions {
   /** This incarnation of the node. */
   readonly nodeId: string;
-  /** Where nodes call each other to write a room. Without it, nodes that write one room try until they succeed. */
+  /**
+   * Channels on which nodes call each other to write a room. Without them, nodes that write one room try until they
+   * succeed.
+   */
   readonly channels?: CallChannels;
   /** How long a commit is tried against an engine that does not answer, ms. Default 1,200. */
   readonly patienceMs?: number;
@@ -25,10 +28,10 @@ export interface CommitterOptions {
   readonly now?: () => number;
 }
 
-/** Where a commit belongs: to a client's command, or to a room that the node changes by itself. */
+/** The scope of a commit: a client's command, or a room that the node changes by itself. */
 export type CommitScope = Command | { readonly room: string };
 
-/** Knows the limits of rooms; nothing of an undeclared kind. */
+/** Knows the limits of rooms; undefined for an undeclared kind. */
 export interface RoomLimitsSource {
   of(room: string): RoomLimits | undefined;
 }
@@ -66,7 +69,7 @@ export class Committer {
 
   /**
    * Carries out a work. A command's work waits for those that came before it (R10), and its effect is noted on the command.
-   * @throws GatewayError when it had no effect: what the work threw, what was recorded for it, or why it was refused.
+   * @throws GatewayError if it had no effect: the work's error, the recorded error, or the refusal.
    */
   async perform(work: Work): Promise<WorkResult> {
     const { command } = work;
@@ -84,17 +87,17 @@ export class Committer {
     return result;
   }
 
-  /** How long a room lives when it is idle, ms; 0 for good. */
+  /** How long an idle room lives, ms; 0: for good. */
   idleTtlOf(room: string): number {
     return this.types.of(room)?.idleTtlMs ?? 0;
   }
 
-  /** The events that a room's type declares; nothing where it declares none. */
+  /** The events that a room's type declares; undefined if it declares none. */
   eventsOf(room: string | undefined): RoomEvents | undefined {
     return room === undefined ? undefined : this.types.of(room)?.events;
   }
 
-  /** Tells that a numbered command ended without a record: what follows it is out of order until it comes again. */
+  /** Notes that a numbered command ended without a record: later numbers are out of order until it comes again. */
   noteMissing(command: Command): void {
     if (command.room !== undefined) this.roomOf(command.room).noteMissing(command);
   }
@@ -104,7 +107,7 @@ export class Committer {
     return this.rooms.get(room)?.settled();
   }
 
-  /** Stops trying; what is under way is answered as if patience had ended. */
+  /** Stops trying; works under way are answered as if patience had ended. */
   close(): void {
     this.closed = true;
     for (const room of this.rooms.values()) room.close();
@@ -122,7 +125,7 @@ export class Committer {
 
   private roomOf(room: string): RoomCommitter {
     const known = this.rooms.get(room);
-    // Which one was used last matters only where some are to be dropped soon.
+    // The order of use matters only if some are to be dropped soon.
     if (known && this.rooms.size <= MAX_ROOMS / 2) return known;
     if (known) this.rooms.delete(room);
     const committer = known ?? new RoomCommitter(room, this.context);

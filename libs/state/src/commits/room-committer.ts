@@ -18,8 +18,8 @@ import { WriterQueue } from './writer-queue.js';
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
  *
- * A batch is resolved before the next is sent. Nodes that write the same room queue up (see
- * {@link WriterQueue}); on a conflict the works run again on the documents as they are then.
+ * A batch is resolved before the next is sent. Nodes that write the same room queue up (see {@link WriterQueue}); on
+ * a conflict the works run again on the present documents.
  */
 export class RoomCommitter {
   private readonly queue: PendingWork[] = [];
@@ -31,9 +31,9 @@ export class RoomCommitter {
   private readonly writers: WriterQueue;
   private knownLimits: RoomLimits | undefined;
   private running = false;
-  /** Of the last answer. */
+  /** Epoch of the last answer. */
   private epoch = '';
-  /** Most works in the next batch. */
+  /** Largest number of works in the next batch. */
   private most = MAX_BATCH;
 
   constructor(
@@ -57,7 +57,7 @@ export class RoomCommitter {
   }
 
   /**
-   * Queues a work. Rejects with what makes the command retry or give up; an error that is recorded as the
+   * Queues a work. Rejects with the error that makes the command retry or give up; an error that is recorded as the
    * command's answer is a result.
    */
   submit(work: Work): Promise<WorkResult> {
@@ -71,12 +71,12 @@ export class RoomCommitter {
     });
   }
 
-  /** Ends what it holds outside of memory. */
+  /** Releases everything that it holds outside of memory. */
   close(): void {
     this.writers.close();
   }
 
-  /** Resolves when everything that was submitted until now is settled; undefined if that is so already. */
+  /** Resolves when everything that was submitted until now is settled; undefined if it is settled already. */
   settled(): Promise<void> | undefined {
     if (!this.running) return undefined;
     const marker: Work = { room: this.room, deadline: Infinity, prepare: () => NOTHING };
@@ -100,7 +100,7 @@ export class RoomCommitter {
         const failure = new GatewayError('internal', 'internal error', { cause: error });
         for (const pending of works) pending.reject(failure);
         this.copy.clear();
-        // Whatever was recorded there, no later work must meet it.
+        // A new lane keeps later works from the records of these.
         this.lane.renew();
       }
     }
@@ -135,13 +135,16 @@ export class RoomCommitter {
     this.follow(reply.position);
   }
 
-  /** Follows the room into an epoch. Its numbers begin anew in a new lane: the last one's records don't count (R12). */
+  /**
+   * Follows the room into an epoch. Its numbers begin again in a new lane, because the records of the last one don't
+   * count (R12).
+   */
   private follow({ epoch }: Position): void {
     if (this.epoch !== '' && epoch !== this.epoch) this.lane.renew();
     this.epoch = epoch;
   }
 
-  /** Where other nodes write this room too: waits until this one is called, and takes the documents as they are then. */
+  /** If other nodes write this room too: waits until this node is called, and takes the documents of that moment. */
   private async awaitCall(): Promise<void> {
     const call = await this.writers.call();
     if (call && call.documents.size > 0) return this.copy.heard(call.documents);
@@ -208,7 +211,7 @@ export class RoomCommitter {
     const failure = failureOf(givenUp);
     const unknown = open.some((pending) => pending.unknown);
     for (const pending of open) this.answers.reject(pending, failure);
-    // A commit that failed by itself says nothing of those that come after it.
+    // A commit that failed by itself says nothing about those after it.
     if (!givenUp.absent) for (const pending of this.queue.splice(0)) this.answers.reject(pending, failure);
     this.copy.clear();
     if (unknown && (givenUp.underWay || !givenUp.absent)) {
@@ -232,7 +235,10 @@ export class RoomCommitter {
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
   }
 
-  /** Answers what the verdicts settle and queues the rest first, to be run again on the documents as they are now. */
+  /**
+   * Answers the works that the verdicts settle, and puts the rest at the front of the queue, to run again on the
+   * present documents.
+   */
   private answerJudged(batch: Batch, reply: Judged): void {
     for (const type of batch.plan.types) this.copy.seen(type, reply.documents.get(type.name));
     this.queue.unshift(...this.answerVerdicts(batch, reply));
@@ -247,14 +253,17 @@ export class RoomCommitter {
     return again;
   }
 
-  /** The lane may be over because the engine's clock was set. */
+  /** Starts a new lane. The old one may be over because the engine's clock was set. */
   private loseLane(): void {
     this.context.time.forget();
     this.lane.renew();
   }
 }
 
-/** Resolves when what is under way in this turn of the event loop has run: works that follow from it join the batch. */
+/**
+ * Resolves when everything under way in this turn of the event loop has run: works that follow from it join the
+ * batch.
+ */
 function afterwards(): Promise<void> {
   return new Promise((resolve) => process.nextTick(resolve));
 }

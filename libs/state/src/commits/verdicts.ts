@@ -3,37 +3,37 @@ import type { Judged, Verdict } from '../store/room-store.js';
 import { refusalOf } from './refusals.js';
 import type { WorkResult } from './work.js';
 
-/** The verdict on one work of a batch, and what it depends on. */
+/** The verdict on one work of a batch, and the facts that decide on it. */
 export interface JudgedWork {
   readonly verdict: Verdict;
-  /** Its number is one of the node's own. */
+  /** True if its number is in the node's own lane. */
   readonly isOwn: boolean;
-  /** The answer to an earlier attempt was lost. */
+  /** True if the answer to an earlier attempt was lost. */
   readonly unknown: boolean;
 }
 
-/** What becomes of one work after its verdict. */
+/** The decision on one work after its verdict. */
 export type Decision =
-  /** It runs again, on the documents as they are now. */
+  /** It runs again, on the present documents. */
   | { readonly kind: 'again' }
   /** This error takes its place in the next batch, and is recorded there. */
   | { readonly kind: 'refused'; readonly error: GatewayError }
   /** Its number was applied before: this is its result. */
   | { readonly kind: 'answered'; readonly result: WorkResult }
-  /** Its number is refused; nothing of it is recorded. */
+  /** Its number is refused; nothing is recorded. */
   | { readonly kind: 'rejected'; readonly error: GatewayError }
-  /** Nobody knows whether it was done. */
+  /** It is unknown if it was done. */
   | { readonly kind: 'lost'; readonly error: GatewayError };
 
 /** The decisions on a batch that was judged and not written. */
 export interface Decisions {
-  /** Of the works from the first on; those behind can be judged only when these are settled. */
+  /** Decisions on the first works; later ones can be judged only when these are settled. */
   readonly works: readonly Decision[];
-  /** The node's lane is over, or its numbers belong to others. */
+  /** True if the node's lane is over, or its numbers belong to other works. */
   readonly isLaneLost: boolean;
 }
 
-/** Decides what becomes of the works of a batch that the engine judged and did not write. */
+/** Decides on the works of a batch that the engine judged and did not write. */
 export function decide(
   works: readonly JudgedWork[],
   reply: Pick<Judged, 'position' | 'replicationId'>,
@@ -51,7 +51,7 @@ function decideOne(
 ): Decision {
   if (verdict.kind === 'ok' || verdict.kind === 'later') return { kind: 'again' };
   if (isOwn && isForeign(verdict)) {
-    // A record that is gone does not tell what an attempt did whose answer was lost.
+    // A missing record does not show what an attempt did whose answer was lost.
     if (!unknown || verdict.kind === 'reused') return { kind: 'again' };
     return { kind: 'lost', error: new GatewayError('unavailable', 'the record of the command is gone') };
   }
@@ -74,7 +74,7 @@ function recordedResult(
   };
 }
 
-/** Of a number of the node's own: whether it, or its record, is not that of the work that wanted it. */
+/** True for a verdict on a number of the node's own lane that belongs to another work, or whose record does. */
 function isForeign(verdict: Verdict): boolean {
   const { kind } = verdict;
   if (kind === 'duplicate') return !verdict.record;
@@ -82,9 +82,9 @@ function isForeign(verdict: Verdict): boolean {
 }
 
 /**
- * How many of a batch can be judged now. A number that stands twice in it, and a counter that would leave its bounds
- * after others of the batch changed it, can be judged only when what comes before is written: they wait for the next
- * batch but one, with all that follows them.
+ * Returns how many works of a batch can be judged now. Two kinds can be judged only when the earlier works are
+ * written: a number that occurs twice in the batch, and a counter that would leave its bounds after other works of
+ * the batch changed it. They wait for the next batch but one, with all works behind them.
  */
 function countCertain(works: readonly JudgedWork[]): number {
   const first = works.findIndex(

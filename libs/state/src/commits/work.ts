@@ -24,18 +24,18 @@ export interface Prepared {
   readonly outcome: Outcome;
 }
 
-/** One command's, or one job's, step on a room. */
+/** One step on a room, of a command or of the node itself. */
 export interface Work {
   readonly room: string;
   /** Absent for work that the node does by itself. */
   readonly command?: Command | undefined;
-  /** After this nothing new is tried, ms on this process' steady clock. */
+  /** Time after which no new attempt is made, ms on this process' steady clock. */
   readonly deadline: number;
   /** True if the answer waits until the step survives a failover (R19). */
   readonly durable?: boolean | undefined;
   /**
-   * Computes the step on the batch's copy. It may run again, on newer data, so it has no effects of its own.
-   * An error that it throws is the step's outcome, without effects.
+   * Computes the step on the batch's copy. It may run again, on newer data, so it must have no effects of its own. An
+   * error that it throws is the step's outcome, without effects.
    */
   prepare(view: BatchView): Prepared;
 }
@@ -47,10 +47,10 @@ export interface WorkResult {
   readonly position: { readonly epoch: string; readonly seq: number };
   /** The command had been applied before. */
   readonly duplicate: boolean;
-  /** Only of a repetition whose reply was acknowledged: the record is gone. */
+  /** True only for a repetition whose reply was acknowledged: the record is gone. */
   readonly forgotten?: boolean;
-  /** Where the outcome is an error of just now: the original, with its cause. */
+  /** If the outcome is an error of this run: the original, with its cause. */
   readonly error?: GatewayError | undefined;
-  /** The history that Redis was on; absent where nothing was asked of it. */
+  /** The history that Redis was on; absent if Redis was not asked. */
   readonly replicationId?: string;
 }

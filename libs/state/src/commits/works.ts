@@ -14,9 +14,9 @@ const OWN_DEADLINE_MS = 10_000;
 /** Changes a document; synchronous and pure, because it may run again. */
 export type UpdateFunction<D extends object, R> = (document: D, room: RoomDraft) => R;
 
-/** How a commit is made. */
+/** Options of a commit. */
 export interface CommitOptions {
-  /** True if the answer waits until the commit survives a failover (R19). Default: as the room type says. */
+  /** True if the answer waits until the commit survives a failover (R19). Default: the setting of the room type. */
   readonly durable?: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface CommitOptions {
 export interface Update<D extends object, R> {
   readonly type: DocumentType<D>;
   readonly run: UpdateFunction<D, R>;
-  /** Events that the room's type declares; absent where every event is allowed. */
+  /** Events that the room's type declares; absent if every event is allowed. */
   readonly events?: RoomEvents | undefined;
 }
 

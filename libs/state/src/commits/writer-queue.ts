@@ -5,10 +5,10 @@ import { decodeWriterCall, type WriterCall } from '../store/writer-call.js';
 
 /** How long a node waits to be called before it goes ahead all the same, ms: a call may get lost. */
 const PATIENCE_MS = 50;
-/** How long a node listens for calls after others were faster the last time, ms. */
+/** How long a node listens for calls after its last lost conflict, ms. */
 const LISTEN_MS = 10_000;
 
-/** Channels between nodes, as far as they are needed to call the next one. */
+/** The part of the channels between nodes that calls need. */
 export interface CallChannels {
   subscribe(channel: string, listener: (message: string) => void): Promise<void>;
   unsubscribe(channel: string, listener: (message: string) => void): void;
@@ -17,7 +17,7 @@ export interface CallChannels {
 /** A node's place in the queue of one room. */
 export interface QueuePlace {
   readonly channels: CallChannels;
-  /** Where it is called. */
+  /** Channel on which it is called. */
   readonly channel: string;
   /** Gives the place up: the node was called and has nothing to write. */
   leave(): void;
@@ -26,11 +26,11 @@ export interface QueuePlace {
 /**
  * Decides when a node may write a room that other nodes write too.
  *
- * Every commit leaves the other nodes with old documents, so an attempt that they make meanwhile is work in vain.
- * Hence the engine keeps a queue of the nodes that lost: each commit calls the next one, with the documents that it
- * wrote, and moves its own node to the end. The queue only saves work; correctness never depends on it. Documents alone
- * decide what is written, a node whose call does not come goes ahead after 50 ms, and one that is not in the queue may
- * write too.
+ * Every commit leaves the other nodes with old documents, so attempts that they make meanwhile are useless. Hence the
+ * engine keeps a queue of the nodes that lost: each commit calls the next one, with the documents that it wrote, and
+ * moves its own node to the end. The queue only saves work; correctness never depends on it. Only documents decide
+ * what is written. A node that is not called goes ahead after 50 ms, and a node that is not in the queue may write,
+ * too.
  */
 export class WriterQueue {
   private hearing: 'no' | 'soon' | 'yes' = 'no';
@@ -41,9 +41,9 @@ export class WriterQueue {
   private called = false;
   /** True if others are to write first. */
   private waiting = false;
-  /** Its call did not come the last time. */
+  /** True if its call did not come the last time. */
   private impatient = false;
-  /** A call that came before it was waited for. */
+  /** A call that came before the node waited for it. */
   private early: WriterCall | undefined;
   private wake: ((call: WriterCall) => void) | undefined;
 
@@ -59,12 +59,12 @@ export class WriterQueue {
     return this.waiting;
   }
 
-  /** There is something to write. */
+  /** Notes that works wait to be written. */
   begin(): void {
     this.resting = false;
   }
 
-  /** Resolves to the call of this node; to nothing when that does not come. */
+  /** Resolves to the call of this node, or to undefined if none comes. */
   async call(): Promise<WriterCall | undefined> {
     const call = this.early ?? (await this.nextCall());
     this.early = undefined;
@@ -74,7 +74,7 @@ export class WriterQueue {
     return call;
   }
 
-  /** Others were faster. The refusal brought the documents as they are now. */
+  /** Notes a lost conflict. The refusal brought the present documents. */
   lost({ position, ahead }: Judged): void {
     this.lostAt = performance.now();
     if (ahead === undefined) return this.listen();
@@ -83,7 +83,7 @@ export class WriterQueue {
     this.forgetCallsBefore(position, ahead === 0);
   }
 
-  /** It has written; if it was in the queue, it is at the end now where others wait. */
+  /** Notes a commit; if the node was in the queue and others wait, it is at the end now. */
   won({ position, ahead }: Committed, inQueue: boolean): void {
     this.called = false;
     this.impatient = false;
@@ -91,7 +91,7 @@ export class WriterQueue {
     this.forgetCallsBefore({ ...position, seq: position.seq + 1 }, ahead === 0);
   }
 
-  /** There is nothing more to write: a call that has come goes to the next node. */
+  /** Notes that nothing is left to write: a call that has come goes to the next node. */
   rest(): void {
     this.resting = true;
     if (this.called || this.early) this.leave();
@@ -117,7 +117,7 @@ export class WriterQueue {
     });
   }
 
-  /** A call may overtake the answer that it follows, so one that came meanwhile counts if it is newer than that. */
+  /** A call may overtake the answer before it, so a call that came meanwhile counts if it is newer than the answer. */
   private forgetCallsBefore({ epoch, seq }: Position, all: boolean): void {
     const early = this.early?.position;
     if (!early) return;

@@ -4,7 +4,7 @@ type ObjectFields = Record<string, unknown>;
 
 /**
  * A deep copy of JSON-like data that keeps the classes of its objects; objects without a class inherit nothing in the
- * copy, so that every key of them is data. Dates are copied; other exotic objects (maps, sets, boxed numbers) are no
+ * copy, so that every key of them is data. Dates are copied; other exotic objects (maps, sets, boxed numbers) are not
  * JSON and must not be in a document.
  */
 export function cloneDeep<T>(value: T): T {
@@ -17,12 +17,12 @@ export function cloneDeep<T>(value: T): T {
 }
 
 /**
- * A deep copy that shares with an earlier copy what is the same in both, so that two copies are compared at little
- * cost. Nobody may change either.
+ * A deep copy that shares equal parts with an earlier copy, so that comparing the two is cheap. Neither may be
+ * changed.
  */
 export class SharingCopy<T> {
   readonly value: T;
-  /** True if the value is what its JSON says: nothing in it is undefined, a date, or has a `toJSON` of its own. */
+  /** True if the value equals its JSON: it contains no undefined, no date, and no `toJSON` of its own. */
   isJson = true;
 
   constructor(value: T, earlier: unknown) {
@@ -96,7 +96,7 @@ function emptyLike(value: object): ObjectFields {
 }
 
 const BARE = PlainObject.prototype as object;
-/** The class that was met last: most objects of a document are of the one that the object before was of. */
+/** The class of the last object: most objects of a document have the same class as the one before. */
 let lastClass: object = BARE;
 
 /** The prototype that the copy of an object inherits from. */
@@ -106,7 +106,7 @@ function prototypeOf(value: object): object {
   return isPlainObject(value) ? BARE : (lastClass = prototype);
 }
 
-/** Sets a field of its own even where its name is that of the prototype. */
+/** Sets an own field, even under the name of an inherited one. */
 function setField(target: ObjectFields, key: string, value: unknown): void {
   if (key !== '__proto__') target[key] = value;
   else Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });

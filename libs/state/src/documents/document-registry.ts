@@ -22,7 +22,7 @@ export class DocumentRegistry {
     return [...(this.types.get(parseRoomName(room)?.type ?? '')?.values() ?? [])];
   }
 
-  /** Every document class. */
+  /** All document classes. */
   all(): DocumentType<object>[] {
     return [...this.types.values()].flatMap((ofRoom) => [...ofRoom.values()]);
   }

@@ -14,7 +14,7 @@ export interface DocumentState<D extends object = object> {
   /** Never changed in place: runs work on a clone. */
   readonly value: D;
   readonly json: string;
-  /** The value of the JSON, where it was parsed already. */
+  /** The value of the JSON, if it is parsed already. */
   readonly plain?: unknown;
 }
 
@@ -88,7 +88,7 @@ export class DocumentType<D extends object> {
   }
 }
 
-/** Where a value has the forbidden key. */
+/** Returns the path at which a value has the forbidden key. */
 function pathOfForbidden(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, field] of Object.entries(value)) {

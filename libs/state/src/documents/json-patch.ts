@@ -9,8 +9,8 @@ type Json = Record<string, unknown>;
 /**
  * The operations that turn one JSON value into another, in linear time.
  *
- * Array elements that only moved, came or went in one place cost one operation each; what changed in several
- * places at once is compared index by index, which is right but not always the shortest patch.
+ * Array elements that only moved, came or went in one place cost one operation each. Arrays with changes in several
+ * places are compared index by index, which is correct but not always the shortest patch.
  */
 export function diffJson(before: unknown, after: unknown): DiffOperation[] {
   const operations: DiffOperation[] = [];
@@ -18,7 +18,7 @@ export function diffJson(before: unknown, after: unknown): DiffOperation[] {
   return operations;
 }
 
-/** Where a value stands, from the inside out; most values are equal, so it becomes text only for those that are not. */
+/** Path of a value, from the inside out; most values are equal, so it becomes text only for different ones. */
 type JsonPlace = { readonly parent: JsonPlace; readonly key: string | number } | undefined;
 
 function diffValue(before: unknown, after: unknown, place: JsonPlace, out: DiffOperation[]): void {

@@ -1,7 +1,7 @@
 import type { DocumentState, DocumentType } from './document-type.js';
 import type { ResumeRequest, RoomStore, StoredDocument } from '../store/room-store.js';
 
-/** A document of the copy and where it was read. */
+/** A document of the copy, and the position at which it was read. */
 export interface CopiedDocument<D extends object = object> extends DocumentState<D> {
   readonly type: DocumentType<D>;
   /** Full position of the commit that wrote it (R3); '' if it was never written. */
@@ -12,7 +12,7 @@ export interface CopiedDocument<D extends object = object> extends DocumentState
 export class RoomCopy {
   private readonly documents = new Map<string, CopiedDocument>();
 
-  /** The document as last seen; one that was never seen is taken for never written. */
+  /** The document as last seen; a document that was never seen counts as never written. */
   document<D extends object>(type: DocumentType<D>): CopiedDocument<D> {
     const known = this.documents.get(type.name);
     if (known) return known as unknown as CopiedDocument<D>;
@@ -24,23 +24,23 @@ export class RoomCopy {
     return types.every(({ name }) => this.documents.has(name));
   }
 
-  /** Takes over what this node wrote. */
+  /** Takes over documents that this node wrote. */
   written(documents: readonly CopiedDocument[]): void {
     for (const document of documents) this.documents.set(document.type.name, document);
   }
 
-  /** Reads what it holds again. Where that fails, the next commit tells what is old. */
+  /** Reads its documents again. If that fails, the next commit shows which are old. */
   async refresh(store: RoomStore, room: Pick<ResumeRequest, 'room' | 'idleTtlMs'>): Promise<void> {
     if (this.documents.size === 0) return;
     try {
       const { documents } = await store.resume({ ...room, documents: true });
       for (const { type } of this.documents.values()) this.seen(type, documents.get(type.name));
     } catch {
-      // Nobody waits for this read; what is wrong comes up again in the commit, which has somebody to tell.
+      // No caller waits for this read; a fault comes up again in the commit, which can report it.
     }
   }
 
-  /** Takes over what others wrote, of those documents that it holds. */
+  /** Takes over changes of other nodes, for the documents that it holds. */
   heard(documents: ReadonlyMap<string, StoredDocument>): void {
     for (const { type } of this.documents.values()) {
       const stored = documents.get(type.name);
@@ -48,7 +48,7 @@ export class RoomCopy {
     }
   }
 
-  /** Takes over what the engine holds. */
+  /** Takes over a document from the engine. */
   seen(type: DocumentType<object>, stored: StoredDocument | undefined): void {
     if (this.documents.get(type.name)?.base === (stored?.position ?? '')) return;
     const document = stored
@@ -57,7 +57,7 @@ export class RoomCopy {
     this.documents.set(type.name, document);
   }
 
-  /** Forgets everything, after an outcome that is not known. */
+  /** Forgets everything, after an unknown outcome. */
   clear(): void {
     this.documents.clear();
   }

@@ -8,7 +8,7 @@ import { isLargerThan } from '../store/text-size.js';
 /** Largest data of one event, bytes of JSON. */
 export const MAX_EVENT_BYTES = 65_536;
 
-/** Bounds of a native counter; the whole command is refused where the value would leave them. */
+/** Bounds of a native counter; the whole command is refused if the value would leave them. */
 export interface CounterBounds {
   readonly min?: number;
   readonly max?: number;
@@ -40,7 +40,7 @@ export abstract class RoomDraft {
   abstract count(name: string, by: number, bounds?: CounterBounds): CounterResult;
 }
 
-/** Collects what one run of an update function asks for. */
+/** Collects the effects of one run of an update function. */
 export class CollectedDraft extends RoomDraft {
   readonly events: EncodedEvent[] = [];
   readonly counters: CounterOperation[] = [];
@@ -70,7 +70,10 @@ export class CollectedDraft extends RoomDraft {
   }
 }
 
-/** Half a surrogate pair has no bytes of its own: Redis would take two names for one, and memory would not (R34). */
+/**
+ * Half a surrogate pair has no bytes of its own: Redis would take two names for the same, the memory engine would not
+ * (R34).
+ */
 function wellFormed(name: string): string {
   return name.replace(/\p{Surrogate}/gu, '\ufffd');
 }

@@ -1,6 +1,6 @@
 import { type RoomStore, StoreError } from '../store/room-store.js';
 
-/** For how long a reading counts, ms; a clock that was set meanwhile is noticed by what it makes expire. */
+/** How long a reading counts, ms; a step of the clock meanwhile shows by what it makes expire. */
 const READING_MS = 60_000;
 
 /** The engine's clock as this node knows it: its last reading and the steady time since (R30). */
@@ -14,7 +14,7 @@ export class EngineTime {
   ) {}
 
   /**
-   * The engine's time, ms since 1970; where no reading counts, it is read where the room is.
+   * The engine's time, ms since 1970; if no reading counts, it is read from the room's server.
    * @throws StoreError nothing was done
    */
   of(room: string): number | Promise<number> {
@@ -22,7 +22,7 @@ export class EngineTime {
     return passed !== undefined && passed < READING_MS ? this.last!.time + passed : this.read(room);
   }
 
-  /** It shows something else, or the room is where another one counts. */
+  /** Forgets the reading, because the clock stepped or the room moved to another server. */
   forget(): void {
     delete this.last;
   }

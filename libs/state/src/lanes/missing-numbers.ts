@@ -1,6 +1,6 @@
 import type { CommandNumber } from '@wss/core';
 
-/** Most sessions that are remembered. */
+/** Largest number of sessions that are remembered. */
 const MOST = 10_000;
 
 /**
@@ -13,7 +13,7 @@ const MOST = 10_000;
 export class MissingNumbers {
   private readonly sessions = new Map<string, { readonly generation: number; readonly n: number }>();
 
-  /** The number ended without a record. */
+  /** Notes that the number ended without a record. */
   note({ session, generation, n }: CommandNumber): void {
     const known = this.sessions.get(session);
     if (known && (known.generation > generation || (known.generation === generation && known.n <= n))) return;
@@ -21,12 +21,12 @@ export class MissingNumbers {
     this.sessions.set(session, { generation, n });
   }
 
-  /** The number came again. */
+  /** Notes that the number came again. */
   found(number: CommandNumber): void {
     if (this.missing(number) === number.n) this.sessions.delete(number.session);
   }
 
-  /** The missing number that comes before this one; undefined when none does. */
+  /** Returns the missing number before this one; undefined if none is missing. */
   before(number: CommandNumber): number | undefined {
     const n = this.missing(number);
     return n !== undefined && n < number.n ? n : undefined;

@@ -4,14 +4,14 @@ import type { CommitLane } from '../store/room-store.js';
 
 /** How long a lane counts, ms by the engine's clock; a record of it lives for 15 minutes from its last commit on. */
 const LANE_MS = 600_000;
-/** How long one lane is used, ms: what is sent at last can be settled before its end. */
+/** How long one lane is used, ms, so that its last commands can be settled before its end. */
 const USED_MS = 300_000;
 
 /**
  * A node's own numbers in one room, for commands that no client numbered (R12).
  *
- * A lane has an end, which comes before that of its record, and which the engine judges: that a number has no record
- * means that nothing was done, or it is said that the lane is over (R30).
+ * A lane has an end, which the engine judges and which comes before the end of its record. So a number without a
+ * record was not done, unless the engine says that the lane is over (R30).
  */
 export class NodeLane {
   lane: CommitLane;
@@ -53,7 +53,7 @@ export class NodeLane {
     return this.nonce + (this.marked++).toString(36);
   }
 
-  /** These many numbers more are recorded. */
+  /** Notes that this many more numbers are recorded. */
   advance(count: number): void {
     this.highest += count;
   }

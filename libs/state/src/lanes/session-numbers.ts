@@ -1,7 +1,7 @@
 import type { CommandNumber } from '@wss/core';
 import { MissingNumbers } from './missing-numbers.js';
 
-/** Most sessions per room whose highest number is remembered. */
+/** Largest number of sessions in a room whose highest number is remembered. */
 const MAX_REMEMBERED = 10_000;
 
 /** A node's knowledge of the numbers of its sessions in one room: which are recorded, and which left no record. */
@@ -9,23 +9,23 @@ export class SessionNumbers {
   private readonly highest = new Map<string, number>();
   private readonly missing = new MissingNumbers();
 
-  /** The number came, for the first time or again. */
+  /** Notes that the number came, for the first time or again. */
   came(number: CommandNumber): void {
     this.missing.found(number);
   }
 
-  /** The number is recorded. */
+  /** Notes that the number is recorded. */
   recorded({ session, n }: CommandNumber): void {
     if (this.highest.size >= MAX_REMEMBERED) this.highest.clear();
     this.highest.set(session, Math.max(n, this.highest.get(session) ?? 0));
   }
 
-  /** The number ended without a record. */
+  /** Notes that the number ended without a record. */
   unrecorded(number: CommandNumber): void {
     if (!this.isRepeat(number)) this.missing.note(number);
   }
 
-  /** The engine does not know the session's numbers any more. */
+  /** Forgets a session whose numbers the engine does not know any more. */
   forget(session: string): void {
     this.highest.delete(session);
   }
@@ -35,7 +35,7 @@ export class SessionNumbers {
     return n <= (this.highest.get(session) ?? 0);
   }
 
-  /** The missing number that comes before this one; undefined when none does. */
+  /** Returns the missing number before this one; undefined if none is missing. */
   missingBefore(number: CommandNumber): number | undefined {
     return this.missing.before(number);
   }

@@ -12,7 +12,7 @@ const WINDOW = 32;
 /** How long the record of a node's lane is kept, ms. */
 export const NODE_LANE_MS = 900_000;
 
-/** Where a lane stands while a commit is judged. */
+/** The state of a lane while a commit is judged. */
 interface LaneState {
   readonly stored?: MemoryLane;
   highest: number;
@@ -23,7 +23,7 @@ interface LaneState {
 export class CommitJudge {
   readonly verdicts: Verdict[];
   readonly conflict: boolean;
-  /** Results of the counter operations in the order of the entries. */
+  /** Results of the counter operations, in the order of the entries. */
   readonly results: { entry: number; value: number }[] = [];
   /** Counters after the commit. */
   readonly values = new Map<string, number>();
@@ -77,7 +77,7 @@ export class CommitJudge {
     const { generation, endsAt, ofNode } = entry.lane;
     const lane = this.laneOf(entry);
     if (this.now > endsAt) return { kind: 'expired' };
-    // Its record would go before.
+    // The record would end first.
     if (ofNode && endsAt > this.now + NODE_LANE_MS) return { kind: 'expired' };
     if (generation < lane.generation) return { kind: 'expired' };
     if (lane.stored && lane.stored.birth !== this.room.birth) return { kind: 'expired' };

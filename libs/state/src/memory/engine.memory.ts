@@ -6,7 +6,7 @@ import type { CommandRecord, RoomPart } from '../store/room-store.js';
 import { emptyRoom, expire, forgetMeta, holdRoom, isGone } from './room-life.memory.js';
 import { StoreError } from '../store/room-store.js';
 
-/** From this many rooms on those that have ended are looked for. */
+/** Number of rooms from which on ended ones are looked for. */
 const MIN_SWEEP = 1_024;
 
 /** Record of one lane's numbered commands. */
@@ -26,16 +26,16 @@ export interface MemoryRoom {
   nonce: string;
   replicationId: string;
   birth: string;
-  /** Nodes that wait to write it; the first has been called. */
+  /** Its writer queue; the first node has been called. */
   queue: string[];
   /** Number of endings before, and one. */
   life: number;
   /** When the idle room ends, ms since 1970. */
   expiresAt: number;
   logExpiresAt: number;
-  /** When what is known of the room goes; no earlier than {@link expiresAt}. */
+  /** When the room's meta expires; no earlier than {@link expiresAt}. */
   metaExpiresAt: number;
-  /** Until when records name its birth. */
+  /** Time until which records name its birth. */
   namedUntil: number;
   /** Parts that were written in this life. */
   readonly written: Set<RoomPart>;
@@ -53,13 +53,13 @@ export interface MemorySession {
   generation: number;
   endsAt: number;
   revoked: boolean;
-  /** Until when a node has claimed to tell of its end. */
+  /** Time until which a node has claimed the announcement of its end. */
   claimedUntil?: number;
-  /** The end to which the records of its commands were extended last. */
+  /** The end up to which the records of its commands were extended last. */
   lanesEndAt?: number;
   readonly lanes: Set<string>;
   readonly rooms: Set<string>;
-  /** Numbered commands in some rooms are not kept any more. */
+  /** True if its numbered commands in some rooms are not kept any more. */
   hasForgotten?: true;
 }
 
@@ -74,7 +74,7 @@ export interface MemoryNode {
 export interface MemoryJob {
   readonly text: string;
   readonly event: string;
-  /** When a node met it that can't handle it, and no other since, ms since 1970. */
+  /** When a node that can't handle it met it, if no other did since, ms since 1970. */
   unhandledSince?: number;
   /** The node that has taken it. */
   holder?: string;
@@ -97,7 +97,7 @@ export interface MemoryPresence {
   version: number;
   /** Ms since 1970. */
   announcedAt: number;
-  /** History under which it was announced last. */
+  /** History at the last announcement. */
   replicationId: string;
   /** Users who are here, in the order of their UTF-8 bytes. */
   users: string[];
@@ -105,19 +105,19 @@ export interface MemoryPresence {
   readonly clients: Map<string, number>;
   /** User → JSON. */
   readonly metas: Map<string, string>;
-  /** User → what its clients told of themselves, the newest last. */
+  /** User → meta of its clients, the newest last. */
   readonly told: Map<string, { readonly owner: string; readonly client: string; readonly meta: string }[]>;
-  /** Users to be announced as come → when they came, ms since 1970. */
+  /** Users whose arrival is to be announced → when they came, ms since 1970. */
   readonly coming: Map<string, number>;
-  /** Users to be announced as gone → from when on. */
+  /** Users whose departure is to be announced → from when on. */
   readonly going: Map<string, number>;
   /** Owner → client → user. */
   readonly entries: Map<string, Map<string, string>>;
-  /** Owners that may write nothing → until when that is remembered. */
+  /** Owners that may not write → until when this is remembered. */
   readonly dead: Map<string, number>;
 }
 
-/** What {@link MemoryEngine.promote} can bring back. */
+/** The data that {@link MemoryEngine.promote} brings back. */
 type Replica = Pick<MemoryEngine, 'rooms' | 'presence' | 'presenceRooms'>;
 
 /**
@@ -132,13 +132,16 @@ export class MemoryEngine {
   presence = new Map<string, MemoryPresence>();
   /** Rooms in which an owner of presence entries may have some. */
   presenceRooms = new Map<string, Set<string>>();
-  /** Owner of presence entries → node that cleans up behind it, until when. */
+  /** Owner of presence entries → the node that cleans up behind it, and until when. */
   readonly presenceClaims = new Map<string, { readonly by: string; readonly until: number }>();
-  /** Highest version of all announcements; no failover takes it back, as none takes back Redis' clock. */
+  /**
+   * Highest version of all announcements; a failover does not take it back, just as it does not take back Redis'
+   * clock.
+   */
   presenceVersion = 0;
   readonly sessions = new Map<string, MemorySession>();
   readonly nodes = new Map<string, MemoryNode>();
-  /** Hash → what clients may send to the nodes that name it, JSON. */
+  /** Hash → contract of the nodes that name it, JSON. */
   readonly contracts = new Map<string, string>();
   /** Group → its jobs, in order. */
   readonly jobs = new Map<string, Map<string, MemoryJob>>();
@@ -147,7 +150,7 @@ export class MemoryEngine {
   readonly channels = new MemoryChannels();
   /** The secret that the nodes of this process sign with. */
   readonly secret = newReplicationId();
-  /** Changes whenever the data's history may have changed, as Redis' does. */
+  /** Changes whenever the data's history may have changed, like Redis' replication id. */
   replicationId = newReplicationId();
 
   private jobsAdded = 0;
@@ -162,7 +165,7 @@ export class MemoryEngine {
     readonly now: () => number = steadyTime,
   ) {}
 
-  /** The state of a room, made where there is none. Now and then rooms that have ended are forgotten. */
+  /** The state of a room, created if it does not exist. Now and then ended rooms are forgotten. */
   room(name: string): MemoryRoom {
     const known = this.rooms.get(name);
     if (known) return known;
@@ -172,14 +175,14 @@ export class MemoryEngine {
     return room;
   }
 
-  /** The state of a room as of now, if there was any. */
+  /** The present state of a room, if it has any. */
   known(name: string): MemoryRoom | undefined {
     const room = this.rooms.get(name);
     if (room) expire(room, this.now());
     return room;
   }
 
-  /** Loses a part of what is kept of a room, as Redis does that evicts a key. */
+  /** Loses a part of a room, like a Redis that evicts a key. */
   losePart(name: string, part: RoomPart): void {
     const room = this.rooms.get(name);
     if (!room) return;
@@ -188,7 +191,7 @@ export class MemoryEngine {
     else room[part].clear();
   }
 
-  /** Keeps the record of a lane until then, and with it what its room is known by (R36). */
+  /** Keeps the record of a lane until this time, and with it the room's meta (R36). */
   keepLane(name: string, id: string, until: number): void {
     const room = this.known(name);
     const lane = room?.lanes.get(id);
@@ -205,12 +208,12 @@ export class MemoryEngine {
     this.sweepAt = Math.max(MIN_SWEEP, 2 * this.rooms.size);
   }
 
-  /** Names a new job. */
+  /** Returns an id for a new job. */
   nextJobEntry(): string {
     return String(++this.jobsAdded);
   }
 
-  /** From now on a failover brings back this moment's data: what follows is the tail that gets lost. */
+  /** From now on a failover brings back the data of this moment: later changes get lost. */
   pauseReplication(): void {
     const { rooms, presence, presenceRooms } = this;
     this.replica = structuredClone({ rooms, presence, presenceRooms });
@@ -228,7 +231,7 @@ export class MemoryEngine {
     this.repliesToLose = count;
   }
 
-  /** The next calls are carried out, but are answered with an error, as of a script that fails at its end. */
+  /** The next calls are carried out, but answered with an error, like that of a script that fails at its end. */
   failCalls(count: number): void {
     this.callsToFail = count;
   }
@@ -239,7 +242,7 @@ export class MemoryEngine {
   }
 
   /**
-   * Runs one call as a round trip: its effect is at once, its answer comes later.
+   * Runs one call as a round trip: it takes effect at once, its answer comes later.
    * @throws StoreError while out of reach or when the answer is to be lost.
    */
   async call<T>(work: () => T): Promise<T> {
@@ -260,7 +263,7 @@ export class MemoryEngine {
 
 /** Channels between the nodes of one process: at most once, per channel in order of publication. */
 export class MemoryChannels {
-  /** True if publications are refused, as by a Redis whose user may not publish. */
+  /** True if publications are refused, like by a Redis whose user may not publish. */
   refusing = false;
 
   private readonly logger = new Logger('Channels');
@@ -280,7 +283,7 @@ export class MemoryChannels {
   /**
    * Delivers later in this turn of the event loop, as a network would: never while the publisher is still running. A listener that
    * throws costs only itself.
-   * @returns how many listen; undefined where the publication is refused
+   * @returns the number of listeners; undefined if the publication is refused
    */
   publish(channel: string, message: string): number | undefined {
     if (this.refusing) return undefined;
@@ -291,7 +294,7 @@ export class MemoryChannels {
   }
 }
 
-/** This process' clock as it was set when the process started: a jump of the machine's clock does not move it. */
+/** This process' clock as of its start: a jump of the machine's clock does not move it. */
 function steadyTime(): number {
   return Math.floor(performance.timeOrigin + performance.now());
 }

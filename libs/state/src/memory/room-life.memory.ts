@@ -6,11 +6,11 @@ import { type CommitRequest, type RoomPart, UNUSED_MS } from '../store/room-stor
 
 const LINEAGE = 64;
 const NODE_LANE_MS = 900_000;
-/** How long what is left without a meta is kept at least. */
+/** How long the other parts of a room are kept at least without a meta. */
 const FOUND_MS = 1_000;
 const PARTS = ['documents', 'log', 'counters'] as const;
 
-/** Which history and which life a room is on; the twin of `room.lua` and `room_life.lua`. */
+/** Finds the history and the life that a room is in; the twin of `room.lua` and `room_life.lua`. */
 export class MemoryRoomLife {
   readonly room: MemoryRoom;
   /** Parts that this call declared lost. */
@@ -19,7 +19,7 @@ export class MemoryRoomLife {
   private readonly now: number;
   private complete = false;
 
-  /** Opens the room on the current history; what has expired is gone. */
+  /** Opens the room on the current history, without its expired parts. */
   constructor(
     private readonly engine: MemoryEngine,
     name: string,
@@ -40,7 +40,9 @@ export class MemoryRoomLife {
     else if (room.expiresAt < Infinity) moveEnd(room, room.seq === 0 ? now + UNUSED_MS : Infinity, now);
   }
 
-  /** Declares lost what was written, is not there and had not to go yet. For where a read found nothing. */
+  /**
+   * Declares parts lost that were written, are absent and have not expired. It is called where a read found nothing.
+   */
   findLost(): void {
     if (this.complete) return;
     this.complete = true;
@@ -57,7 +59,7 @@ export class MemoryRoomLife {
     this.setWritten();
   }
 
-  /** Moves the ends, after what a commit wrote. */
+  /** Moves the ends after a commit. */
   wrote({ history, idleTtlMs }: CommitRequest, events: boolean): void {
     const { room, now } = this;
     if (events) {
@@ -74,7 +76,7 @@ export class MemoryRoomLife {
     else if (room.replicationId !== engine.replicationId) this.openEpoch();
   }
 
-  /** Whatever is there without a meta has lost its own. */
+  /** Parts without a meta have lost theirs. */
   private make(): void {
     const { room, now, idleTtlMs } = this;
     if (partsOf(room).length === 0) return this.begin();
@@ -99,14 +101,14 @@ export class MemoryRoomLife {
     moveEnd(this.room, this.now + (this.idleTtlMs || UNUSED_MS), this.now);
   }
 
-  /** An epoch that no older position belongs to. */
+  /** Opens an epoch that no older position belongs to. */
   private restart(): void {
     this.complete = true;
     this.room.queue.length = 0;
     this.openEpoch(true);
   }
 
-  /** @param cut no position of before can be continued; so it is where the log holds a commit that was written in part */
+  /** @param cut true if no earlier position can be continued, as when the log holds a half-written commit */
   openEpoch(cut = false): void {
     const { room, now, engine } = this;
     if (isWrittenInPart(room)) {
@@ -128,19 +130,19 @@ export class MemoryRoomLife {
   }
 }
 
-/** Where the log ends beyond the room's number, it holds a commit that was written in part (R35). */
+/** A log that ends beyond the room's number holds a half-written commit (R35). */
 export function isWrittenInPart({ log, seq }: MemoryRoom): boolean {
   const last = log.at(-1);
   return last !== undefined && lastSeq(last) > seq;
 }
 
-/** A record names the room's birth until then. */
+/** Notes that a record names the room's birth until this time. */
 export function holdRoom(room: MemoryRoom, until: number): void {
   room.namedUntil = Math.max(room.namedUntil, until);
   room.metaExpiresAt = Math.max(room.metaExpiresAt, until);
 }
 
-/** A room that nothing is known of. */
+/** An unknown room. */
 export function emptyRoom(): MemoryRoom {
   return {
     ...emptyMeta(),
@@ -155,7 +157,7 @@ export function emptyRoom(): MemoryRoom {
   };
 }
 
-/** Forgets what is known of a room, as if its meta was not there. */
+/** Forgets everything known of a room, as if its meta did not exist. */
 export function forgetMeta(room: MemoryRoom): void {
   Object.assign(room, emptyMeta());
   room.queue.length = 0;
@@ -185,7 +187,7 @@ function moveEnd(room: MemoryRoom, expiresAt: number, now: number): void {
   room.metaExpiresAt = Math.max(expiresAt, room.namedUntil, now + NODE_LANE_MS);
 }
 
-/** Drops what has expired of a room. */
+/** Drops the expired parts of a room. */
 export function expire(room: MemoryRoom, now: number): void {
   if (room.metaExpiresAt <= now) forgetMeta(room);
   if (room.expiresAt <= now) {

@@ -3,7 +3,7 @@ import { encodeBody } from '../store/log-format.js';
 import type { MemoryRoom } from './engine.memory.js';
 import { type PartLimits, READ_PART, type ResumeReply, type ResumeRequest } from '../store/room-store.js';
 
-/** The part of a reply that a log gives. */
+/** The part of a reply that comes from the log. */
 export type FoundEntries = Pick<ResumeReply, 'entries' | 'more' | 'reason' | 'lost'>;
 
 interface Found extends FoundEntries {
@@ -14,9 +14,9 @@ interface Found extends FoundEntries {
 /** A part of the log, oldest first. */
 interface Part {
   readonly entries: readonly LogEntry[];
-  /** It ends because of its limits. */
+  /** True if it ends because of its limits. */
   readonly full: boolean;
-  /** Something that was asked for is not in the log any more. */
+  /** True if a requested entry is not in the log any more. */
   readonly gap: boolean;
 }
 
@@ -42,7 +42,7 @@ function missedSince(room: MemoryRoom, at: Position, request: ResumeRequest): Fo
   return gap ? { ...none, reason: 'trimmed', looked } : { entries, more: full, looked };
 }
 
-/** Whole entries from the one that has the event after `from`; what lies before a gap is left out. */
+/** Returns whole entries from the one that has the event after `from`, without those before a gap. */
 function partAfter(room: MemoryRoom, from: number, limits: PartLimits): Part {
   if (from >= room.seq) return { entries: [], full: false, gap: false };
   const later = room.log.filter((entry) => lastSeq(entry) > from);

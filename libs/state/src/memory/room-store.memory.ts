@@ -91,7 +91,7 @@ export class MemoryRoomStore extends RoomStore {
     return this.engine.call(() => this.engine.now());
   }
 
-  /** The embedded engine has nothing to fail over to; what it promises it promises at once. */
+  /** The embedded engine has no replicas, so every write is as durable as it can be at once. */
   durable(_room: string, replicationId: string): Promise<boolean> {
     return this.engine.call(() => this.engine.replicationId === replicationId);
   }
@@ -164,7 +164,7 @@ export class MemoryRoomStore extends RoomStore {
     };
   }
 
-  /** Calls nodes of the room's queue, with these documents. */
+  /** Returns a function that calls nodes of the room's writer queue, with these documents. */
   private calling(name: string, room: MemoryRoom, documents: readonly string[]): CallNode {
     return (nodeId) => {
       const known = documents.flatMap((document) => {

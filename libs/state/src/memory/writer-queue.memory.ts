@@ -1,12 +1,12 @@
-/** Most nodes in one room's queue. */
+/** Largest number of nodes in one writer queue. */
 const MOST_WAITING = 64;
 
-/** Calls a node: returns how many heard it, or undefined where the engine refuses the call. */
+/** Calls a node: returns the number of listeners, or undefined if the engine refuses the call. */
 export type CallNode = (nodeId: string) => number | undefined;
 
 /** Result of calling the next node. */
 export interface Called {
-  /** How many do not listen before the one that was called, and are overtaken by it. */
+  /** Number of nodes before the called one that do not listen, and are overtaken by it. */
   readonly deaf: number;
   readonly refused: boolean;
 }
@@ -15,7 +15,10 @@ export interface Called {
 export class MemoryWriterQueue {
   constructor(private readonly nodes: string[]) {}
 
-  /** A node lost: how many are to write before it tries again; undefined where the queue is too long. */
+  /**
+   * Adds a node that lost a conflict: returns how many are to write before it tries again, or undefined if the queue
+   * is too long.
+   */
   join(nodeId: string): number | undefined {
     const place = this.nodes.indexOf(nodeId);
     if (place >= 0) return place;
@@ -24,8 +27,8 @@ export class MemoryWriterQueue {
   }
 
   /**
-   * A node has written: it goes to the end, and the one called goes if it overtook it.
-   * @returns whether the next one is to be called
+   * Moves a node that has written to the end, and removes the called one that it overtook.
+   * @returns true if the next one is to be called
    */
   wrote(nodeId: string | undefined): boolean {
     const { nodes } = this;
@@ -36,13 +39,13 @@ export class MemoryWriterQueue {
     return place >= 0;
   }
 
-  /** How many are to write before a node that has just written. */
+  /** Returns how many are to write before a node that has just written. */
   ahead(nodeId: string | undefined): number {
     const { nodes } = this;
     return nodes.length > 0 && nodes.at(-1) === nodeId ? nodes.length - 1 : nodes.length;
   }
 
-  /** A node leaves without having written; the next one is called if it was the first. */
+  /** Removes a node that has nothing to write; the next one is called if it was the first. */
   leave(nodeId: string, callNode: CallNode): void {
     const place = this.nodes.indexOf(nodeId);
     if (place < 0) return;

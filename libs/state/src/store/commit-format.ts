@@ -13,9 +13,7 @@ import type {
   Verdict,
 } from './room-store.js';
 
-/*
- * How a commit goes to `room_commit.lua` and comes back; the script says what stands where.
- */
+/* The format of a commit on its way to `room_commit.lua` and back; the head of the script defines it. */
 
 /** Bodies of all entries, and the arguments that the head of `room_commit.lua` describes. */
 export function encodeCommit(
@@ -44,20 +42,20 @@ export function encodeCommit(
   });
   args[1] = bodies.join('\n');
   for (const { name, base, json = '', entry } of documents) {
-    // Without JSON nothing is stored, whoever read it.
+    // Without JSON the document is not stored.
     args.push(`${(entry ?? 0) + 1} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
   }
   args.push(...operations);
   return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), args };
 }
 
-/** @param goesOn whether the entry before it is of the same lane */
+/** @param goesOn true if the entry before it is in the same lane */
 function encodeEntry(
   entry: CommitEntry,
   { bodyBytes, shift, goesOn }: { bodyBytes: number; shift: number | undefined; goesOn: boolean },
 ): string {
   const { lane, n, ack, epoch = '', fingerprint, outcome } = entry;
-  // A text without an epoch's form names none of the room's, and the script could not take it apart.
+  // A text without the form of an epoch is none of the room's, and the script could not parse it.
   const known = isEpoch(epoch) ? epoch : '';
   const ends = goesOn ? 0 : lane.ofNode ? -lane.endsAt : lane.endsAt;
   const head = `${n} ${ack} ${lane.generation} ${ends} ${known} ${bodyBytes}`;
@@ -68,7 +66,7 @@ function shifted(text: string, by?: number): string {
   return by === undefined ? text : shiftSlots(text, by);
 }
 
-/** Reads what `room_commit.lua` replied. */
+/** Reads the reply of `room_commit.lua`. */
 export function decodeCommit(
   answer: string | readonly string[],
   entries: readonly CommitEntry[],
@@ -112,7 +110,7 @@ export function lostParts(letters: string): { lostParts?: RoomPart[] } {
   return letters === '-' ? {} : { lostParts: [...letters].map((letter) => PARTS[letter]!) };
 }
 
-/** Every event takes one number and the last one is known, so the others need not be told. */
+/** Every event takes one number and the last one is known, so the others follow. */
 function seqsOf(entries: readonly CommitEntry[], last: number): number[] {
   let seq = entries.reduce((rest, { events }) => rest - events.length, last);
   return entries.map(({ events }) => (seq += events.length));
@@ -134,7 +132,7 @@ function decodeVerdict(text: string): Verdict {
   }
 }
 
-/** Documents out of a list of their names and what is stored of them. */
+/** Reads documents from a list of names and stored texts. */
 export function decodeDocuments(flat: readonly (string | number)[]): Map<string, StoredDocument> {
   const documents = new Map<string, StoredDocument>();
   for (let i = 0; i + 1 < flat.length; i += 2) {

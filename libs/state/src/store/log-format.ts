@@ -1,15 +1,15 @@
 import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
 
 /*
- * How log entries look in the engine and on a room's channel. JSON holds no raw line break, so lines separate
- * the parts and nobody has to parse JSON to pass an event on.
+ * The format of log entries in the engine and on a room's channel. JSON holds no raw line break, so lines separate
+ * the parts, and JSON need not be parsed to pass an event on.
  *
- *   body     "<number of events>[+]" LF (event LF data)…  [LF patch, announced by the plus]
- *   log      body
- *   message  "<epoch>:<last seq> <first seq>" LF body (LF body)…
+ * body     "<number of events>[+]" LF (event LF data)…  [LF patch, announced by the plus]
+ * log      body
+ * message  "<epoch>:<last seq> <first seq>" LF body (LF body)…
  */
 
-/** Encodes what one command appends to the log. */
+/** Encodes the entry that one command appends to the log. */
 export function encodeBody(events: readonly EncodedEvent[], patch?: string): string {
   const lines = [patch === undefined ? String(events.length) : `${events.length}+`];
   for (const { event, data } of events) lines.push(event, data);
@@ -23,7 +23,7 @@ export function decodeBody(body: string, last: number): LogEntry {
   return takeEntry(body.split('\n'), 0, first)[0];
 }
 
-/** Encodes what is published for one commit. */
+/** Encodes the message that is published for one commit. */
 export function encodeMessage(position: Position, first: number, bodies: readonly string[]): string {
   return `${positionKey(position)} ${first}\n${bodies.join('\n')}`;
 }
@@ -78,7 +78,10 @@ function takeEntry(lines: readonly string[], from: number, first: number): [LogE
   return [{ first, events, patch: lines[line]! }, line + 1];
 }
 
-/** A position as documents store it and as two of them are compared: equal strings, or not the same point (R3). */
+/**
+ * A position in the form that documents store, and in which positions are compared: only equal strings name the same
+ * point (R3).
+ */
 export function positionKey({ epoch, seq }: Position): string {
   return `${epoch}:${seq}`;
 }

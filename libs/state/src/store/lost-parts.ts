@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { type CommitReply, type ResumeReply, type RoomPart, UnknownFormat } from './room-store.js';
 
-/** Pause between two lines of a kind, ms: what evicts one key evicts more. */
+/** Pause between two lines of a kind, ms: evictions rarely come alone. */
 const PAUSE_MS = 10_000;
 
-/** One line at once, and then one per pause that says how often it would have been written. */
+/** Writes one line at once, and then one per pause with the number of suppressed ones. */
 class BoundedLine {
   private quietUntil = -Infinity;
   private untold = 0;
@@ -23,19 +23,22 @@ class BoundedLine {
   }
 }
 
-/** Tells an operator of rooms that the engine has lost parts of, and of those that a newer release keeps in its own way. */
+/**
+ * Tells operators of rooms of which the engine has lost parts, and of rooms that a newer release keeps in its own
+ * way.
+ */
 export class LossReport {
   private readonly logger = new Logger('RoomStore');
   private readonly losses = new BoundedLine((text) => this.logger.error(text));
   private readonly formats = new BoundedLine((text) => this.logger.error(text));
 
-  /** Takes a reply, and hands it on. */
+  /** Inspects a reply and passes it on. */
   of<Reply extends CommitReply | ResumeReply>(room: string, reply: Reply): Reply {
     if (reply.lostParts) this.report(room, reply.lostParts);
     return reply;
   }
 
-  /** Takes the failure of a call, and hands it on. */
+  /** Inspects the failure of a call and passes it on. */
   failed(room: string, error: unknown): unknown {
     if (error instanceof UnknownFormat)
       this.formats.tell(`room ${room} is refused here: ${error.message}. Update this node`);

@@ -3,8 +3,8 @@ import { type CommandRecord, type Outcome, type StoredDocument, UnknownFormat } 
 const KIND = { result: 'r', error: 'e', position: 'p', skipped: 'z' } as const;
 
 /*
- * A stored record does not name its version while that is 1. One of a later version begins with "v" and its number,
- * which nothing of version 1 does. Log entries of a later version have another field than `d`, a meta has another
+ * A stored record of version 1 does not name its version. One of a later version begins with "v" and the number,
+ * unlike any record of version 1. Log entries of a later version have another field than `d`, a meta has another
  * history.
  */
 
@@ -48,7 +48,7 @@ function decodeOutcome(text: string): Outcome {
 }
 
 /**
- * Reads `epoch:seq|json`; undefined of an empty string.
+ * Reads `epoch:seq|json`; undefined for an empty string.
  * @throws UnknownFormat
  */
 export function decodeDocument(raw: string): StoredDocument | undefined {

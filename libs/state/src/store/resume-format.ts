@@ -8,7 +8,7 @@ export function encodeResume(request: ResumeRequest): (string | number)[] {
   const { from, after, newest = 0, most = 1_000, limits = READ_PART, documents = false } = request;
   const wanted = documents === 'ifLost' ? 2 : Number(documents);
   const { entries, bytes } = limits;
-  // A position with an epoch that is empty is one all the same.
+  // A position with an empty epoch is still a position.
   return [from ? `=${from.epoch}` : '', from?.seq ?? after ?? '', newest, most, wanted, entries, bytes];
 }
 
@@ -18,11 +18,11 @@ function decodeLineage(text: string): ClosedEpoch[] {
     const at = past.indexOf('@');
     return { epoch: past.slice(0, at), end: Number(past.slice(at + 1)) };
   });
-  // One without a nonce can't be continued; only the script still needs its number.
+  // A position without a nonce can't be continued; only the script still needs its number.
   return epochs.filter(({ epoch }) => !epoch.endsWith('.'));
 }
 
-/** What `room_resume.lua` replied. */
+/** Reads the reply of `room_resume.lua`. */
 export function decodeResume(reply: readonly (string | number)[]): ResumeReply {
   const [status, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
   const [mode, lost] = String(status).split(' ');

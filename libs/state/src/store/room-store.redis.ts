@@ -29,13 +29,16 @@ import { UnendedRooms } from './unended-rooms.js';
 const file = (name: string): URL => new URL(`./lua/room${name}.lua`, import.meta.url);
 const life = [file(''), file('_life')] as const;
 
-/** Lua texts of the store; tests may hand in changed ones to see that faults are caught. */
+/** Lua texts of the store; tests may pass changed ones to check that faults are caught. */
 export interface RoomScripts {
   readonly commit: LuaScript<string | string[]>;
   readonly resume: LuaScript<(string | number)[]>;
   readonly leave: LuaScript<number>;
   readonly keep: LuaScript<number>;
-  /** Keys as of {@link laneKeys}; a nonce, until when the record of the lane is kept, ms since 1970, and "+" or "". */
+  /**
+   * Takes the keys of {@link laneKeys}; a nonce, the time until which the record of the lane is kept, ms since 1970,
+   * and "+" or "".
+   */
   readonly keepLane: LuaScript<number>;
 }
 
@@ -48,16 +51,16 @@ export const ROOM_SCRIPTS: RoomScripts = {
   keepLane: new LuaScript(...life, file('_keep_lane')),
 };
 
-/** Version of how rooms are kept; 1 leaves no stub of a room that has ended, and does not know them (R36). */
+/** Version of the room format; version 1 leaves no stub of an ended room, and does not know stubs (R36). */
 export const ROOM_FORMAT = 2;
 
-/** How a store works with others. */
+/** The parts that a store works with. */
 export interface RedisRoomStoreOptions {
-  /** Proves what survives a failover. */
+  /** Proves that writes survive a failover. */
   readonly fence?: Fence | undefined;
   /**
-   * True if every node knows that a meta may outlive its room; until then none does, and rooms that never end keep one
-   * from the first join on. Default: they do.
+   * Returns true if every node knows that a meta may outlive its room. Until then no meta does, and rooms that never
+   * end keep one from the first join on. Default: true.
    */
   readonly leavesStubs?: () => boolean;
   /** Called when Redis denies a script a command or key that it needs. */
@@ -112,7 +115,7 @@ export class RedisRoomStore extends RoomStore {
 
   async resume(request: ResumeRequest): Promise<ResumeReply> {
     const keys = this.keys.room(request.room);
-    // Redis wants every key declared; without a lane the meta stands in, which has no such field.
+    // Redis requires that every key is declared; without a lane the meta stands in, since it has no such field.
     const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
     const args = [newNonce(), ...encodeResume(request), this.idleOf(request)];
     const link = request.bulk ? this.links.reads : this.links.commands;
@@ -150,7 +153,7 @@ export class RedisRoomStore extends RoomStore {
     if (info![0]) throw toStoreError(toRedisError(info![0]));
     const replicationId = /master_replid:(\w+)/.exec(String(info![1]))?.[1];
     const now = inMs((time![1] ?? [0, 0]) as number[]);
-    // A room that a server has no more is found by resuming it.
+    // A room that the server no longer has is found by resuming it.
     return found.map(([error, meta]) =>
       error ? undefined : topOf(meta as (string | null)[], replicationId, now),
     );
@@ -194,7 +197,7 @@ export class RedisRoomStore extends RoomStore {
     await this.run(this.scripts.keep, roomKeys(this.keys.room(room)), args);
   }
 
-  /** Gives rooms that were read, and not used, before stubs could be left their end, once they can. Never rejects. */
+  /** Gives an end to rooms that were read and not used before stubs could be left, once they can. Never rejects. */
   async endUnused(): Promise<void> {
     if (this.leavesStubs()) await this.unended.end((room, idleTtlMs) => this.keep(room, idleTtlMs));
   }
@@ -203,7 +206,10 @@ export class RedisRoomStore extends RoomStore {
     return this.options.leavesStubs?.() ?? true;
   }
 
-  /** How long a room is kept idle, as the scripts take it; it is remembered before its answer, which may be lost. */
+  /**
+   * How long a room is kept idle, in the form of the scripts; the room is remembered before the answer, which may be
+   * lost.
+   */
   private idleOf({ room, idleTtlMs }: { readonly room: string; readonly idleTtlMs: number }): string {
     if (this.leavesStubs()) return `${idleTtlMs}+`;
     this.unended.add(room, idleTtlMs);
@@ -231,14 +237,14 @@ export class RedisRoomStore extends RoomStore {
     }
   }
 
-  /** The failure of a script, for a store's caller. */
+  /** Turns the failure of a script into one for a store's caller. */
   private failure(error: unknown): unknown {
     if (isDenied(error)) this.options.onDenied?.((error as Error).message);
     return toStoreError(error);
   }
 }
 
-/** What `TIME` tells, ms since 1970. */
+/** Reads the reply of `TIME`, ms since 1970. */
 function inMs([seconds, micros]: readonly (number | string)[]): number {
   return Number(seconds) * 1_000 + Number(micros) / 1_000;
 }
@@ -266,7 +272,7 @@ function topOf(meta: (string | null)[], replicationId: string | undefined, now: 
   const [top, history, ends] = meta;
   if (!top || !history) return undefined;
   const [replid, , epoch, keepAt, , idle] = history.split(' ') as (string | undefined)[];
-  // As in `room_life.lua`. One that has ended has to be resumed, to begin its next life.
+  // Judges ends as `room_life.lua` does. A room that has ended has to be resumed, to begin its next life.
   const idleMs = Number.parseInt(idle ?? '0', 10);
   const endsAt = keepAt === undefined ? Number(ends?.split(' ')[1] ?? 0) : idleMs && Number(keepAt) + idleMs;
   if (replid !== replicationId || (endsAt > 0 && endsAt < Math.floor(now))) return undefined;
@@ -277,7 +283,7 @@ function roomKeys({ meta, documents, log, counters }: RoomKeys): string[] {
   return [meta, documents, log, counters];
 }
 
-/** Keys of {@link RoomScripts.keepLane}, all that says how long the record of a lane in a room is known for. */
+/** Keys of {@link RoomScripts.keepLane}: all keys that decide how long the record of a lane in a room is kept. */
 export function laneKeys(keys: RoomKeys, lane: string): string[] {
   return [...roomKeys(keys), keys.lane(lane)];
 }

@@ -1,14 +1,16 @@
 import type { EngineFailure, EngineOutcome } from '@wss/core';
 import type { EncodedEvent, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
 
-/** Whose numbered commands a lane holds: a session's, or a node's own in one room. */
+/** A lane: the numbered commands of a session, or of a node, in one room. */
 export interface CommitLane {
   readonly id: string;
   /** Commands of an older generation than the record's are refused. */
   readonly generation: number;
-  /** When it is over by the engine's clock, ms since 1970: end of the session, or of a node's own lane. */
+  /** When it ends by the engine's clock, ms since 1970: end of the session, or of a node's own lane. */
   readonly endsAt: number;
-  /** A node's own: it has no window, and its record lives from one commit to the next, beyond this end. */
+  /**
+   * True for a node's own lane: it has no window, and its record lives from one commit to the next, beyond this end.
+   */
   readonly ofNode?: boolean;
 }
 
@@ -27,13 +29,13 @@ export type Outcome =
 export interface CommitEntry {
   readonly lane: CommitLane;
   readonly n: number;
-  /** Every reply up to this number has arrived; their records may go. */
+  /** Every reply up to this number has arrived; their records may be dropped. */
   readonly ack: number;
   /** Epoch of the lane's last reply as the sender knows it. */
   readonly epoch?: string;
-  /** Of event, data and user; another one under the same `n` is refused. */
+  /** Fingerprint of event, data and user; another one under the same `n` is refused. */
   readonly fingerprint: string;
-  /** None: the command is recorded without an effect. */
+  /** Empty: the command is recorded without an effect. */
   readonly events: readonly EncodedEvent[];
   /** See {@link LogEntry.patch}. */
   readonly patch?: string;
@@ -41,7 +43,7 @@ export interface CommitEntry {
   readonly counters?: readonly CounterOperation[];
 }
 
-/** Adds to a bounded native counter; refused, with the whole entry, where the value would leave its bounds. */
+/** Adds to a bounded native counter; the whole entry is refused if the value would leave its bounds. */
 export interface CounterOperation {
   readonly name: string;
   readonly by: number;
@@ -52,7 +54,7 @@ export interface CounterOperation {
 /** A document that a commit depends on, and perhaps changes. */
 export interface DocumentWrite {
   readonly name: string;
-  /** Full position of the commit that wrote what was read (R3); '' if it was never written. */
+  /** Full position of the commit that wrote the read version (R3); '' if it was never written. */
   readonly base: string;
   /** New JSON; absent when the document was only read. */
   readonly json?: string;
@@ -65,17 +67,23 @@ export interface CommitRequest {
   readonly room: string;
   readonly entries: readonly CommitEntry[];
   readonly documents: readonly DocumentWrite[];
-  /** Events that the log keeps at least, and for how long after the last one, ms. */
+  /** Least number of events that the log keeps, and for how long after the last one, ms. */
   readonly history: { readonly events: number; readonly ttlMs: number };
-  /** The room ends this long after its last commit, ms; 0 never. One in which nothing was committed: after it was made, or an hour. */
+  /**
+   * The room ends this long after its last commit, ms; 0: never. A room in which nothing was committed ends this long
+   * after its making, at the latest after an hour.
+   */
   readonly idleTtlMs: number;
-  /** This node, if it is to queue up where others write the room too; it must listen to {@link RoomStore.callChannel}. */
+  /**
+   * This node, if it is to queue up while others write the room, too; it must listen to {@link
+   * RoomStore.callChannel}.
+   */
   readonly inQueue?: string;
-  /** Only judges: a commit that could be written is answered with verdicts too. */
+  /** True: only judges; even a commit that could be written is answered with verdicts. */
   readonly judgeOnly?: boolean;
 }
 
-/** A document as it is stored. */
+/** A stored document. */
 export interface StoredDocument {
   /** `epoch:seq` of the commit that wrote it. */
   readonly position: string;
@@ -98,22 +106,25 @@ export type Verdict =
   | { readonly kind: 'out_of_order'; readonly expected: number }
   /** More than 32 replies are unacknowledged. */
   | { readonly kind: 'window' }
-  /** The session or the lane is over, the session was taken over, or the record is gone. */
+  /** The session or the lane is over, another connection has resumed the session, or the record is gone. */
   | { readonly kind: 'expired' }
-  /** The same number is earlier in this commit; ask again after it. */
+  /** The same number occurs earlier in this commit; ask again after it. */
   | { readonly kind: 'later' }
   /** Its counter operation with this index, among those of the commit, would leave the bounds. */
   | { readonly kind: 'bound'; readonly operation: number };
 
-/** How long a room in which nothing was committed is kept where its kind does not end, ms. */
+/** How long a room in which nothing was committed is kept if its kind does not end, ms. */
 export const UNUSED_MS = 3_600_000;
 
-/** A part of what the engine keeps of a room. */
+/** A part of a room in the engine. */
 export type RoomPart = 'meta' | 'documents' | 'log' | 'counters';
 
 /** The facts that a call found out about its room. */
 interface RoomFindings {
-  /** Parts that the engine had lost, told by the call that declared it in a new epoch (R32); all else is as it was. */
+  /**
+   * Parts that the engine had lost, reported by the call that declared the loss in a new epoch (R32); the other parts
+   * are unchanged.
+   */
   readonly lostParts?: readonly RoomPart[];
 }
 
@@ -122,11 +133,11 @@ export interface Committed extends RoomFindings {
   readonly status: 'committed';
   /** The room's position after the commit. */
   readonly position: Position;
-  /** Sequence number of the last event of each entry; of one without events, the room's then. */
+  /** Sequence number of the last event of each entry; for one without events, the room's at that time. */
   readonly seqs: readonly number[];
   /** Results of the counter operations, in the order of the entries. */
   readonly counters: readonly number[];
-  /** How many nodes are to write the room before this one does again. */
+  /** Number of nodes that are to write the room before this one does again. */
   readonly ahead: number;
   /** The history that Redis is on; a fence counts only on the same one. */
   readonly replicationId: string;
@@ -139,70 +150,72 @@ export interface Judged extends RoomFindings {
   readonly status: 'judged';
   readonly position: Position;
   readonly verdicts: readonly Verdict[];
-  /** True if a document was not at its base any more. */
+  /** True if a document was no longer at its base. */
   readonly conflict: boolean;
-  /** How many nodes are to write the room before this one tries again; absent where it is not in the queue. */
+  /** Number of nodes that are to write the room before this one tries again; absent if it is not in the queue. */
   readonly ahead?: number;
   readonly replicationId: string;
-  /** The documents of the request as they are now; those never written are missing. */
+  /** The present documents of the request; documents that were never written are missing. */
   readonly documents: ReadonlyMap<string, StoredDocument>;
 }
 
 export type CommitReply = Committed | Judged;
 
-/** How much of a log is read at a time. */
+/** Limits of one read of a log. */
 export interface PartLimits {
   readonly entries: number;
-  /** Of the entries as they are stored; one entry may have more. */
+  /** Bytes of the stored entries; a single entry may have more. */
   readonly bytes: number;
 }
 
-/** The part of a log that one read returns unless less is asked for: what waits behind it does not wait for long. */
+/** Default limits of one read, so that requests behind it do not wait for long. */
 export const READ_PART: PartLimits = { entries: 1_024, bytes: 65_536 };
 
 /** A reader's request to a room. */
 export interface ResumeRequest {
   readonly room: string;
-  /** Where the reader stopped; without it the answer starts at the live end. */
+  /** The reader's position; without it the answer starts at the live end. */
   readonly from?: Position;
-  /** Without a position: what came after this number, as far back as the log goes. */
+  /** Without a position: events after this number, as far back as the log goes. */
   readonly after?: number;
   /** Without either: this many of the newest events, rounded up to whole commands. Default 0. */
   readonly newest?: number;
-  /** Most events to replay. Default 1,000. */
+  /** Largest number of events to replay. Default 1,000. */
   readonly most?: number;
-  /** Bounds what is returned at once; the rest is read from the last entry on. Default {@link READ_PART}. */
+  /** Limits of the answer; the rest is read from the last entry on. Default {@link READ_PART}. */
   readonly limits?: PartLimits;
-  /** True: documents are wanted where the entries reach the position. `ifLost`: only where `from` can't go on. */
+  /** True: documents are wanted if the entries reach the position. `ifLost`: only if `from` can't go on. */
   readonly documents?: boolean | 'ifLost';
   /** Lane whose highest number is wanted. */
   readonly lane?: string;
   /** As of {@link CommitRequest}, for a room that this call finds unused. */
   readonly idleTtlMs: number;
   /**
-   * Read beside commands, which do not wait behind the answer. It may come from a server that another one has
-   * replaced: it counts only in the epoch that the room is known to be in.
+   * True: reads beside commands, so that they do not wait behind the answer. The answer may come from a server that
+   * was replaced: it counts only in the epoch that the room is known to be in.
    */
   readonly bulk?: boolean;
 }
 
-/** An epoch that is over, and the last number that survived from it. */
+/** A closed epoch, and the last number that survived from it. */
 export interface ClosedEpoch {
   readonly epoch: string;
   readonly end: number;
 }
 
-/** A room as a reader finds it. */
+/** The state of a room for a reader. */
 export interface ResumeReply extends RoomFindings {
   /** The room's position now. */
   readonly position: Position;
   /** The entries that the reader missed, in order, or the first part of them; empty when `reason` is set. */
   readonly entries: readonly LogEntry[];
-  /** The entries end before the position: the rest is to be read from there. There are no documents then. */
+  /**
+   * True if the entries end before the position: the rest is to be read from there. The answer has no documents then.
+   */
   readonly more: boolean;
   /** Set when the position can't be continued; the documents are the room's state at `position`. */
   readonly reason?: ResetReason;
-  /** With `rolled_back`: the numbers that the reader saw and that do not exist any more. */
+  /** With `rolled_back`: the numbers that the reader saw and that no longer exist. */
   readonly lost?: LostRange;
   readonly documents: ReadonlyMap<string, StoredDocument>;
   /** The epochs before the current one, newest first, at most 64. */
@@ -223,7 +236,7 @@ export class StoreError extends Error implements EngineFailure {
     this.name = 'StoreError';
   }
 
-  /** Why, if a client may be told; nothing where the engine is out of reach. */
+  /** The reason, if a client may know it; undefined if the engine is out of reach. */
   get reason(): string | undefined {
     return undefined;
   }
@@ -231,7 +244,7 @@ export class StoreError extends Error implements EngineFailure {
 
 /** A newer release keeps something of the room in a form that this one does not know (R41). Nothing was done. */
 export class UnknownFormat extends StoreError {
-  /** @param what is kept so */
+  /** @param what the part that is kept in that form */
   constructor(what: string, options?: ErrorOptions) {
     super('unavailable', `a newer release keeps ${what} in another form`, options);
   }
@@ -242,13 +255,13 @@ export class UnknownFormat extends StoreError {
 }
 
 /**
- * Where a room stands; nothing of one that has to be resumed, because its history may have changed; `unreachable` where
- * the part of the engine that has it can't be asked.
+ * A room's position; undefined if it has to be resumed, because its history may have changed; `unreachable` if the
+ * part of the engine that has it can't be asked.
  */
 export type RoomTop = Position | 'unreachable' | undefined;
 
 /**
- * Where rooms live: their log, documents, counters and records of commands.
+ * Stores rooms: their log, documents, counters and records of commands.
  *
  * Every method is one round trip and atomic per room. Reads are linearizable with commits. A reply names only
  * epochs that are stored (R13).
@@ -261,25 +274,25 @@ export abstract class RoomStore {
   abstract commit(request: CommitRequest): Promise<CommitReply>;
 
   /**
-   * Reads a room's position and what was missed since an older one, a part at a time.
+   * Reads a room's position and the entries since an older one, a part at a time.
    * @throws StoreError
    */
   abstract resume(request: ResumeRequest): Promise<ResumeReply>;
 
   /**
-   * Where rooms stand, in one round trip.
+   * Reads the positions of rooms, in one round trip.
    * @throws StoreError when none of them can be reached
    */
   abstract tops(rooms: readonly string[]): Promise<RoomTop[]>;
 
   /**
-   * The highest recorded number of each lane in a room; nothing of one without a record.
+   * The highest recorded number of each lane in a room; undefined for one without a record.
    * @throws StoreError
    */
   abstract numbers(room: string, lanes: readonly string[]): Promise<(number | undefined)[]>;
 
   /**
-   * The engine's clock, where the room is, ms since 1970.
+   * The clock of the room's server, ms since 1970.
    * @throws StoreError
    */
   abstract time(room: string): Promise<number>;
@@ -291,8 +304,8 @@ export abstract class RoomStore {
   abstract durable(room: string, replicationId: string, withinMs: number): Promise<boolean>;
 
   /**
-   * The channel on which a node in a room's writer queue is called, see `decodeWriterCall`. The queue only saves useless
-   * attempts: a call may get lost, and a node that was not called may write all the same.
+   * The channel on which a node in a room's writer queue is called, see `decodeWriterCall`. The queue only saves
+   * useless attempts: a call may get lost, and a node that was not called may still write.
    */
   abstract callChannel(room: string, nodeId: string): string;
 
@@ -303,8 +316,8 @@ export abstract class RoomStore {
   abstract leaveQueue(room: string, nodeId: string): Promise<void>;
 
   /**
-   * Lets a room live this long from now by the engine's clock, ms; 0: as one that does not end (R17). A room that has ended
-   * stays so.
+   * Lets a room live this long from now by the engine's clock, ms; 0: as long as one of a kind that does not end
+   * (R17). A room that has ended stays ended.
    * @throws StoreError
    */
   abstract keep(room: string, idleTtlMs: number): Promise<void>;

@@ -1,7 +1,7 @@
 import { RedisError } from '@wss/redis';
 import { StoreError, UnknownFormat } from './room-store.js';
 
-/** Turns an error of Redis into one for a store's caller. Any other error is a bug of ours, and stays what it is. */
+/** Turns an error of Redis into one for a store's caller. Any other error is a bug of ours, and stays as it is. */
 export function toStoreError(error: unknown): unknown {
   const newer =
     error instanceof RedisError &&

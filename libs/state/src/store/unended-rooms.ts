@@ -1,6 +1,6 @@
-/** Most rooms that are remembered. */
+/** Largest number of rooms that are remembered. */
 const MOST = 10_000;
-/** Rooms that are given an end at the same time. */
+/** Number of rooms that are given an end at the same time. */
 const AT_ONCE = 16;
 
 /**
