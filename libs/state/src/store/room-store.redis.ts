@@ -27,7 +27,7 @@ import { toStoreError } from './store-errors.js';
 import { UnendedRooms } from './unended-rooms.js';
 
 const file = (name: string): URL => new URL(`./lua/room${name}.lua`, import.meta.url);
-const life = [file(''), file('_life')] as const;
+const life = [file(''), file('_ends'), file('_life')] as const;
 
 /** Lua texts of the store; tests may pass changed ones to check that faults are caught. */
 export interface RoomScripts {
@@ -44,7 +44,13 @@ export interface RoomScripts {
 
 /** The scripts as shipped. */
 export const ROOM_SCRIPTS: RoomScripts = {
-  commit: new LuaScript(...life, file('_queue'), file('_commit')),
+  commit: new LuaScript(
+    ...life,
+    file('_queue'),
+    file('_commit'),
+    file('_commit_judge'),
+    file('_commit_write'),
+  ),
   resume: new LuaScript(...life, file('_resume')),
   leave: new LuaScript(file(''), file('_queue'), file('_leave')),
   keep: new LuaScript(...life, file('_keep')),
@@ -272,7 +278,7 @@ function topOf(meta: (string | null)[], replicationId: string | undefined, now: 
   const [top, history, ends] = meta;
   if (!top || !history) return undefined;
   const [replid, , epoch, keepAt, , idle] = history.split(' ') as (string | undefined)[];
-  // Judges ends as `room_life.lua` does. A room that has ended has to be resumed, to begin its next life.
+  // Judges ends as `room_ends.lua` does. A room that has ended has to be resumed, to begin its next life.
   const idleMs = Number.parseInt(idle ?? '0', 10);
   const endsAt = keepAt === undefined ? Number(ends?.split(' ')[1] ?? 0) : idleMs && Number(keepAt) + idleMs;
   if (replid !== replicationId || (endsAt > 0 && endsAt < Math.floor(now))) return undefined;

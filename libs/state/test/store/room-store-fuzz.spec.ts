@@ -27,11 +27,11 @@ describe('the memory engine and Redis', () => {
   it.each<{ bug: string; changes: ScriptChange[] }>([
     {
       bug: 'R32: meta evicted, documents left',
-      changes: [["if life.parts('') == '' then return begin", 'if true then return begin']],
+      changes: [["if ends.parts('') == '' then return begin", 'if true then return begin']],
     },
     {
       bug: 'R32: what was written is not noted',
-      changes: [['log_at, log_at, life.parts(ends.written)', "log_at, log_at, ''"]],
+      changes: [['log_at, log_at, ends.parts(ends.written)', "log_at, log_at, ''"]],
     },
     {
       bug: 'R36: lanes reset at an idle end',

@@ -10,8 +10,8 @@
 -- Meta hash: s "last sequence number[ nodes that wait to write]" ·
 --   e "replication id, birth nonce, epoch[, when its keys are to be kept longer, ms, and how long: log, room]" ·
 --   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce", or "number." if it is unknown now ·
---   k, z see room_life.lua. An e of another form is a newer release's, which keeps the room in a way that this one does
---   not know.
+--   k see room_ends.lua, z see room_life.lua. An e of another form is a newer release's, which keeps the room in a way
+--   that this one does not know.
 -- ARGV[1] ends with a nonce for a new epoch.
 --
 -- Costly in a script, by instructions counted: a number that becomes text, a reply with several values, a table per
@@ -19,11 +19,13 @@
 -- text once.
 
 local NODE_LANE_MS = 900000
+-- Most epochs that a lineage has.
+local LINEAGE = 64
 local call = redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
--- See room_life.lua; made where they are needed.
-local life_of
+-- See room_ends.lua and room_life.lua; made where they are needed.
+local ends_of, life_of
 
 -- The room on the current history, in a life; or nil and the error to reply with. Writes only where one of them is new.
 -- Without "idle": the room as its meta stands.
@@ -64,4 +66,16 @@ local function epoch_end(key, epoch)
     if past == epoch then return tonumber(last) end
   end
   return nil
+end
+
+-- The oldest id that the event with this number can have in the log: with the number of the epoch that had it.
+local function oldest_id(room, seq)
+  local number, known, is_first = room.number, 0, true
+  for past, nonce, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.([^@,]*)@(%d+)') do
+    if last + 0 < seq then return number .. '-' .. string.format('%d', seq) end
+    number, known, is_first = past, known + 1, nonce ~= ''
+  end
+  -- An epoch before a loss, or before the oldest epochs that are kept, is known by the log alone.
+  if known == LINEAGE or not is_first then number = '0' end
+  return number .. '-' .. string.format('%d', seq)
 end

@@ -1,6 +1,6 @@
 -- Keep a room that somebody is in: it ends no earlier than its idle time from now.
 --
--- ARGV[1] nonce, see room.lua · [2] idle, see room_life.lua, ms
+-- ARGV[1] nonce, see room.lua · [2] idle, see room_ends.lua, ms
 -- Reply: 1 kept · 0 there is no room to keep, or it has ended: its next use tells.
 local room, refusal = open_room()
 if not room then return refusal end

@@ -5,7 +5,7 @@
 --   epoch: read on from it, '' nothing · [4] newest events to return when there is neither · [5] most events to replay ·
 --   [6] 0 no documents · 1 documents where the part reaches the position · 2 only where a position can't be continued
 --   · [7] most entries of a part · [8] most bytes of their bodies; one entry is always returned ·
---   last: idle, see room_life.lua
+--   last: idle, see room_ends.lua
 -- Reply: {'mode lost', epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
 --   number of documents, name, document, …, id, body, … oldest first}
 -- Modes: 'live' no position · 'replay' entries follow · 'trimmed', 'rolled_back', 'unknown_epoch', 'too_far':
@@ -27,21 +27,7 @@ local function read_after(from, strict)
   local MOST_ENTRIES, MOST_BYTES = tonumber(ARGV[7]), tonumber(ARGV[8])
   -- How many entries are read at first, to learn how big they are, and at most at a time.
   local FIRST_CHUNK, MOST_CHUNK = 8, 256
-  -- Most epochs that a lineage has.
-  local LINEAGE = 64
   local bytes, next_seq = 0, from + 1
-
-  -- The oldest id that the event after `from` can have: with the number of the epoch that had it.
-  local function first_id()
-    local number, known, is_first = room.number, 0, true
-    for past, nonce, last in string.gmatch(call('HGET', KEYS[1], 'l') or '', '(%d+)%.([^@,]*)@(%d+)') do
-      if last + 0 <= from then return number .. '-' .. string.format('%d', from + 1) end
-      number, known, is_first = past, known + 1, nonce ~= ''
-    end
-    -- An epoch before a loss, or before the oldest epochs that are kept, is known by the log alone.
-    if known == LINEAGE or not is_first then number = '0' end
-    return number .. '-' .. string.format('%d', from + 1)
-  end
 
   -- Takes an entry into the part. Returns false when the part ends here.
   local function take(entry)
@@ -73,7 +59,7 @@ local function read_after(from, strict)
     return math.max(1, math.min(MOST_CHUNK, left, MOST_ENTRIES - count + 1))
   end
 
-  local start, stop, chunk = first_id(), room.number .. '-' .. room.digits, FIRST_CHUNK
+  local start, stop, chunk = oldest_id(room, from + 1), room.number .. '-' .. room.digits, FIRST_CHUNK
   repeat
     local read = call('XRANGE', KEYS[3], start, stop, 'COUNT', chunk)
     for _, entry in ipairs(read) do

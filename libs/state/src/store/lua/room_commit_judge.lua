@@ -1,0 +1,113 @@
+-- All that may refuse a commit: the verdicts on numbers, counters and documents, and then the log, which is written first
+-- because it alone may still refuse. Nothing is changed before, and nothing refuses afterwards (R2, R35).
+
+local verdicts, refused = {}, false
+for i = 1, entries do
+  local verdict = judge(KEYS[4 + i], i)
+  verdicts[i] = verdict
+  if verdict ~= 'ok' then refused = true end
+end
+if foreign then return redis.error_reply('NEWFORMAT a newer release keeps records of this room in another form') end
+local values, results = {}, {}
+for i = 1, operations do
+  local entry, by, low, high, name = match(ARGV[operations_from + i], '^(%d+) (%S+) (%S+) (%S+) (.*)$')
+  entry, low, high = tonumber(entry), tonumber(low), tonumber(high)
+  if verdicts[entry] == 'ok' then
+    local value = values[name]
+    if not value then
+      value = call('HGET', KEYS[4], name)
+      if not value then find_lost(room) end
+      value = (value or 0) + 0
+    end
+    value = value + by
+    if (low and value < low) or (high and value > high) or math.abs(value) > 9007199254740991 then
+      verdicts[entry] = 'bound|' .. i
+      refused = true
+    else
+      values[name] = value
+      results[i] = string.format('%.0f', value)
+    end
+  end
+end
+local conflict, names, json_from, changed_by, current = false, {}, {}, {}, {}
+for i = 1, documents do
+  local entry, base, length, at = match(ARGV[documents_from + i], '^(%d+) (%S*) (%d+) ()')
+  local bar = at + length
+  local name = sub(ARGV[documents_from + i], at, bar - 1)
+  local document = call('HGET', KEYS[2], name)
+  names[i], json_from[i], changed_by[i], current[i] = name, bar, entry + 0, document
+  if document then
+    if base == '' or sub(document, 1, #base + 1) ~= base .. '|' then conflict = true end
+  else
+    find_lost(room)
+    if base ~= '' then conflict = true end
+  end
+end
+local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
+if refused or conflict or mode == '2' then
+  local ahead = conflict and '?' or '-'
+  if conflict and node then
+    local nodes = nodes_in(room.queue)
+    local place = place_of(nodes, node)
+    if not place and #nodes < MOST_WAITING then
+      place = #nodes + 1
+      nodes[place] = node
+      call('HSET', KEYS[1], 's', room.digits .. queue_text(nodes))
+    end
+    if place then ahead = string.format('%d', place - 1) end
+  end
+  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid .. ' ' .. room.lost }
+  for i = 1, entries do reply[i + 1] = verdicts[i] end
+  for i = 1, documents do
+    reply[#reply + 1] = names[i]
+    reply[#reply + 1] = current[i] or ''
+  end
+  return reply
+end
+-- A stream entry of several events leaps over numbers, which must be free too; where it has one, its id tells.
+local text, events = ARGV[2], total + 0
+if events > 1 and sub(text, 1, 2) ~= '1\n' and sub(text, 1, 3) ~= '1+\n' then
+  if call('XREAD', 'COUNT', 1, 'STREAMS', KEYS[3], room.number .. '-' .. room.digits) then
+    life_of(room).open_epoch()
+    return 'again'
+  end
+end
+
+local function fill(text)
+  if operations == 0 then return text end
+  return (string.gsub(text, '\1(%d+)\2', function(i) return results[tonumber(i)] end))
+end
+local append, last = redis.pcall, room.seq + events
+local oldest = last % TRIM_EVERY < events and last - match(ARGV[1], '(%d+) %S+$') or 0
+-- Sequence number of each entry, as text: that of its last event.
+local seqs, seq, digits, from = {}, room.seq, room.digits, 1
+-- Parts that are new.
+local created = ''
+for i = 1, entries do
+  local size = sizes[i]
+  if size > 0 then
+    local body = sub(text, from, from + size - 1)
+    from = from + size + 1
+    seq = seq + match(body, '^%d+')
+    digits = string.format('%d', seq)
+    local id = room.number .. '-' .. digits
+    local added
+    if oldest > 0 and seq == last then
+      added = append('XADD', KEYS[3], 'NOMKSTREAM', 'MINID', '~', oldest_id(room, oldest), id, 'd', fill(body))
+    else
+      added = append('XADD', KEYS[3], 'NOMKSTREAM', id, 'd', fill(body))
+    end
+    if not added then
+      created, added = 'x', append('XADD', KEYS[3], id, 'd', fill(body))
+    end
+    if append ~= call then
+      if added ~= id then
+        if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+        life_of(room).open_epoch()
+        return 'again'
+      end
+      append = call
+    end
+  end
+  seqs[i] = digits
+end
