@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Move a job that is given up, whoever holds it, to those that are kept for operators.
+-- Move a job that is given up to those that are kept for operators, whichever node holds it.
 -- KEYS[1] jobs, stream · [2] jobs that were given up, stream: p text, e event, r reason, n attempts
 -- ARGV[1] entry id · [2] reason · [3] attempts · [4] most jobs to keep · [5] how long, ms
 -- Reply: 1 moved, 0 gone already

@@ -3,7 +3,7 @@
 -- KEYS[1] jobs, stream · [2] jobs that were given up, stream: p text, e event, r reason, n attempts
 -- ARGV[1] how long ago they were set aside, ms · [2] reason · [3] attempts · [4] most jobs to keep · [5] how long, ms
 -- ARGV[6] most jobs to move
--- Reply: how many were moved
+-- Reply: number of moved jobs
 local key, buried, most = KEYS[1], 0, tonumber(ARGV[6])
 if redis.call('EXISTS', key) == 0 or #redis.call('XINFO', 'GROUPS', key) == 0 then return 0 end
 local time = redis.call('TIME')

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Remove a job, whoever holds it.
+-- Remove a job, whichever node holds it.
 -- KEYS[1] jobs, stream
 -- ARGV[1] entry id
 -- Reply: 1 removed, 0 gone already

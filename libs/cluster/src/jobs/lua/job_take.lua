@@ -1,5 +1,6 @@
 #!lua
--- Take jobs for a node: what it holds without knowing of it, what others set aside, what dead nodes hold, then new ones.
+-- Take jobs for a node: those that it holds without knowing of it, those that others set aside, those of dead nodes,
+-- then new ones.
 -- A job that the node can't handle is set aside, without an attempt: held by the consumer "?<event>", or, from version 2
 -- of packets on, "?<version>?<event>", which only nodes that read that version look into.
 -- KEYS[1] jobs, stream: p text, e event (absent in jobs of older nodes); its consumer group "nodes" has a consumer per node
@@ -35,7 +36,7 @@ end
 
 local function consumerOf(version, event) return (version > 1 and '?' .. version .. '?' or '?') .. event end
 
--- Keeps a job that was taken, or sets it aside; one without a readable event is everybody's who reads its version.
+-- Keeps a job that was taken, or sets it aside; one without a readable event is for every node that reads its version.
 local function keep(id, fields, taken)
   local version = tonumber(string.match(fields[2], '^{"v":([1-9]%d*)[,}]') or 0)
   local event = eventOf(fields)

@@ -1,5 +1,5 @@
 #!lua
--- Head of every script that changes who is in a room. An entry says that a client is here; it belongs to an owner,
+-- Head of every script that changes the users in a room. An entry says that a client is here; it belongs to an owner,
 -- an incarnation of a node. A user is here from the first entry on until a grace after the last one.
 --
 -- KEYS[1] state, hash: v version · a when it was announced last, ms · r replication id then
@@ -34,7 +34,7 @@ local function told_of(user)
   return told
 end
 
--- Shows others what the newest living client told; a change is announced.
+-- Shows others the meta of the newest client; a change is announced.
 local function show(user, told)
   if #told > 0 then
     redis.call('HSET', KEYS[10], user, cjson.encode(told))
@@ -47,7 +47,7 @@ local function show(user, told)
   redis.call('ZADD', KEYS[5], 'NX', digits(now), user)
 end
 
--- A client that told the same before keeps its place, also under another owner of its node.
+-- A client that gave the same meta before keeps its place, also under another owner of its node.
 local function tell(client, user, meta)
   if meta == '' then return end
   local told, place = told_of(user), nil
@@ -84,7 +84,7 @@ local function leave(client, gone_at)
   redis.call('HDEL', KEYS[9], client)
   if redis.call('HINCRBY', KEYS[7], owner, -1) <= 0 then redis.call('HDEL', KEYS[7], owner) end
   if redis.call('HINCRBY', KEYS[3], user, -1) > 0 then return forget_told(client, user) end
-  -- Until the grace is over others see what they saw.
+  -- During the grace period others see the same meta.
   redis.call('HDEL', KEYS[10], user)
   redis.call('HDEL', KEYS[3], user)
   redis.call('ZADD', KEYS[6], digits(gone_at), user)

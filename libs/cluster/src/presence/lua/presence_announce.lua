@@ -1,8 +1,8 @@
--- Second part of every script that changes who is in a room: announces, in one message for all that happened since
+-- Second part of every script that changes the users in a room: announces, in one message for all that happened since
 -- the last one, "!" and JSON: {"version", "joined": [{"user", "meta"?}], "left": [user]}.
 local MOST_USERS, MOST_BYTES, LONGEST_GRACE = 500, 65536, 60000
 -- Each announcement takes more than a microsecond. So where versions begin at the time in microseconds, they are
--- beyond all that anybody can have seen: when a room was empty in between, or a failover lost some of them. Where the
+-- beyond all that clients can have seen: when a room was empty in between, or a failover lost some of them. Where the
 -- clock was set back meanwhile, this many are skipped.
 local LOST_VERSIONS = 1000
 -- In a big room the pause is longer, ms for each thousand users: what is announced goes to each of them.
@@ -23,7 +23,7 @@ end
 local function take_left()
   local left = {}
   for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', digits(now), 'LIMIT', 0, MOST_USERS)) do
-    -- Nobody leaves before it was said that he came.
+    -- A user's departure is not announced before the arrival.
     if not redis.call('ZSCORE', KEYS[5], user) then
       left[#left + 1] = cjson.encode(user)
       redis.call('ZREM', KEYS[6], user)

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Read who is in a room, in the order of their names.
+-- Read the users in a room, in the order of their names.
 -- KEYS[1] state · KEYS[2] users · KEYS[3] user -> what it tells of itself, JSON
 -- ARGV[1] name after which to begin, '' at the first · [2] most users
 -- Reply: {version, number of users, {user, ...}, {JSON or nil, ...}}

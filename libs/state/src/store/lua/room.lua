@@ -1,5 +1,5 @@
 #!lua
--- Head of every room script: which history is the room on?
+-- Head of every room script: finds the history that the room is on.
 --
 -- Redis gives its data a new replication id at every promotion and every restart. When it differs from the one
 -- that the room was last touched under, the room's epoch is closed at the sequence number that survived and a

@@ -53,7 +53,7 @@ for i = 1, entries do
     call('HSET', key, n, record)
   end
 end
--- Was the node called, or did it overtake who was? Then the next one is called, and the node stands last.
+-- Was the node called, or did it overtake the called one? Then the next one is called, and the node goes to the end.
 local ahead, waiting, nodes, place = '0', '', nil, nil
 if room.queue then
   nodes = nodes_in(room.queue)

@@ -1,4 +1,4 @@
--- Keep a room that somebody is in: it ends no earlier than its idle time from now.
+-- Keep a room that has members: it ends no earlier than its idle time from now.
 --
 -- ARGV[1] nonce, see room.lua · [2] idle, see room_ends.lua, ms
 -- Reply: 1 kept · 0 there is no room to keep, or it has ended: its next use tells.

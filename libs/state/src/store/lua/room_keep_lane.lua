@@ -1,4 +1,4 @@
--- Keep the record of a lane until then, and with it what the room is known by (R36).
+-- Keep the record of a lane until a time, and with it the room's meta (R36).
 --
 -- KEYS[5] record hash of the lane · ARGV[1] nonce, see room.lua · [2] until when, ms since 1970 · [3] "+" where stubs
 --   may be left, see room_ends.lua

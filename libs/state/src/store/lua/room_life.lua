@@ -1,4 +1,4 @@
--- How long a room lives, and what Redis has lost of it.
+-- The life of a room, and its losses in Redis.
 --
 -- A room that ends idle leaves its meta as a stub while records name its birth. Its next use opens the next life:
 -- numbers and lanes go on, and no older position does (R36). A loss in Redis is declared in the same way; where
@@ -6,7 +6,7 @@
 --
 -- Meta: k see room_ends.lua · z "life[ deleted]", absent in the first one. A deletion is an end whose instant is its own.
 
--- Declares lost what was written, is not there and had not to go yet. For where a read found nothing.
+-- Declares parts lost that were written, are absent and have not expired. Called where a read found nothing.
 local function find_lost(room)
   if room.complete then return end
   room.complete = true
@@ -18,14 +18,14 @@ local function find_lost(room)
   end
 end
 
--- The functions that judge and change a room's life; made where they are needed, which is seldom.
+-- The functions that judge and change a room's life; made only when they are needed, which is seldom.
 function life_of(room)
   if room.life then return room.life end
   -- How long a room in which nothing was committed is kept where its kind is kept for good.
   local UNUSED_MS = 3600000
-  -- By how much the clocks of two servers may differ that had the room one after the other.
+  -- Largest difference between the clocks of two servers that had the room one after the other.
   local CLOCKS_MS = 5000
-  -- How long what is left without a meta is kept at least.
+  -- How long the other parts of a room are kept at least without a meta.
   local FOUND_MS = 1000
   local ends = ends_of(room)
   local life = {}
@@ -40,9 +40,9 @@ function life_of(room)
     return '0', '0'
   end
 
-  -- Closes the epoch that the room was on, if any, and opens the next one; complete in one write. No position of before
-  -- can be continued where it is a cut. So it is where the log ends beyond the room's number, for then it holds a commit
-  -- that was written in part (R35): its numbers are taken, and nobody knows what else was written. Epochs before a cut
+  -- Closes the epoch that the room was on, if any, and opens the next one; complete in one write. After a cut no earlier
+  -- position can be continued. A log that ends beyond the room's number makes a cut, since it holds a commit that was
+  -- written in part (R35): its numbers are taken, and nobody knows what else was written. Epochs before a cut
   -- lose their nonces; their numbers stay, for they stand in the log's ids.
   function life.open_epoch(cut)
     local nonce, log_number, log_digits = string.match(ARGV[1], '%S+$'), log_end()
@@ -111,7 +111,7 @@ function life_of(room)
     ends.move(math.floor(now + (idle > 0 and idle or UNUSED_MS)), 0, stubs)
   end
 
-  -- Makes the meta. Whatever else is there has lost its own.
+  -- Makes the meta. Parts that exist have lost theirs.
   local function make(idle, stubs)
     if ends.parts('') == '' then return begin(idle, stubs) end
     room.lost = 'm'

@@ -24,8 +24,8 @@ local function place_of(nodes, node)
 end
 
 -- Calls the first one that listens, but not the node itself; the news are the position and then what is known of the
--- documents. Returns how many do not listen before it, who are overtaken by the one that was called, and whether the
--- publication was refused. It comes after the last write, so that a refusal costs nothing but the call (R35).
+-- documents. Returns the number of nodes before it that do not listen and are overtaken, and true if the publication
+-- was refused. It comes after the last write, so that a refusal costs nothing but the call (R35).
 local function call_first(nodes, own, publish, channel, news)
   local text = table.concat(news)
   if #text > MOST_NEWS then text = news[1] end

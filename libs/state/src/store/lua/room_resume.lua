@@ -1,4 +1,4 @@
--- Read a room: its position, and a part of what a reader at an older position has missed.
+-- Read a room: its position, and a part of the entries that a reader at an older position has missed.
 --
 -- KEYS[5] record hash of the reader's lane (any key without one)
 -- ARGV[1] nonce for a new epoch · [2] "=" and epoch of the reader's position, '' none · [3] its sequence number; without an
