@@ -34,7 +34,6 @@ const LEAST_USED_OF: Readonly<Record<string, number>> = {
   redis: 50,
   core: 75,
   state: 40,
-  cluster: 30,
   messaging: 45,
   contract: 50,
   testing: 55,

@@ -19,7 +19,6 @@ import {
   MemorySessionStore,
   NODE_SCRIPTS,
   type NodeRegistry,
-  type NodeRegistryOptions,
   RedisChannels,
   RedisJobQueue,
   RedisNodeRegistry,
@@ -28,6 +27,7 @@ import {
   type SessionStore,
   ShardedChannels,
 } from '../src/index.js';
+import type { NodeRegistryOptions } from '../src/nodes/node-registry.js';
 
 /** One node's own way to the engine. */
 export interface NodeLinks {

@@ -33,13 +33,13 @@ import {
   ClusterClient,
   ClusterContext,
   ClusterModule,
-  type ClusterModuleOptions,
   ClusterTransport,
   MemoryClusterChannels,
   MemoryJobQueue,
   MemoryNodeRegistry,
   NodeRegistry,
 } from '../src/index.js';
+import type { ClusterModuleOptions } from '../src/cluster.module.js';
 
 const NODE = Symbol('node id');
 

@@ -3,15 +3,15 @@ import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservice
 import { Test, type TestingModule } from '@nestjs/testing';
 import { firstValueFrom, toArray } from 'rxjs';
 import {
-  type CallOptions,
   Cluster,
   type ClusterAnswer,
   ClusterContext,
   ClusterModule,
   ClusterTransport,
-  type JobSettings,
   NodeRegistry,
 } from '../src/index.js';
+import type { CallOptions } from '../src/cluster.js';
+import type { JobSettings } from '../src/jobs/job-group.js';
 import { PendingCalls } from '../src/events/pending-calls.js';
 import type { ClusterUnderTest, NodeLinks } from './engines.js';
 

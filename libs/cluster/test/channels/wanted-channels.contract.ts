@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as lasts } from 'node:timers/promises';
 import { eventually, newSeed, Random } from '@wss/testing';
-import type { Channels, MessageListener } from '../../src/index.js';
+import type { Channels } from '../../src/index.js';
+import type { MessageListener } from '../../src/channels/channels.js';
 
 /** A node's channels, and what can happen to its links. */
 export interface ChannelsUnderTest {

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, newSeed, Random } from '@wss/testing';
+import { type JobQueue } from '../../src/index.js';
 import {
-  type JobQueue,
   MAX_DEAD_JOBS,
   MAX_OUTSTANDING_JOBS,
   type TakenJob,
   type TakeOptions,
-} from '../../src/index.js';
+} from '../../src/jobs/job-queue.js';
 import type { EngineUnderTest, NodeLinks } from '../engines.js';
 
 export function jobQueueContract(name: string, start: () => Promise<EngineUnderTest>): void {

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@wss/testing';
-import { ClusterPresence, NodePresence, type PresenceDelta } from '../../src/index.js';
+import { ClusterPresence, NodePresence } from '../../src/index.js';
+import type { PresenceDelta } from '../../src/rooms/room-message.js';
 import { announcementsOf, fold, LEASE, type PresenceEngine, type PresenceLinks } from './presence-engines.js';
 
 /** As long as deaths, graces and slow machines need. */

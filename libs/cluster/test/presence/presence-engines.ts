@@ -11,18 +11,17 @@ import {
 } from '@wss/testing';
 import type { Redis } from 'ioredis';
 import {
-  decodeRoomMessage,
   MemoryNodeRegistry,
   MemoryPresenceStore,
   NODE_SCRIPTS,
   type NodeRegistry,
   PRESENCE_SCRIPTS,
-  type PresenceDelta,
   type PresenceStore,
   RedisNodeRegistry,
   RedisPresenceStore,
   ShardedChannels,
 } from '../../src/index.js';
+import { decodeRoomMessage, type PresenceDelta } from '../../src/rooms/room-message.js';
 
 /** Short leases, so that deaths are noticed quickly. */
 export const LEASE = { heartbeatMs: 50, leaseMs: 1_000 };

@@ -1,10 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  type PresenceChange,
-  type PresenceStore,
-  PRESENCE_SCRIPTS,
-  RedisPresenceStore,
-} from '../../src/index.js';
+import { type PresenceStore, PRESENCE_SCRIPTS, RedisPresenceStore } from '../../src/index.js';
+import type { PresenceChange } from '../../src/presence/presence-store.js';
 import { redisPresence } from './presence-engines.js';
 import { presenceStoreContract } from './presence-store.contract.js';
 

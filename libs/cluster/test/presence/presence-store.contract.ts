@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@wss/testing';
-import type { PresenceChange, PresenceDelta, PresenceStore, PresenceUpdated } from '../../src/index.js';
+import type { PresenceStore } from '../../src/index.js';
+import type { PresenceChange, PresenceUpdated } from '../../src/presence/presence-store.js';
+import type { PresenceDelta } from '../../src/rooms/room-message.js';
 import { announcementsOf, fold, type PresenceEngine } from './presence-engines.js';
 
 /** Where presence is kept, on any engine. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@wss/testing';
-import type { PresenceDelta, PresenceUpdate } from '../../src/index.js';
+import type { PresenceDelta } from '../../src/rooms/room-message.js';
+import type { PresenceUpdate } from '../../src/presence/presence-store.js';
 import { fold, memoryPresence, type PresenceEngine, redisPresence } from './presence-engines.js';
 
 /** With what a script might stumble over (R34). */

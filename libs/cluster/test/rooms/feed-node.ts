@@ -3,7 +3,9 @@ import type { RoomHold, RoomReset, RoomStart, StartRequest } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, type ResumeReply, type ResumeRequest, type RoomStore } from '@wss/state';
-import { Channels, type MessageListener, RoomFeed, type RoomFeedOptions } from '../../src/index.js';
+import { Channels, RoomFeed } from '../../src/index.js';
+import type { MessageListener } from '../../src/channels/channels.js';
+import type { RoomFeedOptions } from '../../src/rooms/room-feed.js';
 
 const LIMITS = { type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 };
 const types = { of: () => LIMITS };

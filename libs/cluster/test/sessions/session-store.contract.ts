@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@wss/testing';
-import { type ClaimedSession, type SessionClaim, type SessionStore, Sessions } from '../../src/index.js';
+import { type SessionStore, Sessions } from '../../src/index.js';
+import type { ClaimedSession, SessionClaim } from '../../src/sessions/session-store.js';
 import { CLOCKS, withClock } from '../off-clocks.js';
 import type { ClusterUnderTest, EngineUnderTest, NodeLinks } from '../engines.js';
 
