@@ -121,7 +121,7 @@ describe('planted bugs of lifetimes', () => {
       den.latencyMs = latencyMs;
       await den.visit(100, new Random(newSeed()));
       den.latencyMs = 0;
-      await expect(den.expectNothingLeft(12_000)).rejects.toThrow(found);
+      await expect(den.expectNothingLeft(7_000)).rejects.toThrow(found);
     },
     120_000,
   );

@@ -100,7 +100,11 @@ export class CoreModule
           (hub, readiness, types) => new EngineWatch({ engine, hub, readiness, types }),
         ),
         bindValue(SessionSource, engine.sessions),
-        bindFactory(SessionExpiry, [SessionHooks], (hooks) => new SessionExpiry(engine.sessionStore, hooks)),
+        bindFactory(
+          SessionExpiry,
+          [SessionHooks],
+          (hooks) => new SessionExpiry(engine.sessionStore, hooks, config.SESSION_TTL_MS),
+        ),
         bindValue(ClientLimits, { maxRooms: config.MAX_ROOMS_PER_SESSION }),
         bindFactory(LaneNumbers, [RoomTypeRegistry], (types) => new StoredNumbers(store, types)),
         bindFactory(

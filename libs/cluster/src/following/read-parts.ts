@@ -67,6 +67,11 @@ export class ReadParts {
     }
   }
 
+  /** Nobody here is in the room any more. */
+  forget(room: string): void {
+    for (const part of this.byRoom.get(room) ?? []) this.drop(part);
+  }
+
   private drop(part: KeptPart): void {
     this.kept.delete(part);
     this.characters -= part.characters;

@@ -46,7 +46,8 @@ export class NodePresence implements PresenceHost {
     const { store, registry, heartbeatMs = HEARTBEAT_MS, leaseMs = LEASE_MS } = options;
     this.store = store;
     this.registry = registry;
-    const { graceMs = 5_000, pauseMs = 250, lingerMs = 5_000, reconcileMs = 60_000 } = options;
+    const { graceMs = 5_000, pauseMs = 250, reconcileMs = 60_000 } = options;
+    const { lingerMs = Math.min(5_000, Math.max(graceMs, pauseMs)) } = options;
     this.times = { graceMs, pauseMs, lingerMs, reconcileMs };
     const owner = (): string => this.owner;
     const attend = (room: string): AttendedRoom => this.attend(room);

@@ -25,7 +25,7 @@ export interface PresenceTimes {
   readonly graceMs: number;
   /** Least pause between two announcements of one room, longer on a node with many clients. Default 250. */
   readonly pauseMs: number;
-  /** How long a room is looked after when nobody of this node is in it any more. Default 5,000. */
+  /** How long a room is attended after the last client of this node left it. Default: the grace, 5,000 at most. */
   readonly lingerMs: number;
   /** How often a node compares its entries with those in the engine. Default 60,000. */
   readonly reconcileMs: number;

@@ -168,6 +168,7 @@ export class RoomFeed {
     this.rooms.get(name)?.close();
     this.rooms.delete(name);
     this.watermark?.forget(name);
+    this.reads.parts.forget(name);
   }
 
   private onMessage(name: string, room: FollowedRoom, message: RoomMessage): void {

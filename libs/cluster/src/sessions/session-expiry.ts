@@ -3,9 +3,11 @@ import type { SessionHooks } from '@wss/core';
 import { ClockWatch } from '@wss/redis';
 import type { Claims, ClaimedSession, SessionStore } from './session-store.js';
 
-/** Pause between two looks for sessions that are over, ms. */
+/** Longest pause between two looks for ended sessions, ms; it is shorter where sessions are short. */
 const EVERY_MS = 5_000;
-/** Sessions that are claimed at once. */
+/** Nodes look at the engine's clock several times in this time, ms. */
+const LEAST_REST_MS = 5_000;
+/** Number of sessions that are claimed at once. */
 const BATCH = 100;
 
 /**
@@ -20,12 +22,16 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   private restsUntil = -Infinity;
   private timer?: NodeJS.Timeout;
   private running?: Promise<void>;
+  private readonly everyMs: number;
 
+  /** @param ttlMs how long a session outlives its last connection */
   constructor(
     private readonly store: SessionStore,
     private readonly hooks: SessionHooks,
-    private readonly everyMs = EVERY_MS,
-  ) {}
+    ttlMs: number,
+  ) {
+    this.everyMs = Math.min(EVERY_MS, ttlMs / 4);
+  }
 
   onApplicationBootstrap(): void {
     this.rest();
@@ -66,7 +72,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private rest(): void {
-    this.restsUntil = performance.now() + 2 * this.everyMs;
+    this.restsUntil = performance.now() + Math.max(2 * this.everyMs, LEAST_REST_MS);
   }
 
   private async tell(session: ClaimedSession): Promise<void> {
