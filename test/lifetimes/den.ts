@@ -6,6 +6,7 @@ import {
   type KeptState,
   keptSurplus,
   Random,
+  RedisClusterServers,
   RedisServer,
   TcpProxy,
   type TestClient,
@@ -22,15 +23,18 @@ const AT_ONCE = 20;
 export const CACHES = {
   'Committer.rooms': 2_000,
   'MemoryEngine.rooms': Infinity,
-  // The engine's clock when it was read last, of one server.
+  // The engine's clock when it was read last, of each of at most three servers.
   'EngineTime.last': 2,
-  'EngineClock.watches': 1,
-  'ClockWatch.known': 2,
+  'EngineClock.watches': 3,
+  'ClockWatch.known': 4,
   // Kinds of faults within the last minute.
   'LogGate.told': 100,
   // Answered commands, until the next one is sent.
   'PatientRedis.underWay': 1_100,
 };
+
+/** Where the nodes of a den keep their data. */
+export type DenEngine = 'memory' | 'redis' | 'redis cluster';
 
 /** State that the nodes and the engine keep. */
 interface Kept {
@@ -47,27 +51,34 @@ export class Den {
 
   private constructor(
     readonly cluster: FeatureCluster,
+    /** Links to all masters of the engine. */
+    private readonly masters: readonly Redis[],
     private readonly proxy?: TcpProxy,
-    private readonly redis?: Redis,
   ) {}
 
-  static async open(engine: 'memory' | 'redis', env: NodeJS.ProcessEnv = {}): Promise<Den> {
+  static async open(engine: DenEngine, env: NodeJS.ProcessEnv = {}): Promise<Den> {
     const options = {
       features: [DenModule],
       nodes: 2,
       env: { SESSION_TTL_MS: String(SESSION_TTL_MS), PRESENCE_GRACE_MS: '300', ...env },
     };
-    if (engine === 'memory') return new Den(await FeatureCluster.start(options)).warmed();
-    const server = await RedisServer.start();
-    const proxy = await TcpProxy.start({ to: server.port });
-    const redis = new Redis({ port: server.port });
+    if (engine === 'memory') return new Den(await FeatureCluster.start(options), []).warmed();
+    const servers =
+      engine === 'redis' ? await RedisServer.start() : await RedisClusterServers.start({ masters: 3 });
+    const all = 'servers' in servers ? servers.servers : [servers];
+    const proxy = engine === 'redis' ? await TcpProxy.start({ to: all[0]!.port }) : undefined;
+    const masters = all.map(({ port }) => new Redis({ port }));
     const stop = async (): Promise<void> => {
-      redis.disconnect();
-      await proxy.stop();
-      await server.stop();
+      for (const redis of masters) redis.disconnect();
+      await proxy?.stop();
+      await servers.stop();
     };
-    const cluster = await FeatureCluster.start({ ...options, engine: { url: proxy.url, stop } });
-    return new Den(cluster, proxy, redis).warmed();
+    const url = (proxy ?? servers).url;
+    return new Den(
+      await FeatureCluster.start({ ...options, engine: { url, stop } }),
+      masters,
+      proxy,
+    ).warmed();
   }
 
   /** How late the engine's answers are, ms for each way. */
@@ -142,7 +153,7 @@ export class Den {
 
   private async kept(): Promise<Kept> {
     const nodes = this.cluster.nodes.map((node) => node.kept({ caches: CACHES }));
-    return { nodes, engine: this.redis ? await keptIn(this.redis) : [] };
+    return { nodes, engine: (await Promise.all(this.masters.map(keptIn))).flat().sort() };
   }
 }
 
@@ -166,11 +177,15 @@ async function keptIn(redis: Redis): Promise<string[]> {
       types[i] === 'zset' ? ['zcount', key, '-inf', soon] : [SIZE_OF[String(types[i])] ?? 'exists', key],
     ),
   );
-  const channels = (await redis.pubsub('CHANNELS')) as string[];
+  const lists = await all(redis, [
+    ['pubsub', 'CHANNELS'],
+    ['pubsub', 'SHARDCHANNELS'],
+  ]);
+  const channels = (lists as string[][]).flat();
   return [
     ...forGood.map((key, i) => `${key} (${String(sizes[i])})`),
     ...channels.map((channel) => `channel ${channel}`),
-  ].sort();
+  ];
 }
 
 const SIZE_OF: Readonly<Record<string, string>> = { set: 'scard', hash: 'hlen', list: 'llen' };
