@@ -1,13 +1,15 @@
-export * from './connections/client-connections.js';
-export * from './socket/client-socket.js';
-export * from './adapter/cluster-ws.adapter.js';
-export * from './commands/command-router.js';
-export * from './connections/drain.js';
-export * from './connections/hub.js';
+export {
+  type ClusterGatewayOptions,
+  ClusterWsAdapter,
+  type ClusterWsAdapterOptions,
+} from './adapter/cluster-ws.adapter.js';
+export { CommandRouter } from './commands/command-router.js';
+export { ClientConnections, type ConnectionPorts } from './connections/client-connections.js';
+export { Drain } from './connections/drain.js';
+export { Hub } from './connections/hub.js';
+export { MESSAGING_PROVIDERS } from './messaging-providers.js';
 export { IDENTITY_LEEWAY_MS, LISTEN_BACKLOG } from './ports/limits.js';
-export * from './messaging-providers.js';
 export * from './ports/messaging-observer.js';
 export * from './ports/ports.js';
-export * from './rooms/room-access.js';
-export * from './rooms/room-delivery.js';
-export * from './connections/upgrade-refusal.js';
+export { RoomDelivery } from './rooms/room-delivery.js';
+export { ClientSocket } from './socket/client-socket.js';

@@ -2,6 +2,9 @@ import type { Provider } from '@nestjs/common';
 import { Answers } from './commands/answers.js';
 import { CatchUp } from './rooms/catch-up.js';
 import { ClientConnections, ConnectionPorts } from './connections/client-connections.js';
+import { Sockets } from './connections/connections.js';
+import { NativeConnections } from './connections/native-connections.js';
+import { Upgrades } from './connections/upgrades.js';
 import { CommandRouter } from './commands/command-router.js';
 import { Drain } from './connections/drain.js';
 import { Flusher } from './socket/flusher.js';
@@ -43,6 +46,9 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   SharedPaths,
   Answers,
   ConnectionPorts,
+  Upgrades,
+  Sockets,
+  NativeConnections,
   ClientConnections,
   Drain,
 ];

@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { newSeed, Random } from '@wss/testing';
-import { ClientConnections } from '../src/connections/client-connections.js';
+import { ClientConnections, type ConnectionPorts } from '../src/connections/client-connections.js';
+import { Sockets } from '../src/connections/connections.js';
 import type { CommandRouter } from '../src/commands/command-router.js';
 import { Flusher } from '../src/socket/flusher.js';
 import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';
+import { Upgrades } from '../src/connections/upgrades.js';
+import type { RoomAccess } from '../src/rooms/room-access.js';
+import type { SlowClients } from '../src/rooms/slow-clients.js';
 import { Hub } from '../src/connections/hub.js';
 import { WatchedClient } from './fanout/watched-client.js';
 import { framesIn } from './fanout/line.js';
@@ -20,7 +24,15 @@ class Beats {
   private readonly hub = new Hub();
   readonly heartbeats = new Heartbeats(this.hub);
   private readonly router = { clientGone: () => undefined } as unknown as CommandRouter;
-  private readonly connections = new ClientConnections(this.flusher, undefined, this.router, this.hub);
+  private readonly connections = new ClientConnections(
+    new Upgrades(),
+    new Sockets(this.flusher, { nodeId: 'n' }),
+    this.router,
+    this.hub,
+    {} as RoomAccess,
+    { drained: () => undefined } as unknown as SlowClients,
+    { listener: { userCame: () => undefined, userLeft: () => undefined } } as unknown as ConnectionPorts,
+  );
   private sessions = 0;
   now = 0;
 

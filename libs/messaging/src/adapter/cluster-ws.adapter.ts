@@ -1,12 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
-import { type INestApplicationContext, Logger, type WsMessageHandler } from '@nestjs/common';
+import { type INestApplicationContext, Logger, type Type, type WsMessageHandler } from '@nestjs/common';
 import { ModulesContainer, NestApplication } from '@nestjs/core';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { ServerOptions, WebSocketServer } from 'ws';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
-import { type AcceptedClient, ClientConnections } from '../connections/client-connections.js';
+import { ClientConnections } from '../connections/client-connections.js';
+import { type Connections, Sockets } from '../connections/connections.js';
+import { NativeConnections } from '../connections/native-connections.js';
+import { type AcceptedClient, Upgrades } from '../connections/upgrades.js';
 import { failConnection, reportFault } from '../socket/connection-failure.js';
 import { findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
 import { Flusher } from '../socket/flusher.js';
@@ -31,6 +35,10 @@ export interface ClusterGatewayOptions extends ServerOptions {
   readonly commands?: boolean;
 }
 
+interface ServedPath extends PathContext {
+  readonly connections: Connections;
+}
+
 /**
  * WebSocket adapter for `ws`, in the place of Nest's `WsAdapter`: existing gateways run unchanged.
  *
@@ -42,10 +50,12 @@ export interface ClusterGatewayOptions extends ServerOptions {
 export class ClusterWsAdapter extends AbstractWsAdapter {
   private readonly faults = new LogGate((line) => new Logger('WsAdapter').error(line));
   private readonly reader: FrameReader;
-  private readonly connections: ClientConnections;
+  private readonly native: NativeConnections;
+  /** Absent without the messaging providers: only native gateways are served then. */
+  private readonly clients?: ClientConnections;
   private readonly servers: SocketServers;
   private readonly paths?: GatewayPaths;
-  private readonly contexts = new WeakMap<WebSocketServer, PathContext>();
+  private readonly contexts = new WeakMap<WebSocketServer, ServedPath>();
   private readonly accepted = new WeakMap<IncomingMessage, AcceptedClient>();
   private readonly connectCallbacks = new WeakMap<WebSocketServer, ((...args: unknown[]) => void)[]>();
 
@@ -54,7 +64,8 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     const app = appOrHttpServer instanceof NestApplication ? appOrHttpServer : undefined;
     if (app) this.paths = this.inspectGateways(app);
     this.reader = new FrameReader(options.messageParser);
-    this.connections = connectionsOf(app);
+    this.clients = providerOf(app, ClientConnections);
+    this.native = providerOf(app, NativeConnections) ?? nativeAlone();
     this.servers = new SocketServers(this.doorkeeper());
   }
 
@@ -137,20 +148,21 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
       onHandshake: (target, request, accept) => this.admit(target, request, accept),
       onSocket: (target, client, request) => {
         const accepted = this.accepted.get(request)!;
-        this.connections.begin(client, request.socket, accepted, this.contextOf(target));
+        const context = this.contextOf(target);
+        context.connections.begin(client, request.socket, accepted, context);
         this.announce(target, client, request);
       },
-      refuse: (request, refusal) => this.connections.refuse(request, refusal),
-      onRefused: (status) => this.connections.refused(status),
+      refuse: (request, refusal) => this.native.upgrades.refuse(request, refusal),
+      onRefused: (status) => this.native.upgrades.answered(status),
       onError: (error) => this.faults.report(kindOf(error), stackOf(error)),
     };
   }
 
   private admit(target: SocketServer, request: IncomingMessage, accept: () => void): void {
-    const commands = this.contextOf(target).router !== undefined;
-    void this.connections.admit({
+    const { connections } = this.contextOf(target);
+    void this.native.upgrades.admit({
       request,
-      commands,
+      admit: () => connections.admit(request),
       accept: (accepted) => {
         this.accepted.set(request, accepted);
         accept();
@@ -172,12 +184,13 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     }
   }
 
-  private contextOf({ server, port, path }: SocketServer): PathContext {
+  private contextOf({ server, port, path }: SocketServer): ServedPath {
     let context = this.contexts.get(server);
     if (!context) {
-      const router = this.paths?.servesCommands(port, path) ? this.connections.router : undefined;
-      const { reader, connections } = this;
-      context = { reader, connections, cleanUps: new Set(), ...(router && { router }) };
+      const clients = this.paths?.servesCommands(port, path) ? this.clients : undefined;
+      const { reader, native } = this;
+      context = { reader, cleanUps: new Set(), connections: clients ?? native };
+      if (clients) context = { ...context, router: clients.router };
       this.contexts.set(server, context);
     }
     return context;
@@ -191,12 +204,21 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   }
 }
 
-/** The application's connections; without the messaging providers only native gateways are served. */
-function connectionsOf(app: INestApplicationContext | undefined): ClientConnections {
-  // Not by `app.get(ClientConnections)`: what it does not find ends the process of an application made as usual.
+/** Returns the application's instance of a class, if some module provides it. */
+function providerOf<T extends object>(
+  app: INestApplicationContext | undefined,
+  type: Type<T>,
+): T | undefined {
+  // `app.get(type)` is no alternative: if it finds nothing, it ends the process of an ordinary application.
   for (const { providers } of app?.get(ModulesContainer).values() ?? []) {
-    const known: unknown = providers.get(ClientConnections)?.instance;
-    if (known instanceof ClientConnections) return known;
+    const known: unknown = providers.get(type)?.instance;
+    if (known instanceof type) return known;
   }
-  return new ClientConnections(new Flusher());
+  return undefined;
+}
+
+/** Makes what native gateways need without the messaging providers, where a node has no identity. */
+function nativeAlone(): NativeConnections {
+  const nodeId = randomBytes(6).toString('base64url');
+  return new NativeConnections(new Upgrades(), new Sockets(new Flusher(), { nodeId }));
 }

@@ -129,7 +129,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     }
     try {
       const data = route
-        ? await route.handle(command, command.data ?? {})
+        ? await route.handler(command.client, command.data ?? {}, command, route.event)
         : await this.unknown.judge(command);
       await this.answers.settle(command, data instanceof GatewayError ? { error: data } : { data });
     } catch (error) {

@@ -18,10 +18,19 @@ import {
   MESSAGE_METADATA,
   PARAM_ARGS_METADATA,
 } from '@nestjs/websockets/internal';
+import type { ClientSocket } from '../socket/client-socket.js';
 import type { RoutedCommand } from './routed-command.js';
 import { isSystemHandler } from './system-handler.js';
 
-/** A handler with its guards, pipes, interceptors and filters, ready to be called. */
+/** A method with its guards, pipes, interceptors and filters, as Nest's context creator makes it. */
+type NestHandler = (
+  client: ClientSocket,
+  data: unknown,
+  command: RoutedCommand,
+  event: string,
+) => Promise<unknown>;
+
+/** A handler, ready to be called. */
 export interface Route {
   readonly event: string;
   /** Class and method, for messages. */
@@ -30,7 +39,7 @@ export interface Route {
   readonly roomType?: string;
   /** Handled by the system itself: membership is its own affair. */
   readonly system: boolean;
-  handle(command: RoutedCommand, data: unknown): Promise<unknown>;
+  readonly handler: NestHandler;
 }
 
 /** Builds the table from event name to handler, once, from the decorated methods of plain providers. */
@@ -72,14 +81,14 @@ export class RouteBuilder {
       undefined,
       undefined,
       'ws',
-    ) as (...args: unknown[]) => Promise<unknown>;
+    ) as NestHandler;
     const roomType = roomTypeOf(found.class)?.type;
     return {
       event,
       name,
       system,
       ...(roomType !== undefined && { roomType }),
-      handle: (command, data) => handler(command.client, data, command, event),
+      handler,
     };
   }
 }

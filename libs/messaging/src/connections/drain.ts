@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { encodeEvent } from '@wss/protocol';
-import { ClientConnections } from './client-connections.js';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { Hub } from './hub.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
+import { Upgrades } from './upgrades.js';
 
 /** How often a group of clients is let go, ms. */
 const GROUP_MS = 50;
@@ -34,13 +34,13 @@ export class Drain {
 
   constructor(
     private readonly hub: Hub,
-    private readonly connections: ClientConnections,
+    private readonly upgrades: Upgrades,
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
   /** Upgrades are refused with 503 from now on, those that are being admitted too. */
   refuseNew(): void {
-    this.connections.refuseAll();
+    this.upgrades.refuseAll();
   }
 
   /** Resolves when no client is left: at the deadline, or when it is in a hurry, a second later at most. */
@@ -65,7 +65,7 @@ export class Drain {
     if (clients.length > 0) this.logger.log(`letting ${clients.length} clients go`);
     const overEvent = aborted(over);
     const size = Math.ceil(clients.length / Math.max(1, Math.ceil(windowMs / GROUP_MS)));
-    const gone: Promise<void>[] = [this.connections.allAnswered()];
+    const gone: Promise<void>[] = [this.upgrades.allAnswered()];
     const startedAt = performance.now();
     for (const [index, client] of clients.entries()) {
       if (index > 0 && index % size === 0) await pause(GROUP_MS, over);

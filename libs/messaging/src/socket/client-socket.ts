@@ -47,18 +47,24 @@ export interface FrameRouter {
   refuse(client: ClientSocket, error: FrameError): void;
 }
 
+/** Learns what becomes of sockets. */
+export interface SocketOwner {
+  /** The client reads too slowly. */
+  overflowed(client: ClientSocket): void;
+  /** The client has read what it was sent. */
+  drained(client: ClientSocket): void;
+  /** Cleans up behind a closed socket. */
+  end(client: ClientSocket, code: number): void;
+}
+
 /** State that the sockets of one path have in common. */
 export interface PathContext {
   /** Reads a message and takes it to its handler. */
   readonly reader: {
     read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter | undefined): void;
   };
-  readonly connections: {
-    end(client: ClientSocket, code: number): void;
-    overflowed(client: ClientSocket): void;
-    drained(client: ClientSocket): void;
-  };
-  /** Disconnect hooks under way; whoever closes the server waits for them. */
+  readonly connections: SocketOwner;
+  /** Disconnect hooks under way; the close of the server waits for them. */
   readonly cleanUps: Set<Promise<unknown>>;
   /** Set where the path is served by the router. */
   readonly router?: FrameRouter;

@@ -21,7 +21,8 @@ import { GatewayError } from '@wss/core';
 import { eventually } from '@wss/testing';
 import { IsString } from 'class-validator';
 import type { WebSocket, WebSocketServer as Server } from 'ws';
-import { ClientConnections, type ClientSocket, Drain, Hub } from '../../src/index.js';
+import { type ClientSocket, Drain, Hub } from '../../src/index.js';
+import { Upgrades } from '../../src/connections/upgrades.js';
 import { captureLogs, releaseLogs } from '../captured-logs.js';
 import {
   deferred,
@@ -230,7 +231,7 @@ describe('a path that gateways and the router share', () => {
     @WebSocketGateway({ path: '/other' })
     class OtherGateway {}
     await start({ providers: [OtherGateway] });
-    native!.app.get(ClientConnections).refuseAll();
+    native!.app.get(Upgrades).refuseAll();
     for (const path of ['/', '/other']) {
       await expect(native!.client(path)).rejects.toMatchObject({
         status: 503,

@@ -1,0 +1,95 @@
+import type { IncomingMessage } from 'node:http';
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import { isEngineError, type OpenedSession } from '@wss/core';
+import { LogGate, stackOf } from '@wss/protocol';
+import { MessagingObserver } from '../ports/messaging-observer.js';
+import { type Admitted, UpgradeRefusal } from '../ports/ports.js';
+import { refuseUpgrade } from './upgrade-refusal.js';
+
+/** An admitted client: its identity and, with the subprotocol, its session. */
+export interface AcceptedClient extends Admitted {
+  /** Its session, and the parts of its greeting; present with the subprotocol. */
+  readonly opened?: OpenedSession;
+}
+
+/** An upgrade request whose path has a server, and whose handshake can be completed. */
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  /** @throws UpgradeRefusal */
+  admit(request: IncomingMessage): Promise<AcceptedClient>;
+  /** Completes it, unless the client has gone. */
+  accept(admitted: AcceptedClient): void;
+}
+
+/** Answers upgrade requests, on every path of the node. */
+@Injectable()
+export class Upgrades {
+  private readonly logger = new Logger('Connections');
+  private readonly faults = new LogGate((line) => this.logger.error(line));
+  private readonly admitting = new Set<Promise<void>>();
+  private refusing = false;
+
+  constructor(@Optional() private readonly observer?: MessagingObserver) {}
+
+  /** Refuses every upgrade with 503 from now on, even if its admission is under way. */
+  refuseAll(): void {
+    this.refusing = true;
+  }
+
+  /** @throws UpgradeRefusal when upgrades are refused */
+  requireOpen(): void {
+    if (this.refusing) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
+  }
+
+  /** Accepts or refuses an upgrade. Never rejects. */
+  admit(upgrade: Upgrade): Promise<void> {
+    const answered = this.answer(upgrade)
+      .catch((error: unknown) => this.cut(upgrade.request, error))
+      .finally(() => this.admitting.delete(answered));
+    this.admitting.add(answered);
+    return answered;
+  }
+
+  /** Resolves when all upgrades that arrived until now are answered. */
+  async allAnswered(): Promise<void> {
+    await Promise.all(this.admitting);
+  }
+
+  /** Refuses an upgrade in the way that the client asks for. */
+  refuse(request: IncomingMessage, refusal: UpgradeRefusal): void {
+    this.answered(refusal.status);
+    refuseUpgrade(request, refusal);
+  }
+
+  /** Counts an upgrade request that was answered with this status; 101: it became a client. */
+  answered(status: number): void {
+    this.observer?.upgradeAnswered(status);
+  }
+
+  private async answer({ request, admit, accept }: Upgrade): Promise<void> {
+    try {
+      this.requireOpen();
+      const accepted = await admit(request);
+      // While it was being admitted the client may have gone, or the node may have begun to stop.
+      this.requireOpen();
+      if (!request.socket.destroyed) accept(accepted);
+    } catch (error) {
+      if (error instanceof UpgradeRefusal) return this.refuse(request, error);
+      this.failed(error);
+      this.refuse(request, new UpgradeRefusal(503, 'the node could not admit the connection'));
+    }
+  }
+
+  /** Cuts a client to which not even a refusal can be sent. */
+  private cut({ socket }: IncomingMessage, error: unknown): void {
+    socket.destroy();
+    this.faults.report('bug', `an upgrade could not be answered: ${stackOf(error)}`);
+  }
+
+  /** Reports a failed upgrade. While the engine is away, clients come again and again: that is one fault. */
+  private failed(error: unknown): void {
+    if (!isEngineError(error)) return this.faults.report('bug', `an upgrade failed: ${stackOf(error)}`);
+    const remedy = 'clients reconnect by themselves; find out why Redis is out of reach';
+    this.faults.report('engine', `upgrades are answered 503 (${error.message}): ${remedy}`);
+  }
+}
