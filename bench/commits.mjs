@@ -90,7 +90,7 @@ async function measure(choice, { server, workers, seconds }) {
   };
 }
 
-/** Scripts that were called; what they call inside is not counted. */
+/** Scripts that were called; calls inside of them are not counted. */
 function callsOf(stats) {
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
 }

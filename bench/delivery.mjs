@@ -7,8 +7,8 @@ import { Member } from './delivery/member.mjs';
 import { SlowLine } from './delivery/slow-line.mjs';
 
 /**
- * Counts from outside what members of rooms lose through other members: sessions taken over again and again, a
- * client whose line stalls, and clients that leave while others are idle.
+ * Counts from outside the events that members of rooms lose through other members: sessions taken over again and
+ * again, a client whose line stalls, and clients that leave while others are idle.
  */
 const MEMBERS = 20;
 const CARDS = 50;

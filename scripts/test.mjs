@@ -22,7 +22,7 @@ await main(async (args) => {
   return (await run([...jest, ...args])).code;
 });
 
-/** Whether Jest will run this file: without patterns all, else those whose path one of them matches. */
+/** True if Jest will run this file: without patterns every file, else those whose path matches one of them. */
 function isSelected(file, args) {
   const patterns = args.filter((arg) => !arg.startsWith('-'));
   return patterns.length === 0 || patterns.some((pattern) => new RegExp(pattern, 'i').test(resolve(file)));

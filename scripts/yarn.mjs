@@ -3,8 +3,8 @@ import { main } from './lib/project.mjs';
 import { npm, run } from './lib/run.mjs';
 
 /**
- * What `yarn` runs in this repository (`yarnPath` in .yarnrc.yml): the same scripts and packages as npm, so that there
- * is one lock file and `yarn dev` needs no installation before it.
+ * The program that `yarn` runs in this repository (`yarnPath` in .yarnrc.yml): the same scripts and packages as npm,
+ * so that there is one lock file and `yarn dev` needs no installation before it.
  */
 const NPM_NAMES = { '': 'install', add: 'install', remove: 'uninstall', upgrade: 'update' };
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
-/** A client with a session that counts what it gets. */
+/** A client with a session that counts its frames. */
 export class Member {
   token;
   resets = 0;

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 
 const SLICES_PER_SECOND = 50;
 
-/** A connection to a node that takes what the node sends as fast as it is told to. */
+/** A connection to a node that reads at a given speed. */
 export class SlowLine {
   url;
   #server;

@@ -4,8 +4,8 @@ import { Client } from './client.mjs';
 const USERS = 200;
 
 /**
- * Kills a node and waits until all its users are announced as gone to somebody on another node, with the settings
- * that nodes have by default.
+ * Kills a node and waits until a client on another node has seen all its users announced as gone, with default
+ * settings.
  * @returns seconds from the kill to the last announcement
  */
 export async function measureDeath(cluster, room) {

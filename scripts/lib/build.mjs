@@ -24,7 +24,7 @@ import { run } from './run.mjs';
  */
 const RECORDS = join('build', '.records');
 const LINK = 'dist';
-/** Builds that stay though nobody claims them: for nodes that were started past these scripts. */
+/** Builds that stay although no process claims them: for nodes that were started without these scripts. */
 const SPARE_BUILDS = 2;
 
 export const NEST = 'node_modules/@nestjs/cli/bin/nest.js';
@@ -33,7 +33,7 @@ export const ENTRY = 'apps/gateway/src/main.js';
 
 /**
  * Builds the gateway unless the build is as new as the sources.
- * @returns whether there was something to do
+ * @returns true if it built
  */
 export async function ensureBuilt() {
   if (!whyToBuild()) return false;
@@ -49,14 +49,14 @@ export async function ensureBuilt() {
 export function claimBuild() {
   for (;;) {
     const folder = realpathSync(LINK);
-    // Whoever replaced the build before our claim was there may be removing it by now.
+    // A process that replaced the build before our claim existed may be removing it by now.
     if (claim(folder, self()) && folder === realpathSync(LINK)) return folder;
   }
 }
 
 /**
  * Keeps a build while the process lives.
- * @returns whether the build was still there
+ * @returns true if the build was still there
  */
 export function claim(folder, identity) {
   try {
@@ -90,7 +90,7 @@ export function settingsOf(folder) {
   return join(RECORDS, basename(folder), 'tsconfig.json');
 }
 
-/** Removes what no live process uses. */
+/** Removes builds that no live process uses. */
 export function removeOldBuilds() {
   return withLock('build', removeIdle);
 }

@@ -33,7 +33,7 @@ export function buildClient() {
 
 const weight = (code) => gzipSync(code, { level: 9 }).length;
 
-/** Names that nobody outside uses are short. */
+/** Names that are not used outside are short. */
 async function smallest() {
   const neighbours = internalNames(ENTRY, join(CLIENT, 'src'));
   const names = [...neighbours.keys()];

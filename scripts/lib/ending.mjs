@@ -5,7 +5,7 @@ const SAME_SIGNAL_MS = 1_000;
 const PARENT_CHECK_MS = 1_000;
 
 /**
- * Calls `listener(signal)` when somebody wants us to end: by a signal, or because the npm or yarn that runs us is gone
+ * Calls `listener(signal)` when this process should end: by a signal, or because the npm or yarn that runs it is gone
  * (killed, or a shell between us did not pass the signal on).
  */
 export function onEndRequest(listener) {

@@ -6,7 +6,7 @@ import { npm, run } from './run.mjs';
 const NO_NETWORK =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|SOCKET_TIMEOUT|ENOTCACHED/;
 
-/** Installs what package-lock.json names, unless the installation is newer than that file. */
+/** Installs the packages of package-lock.json, unless the installation is newer than that file. */
 export async function ensureInstalled() {
   if (isInstalled()) return;
   await withLock('install', async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** A process, told apart from a later one with the same id where the system lets us (Linux). */
+/** A process, distinguished from a later one with the same id if the system allows it (Linux). */
 export function identify(pid) {
   return `${pid}-${startOf(pid)}`;
 }

@@ -14,7 +14,7 @@ export function npm(...args) {
 
 /**
  * Runs a command to its end, in the foreground: a signal that ends us ends it first.
- * @returns its exit code, and what it printed on stderr
+ * @returns its exit code, and its output on stderr
  */
 export async function run([command, ...args], options = {}) {
   const child = spawn(command, args, { stdio: ['inherit', 'inherit', 'pipe'], ...options });

@@ -48,7 +48,7 @@ export class WatchCompiler {
       await completePage(this.folder);
       this.onCompiled();
     } catch {
-      // The bundler has said what is wrong; the next change tries again.
+      // The bundler has reported the error; the next change tries again.
     }
   }
 

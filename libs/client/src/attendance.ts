@@ -43,12 +43,12 @@ export interface AttendanceListener {
 /** Most bytes of the user's meta, as JSON. */
 const MOST_META = 1_024;
 /**
- * Somebody who waits to be let in.
+ * A caller that waits for a join.
  * @internal
  */
 interface Entrance {
   readonly answer: Pending<void>;
-  /** What others are to see of the user from then on. */
+  /** The meta that others see from then on. */
   readonly meta?: object;
 }
 
@@ -77,7 +77,7 @@ export class Attendance {
   private target = 0;
   private newest?: number;
   private about?: object;
-  /** The meta that the server was told. */
+  /** The meta that the server has. */
   private told?: object;
   private entrances: Entrance[] = [];
   private readonly departed = new NextTime();
@@ -119,7 +119,7 @@ export class Attendance {
     this.keepMeta(meta);
   }
 
-  /** Joins on behalf of somebody who does not wait for it: a failure is reported as one of the client. */
+  /** Joins without a waiting caller: a failure is reported as one of the client. */
   ensure(): void {
     if (this.isWanted || this.link.over) return;
     this.want();
@@ -159,7 +159,7 @@ export class Attendance {
     return this.isIn;
   }
 
-  /** Called after an event was told. */
+  /** Called after an event was delivered. */
   caughtUp(): void {
     if (!this.isCaughtUp) return;
     if (this.progress.current.state !== 'live') this.progress.become({ state: 'live' });
@@ -189,7 +189,7 @@ export class Attendance {
     else this.attempts = 0;
   }
 
-  /** Keeps what others see of the user for the next join, which is due when the room has caught up. */
+  /** Keeps the user's meta for the next join, which is due when the room has caught up. */
   private keepMeta(meta: object): void {
     const { data } = snapshot(meta, MOST_META);
     if (Object(data) !== data || Array.isArray(data)) throw new WssError('invalid', 'meta must be an object');
@@ -308,7 +308,7 @@ export class Attendance {
     this.room.stopped(error);
   }
 
-  /** Calls back for those who wait, but not yet for those whose meta was not told; returns whether there are any. */
+  /** Settles the waiting callers, except those whose meta was not sent yet; returns true if there are any of these. */
   private letIn(how: (answer: Pending<void>) => void): boolean {
     let isAny = false;
     for (const entrance of this.entrances.splice(0)) {

@@ -134,8 +134,8 @@ export class WssClient<C extends Contract = AnyContract> {
   }
 
   /**
-   * Sends an event without asking for an answer, e.g. to a plain Nest gateway. Lost while there is no connection; data
-   * that can't be sent is told to {@link onError}.
+   * Sends an event without asking for an answer, e.g. to a plain Nest gateway. It is lost while there is no
+   * connection; data that can't be sent is reported to {@link onError}.
    */
   send(event: string, data: unknown): void {
     try {
@@ -160,7 +160,7 @@ export class WssClient<C extends Contract = AnyContract> {
     return (this.existing(name) ?? this.make(name)) as unknown as Room<RoomOf<C, Type>>;
   }
 
-  /** The rooms that are joined or wanted; `status` tells of each how it is. */
+  /** The rooms that are joined or wanted, each with its `status`. */
   get rooms(): readonly Room[] {
     return [...this.used].filter(({ attendance }) => attendance.isWanted);
   }
@@ -246,7 +246,7 @@ export class WssClient<C extends Contract = AnyContract> {
     link.wire.greeted(token, heartbeatMs);
     this.onNotice({ degraded: false });
     this.hellos.emit(hello);
-    // Those that were left while nobody could be told.
+    // Rooms that were left without a connection, so that the server does not know yet.
     for (const name of rooms ?? []) {
       const { attendance } = this.existing(name) ?? this.make(name);
       attendance.mayBeIn = true;

@@ -16,8 +16,8 @@ export type Status =
   /** There is a connection. */
   | { readonly state: 'open' }
   /**
-   * There is none; another attempt follows `inMs` milliseconds later, without it when the page is shown again.
-   * `code` is the close code, `error` tells why no connection came about.
+   * There is no connection; another attempt follows `inMs` milliseconds later, or without `inMs` when the page is
+   * shown again. `code` is the close code, `error` the reason for which no connection came about.
    */
   | { readonly state: 'waiting'; readonly inMs?: number; readonly code?: number; readonly error?: WssError }
   /** It is over: by {@link WssClient.close}, or for the reason in `error`. */
@@ -81,7 +81,7 @@ interface Line {
 
 /** When the page came back or its network changed, a link that is alive answers within this time, ms. */
 const PROBE_MS = 3_000;
-/** What was written to a socket leaves it within this time, ms. */
+/** Time within which written data leaves a socket, ms. */
 const FLUSH_MS = 200;
 
 /**
@@ -92,12 +92,12 @@ export class Connection {
   readonly progress: Changing<Status>;
   readonly waits: Backoff;
   private readonly ending = new AbortController();
-  /** Aborted when the client has ended, with the error that tells why. */
+  /** Aborted when the client has ended, with the error as the reason. */
   readonly end = this.ending.signal;
 
   /** Resumes the session on the next connection. */
   private resumeToken?: string;
-  /** Another one takes its place when it is of no use any more; what still comes of it is discarded. */
+  /** A socket is replaced when it is of no use any more; its later events are discarded. */
   private line: Line = { openedAt: 0 };
   /** Bounds the present attempt, ends the present wait, or keeps the present connection. */
   private readonly timer = new Timer();
@@ -229,7 +229,7 @@ export class Connection {
         this.line === line && handle(...args);
     socket.onopen = ifMine(() => this.onOpen(socket));
     socket.onmessage = ifMine(({ data }: { data: string }) => this.onMessage(data));
-    // The `ws` package tells of a subprotocol that is not ours; browsers let us see it.
+    // The `ws` package reports a subprotocol that is not ours as an error; browsers show it.
     socket.onerror = ifMine(
       ({ message }: { message?: string }) => /subprotocol/.test(message!) && this.finish(otherServer()),
     );
@@ -294,7 +294,7 @@ export class Connection {
     else socket?.close();
   }
 
-  /** Only the `ws` package tells of an HTTP status. */
+  /** Only the `ws` package reports an HTTP status. */
   private onResponse({ statusCode, headers }: Parameters<UpgradeListener>[1]): void {
     this.waits.advise(Number(headers['retry-after']) * 1_000);
     this.giveUp(refusalOf(statusCode));
@@ -335,7 +335,7 @@ export class Connection {
 
 type SocketOn = (event: 'unexpected-response', listener: UpgradeListener) => void;
 
-/** Why there is no connection; undefined when one was lost that may come back. */
+/** The reason for which there is no connection; undefined if one was lost that may come back. */
 function closeError(code: number, reason: string, wasOpen: boolean): WssError | undefined {
   const refusal = wasOpen ? undefined : refusalOf(statusOfClose(code), reason);
   if (refusal || !mayReconnect(code)) return refusal ?? new WssError('refused', `closed: ${code} ${reason}`);

@@ -13,8 +13,9 @@ function callLater(call: () => void): void {
 }
 
 /**
- * Calls the application's functions, after what was under way here: so they find everything done and may do anything
- * themselves. One that throws is reported like any other uncaught error, and does not stop the others.
+ * Calls the application's functions after the client's own work, so that they find everything done and may do
+ * anything themselves. A function that throws is reported like any other uncaught error, and does not stop the
+ * others.
  * @internal
  */
 export function callDue(): void {
@@ -63,7 +64,7 @@ export function onAbort(signals: readonly (AbortSignal | undefined)[], work: () 
 export class Emitter<T> {
   private readonly listeners = new Set<(value: T) => void>();
 
-  /** @param counted told of each listener that comes (1) or goes (-1) */
+  /** @param counted called for each listener that comes (1) or goes (-1) */
   constructor(private readonly counted?: (change: number) => void) {}
 
   listen(take: (value: T) => void): Unsubscribe {

@@ -2,7 +2,7 @@ import type { ErrorBody, ErrorCode, ErrorDetail } from '@wss/protocol';
 
 /** Failures on this side of the connection, each with its remedy. */
 export type ClientErrorCode =
-  /** The connection was lost before the answer, and it is not sent again: look whether it was done. */
+  /** The connection was lost before the answer, and the command is not sent again: check if it took effect. */
   | 'disconnected'
   /** The client was closed, or the room left: make a new client, or join again. */
   | 'closed'
@@ -14,7 +14,7 @@ export type ClientErrorCode =
   | 'queue_full'
   /** The server speaks another version of the protocol, or is not a wss server: update one of them. */
   | 'version'
-  /** The URL is none that a WebSocket can use, or nobody serves WebSockets there: correct it. */
+  /** The URL is not one of a WebSocket, or no server serves WebSockets there: correct it. */
   | 'bad_url'
   /** The server can't use this request, e.g. the name of the user in the URL; the message says why. */
   | 'bad_request'
@@ -26,10 +26,10 @@ export type ClientErrorCode =
   | 'bad_token'
   /** The server closed the connection for good; the message says why. */
   | 'refused'
-  /** The server sent something that is not in the protocol: report it to those who run it. */
+  /** The server sent a frame that breaks the protocol: report it to its operators. */
   | 'bad_server_frame';
 
-/** Everything that this client reports as failed; `code` tells what to do. */
+/** Every failure that this client reports; `code` decides what to do. */
 export class WssError extends Error {
   constructor(
     readonly code: ErrorCode | ClientErrorCode,

@@ -7,9 +7,9 @@ export interface PatchOperation {
 }
 
 /**
- * Applies a patch. Values on the way to a change are copied, everything else is shared with the old value, so that a
- * view can tell by identity what changed.
- * @throws Error when a path does not exist, or names `__proto__`: the patch was made for another value than the copy.
+ * Applies a patch. Values on the path to a change are copied, and everything else is shared with the old value, so
+ * that views can detect changes by identity.
+ * @throws Error when a path does not exist, or names `__proto__`: the patch was made for a different value.
  */
 export function applyPatch(value: unknown, operations: readonly PatchOperation[]): unknown {
   return operations.reduce(applyOne, value);

@@ -129,7 +129,7 @@ export class Lane {
   survived(highest: number, epoch?: string): void {
     let n = highest;
     for (const entry of this.numbered.values()) if (epoch && entry.epoch === epoch) n = Math.max(n, entry.n);
-    // An earlier visit of ours, which nobody remembers here, got that far.
+    // An earlier visit, which this client does not remember, got that far.
     if (this.highest === 0) {
       this.highest = this.acked = n;
       if (n > 0) this.lastEpoch = epoch;

@@ -48,11 +48,11 @@ interface Sent {
   at: number;
   /** How long it is waited for before it is sent again, ms. */
   waitMs: number;
-  /** Set for a request that must not be sent again; it is waited for as long as somebody wants the answer. */
+  /** Set for a request that must not be sent again; it waits as long as the caller wants the answer. */
   readonly answer?: Pending;
 }
 
-/** Until the server tells. */
+/** Until the server gives its own. */
 const MAX_FRAME_BYTES = 65_536;
 /** The server answers everything sooner; a request without an answer for so long is sent again, ms. */
 const UNANSWERED_MS = 20_000;
@@ -86,8 +86,8 @@ export class Link {
   }
 
   /**
-   * Sends a frame that does no harm when it is sent again. `done` gets its reply, or nothing when the connection is
-   * lost first, and whether it was sent again.
+   * Sends a frame that may safely be sent again. `done` gets its reply, or undefined if the connection is lost first,
+   * and if it was sent again.
    */
   ask(frame: object, done: Sent['done']): void {
     this.put({ frame, done, at: now(), waitMs: UNANSWERED_MS });
@@ -146,7 +146,7 @@ export class Link {
     for (let request; (request = this.waiting.take());) this.transmit(request);
   }
 
-  /** A plain gateway may send what it likes; one of ours keeps to the protocol. */
+  /** A plain gateway may send any frame; a wss server keeps to the protocol. */
   take(text: string): void {
     try {
       this.handle(JSON.parse(text) as Record<string, unknown>);

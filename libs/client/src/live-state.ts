@@ -31,7 +31,7 @@ export class LiveState<T = unknown> {
   private readonly first = new NextTime<T>();
 
   /**
-   * @param room the room, which lives as long as somebody has its copies
+   * @param room the room, which lives as long as one of its copies is used
    * @internal
    */
   constructor(

@@ -6,7 +6,7 @@ import { fromBody, type WssError } from './errors.js';
 import type { Link } from './link.js';
 import { NextTime } from './requests.js';
 
-/** Somebody who is in a room. */
+/** A user in a room. */
 export interface Member {
   readonly user: string;
   readonly meta?: unknown;
@@ -34,8 +34,8 @@ interface Reading {
 }
 
 /**
- * The users in a room: a list kept up to date by the server's deltas. It is read when somebody asks for it, and anew
- * after each join and each delta that was missed.
+ * The users in a room: a list kept up to date by the server's deltas. It is read when it is first used, and again
+ * after each join and each missed delta.
  */
 export class Members {
   private readonly changes: Emitter<readonly Member[]>;
@@ -58,7 +58,7 @@ export class Members {
     this.changes = new Emitter(count);
   }
 
-  /** Everybody who is known to be here; nobody before {@link subscribe} or {@link refresh}. */
+  /** All users who are known to be here; empty before {@link subscribe} or {@link refresh}. */
   get list(): readonly Member[] {
     return [...this.byUser.values()];
   }
@@ -72,8 +72,8 @@ export class Members {
   }
 
   /**
-   * Reads the list anew; it is also read by itself when that is needed.
-   * @throws WssError when it can't be read, e.g. `not_found` where the kind of room does not show who is in it
+   * Reads the list again; the client also does so by itself when needed.
+   * @throws WssError when it can't be read, e.g. `not_found` if the kind of room does not show who is in it
    */
   refresh(): Promise<void> {
     const { promise } = this.read;

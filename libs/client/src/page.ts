@@ -4,7 +4,7 @@ interface Target {
   readonly addEventListener?: Listen;
 }
 
-/** The parts of a browser that tell whether connecting makes sense now. */
+/** The parts of a browser that show if connecting is useful now. */
 interface Page extends Target {
   readonly navigator?: { readonly onLine?: boolean; readonly connection?: Target };
   readonly document?: Target & { readonly hidden?: boolean };

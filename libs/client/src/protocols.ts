@@ -6,8 +6,8 @@ import { utf8 } from './requests.js';
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /**
- * Checks a token before anybody is asked to take it; an empty one is none.
- * @throws WssError `bad_token` when it is no text, or too long
+ * Checks a token before it is sent; an empty one counts as absent.
+ * @throws WssError `bad_token` when it is not a string, or too long
  * @internal
  */
 export function checkToken(token: unknown): string | undefined {

@@ -15,7 +15,7 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
 };
 
 /**
- * The error of a refused upgrade; undefined when the status tells nothing.
+ * The error of a refused upgrade; undefined if the status has no meaning.
  * @internal
  */
 export function refusalOf(status: number, reason?: string): WssError | undefined {

@@ -75,11 +75,11 @@ export class Pending<T = unknown> {
 }
 
 /**
- * A promise for all who wait for the next time that something happens, however long that takes.
+ * A promise for all callers that wait for the next occurrence of something, however long that takes.
  * @internal
  */
 export class NextTime<T = void> {
-  /** Set while somebody waits. */
+  /** Set while a caller waits. */
   pending?: Pending<T>;
 
   get promise(): Promise<T> {
@@ -116,7 +116,7 @@ interface Waiting {
 }
 
 /**
- * What waits to be sent, in order; that whose time is over meanwhile is skipped, and not kept for long.
+ * Commands that wait to be sent, in order; those whose time is over are skipped, and not kept for long.
  * @internal
  */
 export class Queue<Item extends Waiting> {
@@ -145,7 +145,7 @@ export class Queue<Item extends Waiting> {
 const isOpen = ({ answer }: Waiting): boolean => !answer.settled;
 
 /**
- * Takes a copy: a command is sent again as it was, whatever happens to its data meanwhile.
+ * Takes a copy, so that a command is sent again as it was, even if its data changed meanwhile.
  * @throws WssError `invalid` when it can't be written as JSON, `too_large`
  */
 export function snapshot(data: unknown, most: number): Snapshot {
@@ -162,7 +162,7 @@ export function snapshot(data: unknown, most: number): Snapshot {
 }
 
 /**
- * Checks what is to be sent: a frame that is too large would end the connection.
+ * Checks a frame before it is sent: a frame that is too large would end the connection.
  * @throws WssError `too_large`
  */
 export function checkSize(json: string, most: number): void {

@@ -91,18 +91,18 @@ export class Room<T extends RoomTypes = Loose> {
   }
 
   /**
-   * Sets what others see of the user here, at most 1,024 bytes as JSON; resolves when the server was told. Before a
-   * join it is kept for it. Of several clients of a user, the newest counts.
-   * @throws WssError `too_large`, `invalid` when it is no object of JSON
+   * Sets the user's meta that others see here, at most 1,024 bytes of JSON; resolves when the server has it. Before a
+   * join it is kept for the join. If a user has several clients, the newest one counts.
+   * @throws WssError `too_large`, `invalid` when it is not a JSON object
    */
   setMeta(meta: object): Promise<void> {
     return this.link.handOut(this.attendance.setMeta(meta));
   }
 
   /**
-   * Leaves: nothing more comes from the room, and commands that wait to be sent fail as `closed`. Resolves when the
-   * server was told; without a connection at once, and it is told when there is one. Never rejects. Listeners stay: they
-   * hear again when the room is joined again.
+   * Leaves the room: no event comes any more, and commands that wait to be sent fail as `closed`. Resolves when the
+   * server knows; without a connection at once, and the server is told later. Never rejects. Listeners stay, and are
+   * called again after the next join.
    */
   leave(): Promise<void> {
     return this.attendance.depart();
@@ -154,7 +154,7 @@ export class Room<T extends RoomTypes = Loose> {
   }
 
   /**
-   * True if the room has to be kept: something is wanted or under way, or somebody listens.
+   * True if the room has to be kept: it is wanted, a request is under way, or a listener is left.
    * @internal
    */
   get isInUse(): boolean | undefined {

@@ -98,7 +98,10 @@ export interface Rollback {
   readonly commands: readonly NumberedCommand[];
   /** Lost numbers whose commands are not known any more. */
   readonly forgotten: readonly number[];
-  /** True if the commands are sent again, exactly once; of one that then fails, another rollback tells, with false. */
+  /**
+   * True if the commands are sent again, exactly once. If one of them then fails, another rollback with false reports
+   * it.
+   */
   readonly resubmitted: boolean;
 }
 
@@ -112,7 +115,7 @@ export interface JoinOptions extends CommandOptions {
 
 /** State of a room. */
 export type RoomStatus =
-  /** The server was asked to let us in; `error` tells why it has not yet. */
+  /** The client is connecting; `error` is the reason of the last failure. */
   | { readonly state: 'joining'; readonly error?: WssError }
   /** Everything up to now was seen; new events come at once. */
   | { readonly state: 'live' }
@@ -130,7 +133,7 @@ export type RoomStatus =
 export type DebugListener = (kind: 'sent' | 'received' | 'decided', what: unknown) => void;
 
 /**
- * The part of an HTTP response that tells why an upgrade was refused.
+ * The part of an HTTP response that explains a refused upgrade.
  * @internal
  */
 export type UpgradeListener = (
@@ -141,12 +144,12 @@ export type UpgradeListener = (
 /** The part of a WebSocket that the client uses: the global one, or that of the `ws` package. */
 export interface SocketLike {
   readonly protocol: string;
-  /** Whatever function is put here is called, as the standard says. */
+  /** The handler, as in the standard. */
   onopen: unknown;
   onmessage: unknown;
   onerror: unknown;
   onclose: unknown;
-  /** That of the `ws` package, which alone tells of an HTTP status. */
+  /** An event of the `ws` package only: it has the HTTP status. */
   readonly on?: unknown;
   send(text: string): void;
   close(code?: number): void;

@@ -25,7 +25,7 @@ export class Random {
     return choices[this.below(choices.length)]!;
   }
 
-  /** Numbers of their own for one part of a run, whatever the other parts draw. */
+  /** Random numbers for one part of a run, independent of the numbers that other parts draw. */
   fork(): Random {
     return new Random(this.below(4_294_967_296));
   }

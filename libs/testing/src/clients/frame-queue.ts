@@ -40,20 +40,23 @@ export class FrameQueue {
     else this.waiters.splice(index, 1)[0]!.take(frame);
   }
 
-  /** No frame can follow: whoever waits fails at once, as do later waits for what is not here. */
+  /**
+   * Ends the queue because no frame can follow: present waits fail at once, and so do later ones without a matching
+   * frame.
+   */
   end(why: string): void {
     this.ended ??= why;
     for (const waiter of this.waiters.splice(0)) waiter.fail(this.ended);
   }
 
-  /** Takes all frames that nobody took. */
+  /** Takes all frames that were not taken yet. */
   takeAll(): ServerFrame[] {
     return this.untaken.splice(0);
   }
 
   /**
    * Takes the first matching frame, among those already here or still to come.
-   * @throws Error with what was received instead when the time is over or no frame can follow
+   * @throws Error with the received frames when the time is over or no frame can follow
    */
   async take(wait: Omit<FrameWait<ServerFrame>, 'result'>): Promise<ServerFrame> {
     const index = this.untaken.findIndex(wait.matches);
@@ -61,7 +64,10 @@ export class FrameQueue {
     return this.next({ ...wait, result: (frame) => frame }, 'after others');
   }
 
-  /** Takes the first matching frame and all that nobody took before it, and returns these. Throws like `take`. */
+  /**
+   * Takes the first matching frame and all earlier ones that were not taken yet, and returns the earlier ones. Throws
+   * like `take`.
+   */
   async takeBefore(wait: Omit<FrameWait<unknown>, 'result'>): Promise<ServerFrame[]> {
     const index = this.untaken.findIndex(wait.matches);
     if (index >= 0) return this.untaken.splice(0, index + 1).slice(0, index);

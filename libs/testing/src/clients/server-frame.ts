@@ -12,7 +12,9 @@ export interface ServerFrame<Data = unknown> {
   readonly data?: Data;
   readonly error?: ErrorBody;
   readonly patch?: unknown;
-  /** The text of a frame that is no JSON object, or the hex digits of a binary one; then there is nothing else. */
+  /**
+   * The text of a frame that is not a JSON object, or the hex digits of a binary one; then no other property is set.
+   */
   readonly malformed?: string;
 }
 

@@ -6,7 +6,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { freePort } from '../network/free-port.js';
 import { TestClient, type TestClientOptions } from './test-client.js';
 
-/** Answers each frame with what its data tells, a list of texts; `$ID` stands for the frame's id. `$ping` is answered. */
+/** Answers each frame with the list of texts in its data; `$ID` stands for the frame's id. `$ping` is answered. */
 let server: WebSocketServer;
 let url: string;
 let latest: { socket: WebSocket; request: IncomingMessage };

@@ -12,7 +12,7 @@ export interface TestClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Adds `?user=…`, the name in development. */
   readonly user?: string;
-  /** Whatever else `ws` takes, e.g. `{ autoPong: false }`. */
+  /** Further options of `ws`, e.g. `{ autoPong: false }`. */
   readonly ws?: ClientOptions;
 }
 
@@ -42,22 +42,22 @@ export interface PresenceAnnouncement {
 const DEFAULT_WITHIN_MS = 5_000;
 
 /**
- * A WebSocket client for tests. It queues every frame, so that none is missed between two awaits. Each wait is bounded,
- * fails at once when the connection ends, and says in its error what was received instead.
+ * A WebSocket client for tests. It queues every frame, so that none is missed between two awaits. Each wait is
+ * bounded, fails at once when the connection ends, and its error has the frames that were received instead.
  */
 export class TestClient {
   /** Resolves when the connection has ended; never rejects. */
   readonly closed: Promise<ConnectionClosed>;
   /**
-   * Announcements of users who came to rooms or left (`$presence`), in order; the array grows. They come at a time of
-   * their own, so they are not among the other frames.
+   * Announcements of presence (`$presence`), in order; the array grows. They come at times of their own, so they are
+   * not among the other frames.
    */
   readonly presence: ServerFrame<PresenceAnnouncement>[] = [];
   private readonly queue = new FrameQueue();
   private requests = 0;
 
   private constructor(
-    /** For what this class does not offer, e.g. pings or a paused reader. */
+    /** The socket, for uses beyond this class, e.g. pings or a paused reader. */
     readonly socket: WebSocket,
   ) {
     socket.on('message', (bytes: Buffer, isBinary) => this.take(parseServerFrame(bytes, isBinary)));
@@ -90,8 +90,8 @@ export class TestClient {
   }
 
   /**
-   * Takes the first frame that nobody took yet and that matches, or waits for it. Replies to {@link request} are not
-   * among them, unless they come too late or twice.
+   * Takes the first matching frame that was not taken yet, or waits for one. Replies to {@link request} are not among
+   * them, unless they come too late or twice.
    *
    * @param matches default: any frame
    * @param withinMs milliseconds; default 5,000
@@ -106,9 +106,9 @@ export class TestClient {
   }
 
   /**
-   * Waits for a marker, takes it and all frames before it, and returns these: what it does not return had not been sent
-   * before the marker. To prove that something does not arrive from another node, send a marker the same way, through
-   * the same room.
+   * Waits for a marker, takes it and all frames before it, and returns the latter: every other frame was sent after
+   * the marker. To prove that something does not arrive from another node, send a marker the same way, through the
+   * same room.
    */
   until(marker: FrameFilter, withinMs = DEFAULT_WITHIN_MS): Promise<ServerFrame[]> {
     return this.queue.takeBefore({ what: 'the marker', matches: marker, withinMs });
@@ -116,7 +116,7 @@ export class TestClient {
 
   /**
    * Sends a `$ping` and takes all frames before its reply. Proves that the node has nothing more for this client at
-   * that time, but not what is still on its way from other nodes, nor what replies may overtake (see {@link until}).
+   * that time; frames may still be on their way from other nodes, or be overtaken by replies (see {@link until}).
    */
   async drain(withinMs = DEFAULT_WITHIN_MS): Promise<ServerFrame[]> {
     return this.ask('$ping', {}, { withinMs }, () => this.queue.takeAll());

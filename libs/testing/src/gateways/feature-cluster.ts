@@ -19,7 +19,7 @@ export interface FeatureClusterOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Where a client connects and what it joins. */
+/** The node that a client connects to, and the room that it joins. */
 export interface FeatureClientOptions extends Omit<TestClientOptions, 'user'> {
   /** Index of the node; default 0. */
   readonly node?: number;
@@ -95,8 +95,8 @@ export class FeatureCluster {
   }
 
   /**
-   * Loses data as a failover does: what `work` did is answered and seen, and then gone from the engine. Resolves when
-   * all nodes serve again; members who saw the lost events get `$reset`.
+   * Loses data like a failover: the effects of `work` are answered and seen, and then gone from the engine. Resolves
+   * when all nodes serve again; members that saw the lost events get `$reset`.
    */
   async loseTail(work: () => Promise<unknown>): Promise<void> {
     await this.data.loseTail(work);

@@ -7,7 +7,7 @@ import { TcpProxy } from '../network/tcp-proxy.js';
 /** The data that the nodes of a test share, and the faults that it can have. */
 export interface FeatureData {
   readonly shared: SharedData;
-  /** Runs `work`, then fails over to a copy from before it: what `work` wrote is lost, as when a master dies. */
+  /** Runs `work`, then fails over to a copy from before it: its writes are lost, as when a master dies. */
   loseTail(work: () => Promise<unknown>): Promise<void>;
   /** Runs `work` while no node reaches the data. */
   outage(work: () => Promise<unknown>): Promise<void>;

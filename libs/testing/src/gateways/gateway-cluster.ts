@@ -37,7 +37,7 @@ export class GatewayCluster {
 
   /**
    * Starts Redis, then all nodes at once, and waits until they are ready.
-   * @throws Error when any of them does not come up; what had started is stopped
+   * @throws Error when one of them does not come up; all others are stopped then
    */
   static async start(options: GatewayClusterOptions = {}): Promise<GatewayCluster> {
     const cluster = new GatewayCluster(options.servers ?? (await RedisServer.start(options.redis)), options);
@@ -73,7 +73,7 @@ export class GatewayCluster {
     }
   }
 
-  /** Stops the nodes, all at once and in order, then the proxies, and Redis last. Does nothing to what has ended. */
+  /** Stops the nodes, all at once and in order, then the proxies, and Redis last. Ended ones are left alone. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
     await Promise.all(this.proxies.map((proxy) => proxy.stop()));

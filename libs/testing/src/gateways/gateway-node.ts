@@ -114,7 +114,7 @@ export class GatewayNode {
     await this.process.kill();
   }
 
-  /** Freezes the node (SIGSTOP): connections stay open, nobody answers. Resolves when it stands still. */
+  /** Freezes the node (SIGSTOP): connections stay open without an answer. Resolves when it stands still. */
   async pause(): Promise<void> {
     await this.process.pause();
   }

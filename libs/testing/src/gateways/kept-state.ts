@@ -3,11 +3,14 @@ export type KeptState = ReadonlyMap<string, number>;
 
 /** Objects that the walk leaves out. */
 export interface KeptStateOptions {
-  /** Caches with a bound of their own, e.g. `Committer.rooms`; neither they nor what they hold is counted while they keep to it. */
+  /**
+   * Caches with a bound of their own, e.g. `Committer.rooms`; neither they nor their content is counted while they
+   * keep to it.
+   */
   readonly caches?: Readonly<Record<string, number>>;
 }
 
-/** The runtime's own objects; what hangs from them is not the application's. */
+/** The runtime's own objects; objects behind them are not the application's. */
 const FOREIGN = new Set([
   'Socket',
   'TLSSocket',
@@ -21,7 +24,7 @@ const FOREIGN = new Set([
   'AsyncLocalStorage',
   // Made when a logger writes its first line.
   'ConsoleLogger',
-  // The Redis driver's: rings that keep their capacity, and what is on its way.
+  // Collections of the Redis driver: rings that keep their capacity, and commands on their way.
   'Denque',
   'Command',
 ]);

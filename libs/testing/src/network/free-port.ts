@@ -11,8 +11,8 @@ const HIGHEST = 22_000;
 const ATTEMPTS = 100;
 
 /**
- * Finds a TCP port of 127.0.0.1 that the kernel lets us listen on. It is free again when this returns, so whoever
- * binds it must be ready to lose it and to ask again.
+ * Finds a TCP port of 127.0.0.1 that the kernel lets us listen on. It is free again when this returns, so the caller
+ * must be ready to lose it and to ask again.
  *
  * @throws Error when 100 ports in a row were taken
  */

@@ -3,12 +3,12 @@ import { TcpDirection, type DirectionRules } from './tcp-direction.js';
 
 /** The rules of both directions. */
 export interface ConnectionRules {
-  /** From the one who connected to the one it wanted. */
+  /** From the connecting side to the target. */
   readonly requests: DirectionRules;
   readonly replies: DirectionRules;
 }
 
-/** One connection through the proxy: two sockets and what passes in each direction. */
+/** One connection through the proxy: two sockets and the rules of each direction. */
 export class TcpConnection {
   private readonly requests: TcpDirection;
   private readonly replies: TcpDirection;

@@ -16,7 +16,7 @@ const MAX_WAITING_BYTES = 65_536;
 /** Bytes, or the end of the stream. */
 type Piece = Buffer | 'end';
 
-/** One direction of one proxied connection: hands on what arrives, in order, late, or not at all. */
+/** One direction of one proxied connection: passes data on in order, late, or not at all. */
 export class TcpDirection {
   private readonly waiting: { readonly piece: Piece; readonly due: number }[] = [];
   private waitingBytes = 0;
@@ -39,7 +39,7 @@ export class TcpDirection {
     return this.damaged && !this.rules.swallows();
   }
 
-  /** Tells that the sender's socket broke. @returns whether the receiver may learn of it now */
+  /** Notes that the sender's socket broke. @returns true if the receiver may learn of it now */
   reportsBreak(): boolean {
     this.damaged = true;
     return this.broken;
@@ -52,7 +52,7 @@ export class TcpDirection {
     this.waiting.length = 0;
   }
 
-  /** A piece never overtakes an earlier one, whatever their latencies: only the first one waiting is looked at. */
+  /** A piece never overtakes an earlier one, whatever their latencies: only the first waiting one is considered. */
   private accept(piece: Piece): void {
     const passMs = this.rules.passMs?.(sizeOf(piece)) ?? 0;
     this.waiting.push({ piece, due: performance.now() + Math.max(this.rules.latencyMs(), passMs) });

@@ -4,7 +4,7 @@ import { freePort } from './free-port.js';
 import { TcpConnection, type ConnectionRules } from './tcp-connection.js';
 
 /**
- * Treatment of bytes by a {@link TcpProxy}. Requests go from the one who connected to the target, replies back.
+ * Treatment of bytes by a {@link TcpProxy}. Requests go from the connecting side to the target, replies back.
  *
  * - `pass`: hands everything on.
  * - `cut`: resets all connections and refuses new ones.

@@ -13,14 +13,14 @@ export interface ProcessExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Where and with what a process runs. */
+/** Folder and environment of a process. */
 export interface ManagedProcessOptions {
   readonly cwd?: string;
   /** The whole environment; {@link hermeticEnv} makes one. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The environment of a started process: what it needs to run at all, and nothing that would configure it. */
+/** The environment of a started process: the variables that it needs to run, and none that would configure it. */
 export function hermeticEnv(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR } = process.env;
   return { PATH, HOME, TMPDIR, LC_ALL: 'C.UTF-8', ...extra };
@@ -78,7 +78,7 @@ export class ManagedProcess {
 
   /**
    * Asks the process to end (SIGTERM), also a paused one, and kills it when it takes longer than `withinMs`
-   * milliseconds: then the exit's signal is SIGKILL. On a process that has ended it just tells how.
+   * milliseconds: then the exit's signal is SIGKILL. For an ended process it returns how it ended.
    */
   async stop(withinMs: number): Promise<ProcessExit> {
     this.child.kill('SIGTERM');
@@ -98,7 +98,7 @@ export class ManagedProcess {
   }
 
   /**
-   * Freezes the process (SIGSTOP): its connections stay open and nobody answers. Resolves when it stands still.
+   * Freezes the process (SIGSTOP): its connections stay open without an answer. Resolves when it stands still.
    * @throws Error when it has ended
    */
   async pause(): Promise<void> {

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 /**
- * Tells what a process does: the state letter that `ps` shows (`T` is stopped, `Z` is dead but not yet collected by its
- * parent), or `undefined` when there is none of this id. Slim images have no `ps`, but Linux has /proc.
+ * Returns the state of a process: the letter that `ps` shows (`T` is stopped, `Z` is dead but not yet collected by
+ * its parent), or `undefined` when there is none of this id. Slim images have no `ps`, but Linux has /proc.
  */
 export async function processState(pid: number): Promise<string | undefined> {
   if (process.platform !== 'linux') {

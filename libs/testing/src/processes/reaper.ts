@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 /**
- * Reads "+ <pid>", "- <pid>" (processes) and "d <path>", "r <path>" (folders) line by line; at the end of its
- * input it kills and removes what is left, and says so last, since nobody may be there to hear it.
+ * Reads "+ <pid>", "- <pid>" (processes) and "d <path>", "r <path>" (folders) line by line; at the end of its input
+ * it kills and removes the rest. It reports last, since nobody may be there to read it.
  */
 const SCRIPT = `
 pids=' '

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { LuaScript } from '@wss/redis';
 import { TemporaryFolder } from '../processes/temporary-folder.js';
 
-/** A place of a script and what stands there instead. */
+/** A piece of a script and its replacement. */
 export type ScriptChange = readonly [from: string, to: string];
 
 /** Copies a script with these places changed; each must stand there exactly once, so that no planted bug rots. */

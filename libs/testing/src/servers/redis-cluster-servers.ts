@@ -28,8 +28,8 @@ export class RedisClusterServers {
   ) {}
 
   /**
-   * Starts everything and waits until all servers agree on who has which slot.
-   * @throws Error when any of it does not come up; what had started is stopped
+   * Starts everything and waits until all servers agree on the slots.
+   * @throws Error when a part does not come up; all others are stopped then
    */
   static async start(options: RedisClusterServersOptions = {}): Promise<RedisClusterServers> {
     const { masters = 3, replicas = 0, nodeTimeoutMs = 2_000, password } = options;
@@ -65,7 +65,7 @@ export class RedisClusterServers {
 
   /**
    * The server that has a slot, as the first running one knows it.
-   * @throws Error when nobody has it
+   * @throws Error when no server has it
    */
   async masterOf(slot: number): Promise<RedisServer> {
     for (const server of this.servers) {
@@ -159,7 +159,7 @@ export class RedisClusterServers {
     for (let i = 0; i < this.masters; i++) {
       const server = this.servers[i]!;
       await server.cli('CLUSTER', 'ADDSLOTSRANGE', this.firstSlot(i), this.firstSlot(i + 1) - 1);
-      // Distinct from the start, or the servers would first have to sort out who is newer.
+      // Distinct from the start, since the servers would otherwise have to sort out which is newer.
       await server.cli('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
     }
     for (const { port } of this.servers.slice(1)) await first!.cli('CLUSTER', 'MEET', '127.0.0.1', port);

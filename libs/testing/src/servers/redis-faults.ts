@@ -8,7 +8,7 @@ export interface RedisFaults {
   checkpoint(): Promise<void>;
   /** Loses everything written since the checkpoint, as when replicas take over. */
   loseSinceCheckpoint(): Promise<void>;
-  /** Others take over: what was written since the checkpoint is lost, or nothing where there was none since the last time. */
+  /** Fails over: writes since the checkpoint are lost; without a new checkpoint nothing is. */
   failOver(): Promise<void>;
   /** Everything is lost; the history stays. */
   wipe(): Promise<void>;
@@ -29,8 +29,8 @@ export function redisFaults(servers: readonly Redis[]): RedisFaults {
   const loseSinceCheckpoint = async (): Promise<void> => {
     for (const [i, redis] of servers.entries()) {
       const copies = [...replicas[i]!].flatMap(([key, { dump, endsAt }]) => [key, endsAt, dump]);
-      // At once: those who take over have less from the first moment of their history on, and never had more. A script,
-      // as a cluster has no transactions over several slots.
+      // Restores at once, so that the new masters have less data from the first moment of their history on. It is a
+      // script, since a cluster has no transactions over several slots.
       const replies = await redis
         .multi()
         .call('EVAL', RESTORE, 0, ...copies)

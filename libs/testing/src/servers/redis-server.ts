@@ -106,7 +106,7 @@ export class RedisServer {
     await this.run();
   }
 
-  /** Freezes the server (SIGSTOP): connections stay open, nobody answers. Resolves when it stands still. */
+  /** Freezes the server (SIGSTOP): connections stay open without an answer. Resolves when it stands still. */
   async pause(): Promise<void> {
     await this.running().pause();
   }
