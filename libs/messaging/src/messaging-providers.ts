@@ -23,9 +23,9 @@ import { SurvivingNumbers } from './rooms/surviving-numbers.js';
 import { UnknownEvents } from './commands/unknown-events.js';
 
 /**
- * Clients, their rooms on this node, and the way of their frames to handlers. The module that provides them also
- * provides the ports: `RoomSource`, `PresenceSource`, `ClientListener`, `Admission`, `NodeIdentity`, `SessionSource`,
- * `LaneNumbers`, `CommandRecorder`, `PeerContracts`.
+ * Providers of clients, their rooms on this node, and the way of their frames to handlers. The module that provides
+ * them also provides the ports: `RoomSource`, `PresenceSource`, `ClientListener`, `Admission`, `NodeIdentity`,
+ * `SessionSource`, `LaneNumbers`, `CommandRecorder`, `PeerContracts`.
  */
 export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,

@@ -19,7 +19,7 @@ import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
 import { NativeHandlers } from '../socket/native-handlers.js';
 import { type Doorkeeper, type SocketServer, SocketServers } from './socket-servers.js';
 
-/** How long a server that is closed waits for disconnect hooks, ms. */
+/** How long the close of a server waits for disconnect hooks, ms. */
 const CLEAN_UP_MS = 5_000;
 
 /** Options of the adapter. */
@@ -31,7 +31,7 @@ export interface ClusterWsAdapterOptions {
 /** Options that a gateway's decorator may hold for this adapter. */
 export interface ClusterGatewayOptions extends ServerOptions {
   readonly path?: string;
-  /** The gateway's path is served by the command router too. */
+  /** True if the command router serves the gateway's path, too. */
   readonly commands?: boolean;
 }
 
@@ -42,10 +42,10 @@ interface ServedPath extends PathContext {
 /**
  * WebSocket adapter for `ws`, in the place of Nest's `WsAdapter`: existing gateways run unchanged.
  *
- * Three things differ. A client's data is never echoed in an `exception` frame. A connection hook that throws
- * closes its own socket (1011) and nothing else; this needs the application in the constructor. Bad JSON and
- * unknown events are answered. On the path of a gateway with `commands: true`, events that no gateway handles go
- * to the {@link CommandRouter}.
+ * It differs in three points. A client's data is never echoed in an `exception` frame. A connection hook that throws
+ * closes its own socket (1011) and nothing else; this needs the application in the constructor. Bad JSON and unknown
+ * events are answered. On the path of a gateway with `commands: true`, events that no gateway handles go to the
+ * {@link CommandRouter}.
  */
 export class ClusterWsAdapter extends AbstractWsAdapter {
   private readonly faults = new LogGate((line) => new Logger('WsAdapter').error(line));
@@ -69,7 +69,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     this.servers = new SocketServers(this.doorkeeper());
   }
 
-  /** Replaces the parser of messages, for sockets that connect from now on too. */
+  /** Replaces the parser of messages, for connected sockets and later ones. */
   setMessageParser(parser: MessageParser): void {
     this.reader.parser = parser;
   }
@@ -119,7 +119,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     client.native.add(handlers, transform);
   }
 
-  /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for these is over. */
+  /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for the hooks is over. */
   override async close(server: WebSocketServer): Promise<void> {
     await this.servers.close(server);
     const cleanUps = [...(this.contexts.get(server)?.cleanUps ?? [])];
@@ -179,7 +179,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     try {
       server.emit('connection', client, request);
     } catch (error) {
-      // A listener that the application has put on the server itself.
+      // The application may have added listeners of its own.
       failConnection('the server', client, error);
     }
   }

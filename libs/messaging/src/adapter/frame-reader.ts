@@ -3,7 +3,7 @@ import { FrameError, kindOf, LogGate, parseJson, stackOf, toClientFrame } from '
 import type { RawData } from 'ws';
 import type { ClientSocket, FrameRouter } from '../socket/client-socket.js';
 
-/** Reads a message as `{event, data}`, or as nothing to drop it. */
+/** Reads a message as `{event, data}`; returns nothing to drop it. */
 export type MessageParser = (data: RawData) => unknown;
 
 /** Parses each message once and takes it to a native gateway's handlers or to the router. */
@@ -12,11 +12,11 @@ export class FrameReader {
   private readonly faults = new LogGate((line) => this.logger.error(line));
 
   constructor(
-    /** Replaces JSON where it is set. */
+    /** Replaces JSON if it is set. */
     public parser?: MessageParser,
   ) {}
 
-  /** Never throws; what can't be read is answered. */
+  /** Reads one message. Never throws: a frame that can't be read is answered. */
   read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter | undefined): void {
     try {
       if (isBinary && router && !this.parser) throw new FrameError('binary frames are not supported');

@@ -14,13 +14,13 @@ export interface GatewayDeclaration {
   readonly port: number;
   readonly path?: string;
   readonly options: Readonly<Record<string, unknown>>;
-  /** Every connection has an instance of its own. */
+  /** True if every connection has an instance of its own. */
   readonly requestScoped: boolean;
   /** The one instance of a class that is not request-scoped. */
   readonly instance?: object;
 }
 
-/** The gateways of an application. */
+/** Returns the gateways of an application. */
 export function findGateways(modules: ModulesContainer): GatewayDeclaration[] {
   const found = new Map<Type<object>, GatewayDeclaration>();
   for (const module of modules.values()) {
@@ -51,8 +51,8 @@ function declaration(type: Type<object>): Omit<GatewayDeclaration, 'requestScope
 const guards = new WeakSet<GatewayHook>();
 
 /**
- * Nest hands what a connection hook throws to nobody, which ends the process. Here it ends that one connection,
- * and frames wait until `handleConnection` is done.
+ * Guards the hooks of a gateway. In Nest an error of a connection hook ends the process. Here it ends that one
+ * connection, and frames wait until `handleConnection` is done.
  */
 export function guardHooks(gateway: GatewayDeclaration): void {
   const { instance } = gateway;
@@ -73,7 +73,7 @@ function guard(
   if (original && guards.has(original) && Object.hasOwn(target, name)) return;
   const hook: GatewayHook = function (client, ...rest) {
     const call = (): unknown => original?.call(this, client, ...rest);
-    // What `super.handleConnection()` throws belongs to the derived class, which has a guard of its own.
+    // An error of `super.handleConnection()` belongs to the derived class, which has a guard of its own.
     if (!(client instanceof ClientSocket) || this.constructor !== owner) return call();
     return runHook({ owner, name, client }, call);
   };
@@ -123,7 +123,7 @@ function fail(run: HookRun, error: unknown): void {
   ended(run);
 }
 
-/** Connections whose instances of request-scoped gateways are still being made. */
+/** Connections whose instances of request-scoped gateways are still being created. */
 const constructions = new WeakMap<ClientSocket, Map<Type<object>, () => void>>();
 
 /** Lets frames wait until the connection's own instances of these gateways exist and their hooks have run. */
@@ -140,7 +140,10 @@ function ended({ owner, name, client }: HookRun): void {
   if (name === 'handleConnection') constructions.get(client)?.get(owner)?.();
 }
 
-/** Of a request-scoped class Nest calls both hooks always; an instance that can't be made goes to the filters of the hook. */
+/**
+ * For a request-scoped class Nest always calls both hooks; if the instance can't be created, the error goes to the
+ * filters of the hook.
+ */
 function catchConstruction(owner: Type<object>, name: GatewayHookName): void {
   @Catch()
   class ConstructionFilter implements ExceptionFilter {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import type { GatewayDeclaration } from './gateway-hooks.js';
 
-/** Which paths the command router serves, and whether the gateways agree on how. */
+/** Knows the paths that the command router serves, and checks that the gateways agree on their options. */
 export class GatewayPaths {
   private readonly commands = new Set<string>();
   private readonly requestScoped = new Map<string, Type<object>[]>();
@@ -49,7 +49,7 @@ function requireAgreement(a: GatewayDeclaration, b: GatewayDeclaration): void {
   );
 }
 
-/** On the application's own port no path means the root; on a port of its own it means every path. */
+/** On the application's port, no path means the root; on a port of its own it means every path. */
 function keyOf(port: number, path: string | undefined): string {
   return `${port} ${port === 0 ? normalizePath(path) : (ownPortPath(path) ?? '*')}`;
 }
@@ -59,7 +59,7 @@ export function ownPortPath(path: string | undefined): string | undefined {
   return path === undefined || path === '' ? undefined : normalizePath(path);
 }
 
-/** One leading slash, none at the end. */
+/** Normalizes a path: one leading slash, none at the end. */
 export function normalizePath(path: string | undefined): string {
   return `/${path ?? ''}`.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
 }

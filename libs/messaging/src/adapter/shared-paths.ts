@@ -12,11 +12,11 @@ export class SharedPaths implements OnModuleInit {
 
   constructor(
     private readonly modules: ModulesContainer,
-    // As a dependency it is initialized first, so its table is built.
+    // The router, initialized first as a dependency, so that its table is built.
     private readonly router: CommandRouter,
   ) {}
 
-  /** @throws Error that says what to do when an event is handled in both ways. */
+  /** @throws Error that says what to do if an event is handled in both ways. */
   onModuleInit(): void {
     const gateways = findGateways(this.modules);
     const paths = new GatewayPaths(gateways);

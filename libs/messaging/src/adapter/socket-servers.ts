@@ -13,14 +13,14 @@ import { ClientSocket } from '../socket/client-socket.js';
 import { LISTEN_BACKLOG, MAX_FRAME_BYTES } from '../ports/limits.js';
 import { UpgradeRefusal } from '../ports/ports.js';
 
-/** How long the clients of a server that is closed have to answer the close frame, ms. */
+/** How long the clients of a closing server have to answer the close frame, ms. */
 const CLOSE_GRACE_MS = 1_000;
 
 /** The server that a gateway asks for. */
 export interface SocketServerRequest {
   /** Absent, on a port of its own: every path of the port. */
   readonly path?: string;
-  /** The command router serves it. */
+  /** True if the command router serves it. */
   readonly commands: boolean;
   readonly options: ServerOptions;
 }
@@ -35,13 +35,13 @@ export interface SocketServer {
 
 /** Decides on upgrade requests. */
 export interface Doorkeeper {
-  /** A request whose handshake is right asks for this server; `accept` makes it a WebSocket. */
+  /** Called with a request for this server whose handshake is valid; `accept` makes it a WebSocket. */
   onHandshake(target: SocketServer, request: IncomingMessage, accept: () => void): void;
-  /** A request became a WebSocket. */
+  /** Called when a request became a WebSocket. */
   onSocket(target: SocketServer, client: ClientSocket, request: IncomingMessage): void;
-  /** Answers a request that is none of these. */
+  /** Answers every other request. */
   refuse(request: IncomingMessage, refusal: UpgradeRefusal): void;
-  /** A request was refused by the gateway's own options. */
+  /** Called when the gateway's own options refused a request. */
   onRefused(status: number): void;
   onError(error: Error): void;
 }
@@ -57,7 +57,7 @@ const LIMITS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
   closeTimeout: 5_000,
 };
 
-/** Which WebSocket server serves which port and path; the one table of the adapter. */
+/** The WebSocket servers by port and path; the one table of the adapter. */
 export class SocketServers {
   private readonly servers: SocketServer[] = [];
   private readonly closing = new Set<WebSocketServer>();
@@ -81,7 +81,7 @@ export class SocketServers {
     return this.add(httpServer, port, request);
   }
 
-  /** Takes a server out and closes it: its clients are told (1012), and cut when they don't answer. */
+  /** Removes a server and closes it: its clients get 1012, and are cut if they don't answer. */
   async close(server: WebSocketServer): Promise<void> {
     this.closing.add(server);
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -96,7 +96,7 @@ export class SocketServers {
     if (index >= 0) this.servers.splice(index, 1);
   }
 
-  /** Lets go of every HTTP server: those of the adapter are closed, the application's own is left as it was. */
+  /** Releases every HTTP server: the adapter's own are closed, the application's is left as it was. */
   async dispose(): Promise<void> {
     for (const [httpServer, listener] of this.listeners) httpServer.off('upgrade', listener);
     this.listeners.clear();
@@ -113,11 +113,11 @@ export class SocketServers {
       onRefused: (status) => this.doorkeeper.onRefused(status),
     });
     server.on('wsClientError', (error: Error, _socket: Duplex, upgrade: IncomingMessage) => {
-      // Another listener answers by itself.
+      // Another listener answers it.
       if (server.listenerCount('wsClientError') > 1) return;
       this.doorkeeper.refuse(upgrade, handshakeRefusal(upgrade, error));
     });
-    // Nest and its users read these; without a server of its own `ws` knows neither.
+    // Nest and applications read these; without a server of its own `ws` sets neither.
     Object.assign(server, { path, address: () => httpServer.address() });
     const entry: SocketServer = { server, port, ...(path !== undefined && { path }) };
     this.servers.push(entry);
@@ -184,7 +184,7 @@ function newServer({ commands, options }: SocketServerRequest, end: HandshakeEnd
     ...LIMITS,
     handleProtocols: commands ? sessionProtocol : firstProtocol,
     ...options,
-    // Whoever closes the server must find its clients.
+    // Closing the server must find its clients.
     clientTracking: true,
     WebSocket: ClientSocket,
     verifyClient: verifierOf(options.verifyClient, end),
@@ -192,8 +192,8 @@ function newServer({ commands, options }: SocketServerRequest, end: HandshakeEnd
 }
 
 /**
- * `ws` judges the handshake, then the gateway's own check is asked, and admission last: what it opens belongs to a
- * handshake that can be completed.
+ * First `ws` checks the handshake, then the gateway's own check runs, and admission last, so that a session is opened
+ * only for a handshake that can be completed.
  */
 function verifierOf(own: ServerOptions['verifyClient'], end: HandshakeEnd): VerifyClientCallbackAsync {
   return (info, done) => {
@@ -203,13 +203,13 @@ function verifierOf(own: ServerOptions['verifyClient'], end: HandshakeEnd): Veri
       done(false, status, ...answer);
     };
     if (!own) verified(true);
-    // As `ws` tells them apart.
+    // In the forms that `ws` knows.
     else if (own.length === 2) (own as VerifyClientCallbackAsync)(info, verified);
     else verified((own as VerifyClientCallbackSync)(info));
   };
 }
 
-/** What `ws` found wrong, as an answer. */
+/** Answers with the fault that `ws` found. */
 function handshakeRefusal({ method, headers }: IncomingMessage, { message }: Error): UpgradeRefusal {
   if (method !== 'GET') return new UpgradeRefusal(405, message, ['Allow: GET']);
   const isSpoken = ['13', '8'].includes(headers['sec-websocket-version'] ?? '');
@@ -219,10 +219,10 @@ function handshakeRefusal({ method, headers }: IncomingMessage, { message }: Err
 // Tokens among the subprotocols are never echoed.
 const sessionProtocol = (offered: Set<string>): string | false => offered.has(SUBPROTOCOL) && SUBPROTOCOL;
 
-/** Prefixes of what nobody may see. */
+/** Prefixes of secrets. */
 const SECRETS = [TOKEN_PREFIX, TOKEN64_PREFIX, RESUME_PREFIX];
 
-/** What `ws` does by itself. */
+/** The default of `ws`. */
 const firstProtocol = (offered: Set<string>): string | false =>
   [...offered].find((name) => !SECRETS.some((prefix) => name.startsWith(prefix))) ?? false;
 

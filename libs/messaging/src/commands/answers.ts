@@ -8,7 +8,7 @@ import type { RoutedCommand } from './routed-command.js';
 export class Answers {
   constructor(private readonly recorder: CommandRecorder) {}
 
-  /** Answers with what the handler came to. */
+  /** Answers with the handler's result or error. */
   async settle(command: RoutedCommand, answer: RecordedAnswer): Promise<void> {
     if (!command.number || command.answered) return send(command, answer);
     if (!command.effect && mayRecord(answer)) {
@@ -20,7 +20,8 @@ export class Answers {
     }
     if (!command.effect) return this.refuse(command, (answer as { error: GatewayError }).error);
     const recorded = command.effect.answer();
-    // A success is computed from the commit's result and may be answered as it is; everything else is the record's word.
+    // A success is computed from the commit's result and is answered as it is; in all other cases the record is the
+    // answer.
     const own = 'data' in answer && 'data' in recorded && !isRecordOnlyRepeat(command);
     send(command, own ? answer : recorded, positionOf(command));
   }
@@ -37,7 +38,7 @@ export class Answers {
   }
 }
 
-/** A repeat whose handler made no commit: what it computed this time is not what was answered the first time. */
+/** True for a repeat whose handler made no commit: its present result is not the answer of the first time. */
 function isRecordOnlyRepeat(command: RoutedCommand): boolean {
   return command.effect!.duplicate && !command.claimed;
 }

@@ -29,8 +29,8 @@ const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 
 /**
  * Takes a client's frames to their handlers: one look-up in a table that was built at boot.
  *
- * Handlers of one client run concurrently and are started in order. A handler's return value is the reply, what it
- * throws the error; the connection's other commands and all other clients are untouched by either.
+ * Handlers of one client run concurrently and are started in order. A handler's return value is the reply, and what
+ * it throws is the error. Neither affects the connection's other commands or other clients.
  */
 @Injectable()
 export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationShutdown {
@@ -79,7 +79,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
    */
   dispatch(client: ClientSocket, frame: ClientFrame, bytes = 0): void {
     const { room } = frame;
-    // Nothing is kept for a name that no room can have: the command comes without a state and is refused.
+    // No state is kept for an invalid room name: the command is refused.
     const isRoom =
       room !== undefined && (client.roomState(room) !== undefined || parseRoomName(room) !== undefined);
     const state = isRoom ? client.useRoom(room) : undefined;
@@ -87,12 +87,12 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     client.inFlight++;
     command.hold();
     if (!state?.changing) return this.run(command, state);
-    // A join or leave in this room is under way: what was sent after it happens after it.
+    // A join or leave in this room is under way: commands that were sent after it take effect after it.
     this.waiting.add(state, command);
     this.deadlines.add(command);
   }
 
-  /** The client's connection has gone: what has not begun never will. */
+  /** Drops the waiting commands of a client whose connection has gone. */
   clientGone(client: ClientSocket): void {
     for (const command of this.waiting.takeAll(client.roomsInUse())) this.drop(command);
   }
@@ -112,7 +112,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     if (route?.system && state && route.event !== '$presence') this.holdRoom(state, running);
   }
 
-  /** A kind of rooms that is not declared here may be on another node. */
+  /** Another node may know a kind of room that is not declared here. */
   private async refuseRoom(command: RoutedCommand, refusal: GatewayError): Promise<void> {
     try {
       command.fail(await this.unknown.judgeRoom(command, refusal));
@@ -137,14 +137,14 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     }
   }
 
-  /** Turns something thrown into the error that the client is told; the log has what it is not told. */
+  /** Turns a thrown value into the client's error, and logs the part that the client must not see. */
   private errorOf(route: Route | undefined, command: RoutedCommand, thrown: unknown): GatewayError {
     const error = toGatewayError(thrown);
     if (error.code === 'internal') this.log(route?.name ?? command.event, command, error.cause ?? thrown);
     return error;
   }
 
-  /** Why the command does not count at all: such errors are never recorded. */
+  /** The reason for which a command does not count at all; such errors are never recorded. */
   private refusalOf(
     route: Route | undefined,
     command: RoutedCommand,
@@ -175,14 +175,14 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
       : new GatewayError('forbidden', 'you are not a member of this room');
   }
 
-  /** Not found is a kind of rooms that nobody declares here, and nothing else; a bad name is judged elsewhere. */
+  /** Only an undeclared kind of room is `not_found` here; bad names are refused elsewhere. */
   private kindRefusal(room: string | undefined): GatewayError | undefined {
     const type = room === undefined ? undefined : parseRoomName(room)?.type;
     if (type === undefined || this.types.get(type)) return undefined;
     return new GatewayError('not_found', 'no such kind of room');
   }
 
-  /** Lets the commands that follow in the room wait until the join or leave is done. */
+  /** Lets later commands in the room wait until the join or leave is done. */
   private holdRoom(state: RoomState, running: Promise<void>): void {
     state.changing = true;
     void running.finally(() => {
@@ -191,7 +191,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     });
   }
 
-  /** Starts what waited, in order, as far as the next join or leave. */
+  /** Starts the waiting commands, in order, up to the next join or leave. */
   private goOn(state: RoomState): void {
     while (!state.changing) {
       const command = this.waiting.next(state);
@@ -211,7 +211,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     this.answers.refuse(command, new GatewayError('unavailable', 'the command was not done in time'));
     this.observe(command);
     command.release();
-    // Where it has not begun, it never will.
+    // A command that has not begun never will.
     const state = command.room === undefined ? undefined : command.client.roomState(command.room);
     if (state && this.waiting.remove(state, command)) this.finish(command, state);
   }
@@ -240,7 +240,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
   }
 }
 
-/** Its time runs from when it came, whatever it waits for. */
+/** Creates the command. Its time runs from its arrival, whatever it waits for. */
 function commandOf(
   client: ClientSocket,
   frame: ClientFrame,
@@ -270,7 +270,7 @@ function numberOf(
     sessionEndsAt: session.endsAt,
     n,
     ack,
-    // An epoch that is over would prove that the commands died with it.
+    // A closed epoch would prove that the commands died with it.
     ...(epoch !== undefined && session.provesLoss(room) && { epoch }),
   };
 }

@@ -1,6 +1,6 @@
 import type { RoutedCommand } from './routed-command.js';
 
-/** How often deadlines are looked at, ms. */
+/** How often deadlines are checked, ms. */
 const RESOLUTION_MS = 100;
 
 /** Ends commands whose handler neither answered nor entered a commit by its deadline; one timer serves all. */
@@ -21,7 +21,7 @@ export class Deadlines {
     delete this.timer;
   }
 
-  /** Ends the commands whose deadline has passed, and forgets answered ones however long others take. */
+  /** Ends the commands whose deadline has passed, and forgets answered ones. */
   private sweep(): void {
     const now = performance.now();
     const unanswered = this.open.filter(({ answered }) => !answered);

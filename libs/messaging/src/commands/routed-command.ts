@@ -3,22 +3,22 @@ import { encodeError, encodeReply, encodeReplyJson, type ReplyPosition } from '@
 import type { ClientSocket } from '../socket/client-socket.js';
 import { textFrame } from '../socket/text-frame.js';
 
-/** A command with its way back: it is answered once, whoever answers first. */
+/** A command that knows its way back: it is answered once, by the first answer. */
 export class RoutedCommand extends Command {
-  /** The reply was sent, or there is none to send any more. */
+  /** True if the reply was sent, or must not be sent any more. */
   answered = false;
   /** Its answer: `ok` or the code of an error. */
   outcome = 'ok';
-  /** When it came, ms of the process' steady clock. */
+  /** When it arrived, ms of this process' steady clock. */
   readonly startedAt = performance.now();
-  /** Its end has been reported. */
+  /** True if its end has been reported to the observer. */
   observed = false;
 
   /** Size of its frame. */
   readonly bytes: number;
-  /** The client gave it a number, whether or not that can count. */
+  /** True if the client gave it a number, even one that can't count. */
   readonly hasNumber: boolean;
-  /** It counts against what its connection may have under way. */
+  /** True while it counts against the commands that its connection may have under way. */
   private counts = false;
 
   declare readonly client: ClientSocket;
@@ -32,13 +32,13 @@ export class RoutedCommand extends Command {
     this.hasNumber = init.frame.n !== undefined;
   }
 
-  /** Counts it against what its connection may have under way, until {@link release}. */
+  /** Counts it against the commands that its connection may have under way, until {@link release}. */
   hold(): void {
     this.counts = true;
     this.client.took(this.bytes);
   }
 
-  /** It is answered or over; calling it again has no effect. */
+  /** Stops counting it, because it is answered or over; calling it again has no effect. */
   release(): void {
     if (!this.counts) return;
     this.counts = false;

@@ -35,9 +35,9 @@ export interface Route {
   readonly event: string;
   /** Class and method, for messages. */
   readonly name: string;
-  /** Rooms that its commands belong to, when its class is tied to a room type. */
+  /** Type of the rooms that its commands belong to, if its class is tied to one. */
   readonly roomType?: string;
-  /** Handled by the system itself: membership is its own affair. */
+  /** True for the system's own events, which check membership themselves. */
   readonly system: boolean;
   readonly handler: NestHandler;
 }
@@ -93,7 +93,7 @@ export class RouteBuilder {
   }
 }
 
-/** Methods of gateways are Nest's to call. */
+/** Nest calls the methods of gateways. */
 function isGateway(type: Type<object>): boolean {
   return Reflect.getMetadata(GATEWAY_METADATA, type) !== undefined;
 }
@@ -109,7 +109,7 @@ function checkEvent(event: unknown, name: string, system: boolean): asserts even
   }
 }
 
-/** How the handler's whole `@MessageBody()` is read: as the DTO class of the parameter. */
+/** Returns the reader of the handler's whole `@MessageBody()`, by the DTO class of the parameter. */
 function bodyReader(found: DecoratedMethod, name: string): ((data: unknown) => unknown) | undefined {
   for (const body of messageBodiesOf(found)) {
     if (body.kind !== 'whole' || isPrimitive(body.type)) continue;

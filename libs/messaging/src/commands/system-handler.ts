@@ -2,7 +2,10 @@ import type { Type } from '@nestjs/common';
 
 const SYSTEM = Symbol('wss:system-handler');
 
-/** Marks a class whose handlers are the system's own: their events start with `$`, and membership is their affair. */
+/**
+ * Marks a class whose handlers are the system's own: their events start with `$`, and they check membership
+ * themselves.
+ */
 export function SystemHandler(): ClassDecorator {
   return (type) => Reflect.defineMetadata(SYSTEM, true, type);
 }

@@ -5,34 +5,37 @@ import type { ClientSocket } from '../socket/client-socket.js';
 import { PeerContracts } from '../ports/ports.js';
 import type { RoutedCommand } from './routed-command.js';
 
-/** How long the same command is sent elsewhere before it is refused for good, ms. */
+/** How long the same command is sent to other nodes before it is refused for good, ms. */
 export const ELSEWHERE_MS = 60_000;
-/** How long that is remembered, so that its next attempts are refused at once, ms. */
+/** How long such a command is remembered, so that its next attempts are refused at once, ms. */
 const REMEMBERED_MS = 600_000;
-/** Most commands of a user that are remembered; then its oldest is forgotten, and may wait anew. */
+/** Largest number of remembered commands of a user; beyond it the oldest is forgotten, and may wait again. */
 const MAX_PER_USER = 64;
-/** Most users of whom commands are remembered; then who came longest ago is forgotten. */
+/** Largest number of users with remembered commands; beyond it the user that came longest ago is forgotten. */
 const MAX_USERS = 10_000;
-/** How many commands of a connection are sent elsewhere until the client is let go, to land on another node. */
+/**
+ * Number of a connection's commands that are sent to other nodes before the client is let go, so that it connects to
+ * another one.
+ */
 const MAX_PER_CONNECTION = 2;
 
 const RETRY_FROM_MS = 1_000;
 const RETRY_TO_MS = 5_000;
 
 /**
- * Judges what this node has no handler for. It does not exist, unless another node that lives knows it: in an update
- * a client may have met a newer node before. Then nothing is decided here, and the client has to go there.
+ * Judges commands that this node has no handler for. Their event does not exist unless another live node knows it:
+ * during an update a client may have met a newer node before. Then the client has to go to that node.
  */
 @Injectable()
 export class UnknownEvents {
-  /** User → command → when it came first, ms of this process' steady clock; both in this order. */
+  /** User → command → its first arrival, ms of this process' steady clock; both in the order of arrival. */
   private readonly firstSeen = new Map<string, Map<string, number>>();
 
   constructor(private readonly peers: PeerContracts) {}
 
   /**
-   * Why a command whose event has no handler is refused.
-   * @throws what the other nodes' contracts fail with, where that is a bug
+   * Returns the refusal of a command whose event has no handler.
+   * @throws the error of reading the other nodes' contracts, if it is a bug
    */
   judge(command: RoutedCommand): Promise<GatewayError> {
     const { event, room } = command;
@@ -43,7 +46,7 @@ export class UnknownEvents {
   }
 
   /**
-   * Why a command in a room of a kind that nobody declares here is refused.
+   * Returns the refusal of a command in a room of an undeclared kind.
    * @throws like {@link judge}
    */
   judgeRoom(command: RoutedCommand, refusal: GatewayError): Promise<GatewayError> {
@@ -87,7 +90,7 @@ export class UnknownEvents {
     return false;
   }
 
-  /** The second time the client goes, once what it has under way is answered. */
+  /** The second time the client is let go, once its commands under way are answered. */
   private sendElsewhere(client: ClientSocket): void {
     client.sentElsewhere = (client.sentElsewhere ?? 0) + 1;
     if (client.sentElsewhere < MAX_PER_CONNECTION || client.whenIdle) return;

@@ -16,7 +16,7 @@ export class WaitingCommands {
     return this.byRoom.get(state)?.shift();
   }
 
-  /** Takes out a command; returns whether it was waiting. */
+  /** Takes out a command; returns true if it was waiting. */
   remove(state: RoomState, command: RoutedCommand): boolean {
     const waiting = this.byRoom.get(state);
     const index = waiting?.indexOf(command) ?? -1;

@@ -8,16 +8,16 @@ import { Upgrades } from './upgrades.js';
 
 /** How often a group of clients is let go, ms. */
 const GROUP_MS = 50;
-/** How long clients have to answer the close frame once the time is over, ms. */
+/** How long clients have to answer the close frame after the deadline, ms. */
 const ANSWER_MS = 1_000;
 
-/** How a node lets its clients go. */
+/** Options of a drain. */
 export interface DrainOptions {
   /** How long to wait for the balancer before the first of them goes, ms. Default 0. */
   readonly delayMs?: number;
-  /** Over how long their leaving is spread, and so their coming back, ms. */
+  /** Time over which their departure is spread, and so their return, ms. */
   readonly windowMs: number;
-  /** When the last of them is let go, whatever it waits for, ms on this process' steady clock. */
+  /** When the last of them is let go at the latest, ms on this process' steady clock. */
   readonly deadline: number;
   /** Lets all of them go at once when it is aborted. */
   readonly hurry?: AbortSignal;
@@ -25,8 +25,9 @@ export interface DrainOptions {
 
 /**
  * Lets all clients go: in groups spread over a window, each told when to come back, so that the other nodes do not
- * get them all at once. Each has a place in the window: who leaves there may come back at once, who has to leave before
- * waits for it. A client whose commands are under way is read from no more, and let go when they have been answered.
+ * get them all at once. Each has a place in the window: a client that leaves at its place may come back at once, one
+ * that leaves earlier waits for it. A client whose commands are under way is not read from any more, and is let go
+ * when they have been answered.
  */
 @Injectable()
 export class Drain {
@@ -38,12 +39,12 @@ export class Drain {
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
-  /** Upgrades are refused with 503 from now on, those that are being admitted too. */
+  /** Refuses upgrades with 503 from now on, including those that are being admitted. */
   refuseNew(): void {
     this.upgrades.refuseAll();
   }
 
-  /** Resolves when no client is left: at the deadline, or when it is in a hurry, a second later at most. */
+  /** Resolves when no client is left, at most a second after the deadline or the hurry signal. */
   async run({ delayMs = 0, windowMs, deadline, hurry }: DrainOptions): Promise<void> {
     this.refuseNew();
     const over = new AbortController();
@@ -84,14 +85,15 @@ export class Drain {
   private async letGo(client: ClientSocket, backAt: number, over: Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
     if (client.inFlight > 0) {
-      // Or a client that sends without a pause would never be idle.
+      // Otherwise a client that sends without a pause would never be idle.
       client.pause();
       await Promise.race([new Promise<void>((resolve) => (client.whenIdle = resolve)), over]);
     }
     const reconnectInMs = Math.max(0, Math.round(backAt - performance.now()));
     client.reply(encodeEvent('$notice', { reconnectInMs }));
     client.closeWith(1012);
-    // Commands it has sent and we have not read are carried out by the node that it comes to; its answer is read.
+    // The client's next node carries out commands that were sent and not read here; the answer to the close frame is
+    // read.
     client.dropFrames();
     client.resume();
     await closed;

@@ -6,17 +6,17 @@ import { HEARTBEAT_MS } from './heartbeats.js';
 import { MAX_FRAME_BYTES } from '../ports/limits.js';
 import { UpgradeRefusal } from '../ports/ports.js';
 
-/** A client's wishes, as its list of subprotocols tells them. */
+/** A client's wishes, from its list of subprotocols. */
 export interface OfferedProtocols {
-  /** It wants a session. */
+  /** True if it wants a session. */
   readonly session: boolean;
-  /** Token of the session that it wants to go on with. */
+  /** Token of the session that it wants to resume. */
   readonly resume?: string;
 }
 
 const PREFIXES = [RESUME_PREFIX, TOKEN_PREFIX, TOKEN64_PREFIX];
 const UNKNOWN = `no known subprotocol was offered; this server speaks ${SUBPROTOCOL}`;
-/** A token is never said back, and a client has to fail where none of its subprotocols is (RFC 6455, 4.1). */
+/** A token is never echoed, and a client must fail if the server selects none of its subprotocols (RFC 6455, 4.1). */
 const ALONE = `a token among the subprotocols needs ${SUBPROTOCOL} beside it; or give it as Authorization or ?access_token=`;
 
 /** The names that a client offers as subprotocols. */
@@ -37,7 +37,7 @@ export function offeredProtocols(request: IncomingMessage): OfferedProtocols {
   return { session, ...(resume !== undefined && { resume }) };
 }
 
-/** Gives a client its session and tells it so, in its first frame. */
+/** Gives a client its session and greets it in its first frame. */
 export function greet(client: ClientSocket, opened: OpenedSession): void {
   const { session, token, resumed, rooms } = opened;
   client.session = session;

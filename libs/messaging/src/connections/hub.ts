@@ -5,7 +5,7 @@ import type { ClientSocket } from '../socket/client-socket.js';
 import { SharedFrames } from '../socket/shared-frames.js';
 import { textFrame } from '../socket/text-frame.js';
 
-/** Knows this node's clients by their ids, users and sessions, and sends them what concerns no room. */
+/** Knows this node's clients by their ids, users and sessions, and sends them events outside of rooms. */
 @Injectable()
 export class Hub {
   private readonly clients = new Map<string, ClientSocket>();
@@ -26,7 +26,7 @@ export class Hub {
     return this.clients.get(clientId);
   }
 
-  /** @returns whether this is the user's first client on this node */
+  /** @returns true if this is the user's first client on this node */
   add(client: ClientSocket): boolean {
     this.clients.set(client.id, client);
     if (client.session) this.addSession(client);
@@ -39,7 +39,7 @@ export class Hub {
     return true;
   }
 
-  /** @returns whether it was the user's last client on this node */
+  /** @returns true if it was the user's last client on this node */
   remove(client: ClientSocket): boolean {
     this.clients.delete(client.id);
     const session = client.session?.id;
@@ -59,7 +59,7 @@ export class Hub {
     else this.bySession.set(id, client);
   }
 
-  /** Another connection goes on with a session: an older one that is here is closed. */
+  /** Closes an older connection of a session that another one goes on with. */
   sessionTakenOver(session: string, generation: number): void {
     const client = this.bySession.get(session);
     if (client && client.session!.generation < generation) client.closeWith(4500);

@@ -4,13 +4,13 @@ import { WebSocketServer } from 'ws';
 import { subprotocolsOf } from './greeting.js';
 import type { UpgradeRefusal } from '../ports/ports.js';
 
-/** When who was refused for a reason that passes may come back, s. */
+/** How long clients that were refused for a passing reason should wait, s. */
 const RETRY_AFTER_S = 1;
 
-/** Most bytes of a reason in a close frame: what a control frame takes, less the code. */
+/** Longest reason in a close frame, bytes: the payload of a control frame without the code. */
 const MAX_REASON_BYTES = 123;
 
-/** How a WebSocket tells of a refusal. */
+/** Close codes of refusals. */
 const CLOSE_CODES: Readonly<Partial<Record<UpgradeRefusal['status'], CloseCode>>> = {
   400: 4900,
   401: 4901,
@@ -20,7 +20,7 @@ const CLOSE_CODES: Readonly<Partial<Record<UpgradeRefusal['status'], CloseCode>>
   503: 1013,
 };
 
-/** Sockets that live as long as it takes to say why they are refused; a client that does not answer is cut. */
+/** Server of sockets that only live to give the reason of a refusal; a client that does not answer is cut. */
 // `closeTimeout` is newer than the published types.
 const refusing = new WebSocketServer({
   ...{ noServer: true, clientTracking: false, maxPayload: 1_024, closeTimeout: 2_000 },
@@ -28,7 +28,7 @@ const refusing = new WebSocketServer({
 });
 
 /**
- * Refuses an upgrade request: with a WebSocket that is closed with the reason where the client asks for that, for
+ * Refuses an upgrade request: with a WebSocket that is closed with the reason if the client asks for that, since
  * browsers hide the HTTP status from their pages; else with a complete HTTP response.
  */
 export function refuseUpgrade(request: IncomingMessage, refusal: UpgradeRefusal): void {
@@ -40,7 +40,7 @@ export function refuseUpgrade(request: IncomingMessage, refusal: UpgradeRefusal)
 
 function refuseByClosing(request: IncomingMessage, { message }: UpgradeRefusal, code: CloseCode): void {
   refusing.handleUpgrade(request, request.socket, Buffer.alloc(0), (socket) => {
-    // Whatever a refused client sends does not matter, even if it breaks the protocol.
+    // Frames from a refused client do not matter, even if they break the protocol.
     socket.on('error', () => socket.terminate());
     const isPassing = code === 4429 || code === 1013;
     socket.send(encodeEvent('$notice', isPassing ? { reconnectInMs: RETRY_AFTER_S * 1_000 } : {}));
@@ -48,7 +48,7 @@ function refuseByClosing(request: IncomingMessage, { message }: UpgradeRefusal, 
   });
 }
 
-/** As much of a text as a close frame takes, cut at the end of a character. */
+/** Returns as much of a text as a close frame takes, cut at the end of a character. */
 export function closeReason(text: string): Buffer {
   const bytes = Buffer.alloc(MAX_REASON_BYTES);
   return bytes.subarray(0, new TextEncoder().encodeInto(text, bytes).written);

@@ -1,20 +1,25 @@
-/** Rooms that a session, or a connection without one, may be in at a time, unless the application says otherwise. */
+/**
+ * Largest number of rooms that a session, or a connection without one, may be in at a time, unless the application
+ * says otherwise.
+ */
 export const MAX_ROOMS = 1_000;
 
 /** Largest frame that a client may send, bytes. */
 export const MAX_FRAME_BYTES = 65_536;
 
-/** Commands of a connection that may be under way or wait at a time (R29); what it sends beyond is read when one is answered. */
+/**
+ * Largest number of a connection's commands under way or waiting (R29); further frames are read when one is answered.
+ */
 export const MAX_COMMANDS = 256;
 
 /** The same for the frames that brought them, bytes. */
 export const MAX_COMMAND_BYTES = 1_048_576;
 
-/** How far the clocks of a node and of whoever signs identities may differ, ms (R30). */
+/** How far the clocks of a node and of the issuer of tokens may differ, ms (R30). */
 export const IDENTITY_LEEWAY_MS = 2_000;
 
 /**
- * Connections that wait until a busy node takes them; the kernel lowers it to `net.core.somaxconn`. Beyond it clients
+ * Connections that wait until a busy node takes them; the kernel lowers it to `net.core.somaxconn`. Clients beyond it
  * believe that they are connected and send into the void, for up to minutes. Node's own default is 511.
  */
 export const LISTEN_BACKLOG = 65_535;

@@ -8,12 +8,12 @@ export type SlowClientAction =
   | 'closed';
 
 /**
- * Told of what happens to clients and their commands, for metrics; provide one to be told. Everything is called on
- * the path of messages, so it must be cheap and never throw. No argument comes from a client.
+ * Hears of events of clients and their commands, for metrics; provide an implementation to use it. All methods are
+ * called on the path of messages, so they must be cheap and never throw. No argument comes from a client.
  */
 export abstract class MessagingObserver {
   /**
-   * A command was answered, or ended where nobody waits for an answer.
+   * A command was answered, or ended without an answer.
    * @param event one that has a handler, else `unknown`
    * @param outcome `ok` or a code of the protocol's errors
    */
@@ -27,12 +27,12 @@ export abstract class MessagingObserver {
 
   abstract clientSlow(action: SlowClientAction): void;
 
-  /** So many events times members of a room were sent: of the log, or volatile ones. */
+  /** Events of the log, or volatile ones, were sent: the count is events times members. */
   abstract delivered(kind: 'log' | 'volatile', count: number): void;
 
   /** A room's history changed: its members went on, or had to start anew. */
   abstract historyChanged(outcome: 'continued' | 'reset'): void;
 
-  /** A client of a stopping node was let go in order, or was cut because it did not go. */
+  /** A client of a stopping node closed in order, or was cut because it did not. */
   abstract clientDrained(how: 'closed' | 'cut'): void;
 }

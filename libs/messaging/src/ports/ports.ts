@@ -10,12 +10,12 @@ import type {
 } from '@wss/core';
 
 /**
- * Where the events of rooms come from. The application provides it; this library knows no engine.
+ * Source of the events of rooms. The application provides it; this library does not know the engine.
  *
  * While a room is followed, its events reach {@link RoomDelivery.deliver} in order, each once, without a gap.
  */
 export abstract class RoomSource {
-  /** Follows a room until the hold is released, whatever became of what it was wanted for. */
+  /** Follows a room until the hold is released, whatever becomes of its purpose. */
   abstract hold(room: string): RoomHold;
 
   /** Like {@link RoomHold.begin}, for a client that is in the room already. */
@@ -23,8 +23,8 @@ export abstract class RoomSource {
 }
 
 /**
- * Keeps who is in rooms, all nodes taken together, and announces it. The application provides it. Rooms whose kind
- * does not show who is in them are passed over.
+ * Keeps and announces the users in rooms, over all nodes. The application provides it. Rooms of a kind without
+ * presence are ignored.
  */
 export abstract class PresenceSource {
   /** A client takes part in a room from now on; repeating it changes nothing. */
@@ -42,7 +42,7 @@ export abstract class PresenceSource {
 
 /** The engine's records of sessions' numbered commands. */
 export abstract class LaneNumbers {
-  /** The highest number that each session's record in the room holds; nothing without a record. */
+  /** The highest number that each session's record in the room holds; undefined without a record. */
   abstract numbersOf(room: string, sessions: readonly string[]): Promise<(number | undefined)[]>;
 
   /**
@@ -52,13 +52,13 @@ export abstract class LaneNumbers {
   abstract numberIn(room: string, session: string): Promise<{ readonly n?: number; readonly epoch: string }>;
 }
 
-/** Told of clients that come and go, so that messages to users can be routed. */
+/** Hears of clients that come and go, so that messages to users can be routed. */
 export abstract class ClientListener {
-  /** The first client of this user on this node is about to be admitted; it is, once this resolves. */
+  /** The first client of this user on this node will be admitted once this resolves. */
   abstract userCame(user: string): Promise<void> | void;
   /** The last client of this user on this node has gone. */
   abstract userLeft(user: string): void;
-  /** A session goes on here; older connections of it, on any node, must end. */
+  /** Called when a session goes on here; older connections of it, on any node, must end. */
   abstract sessionResumed(session: ClientSession): void;
 }
 
@@ -69,7 +69,7 @@ export interface Admitted {
   readonly expiresAt?: number;
 }
 
-/** Decides, before a WebSocket exists, who may connect. */
+/** Decides who may connect, before a WebSocket exists. */
 export abstract class Admission {
   /** @throws UpgradeRefusal */
   abstract admit(request: IncomingMessage, url: URL): Promise<Admitted> | Admitted;
@@ -86,7 +86,7 @@ export class UpgradeRefusal extends Error {
   constructor(
     readonly status: 400 | 401 | 403 | 404 | 405 | 429 | 503,
     message: string,
-    /** Lines of the response's head. */
+    /** Additional lines of the response's head. */
     readonly headers: readonly string[] = [],
   ) {
     super(message);
@@ -99,9 +99,9 @@ export abstract class NodeIdentity {
   abstract readonly nodeId: string;
 }
 
-/** How much clients may have at a time. */
+/** Limits of clients. */
 export abstract class ClientLimits {
-  /** Rooms that a session, or a connection without one, may be in. */
+  /** Largest number of rooms that a session, or a connection without one, may be in. */
   abstract readonly maxRooms: number;
 }
 
@@ -110,13 +110,13 @@ export abstract class SessionSource {
   /** Opens the session that the token names, or a new one. */
   abstract open(user: string, token?: string): Promise<OpenedSession>;
 
-  /** The session is a member of the room from now on, also after a reconnect. Best effort. */
+  /** Notes that the session is a member of the room from now on, also after a reconnect. Best effort. */
   abstract joined(session: ClientSession, room: string): void;
 
-  /** The session is not a member any more. Best effort. */
+  /** Notes that the session is not a member any more. Best effort. */
   abstract left(session: ClientSession, room: string): void;
 
-  /** The connection of the session has gone. */
+  /** Notes that the connection of the session has gone. */
   abstract disconnected(session: ClientSession): void;
 
   /**
@@ -126,16 +126,16 @@ export abstract class SessionSource {
   abstract prepareLane(session: ClientSession, room: string): Promise<void>;
 }
 
-/** Events and rooms that other live nodes know; in an update they may know more than this one. */
+/** Events and rooms that other live nodes know; during an update these may know more than this node. */
 export abstract class PeerContracts {
   /**
-   * True if one of them has a handler for this event, for this kind of rooms.
+   * True if one of them has a handler for this event, in this kind of room.
    * @throws Error when the engine is out of reach
    */
   abstract knows(event: string, roomType: string | undefined): Promise<boolean>;
 
   /**
-   * True if one of them has this kind of rooms.
+   * True if one of them has this kind of room.
    * @throws Error when the engine is out of reach
    */
   abstract knowsRooms(roomType: string): Promise<boolean>;

@@ -11,19 +11,19 @@ import { encodeEpoch, encodeReset } from './room-frames.js';
 import { SharedFrames } from '../socket/shared-frames.js';
 import { textFrame } from '../socket/text-frame.js';
 
-/** Most entries that a client gets at a time of what it missed. */
+/** Largest number of missed entries that a client gets at a time. */
 const PART_ENTRIES = 1_024;
 /** No entry is added to a part that has this many bytes. */
 const PART_BYTES = 262_144;
-/** A client that has this much unread gets no part but the one that is next: two more must fit into its queue. */
+/** A client that has this much unread gets only the part that is next: two more must fit into its queue. */
 export const FEED_BELOW_BYTES = MAX_OUTBOUND_BYTES / 4;
 /** How often a room may change its epoch while a client catches up. */
 const MAX_EPOCHS = 5;
 
 /**
- * Sends clients what they missed in a room, in parts: the next part is read when the client has taken the last one,
- * and what is live follows the last part. Until then the room keeps where the client stands; whoever drops a part
- * sets that back.
+ * Sends clients the events that they missed in a room, in parts: the next part is read when the client has taken the
+ * last one, and live events follow the last part. Until then the room keeps the client's position; dropping a part
+ * sets it back.
  */
 @Injectable()
 export class CatchUp {
@@ -33,7 +33,7 @@ export class CatchUp {
     private readonly numbers: LaneNumbers,
   ) {}
 
-  /** Sends a member that was let in just now what comes between its start and what is live. */
+  /** Sends a new member the events between its start and the live ones. */
   replay(client: ClientSocket, room: string, start: RoomStart): void {
     const [oldest] = start.entries;
     if (oldest) this.sendPart(client, room, { epoch: start.position.epoch, seq: oldest.first - 1 }, start);
@@ -41,7 +41,7 @@ export class CatchUp {
 
   /**
    * Reads and sends the next part for a member that is behind.
-   * @throws whatever the engine does
+   * @throws the engine's error
    */
   async goOn(client: ClientSocket, room: string): Promise<void> {
     const lag = this.delivery.lagOf(room, client);
@@ -55,7 +55,7 @@ export class CatchUp {
       const withNumber = client.session?.hasLane(room) === true;
       let outdated = false;
       await this.source.begin(room, { from, documents: false }, (start) => {
-        // It left, joined anew, or what it stands on was dropped while the room was read.
+        // The client left, joined again, or lost the frames before this part while the room was read.
         if (this.delivery.lagOf(room, client) !== lag || lag.from !== from) return;
         if (!client.queue || (client.queue.unreadBytes > FEED_BELOW_BYTES && !lag.isNext)) return;
         outdated = withNumber && needsNumber(start, from) && number?.epoch !== start.position.epoch;
@@ -80,7 +80,7 @@ export class CatchUp {
       return this.sendPart(client, room, position, start);
     }
     const at = { epoch: position.epoch, seq: from.seq };
-    // Nothing is lost, but the `$epoch` that members got meanwhile passed this one by.
+    // Nothing is lost, but this member did not get the `$epoch` that the others got meanwhile.
     if (at.epoch !== from.epoch) {
       this.push(client, { room, after: from }, [textFrame(encodeEpoch(room, at, n))]);
     }
@@ -112,12 +112,12 @@ export class CatchUp {
   }
 }
 
-/** Sessions learn how far their commands survived wherever a history ends. */
+/** True if a history ended: then sessions learn how far their commands survived. */
 function needsNumber(start: RoomStart, from: Position): boolean {
   return !start.recovered || start.position.epoch !== from.epoch;
 }
 
-/** Frames of the first entries, as far as they go into one part. */
+/** Returns the frames of the first entries, as many as fit into one part. */
 function partOf(
   room: string,
   entries: readonly LogEntry[],

@@ -2,7 +2,7 @@ import { GatewayError, type RoomTypeDeclaration, type RoomTypeRegistry } from '@
 import { parseRoomName } from '@wss/protocol';
 
 /**
- * The type of a room that a client names.
+ * Returns the type of a room that a client names.
  * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type
  */
 export function declaredTypeOf(types: RoomTypeRegistry, room: string): RoomTypeDeclaration {

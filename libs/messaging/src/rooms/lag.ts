@@ -2,19 +2,19 @@ import type { Position } from '@wss/protocol';
 
 let turns = 0;
 
-/** Where a member goes on that gets nothing live until it has caught up. */
+/** The position of a member that gets no live events until it has caught up. */
 export class Lag {
-  /** A part is being read for it. */
+  /** True while a part is being read for it. */
   isReading = false;
   /** Place in the order of waiting: the lowest number has waited longest for a part. */
   turn = ++turns;
-  /** It has waited longest of the client's rooms, and gets its part though others were faster. */
+  /** True if it has waited longest of the client's rooms, and gets its part even if others were faster. */
   isNext = false;
 
-  /** @param from what the member was sent and was not dropped since */
+  /** @param from end of the events that the member was sent and that were not dropped since */
   constructor(public from: Position) {}
 
-  /** It got a part: others are next. */
+  /** Notes that it got a part: other rooms are next. */
   wasServed(): void {
     this.turn = ++turns;
     this.isNext = false;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { PresenceSource, SessionSource } from '../ports/ports.js';
 
-/** Lets sessions and presence know who is in which room. */
+/** Tells sessions and presence which clients are in which rooms. */
 @Injectable()
 export class Memberships {
   constructor(

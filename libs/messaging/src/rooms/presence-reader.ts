@@ -13,7 +13,7 @@ export class PresenceReader {
   ) {}
 
   /**
-   * Part of the users in the command's room, for its members.
+   * Returns a part of the users in the command's room, for its members.
    * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type and one without presence,
    * `forbidden` for a client that is not a member, `unavailable`.
    */

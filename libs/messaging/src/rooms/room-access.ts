@@ -26,16 +26,16 @@ import type { RoutedCommand } from '../commands/routed-command.js';
 /** How long a join waits for the engine, ms. */
 const JOIN_TIMEOUT_MS = 2_000;
 
-/** A join that can't be served is not refused before this time, ms, so that who asks at once again is slowed down. */
+/** Earliest refusal of a join that can't be served, ms, so that clients that retry at once are slowed down. */
 const REFUSE_AFTER_MS = 500;
 
-/** When a client that was refused is told to ask again, ms from then: not all at the same moment. */
+/** Range of the waiting times that refused clients get, ms, so that they do not all retry at the same moment. */
 const RETRY_MS = { least: 1_000, most: 3_000 };
 
 /** How often a room may change its epoch while a client joins. */
 const MAX_EPOCHS = 5;
 
-/** How a client wants to begin in a room, and what it tells of itself there. */
+/** A client's wish how to begin in a room, and its meta. */
 export interface JoinRequest extends StartRequest {
   readonly meta?: object;
 }
@@ -63,8 +63,8 @@ export class RoomAccess {
   ) {}
 
   /**
-   * Joins the command's room and answers the command in the room's order: the reply, what was missed, then what is
-   * live. Members whose session was resumed are not asked by the guard again.
+   * Joins the command's room and answers the command in the room's order: the reply, the missed events, then the live
+   * ones. The guard is not asked again for members whose session was resumed.
    * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `limit` when it is in too many rooms,
    * `forbidden` by its guard, `unavailable`.
    */
@@ -78,7 +78,7 @@ export class RoomAccess {
       await this.askGuard(command, type);
       await this.enterInTime(command, request);
     } finally {
-      // From here on the membership has a place of its own, if there is one.
+      // From here on the membership, if any, has a place of its own.
       client.places--;
     }
   }
@@ -88,7 +88,7 @@ export class RoomAccess {
     try {
       await this.serve(command, request);
     } catch (error) {
-      // As `internal` it is logged by the router, and not by Nest as well.
+      // As `internal` the router logs it, and Nest does not.
       if (!isEngineError(error)) throw toGatewayError(error);
       await refusalIsDue(beganAt);
       throw outOfReach(error);
@@ -109,14 +109,14 @@ export class RoomAccess {
       if (client.session?.hasLane(room)) await this.joinWithNumber(command, request, hold);
       else await begin(hold, request, (start) => this.enter(command, request, { hold, start }));
     } finally {
-      // Unless the client has entered with it, nobody needs it any more, also if the start is still to come.
+      // Unless the client has entered with the hold, it is not needed any more, even if the start is still to come.
       if (client.roomState(room)?.hold !== hold) hold.release();
     }
   }
 
   /**
-   * The number that survived belongs to the epoch that the reply names: a number from before a failover would hide
-   * what was lost by it.
+   * Joins with the surviving number, which must belong to the epoch of the reply: a number from before a failover
+   * would hide what the failover lost.
    */
   private async joinWithNumber(command: RoutedCommand, request: JoinRequest, hold: RoomHold): Promise<void> {
     const room = command.room!;
@@ -132,7 +132,7 @@ export class RoomAccess {
     throw new GatewayError('unavailable', `room ${room} changed its epoch ${MAX_EPOCHS} times`);
   }
 
-  /** Leaves a room; leaving one that was not joined does nothing. */
+  /** Leaves a room; has no effect in a room that was not joined. */
   leave(client: ClientSocket, room: string): void {
     this.stopSending(client, room);
     this.memberships.left(client, room);
@@ -161,7 +161,7 @@ export class RoomAccess {
   private enter(command: RoutedCommand, request: JoinRequest, { hold, start, n }: Entrance): void {
     const room = command.room!;
     const { client } = command;
-    // A client that was told that it failed, or has gone, does not enter.
+    // A client that has gone, or got an error, does not enter.
     if (command.answered || client.readyState !== WebSocket.OPEN) return;
     const state = client.roomState(room)!;
     this.memberships.joined(client, room, request.meta);
@@ -174,7 +174,10 @@ export class RoomAccess {
   }
 }
 
-/** Bounded; a start that comes too late finds the hold released, and nothing is read for it any more. */
+/**
+ * Begins within a time limit. A start that comes too late finds the hold released, and nothing is read for it any
+ * more.
+ */
 async function begin(
   hold: RoomHold,
   request: StartRequest,
@@ -197,14 +200,14 @@ async function begin(
 function outOfReach(cause: unknown): GatewayError {
   const { least, most } = RETRY_MS;
   const retryInMs = Math.round(least + Math.random() * (most - least));
-  // Why the engine refuses, it may have told itself; then it is what was wrapped.
+  // The engine may have given its reason itself; then the wrapped error has it.
   const { reason = "the room can't be read now" } = ((cause as Error).cause ?? cause) as {
     reason?: string;
   };
   return new GatewayError('unavailable', reason, { cause, details: [{ retryInMs }] });
 }
 
-/** Resolves when a join that began then may be refused. */
+/** Resolves when a join that began at this time may be refused. */
 async function refusalIsDue(beganAt: number): Promise<void> {
   const dueAt = beganAt + REFUSE_AFTER_MS * (0.5 + Math.random());
   await delay(Math.max(0, dueAt - performance.now()));

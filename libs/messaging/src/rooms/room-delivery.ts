@@ -10,7 +10,7 @@ import { encodeDurable, encodeEpoch, encodeReset } from './room-frames.js';
 import { type Membership, RoomMembers } from './room-members.js';
 import { SurvivingNumbers, withLane } from './surviving-numbers.js';
 
-/** Takes what happens in rooms to their members on this node; the way in for whoever follows the rooms. */
+/** Takes the events of rooms to their members on this node; the feed of the rooms calls it. */
 @Injectable()
 export class RoomDelivery {
   private readonly rooms = new Map<string, RoomMembers>();
@@ -38,14 +38,14 @@ export class RoomDelivery {
     return this.rooms.get(room)?.size ?? 0;
   }
 
-  /** How a client watches a room, if it does. */
+  /** Returns how a client watches a room, if it does. */
   membership(room: string, client: ClientSocket): Membership | undefined {
     return this.rooms.get(room)?.members.get(client);
   }
 
   /**
    * Stops sending a room's events to a member, which has to catch up from a position, or goes back to an earlier one.
-   * @returns whether the client is a member
+   * @returns true if the client is a member
    */
   pause(room: string, client: ClientSocket, from: Position): boolean {
     return this.rooms.get(room)?.pause(client, from) ?? false;
@@ -56,7 +56,7 @@ export class RoomDelivery {
     this.rooms.get(room)?.resume(client);
   }
 
-  /** Where a member has to catch up from, if it is paused. */
+  /** Returns the position from which a member has to catch up, if it is paused. */
   lagOf(room: string, client: ClientSocket): Lag | undefined {
     return this.rooms.get(room)?.paused.get(client);
   }
@@ -80,33 +80,36 @@ export class RoomDelivery {
     members.deliverVolatile(textFrame(encodeEventJson(event, data, room)), except);
   }
 
-  /** Tells members which users came to a room and which left; those who miss it see that by its version. */
+  /** Tells members which users came to a room and which left; a member that misses it notices by the version. */
   deliverPresence(room: string, delta: string): void {
     this.rooms.get(room)?.deliverVolatile(textFrame(encodeEventJson('"$presence"', delta, room)));
   }
 
-  /** Sends members whose view can't be continued the state as it is, and how far their commands survived. */
+  /** Sends members whose position can't be continued the present state, and how far their commands survived. */
   async reset(room: string, before: Position, reset: RoomReset): Promise<void> {
     this.observer?.historyChanged('reset');
     await this.tell(room, before, (n) => encodeReset(room, reset, n));
   }
 
-  /** Positions after this one belong to a new epoch; sessions learn how far their commands survived (R15). */
+  /** Tells members of a new epoch after this position; sessions learn how far their commands survived (R15). */
   async epochChanged(room: string, before: Position, position: Position): Promise<void> {
     this.observer?.historyChanged('continued');
     await this.tell(room, before, (n) => encodeEpoch(room, position, n));
   }
 
-  /** A bug keeps members from being told where the room stands: they come again, and go on from where they are. */
+  /**
+   * Closes the members, because a bug keeps them from learning the room's position: they come again, and go on from
+   * theirs.
+   */
   letGo(room: string): void {
     for (const client of this.listening(room)) client.closeWith(1011);
   }
 
-  /** Sessions with numbered commands in the room need not keep those up to here (R15). */
+  /** Tells sessions with numbered commands in the room that they need not keep those up to here (R15). */
   durable(room: string, position: Position): void {
     const clients = withLane(room, this.listening(room));
     if (clients.length === 0) return;
-    // Members may have seen more than that, so the frame tells nothing of where they stand.
+    // Members may have seen more than that, so the frame says nothing about their position.
     this.rooms.get(room)?.deliverTo(clients, textFrame(encodeDurable(room, position)));
   }
 
@@ -123,7 +126,7 @@ export class RoomDelivery {
     }
   }
 
-  /** Members of a room here that get what happens. */
+  /** Members of a room here that get live events. */
   private listening(room: string): ClientSocket[] {
     return this.rooms.get(room)?.listening() ?? [];
   }

@@ -1,7 +1,7 @@
 import type { DocumentsJson, RoomReset, RoomStart } from '@wss/core';
 import { encodeEventJson, type Position } from '@wss/protocol';
 
-/** The `$reset` frame. */
+/** Encodes the `$reset` frame. */
 export function encodeReset(
   room: string,
   { reason, position, lost, documents }: RoomReset,
@@ -11,17 +11,17 @@ export function encodeReset(
   return encodeEventJson('"$reset"', `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}`, room);
 }
 
-/** The `$epoch` frame that tells of a new epoch. */
+/** Encodes the `$epoch` frame of a new epoch. */
 export function encodeEpoch(room: string, position: Position, n?: number): string {
   return encodeEventJson('"$epoch"', JSON.stringify(n === undefined ? position : { ...position, n }), room);
 }
 
-/** The `$epoch` frame that tells up to where the room's log survives every failover. */
+/** Encodes the `$epoch` frame with the position up to which the room's log survives every failover. */
 export function encodeDurable(room: string, position: Position): string {
   return encodeEventJson('"$epoch"', JSON.stringify({ ...position, durable: position.seq }), room);
 }
 
-/** The reply of `$join`. */
+/** Encodes the reply to `$join`. */
 export function encodeStart(start: RoomStart, n: number | undefined): string {
   const { position, recovered, reason, lost, documents } = start;
   const missed = recovered ? start.missed : 0;
@@ -29,7 +29,7 @@ export function encodeStart(start: RoomStart, n: number | undefined): string {
   return documents ? `${head.slice(0, -1)},"documents":${encodeDocuments(documents)}}` : head;
 }
 
-/** JSON of documents as clients see them, without parsing their values. */
+/** Encodes documents as clients see them, without parsing their values. */
 function encodeDocuments(documents: DocumentsJson): string {
   const parts = [...documents].map(
     ([name, { version, json }]) => `${JSON.stringify(name)}:{"version":${version},"value":${json}}`,

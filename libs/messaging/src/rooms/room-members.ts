@@ -19,10 +19,10 @@ interface OpenFrames {
   readonly patched: SharedFrames;
 }
 
-/** The members of one room on this node, and the way of its frames to their queues. */
+/** The members of one room on this node; puts the room's frames into their queues. */
 export class RoomMembers {
   readonly members = new Map<ClientSocket, Membership>();
-  /** Members that get nothing until they have caught up. */
+  /** Members that get no live events until they have caught up. */
   readonly paused = new Map<ClientSocket, Lag>();
   private open?: OpenFrames;
 
@@ -75,7 +75,7 @@ export class RoomMembers {
     }
   }
 
-  /** Sends one frame that may be lost to all members but one. */
+  /** Sends one volatile frame to all members but one. */
   deliverVolatile(frame: Buffer, except?: string): void {
     const frames = new SharedFrames({ room: this.name });
     frames.add(frame);
@@ -90,13 +90,16 @@ export class RoomMembers {
     for (const client of clients) if (!this.paused.has(client)) client.queue?.push(frames);
   }
 
-  /** Members that get what happens. */
+  /** Members that get live events. */
   listening(): ClientSocket[] {
     const members = [...this.members.keys()];
     return this.paused.size === 0 ? members : members.filter((client) => !this.paused.has(client));
   }
 
-  /** The frames of this turn; queued at every member the first time, merely extended after that. */
+  /**
+   * Returns the frames of this turn, which are put into every member's queue the first time, and only extended after
+   * that.
+   */
   private current(after: Position): OpenFrames {
     const { open } = this;
     if (open?.turn === this.flusher.turn && open.plain.open && open.patched.open) return open;

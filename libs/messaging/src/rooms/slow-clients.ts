@@ -8,13 +8,13 @@ import { MessagingObserver } from '../ports/messaging-observer.js';
 import { RoomDelivery } from './room-delivery.js';
 import type { FramesOrigin } from '../socket/shared-frames.js';
 
-/** Rooms that are read at once for one client: a room that can't be read now does not keep it from the others. */
+/** Number of rooms that are read at once for one client: a room that can't be read now does not hold up the others. */
 const READ_AT_ONCE = 4;
 
 /**
- * Deals with clients that read more slowly than they are sent to, by the policies of their rooms, so that nobody
- * else notices: volatile events are dropped first, but for those of rooms with `close`; a room with `resync` stops
- * sending and goes on from its log when the client has read what it has. If that is not enough, the client is closed.
+ * Handles clients that read too slowly, by the policies of their rooms, so that no other client notices. First
+ * volatile events are dropped, except those of rooms with `close`. Then rooms with `resync` stop sending, and go on
+ * from their logs when the client has read everything queued. If that is not enough, the client is closed.
  */
 @Injectable()
 export class SlowClients {
@@ -29,7 +29,7 @@ export class SlowClients {
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
-  /** The client has more unread than it may. */
+  /** Handles a client that has too much unread. */
   overflowed(client: ClientSocket): void {
     const queue = client.queue;
     if (!queue) return;
@@ -45,7 +45,7 @@ export class SlowClients {
     client.closeWith(4408);
   }
 
-  /** The client has taken everything that was queued. */
+  /** Feeds a client that has taken everything that was queued. */
   drained(client: ClientSocket): void {
     if (!client.queue) return;
     const behind = this.behindOf(client);
@@ -64,13 +64,13 @@ export class SlowClients {
     return this.types.of(room)?.backPressure;
   }
 
-  /** The oldest frames of each room that were dropped say where the client stands there. */
+  /** Sets the client's position in each room to the oldest dropped frames. */
   private fallBehind(client: ClientSocket, dropped: readonly FramesOrigin[]): void {
     const oldest = new Map<string, Position>();
     for (const { room, after } of dropped) if (after && !oldest.has(room)) oldest.set(room, after);
     for (const [room, after] of oldest) {
       const wasBehind = this.delivery.lagOf(room, client) !== undefined;
-      // Nothing is owed to a client that left the room meanwhile.
+      // A client that left the room meanwhile gets nothing.
       if (this.delivery.pause(room, client, after) && !wasBehind) this.observer?.clientSlow('paused');
     }
   }
@@ -86,7 +86,7 @@ export class SlowClients {
     if (client.queue && this.behindOf(client).length > 0) client.whenDrained();
   }
 
-  /** Rooms that the client is behind in; who has waited longest is first. */
+  /** Rooms that the client is behind in; the one that has waited longest comes first. */
   private behindOf(client: ClientSocket): [room: string, lag: Lag][] {
     if (client.lags === 0) return [];
     const behind: [string, Lag][] = [];

@@ -18,8 +18,9 @@ export class SurvivingNumbers {
   constructor(private readonly numbers: LaneNumbers) {}
 
   /**
-   * Reads the highest number that survives of each session with numbered commands; tries while there is such a member.
-   * @param members who is in the room at the time of each attempt
+   * Reads the highest surviving number of each session with numbered commands; keeps trying while there is such a
+   * member.
+   * @param members returns the members at the time of each attempt
    */
   async of(room: string, members: () => readonly ClientSocket[]): Promise<Map<ClientSocket, number>> {
     for (let attempt = 0; ; attempt++) {
@@ -43,7 +44,7 @@ export class SurvivingNumbers {
     }
   }
 
-  /** A bug keeps these clients from learning what became of their commands; the room's other members go on. */
+  /** Closes clients that a bug keeps from learning the fate of their commands; the room's other members go on. */
   private giveUp(room: string, clients: readonly ClientSocket[], error: unknown): Map<ClientSocket, number> {
     this.errors.report(
       kindOf(error),

@@ -21,12 +21,12 @@ import { PresenceReader } from './presence-reader.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 import { SystemHandler } from '../commands/system-handler.js';
 
-/** Most of what a client may tell of itself in a room, bytes of JSON. */
+/** Largest meta of a client in a room, bytes of JSON. */
 const MAX_META_BYTES = 1_024;
 
 /** Data of `$join`. */
 export class JoinRoom {
-  /** With `seq`: the position from which to go on. Anything but an epoch is a bad frame, as it is in the envelope. */
+  /** With `seq`: the position from which to go on. Anything but an epoch is `bad_frame`, as in the envelope. */
   @Allow()
   epoch?: unknown;
 
@@ -48,7 +48,7 @@ export class JoinRoom {
   @IsBoolean()
   state?: boolean;
 
-  /** Data on the user that others see, where the room shows who is in it. */
+  /** Data on the user that others see, if the room shows who is in it. */
   @IsOptional()
   @IsObject()
   meta?: object;
@@ -56,7 +56,7 @@ export class JoinRoom {
 
 /** Data of `$presence`. */
 export class ReadPresence {
-  /** Name of the user after whom to begin. */
+  /** Name of the user after which to begin. */
   @IsOptional()
   @IsString()
   @MaxLength(1_024)
@@ -152,7 +152,7 @@ export class SystemHandlers {
   }
 }
 
-/** The members of system data that are there: `null` counts as absent. */
+/** Returns system data without absent properties: `null` counts as absent. */
 function withoutNulls<Data extends object>(data: Data): Data {
   return Object.fromEntries(
     Object.entries(data).filter(([, value]) => value !== null && value !== undefined),

@@ -39,7 +39,7 @@ interface HeldFrame {
   readonly arrivedAt: number;
 }
 
-/** Takes frames that were read to their handlers; neither method throws. */
+/** Takes parsed frames to their handlers; neither method throws. */
 export interface FrameRouter {
   /** @param bytes size of the frame */
   dispatch(client: ClientSocket, frame: ClientFrame, bytes: number): void;
@@ -66,7 +66,7 @@ export interface PathContext {
   readonly connections: SocketOwner;
   /** Disconnect hooks under way; the close of the server waits for them. */
   readonly cleanUps: Set<Promise<unknown>>;
-  /** Set where the path is served by the router. */
+  /** Present if the router serves the path. */
   readonly router?: FrameRouter;
 }
 
@@ -79,9 +79,9 @@ export interface PathContext {
 export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare id: string;
   declare user: string;
-  /** It gave a sign of life since it was last asked for one. */
+  /** True if it gave a sign of life since the last ping. */
   declare alive: boolean;
-  /** When in the period it is asked for a sign of life; the heartbeats assign it. */
+  /** Its heartbeat slot in the period; the heartbeats assign it. */
   declare heartbeatSlot?: number;
   /** When its identity ends unless it is refreshed, ms on this process' steady clock; 0: never. */
   declare expiresAt: number;
@@ -91,33 +91,33 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   declare native?: NativeHandlers;
   /** State that it shares with the other sockets of its path. */
   declare pathContext: PathContext;
-  /** Rooms that it is a member of, and those that it is about to join. */
+  /** Number of rooms that it is a member of or is about to join. */
   declare places: number;
-  /** Rooms that it is behind in; the rooms count them. */
+  /** Number of rooms that it is behind in; the rooms count them. */
   declare lags: number;
-  /** Commands under way, those included that wait for a join or leave. */
+  /** Number of commands under way, including those that wait for a join or leave. */
   declare inFlight: number;
   /** Called when no command is under way any more. */
   declare whenIdle?: () => void;
-  /** How many of its commands only another node can carry out. */
+  /** Number of its commands that only another node could carry out. */
   declare sentElsewhere?: number;
   /** The code that this node closed it with; the client may never read it. */
   declare closedWith?: number;
   /** Callbacks of native gateways for its close. */
   declare closeCallbacks?: ((code: number) => void)[];
 
-  /** When the frame that is being read came, if it had to wait; ms on this process' steady clock. */
+  /** Arrival of the frame that is being read, if it had to wait; ms on this process' steady clock. */
   declare arrivedAt?: number;
 
   /** Connection hooks under way. */
   declare private hooks: number;
-  /** Commands that are not answered yet, and the bytes of their frames. */
+  /** Number of commands that are not answered yet, and the bytes of their frames. */
   declare private load: number;
   declare private loadBytes: number;
   /** Frames that came before a connection hook was done, or while too much was under way. */
   declare private held?: HeldFrame[];
   declare private readingSoon?: boolean;
-  /** A connection hook failed. */
+  /** True if frames are dropped, because a connection hook failed or the client is let go. */
   declare private dropping?: boolean;
   declare private outbound?: OutboundQueue;
   declare private roomStates?: Map<string, RoomState>;
@@ -139,8 +139,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   }
 
   /**
-   * Takes the end that a token names. It is judged once: from here on only the steady clock counts, so that a clock
-   * that is set ends nobody's connection.
+   * Takes the end from a token. It is read once: from here on only the steady clock counts, so that a step of the
+   * wall clock does not end connections.
    * @param expiresAt ms since 1970; absent: never
    */
   identityEndsAt(expiresAt: number | undefined): void {
@@ -157,38 +157,39 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     });
   }
 
-  /** A command of so many bytes is under way. */
+  /** Counts a command of this many bytes as under way. */
   took(bytes: number): void {
     this.load++;
     this.loadBytes += bytes;
   }
 
-  /** A command of so many bytes is answered: what was kept back may be read. */
+  /** Stops counting a command of this many bytes; frames that were kept back may be read. */
   gaveBack(bytes: number): void {
     this.load--;
     this.loadBytes -= bytes;
     if (!this.held || this.readingSoon) return;
     this.readingSoon = true;
-    // Not within the end of a command: the next ones would be begun from there, and so on.
+    // This does not run within the end of a command, which would then start the next ones, and so on.
     setImmediate(() => {
       this.readingSoon = false;
       this.readHeld();
     });
   }
 
-  /** It is not read from because too much is under way, and can give no sign of life. */
+  /** True if it is not read from because too much is under way, so that it can't give a sign of life. */
   get throttled(): boolean {
     return this.held !== undefined && this.hooks === 0;
   }
 
-  /** Drops what was kept back and all that comes. */
+  /** Drops frames that were kept back, and all later ones. */
   dropFrames(): void {
     this.dropping = true;
   }
 
   /**
-   * Keeps a frame back while a connection hook or too much else is under way; returns whether the frame is dealt with.
-   * From the first of them on nothing more is read: what is kept is what `ws` has at hand, the rest stays with the client.
+   * Keeps a frame back while a connection hook or too much else is under way; returns true if the frame was consumed.
+   * From the first such frame on the socket is not read: only frames that `ws` has already are kept, the rest stays
+   * with the client.
    */
   hold(data: Buffer, isBinary: boolean): boolean {
     if (this.dropping) return true;
@@ -229,28 +230,28 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     this.outbound?.notifyWhenWritten();
   }
 
-  /** Since when the client has not read what it was sent, ms on this process' steady clock; 0 while it does. */
+  /** Time since which the client has not read, ms on this process' steady clock; 0 while it does. */
   get blockedSince(): number {
     return this.outbound?.blockedSince ?? 0;
   }
 
-  /** Queues text that may overtake what rooms send. */
+  /** Queues text that may overtake the frames of rooms. */
   reply(text: string): void {
     if (this.readyState === WebSocket.OPEN) this.outbound?.pushUrgent(textFrame(text));
   }
 
-  /** The queue for what keeps its place; absent when the socket is not open any more. */
+  /** The queue for frames that keep their order; absent when the socket is not open any more. */
   get queue(): OutboundQueue | undefined {
     return this.readyState === WebSocket.OPEN ? this.outbound : undefined;
   }
 
-  /** Closes with a code of the table and its reason; what was queued goes out first. */
+  /** Closes with a code of the table and its reason, after everything that was queued. */
   closeWith(code: CloseCode): void {
     this.close(code, CLOSE_CODES[code].reason);
   }
 
   override close(code?: number, reason?: string | Buffer): void {
-    // Not `flush`: that may find the client too slow and close it, and so on without end.
+    // `flush` could find the client too slow and close it again, without end.
     this.queue?.writeAll();
     if (code !== undefined && this.readyState === WebSocket.OPEN) this.closedWith = code;
     super.close(code, reason);
@@ -258,7 +259,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     if (this.throttled) this.readHeld();
   }
 
-  /** Native gateways send here; plain text joins the replies, everything else goes out after them. */
+  /** Sends for native gateways: plain text joins the replies, everything else goes out after them. */
   override send(...args: unknown[]): void {
     const [data, ...rest] = args;
     const content = typeof data === 'string' ? withoutEcho(data) : data;
@@ -271,7 +272,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     (super.send as (...all: unknown[]) => void)(content, ...rest);
   }
 
-  /** Reads what was kept back, in order, as far as it may be under way. */
+  /** Reads frames that were kept back, in order, as far as limits allow. */
   private readHeld(): void {
     const { held } = this;
     if (!held) return;
@@ -285,7 +286,8 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     held.splice(0, next);
     if (held.length > 0 && this.takesFrames) return;
     delete this.held;
-    // Also of one that is closing, or its answer to the close frame would not be read; who is let go is read from no more.
+    // A closing client is read too, or its answer to the close frame would be missed; a client that is let go is not
+    // read any more.
     if (!this.whenIdle || !this.takesFrames) this.resume();
   }
 
@@ -293,12 +295,12 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     return !this.dropping && this.readyState === WebSocket.OPEN;
   }
 
-  /** State of a room that the client is in or has commands under way in. */
+  /** State of a room in which the client is or has commands under way. */
   roomState(room: string): RoomState | undefined {
     return this.roomStates?.get(room);
   }
 
-  /** Keeps the state of a room until {@link freeRoom} is called as often; call it for names of rooms only. */
+  /** Keeps the state of a room until {@link freeRoom} is called as often; call it for valid room names only. */
   useRoom(room: string): RoomState {
     const states = (this.roomStates ??= new Map<string, RoomState>());
     let state = states.get(room);
@@ -308,13 +310,13 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
     return state;
   }
 
-  /** Whoever used a room's state does not need it any more. */
+  /** Ends one use of a room's state. */
   freeRoom(room: string): void {
     const state = this.roomStates!.get(room)!;
     if (--state.uses === 0) this.roomStates!.delete(room);
   }
 
-  /** States of the rooms that the client is in or has commands under way in. */
+  /** States of the rooms in which the client is or has commands under way. */
   roomsInUse(): RoomState[] {
     return [...(this.roomStates?.values() ?? [])];
   }
@@ -325,10 +327,7 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   }
 }
 
-/**
- * Nest's exception frames echo the client's own data as `cause.data`; whatever a client sends stays out of what
- * it gets.
- */
+/** Nest's exception frames echo the client's own data as `cause.data`; no data of a client is sent back to it. */
 function withoutEcho(text: string): string {
   if (!text.startsWith('{"event":"exception"')) return text;
   let frame: { data?: { cause?: { data?: unknown } } };

@@ -1,14 +1,14 @@
 import { encodeLogEntry, type LogEntry } from '@wss/protocol';
 import { textFrame } from './text-frame.js';
 
-/** The frames of one log entry, built once however many clients get them, live or replayed. */
+/** The frames of one log entry, built once for all clients, live or replayed. */
 export interface EntryFrames {
   readonly plain: readonly Buffer[];
-  /** With the patch on the last event. */
+  /** The frames with the patch on the last event. */
   patched(): readonly Buffer[];
 }
 
-// An entry belongs to one room for good, and is the same object for all who get it from this node.
+// An entry belongs to one room for good, and is the same object for all its receivers on this node.
 const cache = new WeakMap<LogEntry, EntryFrames>();
 
 export function entryFrames(room: string, entry: LogEntry): EntryFrames {

@@ -6,7 +6,7 @@ export interface Flushable {
 }
 
 /**
- * Writes out, once per turn of the event loop, what was queued during the turn: one write per socket.
+ * Writes out, once per turn of the event loop, everything that was queued during the turn: one write per socket.
  *
  * It runs in the check phase right after the sockets were read, so a single frame for an idle socket waits for
  * nothing but the rest of its own turn.

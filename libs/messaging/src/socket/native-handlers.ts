@@ -10,7 +10,7 @@ type NativeCallback = WsMessageHandler['callback'];
  * gateways may share an event and all run; each value of a returned Observable is sent; nil is not.
  */
 export class NativeHandlers {
-  // As in Nest, an event may be something else than a string.
+  // As in Nest, an event need not be a string.
   private readonly byEvent = new Map<unknown, { callback: NativeCallback; transform: Transform }[]>();
   private readonly running = new Subscription();
 
@@ -20,7 +20,7 @@ export class NativeHandlers {
     private readonly report: (kind: string, line: string) => void,
   ) {}
 
-  /** Adds the handlers of one gateway; of two for one event in the same gateway the last counts. */
+  /** Adds the handlers of one gateway; of two for the same event in one gateway the last counts. */
   add(handlers: readonly WsMessageHandler<unknown>[], transform: Transform): void {
     const ofGateway = new Map(handlers.map(({ message, callback }) => [message, callback]));
     for (const [event, callback] of ofGateway) {
@@ -40,7 +40,7 @@ export class NativeHandlers {
       this.run(callback, transform, data, event);
   }
 
-  /** Cancels what is still streaming, when the client has gone. */
+  /** Cancels streams that are still open, when the client has gone. */
   stop(): void {
     this.running.unsubscribe();
   }
@@ -53,7 +53,7 @@ export class NativeHandlers {
       this.failed(event, error);
       return;
     }
-    // It leaves the set by itself when it ends.
+    // A stream leaves the set when it ends.
     this.running.add(
       result
         .pipe(
@@ -66,7 +66,7 @@ export class NativeHandlers {
     );
   }
 
-  /** The event is one that a gateway handles, so there are few kinds. */
+  /** The event has a handler, so there are few kinds. */
   private failed(event: unknown, error: unknown): void {
     const name = String(event);
     this.report(`"${name}" ${kindOf(error)}`, `a gateway's handler of "${name}" failed: ${stackOf(error)}`);
@@ -78,7 +78,7 @@ export class NativeHandlers {
       const text = JSON.stringify(value) as string | undefined;
       if (text !== undefined) this.send(text);
     } catch (error) {
-      // Thrown here it would reach nobody and end the process.
+      // An error thrown here would end the process.
       this.failed(event, error);
       const data = { status: 'error', message: 'Internal server error', cause: { pattern: event } };
       this.send(JSON.stringify({ event: 'exception', data }));

@@ -8,14 +8,16 @@ export const MAX_OUTBOUND_BYTES = 1_048_576;
 /** More than this in the socket's own buffer keeps frames in the queue, where replies can overtake, bytes. */
 const SOCKET_HIGH_WATER = 65_536;
 
-/** About how much is given to the socket in one system call; what it has can't be taken back from a slow client, bytes. */
+/**
+ * About how much is given to the socket in one system call, bytes; this data can't be taken back from a slow client.
+ */
 const WRITE_BYTES = 262_144;
 
 type Chunk = Buffer | SharedFrames;
 
-/** Told of what happens to a queue whose client reads too slowly. */
+/** Hears of a queue whose client reads too slowly. */
 export interface QueueObserver {
-  /** More than {@link MAX_OUTBOUND_BYTES} are unread; at most once per flush. */
+  /** More than {@link MAX_OUTBOUND_BYTES} are unread; called at most once per flush. */
   overflowed(): void;
   /** Everything that was queued has been handed to the socket, after it had been blocked. */
   drained(): void;
@@ -25,9 +27,9 @@ export interface QueueObserver {
 
 const NONE: never[] = [];
 
-/** Frames that wait to be written to one socket. Replies and control overtake what rooms send. */
+/** Frames that wait to be written to one socket. Replies and control frames overtake those of rooms. */
 export class OutboundQueue implements Flushable {
-  /** Since when the socket has not taken what is queued, ms on this process' steady clock; 0 while it does. */
+  /** Time since which the socket takes no data, ms on this process' steady clock; 0 while it does. */
   blockedSince = 0;
 
   // Idle queues share one empty array, so that an idle client costs nothing here.
@@ -45,27 +47,27 @@ export class OutboundQueue implements Flushable {
     private readonly observer: QueueObserver,
   ) {}
 
-  /** Queues a frame that may overtake what rooms send: replies, notices. */
+  /** Queues a frame that may overtake those of rooms: replies, notices. */
   pushUrgent(frame: Buffer): void {
     if (this.urgent === NONE) this.urgent = [];
     this.urgent.push(frame);
     this.touch();
   }
 
-  /** Queues what keeps its place: events of rooms, and replies that belong into a room's order. */
+  /** Queues frames that keep their order: events of rooms, and replies in a room's order. */
   push(chunk: Chunk): void {
     if (this.bulk === NONE) this.bulk = [];
     this.bulk.push(chunk);
     this.touch();
   }
 
-  /** Writes what is queued as far as the socket takes it, the rest when it has drained. Never throws. */
+  /** Writes as much of the queue as the socket takes, the rest when it has drained. Never throws. */
   flush(): void {
     this.dirty = false;
     try {
       this.writeOrWait();
     } catch (error) {
-      // The queues behind this one have to be flushed all the same.
+      // The queues behind this one must still be flushed.
       this.clear();
       this.observer.failed(error);
     }
@@ -80,17 +82,17 @@ export class OutboundQueue implements Flushable {
     }
     if (!this.notify) return;
     this.notify = false;
-    // Not from within the flush: what the observer queues belongs to the next one.
+    // This does not run within the flush: frames that the observer queues belong to the next one.
     setImmediate(() => this.observer.drained());
   }
 
-  /** Writes what is queued even to a slow client: for what must come after it, such as a close frame. */
+  /** Writes the whole queue even to a slow client, so that e.g. a close frame can follow. */
   writeAll(): void {
     if (this.gone) return this.clear();
     this.write(Infinity);
   }
 
-  /** Writes from the front of the queue, in one system call, until so many bytes are written. */
+  /** Writes from the front of the queue, in one system call, until this many bytes are written. */
   private write(most: number): void {
     const { urgent, bulk } = this;
     if (urgent.length + bulk.length === 0) return;
@@ -108,7 +110,7 @@ export class OutboundQueue implements Flushable {
     this.bulk = bulkLeft;
   }
 
-  /** @returns what is not written yet */
+  /** @returns the chunks that are not written yet */
   private writeFrom(chunks: Chunk[], left: { bytes: number }): Chunk[] {
     for (let index = 0; index < chunks.length; index++) {
       if (left.bytes <= 0) return chunks.slice(index);
@@ -119,7 +121,7 @@ export class OutboundQueue implements Flushable {
     return NONE;
   }
 
-  /** The socket has enough to write, and will tell when it has written it. */
+  /** True if the socket has enough to write; it will emit `drain`. */
   private get congested(): boolean {
     return this.socket.writableLength > SOCKET_HIGH_WATER && this.socket.writableNeedDrain;
   }
@@ -128,9 +130,9 @@ export class OutboundQueue implements Flushable {
     return this.socket.destroyed || this.socket.writableEnded;
   }
 
-  /** Bytes that wait here, without those that the socket has taken. */
+  /** Bytes that wait in this queue, without those that the socket has taken. */
   get queuedBytes(): number {
-    // Each chunk is looked at once, or a queue that grows while its client is slow would cost the others.
+    // Each chunk is counted once, so that a growing queue of a slow client does not cost the others.
     for (; this.countedUrgent < this.urgent.length; this.countedUrgent++) {
       this.counted += sizeOf(this.urgent[this.countedUrgent]!);
     }
@@ -150,7 +152,7 @@ export class OutboundQueue implements Flushable {
     return this.socket.writableLength + this.queuedBytes;
   }
 
-  /** Takes out the frames of rooms that the filter names and returns what they were, oldest first. */
+  /** Takes out the frames of rooms that the filter selects and returns their origins, oldest first. */
   drop(filter: (origin: FramesOrigin) => boolean): FramesOrigin[] {
     const dropped: FramesOrigin[] = [];
     this.bulk = this.bulk.filter((chunk) => {
@@ -162,7 +164,7 @@ export class OutboundQueue implements Flushable {
     return dropped;
   }
 
-  /** Never drops what is queued of a room now: something that was queued behind it counts on it. */
+  /** Keeps all queued frames of a room from being dropped, because a later frame depends on them. */
   keep(room: string): void {
     this.bulk = this.bulk.map((chunk) =>
       chunk instanceof SharedFrames && chunk.origin?.room === room && chunk.origin.after
@@ -182,7 +184,7 @@ export class OutboundQueue implements Flushable {
     this.counted = this.countedUrgent = this.countedBulk = 0;
   }
 
-  /** Tells the observer once what is queued now has been handed to the socket. */
+  /** Tells the observer when everything queued until now has been handed to the socket. */
   notifyWhenWritten(): void {
     this.notify = true;
     this.touch();

@@ -2,13 +2,13 @@ import type { CommandOrder, RoomHold } from '@wss/core';
 
 /** A client's relation to one room. */
 export interface RoomState {
-  /** It is a member. */
+  /** True if it is a member. */
   joined: boolean;
-  /** Kept while its events are sent; after a resume a member has to say first from where. */
+  /** Held while its events are sent; after a resume a member first has to give its position. */
   hold?: RoomHold;
-  /** A join or leave is under way; what follows in this room waits for it. */
+  /** True while a join or leave is under way; later commands in this room wait for it. */
   changing: boolean;
   readonly order: CommandOrder;
-  /** How many use it: the membership, and each command under way. With the last of them it goes. */
+  /** Number of its users: the membership, and each command under way. The last one removes it. */
   uses: number;
 }

@@ -1,11 +1,11 @@
-/** Which room's events frames hold, and what a client has seen of the room before them. */
+/** The room of some frames, and the position that a client has seen before them. */
 export interface FramesOrigin {
   readonly room: string;
   /** Epoch and number of the last event before these frames; absent for volatile events, which may be dropped. */
   readonly after?: { readonly epoch: string; readonly seq: number };
 }
 
-/** Nothing is added to frames that have this many bytes: what a slow client has too much of is dropped by such pieces. */
+/** No frame is added beyond this many bytes, because a slow client's frames are dropped in such pieces. */
 const FULL_BYTES = 131_072;
 
 /**
@@ -18,7 +18,7 @@ export class SharedFrames {
   private frames: Buffer[] = [];
   private joined?: Buffer;
 
-  /** @param origin tells what may be dropped or sent again later; absent: neither. */
+  /** @param origin allows the frames to be dropped or sent again later; absent: neither. */
   constructor(readonly origin?: FramesOrigin) {}
 
   /**

@@ -1,6 +1,6 @@
 const FIN_TEXT = 0x81;
 
-/** A whole, unmasked WebSocket text frame (RFC 6455 §5.2), header and payload in one buffer. */
+/** Builds a whole, unmasked WebSocket text frame (RFC 6455 §5.2), header and payload in one buffer. */
 export function textFrame(payload: string): Buffer {
   const length = Buffer.byteLength(payload);
   const header = length < 126 ? 2 : length < 65_536 ? 4 : 10;
