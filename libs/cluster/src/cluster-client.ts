@@ -7,7 +7,7 @@ import type { ClusterStatus } from './cluster-transport.js';
 
 type Callback = (packet: WritePacket) => void;
 
-/** Which failure explains best why nobody gave data; the first is the best. */
+/** Failures by how well they explain that no node gave data; the best first. */
 const BY_IMPORTANCE = ['error', 'missing', 'unhandled'] as const;
 type CallFailure = { readonly kind: (typeof BY_IMPORTANCE)[number]; readonly error: GatewayError };
 
@@ -15,10 +15,10 @@ type CallFailure = { readonly kind: (typeof BY_IMPORTANCE)[number]; readonly err
  * The cluster as a `ClientProxy` of Nest's microservices.
  *
  * `emit(pattern, data)` is {@link Cluster.emit}. `send(pattern, data)` brings the data of every live node that has a
- * handler, in the order in which it comes, within 2 s. Nodes that fail, do not answer or have no handler are passed
- * over as long as one gives data; when none does, the Observable fails with a handler's error, else with
- * `unknown_outcome` (nobody answered in time), else with `unknown_event` (nobody has a handler). Whoever must know
- * of each node calls {@link Cluster.call}.
+ * handler, in the order of arrival, within 2 s. Nodes that fail, do not answer or have no handler are ignored as long
+ * as one gives data. If none does, the Observable fails with a handler's error, else with `unknown_outcome` (no node
+ * answered in time), else with `unknown_event` (no node has a handler). Use {@link Cluster.call} to get the answer of
+ * each node.
  *
  * As everywhere in Nest, `emit` happens at once and `send` at each subscription, and data must not be `undefined`
  * or `null`.
@@ -34,13 +34,13 @@ export class ClusterClient
     super();
   }
 
-  /** The node's links are there already. */
+  /** Does nothing: the node's links exist already. */
   connect(): Promise<void> {
     this._status$.next('connected');
     return Promise.resolve();
   }
 
-  /** Fails what was sent and is not answered as `unavailable`. The client can be used again. */
+  /** Fails calls under way as `unavailable`. The client can be used again. */
   close(): void {
     this._status$.next('disconnected');
     for (const fail of [...this.underWay]) fail(new GatewayError('unavailable', 'the client was closed'));
@@ -50,7 +50,7 @@ export class ClusterClient
     this.close();
   }
 
-  /** The {@link Cluster} below. */
+  /** Returns the {@link Cluster} below. */
   unwrap<T>(): T {
     return this.cluster as T;
   }

@@ -9,18 +9,18 @@ import type { NodeRegistry } from './nodes/node-registry.js';
 import { subscriptionError } from './channels/channel-subscriptions.js';
 import { RoomFeed } from './rooms/room-feed.js';
 
-/** The room whose log the cluster's events are; no client can name it. */
+/** The room whose log holds the cluster's events; no client can name it. */
 const ROOM = '$cluster';
-/** Events that are kept for nodes that were out of reach, and for how long after the last one, ms. */
+/** How many events are kept for nodes that were out of reach, and how long after the last one, ms. */
 const LIMITS = { history: { events: 10_000, ttlMs: 3_600_000 }, idleTtlMs: 86_400_000 };
-/** After this nothing new is tried for an event, ms. */
+/** Time after which no new attempt is made for an event, ms. */
 const PATIENCE_MS = 5_000;
 
 /** A node's callbacks for the cluster's log. */
 export interface ClusterLogListener {
   /** An event, in the one order that all nodes see. */
   onEvent(packet: EventPacket): void;
-  /** Events that this node has not seen can't be had any more, or some that it saw are gone. */
+  /** Called if events that this node has not seen can't be read any more, or some that it saw are lost. */
   onGap(): void;
 }
 
@@ -66,7 +66,7 @@ export class ClusterLog implements OnApplicationShutdown {
   }
 
   /**
-   * Appends an event. It is in the log once, or not at all: a lost answer is found out by the node's own number.
+   * Appends an event. It is in the log once or not at all: after a lost answer the node's own number shows it.
    * @throws GatewayError `unavailable` (it is not in the log), `unknown_outcome` (it may be), `too_large`
    */
   async append(packet: EventPacket): Promise<void> {

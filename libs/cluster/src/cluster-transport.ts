@@ -19,10 +19,13 @@ import { NodeRegistry } from './nodes/node-registry.js';
 import { PacketChannels } from './events/packet-channels.js';
 import { PendingCalls } from './events/pending-calls.js';
 
-/** Event that tells a node that it missed cluster events for good: its handlers read anew what depends on them. */
+/**
+ * Event that tells a node that it missed cluster events for good: its handlers read again everything that depends on
+ * them.
+ */
 export const RESYNC_EVENT = '$resync';
 
-/** Says if a node hears the others. */
+/** State of a node's link to the others. */
 export type ClusterStatus = 'connected' | 'disconnected';
 
 /**
@@ -30,8 +33,8 @@ export type ClusterStatus = 'connected' | 'disconnected';
  * `app.connectMicroservice({ strategy: app.get(ClusterTransport) }, { inheritAppConfig: true })`, then
  * `await app.startAllMicroservices()`.
  *
- * It never throws on what it hears. Handlers are those of {@link ClusterRoutes} alone, so that a method runs once,
- * whether Nest has it as a controller or as a provider.
+ * No message makes it throw. Handlers are those of {@link ClusterRoutes} alone, so that a method runs once, whether
+ * Nest has it as a controller or as a provider.
  */
 @Injectable()
 export class ClusterTransport
@@ -77,8 +80,8 @@ export class ClusterTransport
   }
 
   /**
-   * Ends the jobs that run within 10 s, drops the lease, ends the calls that are being served within 2 s, and hears nothing any more; this node's own
-   * calls under way fail as `unavailable`. Never throws.
+   * Waits up to 10 s for running jobs, drops the lease, waits up to 2 s for the calls that it serves, and stops
+   * listening. This node's own calls under way fail as `unavailable`. Never throws.
    */
   async close(): Promise<void> {
     if (!this.starting) return;
@@ -99,12 +102,12 @@ export class ClusterTransport
     throw new Error('the cluster transport has no events; subscribe to its status');
   }
 
-  /** The `Channels` below. */
+  /** Returns the `Channels` below. */
   unwrap<T>(): T {
     return this.packets.channels as T;
   }
 
-  /** Nest offers the handlers of controllers; the table of {@link ClusterRoutes} has them. */
+  /** Ignores the handlers of controllers that Nest offers: the table of {@link ClusterRoutes} has them. */
   override addHandler(): void {}
 
   private async start(): Promise<void> {
@@ -144,11 +147,11 @@ export class ClusterTransport
     void this.serve(context, () => this.routes.dispatch(data, context));
   }
 
-  /** Between Nest's hooks for tracing, which are not ours and may fail. */
+  /** Runs the work between Nest's hooks for tracing, which are not ours and may fail. */
   private async serve(context: ClusterContext, work: () => Promise<void>): Promise<void> {
     this.serving++;
     try {
-      // Declared as void, but it is what the hook returns: the promise of the work.
+      // Declared as void, but the hook returns the promise of the work.
       await (this.runWithProcessingHooks(context, async (end) => {
         await work();
         end();

@@ -25,7 +25,7 @@ export interface ClusterModuleOptions {
   readonly keys: RedisKeys;
   /** Keeps the log of cluster events. */
   readonly store: RoomStore;
-  /** Not joined yet: the transport joins when it listens, and leaves when it closes. */
+  /** The registry, not joined yet: the transport joins when it listens, and leaves when it closes. */
   readonly registry: NodeRegistry;
   readonly jobs: JobQueue;
   /** How this node runs jobs. Default as {@link JobSettings} says. */

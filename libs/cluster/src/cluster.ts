@@ -17,8 +17,9 @@ export interface CallOptions {
 /** How an event is sent. */
 export interface EmitOptions {
   /**
-   * Not kept: at most once, for the price of one publication; a node whose link is down at that moment misses it.
-   * This node handles it directly and first, even while the engine is out of reach. Default false.
+   * Sends the event without keeping it: at most once, at the cost of one publication. A node whose link is down at
+   * that moment misses it. This node handles it directly and first, even while the engine is out of reach. Default
+   * false.
    */
   readonly volatile?: boolean;
 }
@@ -26,8 +27,8 @@ export interface EmitOptions {
 /** One node to speak to. */
 export interface NodeTarget {
   /**
-   * Sends an event to this node alone, as {@link Cluster.emit} does to all. Resolves when it is kept (or, volatile,
-   * published), whether or not the node is alive.
+   * Sends an event to this node alone, as {@link Cluster.emit} does to all. Resolves when it is kept (or, if
+   * volatile, published), even if the node is not alive.
    * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`
    */
   emit(event: string, data?: unknown, options?: EmitOptions): Promise<void>;
@@ -36,25 +37,25 @@ export interface NodeTarget {
    * Calls the node's handler.
    * @returns what it returned
    * @throws GatewayError `not_found` when no such node is alive, at once; `unknown_outcome` when it did not answer by
-   *   the deadline; `unknown_event` when it has no handler; what the handler failed with; `unavailable`, `too_large`
+   *   the deadline; `unknown_event` when it has no handler; the handler's error; `unavailable`, `too_large`
    */
   call<T = unknown>(pattern: string, data?: unknown, options?: CallOptions): Promise<T>;
 }
 
 /**
- * Speaks to the nodes of the cluster, this one included. Data goes as JSON, so that handlers see the same on every
- * node; `undefined` arrives as `null`.
+ * Sends events and calls to the nodes of the cluster, this one included. Data travels as JSON, so that handlers see
+ * the same on every node; `undefined` arrives as `null`.
  */
 export abstract class Cluster {
   /**
-   * Sends an event to the handlers (`@EventPattern`) of every node that listens, this one included: once per node,
-   * in one order for all of them, without a gap, whatever the event. Handlers are started in that order and run
-   * concurrently. Resolves when the event is in the cluster's log.
+   * Sends an event to the handlers (`@EventPattern`) of every node that listens, this one included: once per node, in
+   * one order for all of them, without a gap. Handlers are started in that order and run concurrently. Resolves when
+   * the event is in the cluster's log.
    *
    * The log keeps 10,000 events, for an hour after the last: a node whose link was down reads on from where it was.
-   * Where that can't be, or the engine lost what was there, the node handles the event `$resync` instead (R20).
+   * If it can't, or the engine lost entries, the node handles the event `$resync` instead (R20).
    * @throws GatewayError `unavailable` (nobody gets it), `unknown_outcome` (some may), `too_large` (over 65,536
-   *   bytes of JSON)
+   * bytes of JSON)
    */
   abstract emit(event: string, data?: unknown, options?: EmitOptions): Promise<void>;
 
@@ -63,9 +64,9 @@ export abstract class Cluster {
    * one answer per node that held a lease at its start, and of this node, in the order in which they come; a node
    * that has not answered by the deadline is marked as missing. Then it completes. Unsubscribing ends the waiting.
    *
-   * That nodes fail, die or have no handler is never an error of the Observable, it is their answer. It fails only
-   * when the live nodes can't be read (`unavailable`; nothing was done), on data over the limit (`too_large`), with
-   * 10,000 calls under way (`rate_limited`), or when this node stops (`unavailable`).
+   * Nodes that fail, die or have no handler give an answer that says so, not an error of the Observable. It fails
+   * only when the live nodes can't be read (`unavailable`; nothing was done), on data over the limit (`too_large`),
+   * with 10,000 calls under way (`rate_limited`), or when this node stops (`unavailable`).
    */
   abstract call<T = unknown>(
     pattern: string,
@@ -77,7 +78,7 @@ export abstract class Cluster {
   abstract node(nodeId: string): NodeTarget;
 
   /**
-   * A group of nodes, for jobs that one of them does: those that have a handler with this group.
+   * A group of nodes, for jobs that one of them does: the nodes that have a handler with this group.
    * @param group 1 to 64 characters of `A-Z a-z 0-9 _ . -`
    * @throws RangeError on another name
    */

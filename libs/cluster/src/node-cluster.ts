@@ -25,11 +25,11 @@ import { type NodeInfo, NodeRegistry } from './nodes/node-registry.js';
 import { PacketChannels } from './events/packet-channels.js';
 import { type PendingCall, PendingCalls } from './events/pending-calls.js';
 
-/** A call on its way out. */
+/** An outgoing call. */
 interface Outgoing {
   readonly packet: CallPacket;
   readonly text: string;
-  /** The one node that it is for; all without it. */
+  /** The receiving node; absent: all nodes. */
   readonly only?: string;
 }
 
@@ -177,7 +177,7 @@ function notListening(): GatewayError {
   return new GatewayError('unavailable', `this node does not listen to the cluster: ${remedy}`);
 }
 
-/** A handler of this node sees what one of another node would see. */
+/** A handler of this node sees the same data as one of another node. */
 function plainData(text: string): unknown {
   return (JSON.parse(text) as CallPacket).data;
 }

@@ -12,7 +12,7 @@ export class ChannelListeners {
     this.byChannel.set(channel, listeners.add(listener));
   }
 
-  /** @returns whether nobody listens to the channel any more */
+  /** @returns true if nobody listens to the channel any more */
   remove(channel: string, listener: MessageListener): boolean {
     const listeners = this.byChannel.get(channel);
     listeners?.delete(listener);

@@ -1,6 +1,6 @@
 import type { Channels, MessageListener } from './channels.js';
 
-/** Subscriptions to several channels that are wanted together, or not at all. */
+/** Subscriptions to several channels that are useful together only. */
 export class ChannelSubscriptions {
   constructor(
     private readonly channels: Channels,
@@ -8,7 +8,7 @@ export class ChannelSubscriptions {
   ) {}
 
   /**
-   * Subscribes to all of them.
+   * Subscribes to all channels.
    * @throws Error that names the channels when one is refused; nothing is heard then
    */
   async open(): Promise<void> {
@@ -20,7 +20,7 @@ export class ChannelSubscriptions {
     throw subscriptionError([...this.listeners.keys()], refused.reason as Error);
   }
 
-  /** Ends them; also while they are being opened. */
+  /** Ends the subscriptions, even while they are being opened. */
   close(): void {
     for (const [name, listener] of this.listeners) this.channels.unsubscribe(name, listener);
   }

@@ -4,12 +4,12 @@ import { ChannelListeners } from './channel-listeners.js';
 import type { MessageListener } from './channels.js';
 import type { SubscriberListener } from './subscriber-link.js';
 
-/** Refusals that last this long are told to whoever asks for readiness, ms. */
+/** Refusals that last this long make the node unready, ms. */
 const FAILING_MS = 5_000;
 
 interface WaitingListener {
   readonly listener: MessageListener;
-  /** Until when failures are waited out that pass by themselves, ms on this process' steady clock. */
+  /** How long callers wait for failures that pass by themselves, ms on this process' steady clock. */
   readonly until: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -17,7 +17,7 @@ interface WaitingListener {
 
 /** Where channels are subscribed. */
 export interface ChannelSeats {
-  /** Subscribes the channel now and whenever its link is made anew. */
+  /** Subscribes the channel now and whenever its link is replaced. */
   want(channel: string): void;
   leave(channel: string): void;
   holds(channel: string): boolean;
@@ -27,17 +27,20 @@ export interface ChannelSeats {
   readonly failingMs: number;
 }
 
-/** Channels over subscribing links: what is wanted is kept here, and made anew by the links' owner (R27). */
+/**
+ * Channels over subscribing links: the wanted channels are kept here, and the links' owner subscribes them again
+ * (R27).
+ */
 export class LinkedChannels implements SubscriberListener {
   private readonly logger = new Logger('Channels');
   private readonly listeners = new ChannelListeners();
   private readonly waiting = new Map<string, WaitingListener[]>();
-  /** Wanted, and not heard for a while. */
+  /** Channels that are wanted but were not heard for a while. */
   private readonly interrupted = new Set<string>();
   private readonly callbacks: ((channels: ReadonlySet<string>) => void)[] = [];
   private heardAgain = new Set<string>();
 
-  /** @param patienceMs how long a subscription waits for what passes by itself */
+  /** @param patienceMs how long a subscription waits for failures that pass by themselves */
   constructor(
     private readonly seats: ChannelSeats,
     private readonly patienceMs: number,
@@ -91,7 +94,7 @@ export class LinkedChannels implements SubscriberListener {
     return `Redis: channels have not been subscribed for ${Math.round(failingMs / 1_000)} s; if Redis is reachable, allow its user all channels of the namespace`;
   }
 
-  /** Hands a message to whoever listens. */
+  /** Hands a message to the channel's listeners. */
   deliver(channel: string, message: string): void {
     this.listeners.deliver(channel, message);
   }
@@ -134,7 +137,7 @@ export class LinkedChannels implements SubscriberListener {
     );
   }
 
-  /** Ends some of those who wait for a channel. */
+  /** Ends the wait of some callers for a channel. */
   private settle(
     channel: string,
     which: (waiting: WaitingListener) => boolean,
@@ -148,7 +151,7 @@ export class LinkedChannels implements SubscriberListener {
     for (const waiting of all) if (which(waiting)) end(waiting);
   }
 
-  /** Tells of a confirmed channel, together with others that are confirmed at about the same time. */
+  /** Reports a confirmed channel, together with others that are confirmed at about the same time. */
   private tellLater(channel: string): void {
     if (this.heardAgain.add(channel).size > 1) return;
     setImmediate(() => {

@@ -16,14 +16,14 @@ const WAY: SubscribeWay = {
 
 interface Seat {
   readonly slot: number;
-  /** The link that it is wanted from; nothing while nobody is known who has the slot. */
+  /** The link that it is wanted from; undefined while the master of the slot is unknown. */
   link?: SubscriberLink | undefined;
 }
 
 /**
  * Channels on a Redis Cluster: sharded publications, which stay within the servers that have the channel's slot. One
  * subscribing link to each master. When a link is lost, or a slot moves and the server ends the subscriptions of its
- * channels, just these are made anew, where the slot is then.
+ * channels, only these are subscribed again, at the slot's new master.
  */
 export class ShardedChannels extends Channels {
   private readonly channels: LinkedChannels;
@@ -81,7 +81,8 @@ export class ShardedChannels extends Channels {
     const link = new SubscriberLink(redis, WAY, this.channels);
     this.byRedis.set(redis, link);
     redis.on('smessage', (channel: string, message: string) => this.channels.deliver(channel, message));
-    // The driver tells so that a subscription was ended or refused because its slot is elsewhere, not which.
+    // By this error the driver says that a subscription was ended or refused because its slot is elsewhere, but not
+    // which one.
     redis.on('moved', () => void this.links.refresh().then(() => link.doubt()));
   }
 
@@ -117,7 +118,7 @@ export class ShardedChannels extends Channels {
       this.channels.failed([channel], new RedisError('unsent', `the master of slot ${seat.slot} is unknown`));
   }
 
-  /** Asks who has the slot, so that the next attempt goes there. */
+  /** Asks for the slot's master, so that the next attempt goes there. */
   private mayPass(channel: string, error: RedisError): boolean {
     const slot = slotOf(channel);
     const passes = this.links.mayPass(slot, error);

@@ -3,7 +3,7 @@ export type MessageListener = (message: string) => void;
 
 /**
  * Messages between nodes: at most once, per channel in order of publication. Data that must not be lost has a log of
- * its own and uses a channel only to hear of news early.
+ * its own; channels only announce it early.
  */
 export abstract class Channels {
   /**
@@ -15,7 +15,8 @@ export abstract class Channels {
   /**
    * Calls the listener for every message as soon and as long as the engine can be reached, whatever happens to links
    * in between, until it is unsubscribed.
-   * @returns resolves when it is heard for the first time, however late, or unsubscribed before; never rejects
+   * @returns resolves when the channel is heard for the first time, however late, or is unsubscribed before; never
+   *   rejects
    */
   abstract keep(channel: string, listener: MessageListener): Promise<void>;
 
@@ -28,7 +29,7 @@ export abstract class Channels {
    */
   abstract publish(channel: string, message: string): Promise<void>;
 
-  /** Calls back whenever subscriptions were interrupted and hold again: messages of these channels may be missing. */
+  /** Calls back whenever interrupted subscriptions hold again: messages of these channels may be missing. */
   abstract onInterruption(callback: (channels: Pick<ReadonlySet<string>, 'has'>) => void): void;
 
   /** Says what is wrong with the subscriptions; `undefined` while the engine refuses none. */

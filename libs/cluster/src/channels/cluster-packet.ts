@@ -21,16 +21,16 @@ interface Packet {
   readonly id: string;
 }
 
-/** Something happened: handled by everyone who gets it, answered by no one. */
+/** An event: every receiver handles it, none answers. */
 export interface EventPacket extends Packet {
   readonly kind: 'event';
-  /** The one node that it is for; all without it. */
+  /** The receiving node; absent: all nodes. */
   readonly to?: string;
   readonly pattern: string;
   readonly data: unknown;
 }
 
-/** A question: everyone who gets it answers once. */
+/** A call: every receiver answers once. */
 export interface CallPacket extends Packet {
   readonly kind: 'call';
   readonly pattern: string;
@@ -49,7 +49,7 @@ export interface AnswerError {
 export interface AnswerPacket extends Packet {
   readonly kind: 'answer';
   readonly data: unknown;
-  /** Present when the node's handler failed or there is none; `data` means nothing then. */
+  /** Present if the node's handler failed or does not exist; `data` has no meaning then. */
   readonly error?: AnswerError;
 }
 
@@ -66,12 +66,12 @@ export function encodePacket(packet: ClusterPacket): string {
   throw new GatewayError('too_large', `a packet between nodes is over ${MAX_PACKET_LENGTH} characters`);
 }
 
-/** Tells the version of a packet, whether or not this node can read it; 0 for a text that is no packet. */
+/** Returns the version of a packet, even if this node can't read it; 0 for a text that is not a packet. */
 export function packetVersionOf(text: string): number {
   return Number(VERSION.exec(text)?.[1] ?? 0);
 }
 
-/** Reads a packet. Nothing when it is none that this version understands, whatever it is instead; never throws. */
+/** Reads a packet; undefined for any text that is not a packet of a known version. Never throws. */
 export function decodePacket(text: string): ClusterPacket | undefined {
   if (text.length > MAX_PACKET_LENGTH) return undefined;
   const raw = parse(text);

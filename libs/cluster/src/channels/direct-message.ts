@@ -1,8 +1,8 @@
 /** A message for clients one by one: on the channel of a user, of a node's clients, or of everybody. */
 export type DirectMessage =
-  /** An event whose two parts are JSON; `clientId` is empty where the channel alone says for whom it is. */
+  /** An event whose two parts are JSON; `clientId` is empty if the channel alone names the receivers. */
   | { readonly clientId: string; readonly event: string; readonly data: string }
-  /** A session goes on with this generation; older connections of it must end. */
+  /** Ends older connections of a session that goes on with this generation. */
   | { readonly session: string; readonly generation: number };
 
 /** Begins a take-over; events begin with a line break or a client id. */

@@ -3,41 +3,41 @@ import { GrowingPause, LogGate } from '@wss/protocol';
 import { isRedirection, RedisError, toRedisError } from '@wss/redis';
 import type { Redis } from 'ioredis';
 
-/** How channels are subscribed on a kind of server. */
+/** The way in which channels are subscribed on a kind of server. */
 export interface SubscribeWay {
   subscribe(redis: Redis, channels: readonly string[]): Promise<unknown>;
   unsubscribe(redis: Redis, channels: readonly string[]): Promise<unknown>;
-  /** Most channels in one command. */
+  /** Largest number of channels in one command. */
   readonly most: number;
 }
 
-/** Hears what becomes of the channels of a link. */
+/** Hears of changes to the subscriptions of a link. */
 export interface SubscriberListener {
-  /** No later message can be missed while the link holds. */
+  /** The channels are subscribed: no later message can be missed while the link holds. */
   confirmed(channels: readonly string[]): void;
-  /** They are not subscribed now; what is wanted is tried on. */
+  /** The channels are not subscribed now; the link keeps trying. */
   failed(channels: readonly string[], error: RedisError): void;
-  /** They were subscribed and may not be any more. */
+  /** The channels were subscribed and may not be any more. */
   lost(channels: readonly string[]): void;
 }
 
-/** Pauses between attempts at what a server refuses, ms. */
+/** Pauses between attempts after a server refused, ms. */
 const PAUSES = { firstMs: 50, mostMs: 5_000 };
 
 /**
- * One subscribing link, and the channels that are wanted from it: they are subscribed whenever the link is up, and
- * nothing else is, whatever happens to the link or to a command in between (R27).
+ * One subscribing link, and the channels that are wanted from it: exactly these are subscribed whenever the link is
+ * up, whatever happens to the link or to a command in between (R27).
  */
 export class SubscriberLink {
   private readonly gate = new LogGate((line) => new Logger('Channels').warn(line));
   private readonly wanted = new Set<string>();
-  /** Confirmed in the link's present life. */
+  /** Channels that are confirmed since the link was opened. */
   private readonly held = new Set<string>();
-  /** The server may have them subscribed in the link's present life. */
+  /** Channels that the server may have subscribed since the link was opened. */
   private readonly possible = new Set<string>();
   /** Channels whose state may differ from the wanted one. */
   private unsettled = new Set<string>();
-  /** Refused; tried again after a pause. */
+  /** Refused channels, which are tried again after a pause. */
   private readonly resting = new Set<string>();
   private readonly pause = new GrowingPause(PAUSES);
   private life = 0;
@@ -54,13 +54,13 @@ export class SubscriberLink {
     redis.on('close', () => this.interrupt());
   }
 
-  /** The channel is to be subscribed from now on. */
+  /** Subscribes the channel from now on. */
   want(channel: string): void {
     this.wanted.add(channel);
     this.unsettle(channel);
   }
 
-  /** The channel is to be subscribed no more. */
+  /** Ends the subscription of the channel. */
   leave(channel: string): void {
     this.wanted.delete(channel);
     this.resting.delete(channel);
@@ -71,12 +71,12 @@ export class SubscriberLink {
     return this.held.has(channel) && this.wanted.has(channel);
   }
 
-  /** For how long something has been refused though the link is up, ms; 0 while nothing is. */
+  /** How long a channel has been refused although the link is up, ms; 0 while none is. */
   get failingMs(): number {
     return this.failingSince === undefined ? 0 : performance.now() - this.failingSince;
   }
 
-  /** The server may have ended any subscription: all are made anew. */
+  /** Subscribes all channels again, because the server may have ended any of them. */
   doubt(): void {
     const held = [...this.held];
     this.held.clear();
@@ -103,7 +103,7 @@ export class SubscriberLink {
 
   private unsettle(channel: string): void {
     this.unsettled.add(channel);
-    // Channels asked for in one turn go out together.
+    // Channels that are wanted in one turn go out together.
     if (!this.settling && this.unsettled.size === 1) queueMicrotask(() => void this.settle());
   }
 
@@ -147,7 +147,7 @@ export class SubscriberLink {
     } catch (error) {
       return this.onFailure(channels, toRedisError(error), life);
     }
-    // In another life of the link all that is wanted was asked for anew.
+    // After the link was replaced, all wanted channels were requested again.
     if (life !== this.life) return;
     for (const channel of channels) {
       this.held.add(channel);
@@ -160,7 +160,7 @@ export class SubscriberLink {
   private async onFailure(channels: readonly string[], error: RedisError, life: number): Promise<void> {
     const answered = error.failure !== 'unknown';
     if (life === this.life && answered) {
-      // A command that names one channel which is refused subscribes none.
+      // A command with one refused channel subscribes none.
       if (channels.length > 1)
         return void (await Promise.all(channels.map((channel) => this.subscribe([channel]))));
       for (const channel of channels) this.possible.delete(channel);
@@ -174,7 +174,7 @@ export class SubscriberLink {
       if (this.wanted.has(channel)) this.resting.add(channel);
       else this.unsettled.add(channel);
     }
-    // A slot that moves is looked for where it is then.
+    // The next attempt looks for the slot again.
     if (!isRedirection(error)) this.report(error);
     this.failingSince ??= performance.now();
     this.wait();
@@ -205,7 +205,7 @@ export class SubscriberLink {
     try {
       await this.way.unsubscribe(redis, channels);
     } catch (error) {
-      // Without an answer it may still be subscribed; a server that refuses has it no more.
+      // Without an answer the channel may still be subscribed; after a refusal it is not.
       if (life === this.life && toRedisError(error).failure === 'unknown') {
         for (const channel of channels) this.resting.add(channel);
         return this.wait();

@@ -4,7 +4,7 @@ import { GatewayError, toGatewayError } from '@wss/core';
 import { type ErrorCode, isErrorCode } from '@wss/protocol';
 import { type AnswerError, MAX_PACKET_LENGTH } from '../channels/cluster-packet.js';
 
-/** Room for everything in a packet but its data, UTF-16 units. */
+/** Space for everything in a packet but its data, UTF-16 units. */
 const ENVELOPE_LENGTH = 1_024;
 
 /** The answer of one node to a call, or the lack of one. */
@@ -13,7 +13,7 @@ export type ClusterAnswer<T = unknown> =
   | { readonly nodeId: string; readonly data: T }
   /** The error of its handler; `unknown_event` when it has none. */
   | { readonly nodeId: string; readonly error: { readonly code: ErrorCode; readonly message: string } }
-  /** It held a lease and did not answer by the deadline: it may have handled the call or not. */
+  /** The node held a lease and did not answer by the deadline; it may have handled the call. */
   | { readonly nodeId: string; readonly missing: true };
 
 /** A node's answer to a call, not addressed yet. */
@@ -24,13 +24,13 @@ export const NO_HANDLER: Answered = {
   error: { code: 'unknown_event', message: 'this node has no handler for this call' },
 };
 
-/** Turns what a handler threw into the caller's error; `RpcException` counts as written for the caller. */
+/** Turns a handler's error into the caller's; an `RpcException` counts as written for the caller. */
 export function toHandlerError(thrown: unknown): GatewayError {
   return toGatewayError(thrown instanceof RpcException ? new WsException(thrown.getError()) : thrown);
 }
 
 /**
- * Data as it arrives at another node, so that a handler sees the same wherever it runs.
+ * Returns data as it arrives at another node, so that a handler sees the same wherever it runs.
  * @throws GatewayError `too_large`; TypeError on data that JSON can't hold
  */
 export function toPlain(data: unknown): unknown {
@@ -43,7 +43,7 @@ export function toPlain(data: unknown): unknown {
   return JSON.parse(json) as unknown;
 }
 
-/** An answer as the caller gets it; a code that only newer nodes know becomes `internal`. */
+/** Returns an answer as the caller gets it; a code that only newer nodes know becomes `internal`. */
 export function toClusterAnswer(nodeId: string, answered: Answered): ClusterAnswer {
   if (!('error' in answered)) return { nodeId, data: answered.data };
   const { code, message } = answered.error;

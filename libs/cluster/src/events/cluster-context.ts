@@ -2,9 +2,9 @@ import { BaseRpcContext } from '@nestjs/microservices';
 
 /** One run of a job. */
 export interface JobRun {
-  /** The same each time that the job runs: what a handler knows a repetition by. */
+  /** Id of the job, the same each time that it runs: a handler recognizes a repetition by it. */
   readonly id: string;
-  /** Which attempt this is, from 1 to 5, on whichever node. */
+  /** Number of the attempt, from 1 to 5, counted over all nodes. */
   readonly attempt: number;
 }
 
@@ -15,12 +15,12 @@ export class ClusterContext extends BaseRpcContext<[pattern: string, nodeId: str
     return this.args[0];
   }
 
-  /** The node that it comes from, which may be this one. */
+  /** The sending node, which may be this one. */
   getNodeId(): string {
     return this.args[1];
   }
 
-  /** The job that this is; nothing for events and calls. */
+  /** The job; undefined for events and calls. */
   getJob(): JobRun | undefined {
     return this.args[2];
   }

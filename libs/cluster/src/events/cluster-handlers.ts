@@ -23,7 +23,7 @@ export interface ClusterHandler {
   handle(data: unknown, context: ClusterContext): Promise<unknown>;
 }
 
-/** Which handlers a node has. */
+/** The handlers of a node. */
 export interface ClusterTable {
   /** Event → all its handlers. */
   readonly events: ReadonlyMap<string, readonly ClusterHandler[]>;
@@ -62,7 +62,7 @@ export class ClusterHandlers {
     return { events, calls, jobs };
   }
 
-  /** Methods for this transport, each once, in however many places Nest holds its class. */
+  /** Methods for this transport, each once, even if Nest holds its class in several places. */
   private *methods(): Generator<DecoratedMethod> {
     const owners = new Map<unknown, object>();
     for (const found of this.explorer.methodsWith(PATTERN_METADATA)) {
@@ -109,7 +109,7 @@ function routeOf(pattern: unknown, name: string): string {
   throw new Error(`${name}: the decorator needs a pattern, such as @EventPattern<string>('room.closed')`);
 }
 
-/** The group whose jobs a method runs; nothing for a handler of events. */
+/** The group whose jobs a method runs; undefined for a handler of events. */
 function groupOf({ callback }: DecoratedMethod, name: string): string | undefined {
   const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, callback) as { group?: unknown } | undefined;
   if (extras?.group === undefined) return undefined;

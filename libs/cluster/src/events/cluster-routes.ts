@@ -5,10 +5,7 @@ import { type Answered, NO_HANDLER, toHandlerError, toPlain } from './cluster-an
 import type { ClusterContext } from './cluster-context.js';
 import { type ClusterHandler, ClusterHandlers, type ClusterTable } from './cluster-handlers.js';
 
-/**
- * Takes cluster events and calls to their handlers on this node, whichever way they came: one look-up in a table
- * that was built at boot.
- */
+/** Takes cluster events and calls to their handlers on this node: one look-up in a table that was built at boot. */
 @Injectable()
 export class ClusterRoutes implements OnModuleInit {
   private readonly logger = new Logger(ClusterRoutes.name);
@@ -30,14 +27,14 @@ export class ClusterRoutes implements OnModuleInit {
 
   /**
    * Starts every handler of an event, at once and in the order of events; resolves when all are done. Never rejects:
-   * an event has no one to tell of a failure, so it is logged.
+   * an event has no caller, so failures are logged.
    */
   async dispatch(data: unknown, context: ClusterContext): Promise<void> {
     const handlers = this.prepare().events.get(context.getPattern()) ?? [];
     await Promise.all(handlers.map((handler) => this.handle(handler, data, context)));
   }
 
-  /** Runs the handler of a call; never rejects. Data is as it would arrive from another node. */
+  /** Runs the handler of a call; never rejects. Data has the form in which it would arrive from another node. */
   async answer(data: unknown, context: ClusterContext): Promise<Answered> {
     const handler = this.prepare().calls.get(context.getPattern());
     if (!handler) return NO_HANDLER;
@@ -51,7 +48,7 @@ export class ClusterRoutes implements OnModuleInit {
 
   /**
    * Runs the handler of a job.
-   * @throws what the handler failed with, or that there is none
+   * @throws the handler's error, or one that says that no handler exists
    */
   async runJob(group: string, data: unknown, context: ClusterContext): Promise<void> {
     const handler = this.prepare().jobs.get(group)?.get(context.getPattern());
@@ -78,7 +75,7 @@ export class ClusterRoutes implements OnModuleInit {
     }
   }
 
-  /** Returns what others may know of a failure, and logs what they may not. */
+  /** Returns the part of a failure that other nodes may know, and logs the rest. */
   private report({ name }: ClusterHandler, context: ClusterContext, thrown: unknown): Reported {
     const { code, message, cause } = toHandlerError(thrown);
     if (code === 'internal') {

@@ -9,8 +9,8 @@ import { NodeRegistry } from '../nodes/node-registry.js';
 export type PacketListener = (packet: ClusterPacket) => void;
 
 /**
- * Carries packets between nodes: at most once, in order per sender and channel. One channel is everybody's, and each
- * node has one of its own, for what concerns it alone and for the answers to its calls.
+ * Carries packets between nodes: at most once, in order per sender and channel. One channel is for all nodes, and
+ * each node has one of its own, for messages to it alone and for the answers to its calls.
  *
  * A node does not hear itself: it handles its own packets directly.
  */
@@ -30,7 +30,7 @@ export class PacketChannels {
     return this.registry.self.nodeId;
   }
 
-  /** True if answers to this node's calls can come in. */
+  /** True if answers to this node's calls can arrive. */
   get listening(): boolean {
     return this.subscriptions !== undefined;
   }
@@ -49,7 +49,7 @@ export class PacketChannels {
   }
 
   /**
-   * Hears all packets for this node from now on; resolves when that is confirmed for both channels.
+   * Receives all packets for this node from now on; resolves when both channels are confirmed.
    * @throws Error that names the channels when one is refused; nothing is heard then
    */
   async listen(listener: PacketListener): Promise<void> {
@@ -61,7 +61,7 @@ export class PacketChannels {
     this.subscriptions = subscriptions;
   }
 
-  /** Hears nothing any more. */
+  /** Stops listening. */
   stop(): void {
     this.subscriptions?.close();
     delete this.subscriptions;

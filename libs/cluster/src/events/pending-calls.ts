@@ -4,10 +4,10 @@ import type { Subscriber } from 'rxjs';
 import { type ClusterAnswer, toClusterAnswer } from './cluster-answer.js';
 import type { AnswerPacket } from '../channels/cluster-packet.js';
 
-/** Most calls that a node may have under way. */
+/** Largest number of calls that a node may have under way. */
 export const MAX_PENDING_CALLS = 10_000;
 
-/** Whom a call waits for, and how long. */
+/** The nodes that a call waits for, and how long. */
 export interface PendingOptions {
   readonly id: string;
   readonly nodeIds: Iterable<string>;
@@ -15,7 +15,10 @@ export interface PendingOptions {
   readonly timeoutMs: number;
 }
 
-/** One call under way: every node that it waits for is answered for exactly once, by itself or at the deadline. */
+/**
+ * One call under way: it yields exactly one answer for every node that it waits for, from the node or at the
+ * deadline.
+ */
 export class PendingCall {
   private readonly waiting: Set<string>;
   private readonly timer: NodeJS.Timeout;
@@ -29,14 +32,14 @@ export class PendingCall {
     subscriber.add(() => clearTimeout(this.timer));
   }
 
-  /** Takes a node's answer; a second one, and one of a node that nobody waits for, changes nothing. */
+  /** Takes a node's answer. A second answer, or one of an unexpected node, changes nothing. */
   settle(answer: ClusterAnswer): void {
     if (!this.waiting.delete(answer.nodeId)) return;
     this.subscriber.next(answer);
     if (this.waiting.size === 0) this.subscriber.complete();
   }
 
-  /** Marks nodes as missing: they did not answer, or can't any more. */
+  /** Marks nodes as missing: they did not answer, or no longer can. */
   giveUp(nodeIds: Iterable<string>): void {
     for (const nodeId of [...nodeIds]) this.settle({ nodeId, missing: true });
   }
@@ -69,13 +72,13 @@ export class PendingCalls {
     return call;
   }
 
-  /** Brings an answer to its call; one that comes too late has none. */
+  /** Takes an answer to its call; an answer that comes too late has none. */
   settle({ id, from, ...answered }: AnswerPacket): void {
     const answer = answered.error ? { error: answered.error } : { data: answered.data };
     this.calls.get(id)?.settle(toClusterAnswer(from, answer));
   }
 
-  /** Fails all calls: nobody will hear their answers. */
+  /** Fails all calls, because their answers will not be heard. */
   failAll(error: Error): void {
     for (const call of [...this.calls.values()]) call.fail(error);
   }

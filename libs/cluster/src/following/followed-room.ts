@@ -12,7 +12,7 @@ import { SharedCall } from './shared-call.js';
 
 /** How long a hole below this node's own commit is left to the subscription before it is read, ms (R18). */
 const OWN_HOLE_MS = 50;
-/** How often a read may tell of another epoch than the room was just found in. */
+/** How often a read may return another epoch than the room was just found in. */
 const MAX_EPOCHS = 5;
 
 /** Dependencies and settings of a followed room. */
@@ -43,9 +43,9 @@ type State =
     };
 
 /**
- * One room as this node follows it: every entry is delivered once and in order, whichever way it came — as the
- * answer to a commit of this node, over the channel, or read from the log after a gap. Those who join are served
- * from what the node has. Older entries are read for them a part at a time, while the room goes on for the others.
+ * One room that this node follows. It delivers every entry once and in order, whether it came as the answer to a
+ * commit of this node, over the channel, or from the log after a gap. Joins are served from the node's memory; older
+ * entries are read for them a part at a time, while the room goes on for the others.
  */
 export class FollowedRoom {
   private state: State = { kind: 'opening', arrivals: [] };
@@ -58,7 +58,7 @@ export class FollowedRoom {
   private readonly updating = new SharedCall(() => this.read((standing) => this.takeMissed(standing)));
   private readonly readingDocuments = new SharedCall(() => this.readDocuments());
   private readonly confirming = new SharedCall(() => this.ensureCurrent());
-  /** When something was last heard of the room, ms on this process' steady clock. */
+  /** When the room was last heard of, ms on this process' steady clock. */
   heardAt = -Infinity;
 
   constructor(private readonly options: FollowedRoomOptions) {
@@ -102,8 +102,8 @@ export class FollowedRoom {
   }
 
   /**
-   * Goes to where the room stands now, in case messages are late or their link is down: what begins after it shows
-   * every command that was answered before the call, on any node, and nothing of a history that is over.
+   * Moves to the room's present position, in case messages are late or their link is down: a later start shows every
+   * command that was answered before the call, on any node, and nothing of a closed history.
    * @throws StoreError when the engine can't be asked.
    */
   confirm(): Promise<void> {
@@ -111,9 +111,9 @@ export class FollowedRoom {
   }
 
   /**
-   * Finds out how a client begins and tells it, synchronously with the room's deliveries: what is delivered after
-   * the call comes after the start.
-   * @throws StoreError when the log has to be read and can't be.
+   * Finds the start of a client and calls back with it, synchronously with the room's deliveries: later deliveries
+   * come after the start.
+   * @throws StoreError if the log must be read and can't be.
    */
   async begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     const { standing } = this;
@@ -122,7 +122,8 @@ export class FollowedRoom {
     for (let isCurrent = false; ;) {
       while (this.state.kind === 'reading') await this.state.ended;
       request.signal?.throwIfAborted();
-      // Where the newest events begin is settled once: a room that moves on while it is read would never be caught.
+      // The beginning of the newest events is fixed once; otherwise a room that moves on while it is read would never
+      // be caught.
       if (live?.epoch !== standing.position.epoch) live = standing.position;
       const start = this.starts.startFor(standing, request, { live, isCurrent });
       if (typeof start === 'object') return complete(start);
@@ -133,14 +134,14 @@ export class FollowedRoom {
     }
   }
 
-  /** Takes entries that this node committed (`own`) or heard of. */
+  /** Takes entries that this node committed (`own`) or heard. */
   accept(epoch: string, entries: readonly LogEntry[], own: boolean): void {
     this.heardAt = performance.now();
     const { state } = this;
     if (state.kind !== 'live') return void state.arrivals.push({ epoch, entries });
     const { standing } = state;
     if (epoch !== standing.position.epoch) {
-      // A number alone proves nothing: only an epoch that is known to be closed may be ignored (R14).
+      // A number alone proves nothing: only a known closed epoch may be ignored (R14).
       if (!standing.hasClosed(epoch)) this.repair();
       return;
     }
@@ -151,7 +152,7 @@ export class FollowedRoom {
     else this.holeTimer ??= setTimeout(() => this.repair(), OWN_HOLE_MS);
   }
 
-  /** Reads what is missing, if anything is, and delivers it in order; tries while the engine is out of reach. */
+  /** Reads missing entries, if any, and delivers them in order; keeps trying while the engine is out of reach. */
   repair(): void {
     if (this.state.kind !== 'live' || this.stopped) return;
     this.forgetHole();
@@ -170,7 +171,7 @@ export class FollowedRoom {
     return this.state.standing;
   }
 
-  /** Returns whether it was found in the room's epoch. */
+  /** Returns true if it was found in the room's epoch. */
   private async find(missing: Missing, signal?: AbortSignal): Promise<boolean> {
     const { standing } = this;
     if (missing === 'truth') await this.updating.run();
@@ -202,7 +203,7 @@ export class FollowedRoom {
     await reading;
   }
 
-  /** Never rejects: where a bug is in the way, members begin anew, and where even that fails they are let go. */
+  /** Never rejects: after a bug members begin anew, and if even that fails they are let go. */
   private async catchUp(standing: RoomStanding, work: () => Promise<void>): Promise<void> {
     try {
       await this.faults.persist(work);
@@ -217,14 +218,14 @@ export class FollowedRoom {
     }
   }
 
-  /** Gives members the room as it is, when it is not known what they got. */
+  /** Gives members the present room when it is unknown what they got. */
   private async startAnew(standing: RoomStanding): Promise<void> {
     const { room, store, reads } = this.options;
     const reply = await reads.repairing.run(() => store.resume({ room, documents: true }));
     await this.resetTo(standing, { ...reply, reason: 'unknown_epoch' });
   }
 
-  /** Goes to where the room stands, a part at a time. */
+  /** Moves to the room's present position, a part at a time. */
   private async takeMissed(standing: RoomStanding): Promise<void> {
     const { room, store, historyEvents: most, reads } = this.options;
     for (let more = true; more && !this.stopped;) {
@@ -241,7 +242,7 @@ export class FollowedRoom {
     if (reply) this.starts.keep(reply.position, this.starts.viewsOf(reply));
   }
 
-  /** Moves to where the entries of a reply lead, and takes its clients along; it moves once they have been told. */
+  /** Moves to the position of a reply, and takes its clients along; it moves after they have been told. */
   private async take(standing: RoomStanding, reply: ResumeReply): Promise<void> {
     const { room, listener, presence } = this.options;
     const before = standing.position;
@@ -273,7 +274,7 @@ export class FollowedRoom {
     standing.history.restart(position.seq + 1);
   }
 
-  /** Delivers entries; when that fails, nobody knows which members got them, so all start anew. */
+  /** Delivers entries. If that fails, it is unknown which members got them, so all start anew. */
   private deliver(standing: RoomStanding, entries: readonly LogEntry[]): void {
     try {
       this.options.listener.deliver(this.options.room, standing.position.epoch, entries);
@@ -288,7 +289,7 @@ export class FollowedRoom {
     this.state = { kind: 'live', standing };
     this.early.clear();
     for (const { epoch, entries } of arrivals) {
-      // An epoch that was over before the room was read is older than what was read.
+      // An epoch that was closed before the room was read is older than the result.
       if (epochNumber(epoch) < epochNumber(standing.position.epoch)) continue;
       this.accept(epoch, entries, false);
     }

@@ -1,6 +1,6 @@
 import { type LogEntry, lastSeq } from '@wss/protocol';
 
-/** Whole entries, of some in order, from the one that has the event after this one. */
+/** Returns whole entries, in order, from the one that has the event after this one. */
 export function entriesAfter(entries: readonly LogEntry[], seq: number): LogEntry[] {
   let low = 0;
   let high = entries.length;
@@ -12,14 +12,14 @@ export function entriesAfter(entries: readonly LogEntry[], seq: number): LogEntr
   return entries.slice(low);
 }
 
-/** The entries without events of the first one that were seen already. */
+/** Returns the entries without those events of the first one that were seen already. */
 export function withoutSeen(entries: readonly LogEntry[], seq: number): readonly LogEntry[] {
   const [head, ...rest] = entries;
   if (!head || head.first > seq) return entries;
   return [{ ...head, first: seq + 1, events: head.events.slice(seq + 1 - head.first) }, ...rest];
 }
 
-/** The first entries that are no larger than this together, characters; one at least. */
+/** Returns the first entries that fit into this many characters together; at least one. */
 export function firstPart(entries: readonly LogEntry[], characters: number): readonly LogEntry[] {
   let left = characters;
   const end = entries.findIndex((entry, index) => {

@@ -1,9 +1,9 @@
 import { type LogEntry, lastSeq } from '@wss/protocol';
 import { entriesAfter, sizeOf } from './log-entries.js';
 
-/** How long a part that was read is kept at hand, ms: clients that come at the same time read it once. */
+/** How long a part that was read is kept, ms: clients that come at the same time share it. */
 const KEEP_MS = 10_000;
-/** Most characters of data of all parts at hand. */
+/** Largest amount of data of all parts, characters. */
 const MAX_CHARACTERS = 33_554_432;
 
 /** A part of a room's log. */
@@ -50,7 +50,10 @@ export class ReadParts {
     }
   }
 
-  /** Whole entries from the one that has the event after this one, as far as a part goes; undefined if none has it. */
+  /**
+   * Returns whole entries from the one that has the event after this one, as far as a part goes; undefined if no part
+   * has it.
+   */
   find(room: string, epoch: string, seq: number): LogEntry[] | undefined {
     for (const part of this.byRoom.get(room) ?? []) {
       if (part.epoch === epoch && part.after <= seq && seq < part.to) return entriesAfter(part.entries, seq);
@@ -58,7 +61,7 @@ export class ReadParts {
     return undefined;
   }
 
-  /** Drops what was kept for long enough. */
+  /** Drops parts that were kept for long enough. */
   expire(): void {
     const now = performance.now();
     for (const part of this.kept) {

@@ -4,12 +4,12 @@ import { isEngineError } from '@wss/core';
 import { kindOf, LogGate } from '@wss/protocol';
 
 const logger = new Logger('RoomFeed');
-/** Of all rooms: an outage of the engine is one fault. */
+/** Shared by all rooms: an outage of the engine is one fault. */
 const outages = new LogGate((line) => logger.warn(line));
 const bugs = new LogGate((line) => logger.error(line));
 
 /**
- * Logs what kept rooms of this node from something that its feed does regularly, one line for each kind of failure.
+ * Logs failures of a regular task of this node's feed, one line for each kind of failure.
  * @param what completes "rooms with members can't …"
  */
 export function reportFailures(what: string, failures: readonly unknown[]): void {
@@ -26,7 +26,7 @@ export function reportFailures(what: string, failures: readonly unknown[]): void
   }
 }
 
-/** Deals with what keeps a followed room from going on: the engine's failures pass, bugs do not. */
+/** Handles the failures of a followed room: the engine's failures pass, bugs do not. */
 export class RoomFaults {
   constructor(
     private readonly room: string,
@@ -34,7 +34,7 @@ export class RoomFaults {
   ) {}
 
   /**
-   * Repeats what the engine keeps from being done, until it is done or the room is not followed any more.
+   * Repeats a task through failures of the engine, until it is done or the room is not followed any more.
    * @throws anything but a failure of the engine
    */
   async persist(work: () => Promise<void>): Promise<void> {
@@ -50,7 +50,7 @@ export class RoomFaults {
     }
   }
 
-  /** Logs a bug that keeps members from what happened. */
+  /** Logs a bug that keeps members from events. */
   found(bug: unknown): void {
     const text = bug instanceof Error ? (bug.stack ?? bug.message) : String(bug);
     bugs.report('bug', `members of room ${this.room} begin anew: ${text}`);

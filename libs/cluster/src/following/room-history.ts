@@ -3,10 +3,10 @@ import { entriesAfter, sizeOf } from './log-entries.js';
 
 /** Events of a room that a node keeps at hand as they pass. */
 const LIVE_EVENTS = 256;
-/** Most characters of data at hand. */
+/** Largest amount of data, characters. */
 const MAX_CHARACTERS = 4_194_304;
 
-/** The newest part of one room's log, in the node's memory: what passed since the node follows the room. */
+/** The newest part of one room's log, in the node's memory: the events since the node follows the room. */
 export class RoomHistory {
   private entries: LogEntry[] = [];
   private characters = 0;
@@ -36,7 +36,7 @@ export class RoomHistory {
     this.next = next;
   }
 
-  /** Whole entries from the one that has the event after this one; undefined if not all of it is at hand. */
+  /** Returns whole entries from the one that has the event after this one; undefined if some are not at hand. */
   since(seq: number): LogEntry[] | undefined {
     return seq < this.first - 1 ? undefined : entriesAfter(this.entries, seq);
   }

@@ -10,7 +10,7 @@ export interface PresenceHearer {
   historyChanged(room: string): void;
 }
 
-/** Takes what happens in the rooms that a node follows to its clients. */
+/** Takes the events of followed rooms to the node's clients. */
 export interface RoomListener {
   /** Log entries, in order, each once, without a gap since the last ones or the last reset. */
   deliver(room: string, epoch: string, entries: readonly LogEntry[]): void;
@@ -27,6 +27,8 @@ export interface RoomListener {
   /** Positions after this one belong to a new epoch. Nothing else of the room is delivered until this resolves. */
   epochChanged(room: string, before: Position, position: Position): Promise<void>;
 
-  /** A bug keeps members from being told where the room stands: they must come again. Never throws. */
+  /**
+   * Lets members go, because a bug keeps them from learning the room's position: they must come again. Never throws.
+   */
   letGo(room: string): void;
 }

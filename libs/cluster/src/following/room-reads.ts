@@ -5,9 +5,9 @@ import { ReadParts } from './read-parts.js';
 import { SharedCall } from './shared-call.js';
 import { WaitingList } from './waiting-list.js';
 
-/** Most parts that a node reads at a time for clients that begin. */
+/** Largest number of parts that a node reads at a time for clients that begin. */
 const PARTS_AT_ONCE = 8;
-/** Most rooms at a time that a node brings up to date for those who are in them. */
+/** Largest number of rooms that a node brings up to date at a time for their members. */
 const REPAIRS_AT_ONCE = 8;
 
 /** State that all reads of a node share. */
@@ -17,19 +17,19 @@ export class NodeReads {
   readonly repairing = new Slots(REPAIRS_AT_ONCE);
 }
 
-/** Where the room stood when something was read of it. */
+/** The room's position at the time of a read. */
 export interface ReadOutcome {
   readonly position: Position;
-  /** Number of the oldest event that the log had, if that is younger than what was asked for. */
+  /** Number of the oldest event that the log had, if it is younger than the requested one. */
   readonly oldest?: number;
 }
 
-/** Reads rooms; how long they live is known to it. */
+/** Reads rooms, and knows how long they live. */
 export interface RoomReader {
   readonly resume: (request: Omit<ResumeRequest, 'idleTtlMs'>) => Promise<ResumeReply>;
 }
 
-/** Shares the reads of a room: one part at a time is read of it, for all that wait for it. */
+/** Shares the reads of a room: one part at a time, for all clients that wait for it. */
 export class RoomReads {
   private readonly waiting = new WaitingList<{ readonly seq: number }>();
   private readonly waitingForDocuments = new WaitingList();
@@ -44,7 +44,7 @@ export class RoomReads {
 
   /**
    * Reads the part of the log that follows an event, so that it is at hand when this resolves; unless the log does
-   * not reach back to it, or the room is elsewhere than those who ask think.
+   * not reach back to it, or the room is in another epoch than the callers think.
    * @throws StoreError
    */
   async read(seq: number, signal?: AbortSignal): Promise<ReadOutcome> {
@@ -60,7 +60,7 @@ export class RoomReads {
   }
 
   /**
-   * Waits for documents that `shared` reads for all.
+   * Waits for documents that `shared` reads for all callers.
    * @throws StoreError
    */
   async forDocuments(shared: SharedCall, signal?: AbortSignal): Promise<void> {
@@ -78,7 +78,7 @@ export class RoomReads {
 
   private async readNext(): Promise<void> {
     await this.node.beginning.run(async () => {
-      // The one that waits longest. Everybody may have given up while other rooms had their turns.
+      // The caller that waits longest; all may have given up while other rooms were read.
       const { first } = this.waiting;
       if (first) this.outcome = await this.readAfter(first.seq);
     });

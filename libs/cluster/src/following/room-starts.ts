@@ -6,12 +6,12 @@ import type { ReadParts } from './read-parts.js';
 import type { RoomStanding } from './room-standing.js';
 import { lossOf, type LostPosition, viewsOf } from './room-start.js';
 
-/** How long documents that were read serve those who join, ms. */
+/** How long documents that were read are used for joins, ms. */
 const DOCUMENTS_MS = 1_000;
-/** Most characters of data that a client begins with, or gets at a time when it catches up. */
+/** Largest amount of data that a client begins with, or gets at a time while it catches up, characters. */
 const PART_CHARACTERS = 262_144;
 
-/** Data missing before a client can begin: where the room stands, its documents, or the events after a number. */
+/** Data that is missing before a client can begin: the room's position, its documents, or the events after a number. */
 export type Missing = 'truth' | 'documents' | number;
 
 /** Settings of a room's starts. */
@@ -19,7 +19,7 @@ export interface RoomStartsOptions {
   readonly room: string;
   /** Events that the room's log keeps; more are never replayed. */
   readonly historyEvents: number;
-  /** JSON of the room's documents where they were never written. */
+  /** JSON of the room's documents that were never written. */
   readonly emptyDocuments: ReadonlyMap<string, string>;
   /** Parts of logs that the node has read. */
   readonly parts: ReadParts;
@@ -54,7 +54,7 @@ export class RoomStarts {
 
   /**
    * Says where a client begins, or what has to be read before that is known.
-   * @param live where the room stood when it was looked at first
+   * @param live the room's position at the first look
    * @param isCurrent the room was brought up to date for this client
    */
   startFor(
@@ -103,7 +103,7 @@ function startWith(
   entries: readonly LogEntry[],
   start: Partial<RoomStart> = {},
 ): RoomStart {
-  // A part that was read may know more than was delivered.
+  // A part that was read may go beyond the delivered entries.
   const known = entries.filter((entry) => lastSeq(entry) <= position.seq);
   const part = firstPart(known, PART_CHARACTERS);
   const first = part[0];

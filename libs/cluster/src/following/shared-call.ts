@@ -1,6 +1,6 @@
 /**
- * Lets callers share one call. Whoever asks gets the outcome of a call that began after it asked, so that what it
- * learns is not older than its question.
+ * Lets callers share one call. Each caller gets the outcome of a call that began after its request, so that the
+ * result is not older than the request.
  */
 export class SharedCall {
   private running?: Promise<void>;

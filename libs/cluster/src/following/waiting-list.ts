@@ -1,4 +1,4 @@
-/** Those who wait for something that is read once for all of them. */
+/** Callers that wait for something that is read once for all of them. */
 export class WaitingList<Place extends object> {
   private readonly places = new Set<Place>();
 
@@ -8,7 +8,7 @@ export class WaitingList<Place extends object> {
     return first;
   }
 
-  /** Does the work of somebody who waits until it is done, or gives up before. */
+  /** Does the work of a caller that waits until it is done, or gives up before. */
   async during<T>(place: Place, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const leave = (): void => void this.places.delete(place);
     this.places.add(place);

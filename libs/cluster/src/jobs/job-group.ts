@@ -6,28 +6,28 @@ import { decodePacket, type EventPacket, PACKET_VERSION } from '../channels/clus
 import { DEAD_JOB_MS, type JobCounts, type JobQueue, type TakenJob } from './job-queue.js';
 import { LEASE_MS } from '../nodes/lease-keeper.js';
 
-/** How often a job is run before it is given up. */
+/** How often a job runs before it is given up. */
 const MAX_ATTEMPTS = 5;
-/** Longest reason that is kept of a job that was given up, characters. */
+/** Longest reason that is kept with a job that was given up, characters. */
 const MAX_REASON_LENGTH = 500;
 
-/** How a node runs jobs. */
+/** Settings of a node's jobs. */
 export interface JobSettings {
-  /** Jobs of one group that it runs at once. Default 16. */
+  /** Largest number of jobs of one group that run at once. Default 16. */
   readonly concurrency?: number;
-  /** Pause between two looks at a queue that nobody told of, ms. Default 1,000. */
+  /** Pause between two looks at a queue without a notification, ms. Default 1,000. */
   readonly pollMs?: number;
   /** Pause before a job's second attempt, ms; it doubles before each further one. Default 500. */
   readonly retryMs?: number;
-  /** How long ago a dead node must have taken a job that another one takes over, ms. Default 5,000, the lease. */
+  /** Shortest time since a dead node took a job before another node takes it over, ms. Default 5,000, the lease. */
   readonly claimAfterMs?: number;
-  /** How long jobs wait that no node handles before the log says so, ms. Default 10,000. */
+  /** Time after which the log reports jobs that no node handles, ms. Default 10,000. */
   readonly unhandledAfterMs?: number;
   /** How long a node that stops waits for its running jobs, ms. Default 10,000. */
   readonly drainMs?: number;
 }
 
-/** The settings of a node that has none of its own. */
+/** Default settings. */
 export const JOB_DEFAULTS: Required<JobSettings> = {
   concurrency: 16,
   pollMs: 1_000,
@@ -47,7 +47,7 @@ export interface JobGroupOptions {
   readonly settings: Required<JobSettings>;
   /** The nodes that live. */
   alive(): Promise<string[]>;
-  /** Runs the handler of a job; rejects when it fails or there is none. */
+  /** Runs the handler of a job; rejects if it fails or does not exist. */
   handle(data: unknown, context: ClusterContext): Promise<void>;
 }
 
@@ -55,9 +55,9 @@ export interface JobGroupOptions {
 export interface JobStats extends JobCounts {
   /** Here. */
   readonly running: number;
-  /** Attempts that failed here. */
+  /** Number of attempts that failed here. */
   readonly failures: number;
-  /** Jobs that were given up here. */
+  /** Number of jobs that were given up here. */
   readonly givenUp: number;
 }
 
@@ -84,7 +84,7 @@ export class JobGroup {
     return { ...counts, running: this.running.size, failures, givenUp };
   }
 
-  /** Takes what waits, as far as there is room; never throws. */
+  /** Takes waiting jobs, as many as may run; never throws. */
   look({ forDead = false } = {}): void {
     if (this.stopping.signal.aborted || this.free <= 0) return;
     if (this.looking) {
@@ -101,7 +101,7 @@ export class JobGroup {
       });
   }
 
-  /** Counts the group's jobs, and says so where some wait that no node handles; never throws. */
+  /** Counts the group's jobs, and logs if some wait that no node handles; never throws. */
   async count(): Promise<void> {
     try {
       this.counts = await this.options.queue.count(this.options.group);
@@ -113,7 +113,7 @@ export class JobGroup {
   }
 
   /**
-   * Takes nothing any more. Resolves when no job runs here; jobs that wait for their next attempt are left to other
+   * Takes no more jobs. Resolves when no job runs here; jobs that wait for their next attempt are left to other
    * nodes. Bounded by `drainMs`.
    */
   async stop(): Promise<void> {
@@ -134,7 +134,7 @@ export class JobGroup {
     bound.abort();
   }
 
-  /** The event may have lost its handler for good: its jobs must not fill the group for ever. */
+  /** Gives up jobs whose event may have lost its handler for good, so that they do not fill the group for ever. */
   private async giveUpUnhandled(): Promise<void> {
     const { group, queue } = this.options;
     const buried = await queue.buryUnhandled(group, DEAD_JOB_MS);
@@ -223,7 +223,9 @@ export class JobGroup {
     return { name, reason, attempts: MAX_ATTEMPTS };
   }
 
-  /** A job whose end can't be reported stays held, so that this node does not run it again. */
+  /**
+   * Reports the end of a job. A job whose end can't be reported stays held, so that this node does not run it again.
+   */
   private async finish(report: () => Promise<void>): Promise<void> {
     const { settings } = this.options;
     for (;;) {
@@ -257,7 +259,7 @@ interface GivenUpJob {
   readonly attempts: number;
 }
 
-/** Its version is one that this node reads, so no other node can read it either. */
+/** A text that is not a packet. Its version is one that this node reads, so no other node can read it either. */
 const UNREADABLE: GivenUpJob = {
   name: 'an unreadable job',
   reason: 'it is not a packet that a node can read',

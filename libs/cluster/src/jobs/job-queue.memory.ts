@@ -95,7 +95,7 @@ export class MemoryJobQueue extends JobQueue {
     });
   }
 
-  /** The jobs that a node can handle; it sets the others aside that are nobody's, or a dead node's. */
+  /** Returns the jobs that a node can handle, and sets the others aside unless a live node holds them. */
   private handled(group: string, options: TakeOptions): [string, MemoryJob][] {
     const jobs = [...this.jobsOf(group)];
     for (const [, job] of jobs) {

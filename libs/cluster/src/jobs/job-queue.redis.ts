@@ -26,7 +26,7 @@ export const JOB_SCRIPTS = {
   ),
 };
 
-/** Jobs in Redis, a stream per group. They are as durable as Redis is. */
+/** Jobs in Redis, one stream for each group. They are as durable as Redis. */
 export class RedisJobQueue extends JobQueue {
   constructor(
     private readonly links: Pick<DataLinks, 'commands'>,

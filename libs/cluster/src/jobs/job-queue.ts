@@ -1,13 +1,13 @@
-/** Most jobs of a group that may be outstanding: waiting and being done. */
+/** Largest number of outstanding jobs of a group, waiting or being done. */
 export const MAX_OUTSTANDING_JOBS = 10_000;
 
-/** A job that a node holds until it says that it is done. */
+/** A job that a node holds until it reports its end. */
 export interface TakenJob {
-  /** Names it in the queue. */
+  /** Name of the job in the queue. */
   readonly entry: string;
   /** The text that was added. */
   readonly text: string;
-  /** How often nodes have taken it, this time included. */
+  /** Number of times that nodes have taken it, this time included. */
   readonly deliveries: number;
 }
 
@@ -15,29 +15,29 @@ export interface TakenJob {
 export interface DeadJob {
   /** The text that was added. */
   readonly text: string;
-  /** Event of the job; empty where it is not known. */
+  /** Event of the job; empty if unknown. */
   readonly event: string;
-  /** Why it was given up, in words. */
+  /** The reason, in words. */
   readonly reason: string;
-  /** How often it was tried. */
+  /** Number of attempts. */
   readonly attempts: number;
 }
 
-/** Most jobs of a group that were given up and are kept; the oldest go first. */
+/** Largest number of given-up jobs that a group keeps; the oldest go first. */
 export const MAX_DEAD_JOBS = 1_000;
 /** How long a job that was given up is kept, ms. */
 export const DEAD_JOB_MS = 7 * 86_400_000;
 
-/** Why a job was given up that nodes met and could not handle, and how often it was tried. */
+/** Reason and number of attempts of a job that was given up because no node could handle it. */
 export const UNHANDLED = { reason: 'no node that can read it has a handler for its event', attempts: 0 };
-/** Most of these that are given up at a time. */
+/** Largest number of such jobs that are given up at a time. */
 export const MOST_UNHANDLED = 100;
 
-/** How many jobs a group has. */
+/** Numbers of a group's jobs. */
 export interface JobCounts {
-  /** Waiting and being done, on all nodes. */
+  /** Jobs that wait or are being done, on all nodes. */
   readonly outstanding: number;
-  /** Of these: met by nodes that can't read them or have no handler for them, and by no other since. */
+  /** Those of them that only nodes have met that can't read them or have no handler for them. */
   readonly unhandled: number;
   /** Given up and kept. */
   readonly dead: number;
@@ -45,45 +45,46 @@ export interface JobCounts {
 
 /** Options of a node that takes jobs. */
 export interface TakeOptions {
-  /** The node that takes. */
+  /** The node that takes the jobs. */
   readonly nodeId: string;
-  /** Most jobs to take, from 1. */
+  /** Largest number of jobs to take, from 1. */
   readonly count: number;
-  /** Entries that the node holds and knows of; others that it holds are given to it again. */
+  /** Entries that the node knows it holds; others that it holds are returned again. */
   readonly held: readonly string[];
-  /** Events that the node has handlers for; it takes no others. Default: takes all. */
+  /** Events that the node has handlers for; it takes no others. Default: all. */
   readonly events?: readonly string[];
   /** Newest version of packets that the node reads; it takes no newer ones. */
   readonly version: number;
-  /** Also takes what dead nodes hold; default not. */
+  /** Also takes jobs that dead nodes hold. Default: does not. */
   readonly dead?: DeadNodes;
 }
 
-/** Which nodes count as dead. */
+/** The nodes that count as dead. */
 export interface DeadNodes {
   /** The nodes that live, as a registry lists them; it may be out of date by a little. */
   readonly live: readonly string[];
-  /** A job counts as left behind only when it was taken at least this long ago by the engine's clock, ms. */
+  /** A job counts as left behind only if it was taken at least this long ago by the engine's clock, ms. */
   readonly afterMs: number;
 }
 
 /**
  * Jobs of groups of nodes, in the order in which they were added. A job that was taken is held by that node alone,
- * until it is done or its node is dead. So each is done at least once; where a node that counts as dead still works,
- * or an answer of the engine is lost, it is done again.
+ * until it is done or its node is dead. So each job is done at least once. It is done again if a node that counts as
+ * dead still works, or an answer of the engine is lost.
  */
 export abstract class JobQueue {
   /**
    * Adds a job at the end.
-   * @param event tells nodes whether they can handle it
-   * @returns whether it was added: not when {@link MAX_OUTSTANDING_JOBS} are outstanding
+   * @param event by which nodes know if they can handle it
+   * @returns false if {@link MAX_OUTSTANDING_JOBS} jobs are outstanding: then it was not added
    * @throws Error when the engine can't be reached, refuses, or does not answer
    */
   abstract add(group: string, text: string, event: string): Promise<boolean>;
 
   /**
-   * Takes jobs: first what this node holds without knowing of it, then what others met and can't handle, then what
-   * dead nodes hold, then new ones. A job that the node can't handle stays where it is, without an attempt.
+   * Takes jobs: first those that this node holds without knowing of it, then those that other nodes met and can't
+   * handle, then those of dead nodes, then new ones. A job that the node can't handle stays where it is, without an
+   * attempt.
    * @throws Error when the engine can't be reached or does not answer; jobs may be held by the node then
    */
   abstract take(group: string, options: TakeOptions): Promise<TakenJob[]>;
@@ -102,8 +103,9 @@ export abstract class JobQueue {
   abstract bury(group: string, entry: string, why: Pick<DeadJob, 'reason' | 'attempts'>): Promise<void>;
 
   /**
-   * Gives up jobs that nodes met and could not handle, and that no other has taken for so long, ms; at most a hundred.
-   * @returns how many
+   * Gives up jobs that nodes met and could not handle, and that no other node took for this long, ms; at most a
+   * hundred.
+   * @returns the number of jobs
    * @throws Error when the engine can't be reached or does not answer
    */
   abstract buryUnhandled(group: string, afterMs: number): Promise<number>;

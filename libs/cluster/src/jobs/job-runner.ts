@@ -51,7 +51,7 @@ export class JobRunner implements OnModuleDestroy {
     this.groups.clear();
   }
 
-  /** While jobs run, everything that they use must be there. */
+  /** Runs first at a stop: while jobs run, everything that they use must exist. */
   onModuleDestroy(): Promise<void> {
     return this.stop();
   }
@@ -73,7 +73,7 @@ export class JobRunner implements OnModuleDestroy {
     });
   }
 
-  /** A publication tells that a group has a new job. */
+  /** Listens to the publications that announce new jobs of a group. */
   private async listen(): Promise<void> {
     const groups = [...this.groups];
     const wakers = groups.map(([name, group]) => [this.keys.jobs(name), () => group.look()] as const);

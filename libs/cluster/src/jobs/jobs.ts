@@ -12,10 +12,10 @@ import { NodeRegistry } from '../nodes/node-registry.js';
 export const MAX_JOB_BYTES = 65_536;
 const MAX_ID_LENGTH = 64;
 
-/** How a job is sent. */
+/** Options of a job. */
 export interface JobOptions {
   /**
-   * Its id, 1 to 64 characters, for handlers to tell a repetition by: give the same one when you send a job again
+   * Its id, 1 to 64 characters, by which handlers recognize a repetition: pass the same one if you send a job again
    * because its outcome was unknown. Default a random UUID.
    */
   readonly id?: string;
@@ -31,13 +31,13 @@ export interface SentJob {
 export interface JobTarget {
   /**
    * Sends a job: one node that has a handler for the group (`@EventPattern<string>(event, { group })`) runs it.
-   * Resolves when it is in the queue, whether or not such a node is alive: it waits for one that handles its event.
+   * Resolves when it is in the queue, even if no such node is alive: the job waits for a node that handles its event.
    *
    * At least once: when a handler fails it is run again, up to 5 times in all, and then given up: with an error in
    * the log, and kept for a week among the last 1,000 of its group; when its node dies, another node runs it. A handler that must not repeat its effects remembers the
    * job's id. The order is that of sending, but jobs run concurrently.
    * @throws GatewayError `unavailable` (nobody gets it), `unknown_outcome` (a node may), `rate_limited` (10,000 jobs
-   *   of the group are outstanding), `too_large` (over 65,536 bytes of JSON)
+   * of the group are outstanding), `too_large` (over 65,536 bytes of JSON)
    */
   emit(event: string, data?: unknown, options?: JobOptions): Promise<SentJob>;
 }
@@ -86,7 +86,7 @@ export class Jobs {
     }
   }
 
-  /** A node that misses this finds the job by itself within a second. */
+  /** A node that misses this finds the job within a second. */
   private wake(group: string): void {
     this.channels.publish(this.keys.jobs(group), '').catch((error: Error) => {
       this.logger.debug(`a job was not announced and waits for the next look at its queue: ${error.message}`);

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 
-/** How a lease is kept. */
+/** Settings of a lease. */
 export interface LeaseOptions {
   /** Pause between two renewals, ms. Default 1,000. */
   readonly heartbeatMs?: number;
@@ -14,7 +14,7 @@ export const HEARTBEAT_MS = 1_000;
 /** How long a lease holds after its last renewal, ms. */
 export const LEASE_MS = 5_000;
 
-/** Part of a lease that a node relies on: the rest is for rounding and for clocks that run differently fast. */
+/** Part of a lease that a node relies on: the rest is for rounding and for clocks of different speeds. */
 const RELIABLE_PART = 0.95;
 
 /** The result of a renewal: the lease was held, or it had ended and was taken again. */
@@ -23,8 +23,8 @@ export type Renewal = 'renewed' | 'taken';
 /**
  * Keeps one lease by heartbeats, through outages of any length, and knows whether it holds.
  *
- * Its knowledge is cautious: a lease counts from the moment its renewal was sent, on this process' own steady
- * clock, and for 95 % of its duration, so it is never believed to hold longer than the engine keeps it.
+ * It is cautious: a lease counts from the moment its renewal was sent, on this process' own steady clock, and for 95
+ * % of its duration, so it is never believed to hold longer than the engine keeps it.
  */
 export class LeaseKeeper {
   private readonly logger = new Logger('NodeLease');
@@ -63,7 +63,7 @@ export class LeaseKeeper {
     this.renewedCallbacks.push(callback);
   }
 
-  /** Takes the lease and keeps it from now on; one that is kept already stays. Throws when it can't be taken. */
+  /** Takes the lease and keeps it from now on; a lease that is kept already stays. Throws if it can't be taken. */
   start(): Promise<void> {
     return (this.starting ??= this.begin());
   }
@@ -90,7 +90,7 @@ export class LeaseKeeper {
     this.timer = setInterval(() => this.tick(), this.heartbeatMs).unref();
   }
 
-  /** One heartbeat at a time: a slow engine gets no queue of them. */
+  /** Sends one heartbeat at a time, so that a slow engine gets no queue of them. */
   private tick(): void {
     if (this.running) return;
     this.running = this.beat()

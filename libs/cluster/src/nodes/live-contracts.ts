@@ -2,12 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { decodeContract, type NodeContract } from './node-contract.js';
 import { NodeRegistry } from './node-registry.js';
 
-/** How long what was seen of the live nodes counts, ms. */
+/** How long knowledge of the live nodes counts, ms. */
 const FRESH_MS = 1_000;
 
 /**
- * Looks up what clients may send to other nodes that live: in an update they may know more than this one. The engine
- * is asked once a second at most, however often clients make this node ask.
+ * Knows the commands that clients may send to the other live nodes: during an update these may know more than this
+ * node. It asks the engine at most once a second, however often clients make it ask.
  */
 @Injectable()
 export class LiveContracts {
@@ -17,7 +17,7 @@ export class LiveContracts {
   constructor(private readonly registry: NodeRegistry) {}
 
   /**
-   * True if another node that lives has a handler for this event, for this kind of rooms.
+   * True if another live node has a handler for this event, in this kind of room.
    * @throws Error when the engine can't be reached
    */
   async knows(event: string, roomType: string | undefined): Promise<boolean> {
@@ -28,7 +28,7 @@ export class LiveContracts {
   }
 
   /**
-   * True if another node that lives has this kind of rooms.
+   * True if another live node has this kind of room.
    * @throws Error when the engine can't be reached
    */
   async knowsRooms(roomType: string): Promise<boolean> {

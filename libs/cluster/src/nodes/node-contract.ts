@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 /** The messages that clients may send to a node. */
 export interface NodeContract {
-  /** Events that it has a handler for, each with the kind of rooms that it is for; `null`: with or without any room. */
+  /** Events that it has a handler for, each with its kind of room; `null`: with or without any room. */
   readonly events: readonly (readonly [event: string, roomType: string | null])[];
   /** Kinds of rooms. */
   readonly rooms: readonly string[];
@@ -26,7 +26,7 @@ export function encodeContract({ events, rooms }: NodeContract): EncodedContract
   return { hash: hash('sha1', json, 'base64url').slice(0, 16), json };
 }
 
-/** Reads a contract; one that this version can't read says nothing. */
+/** Reads a contract; one that this version can't read counts as unknown. */
 export function decodeContract(json: string): NodeContract {
   try {
     const { events, rooms } = JSON.parse(json) as Partial<Record<keyof NodeContract, unknown>>;

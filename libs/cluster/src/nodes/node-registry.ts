@@ -8,37 +8,38 @@ import {
 } from './node-contract.js';
 import { LeaseKeeper, type LeaseOptions, type Renewal } from './lease-keeper.js';
 
-/** A node as the others know it. */
+/** A node's record as the others see it. */
 export interface NodeInfo {
   /** New at every start of a process. */
   readonly nodeId: string;
   /** When it started, ms since 1970 by the engine's clock; 0 until it has joined. */
   readonly startedAt: number;
-  /** `host:port` of its WebSocket endpoint, where it told. */
+  /** `host:port` of its WebSocket endpoint, if it published one. */
   readonly address?: string;
-  /** Version of the packets that it understands; 0 when it did not say. */
+  /** Version of the packets that it understands; 0 if unknown. */
   readonly packets: number;
-  /** Version of how it keeps rooms; 1 when it did not say. */
+  /** Version of its room format; 1 if unknown. */
   readonly rooms: number;
-  /** Hash of what clients may send to it, where it told. */
+  /** Hash of its contract, if it published one. */
   readonly contract?: string;
-  /** Digests of the secrets that it accepts for resume tokens, first that of the one that signs; where it told. */
+  /** Digests of the secrets that it accepts for resume tokens, the signing one first, if it published them. */
   readonly secrets?: readonly string[];
 }
 
-/** The facts a node publishes of itself, and how it keeps its lease. */
+/** The facts that a node publishes about itself, and the settings of its lease. */
 export interface NodeRegistryOptions extends LeaseOptions {
   /** This incarnation's id. */
   readonly nodeId: string;
-  /** Ms since 1970. Default when it was made, by the engine's clock. */
+  /** Ms since 1970. Default: the time of its creation, by the engine's clock. */
   readonly startedAt?: number;
   /** `host:port`. Default none. */
   readonly address?: string;
 }
 
 /**
- * Which nodes are alive: each holds a lease that it renews by heartbeats, and that ends by the engine's clock when
- * it no longer does. A node that dies is listed for at most the lease's duration, one that leaves not at all.
+ * Knows the live nodes: each holds a lease that it renews by heartbeats, and that ends by the engine's clock if it
+ * does not. A node that dies stays listed for at most the lease's duration; a node that leaves is not listed any
+ * more.
  */
 export abstract class NodeRegistry {
   /** This node. */
@@ -54,7 +55,7 @@ export abstract class NodeRegistry {
     this.keeper = new LeaseKeeper(() => this.beat(), lease);
   }
 
-  /** True if this node's lease certainly holds now; while not, the node is not ready. */
+  /** True if this node's lease certainly holds now; otherwise the node is not ready. */
   get holdsLease(): boolean {
     return this.keeper.holds;
   }
@@ -69,15 +70,15 @@ export abstract class NodeRegistry {
     return this.keeper.start();
   }
 
-  /** Drops the lease at once. Where the engine can't be reached, it ends by itself; never throws. */
+  /** Drops the lease at once. If the engine can't be reached, it ends by itself. Never throws. */
   async leave(): Promise<void> {
     await this.keeper.stop();
     await this.drop();
   }
 
   /**
-   * Tells the other nodes what clients may send to this one: at once where the lease is held, else with it.
-   * @throws Error when the engine can't be reached; the next heartbeat tells it then
+   * Publishes this node's contract to the others: at once if the lease is held, else with it.
+   * @throws Error when the engine can't be reached; the next heartbeat publishes it then
    */
   async describe(contract: NodeContract): Promise<void> {
     this.contract = encodeContract(contract);
@@ -86,7 +87,7 @@ export abstract class NodeRegistry {
     if (this.holdsLease) await this.beat();
   }
 
-  /** Tells the other nodes digests of the secrets for resume tokens, with the next heartbeat. */
+  /** Publishes digests of the secrets for resume tokens to the other nodes, with the next heartbeat. */
   tellSecrets(digests: readonly string[]): void {
     (this.self as { secrets?: readonly string[] }).secrets = digests;
   }
@@ -108,7 +109,7 @@ export abstract class NodeRegistry {
   abstract alive(): Promise<NodeInfo[]>;
 
   /**
-   * Reads what clients may send to nodes whose lease names this hash; `undefined` where the engine does not know it.
+   * Reads the contract of the nodes whose lease names this hash; `undefined` if the engine does not know it.
    * @throws Error when the engine can't be reached
    */
   abstract contractOf(hash: string): Promise<string | undefined>;
@@ -119,13 +120,13 @@ export abstract class NodeRegistry {
   /** The engine's clock, ms since 1970. */
   protected abstract now(): Promise<number>;
 
-  /** One heartbeat, ends within a bounded time. */
+  /** Sends one heartbeat; ends within a bounded time. */
   protected abstract renew(): Promise<Renewal>;
 
   /** Removes the lease; never throws. */
   protected abstract drop(): Promise<void>;
 
-  /** A heartbeat; the contract is there before the lease names it. */
+  /** Sends a heartbeat. The contract is stored before the lease names it. */
   private async beat(): Promise<Renewal> {
     if (this.contract && performance.now() >= this.contractDue) {
       await this.keepContract(this.contract);
@@ -137,7 +138,7 @@ export abstract class NodeRegistry {
     return renewal;
   }
 
-  /** Says when the node started by the clock that all nodes share, so that their order is one (R30). */
+  /** Sets the start of the node by the clock that all nodes share, so that they agree on their order (R30). */
   private async tellStart(): Promise<void> {
     if (this.self.startedAt !== 0) return;
     const now = await this.now();
@@ -146,12 +147,12 @@ export abstract class NodeRegistry {
   }
 }
 
-/** What {@link NodeInfo} is kept as. */
+/** The stored form of a {@link NodeInfo}. */
 export function encodeNode({ startedAt, address, packets, rooms, contract, secrets }: NodeInfo): string {
   return JSON.stringify({ startedAt, address, packets, rooms, contract, secrets });
 }
 
-/** Reads nodes from their ids and records; a record that can't be read leaves what is known by default. */
+/** Reads nodes from their ids and records; a record that can't be read counts as one with defaults. */
 export function decodeNodes(entries: Iterable<readonly [nodeId: string, record: string | null]>): NodeInfo[] {
   const nodes = [...entries].map(([nodeId, record]) => decodeNode(nodeId, record ?? ''));
   return nodes.sort((a, b) => a.startedAt - b.startedAt || (a.nodeId < b.nodeId ? -1 : 1));

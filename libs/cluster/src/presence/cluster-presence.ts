@@ -4,7 +4,8 @@ import type { PresenceStore } from './presence-store.js';
 import { MAX_PRESENCE_PAGE, Presence, PRESENCE_PAGE, type RoomPresence } from './presence.js';
 
 /**
- * {@link Presence} over the cluster, and the way in for this node's clients. Whoever reads sees what they did before.
+ * {@link Presence} over the cluster, and the entrance for this node's clients. A read sees everything that this
+ * node's clients did before.
  */
 export class ClusterPresence extends Presence {
   constructor(
@@ -21,7 +22,7 @@ export class ClusterPresence extends Presence {
     if (this.isShown(room)) this.node.entered(room, client, meta);
   }
 
-  /** A client left a room by its own will. */
+  /** A client left a room on purpose. */
   left(room: string, clientId: string): void {
     this.node.left(room, clientId);
   }

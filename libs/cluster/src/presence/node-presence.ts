@@ -9,7 +9,7 @@ import { PresenceSweeper } from './presence-sweeper.js';
 /** Dependencies and settings of a node's presence. */
 export interface NodePresenceOptions extends Partial<PresenceTimes> {
   readonly store: PresenceStore;
-  /** Whoever holds no lease adds no entries. */
+  /** Holds this node's lease: without it no entries are added. */
   readonly registry: NodeRegistry;
   /** Pause between two looks at the other nodes, ms. Default: that of heartbeats. */
   readonly heartbeatMs?: number;
@@ -17,18 +17,18 @@ export interface NodePresenceOptions extends Partial<PresenceTimes> {
   readonly leaseMs?: number;
 }
 
-/** Longest wait for changes to become known before it is read who is in a room, ms. */
+/** Longest wait for changes to reach the engine before a list is read, ms. */
 const SETTLE_MS = 1_000;
-/** Announcements that a node sends to its clients, per ms, when somebody comes or goes in all rooms all the time. */
+/** Announcements that a node sends to its clients, per ms, when users come and go in all rooms all the time. */
 const FRAMES_PER_MS = 10;
-/** Longest pause between two announcements of a room, for what this node's clients are concerned, ms. */
+/** Longest pause between two announcements of a room because of this node's clients, ms. */
 const LONGEST_PAUSE_MS = 2_000;
 /** Longest wait for the last changes when the node stops, ms. */
 const CLOSE_MS = 2_000;
 
 /**
- * This node's part of presence: which of its clients are in which rooms. Changes take effect in the engine
- * as soon as that can be reached; a node that was taken for dead brings everything in again as a new incarnation.
+ * This node's part of presence: which of its clients are in which rooms. Changes take effect in the engine as soon as
+ * it can be reached; a node that was taken for dead brings everything in again as a new incarnation.
  */
 export class NodePresence implements PresenceHost {
   private readonly logger = new Logger('Presence');
@@ -38,7 +38,7 @@ export class NodePresence implements PresenceHost {
   private readonly registry: NodeRegistry;
   private readonly times: PresenceTimes;
   private incarnation = 0;
-  /** Clients in rooms; one in two rooms counts twice. */
+  /** Number of clients in rooms; a client in two rooms counts twice. */
   private clients = 0;
   private closing = false;
 
@@ -65,7 +65,7 @@ export class NodePresence implements PresenceHost {
     });
   }
 
-  /** Begins to look after other nodes' rooms as well. */
+  /** Begins to clean up behind other nodes, too. */
   start(): void {
     this.registry.onRenewed(() => this.reconcile());
     this.sweeper.start();
@@ -78,12 +78,15 @@ export class NodePresence implements PresenceHost {
     if (this.attend(room).enter(entry)) this.clients++;
   }
 
-  /** A client of this node left a room by its own will. */
+  /** A client of this node left a room on purpose. */
   left(room: string, clientId: string): void {
     this.leave(room, clientId, 0);
   }
 
-  /** A client of this node was cut off; its user is still here for the grace, in case it comes back. */
+  /**
+   * A client of this node was cut off; its user counts as present during the grace period, in case the client comes
+   * back.
+   */
   cutOff(room: string, clientId: string): void {
     this.leave(room, clientId, this.times.graceMs);
   }
@@ -98,12 +101,12 @@ export class NodePresence implements PresenceHost {
     for (const room of this.rooms.values()) room.reconcile();
   }
 
-  /** Announcements of these rooms are heard again; some may have been missed. */
+  /** Notes that announcements of these rooms are heard again; some may have been missed. */
   heardAgain(isHeard: (room: string) => boolean): void {
     for (const room of this.rooms.values()) if (isHeard(room.room)) room.heardAgain();
   }
 
-  /** An announcement: nobody may be said to have left who is here. */
+  /** Checks an announcement: it must not say of a user who is here that he left. */
   announced(room: string, json: string): void {
     const attended = this.rooms.get(room);
     if (!attended || json.endsWith('"left":[]}')) return;
@@ -111,12 +114,12 @@ export class NodePresence implements PresenceHost {
     if (attended.hasAnyOf(new Set(left))) attended.reconcile();
   }
 
-  /** The engine's clock was set: which nodes live is watched anew (R21). */
+  /** Watches the live nodes from the start again, because the engine's clock was set (R21). */
   clockStepped(): void {
     this.sweeper.clockStepped();
   }
 
-  /** Resolves when what happened in a room up to now is known to the engine, or after a second. */
+  /** Resolves when the engine knows everything that happened in a room up to now, or after a second. */
   async settled(room: string): Promise<void> {
     await before(this.rooms.get(room)?.settled(), SETTLE_MS);
   }
@@ -127,8 +130,8 @@ export class NodePresence implements PresenceHost {
   }
 
   /**
-   * Stops. All clients must have gone before: their users are still here for the grace, and the rooms stay in this
-   * node's list, so that another node takes them over when the lease has been dropped.
+   * Stops. All clients must have gone before. Their users count as present during the grace period, and the rooms
+   * stay in this node's list, so that another node takes them over when the lease has been dropped.
    */
   async close(): Promise<void> {
     if (this.closing) return;
@@ -148,7 +151,7 @@ export class NodePresence implements PresenceHost {
     return this.registry.holdsLease;
   }
 
-  /** Part of {@link PresenceHost}: what is announced goes to each client. */
+  /** Part of {@link PresenceHost}: each announcement goes to each client. */
   get pauseMs(): number {
     return Math.max(this.times.pauseMs, Math.min(Math.floor(this.clients / FRAMES_PER_MS), LONGEST_PAUSE_MS));
   }

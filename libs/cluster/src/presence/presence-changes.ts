@@ -1,26 +1,26 @@
 import type { PresenceChange, PresenceEnter, StoredEntries } from './presence-store.js';
 
-/** This node's clients in a room, and what of them the engine does not know yet: of each client the newest. */
+/** This node's clients in a room, and the newest change of each client that the engine does not know yet. */
 export class PresenceChanges {
-  /** Client → what it entered with; who told of itself last comes last. */
+  /** Client → its entry; the client that gave its meta last comes last. */
   private readonly entries = new Map<string, PresenceEnter>();
   private readonly waiting = new Map<string, PresenceChange>();
-  /** Of those that wait the ones that the engine can't know: nobody has to be told that they left. */
+  /** Waiting changes of clients that the engine can't know: their departure need not be announced. */
   private readonly untold = new Set<string>();
-  /** The engine's history when it was compared last; it may have lost what was told under another one. */
+  /** The engine's history at the last comparison; under another one it may have lost changes. */
   private history?: string;
 
-  /** Clients that are in the room. */
+  /** Number of clients in the room. */
   get clients(): number {
     return this.entries.size;
   }
 
-  /** Changes that wait. */
+  /** Number of waiting changes. */
   get size(): number {
     return this.waiting.size;
   }
 
-  /** Returns whether that changed anything; a client that tells nothing of itself changes nothing it told before. */
+  /** Returns true if that changed anything; a client that gives no meta keeps its former one. */
   enter(entry: PresenceEnter): boolean {
     const { client, meta } = entry;
     const before = this.entries.get(client);
@@ -32,7 +32,7 @@ export class PresenceChanges {
     return true;
   }
 
-  /** Returns whether that changed anything. */
+  /** Returns true if that changed anything. */
   leave(client: string, graceMs: number): boolean {
     if (!this.entries.delete(client)) return false;
     if (this.untold.delete(client)) this.waiting.delete(client);
@@ -46,7 +46,7 @@ export class PresenceChanges {
     return false;
   }
 
-  /** The engine knows nothing of us. */
+  /** Lets everything wait to be sent, because the engine knows nothing of us. */
   startAgain(): void {
     this.waiting.clear();
     for (const [client, entry] of this.entries) {
@@ -55,7 +55,7 @@ export class PresenceChanges {
     }
   }
 
-  /** True if a change that may be sent waits. */
+  /** True if a change waits that may be sent. */
   has(leavesOnly: boolean): boolean {
     return this.peek(1, leavesOnly).length > 0;
   }
@@ -79,7 +79,7 @@ export class PresenceChanges {
     }
   }
 
-  /** Lets what the engine knows otherwise wait to be told, and on another history whatever clients told of themselves. */
+  /** Queues everything that the engine knows differently, and on another history also the clients' meta. */
   compare({ entries: stored, replicationId }: StoredEntries, graceMs: number): void {
     const mayLackMetas = this.history !== replicationId;
     this.history = replicationId;

@@ -1,4 +1,4 @@
-/** Where a user is, or would be, in a list that is in the order of UTF-8 bytes, as Redis sorts. */
+/** The index of a user in a list ordered by UTF-8 bytes, as Redis sorts, or the index at which the user would be. */
 export function indexOfUser(users: readonly string[], user: string): number {
   const bytes = Buffer.from(user);
   let low = 0;

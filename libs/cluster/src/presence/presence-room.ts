@@ -9,21 +9,21 @@ export interface PresenceHost {
   readonly owner: string;
   /** True if the node is certainly not taken for dead; entries are added only then. */
   readonly alive: boolean;
-  /** Least pause between two announcements of a room now, ms. */
+  /** Present shortest pause between two announcements of a room, ms. */
   readonly pauseMs: number;
   /** This incarnation was taken for dead. */
   refused(owner: string): void;
   /** These owners have entries in the room. */
   sawOwners(room: AttendedRoom, owners: readonly string[]): void;
-  /** Nothing is left to do in the room. */
+  /** The room needs no more work. */
   detached(room: AttendedRoom): void;
 }
 
 /** Times of a room's presence, ms. */
 export interface PresenceTimes {
-  /** How long a user whose last client was cut off is still here. Default 5,000; less than 60,000. */
+  /** How long a user whose last client was cut off counts as present. Default 5,000; less than 60,000. */
   readonly graceMs: number;
-  /** Least pause between two announcements of one room, longer on a node with many clients. Default 250. */
+  /** Shortest pause between two announcements of one room; longer on a node with many clients. Default 250. */
   readonly pauseMs: number;
   /** How long a room is attended after the last client of this node left it. Default: the grace, 5,000 at most. */
   readonly lingerMs: number;
@@ -31,7 +31,10 @@ export interface PresenceTimes {
   readonly reconcileMs: number;
 }
 
-/** Nodes whose links came back at the same time do not all ask for an announcement; longest wait, ms. */
+/**
+ * Longest random wait before an announcement is requested, so that nodes whose links came back together do not all
+ * ask, ms.
+ */
 const MISSED_MS = 1_000;
 
 type Step = () => Promise<void>;
@@ -58,7 +61,7 @@ export class AttendedRoom {
   /** Owner whose list may hold it: the answer to a call may have been lost. */
   private mayBeListedFor?: string;
   private dueAt = Infinity;
-  /** Since when announcements are heard again, until one was made that shows whether some were missed. */
+  /** Since when announcements are heard again, until one shows if some were missed. */
   private heardAgainAt?: number;
   private reconcileAt: number;
   private usedAt = performance.now();
@@ -72,14 +75,14 @@ export class AttendedRoom {
     this.reconcileAt = this.nextReconcile();
   }
 
-  /** A client of this node came; returns whether it was not here. */
+  /** A client of this node came; returns true if it was not here. */
   enter(entry: PresenceEnter): boolean {
     const { clients } = this.changes;
     if (this.changes.enter(entry)) this.wake();
     return this.changes.clients > clients;
   }
 
-  /** A client of this node left; returns whether it was here. */
+  /** A client of this node left; returns true if it was here. */
   leave(client: string, graceMs: number): boolean {
     const left = this.changes.leave(client, graceMs);
     if (left) this.wake();
@@ -98,8 +101,8 @@ export class AttendedRoom {
   }
 
   /**
-   * Announcements are heard again, of which some may have been missed: another one has to follow, for its version tells
-   * clients to read the list anew.
+   * Requests another announcement after an interruption: its version tells clients to read the list again if they
+   * missed one.
    */
   heardAgain(): void {
     if (this.changes.clients === 0) return;
@@ -108,13 +111,13 @@ export class AttendedRoom {
     this.wake();
   }
 
-  /** Brings everything to the engine again, for a new incarnation. */
+  /** Sends everything to the engine again, for a new incarnation. */
   startAgain(): void {
     this.changes.startAgain();
     this.wake();
   }
 
-  /** Goes on with what had to wait, as far as it can. */
+  /** Takes the steps that had to wait, as far as possible. */
   wake(): void {
     if (this.working || this.closed) return;
     this.working = true;
@@ -130,13 +133,13 @@ export class AttendedRoom {
     });
   }
 
-  /** Resolves when what happened up to now is known to the engine. */
+  /** Resolves when the engine knows everything that happened up to now. */
   settled(): Promise<void> {
     if (this.changes.size === 0 && !this.sending) return Promise.resolve();
     return new Promise((resolve) => this.settling.push(resolve));
   }
 
-  /** Stops at once; what is waiting stays undone. */
+  /** Stops at once; waiting changes stay undone. */
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
@@ -159,7 +162,7 @@ export class AttendedRoom {
     this.timer = setTimeout(() => this.wake(), Math.max(1, pause)).unref();
   }
 
-  /** Changes come first, but after each call something else has its turn: a busy room never runs out of changes. */
+  /** Changes come first, but after each call one other step is taken: a busy room never runs out of changes. */
   private nextStep(): Step | undefined {
     const now = performance.now();
     const sends = this.changes.has(!this.host.alive) || now >= this.dueAt;
@@ -186,10 +189,10 @@ export class AttendedRoom {
     return busy ? Infinity : this.usedAt + this.times.lingerMs;
   }
 
-  /** Sends what is waiting; with nothing waiting, announces what is due. */
+  /** Sends waiting changes; without any, announces what is due. */
   private async send(): Promise<void> {
     const { owner } = this.host;
-    // Leaves may always be sent: they take nothing from anybody who has not been taken for dead.
+    // Leaves may always be sent, even without a lease: they only remove entries of this owner.
     const changes = this.changes.take(MAX_PRESENCE_CHANGES, !this.host.alive);
     const settling = this.changes.size === 0 ? this.settling.splice(0) : [];
     this.sending = true;
@@ -228,7 +231,7 @@ export class AttendedRoom {
   }
 
   private async compare(): Promise<void> {
-    // Whoever asks for it from now on asks for another one.
+    // Later requests ask for another one.
     this.reconcileAt = this.nextReconcile();
     try {
       await this.compareAs(this.host.owner);
@@ -251,7 +254,7 @@ export class AttendedRoom {
   private async detach(): Promise<void> {
     if (this.mayBeListedFor !== undefined) {
       const owner = this.mayBeListedFor;
-      // A call that came late may have left something behind.
+      // A late call may have left entries behind.
       const stored = await this.store.inspect(this.room, owner);
       if (owner === this.host.owner) this.changes.compare(stored, this.times.graceMs);
       if (this.idleAt() === Infinity) return;
@@ -264,7 +267,7 @@ export class AttendedRoom {
     this.host.detached(this);
   }
 
-  /** The list comes before the first entry, so that whoever cleans up behind us finds it. */
+  /** The list comes before the first entry, so that the node that cleans up behind us finds the room. */
   private async list(owner: string): Promise<void> {
     if (this.listedFor !== owner) await this.addToList(owner);
   }
@@ -281,7 +284,7 @@ export class AttendedRoom {
     this.dueAt = this.usedAt + Math.min(inMs ?? Infinity, missedInMs);
   }
 
-  /** Not all rooms at the same time. */
+  /** Spreads the rooms over time. */
   private nextReconcile(): number {
     return performance.now() + this.times.reconcileMs * (0.8 + 0.4 * Math.random());
   }

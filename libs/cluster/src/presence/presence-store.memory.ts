@@ -122,7 +122,7 @@ export class MemoryPresenceStore extends PresenceStore {
     });
   }
 
-  /** Runs one step on a room and announces what is to be announced; a room that nobody is in leaves nothing. */
+  /** Runs one step on a room and announces what is due; an empty room leaves nothing. */
   private change<T extends object>(
     room: string,
     times: Pick<PresenceUpdate, 'pauseMs' | 'heardForMs'>,

@@ -39,12 +39,12 @@ export const PRESENCE_SCRIPTS = {
   look: new LuaScript<[string, number, ...string[]]>(file('_look')),
 };
 
-/** How long after it was sent an update may still be done, ms; later it would undo what came after it. */
+/** How long after it was sent an update may still be done, ms; a later one would undo newer changes. */
 const UPDATE_VALID_MS = 3_000;
 
 /** Keeps presence in Redis: all keys of a room in one hash slot. */
 export class RedisPresenceStore extends PresenceStore {
-  /** Each server's clock minus our steady one, ms; not known before its first answer. */
+  /** Each server's clock minus our steady one, ms; unknown before its first answer. */
   private readonly offsets = new WeakMap<object, number>();
 
   constructor(
@@ -55,7 +55,8 @@ export class RedisPresenceStore extends PresenceStore {
   }
 
   async addRoom(owner: string, room: string): Promise<void> {
-    // One after the other, for they may be on two servers; the order counts, against that of removeOwner.
+    // The two steps run one after the other, since they may concern two servers; their order is the opposite of that
+    // in removeOwner.
     await this.call(() => this.links.commands.sadd(this.keys.presenceRooms(owner), room));
     await this.call(() => this.links.commands.sadd(this.keys.presenceOwners, owner));
   }
@@ -94,7 +95,7 @@ export class RedisPresenceStore extends PresenceStore {
       this.offsets.set(server, now - performance.now());
       if (status === 'dead') return { status };
       if (status === 'done') return { status, ...this.announced(channel, reply[2], reply[3]) };
-      // Redis' clock is another than we thought; nothing was done.
+      // Redis' clock differs from our estimate; nothing was done.
     }
     throw new RedisError('refused', 'the clock of Redis is not steady long enough');
   }

@@ -2,14 +2,14 @@
 export interface PresenceEnter {
   readonly client: string;
   readonly user: string;
-  /** JSON object; shown while no newer client of the user tells another, as long as this one is here. */
+  /** JSON object; shown as long as this client is here and no newer client of the user gives another one. */
   readonly meta?: string;
 }
 
 /** A client left. */
 export interface PresenceLeave {
   readonly client: string;
-  /** How long its user, if it was the last client, is still here in case it comes back, ms; less than 60,000. */
+  /** How long its user counts as present if this was the last client, in case it comes back, ms; less than 60,000. */
   readonly graceMs: number;
 }
 
@@ -20,36 +20,36 @@ export interface PresenceUpdate {
   readonly room: string;
   /** Incarnation of a node: `<node id>~<number>`. */
   readonly owner: string;
-  /** In this order. None: announces what is due. */
+  /** Changes, in this order. Empty: only announces what is due. */
   readonly changes: readonly PresenceChange[];
-  /** Least pause between two announcements of the room, ms. */
+  /** Shortest pause between two announcements of the room, ms. */
   readonly pauseMs: number;
   /**
-   * For how long announcements are heard again of which some may have been missed, ms: if there was none since, one
-   * is made though nothing changed, whose version shows what is missing. Absent: none was missed.
+   * Time since announcements are heard again after an interruption, ms: if none was made since, one is made even
+   * without a change; its version shows if clients missed one. Absent: none was missed.
    */
   readonly heardForMs?: number;
 }
 
 /** The outcome of an update. */
 export type PresenceUpdated =
-  /** Done. `dueInMs`: when something is to be announced next and somebody has to call again; absent: never. */
+  /** Done. `dueInMs`: time after which a node has to call again for the next announcement; absent: never. */
   | { readonly status: 'done'; readonly dueInMs?: number }
-  /** Nothing was done: the owner was taken for dead, and never writes anything in this room again. */
+  /** Nothing was done: the owner was taken for dead, and may not write in this room any more. */
   | { readonly status: 'dead' };
 
 /** Removal of a dead owner's entries. */
 export interface PresenceSweep {
   readonly room: string;
   readonly owner: string;
-  /** From when on its users count as gone, unless they are back; ms since 1970 by the engine's clock. */
+  /** Time from which its users count as gone unless they are back, ms since 1970 by the engine's clock. */
   readonly goneAt: number;
   readonly pauseMs: number;
 }
 
 /** The outcome of one part of a removal. */
 export interface PresenceSwept {
-  /** Entries are left: call again. */
+  /** More entries are left: call again. */
   readonly more: boolean;
   readonly dueInMs?: number;
 }
@@ -71,7 +71,7 @@ export interface StoredUsers {
   readonly users: readonly { readonly user: string; readonly meta?: string }[];
 }
 
-/** An owner of entries, and whether its node is alive. */
+/** An owner of entries, and the lease of its node. */
 export interface PresenceOwner {
   readonly owner: string;
   /** When the lease of its node ends or ended, ms since 1970 by the engine's clock; absent when it has none. */
@@ -88,10 +88,10 @@ export interface PresenceLook {
 }
 
 /**
- * Where it is kept who is in rooms. Each call on a room is one atomic step; all times are the engine's. A user's
- * first entry and the end of the grace after the last one are announced once each, on the room's channel as
- * {@link encodePresence}, with a version that grows by one from announcement to announcement of one history, and by
- * more after a failover.
+ * Stores who is in rooms. Each call on a room is one atomic step; all times are the engine's. A user's first entry
+ * and the end of the grace after the last one are announced once each, on the room's channel as {@link
+ * encodePresence}, with a version that grows by one from announcement to announcement of one history, and by more
+ * after a failover.
  *
  * Every method throws an Error when the engine can't be reached; {@link update}, {@link sweep} and those that add or
  * remove may have been done then, and repeating them does no harm.
@@ -124,19 +124,19 @@ export abstract class PresenceStore {
   /** Number of users, at constant cost. */
   abstract count(room: string): Promise<number>;
 
-  /** All owners, and whether their nodes are alive. */
+  /** Returns all owners, and the leases of their nodes. */
   abstract look(): Promise<PresenceLook>;
 
   /**
-   * Takes or keeps the right to clean up behind a dead owner, so that only one node works at it. It saves work; what
-   * it protects is safe without it.
+   * Takes or keeps the right to clean up behind a dead owner, so that only one node works at it. This only saves
+   * work; the data is safe without it.
    */
   abstract claim(owner: string, by: string, ms: number): Promise<boolean>;
 }
 
-/** Most changes in one update. */
+/** Largest number of changes in one update. */
 export const MAX_PRESENCE_CHANGES = 500;
-/** Entries that one call of {@link PresenceStore.sweep} removes at most. */
+/** Largest number of entries that one call of {@link PresenceStore.sweep} removes. */
 export const SWEEP_ENTRIES = 1_000;
 
 /** Owner of the entries of a node's incarnation; the number grows when the node was taken for dead. */

@@ -4,7 +4,7 @@ import type { AttendedRoom } from './presence-room.js';
 import { nodeOfOwner, type PresenceStore } from './presence-store.js';
 import { PresenceWatch } from './presence-watch.js';
 
-/** Rooms that are cleaned up at the same time. */
+/** Number of rooms that are cleaned up at the same time. */
 const PARALLEL_ROOMS = 16;
 
 /** Dependencies and settings of a sweeper. */
@@ -17,21 +17,21 @@ export interface PresenceSweeperOptions {
   };
   /** The node's present incarnation. */
   readonly owner: () => string;
-  /** The room, looked after by this node. */
+  /** Returns the room, attended by this node. */
   readonly attend: (room: string) => AttendedRoom;
   /** Pause between two looks, ms. */
   readonly heartbeatMs: number;
   /** How long a node's lease holds after a heartbeat, ms. */
   readonly leaseMs: number;
-  /** How long a user whose node died is still here, from its last heartbeat, ms. */
+  /** How long a user whose node died counts as present, from the node's last heartbeat, ms. */
   readonly graceMs: number;
   /** Called when the engine is seen on another history than before: all rooms may have changed. */
   readonly onNewHistory: () => void;
 }
 
 /**
- * Cleans up behind nodes that died and behind former incarnations of this one: their entries are removed, each by
- * one node, and what is left to be announced in their rooms becomes this node's affair.
+ * Cleans up behind nodes that died and behind former incarnations of this one: their entries are removed, each by one
+ * node, and this node makes the remaining announcements in their rooms.
  */
 export class PresenceSweeper {
   private readonly logger = new Logger('Presence');
@@ -57,7 +57,7 @@ export class PresenceSweeper {
     clearInterval(this.timer);
   }
 
-  /** The engine's clock was set: what ended by it says nothing of its node. */
+  /** Forgets ended leases, because the engine's clock was set. */
   clockStepped(): void {
     this.watch.interrupted();
   }
@@ -98,7 +98,7 @@ export class PresenceSweeper {
     }
   }
 
-  /** Asked again before every step: whoever was paused in between knows nothing any more. */
+  /** Checked before every step: after a pause this node knows nothing any more. */
   private mayClean(owner: string): boolean {
     const { registry, owner: present } = this.options;
     if (this.closed || !registry.holdsLease) return false;
@@ -128,7 +128,7 @@ export class PresenceSweeper {
       if (!(await store.claim(owner, nodeId, leaseMs))) return;
       const rooms = await store.roomsOf(owner, PARALLEL_ROOMS);
       if (rooms.length === 0) {
-        // Last, so that whatever fails before is found again.
+        // This comes last, so that a failed step is found again.
         await store.removeOwner(owner);
         this.logger.log(`presence: cleaned up behind ${owner}, in ${count} rooms`);
         return;

@@ -19,7 +19,7 @@ export interface AnnouncementMoment {
   readonly pauseMs: number;
   /** As in `PresenceUpdate`. */
   readonly heardForMs?: number;
-  /** Beyond all versions that anybody can have seen, for a room whose last version is not known to be the last. */
+  /** A version beyond all that clients can have seen, for a room whose last version is not certain. */
   readonly freshVersion: number;
 }
 
@@ -54,7 +54,7 @@ export function leave(
     presence.clients.set(user, left);
     forgetTold(presence, { owner, client, user }, now);
   } else {
-    // Until the grace is over others see what they saw.
+    // During the grace period others see the same meta.
     presence.told.delete(user);
     presence.clients.delete(user);
     presence.going.set(user, goneAt);
@@ -89,7 +89,7 @@ interface Teller {
   readonly user: string;
 }
 
-/** A client that told the same before keeps its place, also under another owner of its node. */
+/** A client that gave the same meta before keeps its place, also under another owner of its node. */
 function tell(
   presence: MemoryPresence,
   { owner, client, user, meta }: Teller & { readonly meta?: string | undefined },
@@ -110,7 +110,7 @@ function forgetTold(presence: MemoryPresence, { owner, client, user }: Teller, n
   if (left.length < told.length) show(presence, { user, told: left, now });
 }
 
-/** Shows others what the newest living client told; a change is announced. */
+/** Shows others the meta of the newest client; a change is announced. */
 function show(
   presence: MemoryPresence,
   { user, told, now }: { readonly user: string; readonly told: ToldMetas; readonly now: number },
@@ -124,7 +124,7 @@ function show(
   if (!presence.coming.has(user)) presence.coming.set(user, now);
 }
 
-/** In how many ms something is to be announced; nothing if nothing is. */
+/** Time until the next announcement, ms; undefined if none is due. */
 export function dueIn(
   presence: MemoryPresence,
   { now, pauseMs, heardForMs }: Pick<AnnouncementMoment, 'now' | 'pauseMs' | 'heardForMs'>,
@@ -143,7 +143,7 @@ function least(numbers: Iterable<number>): number {
   return result;
 }
 
-/** Takes what is to be announced now; nothing when nothing is, or the pause is not over. */
+/** Takes the changes to announce now; undefined if none are due, or the pause is not over. */
 export function announce(presence: MemoryPresence, moment: AnnouncementMoment): string | undefined {
   const { now, replicationId, freshVersion } = moment;
   for (const [user, at] of presence.going) {
@@ -180,7 +180,7 @@ function takeJoined({ coming, metas }: MemoryPresence): string[] {
 function takeLeft(presence: MemoryPresence, now: number): string[] {
   const { going, coming, users, metas } = presence;
   const due = inOrder(going).filter((user) => going.get(user)! <= now);
-  // Nobody leaves before it was said that he came.
+  // A user's departure is not announced before the arrival.
   const left = due.slice(0, MOST_USERS).filter((user) => !coming.has(user));
   for (const user of left) {
     going.delete(user);

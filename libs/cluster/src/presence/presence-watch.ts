@@ -4,8 +4,8 @@ import type { PresenceLook } from './presence-store.js';
  * Remembers what a node has seen of the engine and of the other nodes' leases, look by look, and decides if a lease
  * that ended counts as the death of a node (R21).
  *
- * After a restart of the engine all leases have ended though all nodes live, and after a pause of this node it knows
- * nothing of what happened meanwhile. So nothing counts before one engine, with one history, was seen without
+ * After a restart of the engine all leases have ended although all nodes live, and after a pause this node does not
+ * know what happened meanwhile. So nothing counts before this node has seen one engine, with one history, without
  * interruption for two lease periods.
  */
 export class PresenceWatch {
@@ -18,7 +18,7 @@ export class PresenceWatch {
 
   constructor(private readonly leaseMs: number) {}
 
-  /** @param at when the look was made, ms on this process' steady clock */
+  /** @param at time of the look, ms on this process' steady clock */
   saw(look: PresenceLook, at: number): void {
     if (!this.continues(look, at)) this.interrupted();
     this.seenSince ??= at;
@@ -36,7 +36,7 @@ export class PresenceWatch {
     for (const owner of this.leaseEnds.keys()) if (!owners.has(owner)) this.leaseEnds.delete(owner);
   }
 
-  /** A look failed, or something else tells that the engine was away. */
+  /** Notes that a look failed, or that the engine was away. */
   interrupted(): void {
     delete this.seenSince;
     delete this.last;

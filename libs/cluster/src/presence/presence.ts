@@ -13,12 +13,12 @@ export interface RoomPresence {
 
 /** Most users in one {@link PresencePage}. */
 export const MAX_PRESENCE_PAGE = 500;
-/** Users in a {@link PresencePage} where no limit is given. */
+/** Number of users in a {@link PresencePage} without a limit. */
 export const PRESENCE_PAGE = 100;
 
 /**
- * Tells which users are in rooms whose type has `presence: true`, from any node: those with at least one client there,
- * and those whose last one was cut off less than the grace ago (default 5 s).
+ * Returns the users in rooms whose type has `presence: true`, from any node: users with at least one client there,
+ * and users whose last client was cut off less than the grace period ago (default 5 s).
  */
 export abstract class Presence {
   /** @throws Error when the room's type has no presence */

@@ -5,7 +5,7 @@ import type { NodeRegistry } from '../nodes/node-registry.js';
 import type { PresenceStore } from './presence-store.js';
 import { PresenceWatch } from './presence-watch.js';
 
-/** Sources that tell which nodes live, and if that answer counts. */
+/** Sources of the live nodes, and of the validity of that answer. */
 export interface RoomFormatsOptions {
   readonly registry: Pick<NodeRegistry, 'alive' | 'self'>;
   readonly presence: Pick<PresenceStore, 'look'>;
@@ -34,12 +34,12 @@ export class RoomFormats {
     this.now = options.now ?? (() => performance.now());
   }
 
-  /** True if every live node kept rooms as this one does when that was known last; false before. */
+  /** True if, as far as is known, every live node keeps rooms in the same format as this one; false at first. */
   get areShared(): boolean {
     return this.shared;
   }
 
-  /** Looks, and goes on looking. */
+  /** Looks now and from then on. */
   async start(): Promise<void> {
     this.timer = setInterval(() => void this.look(), HEARTBEAT_MS).unref();
     await this.look();
@@ -73,7 +73,7 @@ export class RoomFormats {
     this.options.onShared?.();
   }
 
-  /** True if every node that lives has had the time to take its lease, as this one did. */
+  /** True if every live node has had time to take its lease, as this one did. */
   private isComplete(nodes: readonly { readonly nodeId: string }[]): boolean {
     const { nodeId: own } = this.options.registry.self;
     return this.watch.isSteady(this.now()) && nodes.some(({ nodeId }) => nodeId === own);

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import type { RoomStore } from '@wss/state';
 
-/** How often what changed is proven to survive, ms. */
+/** Pause between two proofs, ms. */
 const EVERY_MS = 1_000;
 
 /** A room whose log may have grown. */
@@ -13,7 +13,7 @@ export interface WatchedRoom {
   readonly replicationId: string;
 }
 
-/** Learns up to where the logs of rooms survive every failover. */
+/** Hears of the positions up to which the logs of rooms survive every failover. */
 export interface DurabilityListener {
   durable(room: string, position: Position): void;
 }
@@ -27,8 +27,8 @@ export interface DurableWatermarkOptions {
 }
 
 /**
- * Tells sessions up to where the logs of their rooms survive every failover, so that they need not keep the commands
- * before it (R15): at most once a second and room, with one fence for all rooms.
+ * Tells sessions the positions up to which the logs of their rooms survive every failover, so that they need not keep
+ * the commands before these (R15): at most once a second for each room, with one fence for all rooms.
  */
 export class DurableWatermark {
   private readonly faults = new LogGate((line) => new Logger(DurableWatermark.name).error(line));
@@ -40,7 +40,7 @@ export class DurableWatermark {
     this.timer = setInterval(() => void this.prove(), EVERY_MS).unref();
   }
 
-  /** Stops; what is being proven is told to nobody. */
+  /** Stops; the result of a proof under way is dropped. */
   close(): void {
     clearInterval(this.timer);
     this.proven.clear();
@@ -63,7 +63,7 @@ export class DurableWatermark {
   }
 
   private async proveHistory(history: string, rooms: readonly WatchedRoom[]): Promise<void> {
-    // Everything that was read or heard of was written before the fence is.
+    // Everything that was read or heard was written before the fence.
     if (!(await this.options.store.durable(rooms[0]!.name, history, EVERY_MS))) return;
     for (const { name, position } of rooms) {
       this.proven.set(name, position);

@@ -19,7 +19,10 @@ const CAUSES: Readonly<Record<ResetReason, string>> = {
   too_far: 'went on too far while this node did not hear them',
 };
 
-/** Tells an operator of rooms whose members can't go on from where they are: one line for all rooms that one event hits. */
+/**
+ * Tells operators of rooms whose members can't go on from their positions: one line for all rooms that one event
+ * hits.
+ */
 export class LostHistories {
   private readonly logger = new Logger('RoomFeed');
   private readonly rooms = new Map<ResetReason, number>();
@@ -28,7 +31,7 @@ export class LostHistories {
 
   constructor(private readonly options = DEFAULTS) {}
 
-  /** The members of one room are told `$reset`. */
+  /** Notes that the members of one room get `$reset`. */
   report(reason: ResetReason): void {
     this.rooms.set(reason, (this.rooms.get(reason) ?? 0) + 1);
     const waitMs = Math.max(this.options.gatherMs, this.quietUntil - performance.now());

@@ -2,9 +2,9 @@ import { type RoomStore, UNUSED_MS } from '@wss/state';
 import type { FeedRoom } from './feed-room.js';
 import { reportFailures } from '../following/room-faults.js';
 
-/** Most rooms in one comparison. */
+/** Largest number of rooms in one comparison. */
 const MAX_COMPARED = 500;
-/** Most rooms that are kept at once. */
+/** Largest number of rooms that are kept at once. */
 const MAX_KEPT = 64;
 
 /** Dependencies and settings of a feed's regular looks. */
@@ -51,7 +51,7 @@ export class QuietRooms {
     this.looking = false;
   }
 
-  /** Finds what the subscription missed last: with nothing after it, nothing else would tell. */
+  /** Finds events that the subscription missed last: without a later event, nothing else would show the gap. */
   private async compare(now: number): Promise<void> {
     const { store, rooms, quietMs } = this.options;
     const quiet = [...rooms()].filter(({ room }) => room.isOpen && now - room.heardAt >= quietMs);
@@ -62,7 +62,7 @@ export class QuietRooms {
     }
   }
 
-  /** A room with members does not end (R17); each is kept for itself, whatever becomes of the others. */
+  /** Keeps rooms with members from ending (R17), each independently of the others. */
   private async keepIdle(now: number): Promise<void> {
     const due = [...this.options.rooms()].filter((room) => this.isDue(room, now));
     const failures: unknown[] = [];
@@ -76,7 +76,7 @@ export class QuietRooms {
 
   private isDue({ name, room, isHeld, keptAt }: FeedRoom, now: number): boolean {
     if (!isHeld || !room.isOpen) return false;
-    // One that does not end may do so all the same: while nothing was committed in it, and where it was to end before.
+    // Even a room without an idle end may have one: while nothing was committed in it, or if its kind had one before.
     return now - keptAt >= (this.options.idleTtlOf(name) || UNUSED_MS) / 2;
   }
 

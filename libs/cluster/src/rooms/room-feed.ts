@@ -36,7 +36,7 @@ export interface RoomFeedOptions {
   ) => { readonly history: { readonly events: number }; readonly idleTtlMs: number } | undefined;
   /** JSON of the documents of a room that were never written, by name. */
   readonly emptyDocuments: (room: string) => ReadonlyMap<string, string>;
-  /** Whom to tell up to where logs survive every failover; only where the engine has replicas. */
+  /** Hears of durable positions; present only if the engine has replicas. */
   readonly durability?: DurabilityListener;
   readonly pauses?: Partial<FeedPauses>;
   /** Default: those of the process. */
@@ -74,7 +74,7 @@ export class RoomFeed {
     return (this.rooms.get(name) ?? this.follow(name)).hold();
   }
 
-  /** Like {@link RoomHold.begin}, for somebody who is in the room already: what it begins with keeps nothing. */
+  /** Like {@link RoomHold.begin}, for a client that is in the room already: no hold outlives the call. */
   async begin(name: string, request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
     const hold = this.hold(name);
     try {
@@ -92,7 +92,7 @@ export class RoomFeed {
   /** Sends a volatile event to the room's members on all nodes; at most once, unordered with the log. */
   async publishVolatile(room: string, event: string, data: string, except?: string): Promise<void> {
     const { nodeId, channels, keys, listener } = this.options;
-    // Local clients do not depend on the engine.
+    // Local clients get it without the engine.
     listener.deliverVolatile(room, event, data, except);
     await channels.publish(
       keys.room(room).channel,
@@ -157,7 +157,7 @@ export class RoomFeed {
     });
   }
 
-  /** Members who can't go on from where they are make an operator look; what the store knows to be lost it tells itself. */
+  /** Members that can't go on concern an operator; losses that the store knows of it reports itself. */
   private told(reply: ResumeReply, { from }: Pick<ResumeRequest, 'from'>): ResumeReply {
     const { losses = lostHistories } = this.options;
     if (from && reply.reason && !reply.lostParts) losses.report(reply.reason);

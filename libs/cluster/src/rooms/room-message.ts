@@ -1,7 +1,7 @@
 import type { LogEntry } from '@wss/protocol';
 import { decodeMessage, readMessageHead } from '@wss/state';
 
-/** An event that is in no log. */
+/** An event outside of the log. */
 export interface VolatileMessage {
   /** Node that published it and has served its own clients already. */
   readonly nodeId: string;

@@ -14,7 +14,7 @@ import type { Channels } from '../channels/channels.js';
 import { encodeDirect } from '../channels/direct-message.js';
 import type { RoomFeed } from './room-feed.js';
 
-/** Where a logged event took its place. */
+/** Place of a logged event. */
 export class Appended {
   /** Its number in the room's log. */
   @IsInt()
@@ -25,11 +25,11 @@ export class Appended {
 /** One room to send to, from any node. */
 export interface RoomTarget {
   /**
-   * Appends an event to the room's log: every member on every node gets it, in order, once. It is the one commit
-   * that the command makes; `'by node'` is for work that the node does by itself. An event of which the room's type
-   * declares the class may be named by that class; then the compiler checks the data.
+   * Appends an event to the room's log: every member on every node gets it, in order, once. It is the one commit that
+   * the command makes; `'by node'` is for work of the node itself. An event whose class the room's type declares may
+   * be named by that class; then the compiler checks the data.
    * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`; Error for an event that the room's type does
-   *   not declare while it declares others
+   * not declare while it declares others
    */
   append(
     scope: Command | 'by node',

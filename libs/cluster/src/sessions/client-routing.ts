@@ -5,18 +5,18 @@ import type { SessionStore } from './session-store.js';
 import type { Session } from './sessions.js';
 import { type SessionHere, TakeOvers } from './take-overs.js';
 
-/** Takes what is sent to users and clients to those of this node. */
+/** Takes messages for users and clients to those of this node. */
 export interface DirectListener {
   deliverToUser(user: string, event: string, data: string): void;
   deliverToClient(clientId: string, event: string, data: string): void;
   deliverToAll(event: string, data: string): void;
-  /** A session goes on with this generation; older connections of it must end. */
+  /** Ends older connections of a session that goes on with this generation. */
   sessionTakenOver(session: string, generation: number): void;
   /** The sessions of a user that have a connection here. */
   sessionsOf(user: string): readonly SessionHere[];
 }
 
-/** A user who has clients here. */
+/** A user with clients here. */
 interface UserHere {
   readonly onMessage: MessageListener;
   /** Resolves when the user's channel is heard. */
@@ -32,7 +32,7 @@ export interface ClientRoutingOptions {
   readonly listener: DirectListener;
 }
 
-/** Brings what is sent to users and clients to the node that has them. */
+/** Routes messages for users and clients to the nodes that have them. */
 export class ClientRouting {
   private readonly users = new Map<string, UserHere>();
   private readonly takeOvers: TakeOvers;
@@ -51,7 +51,7 @@ export class ClientRouting {
     });
   }
 
-  /** Listens for what concerns this node's clients one by one, and all of them. */
+  /** Listens for messages to single clients of this node, and to all clients. */
   async start(): Promise<void> {
     const { nodeId, channels, keys, listener } = this.options;
     await Promise.all([
@@ -66,7 +66,7 @@ export class ClientRouting {
     ]);
   }
 
-  /** The first client of a user came to this node. Resolves when nothing that is sent to the user is missed any more. */
+  /** The first client of a user came to this node. Resolves when no message to the user can be missed any more. */
   userCame(user: string): Promise<void> {
     const { channels, keys, listener } = this.options;
     const onMessage = (text: string): void => {
@@ -79,7 +79,7 @@ export class ClientRouting {
     return kept;
   }
 
-  /** A session goes on here: tells all nodes, and finds out whether it went on elsewhere at the same time. */
+  /** Tells all nodes that a session goes on here, and finds out if it went on elsewhere at the same time. */
   sessionResumed({ id, user, generation }: Pick<Session, 'id' | 'user' | 'generation'>): void {
     this.takeOvers.resumed(user, { id, generation });
     void this.users.get(user)?.heard.then(() => this.takeOvers.heard(user));
@@ -94,7 +94,7 @@ export class ClientRouting {
     channels.unsubscribe(keys.user(user), known.onMessage);
   }
 
-  /** Settles nothing any more. */
+  /** Stops settling take-overs. */
   close(): void {
     this.takeOvers.close();
   }

@@ -38,7 +38,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     this.timer = setInterval(() => this.look(), this.everyMs).unref();
   }
 
-  /** While hooks run, everything that they use must be there. */
+  /** Runs first at a stop: while hooks run, everything that they use must exist. */
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
     await this.running;
@@ -62,7 +62,9 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Claims ended sessions; right after a step of the clock, leaves them to whichever node looks after the claim. */
+  /**
+   * Claims ended sessions; right after a step of the clock, leaves them to the node that looks after the claim ends.
+   */
   private async claim(): Promise<Claims> {
     const sentAt = performance.now();
     const claims = await this.store.claimEnded(BATCH);

@@ -9,12 +9,12 @@ export interface ExtenderSteps<T> {
   readonly rest: (item: T) => Promise<void>;
 }
 
-/** Most that are under way at once. */
+/** Largest number of steps under way at once. */
 const AT_ONCE = 16;
 
 /**
- * Moves ends of many, a few at a time. One that fails holds up no other, and is tried again by itself; what is asked
- * for while it is under way is done once more.
+ * Moves the ends of many items, a few at a time. A failed item does not hold up others, and is tried again by itself;
+ * an item that is requested while it is under way is done once more.
  */
 export class SessionExtender<T> {
   private readonly logger = new Logger('Sessions');
@@ -26,7 +26,7 @@ export class SessionExtender<T> {
   private timer?: NodeJS.Timeout;
   private closed = false;
 
-  /** @param mostMs longest pause before what failed is tried again, ms */
+  /** @param mostMs longest pause before a failed item is tried again, ms */
   constructor(
     private readonly steps: ExtenderSteps<T>,
     mostMs: number,
@@ -34,13 +34,13 @@ export class SessionExtender<T> {
     this.pause = new GrowingPause({ firstMs: Math.min(1_000, mostMs), mostMs });
   }
 
-  /** Moves the ends of these from now on. */
+  /** Moves the ends of these items. */
   extend(items: Iterable<T>): void {
     for (const item of items) this.ends.add(item);
     this.start();
   }
 
-  /** Nothing is moved any more for this one. */
+  /** Stops moving the ends of this item. */
   forget(item: T): void {
     for (const set of [this.ends, this.rests, this.failed]) set.delete(item);
   }
@@ -86,7 +86,7 @@ export class SessionExtender<T> {
     }
   }
 
-  /** Its end is moved again as well: it may have passed by then. */
+  /** Its end is moved again too, since it may have passed by then. */
   private later(item: T, error: Error): void {
     if (this.closed) return;
     this.failed.add(item);

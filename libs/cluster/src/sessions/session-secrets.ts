@@ -7,9 +7,9 @@ import { type SigningKey, signingKey } from './session-tokens.js';
 
 /** How often the secrets are compared with the engine's and the other nodes', ms. */
 const EVERY_MS = 2_000;
-/** Least pause before the engine is asked again because a token names an unknown key, ms. */
+/** Shortest pause before the engine is asked again because of an unknown key in a token, ms. */
 const UNKNOWN_MS = 1_000;
-/** Most agreed secrets that are remembered. */
+/** Largest number of agreed secrets that are remembered. */
 const MOST_HELD = 8;
 const DIGEST_BYTES = 12;
 
@@ -19,23 +19,23 @@ const hash = promisify(scrypt) as (secret: string, salt: string, length: number)
 export interface SessionSecretsOptions {
   /** The first signs, all verify; none: the nodes agree on one through the engine. */
   readonly configured: readonly string[];
-  /** How long a session outlives its last connection, ms; so long an agreed secret is accepted. */
+  /** How long a session outlives its last connection, ms; an agreed secret is accepted for the same time. */
   readonly ttlMs: number;
 }
 
 /** A live node and this one don't accept each other's tokens. */
 interface Mismatch {
   readonly text: string;
-  /** Looks in a row that found one. */
+  /** Number of looks in a row that found a disagreement. */
   readonly looks: number;
   /** True if a node that has run for longer is among those that disagree. */
   readonly younger: boolean;
 }
 
 /**
- * The ring of secrets for resume tokens (R33): a configured one always beats the one that the nodes agree on, which
- * stays accepted while the engine knows it. Secrets that the engine lost are written back. Leases tell digests of the
- * secrets, so that nodes whose tokens others would refuse find that out.
+ * The ring of secrets for resume tokens (R33): a configured secret takes precedence over the one that the nodes agree
+ * on, which stays accepted while the engine knows it. Secrets that the engine lost are written back. Leases carry
+ * digests of the secrets, so that nodes notice if others would refuse their tokens.
  */
 export class SessionSecrets {
   private readonly logger = new Logger('SessionSecrets');
@@ -94,12 +94,12 @@ export class SessionSecrets {
     return (this.mismatch?.looks ?? 0) >= 2;
   }
 
-  /** A token names a key that is unknown here: another node may have agreed on it since. */
+  /** Asks again because a token names a key that is unknown here: other nodes may have agreed on it since. */
   async refreshForUnknown(): Promise<void> {
     if (performance.now() - this.refreshedAt >= UNKNOWN_MS) await this.refresh();
   }
 
-  /** Asks the engine for the agreed secrets, and tells it those that it does not know. */
+  /** Asks the engine for the agreed secrets, and writes back those that it does not know. */
   private refresh(): Promise<void> {
     this.refreshing ??= this.agree().finally(() => delete this.refreshing);
     return this.refreshing;
@@ -153,7 +153,7 @@ export class SessionSecrets {
   }
 }
 
-/** True if each of two nodes accepts what the other signs; digests, the signing one first. */
+/** True if each of two nodes accepts the other's tokens; takes digests, the signing one first. */
 function agree(own: readonly string[], other: readonly string[]): boolean {
   return other.includes(own[0]!) && own.includes(other[0]!);
 }

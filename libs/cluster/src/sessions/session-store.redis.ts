@@ -80,7 +80,7 @@ export class RedisSessionStore extends SessionStore {
     );
     const done = left.filter((_, i) => isAcknowledged(heads[i]));
     if (done.length === 0) return [];
-    // The note comes first: what is forgotten without it would be taken for lost.
+    // The note comes first: forgotten records without it would be taken for lost.
     await this.pipeline([
       ['hset', record, 'f', 1],
       ['pexpire', record, 2 * 86_400_000, 'NX'],
@@ -115,7 +115,7 @@ export class RedisSessionStore extends SessionStore {
       for (const room of rooms) extended.add(room);
       await Promise.all(rooms.map((room) => this.extendLane(id, room, until)));
     }
-    // Lanes added meanwhile have this end already, or it is not the session's end any more.
+    // Lanes that were added meanwhile have this end already, or the session's end has moved since.
     await this.pipeline([
       ['hset', record, 'l', endsAt],
       ['pexpire', record, 2 * 86_400_000, 'NX'],
@@ -154,7 +154,7 @@ export class RedisSessionStore extends SessionStore {
     return members;
   }
 
-  /** The members of a set in parts that hold nobody else up; one may come twice. */
+  /** Yields the members of a set in parts that do not hold up other work; a member may come twice. */
   private async *partsOf(key: string): AsyncGenerator<string[]> {
     let cursor = '0';
     do {
@@ -221,7 +221,7 @@ export class RedisSessionStore extends SessionStore {
   }
 }
 
-/** True if a lane's record holds no reply but the newest; a record that has gone holds none. */
+/** True if a lane's record holds no reply but the newest; a missing record holds none. */
 function isAcknowledged(head: string | null | undefined): boolean {
   const [n = 0, ack = 0] = (head ?? '').split(' ', 2).map(Number);
   return ack >= n - 1;

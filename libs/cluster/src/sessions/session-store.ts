@@ -1,4 +1,4 @@
-/** A session as its token claims it to be. */
+/** A session as claimed by its token. */
 export interface SessionClaim {
   readonly id: string;
   readonly user: string;
@@ -10,7 +10,7 @@ export interface SessionClaim {
 /** A session that begins. */
 export type NewSession = Omit<SessionClaim, 'endsAt'>;
 
-/** A session that goes on. */
+/** A resumed session. */
 export interface ResumedRecord {
   readonly generation: number;
   /** Its new end, ms since 1970 by the engine's clock. */
@@ -23,11 +23,11 @@ export interface ResumedRecord {
   readonly hasForgotten?: true;
 }
 
-/** A session that is over, of which one node tells. */
+/** An ended session, which one node announces. */
 export interface ClaimedSession {
   readonly id: string;
   readonly user: string;
-  /** Names the claim. */
+  /** Id of the claim. */
   readonly claim: string;
 }
 
@@ -40,7 +40,7 @@ export interface Claims {
 
 /** A node's part in the agreement on a secret. */
 export interface SecretAgreement {
-  /** It signs with the agreed one. */
+  /** True if it signs with the agreed secret. */
   readonly signs: boolean;
   /** Secrets that were agreed on and that it accepts, the newest first. */
   readonly held: readonly string[];
@@ -60,10 +60,10 @@ export abstract class SessionStore {
   abstract create(session: NewSession, ttlMs: number): Promise<number>;
 
   /**
-   * Takes a session over: raises its generation, so that commands of the connection before are refused, and moves
-   * its end and those of the records of its commands (R6), unless all were moved within the last eighth of `ttlMs`.
-   * A session whose record is missing is made again from the claim alone (R7).
-   * @returns nothing when it is another user's, revoked or over
+   * Resumes a session: raises its generation, so that commands of the former connection are refused, and moves its
+   * end and those of the records of its commands (R6), unless all were moved within the last eighth of `ttlMs`. A
+   * session whose record is missing is made again from the claim alone (R7).
+   * @returns undefined if it is another user's, revoked or over
    */
   abstract resume(claim: SessionClaim, ttlMs: number): Promise<ResumedRecord | undefined>;
 
@@ -72,9 +72,9 @@ export abstract class SessionStore {
 
   /**
    * Stops keeping the session's numbered commands in those of the rooms that it has left, and whose replies are
-   * acknowledged but for the newest: their records end with what is left of their time. It notes that it did.
+   * acknowledged but for the newest: their records end when their remaining time is over. It notes that it did so.
    * @param rooms at most 256
-   * @returns which rooms
+   * @returns these rooms
    */
   abstract forgetLanes(id: string, rooms: readonly string[]): Promise<string[]>;
 
@@ -94,8 +94,8 @@ export abstract class SessionStore {
   abstract extendLanes(id: string, endsAt: number): Promise<void>;
 
   /**
-   * Claims sessions whose end has passed: no other node gets them until the claim ends; by then they are to be
-   * forgotten. One that goes on is not among them.
+   * Claims sessions whose end has passed: no other node gets them until the claim ends; by then the caller has to
+   * forget them. Sessions that go on are not among them.
    * @param claimMs ms from now, by the engine's clock; default 60,000
    */
   abstract claimEnded(most: number, claimMs?: number): Promise<Claims>;
@@ -103,15 +103,15 @@ export abstract class SessionStore {
   /** Forgets a claimed session for good, unless it went on meanwhile. */
   abstract forget(session: ClaimedSession): Promise<void>;
 
-  /** The present generations of sessions; nothing of one that the engine does not know. */
+  /** The present generations of sessions; undefined for sessions that the engine does not know. */
   abstract generations(ids: readonly string[]): Promise<(number | undefined)[]>;
 
   /**
-   * The secrets that nodes have agreed on: the present one, then those that are still accepted. Makes one where a node
-   * signs with it and there is none, of what that node holds if it holds any.
+   * The secrets that nodes have agreed on: the present one, then those that are still accepted. If a node signs with
+   * the agreed secret and none exists, one is created, from the secrets of that node if it has any.
    */
   abstract agree(agreement: SecretAgreement): Promise<string[]>;
 }
 
-/** Records outlive their session by this, ms (R6). */
+/** Time by which records outlive their session, ms (R6). */
 export const RECORD_GRACE_MS = 3_600_000;

@@ -7,7 +7,7 @@ export interface SigningKey {
   readonly secret: string;
 }
 
-/** The key of a secret. */
+/** Returns the key of a secret. */
 export function signingKey(secret: string): SigningKey {
   const id = createHash('sha256').update(`wss session key\n${secret}`).digest('base64url').slice(0, 8);
   return { id, secret };
@@ -17,8 +17,8 @@ export function signingKey(secret: string): SigningKey {
 type TokenClaim = [id: string, generation: number, endsAt: number, user: string, key?: string];
 
 /**
- * Resume tokens: `<claim>.<HMAC-SHA256>`, both base64url, so that they fit into a subprotocol. Whoever holds one
- * can continue the session; it names no secret of the user. The first key signs, all verify (R33).
+ * Resume tokens: `<claim>.<HMAC-SHA256>`, both base64url, so that they fit into a subprotocol. The bearer of a token
+ * can resume the session; it contains no secret of the user. The first key signs, all verify (R33).
  */
 export class SessionTokens {
   constructor(private readonly keys: () => readonly SigningKey[]) {}
@@ -30,7 +30,7 @@ export class SessionTokens {
     return `${claim}.${signatureOf(claim, key!)}`;
   }
 
-  /** The claim of a token that one of our keys signed; nothing of any other text. */
+  /** Returns the claim of a token that one of our keys signed; undefined for any other text. */
   verify(token: string): SessionClaim | undefined {
     const [claim = '', signature = '', ...rest] = token.split('.');
     const parts = read(claim);

@@ -10,7 +10,7 @@ import { SessionTokens } from './session-tokens.js';
 export interface SessionLane {
   /** When the last one came, ms of this process' steady clock. */
   usedAt: number;
-  /** Those before may have been forgotten, so that their record may have ended by itself. */
+  /** True if earlier numbers may have been forgotten, so that their record may have ended by itself. */
   readonly isDoubtful: boolean;
 }
 
@@ -18,9 +18,9 @@ export interface SessionLane {
 export class Session implements ClientSession {
   /** By room with numbered commands. */
   readonly lanes = new Map<string, SessionLane>();
-  /** Rooms that are about to be among them. */
+  /** Rooms that are about to be added to the lanes. */
   readonly preparing = new Map<string, Promise<void>>();
-  /** Its numbered commands in some rooms are not kept any more. */
+  /** True if its numbered commands in some rooms are not kept any more. */
   hasForgotten = false;
 
   constructor(
@@ -46,7 +46,10 @@ export interface SessionOptions {
   readonly secret?: string | readonly string[];
   /** How long a session outlives its last connection, ms. Default 86,400,000 (a day). */
   readonly ttlMs?: number;
-  /** Rooms that a session may be in; default 1,000. It may have numbered commands in 20 times as many. */
+  /**
+   * Largest number of rooms that a session may be in; default 1,000. It may have numbered commands in 20 times as
+   * many.
+   */
   readonly maxRooms?: number;
   /** How long numbered commands are kept in a room that was left, ms. Default 3,600,000 (an hour). */
   readonly laneIdleMs?: number;
@@ -54,16 +57,19 @@ export interface SessionOptions {
 
 /** How long a session outlives its last connection unless configured otherwise, ms. */
 const TTL_MS = 86_400_000;
-/** Rooms with numbered commands for each room that a session may be in. */
+/** Number of rooms with numbered commands for each room that a session may be in. */
 const LANES_PER_ROOM = 20;
-/** Rooms whose numbered commands are forgotten in one go. */
+/** Number of rooms whose numbered commands are forgotten in one go. */
 const FORGOTTEN_AT_ONCE = 256;
 const READY = Promise.resolve();
 
-/** How soon an end that could not be moved is moved at the latest, ms: it may have passed by then. */
+/** Longest pause before a failed end is moved again, ms: it may have passed by then. */
 const EXTEND_AGAIN_MS = 5_000;
 
-/** Keeps what survives a reconnect: identity and numbered commands. The engine has a session from its greeting on. */
+/**
+ * Keeps the sessions: the identity and numbered commands that survive a reconnect. The engine has a session from its
+ * greeting on.
+ */
 export class Sessions {
   private readonly logger = new Logger(Sessions.name);
   private readonly connected = new Set<Session>();
@@ -106,8 +112,8 @@ export class Sessions {
   }
 
   /**
-   * Opens a session for a connection of this user: the one that the token names, or a new one when it names none,
-   * another user's, or one that is over.
+   * Opens a session for a connection of this user: the one that the token names, or a new one if the token is absent
+   * or invalid, or names a session of another user or one that is over.
    * @throws RedisError when the engine is out of reach.
    */
   async open(user: string, token?: string): Promise<OpenedSession<Session>> {
@@ -117,7 +123,7 @@ export class Sessions {
       const session = new Session(claim.id, user, known.generation, known.endsAt);
       const usedAt = performance.now();
       session.hasForgotten = known.hasForgotten ?? false;
-      // To which of them it came back is not kept.
+      // The rooms that it came back to are not recorded.
       const isDoubtful = session.hasForgotten;
       for (const room of known.lanes) session.lanes.set(room, { usedAt, isDoubtful });
       return this.opened(session, true, known.rooms.slice(0, this.maxRooms));
@@ -148,8 +154,8 @@ export class Sessions {
   }
 
   /**
-   * Makes sure that the record of the session's commands in a room lives as long as the session. Cheap but for the
-   * first command in a room.
+   * Makes sure that the record of the session's commands in a room lives as long as the session. This is cheap except
+   * for the first command in a room.
    * @throws GatewayError `unavailable` when the engine is out of reach, `limit` when there are too many such rooms.
    */
   prepareLane(session: Session, room: string): Promise<void> {
@@ -182,7 +188,10 @@ export class Sessions {
     this.extender.close();
   }
 
-  /** Moves the ends of all connected sessions now, as after a step of the engine's clock; each until it succeeds. */
+  /**
+   * Moves the ends of all connected sessions now, e.g. after a step of the engine's clock; repeats each until it
+   * succeeds.
+   */
   extendAll(): void {
     this.extender.extend(this.connected);
   }
@@ -198,7 +207,7 @@ export class Sessions {
     return this.tokens.verify(token);
   }
 
-  /** Of rooms that were left long ago nothing is kept; in parts, as everything that a session has accumulated. */
+  /** Drops the records of rooms that were left long ago, in parts, like everything that a session has accumulated. */
   private async forgetIdleLanes(session: Session): Promise<void> {
     const before = performance.now() - this.laneIdleMs;
     const idle = [...session.lanes].filter(([, { usedAt }]) => usedAt < before);
@@ -207,7 +216,7 @@ export class Sessions {
     }
   }
 
-  /** A command that comes meanwhile brings its room in again. */
+  /** A command that arrives meanwhile adds its room again. */
   private async forgetLanes(session: Session, idle: ReadonlyMap<string, SessionLane>): Promise<void> {
     const { lanes } = session;
     const hadForgotten = session.hasForgotten;

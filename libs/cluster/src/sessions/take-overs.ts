@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { GrowingPause } from '@wss/protocol';
 
-/** A session that has a connection on this node. */
+/** A session with a connection on this node. */
 export interface SessionHere {
   readonly id: string;
   readonly generation: number;
@@ -10,13 +10,13 @@ export interface SessionHere {
 
 /** Dependencies of take-overs. */
 export interface TakeOverOptions {
-  /** Tells all nodes that a session of this user goes on with a generation. */
+  /** Announces to all nodes that a session of this user goes on with a generation. */
   readonly announce: (user: string, session: SessionHere) => Promise<void>;
-  /** The newest generation of each session in the engine; nothing where it has none. */
+  /** Returns the newest generation of each session in the engine; undefined for unknown ones. */
   readonly generationsOf: (sessions: readonly string[]) => Promise<readonly (number | undefined)[]>;
   /** Sessions of a user that have a connection here. */
   readonly sessionsOf: (user: string) => readonly SessionHere[];
-  /** A session goes on with this generation; older connections of it must end. */
+  /** Ends older connections of a session that goes on with this generation. */
   readonly takenOver: (session: string, generation: number) => void;
 }
 
@@ -25,7 +25,7 @@ interface Resumed {
   readonly session: SessionHere;
 }
 
-/** Most users in one comparison. */
+/** Largest number of users in one comparison. */
 const MAX_COMPARED = 500;
 /** Pauses between attempts, ms. */
 const PAUSES = { firstMs: 100, mostMs: 5_000 };
@@ -45,7 +45,7 @@ export class TakeOvers {
   private readonly fresh = new Set<string>();
   /** Users whose sessions here are being compared → in which comparison. */
   private readonly compared = new Map<string, object>();
-  /** How much waits for its next attempt. */
+  /** Number of attempts that wait. */
   private late = 0;
   private closed = false;
 
@@ -58,7 +58,7 @@ export class TakeOvers {
     void this.tell(resumed);
   }
 
-  /** This node hears of the user's sessions from now on, and may have missed something until now. */
+  /** Notes that this node hears of the user's sessions from now on, and may have missed a take-over until now. */
   heard(user: string): void {
     if (this.fresh.size === 0) queueMicrotask(() => this.compareFresh());
     this.fresh.add(user);
@@ -89,7 +89,7 @@ export class TakeOvers {
       void this.compare(users.slice(from, from + MAX_COMPARED), new GrowingPause(PAUSES));
   }
 
-  /** After a failure each half is compared by itself, until only those are late that can't be compared. */
+  /** After a failure each half is compared by itself, until only the users that can't be compared are left. */
   private async compare(users: readonly string[], pause: GrowingPause): Promise<void> {
     if (this.closed || users.length === 0) return;
     const comparison = {};

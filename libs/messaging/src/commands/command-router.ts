@@ -63,7 +63,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     return [...this.routes.keys()];
   }
 
-  /** The same, each with the kind of rooms that it is for; `null`: with or without any room. */
+  /** The same, each with its kind of room; `null`: with or without any room. */
   get contract(): readonly (readonly [event: string, roomType: string | null])[] {
     return [...this.routes.values()].map(({ event, roomType = null }) => [event, roomType]);
   }

@@ -30,7 +30,7 @@ export abstract class PresenceSource {
   /** A client takes part in a room from now on; repeating it changes nothing. */
   abstract entered(room: string, client: { readonly id: string; readonly user: string }, meta?: object): void;
 
-  /** A client left a room by its own will. */
+  /** A client left a room on purpose. */
   abstract left(room: string, clientId: string): void;
 
   /** A client's connection has gone; its user may be back in a moment. */

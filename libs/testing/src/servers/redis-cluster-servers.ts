@@ -191,7 +191,7 @@ export class RedisClusterServers {
   }
 }
 
-/** @returns how many servers it knows; throws when it does not serve */
+/** @returns the number of servers that it knows; throws if it does not serve */
 async function requireState(server: RedisServer): Promise<number> {
   const info = String(await server.cli('CLUSTER', 'INFO'));
   if (!info.includes('cluster_state:ok')) throw new Error('a server says that the cluster is down');
