@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type CustomTransportStrategy, Server } from '@nestjs/microservices';
-import { kindOf, LogGate, stackOf } from '@wss/protocol';
+import { kindOf, LogGate, settledWithin, stackOf } from '@wss/protocol';
 import { GatewayError } from '@wss/core';
 import type { Answered } from './events/cluster-answer.js';
 import { ClusterContext } from './events/cluster-context.js';
@@ -185,12 +185,6 @@ export class ClusterTransport
 
   private async drain(): Promise<void> {
     if (this.serving === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, CALL_TIMEOUT_MS);
-      this.onIdle = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    await settledWithin(new Promise<void>((resolve) => (this.onIdle = resolve)), CALL_TIMEOUT_MS);
   }
 }

@@ -1,3 +1,4 @@
+export * from './bounded-wait.js';
 export * from './close-codes.js';
 export * from './codec.js';
 export * from './error-codes.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { kindOf, LogGate } from '@wss/protocol';
+import { kindOf, LogGate, settledWithin } from '@wss/protocol';
 import { ClusterContext } from '../events/cluster-context.js';
 import { decodePacket, type EventPacket, PACKET_VERSION } from '../channels/cluster-packet.js';
 import { DEAD_JOB_MS, type JobCounts, type JobQueue, type TakenJob } from './job-queue.js';
@@ -122,16 +122,11 @@ export class JobGroup {
       await this.looking;
       await Promise.all(this.running.values());
     })();
-    const bound = new AbortController();
-    const late = delay(this.options.settings.drainMs, 'late', { signal: bound.signal }).catch(
-      () => undefined,
-    );
-    if ((await Promise.race([ended, late])) === 'late') {
+    if (!(await settledWithin(ended, this.options.settings.drainMs))) {
       this.logger.warn(
         `${this.running.size} jobs of "${this.options.group}" still run; other nodes will repeat them`,
       );
     }
-    bound.abort();
   }
 
   /** Gives up jobs whose event may have lost its handler for good, so that they do not fill the group for ever. */

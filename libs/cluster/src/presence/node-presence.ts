@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { settledWithin } from '@wss/protocol';
 import { HEARTBEAT_MS, LEASE_MS } from '../nodes/lease-keeper.js';
 import type { NodeRegistry } from '../nodes/node-registry.js';
 import type { PresenceDelta } from '../rooms/room-message.js';
@@ -121,7 +122,8 @@ export class NodePresence implements PresenceHost {
 
   /** Resolves when the engine knows everything that happened in a room up to now, or after a second. */
   async settled(room: string): Promise<void> {
-    await before(this.rooms.get(room)?.settled(), SETTLE_MS);
+    const attended = this.rooms.get(room);
+    if (attended) await settledWithin(attended.settled(), SETTLE_MS);
   }
 
   /** Number of rooms that the node looks after. */
@@ -137,7 +139,7 @@ export class NodePresence implements PresenceHost {
     if (this.closing) return;
     this.closing = true;
     this.sweeper.close();
-    await before(Promise.all([...this.rooms.values()].map((room) => room.settled())), CLOSE_MS);
+    await settledWithin(Promise.all([...this.rooms.values()].map((room) => room.settled())), CLOSE_MS);
     for (const room of this.rooms.values()) room.close();
   }
 
@@ -188,13 +190,4 @@ export class NodePresence implements PresenceHost {
     }
     return room;
   }
-}
-
-/** Waits for a promise, but no longer than this, ms. */
-async function before(promise: Promise<unknown> | undefined, ms: number): Promise<void> {
-  if (!promise) return;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }

@@ -5,7 +5,7 @@ import { ModulesContainer, NestApplication } from '@nestjs/core';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { ServerOptions, WebSocketServer } from 'ws';
-import { kindOf, LogGate, stackOf } from '@wss/protocol';
+import { kindOf, LogGate, settledWithin, stackOf } from '@wss/protocol';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import { ClientConnections } from '../connections/client-connections.js';
 import { type Connections, Sockets } from '../connections/connections.js';
@@ -123,10 +123,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   override async close(server: WebSocketServer): Promise<void> {
     await this.servers.close(server);
     const cleanUps = [...(this.contexts.get(server)?.cleanUps ?? [])];
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, CLEAN_UP_MS)));
-    await Promise.race([Promise.all(cleanUps), late]);
-    clearTimeout(timer);
+    await settledWithin(Promise.all(cleanUps), CLEAN_UP_MS);
   }
 
   override dispose(): Promise<void> {

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { settledWithin } from '@wss/protocol';
 import type { Redis } from 'ioredis';
 import type { LuaScript } from './lua-script.js';
 import { type LinkSettings, PatientRedis } from './patient-redis.js';
@@ -96,17 +97,11 @@ export async function firstReady(
   };
   redis.on('error', remember);
   const ready = new Promise<void>((resolve) => redis.once('ready', resolve));
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(outOfReach(target, connectWithinMs, last));
-    }, connectWithinMs);
-  });
   redis.connect().catch(remember);
   try {
-    await Promise.race([ready, timeout]);
+    if (await settledWithin(ready, connectWithinMs)) return;
+    throw outOfReach(target, connectWithinMs, last);
   } finally {
-    clearTimeout(timer);
     redis.off('error', remember);
   }
 }
