@@ -1,6 +1,6 @@
-import type { ServerFrame } from '@wss/testing';
-import type { DriverClient } from './driver-client.js';
-import type { At, Operation, Seen } from './history.js';
+import type { Random, ServerFrame } from '@wss/testing';
+import type { Additions } from './additions.js';
+import type { At, History, Operation, Seen } from './history.js';
 
 /** Most commands that are under way at a time; the server keeps 32 replies. */
 const WINDOW = 8;
@@ -34,6 +34,16 @@ interface Numbered {
   readonly resolve: () => void;
 }
 
+/** The client of a room. */
+export interface RoomOwner {
+  readonly name: string;
+  readonly history: History;
+  readonly additions: Additions;
+  readonly random: Random;
+  request(frame: object, answer: (reply: ServerFrame | undefined) => void): void;
+  drop(): void;
+}
+
 /** A client's side of one room: what it saw, and the numbers of its commands there. */
 export class DriverRoom {
   private position?: At;
@@ -51,7 +61,7 @@ export class DriverRoom {
 
   constructor(
     private readonly name: string,
-    private readonly client: DriverClient,
+    private readonly client: RoomOwner,
   ) {}
 
   /** Resolves when the room is joined. */

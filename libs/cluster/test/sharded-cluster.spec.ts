@@ -10,7 +10,8 @@ import { jobsContract } from './jobs/jobs.contract.js';
 import { nodePresenceContract } from './presence/node-presence.contract.js';
 import { redisClusterPresence } from './presence/presence-engines.js';
 import { presenceStoreContract } from './presence/presence-store.contract.js';
-import { type FeedEngine, roomFeedContract, trimLog } from './rooms/room-feed.contract.js';
+import type { FeedEngine } from './rooms/feed-engine.js';
+import { roomFeedContract, trimLog } from './rooms/room-feed.contract.js';
 import { sessionStoreContract } from './sessions/session-store.contract.js';
 
 let servers: RedisClusterServers;

@@ -13,8 +13,8 @@ import {
 import { eventually, type Random } from '@wss/testing';
 import { RoomFeed } from '../../src/index.js';
 import { FeedClient } from './feed-clients.js';
+import type { FeedEngine } from './feed-engine.js';
 import { SlowChannels } from './feed-node.js';
-import type { FeedEngine } from './room-feed.contract.js';
 
 /** Events that are replayed at most. */
 const HISTORY = 40;

@@ -1,29 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import type { DataLinks, RedisKeys } from '@wss/redis';
-import { encodeBody, encodeMessage, type RoomStore } from '@wss/state';
+import type { DataLinks } from '@wss/redis';
+import { encodeBody, encodeMessage } from '@wss/state';
 import { eventually, newSeed, Random } from '@wss/testing';
 import { LostHistories } from '../../src/rooms/lost-histories.js';
-import type { Channels } from '../../src/index.js';
 import { captureLogs, releaseLogs } from '../captured-logs.js';
 import { FeedNode, SlowChannels } from './feed-node.js';
+import type { FeedEngine } from './feed-engine.js';
 import { RandomJoins } from './random-joins.js';
-
-/** Nodes' ways to one engine, and the faults that the suite needs. */
-export interface FeedEngine {
-  readonly keys: RedisKeys;
-  openNode(): Promise<{ readonly store: RoomStore; readonly channels: Channels }>;
-  /** Remembers the data as a replica has it now. */
-  checkpoint(): Promise<void>;
-  /** Fails over to what was remembered, or to what there is. */
-  failOver(): Promise<void>;
-  /** Takes the events up to this one out of a room's log. */
-  trim(room: string, upTo: number): Promise<void>;
-  /** Forgets all rooms. */
-  wipe(): Promise<void>;
-  stop(): Promise<void>;
-}
 
 /** `npm run chaos` asks for more. */
 const INTERLEAVINGS = process.env.CHAOS === 'long' ? 10_000 : 200;
