@@ -10,7 +10,8 @@ export interface LostPosition {
 }
 
 /**
- * Says why a position can't be continued; nothing if all that was there since then belongs to its history.
+ * Returns the reason for which a position can't be continued; undefined if everything since then belongs to its
+ * history.
  * @param most events that are replayed at most
  */
 export function lossOf(
