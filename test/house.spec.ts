@@ -126,7 +126,7 @@ function namedTwice(sources: readonly SourceFile[]): string[] {
   );
 }
 
-/** What a library exports, and what somebody outside it uses of that: other code, programs and the documents. */
+/** The exports of a library, and those that are used outside of it: by other code, programs and the documents. */
 function usage(library: string): { readonly unused: readonly string[]; readonly percent: number } {
   const names = [...exportsOf(`libs/${library}/src/index.ts`, files)];
   const outside = files.filter(({ path }) => !path.startsWith(`libs/${library}/`));

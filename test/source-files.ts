@@ -25,7 +25,7 @@ export function sourceFiles(...folders: string[]): SourceFile[] {
   );
 }
 
-/** True for the files of the product: what lies in `src` and is no test. */
+/** True for the files of the product: files in `src` that are not tests. */
 export function isProduct({ path }: SourceFile): boolean {
   return /^[^/]+\/[^/]+\/src\//.test(path) && !/\.(spec|d)\.ts$/.test(path);
 }

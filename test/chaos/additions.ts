@@ -21,7 +21,7 @@ export class Additions {
     return this.clients.indexOf(client) * this.turn + ((index - 1) % this.turn) + 1;
   }
 
-  /** Whose additions a log holds, in its order. */
+  /** The members whose additions a log holds, in its order. */
   read(log: readonly Logged[]): { client: string; index: number }[] {
     const next = new Map<string, number>();
     return log.map(({ by }) => {

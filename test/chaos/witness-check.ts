@@ -1,7 +1,7 @@
 import type { Additions } from './additions.js';
 import type { FinalRoom, History, Logged, Operation, Rollback, Seen } from './history.js';
 
-/** Most violations that are told of one kind. */
+/** Largest number of violations of one kind that are reported. */
 const SHOWN = 5;
 
 /**

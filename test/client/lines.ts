@@ -4,7 +4,7 @@ import { WssClient, type WssClientOptions, type WssError } from '@wss/client';
 import { eventually, GatewayNode, TcpProxy } from '@wss/testing';
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 
-/** What the test that runs has opened, for its end. */
+/** Everything that the running test has opened, for its end. */
 export const endings: (() => unknown)[] = [];
 
 /** Ends what a test has opened, the newest first. */

@@ -124,7 +124,7 @@ export class SwarmStack {
     throw new Error(`the update ended as ${state}:\n${tasks}`);
   }
 
-  /** What `docker service inspect` says in that format. */
+  /** The output of `docker service inspect` in that format. */
   inspect(service: string, format: string): Promise<string> {
     return docker(['service', 'inspect', '--format', format, this.serviceName(service)]);
   }

@@ -59,5 +59,5 @@ export const KNOW_THE_APP = [
   /^bench\/[^/]+\//,
 ];
 
-/** What features may not use, so that they run on any engine. */
+/** Packages that features may not use, so that they run on any engine. */
 export const NOT_IN_FEATURES = ['@wss/redis', 'ioredis'];

@@ -97,7 +97,7 @@ export class ClusterTransport
     this._status$.next('disconnected');
   }
 
-  /** @throws Error always: there are no events of the underlying link; see `status` */
+  /** @throws Error always: the underlying link has no events; see `status` */
   on(): never {
     throw new Error('the cluster transport has no events; subscribe to its status');
   }

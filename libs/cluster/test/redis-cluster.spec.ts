@@ -46,7 +46,7 @@ describe('cluster on a Redis that fails', () => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     await engine.server.restart();
     await eventually(async () => expect(await a.ask('test.ask', 1)).toHaveLength(3));
-    // The log was lost: who comes back to it later than its first event is told so by $resync, and hears the next.
+    // The log was lost: a node that comes back to it after its first event gets $resync, and hears the next event.
     await eventually(async () => {
       await a.cluster.emit('test.said', 'back');
       for (const node of [b, c]) expect(node.recorder.from('a')).toContain('back');

@@ -6,7 +6,7 @@ export type RequestId = number | string;
 /** A frame from a client, checked and taken apart. */
 export interface ClientFrame {
   readonly event: string;
-  /** Whatever JSON the client put here; `undefined` when it put nothing. */
+  /** The client's data, any JSON; `undefined` if it is absent. */
   readonly data: unknown;
   /** Asks for exactly one reply. */
   readonly id?: RequestId;

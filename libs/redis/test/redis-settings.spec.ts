@@ -71,7 +71,7 @@ describe('the settings of a link', () => {
     ])('busy %s', async (_what, busyMs) => {
       const answerInMs = busyMs.reduce((sum, ms) => sum + ms) - 100;
       await server.cli('CLIENT', 'PAUSE', String(answerInMs), 'WRITE');
-      // What follows runs from the read of another socket: timers are next, and only then sockets are read again.
+      // The code below runs from the read of another socket: timers are next, and only then sockets are read again.
       await plain.ping();
       const asked = patient.incr('counter');
       for (const [turn, ms] of busyMs.entries()) {

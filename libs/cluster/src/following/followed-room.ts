@@ -31,7 +31,7 @@ interface Arrival {
 type State =
   /** Its position is not known yet: everything that arrives has to wait. */
   | { readonly kind: 'opening'; readonly arrivals: Arrival[] }
-  /** What arrives is delivered. */
+  /** Arrivals are delivered. */
   | { readonly kind: 'live'; readonly standing: RoomStanding }
   /** It is being read; what arrives meanwhile waits. */
   | {

@@ -11,7 +11,7 @@ export interface LostHistoriesOptions {
 
 const DEFAULTS: LostHistoriesOptions = { gatherMs: 3_000, periodMs: 60_000 };
 
-/** What became of the rooms of each reason, and what may have caused it. */
+/** For each reason, the fate of the rooms and its possible cause. */
 const CAUSES: Readonly<Record<ResetReason, string>> = {
   unknown_epoch: 'have lost their history (Redis was emptied or restored, or keys were deleted)',
   rolled_back: 'have lost their newest events (Redis failed over or restarted)',

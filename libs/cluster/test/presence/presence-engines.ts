@@ -223,7 +223,7 @@ function collect(deltas: PresenceDelta[]): (message: string) => void {
   };
 }
 
-/** Whom the announcements leave in the room, in order of their names. */
+/** The users that the announcements leave in the room, in the order of their names. */
 export function fold(deltas: readonly PresenceDelta[]): string[] {
   const users = new Set<string>();
   for (const { joined, left } of deltas) {

@@ -10,7 +10,7 @@ export interface HistoryOptions {
 }
 
 /**
- * What happens to a member that has too much unread. `resync`: volatile events are dropped; if that is not enough, it
+ * Treatment of a member that has too much unread. `resync`: volatile events are dropped; if that is not enough, it
  * gets none until it has caught up, then those that it missed, from the log. `drop`: volatile events are dropped; if
  * that is not enough, it is closed with 4408. `close`: nothing is dropped; where the other rooms' events that may be
  * dropped are not enough, it is closed with 4408.

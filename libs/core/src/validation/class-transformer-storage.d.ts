@@ -2,7 +2,7 @@
 declare module 'class-transformer/cjs/storage.js' {
   import type { TransformationType } from 'class-transformer';
 
-  /** What `@Type` says of a property. */
+  /** The metadata of `@Type` for a property. */
   export interface TypeMetadata {
     readonly reflectedType: unknown;
     readonly typeFunction: (options?: unknown) => unknown;
@@ -15,13 +15,13 @@ declare module 'class-transformer/cjs/storage.js' {
     };
   }
 
-  /** What `@Transform` says of a property. */
+  /** The metadata of `@Transform` for a property. */
   export interface TransformMetadata {
     readonly transformFn: (params: unknown) => unknown;
     readonly options?: { readonly groups?: readonly string[] };
   }
 
-  /** What `@Expose` says of a property. */
+  /** The metadata of `@Expose` for a property. */
   export interface ExposeMetadata {
     readonly options?: { readonly name?: string; readonly groups?: readonly string[] };
   }

@@ -206,7 +206,7 @@ function providerOf<T extends object>(
   app: INestApplicationContext | undefined,
   type: Type<T>,
 ): T | undefined {
-  // `app.get(type)` is no alternative: if it finds nothing, it ends the process of an ordinary application.
+  // `app.get(type)` would not do: if it finds nothing, it ends the process of an ordinary application.
   for (const { providers } of app?.get(ModulesContainer).values() ?? []) {
     const known: unknown = providers.get(type)?.instance;
     if (known instanceof type) return known;

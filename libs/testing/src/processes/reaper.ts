@@ -24,10 +24,10 @@ for folder; do rm -rf "$folder"; done
 /**
  * Cleans up behind a test run that ended without stopping what it had started, even one that was killed.
  *
- * A small shell process is told of every process and folder and reads until our end of its pipe is closed, which
- * the kernel does however we die. A `process.on('exit')` hook can't do this: jest gives specs a copy of `process`
- * whose events never come. The shell has its own session, so Ctrl-C in a terminal does not end it first; it runs
- * only while there is something to watch.
+ * A small shell process gets every process and folder and reads until our end of its pipe is closed, which the kernel
+ * does however we die. A `process.on('exit')` hook can't do this: jest gives specs a copy of `process` whose events
+ * never come. The shell has its own session, so Ctrl-C in a terminal does not end it first; it runs only while there
+ * is something to watch.
  */
 class Reaper {
   /** Ids of the processes that run and are ours. */

@@ -1,5 +1,5 @@
--- What follows the log. Nothing here depends on rights or settings (R35): what the commit stands for is complete with the
--- meta; expiries and publications come last.
+-- The writes after the log. Nothing here depends on rights or settings (R35): the commit is complete with
+-- the meta; expiries and publications come last.
 
 -- True if the room's keys must be kept longer; and from when on they would have to be.
 local due = not room.fresh or room.kept ~= lifetimes
