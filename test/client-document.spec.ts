@@ -11,10 +11,17 @@ const blocks = (language: string): string[] =>
 
 /** As much of React as the example uses. */
 const REACT = `declare module 'react' {
-  export function useSyncExternalStore<T>(subscribe: (onChange: () => void) => () => void, value: () => T): T;
+  type Effect = () => void | (() => void);
+  export function useSyncExternalStore<T>(
+    subscribe: (onChange: () => void) => () => void, value: () => T, onServer: () => T): T;
+  export function useEffect(effect: Effect, inputs: readonly unknown[]): void;
+  export function useState<T>(): [T | undefined, (value: T | undefined) => void];
+  export function createContext<T>(value: T): { readonly of: T; Provider(props: { value: T; children: object }): object };
+  export function useContext<T>(context: { readonly of: T }): T;
 }
 declare namespace JSX {
   interface IntrinsicElements { [name: string]: object }
+  interface ElementChildrenAttribute { children: object }
 }
 declare const React: { createElement(...parts: unknown[]): object };
 `;
@@ -48,7 +55,7 @@ function compile(files: ReadonlyMap<string, string>): string[] {
 it('has examples that compile', () => {
   const at = (code: string): string => code.replace('./wss-contract.js', '../contract/wss-contract.js');
   const [tsx] = blocks('tsx');
-  expect(tsx!.trim().split('\n').length).toBeLessThanOrEqual(30);
+  expect(tsx!.trim().split('\n').length).toBeLessThanOrEqual(45);
   const files = new Map([
     [join(root, 'test/document-react.d.ts'), REACT],
     [join(root, 'test/document-example.tsx'), at(tsx!)],

@@ -140,6 +140,15 @@ describe('after close()', () => {
   });
 });
 
+it('an iterator ends when it is told to, while it waits', async () => {
+  const room = open(await nobody()).room('chat:a');
+  const values = room.events();
+  const next = values.next();
+  await values.return();
+  expect(await next).toEqual(isOver);
+  expect(await values.next()).toEqual(isOver);
+});
+
 describe('a promise that nobody waits for', () => {
   it('does no harm when a room is left or the client closed, as in StrictMode', async () => {
     const node = await startNode();

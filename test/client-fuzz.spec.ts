@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { type Rollback, type Room, WssClient, type WssError } from '@wss/client';
+import { type Rollback, type Room, type SocketConstructor, WssClient, type WssError } from '@wss/client';
 import { newSeed, Random } from '@wss/testing';
+import { CarelessUser, FAULT } from './client/careless-user.js';
 import { type ClientEnd, type Faults, ScriptedServer } from './client/scripted-server.js';
 import { VirtualClock } from './client/virtual-clock.js';
 
@@ -116,14 +117,9 @@ function check(server: ScriptedServer, user: User): void {
   expect(user.open).toBe(0);
 }
 
-async function run(seed: number): Promise<void> {
-  const random = new Random(seed);
-  const jitter = random.fork();
-  // The client's own random numbers are repeated too.
-  Math.random = () => jitter.next();
-  const faults: Faults = { calm: false };
-  const server = new ScriptedServer(clock, random.fork(), faults);
-  class Socket implements ClientEnd {
+/** What a client connects with. */
+function socketsOf(server: ScriptedServer): SocketConstructor {
+  return class Socket implements ClientEnd {
     protocol = '';
     onopen!: () => void;
     onmessage!: (message: { data: string }) => void;
@@ -141,9 +137,18 @@ async function run(seed: number): Promise<void> {
     close(): void {
       server.disconnect(this);
     }
-  }
+  };
+}
+
+async function run(seed: number): Promise<void> {
+  const random = new Random(seed);
+  const jitter = random.fork();
+  // The client's own random numbers are repeated too.
+  Math.random = () => jitter.next();
+  const faults: Faults = { calm: false };
+  const server = new ScriptedServer(clock, random.fork(), faults);
   const client = new WssClient('ws://scripted/', {
-    WebSocket: Socket,
+    WebSocket: socketsOf(server),
     backoff: { firstMs: 50, mostMs: 500 },
   });
   const user = new User(client, random.fork());
@@ -187,6 +192,81 @@ it(`settles everything, tells every event once and in order, and does every comm
     }
   }
   process.off('uncaughtException', onThrown);
+}, 600_000);
+
+/** Calls everything at any time, closes at some time, and calls on. */
+async function beCareless(seed: number): Promise<void> {
+  const random = new Random(seed);
+  const jitter = random.fork();
+  Math.random = () => jitter.next();
+  const server = new ScriptedServer(clock, random.fork(), { calm: false });
+  const user = new CarelessUser(random.fork());
+  const client = new WssClient('ws://scripted/', {
+    WebSocket: socketsOf(server),
+    backoff: { firstMs: 50, mostMs: 500 },
+    token: user.token,
+    tokenWithinMs: 2_000,
+    debug: random.below(2) === 0 ? user.callback : undefined,
+  });
+  user.begin(client);
+  const steps = random.below(60);
+  for (let step = 0; step < steps; step++) {
+    user.act();
+    if (random.next() < 0.1) server.cut();
+    if (random.next() < 0.01) server.cut(4500);
+    if (random.next() < 0.03) server.rollBack(random.pick(ROOMS));
+    if (random.next() < 0.06) server.outage(random.below(800));
+    if (random.next() < 0.7)
+      await clock.pass(random.below(10) === 0 ? random.below(4_000) : random.below(60));
+  }
+  client.close();
+  for (let step = 0; step < 10; step++) user.act();
+  await clock.pass(0);
+  for (let step = 0; step < 10; step++) user.act();
+  await clock.pass(0);
+  expect(Object.fromEntries(user.open)).toEqual({});
+  expect(client.status.state).toBe('closed');
+  if (client.status.state === 'closed' && client.status.error)
+    expect(client.status.error.code).toBe('refused');
+  expect([client.rooms, clock.timers, user.listeners]).toEqual([[], 0, 0]);
+  expect([...user.codes].filter((code) => !OUTCOMES.has(code))).toEqual([]);
+}
+
+/** All that may come of calls that were right or were not. */
+const OUTCOMES = new Set([
+  ...['closed', 'disconnected', 'timeout', 'not_sent', 'aborted', 'invalid', 'too_large', 'refused'],
+  ...[
+    'session_expired',
+    'not_found',
+    'no_token',
+    'number_reused',
+    'forbidden',
+    'unavailable',
+    'out_of_order',
+  ],
+]);
+
+it(`ends everything at once when it is closed, whatever callbacks do (${SEQUENCES} sequences)`, async () => {
+  const first = newSeed();
+  const { queueMicrotask: real } = globalThis;
+  // What an application throws is its own affair; everything else fails the test.
+  globalThis.queueMicrotask = (work) =>
+    real(() => {
+      try {
+        work();
+      } catch (error) {
+        if (error !== FAULT) throw error;
+      }
+    });
+  try {
+    for (let i = 0; i < SEQUENCES; i++) {
+      await beCareless(first + i).catch((error: unknown) => {
+        throw new Error(`CHAOS_SEED=${first + i}: ${(error as Error).message}`, { cause: error });
+      });
+    }
+  } finally {
+    globalThis.queueMicrotask = real;
+  }
 }, 600_000);
 
 it('comes into a room over a link that takes longer than the patience with an answer', async () => {

@@ -1,7 +1,7 @@
 /** Letters of names, those that text has most of first. */
 const LETTERS = [...'etsirnaohcludfpmgvwbykxjqzTESIRNAOHCLUDFPMGVWBYKXJQZ_$'];
 /** How many changes of names are tried. */
-const TRIES = 20_000;
+const TRIES = 24_000;
 const MODULUS = 2 ** 31 - 1;
 
 /** A name that stands for a property until it has its own; no other text looks like it. */

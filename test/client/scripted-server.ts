@@ -83,13 +83,13 @@ export class ScriptedServer {
     if (this.link?.end === end) this.cut();
   }
 
-  /** The connection is lost at this moment. */
-  cut(): void {
+  /** The connection is lost at this moment; the code says whether for good. */
+  cut(code = 1006): void {
     const { link } = this;
     if (!link) return;
     link.open = false;
     delete this.link;
-    this.later(() => link.end.onclose?.({ code: 1006, reason: '' }));
+    this.later(() => link.end.onclose?.({ code, reason: '' }));
   }
 
   receive(end: ClientEnd, text: string): void {
@@ -142,6 +142,7 @@ export class ScriptedServer {
   private handle(link: Link, frame: Frame): void {
     const { event, room: name, id } = frame;
     if (this.chance(0.02)) return this.cut();
+    if (id === undefined) return;
     if (name === undefined) return this.send(link, { id, data: {} });
     const lateMs = this.downUntil - this.clock.now;
     if (lateMs > 0) return this.fail(link, id, 'unavailable', { lateMs });

@@ -2,6 +2,8 @@ interface Due {
   readonly id: number;
   readonly at: number;
   readonly work: () => void;
+  /** Set by the code under test. */
+  readonly isTimer: boolean;
 }
 
 /** Time that passes as fast as a test likes: timers and the steady clock of this process, until it is put back. */
@@ -17,7 +19,7 @@ export class VirtualClock {
   };
 
   install(): void {
-    const later = (work: () => void, ms = 0): number => this.after(ms, work);
+    const later = (work: () => void, ms = 0): number => this.after(ms, work, true);
     const cancel = (id: number): void => void (this.due = this.due.filter((one) => one.id !== id));
     Object.assign(globalThis, { setTimeout: later, clearTimeout: cancel });
     performance.now = () => this.now;
@@ -29,10 +31,15 @@ export class VirtualClock {
     performance.now = now;
   }
 
-  after(ms: number, work: () => void): number {
+  after(ms: number, work: () => void, isTimer = false): number {
     const id = this.nextId++;
-    this.due.push({ id, at: this.now + Math.max(0, ms), work });
+    this.due.push({ id, at: this.now + Math.max(0, ms), work, isTimer });
     return id;
+  }
+
+  /** How many timers are set. */
+  get timers(): number {
+    return this.due.filter(({ isTimer }) => isTimer).length;
   }
 
   /** Lets so much time pass, and everything happen that is due. */

@@ -240,7 +240,7 @@ export class Attendance {
   private failed(error: WssError, event: string): void {
     if (error.retry) {
       if (this.progress.current.state === 'joining') this.progress.become({ state: 'joining', error });
-      return this.wait(retryDelay(this.attempts++, error));
+      return this.wait(this.attempts++, error);
     }
     if (event === '$leave' || !this.isWanted) return this.gone();
     if (!this.letIn(({ fail }) => fail(error))) this.link.errors.emit(error);
@@ -277,7 +277,7 @@ export class Attendance {
     if (!this.isIn) return;
     if (epoch !== at!.epoch || seq > at!.seq) return this.gap();
     if (documents) this.room.documentsRead(documents);
-    else this.wait(retryDelay(this.attempts++));
+    else this.wait(this.attempts++);
   }
 
   /** Events are missing: until a join has brought them, those that come are dropped. */
@@ -285,12 +285,12 @@ export class Attendance {
     this.isIn = false;
     this.gaps++;
     this.progress.become({ state: this.gaps > MOST_GAPS ? 'reset' : 'catching up', reason: 'gap' });
-    if (this.gaps > 1) this.wait(retryDelay(this.gaps));
+    if (this.gaps > 1) this.wait(this.gaps);
     this.sync();
   }
 
-  private wait(ms: number): void {
-    this.timer.schedule(ms, () => this.sync());
+  private wait(attempts: number, error?: WssError): void {
+    this.timer.schedule(retryDelay(attempts, error), () => this.sync());
   }
 
   private gone(): void {
@@ -313,11 +313,12 @@ export class Attendance {
     let isAny = false;
     for (const entrance of this.entrances.splice(0)) {
       const { answer, meta } = entrance;
-      if (this.isIn && meta && !this.hasToldMeta) this.entrances.push(entrance);
-      else {
-        isAny ||= !answer.settled;
-        how(answer);
+      if (this.isIn && meta && !this.hasToldMeta) {
+        this.entrances.push(entrance);
+        continue;
       }
+      isAny ||= !answer.settled;
+      how(answer);
     }
     return isAny;
   }

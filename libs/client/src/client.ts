@@ -67,7 +67,7 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** The status from now on; ends with the client. */
   statuses(signal?: AbortSignal): AsyncGenerator<Status, void, void> {
-    return this.link.wire.progress.iterate(this.link.wire.end, signal);
+    return this.link.wire.progress.iterate(this.link.wire.progress, signal);
   }
 
   /** Calls back when the server has greeted us; with a session only. */
@@ -105,7 +105,7 @@ export class WssClient<C extends Contract = AnyContract> {
     event: E,
     signal?: AbortSignal,
   ): AsyncGenerator<C['events'][E], void, void> {
-    return this.emitterOf<C['events'][E]>(event).iterate(this.link.wire.end, signal);
+    return this.emitterOf<C['events'][E]>(event).iterate(this.link.wire.progress, signal);
   }
 
   /**
@@ -157,7 +157,7 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** A room; the same object for the same name, for as long as anybody has it. */
   room<Type extends NameOf<C['rooms']>>(name: `${Type}:${string}`): Room<RoomOf<C, Type>> {
-    return (this.existing(name) ?? this.make(name)) as unknown as Room<RoomOf<C, Type>>;
+    return this.roomOf(name) as unknown as Room<RoomOf<C, Type>>;
   }
 
   /** The rooms that are joined or wanted, each with its `status`. */
@@ -178,10 +178,13 @@ export class WssClient<C extends Contract = AnyContract> {
     return this.known.get(name)?.deref();
   }
 
-  private make(name: string): Room {
-    const room = new Room(name, this.link, (changed) => this.onUse(changed));
-    this.known.set(name, new WeakRef(room));
-    this.collected.register(room, name);
+  private roomOf(name: string): Room {
+    let room = this.existing(name);
+    if (!room) {
+      room = new Room(name, this.link, (changed) => this.onUse(changed));
+      this.known.set(name, new WeakRef(room));
+      this.collected.register(room, name);
+    }
     return room;
   }
 
@@ -196,8 +199,8 @@ export class WssClient<C extends Contract = AnyContract> {
   }
 
   private eachRoom(work: (room: Room) => void): void {
-    for (const name of [...this.known.keys()]) {
-      const room = this.existing(name);
+    for (const kept of [...this.known.values()]) {
+      const room = kept.deref();
       if (room) work(room);
     }
   }
@@ -248,7 +251,7 @@ export class WssClient<C extends Contract = AnyContract> {
     this.hellos.emit(hello);
     // Rooms that were left without a connection, so that the server does not know yet.
     for (const name of rooms ?? []) {
-      const { attendance } = this.existing(name) ?? this.make(name);
+      const { attendance } = this.roomOf(name);
       attendance.mayBeIn = true;
       attendance.sync();
     }

@@ -286,12 +286,12 @@ export class Connection {
     });
   }
 
-  /** A closing handshake over a dead line would take long; only `ws` can do without. */
+  /** A closing handshake over a dead line would take long; only `ws` can cut it short. */
   private giveUp(error?: WssError): void {
     const { socket } = this.line;
     this.onClose(4409, '', error);
-    if (socket?.terminate) socket.terminate();
-    else socket?.close();
+    socket?.close();
+    socket?.terminate?.();
   }
 
   /** Only the `ws` package reports an HTTP status. */

@@ -5,6 +5,15 @@ type DebugKind = Parameters<DebugListener>[0];
 /** Stops calling a listener. */
 export type Unsubscribe = () => void;
 
+/**
+ * The status of a client.
+ * @internal
+ */
+interface Life {
+  readonly current: { readonly state: string };
+  listen(listener: () => void): Unsubscribe;
+}
+
 /** Calls of the application's functions that are due. */
 const due: (() => void)[] = [];
 
@@ -42,18 +51,18 @@ export function trace(debug: DebugListener | undefined, kind: DebugKind, what: u
 const TOKENS = /("token":")(\\.|[^\\"])*/g;
 
 /**
- * Calls back once, when one of the signals is aborted; at once, if one is.
+ * Calls back once, when the signal is aborted; at once, if it is.
  * @returns how to stop that
  * @internal
  */
-export function onAbort(signals: readonly (AbortSignal | undefined)[], work: () => void): Unsubscribe {
-  const stop = (): void => signals.forEach((signal) => signal?.removeEventListener('abort', once));
+export function onAbort(signal: AbortSignal | undefined, work: () => void): Unsubscribe {
   const once = (): void => {
     stop();
     work();
   };
-  for (const signal of signals) signal?.addEventListener('abort', once);
-  if (signals.some((signal) => signal?.aborted)) once();
+  const stop = (): void => signal?.removeEventListener('abort', once);
+  signal?.addEventListener('abort', once);
+  if (signal?.aborted) once();
   return stop;
 }
 
@@ -87,33 +96,46 @@ export class Emitter<T> {
 
   /**
    * The values from this call on, until the signal says stop or the client has ended. Values not yet taken are kept.
-   * @param end the client's end
+   * @param life the client's status
    */
-  iterate(end: AbortSignal, signal?: AbortSignal): AsyncGenerator<T, void, void> {
+  iterate(life: Life, signal?: AbortSignal): AsyncGenerator<T, void, void> {
     const waiting: T[] = [];
     let wake: () => void = () => undefined;
-    const stop = this.listen((value) => {
-      waiting.push(value);
+    let isOver = false;
+    const finish = (): void => {
+      isOver = true;
+      for (const stop of stops) stop();
       wake();
-    });
-    const forget = onAbort([signal, end], () => {
-      if (signal?.aborted) stop();
-      wake();
-    });
+    };
+    const stop = (): void => {
+      waiting.length = 0;
+      finish();
+    };
+    const check = (): void => {
+      if (life.current.state === 'closed') finish();
+    };
+    const stops = [
+      this.listen((value) => {
+        waiting.push(value);
+        wake();
+      }),
+      // After the listener above: the last status comes before the end.
+      life.listen(check),
+    ];
+    stops.push(onAbort(signal, stop));
+    check();
     const values = (async function* (): AsyncGenerator<T, void, void> {
-      try {
-        yield undefined as T;
-        while (!signal?.aborted && (waiting.length > 0 || !end.aborted)) {
-          if (waiting.length > 0) yield waiting.shift()!;
-          else await new Promise<void>((resolve) => (wake = resolve));
-        }
-      } finally {
-        stop();
-        forget();
+      while (waiting.length > 0 || !isOver) {
+        if (waiting.length > 0) yield waiting.shift()!;
+        else await new Promise<void>((resolve) => (wake = resolve));
       }
     })();
-    // One that has begun cleans up when it is ended before its first value.
-    void values.next();
+    // A generator that waits would be ended after its next value only, and one that has not begun never learn of it.
+    const end = values.return.bind(values);
+    values.return = () => {
+      stop();
+      return end();
+    };
     return values;
   }
 }

@@ -241,15 +241,11 @@ export class Lane {
     const { seq, epoch } = reply;
     entry.seq = seq;
     entry.epoch = epoch;
-    while (this.isAnswered(this.acked + 1)) this.acked++;
+    while ((this.numbered.get(this.acked + 1)?.state ?? 'open') !== 'open') this.acked++;
     this.forget();
     entry.answer.fulfil(reply);
     this.lose(entry);
     this.pump();
-  }
-
-  private isAnswered(n: number): boolean {
-    return (this.numbered.get(n)?.state ?? 'open') !== 'open';
   }
 
   /** Bounds the memory of commands that the server may still lose; older losses are reported by number only. */

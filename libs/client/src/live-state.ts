@@ -70,7 +70,7 @@ export class LiveState<T = unknown> {
 
   /** Values from now on; ends with the client. */
   values(signal?: AbortSignal): AsyncGenerator<T, void, void> {
-    return this.changes.iterate(this.link.wire.end, signal);
+    return this.changes.iterate(this.link.wire.progress, signal);
   }
 
   /**

@@ -53,8 +53,8 @@ export class Pending<T = unknown> {
         };
       this.fulfil = settle(resolve);
       this.fail = settle(reject);
-      if (timeoutMs < Infinity) timer.schedule(timeoutMs, () => this.expire());
-      forget = onAbort([signal], () => this.fail(signal!.reason));
+      if (timeoutMs < Infinity) timer.schedule(timeoutMs, () => this.fail(lateError(this.sentAt)));
+      forget = onAbort(signal, () => this.fail(signal!.reason));
     });
   }
 
@@ -63,14 +63,6 @@ export class Pending<T = unknown> {
     if (this.sentAt) return;
     this.sentAt = now();
     this.backlog.unsent--;
-  }
-
-  private expire(): void {
-    this.fail(
-      this.sentAt
-        ? new WssError('timeout', 'no answer in time')
-        : new WssError('not_sent', 'not sent in time', true),
-    );
   }
 }
 
@@ -96,6 +88,10 @@ export class NextTime<T = void> {
     delete this.pending;
   }
 }
+
+/** Time is over; only what was not sent has surely no effect. */
+const lateError = (sentAt: number): WssError =>
+  sentAt ? new WssError('timeout', 'no answer in time') : new WssError('not_sent', 'not sent in time', true);
 
 /** @internal */
 export const lostError = (): WssError => new WssError('disconnected', 'connection lost');

@@ -121,7 +121,7 @@ export class Room<T extends RoomTypes = Loose> {
   /** Every event from now on, in the room's order; ends with the client. */
   events(signal?: AbortSignal): AsyncGenerator<RoomEvent, void, void> {
     this.attendance.ensure();
-    return this.all.iterate(this.link.wire.end, signal);
+    return this.all.iterate(this.link.wire.progress, signal);
   }
 
   /** Calls back when the events seen so far can't be continued. */
