@@ -142,7 +142,7 @@ export class SocketServers {
   private listen(httpServer: HttpServer, port: number): void {
     if (this.listeners.has(httpServer)) return;
     const listener: OnUpgrade = (request, socket, head) => {
-      socket.on('error', () => socket.destroy());
+      socket.on('error', destroy);
       try {
         const target = this.targetOf(port, request);
         target.server.handleUpgrade(request, socket, head, (client) => {
@@ -171,6 +171,11 @@ export class SocketServers {
     const ofPort = this.servers.filter((entry) => entry.port === port);
     return ofPort.find(({ path }) => path === pathname) ?? ofPort.find(({ path }) => path === undefined);
   }
+}
+
+/** Destroys a socket that failed; not a closure, which would keep the request for as long as the socket lives. */
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 /** Callbacks for the end of a handshake. */
