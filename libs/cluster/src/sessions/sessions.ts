@@ -18,8 +18,8 @@ export interface SessionLane {
 export class Session implements ClientSession {
   /** By room with numbered commands. */
   readonly lanes = new Map<string, SessionLane>();
-  /** Rooms that are about to be added to the lanes. */
-  readonly preparing = new Map<string, Promise<void>>();
+  /** Rooms that are about to be added to the lanes; made when there are any, because most clients are idle. */
+  preparing?: Map<string, Promise<void>>;
   /** True if its numbered commands in some rooms are not kept any more. */
   hasForgotten = false;
 
@@ -32,7 +32,7 @@ export class Session implements ClientSession {
   ) {}
 
   hasLane(room: string): boolean {
-    return this.lanes.has(room) || this.preparing.has(room);
+    return this.lanes.has(room) || this.preparing?.has(room) === true;
   }
 
   provesLoss(room: string): boolean {
@@ -164,11 +164,12 @@ export class Sessions {
       lane.usedAt = performance.now();
       return READY;
     }
-    return session.preparing.get(room) ?? this.addLane(session, room);
+    return session.preparing?.get(room) ?? this.addLane(session, room);
   }
 
   private addLane(session: Session, room: string): Promise<void> {
-    const { lanes, preparing } = session;
+    const { lanes } = session;
+    const preparing = (session.preparing ??= new Map<string, Promise<void>>());
     const most = LANES_PER_ROOM * this.maxRooms;
     if (lanes.size + preparing.size >= most) return Promise.reject(tooManyLanes(most));
     const isDoubtful = session.hasForgotten;

@@ -99,7 +99,8 @@ export class ClientConnections implements Connections {
   private bindToSocket({ session }: OpenedSession, socket: Duplex): void {
     const release = (): void => this.ports.sessions.disconnected(session);
     if (socket.destroyed) release();
-    else socket.once('close', release);
+    // It comes once; `once` would keep three more objects for each client.
+    else socket.on('close', release);
   }
 
   private async announce(user: string): Promise<void> {
