@@ -8,9 +8,9 @@ import { WebSocket } from 'ws';
 const PATIENT = { withinMs: 40_000, everyMs: 100 };
 
 /**
- * Expects that who is in a room stays known while the master of its data is replaced: nobody is announced as gone but
- * who left, and who was on a node that was killed, once each. An announcement may be missed while a link is made anew;
- * who follows them learns of it all the same.
+ * Expects that the users in a room stay known while the master of its data is replaced: only users who left, or were
+ * on a killed node, are announced as gone, once each. An announcement may be missed while a link is made anew; who
+ * follows them learns of it all the same.
  * @param replaceMaster kills the master of the room, and resolves when all nodes are ready again
  */
 export async function expectPresenceToSurvive(

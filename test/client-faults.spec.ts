@@ -220,7 +220,7 @@ describe('connecting', () => {
 
 describe('a refusal by a node', () => {
   const secret = 'a secret of more than thirty-two characters';
-  /** Offers these subprotocols as a browser does, and tells what it can see. */
+  /** Offers these subprotocols like a browser, and returns what a browser can see. */
   const offer = (
     url: string,
     protocols: string[],

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const TIMEOUT_MS = 180_000;
 const MOST_BYTES = 8_192;
 
-/** A project of somebody who uses the SDK; it has nothing but what it installs. */
+/** A project that uses the SDK; it has only the packages that it installs. */
 let project: TemporaryFolder;
 
 function run(command: string, ...args: string[]): { code: number | null; output: string } {

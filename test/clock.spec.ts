@@ -5,7 +5,7 @@ import { eventually, GatewayCluster, TestClient } from '@wss/testing';
 
 const HOUR_MS = 3_600_000;
 const OFFSETS_MS = [0, HOUR_MS, -HOUR_MS];
-/** How long sessions last that nobody resumes: less than the clocks are off, ms. */
+/** How long sessions last without a resume: less than the clocks are off, ms. */
 const SESSION_TTL_MS = 60_000;
 
 let cluster: GatewayCluster;

@@ -7,7 +7,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 
 const WITHIN = { withinMs: 30_000 };
 const TIMEOUT_MS = 120_000;
-/** How long a tab is frozen, ms; 30,000 is what browsers do to those that nobody looks at. */
+/** How long a tab is frozen, ms; browsers freeze hidden tabs for 30,000. */
 const FREEZE_MS = Number(process.env['DEMO_FREEZE_MS'] ?? 2_000);
 const PHONE = { width: 375, height: 740 };
 const DESKTOP = { width: 1_280, height: 860 };

@@ -13,7 +13,7 @@ const PARTS = [
 ];
 const TIMEOUT_MS = 180_000;
 
-/** A copy of the repository: a feature that is made in it is in nobody's way. */
+/** A copy of the repository, so that a generated feature does not disturb others. */
 let copy: TemporaryFolder;
 
 const node = (...args: string[]): { code: number | null; output: string } => {

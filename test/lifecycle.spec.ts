@@ -12,7 +12,7 @@ import {
 
 const IN_ORDER = { code: 0, signal: null };
 
-/** Asks a node to end, expects it to do so in order, and returns all that it said. */
+/** Asks a node to end, expects it to do so in order, and returns its output. */
 async function output(node: ManagedProcess): Promise<string> {
   node.signal('SIGTERM');
   expect(await node.exited).toEqual(IN_ORDER);

@@ -45,7 +45,7 @@ describe('metrics', () => {
     await ann.request('no.such', {});
     await ann.request(`made.up.${randomUUID()}`, {});
     await rawUpgrade(cluster.nodes[0]!.port, '/', { Origin: 'https://evil' });
-    // R26: what is refused is not told as a client.
+    // R26: a refused connection is not announced as a client.
     await rawUpgrade(cluster.nodes[0]!.port, '/', { 'Sec-WebSocket-Key': undefined });
     for (let seq = 1; seq <= 5; seq++) await bob.event('counter.added');
 

@@ -20,7 +20,7 @@ const pageOf = (client: TestClient, room: string, data: object = {}): Promise<Pa
 const usersIn = async (client: TestClient, room: string): Promise<string[]> =>
   (await pageOf(client, room)).users.map(({ user }) => user);
 
-/** How often a client was told of each user that came or left. */
+/** How often a client heard of each user that came or left. */
 function told(client: TestClient, what: 'joined' | 'left'): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { data } of client.presence) {
@@ -162,7 +162,7 @@ describe('presence when something fails', () => {
 
   it('R21: a killed node: one leave for each user who is nowhere else, one node cleans up', async () => {
     cluster = await GatewayCluster.start({ nodes: 3 });
-    // One after the other: a user who joins at the same time is told either by the list or by an event.
+    // One after the other: a user who joins at the same time shows either in the list or in an event.
     const second = await member(urls()[1]!, 'watcher1', room);
     const watchers = [await member(urls()[0]!, 'watcher0', room), second];
     const names = Array.from({ length: 20 }, (_, i) => `u${String(i).padStart(2, '0')}`);

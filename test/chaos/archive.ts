@@ -49,7 +49,7 @@ export class Archive {
     return this.logs.get(room)!;
   }
 
-  /** Reads once more and tells how the rooms ended. */
+  /** Reads once more and returns the final state of the rooms. */
   async finish(): Promise<FinalRoom[]> {
     clearInterval(this.timer);
     await this.readNow();

@@ -13,7 +13,10 @@ export interface FailoverOptions {
 
 /** Verdict on a run of failovers. */
 export interface FailoverVerdict extends Verdict {
-  /** Of each failover: how many events it lost, and how many commands their senders were told to be lost. */
+  /**
+   * For each failover: the number of lost events, and the number of commands that were declared lost to their
+   * senders.
+   */
   readonly tails: readonly { readonly lost: number; readonly declared: number }[];
 }
 
@@ -117,7 +120,7 @@ function dishonest(tails: FailoverVerdict['tails']): string[] {
   );
 }
 
-/** Clients on the surviving prefix who were told to begin anew, or that commands of theirs were lost. */
+/** Clients on the surviving prefix that had to begin anew, or to which losses of their commands were declared. */
 function noticed({ history }: Verdict): string[] {
   return history.items.flatMap((item) => {
     if (item.type !== 'seen' && item.type !== 'operation') return [];

@@ -7,7 +7,7 @@ export interface At {
   readonly seq: number;
 }
 
-/** One call of a client: what it asked, and what it was told. Times are ms of one monotonic clock. */
+/** One call of a client and its answer. Times are ms of one monotonic clock. */
 export interface Operation {
   readonly type: 'operation';
   /** Unique among all attempts. */
@@ -17,7 +17,7 @@ export interface Operation {
   readonly kind: 'add' | 'read';
   /** Of an add: the how manieth of this client in this room; the attempts after a declared loss share it. */
   readonly index?: number;
-  /** Of an add: what it adds. */
+  /** The amount of an addition. */
   readonly by?: number;
   readonly called: number;
   returned?: number;
@@ -31,7 +31,7 @@ export interface Operation {
   dup?: boolean;
   /** Code of the error that is its recorded answer. */
   error?: string;
-  /** Declared to its client as rolled back: how it was told. */
+  /** How it was declared to its client as rolled back. */
   lost?: string;
 }
 
@@ -92,7 +92,7 @@ export interface Violation {
 /** Everything that a run's checkers look at. */
 export type HistoryItem = Operation | Seen | FinalRoom | Rollback | Violation;
 
-/** Collects what clients called, were told and saw, in the order in which it happened. */
+/** Collects the calls of clients, their answers and events, in the order in which they happened. */
 export class History {
   readonly items: HistoryItem[] = [];
   /** Counts of occurrences, e.g. answers from the record. */

@@ -218,7 +218,7 @@ export class LocalNode {
     }
   }
 
-  /** Begins with all parts of what was missed at once: here no client is slow. */
+  /** Begins with all parts of the missed events at once: here no client is slow. */
   private async beginWhole(
     hold: RoomHold,
     from: Position | undefined,
@@ -250,7 +250,7 @@ export class LocalNode {
     for (const entry of entries) for (const text of encodeLogEntry(room, entry, false)) connection.push(text);
   }
 
-  /** The product's `Answers`, for which nobody has to be a socket. */
+  /** The product's `Answers`, without sockets. */
   private async settle(connection: LocalConnection, command: Command): Promise<void> {
     const answer = await this.run(command);
     if (this.options.flaw?.answersErrorsAtOnce && 'error' in answer) {

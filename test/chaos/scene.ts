@@ -8,7 +8,10 @@ import { Stage } from './stage.js';
 export const ROOM = 'counter:scene';
 const SETTLE_WITHIN_MS = 4_000;
 
-/** A small stage on which a test leads every step: two nodes on a Redis pair, and clients that go where they are told. */
+/**
+ * A small stage on which a test decides every step: two nodes on a Redis pair, and clients that go to the nodes that
+ * it names.
+ */
 export class Scene {
   private readonly places = new Map<string, number>();
 

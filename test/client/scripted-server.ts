@@ -25,7 +25,7 @@ interface Entry {
 interface Room {
   epoch: number;
   log: Entry[];
-  /** By session that has sent numbered commands here: what each was, and where it took effect. */
+  /** By session with numbered commands here: each command, and the position at which it took effect. */
   readonly recorded: Map<string, Map<number, { readonly command?: string; readonly seq: number }>>;
 }
 
@@ -193,7 +193,7 @@ export class ScriptedServer {
     const entry = { seq: room.log.length + 1, base: room.log.length, command: command! };
     room.log.push({ ...entry, session: link.session, n });
     recorded.set(n, { seq: entry.seq, command });
-    // Done, and nobody learns of it.
+    // The command is done, and its sender does not learn of it.
     if (this.chance(0.05)) return this.cut();
     if (link.following.has(name)) this.tell(link, name, room.log.at(-1)!);
     if (this.chance(0.03)) return;

@@ -3,7 +3,7 @@ import { SubscribeMessage } from '@nestjs/websockets';
 import { type Appended, Rooms } from '@wss/cluster';
 import { type Client, type Command, CurrentCommand, RoomType } from '@wss/core';
 
-/** Lets nobody in whose name ends with an odd digit, after a moment. */
+/** Refuses, after a moment, users whose name ends with an odd digit. */
 @Injectable()
 class EvenOnly implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {

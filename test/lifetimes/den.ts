@@ -97,7 +97,7 @@ export class Den {
     const residents = this.residents.map(({ socket }) =>
       new Visitor(random.fork(), urls, tokens, []).reside(socket, 2 * count),
     );
-    // Of those who wait for a slow engine more are there at a time.
+    // Of callers that wait for a slow engine, more exist at a time.
     const atOnce = this.proxy && this.proxy.latencyMs > 100 ? 2 * AT_ONCE : AT_ONCE;
     await Promise.all([...residents, ...Array.from({ length: Math.min(atOnce, count) }, next)]);
   }
@@ -199,7 +199,7 @@ async function all(redis: Redis, commands: string[][]): Promise<unknown[]> {
   return ((await redis.pipeline(commands).exec()) ?? []).map(([, result]) => result);
 }
 
-/** Keys and channels of rooms of one kind are told once, with an example. */
+/** Keys and channels of rooms of one kind are reported once, with an example. */
 function folded(keys: readonly string[]): string[] {
   const kinds = new Map<string, string[]>();
   for (const key of keys) {

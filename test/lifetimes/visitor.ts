@@ -15,7 +15,7 @@ const BAD_HANDSHAKES: readonly Readonly<Record<string, string | undefined>>[] = 
   { Upgrade: 'h2c' },
 ];
 
-/** Tokens that all visitors of a run have got; whoever resumes one takes its session over. */
+/** Tokens of all visitors of a run; a visitor that resumes one takes over its session. */
 export type Tokens = string[];
 
 /** A client that does what comes to its mind, waits for little, and is gone at the end. */

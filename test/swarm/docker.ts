@@ -10,7 +10,7 @@ export interface DockerOptions {
 }
 
 /**
- * Runs a Docker command to its end and returns what it printed, without the white space around it.
+ * Runs a Docker command to its end and returns its output, without the white space around it.
  * @throws Error with what it printed on stderr, when it fails
  */
 export async function docker(
@@ -18,7 +18,7 @@ export async function docker(
   { env = {}, input = '' }: DockerOptions = {},
 ): Promise<string> {
   const child = spawn('docker', args, { env: { ...process.env, ...env } });
-  // A command that ends before it has read tells by its code whether it wanted to.
+  // A command that ends before it has read shows by its code if it failed.
   child.stdin.on('error', () => undefined).end(input);
   const code = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
@@ -29,7 +29,7 @@ export async function docker(
   return output.trim();
 }
 
-/** Like {@link docker}: what it printed, line by line. */
+/** Like {@link docker}: its output, line by line. */
 export async function dockerLines(args: readonly string[]): Promise<string[]> {
   const output = await docker(args);
   return output === '' ? [] : output.split('\n');

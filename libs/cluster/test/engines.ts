@@ -100,7 +100,7 @@ function memoryLinks(engine: MemoryEngine, options: NodeRegistryOptions): NodeLi
   };
 }
 
-/** @param serverOf who has a key or a channel; @param servers everybody */
+/** @param serverOf the server of a key or a channel; @param servers all servers */
 function onServers(
   {
     servers,

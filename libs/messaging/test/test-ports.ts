@@ -46,7 +46,7 @@ class EmptyPresence extends PresenceSource {
   }
 }
 
-/** Lets everybody in but `?user=nobody`. */
+/** Admits every user but `?user=nobody`. */
 class OpenAdmission extends Admission {
   admit(_request: unknown, url: URL): Admitted {
     const user = url.searchParams.get('user') ?? 'guest';
@@ -118,7 +118,7 @@ class NoPeers extends PeerContracts {
   }
 }
 
-/** The command router and all that it needs, without an engine. */
+/** The command router with its dependencies, without an engine. */
 export function routerModule(metadata: ModuleMetadata): ModuleMetadata {
   return {
     ...metadata,

@@ -88,7 +88,7 @@ describe('planted bugs', () => {
     };
   }
 
-  /** Ann's command meets a refusal, Bob's comes when that is over: what both are told, and whether the epoch went on. */
+  /** Ann's command meets a refusal, Bob's comes when that is over: returns both answers, and if the epoch went on. */
   async function refused(flaw: Flaw): Promise<unknown[]> {
     const { tallies, store } = open(flaw);
     const add = (by: number): Promise<number> =>
@@ -106,7 +106,7 @@ describe('planted bugs', () => {
     return [ann, bob, position.seq, position.epoch === before.position.epoch];
   }
 
-  /** Two works of two processes under one number of one lane: the sequence numbers that they are told. */
+  /** Two works of two processes under one number of one lane: returns the sequence numbers of their answers. */
   async function sharedLane(flaw: Flaw): Promise<unknown[]> {
     const works = [open(flaw), open(flaw)].map(async ({ committer }) =>
       committer.perform(appendWork({ room }, { event: 'tally.noted', data: {} })),

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { TemporaryFolder } from '../src/processes/temporary-folder.js';
 
 /**
- * Says what a gateway says at its start, and does as the variable `FAKE` tells: `broken` ends at once, `silent` never
- * gets ready, `stubborn` ignores SIGTERM. `GET /env` shows its environment; `GET /redis` sends PING to `REDIS_SERVER`.
+ * Prints the lines of a starting gateway, and behaves as the variable `FAKE` says: `broken` ends at once, `silent`
+ * never gets ready, `stubborn` ignores SIGTERM. `GET /env` shows its environment; `GET /redis` sends PING to
+ * `REDIS_SERVER`.
  */
 const SOURCE = `
 import { createServer } from 'node:http';

@@ -172,7 +172,7 @@ describe('R27: what is sent to users', () => {
     here.push(session);
     await kill(server);
     const far = await Sessions.start(store);
-    // The take-over is told to nobody: as if its publication came while nothing was subscribed.
+    // The take-over reaches no node, as if its publication came while nothing was subscribed.
     expect(await far.open('user3', token)).toMatchObject({ resumed: true });
     far.close();
     await kill(server);

@@ -15,7 +15,7 @@ import {
   RedisNodeRegistry,
 } from '../../src/index.js';
 
-// A node that does nothing but jobs. It tells each run, and each end of one, in a line of its own.
+// A node that only runs jobs. It prints each run, and each end of one, in a line of its own.
 
 const nodeId = randomUUID().slice(0, 8);
 const ending = once(process, 'SIGTERM');

@@ -147,7 +147,7 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
         releaseLogs();
       }
       expect(new Set(runs().map(({ id }) => id))).toEqual(new Set(['invoice-7']));
-      // The second one is counted, and told with the next line.
+      // The second one is counted, and reported with the next line.
       expect(lines.filter((line) => line.includes('failed in attempt'))).toHaveLength(1);
       await eventually(async () => expect(await outstanding()).toEqual([]));
     });

@@ -14,7 +14,7 @@ class Play {
   readonly engine = new MemoryEngine();
   readonly store = new MemoryPresenceStore(this.engine, (room) => room);
   readonly changes = new PresenceChanges();
-  /** Client → what it told last. */
+  /** Client → its last meta. */
   readonly here = new Map<string, string | undefined>();
 
   constructor(private readonly random: Random) {}
@@ -44,7 +44,7 @@ class Play {
     const client = `n.${this.random.below(4)}`;
     const meta = this.random.below(3) > 0 ? `{"n":${this.random.below(9)}}` : undefined;
     const told = meta ?? this.here.get(client);
-    // A client that comes back at once and tells nothing is still seen as before.
+    // A client that comes back at once without a meta is still seen as before.
     if (!this.here.has(client) && meta === undefined) return;
     this.here.set(client, told);
     this.changes.enter({ client, user: `user of ${client}`, ...(meta && { meta }) });

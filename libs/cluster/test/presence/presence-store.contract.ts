@@ -37,7 +37,7 @@ export function presenceStoreContract(name: string, start: () => Promise<Presenc
     const leave = (client: string, graceMs = 0): PresenceChange => ({ client, graceMs });
     const usersNow = async (): Promise<string[]> =>
       (await store.list(room, '', 500)).users.map(({ user }) => user);
-    /** Proves that nothing else is announced: this comes after whatever came before. */
+    /** Proves that nothing else is announced: this comes after everything before it. */
     const marker = async (): Promise<void> => {
       const user = `marker-${randomUUID()}`;
       await update('m~0', [enter(user, user)]);

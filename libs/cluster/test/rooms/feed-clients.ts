@@ -7,11 +7,11 @@ interface Stretch {
   readonly data: string[];
 }
 
-/** A client of one room as a hub keeps it: it gets what is live once it has all that came before. */
+/** A client of one room on a node: it gets live events once it has all earlier ones. */
 export class FeedClient {
   /** The events it saw, from the last start or reset that broke it on. */
   private stretch?: Stretch;
-  /** Where it goes on, as long as it has not all that came before what is live. */
+  /** The position from which it goes on, until it has all events before the live ones. */
   lagging?: Position;
   at?: Position;
 

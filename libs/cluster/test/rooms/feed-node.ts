@@ -68,7 +68,7 @@ type Told =
   | { readonly epochAfter: number; readonly epoch: string }
   | { readonly durable: Position };
 
-/** A node with one member of a room, who notes what is delivered. */
+/** A node with one member of a room, which notes its events. */
 export class FeedNode<C extends Channels = SlowChannels> {
   readonly told: Told[] = [];
   readonly events: { seq: number; data: string }[] = [];

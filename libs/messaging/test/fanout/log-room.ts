@@ -15,7 +15,7 @@ interface Kept {
   readonly uids: readonly string[];
 }
 
-/** One room with its log, and the feed of a node that follows it: what happens to it is a test's decision. */
+/** One room with its log, and the feed of a node that follows it; a test decides what happens to it. */
 export class LogRoom {
   /** Content of each number of the surviving history, trimmed or not. */
   readonly history = new Map<number, string>();
@@ -77,7 +77,7 @@ export class LogRoom {
     if (this.released && this.settled) this.followed = false;
   }
 
-  /** The engine answers all who wait. */
+  /** The engine answers all waiting callers. */
   answer(): void {
     if (this.telling) return;
     for (const { request, complete, settle } of this.begins.splice(0)) {

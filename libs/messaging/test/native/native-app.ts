@@ -24,7 +24,7 @@ export class NativeApp {
     readonly adapter: ClusterWsAdapter,
   ) {}
 
-  /** @throws whatever fails the boot */
+  /** @throws the error of the boot */
   static async start({ adapter, configure, ...module }: NativeAppOptions): Promise<NativeApp> {
     const app = await NestFactory.create(rootModule(module), new FastifyAdapter(), { abortOnError: false });
     try {
@@ -87,7 +87,7 @@ export function deferred<T = void>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** Answers `echo` with what it got, one turn later: behind everything that is answered without waiting for others. */
+/** Answers `echo` with its data, one turn later: after everything that is answered at once. */
 @WebSocketGateway()
 export class EchoGateway {
   @SubscribeMessage('echo')

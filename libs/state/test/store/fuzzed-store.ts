@@ -8,8 +8,8 @@ const NODE_LANE_MS = 900_000;
 const REST_MS = 4;
 
 /**
- * One engine of a differential fuzz. Names that each engine makes up, its epochs and replication ids, are told as
- * the how manieth it was, so that two engines can be compared, and steps speak of them in the same way.
+ * One engine of a differential fuzz. Names that each engine makes up, its epochs and replication ids, are replaced by
+ * their ordinals, so that two engines can be compared, and steps name them in the same way.
  */
 export class FuzzedStore {
   private epochs: string[] = [];
