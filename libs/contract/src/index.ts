@@ -1,6 +1,6 @@
-export * from './async-api.js';
+export { type AsyncApiDocument, type AsyncApiInfo, toAsyncApi } from './async-api.js';
 export * from './compatibility.js';
-export * from './contract.js';
+export { type AppContract } from './contract.js';
 export * from './contract.module.js';
 export * from './contract-explorer.js';
 export * from './contract-page.js';

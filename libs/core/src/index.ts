@@ -1,25 +1,30 @@
 export * from './commands/client.js';
-export * from './commands/command.js';
+export { Command, type CommandInit, type CommandNumber, type RecordedAnswer } from './commands/command.js';
 export * from './bind.js';
 export * from './commands/command-order.js';
 export * from './commands/command-recorder.js';
-export * from './commands/current-command.js';
+export { CurrentCommand } from './commands/current-command.js';
 export * from './errors/engine-error.js';
-export * from './errors/gateway-error.js';
+export { GatewayError, toGatewayError } from './errors/gateway-error.js';
 export * from './handlers/handler-contexts.js';
 export * from './handlers/handler-explorer.js';
 export * from './handlers.module.js';
-export * from './validation/message-body.js';
-export * from './validation/params-factories.js';
-export * from './validation/plain-object.js';
-export * from './handlers/reply.js';
-export * from './rooms/room-document.js';
+export { isPrimitive, messageBodiesOf } from './validation/message-body.js';
+export { RpcParamsFactory, WsParamsFactory } from './validation/params-factories.js';
+export { isPlainObject, PlainObject } from './validation/plain-object.js';
+export { Reply, replyTypeOf } from './handlers/reply.js';
+export { RoomDocument, roomDocumentOf } from './rooms/room-document.js';
 export * from './rooms/room-events.js';
 export * from './rooms/room-start.js';
-export * from './rooms/room-type.js';
+export { type BackPressure, RoomType, type RoomTypeDeclaration, roomTypeOf } from './rooms/room-type.js';
 export * from './rooms/room-type-registry.js';
-export * from './rooms/room-users.js';
+export { type PresencePage, type PresenceRange } from './rooms/room-users.js';
 export * from './sessions/client-session.js';
-export * from './sessions/session-hooks.js';
+export {
+  type ExpiredSession,
+  OnSession,
+  type ResumedSession,
+  SessionHooks,
+} from './sessions/session-hooks.js';
 export * from './commands/slots.js';
 export * from './validation/validation.js';

@@ -1,19 +1,48 @@
 export * from './engine-recorder.js';
-export * from './commits/committed-entries.js';
-export * from './commits/committer.js';
+export { type CommitScope, Committer } from './commits/committer.js';
 export * from './documents/document-registry.js';
-export * from './documents/document-type.js';
-export * from './documents/json-patch.js';
-export * from './store/log-format.js';
-export * from './memory/engine.memory.js';
+export { DocumentType } from './documents/document-type.js';
+export {
+  decodeMessage,
+  encodeBody,
+  encodeMessage,
+  epochNumber,
+  readMessageHead,
+  seqOf,
+} from './store/log-format.js';
+export { MemoryEngine, type MemoryJob, type MemoryPresence } from './memory/engine.memory.js';
 export * from './memory/room-store.memory.js';
-export * from './commits/outcomes.js';
+export { valueOf } from './commits/outcomes.js';
 export * from './store/room-store.redis.js';
-export * from './documents/room-draft.js';
-export * from './store/room-store.js';
+export { encodeLogEvent } from './documents/room-draft.js';
+export {
+  type ClosedEpoch,
+  type CommitEntry,
+  type CommitLane,
+  type CommitReply,
+  type CommitRequest,
+  type Committed,
+  type DocumentWrite,
+  type Judged,
+  type PartLimits,
+  type ResumeReply,
+  type ResumeRequest,
+  type RoomPart,
+  RoomStore,
+  type RoomTop,
+  StoreError,
+  UnknownFormat,
+  UNUSED_MS,
+} from './store/room-store.js';
 export type { CallChannels } from './commits/writer-queue.js';
-export * from './state.module.js';
-export * from './state-repository.js';
+export { InjectState, StateModule } from './state.module.js';
+export { RoomStateRepository, StateRepository } from './state-repository.js';
 export { decodeWriterCall, type WriterCall } from './store/writer-call.js';
-export * from './commits/work.js';
-export * from './commits/works.js';
+export { type Work, type WorkResult } from './commits/work.js';
+export {
+  appendWork,
+  type CommitOptions,
+  recordWork,
+  type Update,
+  type UpdateFunction,
+} from './commits/works.js';

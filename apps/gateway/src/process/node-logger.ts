@@ -18,7 +18,7 @@ interface LineOptions {
 }
 
 /** A JSON line. */
-interface Line {
+interface LogLine {
   level: LogLevel;
   pid: number;
   timestamp: number;
@@ -62,8 +62,8 @@ export class NodeLogger extends ConsoleLogger {
     else super.error(message, ...rest);
   }
 
-  protected override getJsonLogObject(message: unknown, options: LineOptions): Line {
-    const line: Line = { ...super.getJsonLogObject(message, options), nodeId: this.nodeId };
+  protected override getJsonLogObject(message: unknown, options: LineOptions): LogLine {
+    const line: LogLine = { ...super.getJsonLogObject(message, options), nodeId: this.nodeId };
     const clientId = typeof message === 'string' && this.clientPattern.exec(message)?.[0];
     return clientId ? { ...line, clientId } : line;
   }

@@ -1,13 +1,13 @@
 import type { Position } from '@wss/protocol';
 
-let turns = 0;
+let lastOrder = 0;
 
 /** The position of a member that gets no live events until it has caught up. */
 export class Lag {
   /** True while a part is being read for it. */
   isReading = false;
   /** Place in the order of waiting: the lowest number has waited longest for a part. */
-  turn = ++turns;
+  order = ++lastOrder;
   /** True if it has waited longest of the client's rooms, and gets its part even if others were faster. */
   isNext = false;
 
@@ -16,7 +16,7 @@ export class Lag {
 
   /** Notes that it got a part: other rooms are next. */
   wasServed(): void {
-    this.turn = ++turns;
+    this.order = ++lastOrder;
     this.isNext = false;
   }
 }

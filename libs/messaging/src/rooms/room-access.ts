@@ -41,7 +41,7 @@ export interface JoinRequest extends StartRequest {
 }
 
 /** Everything that a client needs to enter a room. */
-interface Entrance {
+interface RoomEntrance {
   readonly hold: RoomHold;
   readonly start: RoomStart;
   /** Highest number of the session's commands here that survived. */
@@ -158,7 +158,7 @@ export class RoomAccess {
     }
   }
 
-  private enter(command: RoutedCommand, request: JoinRequest, { hold, start, n }: Entrance): void {
+  private enter(command: RoutedCommand, request: JoinRequest, { hold, start, n }: RoomEntrance): void {
     const room = command.room!;
     const { client } = command;
     // A client that has gone, or got an error, does not enter.

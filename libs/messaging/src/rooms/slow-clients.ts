@@ -94,7 +94,7 @@ export class SlowClients {
       const lag = this.delivery.lagOf(room, client);
       if (lag) behind.push([room, lag]);
     }
-    return behind.sort(([, a], [, b]) => a.turn - b.turn);
+    return behind.sort(([, a], [, b]) => a.order - b.order);
   }
 
   private failed(client: ClientSocket, room: string, error: unknown): void {
