@@ -4,14 +4,14 @@ import { RoomHistory } from './room-history.js';
 
 type ReadPosition = Pick<ResumeReply, 'position' | 'lineage' | 'replicationId'>;
 
-/** Where a followed room stands: what was delivered of it, and what of it is at hand. */
+/** Knows where a followed room stands: what was delivered of it, and what of it is at hand. */
 export class RoomStanding {
   /** Last position that was delivered. */
   position: Position;
   lineage: readonly ClosedEpoch[];
   /** The engine's history that the position's epoch is bound to. */
   replicationId: string;
-  /** The log had no older event in this epoch. */
+  /** Number of the oldest event that the log had in this epoch; 0 if that is not known. */
   oldest = 0;
   readonly history: RoomHistory;
 

@@ -3,7 +3,7 @@ import type { LostRange, Position, ResetReason } from '@wss/protocol';
 import { type ResumeReply, seqOf } from '@wss/state';
 import type { RoomStanding } from './room-standing.js';
 
-/** Why a position can't be continued, and what is lost with it. */
+/** The reason why a position can't be continued, and what is lost with it. */
 export interface LostPosition {
   readonly reason: ResetReason;
   readonly lost?: LostRange;

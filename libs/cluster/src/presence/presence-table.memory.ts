@@ -11,7 +11,7 @@ const LOST_VERSIONS = 1_000;
 const PAUSE_PER_THOUSAND_MS = 200;
 const MOST_TOLD = 16;
 
-/** When something is announced. */
+/** The time and the settings of an announcement. */
 export interface AnnouncementMoment {
   /** Ms since 1970. */
   readonly now: number;

@@ -35,7 +35,7 @@ export class FeedHold implements RoomHold {
   }
 }
 
-/** How a room of a feed is followed. */
+/** Dependencies and settings of a room of a feed. */
 export interface FeedRoomOptions {
   readonly name: string;
   readonly room: FollowedRoom;
