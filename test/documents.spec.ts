@@ -1,9 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The libraries and what each may use, as lint has them. */
+const { HOUSE } = (await import(pathToFileURL(`${root}tools/lint/house.mjs`).href)) as {
+  HOUSE: Readonly<Record<string, { readonly uses?: readonly string[] }>>;
+};
 
 /** Words whose one meaning stands in the glossary. */
 const WORDS = [
@@ -54,6 +59,16 @@ describe('the documents', () => {
     );
     const folders = [...paths].filter((path) => /^(libs|apps)\/[^/]+\/src\/[^/.]+$/.test(path));
     expect([...listed].sort()).toEqual(folders.sort());
+  });
+});
+
+describe('the table of libraries in ARCHITECTURE.md', () => {
+  it('has the libraries and imports of tools/lint/house.mjs', () => {
+    const rows = [...read('ARCHITECTURE.md').matchAll(/^\| `([a-z]+)` \| [^|]* \| ([^|]*) \|$/gm)];
+    const listed = rows.map(([, lib, uses]) => [`libs/${lib}`, (uses!.match(/[a-z]+(?=`)/g) ?? []).sort()]);
+    const houses = Object.entries(HOUSE).filter(([unit]) => unit.startsWith('libs/'));
+    const planned = houses.map(([unit, { uses = [] }]) => [unit, [...uses].sort()]);
+    expect(listed.sort()).toEqual(planned.sort());
   });
 });
 
