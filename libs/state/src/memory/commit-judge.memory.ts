@@ -1,4 +1,4 @@
-import type { MemoryLane, MemoryRoom } from './engine.memory.js';
+import { type MemoryLane, type MemoryRoom, NODE_LANE_MS } from './room.memory.js';
 import type { MemoryRoomLife } from './room-life.memory.js';
 import type {
   CommitEntry,
@@ -9,8 +9,6 @@ import type {
 } from '../store/room-store.js';
 
 const WINDOW = 32;
-/** How long the record of a node's lane is kept, ms. */
-export const NODE_LANE_MS = 900_000;
 
 /** The state of a lane while a commit is judged. */
 interface LaneState {

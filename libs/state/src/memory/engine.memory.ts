@@ -1,51 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import type { LogEntry } from '@wss/protocol';
 import { callAll } from '@wss/redis';
-import type { CommandRecord, RoomPart } from '../store/room-store.js';
-import { emptyRoom, expire, forgetMeta, holdRoom, isGone } from './room-life.memory.js';
-import { StoreError } from '../store/room-store.js';
+import { type RoomPart, StoreError } from '../store/room-store.js';
+import { emptyRoom, expire, forgetMeta, holdRoom, isGone, type MemoryRoom } from './room.memory.js';
 
 /** Number of rooms from which on ended ones are looked for. */
 const MIN_SWEEP = 1_024;
-
-/** Record of one lane's numbered commands. */
-export interface MemoryLane {
-  highest: number;
-  ack: number;
-  generation: number;
-  birth: string;
-  expiresAt: number;
-  readonly records: Map<number, CommandRecord>;
-}
-
-/** One room, as the Lua scripts keep it in Redis. */
-export interface MemoryRoom {
-  seq: number;
-  number: number;
-  nonce: string;
-  replicationId: string;
-  birth: string;
-  /** Its writer queue; the first node has been called. */
-  queue: string[];
-  /** Number of endings before, and one. */
-  life: number;
-  /** When the idle room ends, ms since 1970. */
-  expiresAt: number;
-  logExpiresAt: number;
-  /** When the room's meta expires; no earlier than {@link expiresAt}. */
-  metaExpiresAt: number;
-  /** Time until which records name its birth. */
-  namedUntil: number;
-  /** Parts that were written in this life. */
-  readonly written: Set<RoomPart>;
-  /** Newest first. */
-  lineage: { epoch: string; end: number }[];
-  log: LogEntry[];
-  readonly documents: Map<string, { position: string; json: string }>;
-  readonly counters: Map<string, number>;
-  readonly lanes: Map<string, MemoryLane>;
-}
 
 /** One session, as Redis keeps it. */
 export interface MemorySession {

@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { lastSeq } from '@wss/protocol';
 import { epochNumber, seqOf } from '../store/log-format.js';
-import type { MemoryEngine, MemoryRoom } from './engine.memory.js';
 import { type CommitRequest, type RoomPart, UNUSED_MS } from '../store/room-store.js';
+import type { MemoryEngine } from './engine.memory.js';
+import { expire, type MemoryRoom, moveEnd, PARTS, partsOf } from './room.memory.js';
 
 const LINEAGE = 64;
-const NODE_LANE_MS = 900_000;
 /** How long the other parts of a room are kept at least without a meta. */
 const FOUND_MS = 1_000;
-const PARTS = ['documents', 'log', 'counters'] as const;
 
 /** Finds the history and the life that a room is in; the twin of `room.lua` and `room_life.lua`. */
 export class MemoryRoomLife {
@@ -134,71 +133,4 @@ export class MemoryRoomLife {
 export function isWrittenInPart({ log, seq }: MemoryRoom): boolean {
   const last = log.at(-1);
   return last !== undefined && lastSeq(last) > seq;
-}
-
-/** Notes that a record names the room's birth until this time. */
-export function holdRoom(room: MemoryRoom, until: number): void {
-  room.namedUntil = Math.max(room.namedUntil, until);
-  room.metaExpiresAt = Math.max(room.metaExpiresAt, until);
-}
-
-/** An unknown room. */
-export function emptyRoom(): MemoryRoom {
-  return {
-    ...emptyMeta(),
-    log: [],
-    queue: [],
-    expiresAt: Infinity,
-    logExpiresAt: Infinity,
-    written: new Set(),
-    documents: new Map(),
-    counters: new Map(),
-    lanes: new Map(),
-  };
-}
-
-/** Forgets everything known of a room, as if its meta did not exist. */
-export function forgetMeta(room: MemoryRoom): void {
-  Object.assign(room, emptyMeta());
-  room.queue.length = 0;
-  room.written.clear();
-}
-
-function emptyMeta() {
-  return {
-    seq: 0,
-    number: 0,
-    nonce: '',
-    replicationId: '',
-    birth: '',
-    life: 1,
-    metaExpiresAt: Infinity,
-    namedUntil: 0,
-    lineage: [] as MemoryRoom['lineage'],
-  };
-}
-
-function partsOf(room: MemoryRoom): (typeof PARTS)[number][] {
-  return PARTS.filter((part) => (part === 'log' ? room.log.length > 0 : room[part].size > 0));
-}
-
-function moveEnd(room: MemoryRoom, expiresAt: number, now: number): void {
-  room.expiresAt = expiresAt;
-  room.metaExpiresAt = Math.max(expiresAt, room.namedUntil, now + NODE_LANE_MS);
-}
-
-/** Drops the expired parts of a room. */
-export function expire(room: MemoryRoom, now: number): void {
-  if (room.metaExpiresAt <= now) forgetMeta(room);
-  if (room.expiresAt <= now) {
-    room.documents.clear();
-    room.counters.clear();
-  }
-  if (Math.min(room.expiresAt, room.logExpiresAt) <= now) room.log.length = 0;
-  for (const [id, lane] of room.lanes) if (lane.expiresAt <= now) room.lanes.delete(id);
-}
-
-/** True if nothing is left of a room, so that it may be forgotten. */
-export function isGone(room: MemoryRoom): boolean {
-  return !room.nonce && room.lanes.size === 0 && partsOf(room).length === 0;
 }

@@ -1,6 +1,6 @@
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import { encodeBody } from '../store/log-format.js';
-import type { MemoryRoom } from './engine.memory.js';
+import type { MemoryRoom } from './room.memory.js';
 import { type PartLimits, READ_PART, type ResumeReply, type ResumeRequest } from '../store/room-store.js';
 
 /** The part of a reply that comes from the log. */

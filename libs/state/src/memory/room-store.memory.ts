@@ -2,10 +2,11 @@ import type { LogEntry, Position } from '@wss/protocol';
 import { fillSlots } from '../store/counter-slots.js';
 import { encodeBody, encodeMessage, positionKey } from '../store/log-format.js';
 import { LossReport } from '../store/lost-parts.js';
-import type { MemoryEngine, MemoryLane, MemoryRoom } from './engine.memory.js';
-import { CommitJudge, NODE_LANE_MS } from './commit-judge.memory.js';
-import { holdRoom, isWrittenInPart, MemoryRoomLife } from './room-life.memory.js';
+import type { MemoryEngine } from './engine.memory.js';
+import { CommitJudge } from './commit-judge.memory.js';
+import { isWrittenInPart, MemoryRoomLife } from './room-life.memory.js';
 import { type CallNode, MemoryWriterQueue } from './writer-queue.memory.js';
+import { holdRoom, type MemoryLane, type MemoryRoom, NODE_LANE_MS } from './room.memory.js';
 import { type FoundEntries, readLog } from './room-log.memory.js';
 import {
   type CommitEntry,
