@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { type BreakingChange, breakingChanges, type AppContract, describeChange, type JsonSchema } from '@wss/contract';
+import { breakingChanges, type AppContract, describeChange } from '@wss/contract';
+import { type BreakingChange } from '../src/compatibility.js';
+import { type JsonSchema } from '../src/json-schema.js';
 
 const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 200 };
 const object = (properties: Record<string, JsonSchema>, required: string[] = []): JsonSchema => ({

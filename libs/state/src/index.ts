@@ -17,32 +17,16 @@ export * from './store/room-store.redis.js';
 export { encodeLogEvent } from './documents/room-draft.js';
 export {
   type ClosedEpoch,
-  type CommitEntry,
-  type CommitLane,
   type CommitReply,
   type CommitRequest,
-  type Committed,
-  type DocumentWrite,
-  type Judged,
-  type PartLimits,
   type ResumeReply,
   type ResumeRequest,
-  type RoomPart,
   RoomStore,
   type RoomTop,
   StoreError,
-  UnknownFormat,
   UNUSED_MS,
 } from './store/room-store.js';
-export type { CallChannels } from './commits/writer-queue.js';
 export { InjectState, StateModule } from './state.module.js';
 export { RoomStateRepository, StateRepository } from './state-repository.js';
-export { decodeWriterCall, type WriterCall } from './store/writer-call.js';
-export { type Work, type WorkResult } from './commits/work.js';
-export {
-  appendWork,
-  type CommitOptions,
-  recordWork,
-  type Update,
-  type UpdateFunction,
-} from './commits/works.js';
+export { type Work } from './commits/work.js';
+export { appendWork, type CommitOptions, type Update } from './commits/works.js';

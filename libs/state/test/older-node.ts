@@ -1,6 +1,7 @@
 import type { Position } from '@wss/protocol';
 import { type DataLinks, LuaScript, type RedisKeys } from '@wss/redis';
-import type { CommitEntry, CommitReply, CommitRequest } from '../src/index.js';
+import type { CommitReply, CommitRequest } from '../src/index.js';
+import type { CommitEntry } from '../src/store/room-store.js';
 import { decodeCommit, encodeCommit } from '../src/store/commit-format.js';
 
 const file = (name: string): URL => new URL(`./release-1/${name}.lua`, import.meta.url);

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { CallChannels } from '../../src/index.js';
+import type { CallChannels } from '../../src/commits/writer-queue.js';
 
 type Listener = (message: string) => void;
 

@@ -18,13 +18,12 @@ import {
   type CommitReply,
   Committer,
   DocumentType,
-  recordWork,
   RoomStateRepository,
   type RoomStore,
-  type CallChannels,
-  type UpdateFunction,
-  type WorkResult,
 } from '../../src/index.js';
+import { recordWork, type UpdateFunction } from '../../src/commits/works.js';
+import { type CallChannels } from '../../src/commits/writer-queue.js';
+import { type WorkResult } from '../../src/commits/work.js';
 
 const EVERYTHING = { entries: 100_000, bytes: 1e9 };
 

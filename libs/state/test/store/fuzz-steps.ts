@@ -1,5 +1,5 @@
 import type { Random } from '@wss/testing';
-import type { CommitEntry, DocumentWrite, PartLimits, RoomPart } from '../../src/index.js';
+import type { CommitEntry, DocumentWrite, PartLimits, RoomPart } from '../../src/store/room-store.js';
 
 /** A position whose epoch is the how manieth of the sequence. */
 interface PositionIndex {

@@ -1,5 +1,6 @@
 import type { Position } from '@wss/protocol';
-import { type CommitLane, StoreError } from '../../src/index.js';
+import { StoreError } from '../../src/index.js';
+import { type CommitLane } from '../../src/store/room-store.js';
 import { type CommitStep, NODES, type Step } from './fuzz-steps.js';
 import type { StoreUnderTest } from './room-store.contract.js';
 

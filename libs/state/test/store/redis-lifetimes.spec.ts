@@ -2,13 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@je
 import { randomUUID } from 'node:crypto';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { eventually, RedisServer } from '@wss/testing';
-import {
-  type CommitEntry,
-  type DocumentWrite,
-  laneKeys,
-  RedisRoomStore,
-  ROOM_SCRIPTS,
-} from '../../src/index.js';
+import { laneKeys, RedisRoomStore, ROOM_SCRIPTS } from '../../src/index.js';
+import { type CommitEntry, type DocumentWrite } from '../../src/store/room-store.js';
 import { entry } from './room-store.contract.js';
 
 const HOUR = 3_600_000;

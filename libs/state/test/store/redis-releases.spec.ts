@@ -3,15 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
 import { eventually, newSeed, Random, RedisServer } from '@wss/testing';
 import {
-  type CommitEntry,
   type CommitReply,
   type CommitRequest,
-  type DocumentWrite,
   laneKeys,
   RedisRoomStore,
   ROOM_SCRIPTS,
-  UnknownFormat,
 } from '../../src/index.js';
+import { type CommitEntry, type DocumentWrite, UnknownFormat } from '../../src/store/room-store.js';
 import { OlderNode } from '../older-node.js';
 import { entry } from './room-store.contract.js';
 

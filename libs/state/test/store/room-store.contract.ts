@@ -1,19 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { type EncodedEvent, type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import { type CommitReply, type CommitRequest, encodeBody, type RoomStore } from '../../src/index.js';
 import {
   type CommitEntry,
-  type CommitReply,
   type Committed,
-  type CommitRequest,
-  decodeWriterCall,
   type DocumentWrite,
-  encodeBody,
   type Judged,
   type RoomPart,
-  type RoomStore,
-  type WriterCall,
-} from '../../src/index.js';
+} from '../../src/store/room-store.js';
+import { decodeWriterCall, type WriterCall } from '../../src/store/writer-call.js';
 import type { Collected } from '../commits/collector.js';
 
 /** An engine under test, with the faults that the suite needs. */
