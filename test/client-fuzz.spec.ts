@@ -117,7 +117,7 @@ function check(server: ScriptedServer, user: User): void {
   expect(user.open).toBe(0);
 }
 
-/** What a client connects with. */
+/** The options with which a client connects. */
 function socketsOf(server: ScriptedServer): SocketConstructor {
   return class Socket implements ClientEnd {
     protocol = '';
@@ -249,7 +249,7 @@ const OUTCOMES = new Set([
 it(`ends everything at once when it is closed, whatever callbacks do (${SEQUENCES} sequences)`, async () => {
   const first = newSeed();
   const { queueMicrotask: real } = globalThis;
-  // What an application throws is its own affair; everything else fails the test.
+  // Errors of the application are its own affair; every other error fails the test.
   globalThis.queueMicrotask = (work) =>
     real(() => {
       try {

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import type { Room, WssClient, WssError } from '@wss/client';
 import type { Random } from '@wss/testing';
 
-/** What functions of the application throw; nobody is to notice but the one who looks for uncaught errors. */
+/** The error that functions of the application throw; it may only show as an uncaught error. */
 export const FAULT = new Error('a fault of the application');
 
 const ROOMS = ['list:a', 'list:b', 'list:c'] as const;
@@ -70,7 +70,7 @@ export class CarelessUser {
     this.random.pick(work)();
   }
 
-  /** What an application hands over lives on; nothing of the client may be left with it. */
+  /** Objects that an application passes in live on, and must not keep anything of the client. */
   get listeners(): number {
     return this.signals.reduce((sum, { signal }) => sum + getEventListeners(signal, 'abort').length, 0);
   }
