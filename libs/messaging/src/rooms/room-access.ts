@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Optional } from '@nestjs/common';
 import {
@@ -11,6 +10,7 @@ import {
   type StartRequest,
   toGatewayError,
 } from '@wss/core';
+import { settledWithin } from '@wss/protocol';
 import { WebSocket } from 'ws';
 import { CatchUp } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
@@ -184,17 +184,11 @@ async function begin(
   complete: (start: RoomStart) => void,
 ): Promise<void> {
   const late = new AbortController();
-  const { signal } = late;
+  const begun = hold.begin({ ...request, signal: late.signal }, complete);
+  if (await settledWithin(begun, JOIN_TIMEOUT_MS)) return;
   const reason = new GatewayError('unavailable', `no start within ${JOIN_TIMEOUT_MS} ms`);
-  const timer = setTimeout(() => late.abort(reason), JOIN_TIMEOUT_MS);
-  const timeout = once(signal, 'abort').then(() => Promise.reject(reason));
-  const begun = hold.begin({ ...request, signal }, complete);
-  begun.catch(() => undefined);
-  try {
-    await Promise.race([begun, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  late.abort(reason);
+  throw reason;
 }
 
 function outOfReach(cause: unknown): GatewayError {
