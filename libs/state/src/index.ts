@@ -23,9 +23,9 @@ export {
   type ResumeRequest,
   RoomStore,
   type RoomTop,
-  StoreError,
   UNUSED_MS,
 } from './store/room-store.js';
+export { StoreError } from './store/store-errors.js';
 export { InjectState, StateModule } from './state.module.js';
 export { RoomStateRepository, StateRepository } from './state-repository.js';
 export { type Work } from './commits/work.js';

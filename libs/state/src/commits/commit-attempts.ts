@@ -3,13 +3,8 @@ import { Logger } from '@nestjs/common';
 import { engineUnavailable, GatewayError } from '@wss/core';
 import { LogGate } from '@wss/protocol';
 import type { CommitterContext } from './committer-context.js';
-import {
-  type CommitReply,
-  type CommitRequest,
-  type Judged,
-  StoreError,
-  UnknownFormat,
-} from '../store/room-store.js';
+import { type CommitReply, type CommitRequest, type Judged } from '../store/room-store.js';
+import { StoreError, UnknownFormat } from '../store/store-errors.js';
 
 /** The reason for which a commit was given up. */
 export interface GivenUp {

@@ -1,4 +1,5 @@
-import { type RoomStore, StoreError } from '../store/room-store.js';
+import { type RoomStore } from '../store/room-store.js';
+import { StoreError } from '../store/store-errors.js';
 
 /** How long a reading counts, ms; a step of the clock meanwhile shows by what it makes expire. */
 const READING_MS = 60_000;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { callAll } from '@wss/redis';
-import { type RoomPart, StoreError } from '../store/room-store.js';
+import type { RoomPart } from '../store/room-store.js';
+import { StoreError } from '../store/store-errors.js';
 import { emptyRoom, expire, forgetMeta, holdRoom, isGone, type MemoryRoom } from './room.memory.js';
 
 /** Number of rooms from which on ended ones are looked for. */

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { type CommitReply, type ResumeReply, type RoomPart, UnknownFormat } from './room-store.js';
+import { type CommitReply, type ResumeReply, type RoomPart } from './room-store.js';
+import { UnknownFormat } from './store-errors.js';
 
 /** Pause between two lines of a kind, ms: evictions rarely come alone. */
 const PAUSE_MS = 10_000;

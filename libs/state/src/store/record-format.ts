@@ -1,4 +1,5 @@
-import { type CommandRecord, type Outcome, type StoredDocument, UnknownFormat } from './room-store.js';
+import { type CommandRecord, type Outcome, type StoredDocument } from './room-store.js';
+import { UnknownFormat } from './store-errors.js';
 
 const KIND = { result: 'r', error: 'e', position: 'p', skipped: 'z' } as const;
 

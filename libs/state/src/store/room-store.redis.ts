@@ -20,10 +20,8 @@ import {
   type ResumeRequest,
   RoomStore,
   type RoomTop,
-  StoreError,
-  UnknownFormat,
 } from './room-store.js';
-import { toStoreError } from './store-errors.js';
+import { StoreError, toStoreError, UnknownFormat } from './store-errors.js';
 import { UnendedRooms } from './unended-rooms.js';
 
 const file = (name: string): URL => new URL(`./lua/room${name}.lua`, import.meta.url);

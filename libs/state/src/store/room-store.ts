@@ -1,4 +1,3 @@
-import type { EngineFailure, EngineOutcome } from '@wss/core';
 import type { EncodedEvent, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
 
 /** A lane: the numbered commands of a session, or of a node, in one room. */
@@ -223,35 +222,6 @@ export interface ResumeReply extends RoomFindings {
   /** Highest number that the lane's surviving record holds; absent without a record. */
   readonly n?: number;
   readonly replicationId: string;
-}
-
-/** A call to the engine failed. */
-export class StoreError extends Error implements EngineFailure {
-  constructor(
-    readonly outcome: EngineOutcome,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-    this.name = 'StoreError';
-  }
-
-  /** The reason, if a client may know it; undefined if the engine is out of reach. */
-  get reason(): string | undefined {
-    return undefined;
-  }
-}
-
-/** A newer release keeps something of the room in a form that this one does not know (R41). Nothing was done. */
-export class UnknownFormat extends StoreError {
-  /** @param what the part that is kept in that form */
-  constructor(what: string, options?: ErrorOptions) {
-    super('unavailable', `a newer release keeps ${what} in another form`, options);
-  }
-
-  override get reason(): string {
-    return this.message;
-  }
 }
 
 /**

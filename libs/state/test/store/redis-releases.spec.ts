@@ -9,7 +9,8 @@ import {
   RedisRoomStore,
   ROOM_SCRIPTS,
 } from '../../src/index.js';
-import { type CommitEntry, type DocumentWrite, UnknownFormat } from '../../src/store/room-store.js';
+import { type CommitEntry, type DocumentWrite } from '../../src/store/room-store.js';
+import { UnknownFormat } from '../../src/store/store-errors.js';
 import { OlderNode } from '../older-node.js';
 import { entry } from './room-store.contract.js';
 
