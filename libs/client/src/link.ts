@@ -80,7 +80,7 @@ export class Link {
     this.wire = new Connection(url, settings, this);
   }
 
-  /** Why the client has ended, if it has. */
+  /** The reason for which the client has ended, if it has. */
   get over(): WssError | undefined {
     return this.wire.end.reason as WssError | undefined;
   }

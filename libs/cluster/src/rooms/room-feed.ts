@@ -28,7 +28,7 @@ export interface RoomFeedOptions {
   readonly keys: RedisKeys;
   readonly committer: Committer;
   readonly listener: RoomListener;
-  /** Told before the listener. */
+  /** Presence, which hears of each event before the listener. */
   readonly presence?: PresenceHearer;
   /** Settings of the room's type; `undefined` for an undeclared kind. */
   readonly typeOf: (

@@ -14,10 +14,10 @@ const REPLY = Symbol('wss:reply');
 const PRIMITIVES = new Set<unknown>([String, Number, Boolean]);
 
 /**
- * Names the class of a handler's reply for the contract; `null` where the reply is `"data":null`.
+ * Names the class of a handler's reply for the contract; `null` if the reply is `"data":null`.
  *
- * Needed where TypeScript erases it, as in `Promise<Voted>`; a method that returns a class without a promise needs
- * none. The compiler refuses a class that the method's result does not fit.
+ * It is needed if TypeScript erases the type, as in `Promise<Voted>`; a method that returns a class without a promise
+ * does not need it. The compiler refuses a class that does not fit the method's result.
  */
 export function Reply<T extends object>(type: Type<T>): MethodDecoratorFor<T>;
 export function Reply(type: null): MethodDecoratorFor<void | null | undefined>;
