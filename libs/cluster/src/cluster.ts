@@ -10,7 +10,7 @@ export const MAX_CALL_TIMEOUT_MS = 60_000;
 
 /** How a call is made. */
 export interface CallOptions {
-  /** How long to wait for answers, ms, 1 to 60,000. Default 2,000. */
+  /** How long to wait for answers, ms, 1 to 60,000; time in which this process is busy does not count. Default 2,000. */
   readonly timeoutMs?: number;
 }
 

@@ -132,8 +132,8 @@ export class NodeCluster extends Cluster {
   }
 
   private async start(call: Outgoing, subscriber: Subscriber<ClusterAnswer>): Promise<void> {
-    const startedAt = performance.now();
     const { packet, only } = call;
+    const pending = this.pending.open({ id: packet.id, timeoutMs: packet.timeoutMs }, subscriber);
     const self = packet.from;
     const nodes = only === self ? [] : await this.nodes();
     if (subscriber.closed) return;
@@ -142,8 +142,8 @@ export class NodeCluster extends Cluster {
     const withSelf = only === undefined || only === self;
     if (withSelf) nodeIds.push(self);
     if (nodeIds.length === 0) throw new GatewayError('not_found', `no node ${only} is alive`);
-    const timeoutMs = Math.max(packet.timeoutMs - (performance.now() - startedAt), 1);
-    const pending = this.pending.open({ id: packet.id, nodeIds, timeoutMs }, subscriber);
+    pending.expect(nodeIds);
+    if (subscriber.closed) return;
     if (withSelf) void this.askSelf(call, pending);
     await this.askOthers(call, others, pending);
   }

@@ -90,3 +90,64 @@ describe('cluster on a Redis that fails', () => {
     }
   });
 });
+
+describe('calls of a process that is busy until after their deadline', () => {
+  let engine: Awaited<ReturnType<typeof redisEngine>>;
+  let [a, b]: TestNode[] = [];
+
+  beforeAll(async () => void (engine = await redisEngine()));
+  afterAll(() => (engine as EngineUnderTest).stop());
+  beforeEach(async () => {
+    const cluster = engine.newCluster();
+    [a, b] = await Promise.all(['a', 'b'].map((nodeId) => TestNode.start(cluster, nodeId)));
+  });
+  afterEach(async () => {
+    for (const node of [a, b]) await node?.close();
+  });
+
+  const TIMEOUT_MS = 500;
+  const answers = [
+    { nodeId: 'a', data: 1 },
+    { nodeId: 'b', data: 1 },
+  ];
+
+  it.each([
+    ['once', [700]],
+    ['again and again', [250, 250, 250]],
+  ])('take the answers that lie in the socket: %s', async (_what, busyMs) => {
+    const isPublished = answerHeldInRedis(busyMs.reduce((sum, ms) => sum + ms) - 100);
+    const asked = a!.ask('test.ask', 1, { timeoutMs: TIMEOUT_MS });
+    await isPublished;
+    await busy(busyMs);
+    expect(await asked).toEqual(answers);
+  });
+
+  it('ask the nodes all the same: the list of them lies in the socket', async () => {
+    const asked = a!.ask('test.ask', 1, { timeoutMs: TIMEOUT_MS });
+    await busy([700]);
+    expect(await asked).toEqual(answers);
+  });
+
+  /** Resolves when node b has sent its answer, which Redis keeps for so long. */
+  async function answerHeldInRedis(ms: number): Promise<void> {
+    const paused = new Promise<void>((resolve, reject) => {
+      b!.recorder.answer = async (data) => {
+        await engine.server.cli('CLIENT', 'PAUSE', String(ms), 'WRITE').then(() => resolve(), reject);
+        return data;
+      };
+    });
+    await paused;
+    await eventually(async () =>
+      expect(await engine.server.cli('CLIENT', 'LIST')).toMatch(/flags=\S*b\S* .*cmd=s?publish/),
+    );
+  }
+});
+
+/** Keeps the process from reading its sockets, but for a moment between two such times. */
+async function busy(times: readonly number[]): Promise<void> {
+  for (const [turn, ms] of times.entries()) {
+    if (turn > 0) await new Promise((resolve) => setImmediate(resolve));
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+  }
+}

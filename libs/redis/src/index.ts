@@ -10,6 +10,7 @@ export { LinkProbe } from './links/link-probe.js';
 export * from './links/lua-script.js';
 export { type LinkRole, type RedisLinkOptions, RedisUnreachable } from './links/open-link.js';
 export { ProbeRecord } from './links/probe-record.js';
+export { LOOK_MS, ReadingTime } from './links/reading-time.js';
 export { isRedirection, RedisError, toRedisError } from './links/redis-errors.js';
 export { type PresenceKeys, RedisKeys, type RoomKeys } from './redis-keys.js';
 export * from './links/redis-links.js';

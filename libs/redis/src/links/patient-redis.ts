@@ -1,30 +1,10 @@
 import { type Command, Redis, type RedisOptions } from 'ioredis';
+import { ReadingTime } from './reading-time.js';
 
 /** Options of the driver, without those that change the form of answers. */
 export type LinkSettings = RedisOptions & { readonly replyMapping?: 'legacy' };
 
 type Stream = Parameters<Redis['sendCommand']>[1];
-
-/** Longest time between two looks at the clock while commands are under way, ms. */
-const LOOK_MS = 50;
-/** A look that is this late shows that the process was busy, ms. */
-const BUSY_MS = 20;
-
-/** Measures the time in which this process read its sockets, ms: the rest of a longer pause between two looks does not count. */
-class ReadingTime {
-  private counted = 0;
-  private lookedAt = performance.now();
-
-  get now(): number {
-    return this.counted + Math.min(performance.now() - this.lookedAt, LOOK_MS + BUSY_MS);
-  }
-
-  look(): number {
-    this.counted = this.now;
-    this.lookedAt = performance.now();
-    return this.counted;
-  }
-}
 
 interface UnderWay {
   readonly command: Command;
@@ -65,12 +45,7 @@ export class PatientRedis extends Redis {
   }
 
   private lookIn(ms: number): NodeJS.Timeout {
-    const look = (): void => {
-      const now = this.reading.look();
-      // Sockets are read after the timers.
-      setImmediate(() => this.failLate(now));
-    };
-    return setTimeout(look, Math.min(Math.ceil(ms), LOOK_MS)).unref();
+    return this.reading.lookIn(ms, (now) => this.failLate(now)).unref();
   }
 
   /** @param now the time up to which all answers that arrived have been read */
