@@ -20,8 +20,11 @@ export interface DirectListener {
 interface UserHere {
   readonly onMessage: MessageListener;
   /** Resolves when the user's channel is heard. */
-  readonly heard: Promise<void>;
+  heard: Promise<void>;
 }
+
+/** Shared by all users whose channel is heard. */
+const HEARD = Promise.resolve();
 
 /** Dependencies and settings of a node's routing. */
 export interface ClientRoutingOptions {
@@ -75,7 +78,12 @@ export class ClientRouting {
       else listener.sessionTakenOver(message.session, message.generation);
     };
     const kept = channels.keep(keys.user(user), onMessage);
-    this.users.set(user, { onMessage, heard: kept.then(() => this.takeOvers.heard(user)) });
+    const heard = kept.then(() => {
+      here.heard = HEARD;
+      this.takeOvers.heard(user);
+    });
+    const here: UserHere = { onMessage, heard };
+    this.users.set(user, here);
     return kept;
   }
 

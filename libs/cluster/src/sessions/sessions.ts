@@ -14,11 +14,13 @@ export interface SessionLane {
   readonly isDoubtful: boolean;
 }
 
+const NO_LANES: ReadonlyMap<string, SessionLane> = new Map();
+
 /** A session of a connected client. */
 export class Session implements ClientSession {
-  /** By room with numbered commands. */
-  readonly lanes = new Map<string, SessionLane>();
-  /** Rooms that are about to be added to the lanes; made when there are any, because most clients are idle. */
+  // Maps are made when there is something to put in, because most clients are idle.
+  private laneMap?: Map<string, SessionLane>;
+  /** Rooms that are about to be added to the lanes. */
   preparing?: Map<string, Promise<void>>;
   /** True if its numbered commands in some rooms are not kept any more. */
   hasForgotten = false;
@@ -30,6 +32,19 @@ export class Session implements ClientSession {
     /** Moves while the client is connected, ms since 1970 by the engine's clock. */
     public endsAt: number,
   ) {}
+
+  /** By room with numbered commands. */
+  get lanes(): ReadonlyMap<string, SessionLane> {
+    return this.laneMap ?? NO_LANES;
+  }
+
+  keepLane(room: string, lane: SessionLane): void {
+    (this.laneMap ??= new Map<string, SessionLane>()).set(room, lane);
+  }
+
+  dropLane(room: string): void {
+    this.laneMap?.delete(room);
+  }
 
   hasLane(room: string): boolean {
     return this.lanes.has(room) || this.preparing?.has(room) === true;
@@ -125,7 +140,7 @@ export class Sessions {
       session.hasForgotten = known.hasForgotten ?? false;
       // The rooms that it came back to are not recorded.
       const isDoubtful = session.hasForgotten;
-      for (const room of known.lanes) session.lanes.set(room, { usedAt, isDoubtful });
+      for (const room of known.lanes) session.keepLane(room, { usedAt, isDoubtful });
       return this.opened(session, true, known.rooms.slice(0, this.maxRooms));
     }
     const created = { id: randomBytes(16).toString('base64url'), user, generation: 1 };
@@ -168,14 +183,13 @@ export class Sessions {
   }
 
   private addLane(session: Session, room: string): Promise<void> {
-    const { lanes } = session;
     const preparing = (session.preparing ??= new Map<string, Promise<void>>());
     const most = LANES_PER_ROOM * this.maxRooms;
-    if (lanes.size + preparing.size >= most) return Promise.reject(tooManyLanes(most));
+    if (session.lanes.size + preparing.size >= most) return Promise.reject(tooManyLanes(most));
     const isDoubtful = session.hasForgotten;
     const prepared = this.store
       .addLane(session.id, room)
-      .then(() => void lanes.set(room, { usedAt: performance.now(), isDoubtful }))
+      .then(() => session.keepLane(room, { usedAt: performance.now(), isDoubtful }))
       .catch((error: unknown) => Promise.reject(toReadError(error)))
       .finally(() => preparing.delete(room));
     preparing.set(room, prepared);
@@ -219,16 +233,16 @@ export class Sessions {
 
   /** A command that arrives meanwhile adds its room again. */
   private async forgetLanes(session: Session, idle: ReadonlyMap<string, SessionLane>): Promise<void> {
-    const { lanes } = session;
     const hadForgotten = session.hasForgotten;
     session.hasForgotten = true;
-    for (const room of idle.keys()) lanes.delete(room);
+    for (const room of idle.keys()) session.dropLane(room);
     let gone: readonly string[] = [];
     try {
       gone = await this.store.forgetLanes(session.id, [...idle.keys()]);
     } finally {
       const forgotten = new Set(gone);
-      for (const [room, lane] of idle) if (!forgotten.has(room) && !lanes.has(room)) lanes.set(room, lane);
+      for (const [room, lane] of idle)
+        if (!forgotten.has(room) && !session.lanes.has(room)) session.keepLane(room, lane);
       session.hasForgotten = hadForgotten || gone.length > 0;
       // A lane that was added while it was removed may have been removed after that.
       const again = gone.filter((room) => session.hasLane(room));

@@ -101,7 +101,9 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   }
 
   override bindClientDisconnect(client: ClientSocket, callback: (code: number) => void): void {
-    (client.closeCallbacks ??= []).push(callback);
+    // An array that grows keeps room for 16 more, and most clients have one callback.
+    if (client.closeCallbacks) client.closeCallbacks.push(callback);
+    else client.closeCallbacks = [callback];
   }
 
   override bindMessageHandlers(
