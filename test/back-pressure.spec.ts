@@ -87,3 +87,23 @@ describe('a member whose line stands still', () => {
     expect(await member.closed).toMatchObject({ code: 4408 });
   });
 });
+
+describe('a member that still gets what it missed', () => {
+  it('R23: loses no volatile event of a room of the kind "vital"', async () => {
+    const room = `vital:${randomUUID()}`;
+    const writer = await cluster.connect('bob');
+    for (let sent = 0; sent < EVENTS; sent += 20) {
+      await Promise.all(Array.from({ length: 20 }, () => writer.command('flood.write', {}, { room })));
+    }
+    const member = await cluster.connect('ann');
+    await member.request('$join', { last: EVENTS }, { room });
+    member.socket.pause();
+    await writer.command('flood.move', {}, { room });
+    await writer.command('flood.write', {}, { room });
+    member.socket.resume();
+    for (let seq = 1; seq <= EVENTS + 1; seq++) {
+      expect(await member.event('flood.written', 20_000)).toMatchObject({ seq });
+    }
+    expect(member.frames.filter(({ event }) => event === 'flood.moved')).toHaveLength(1);
+  });
+});

@@ -1,5 +1,5 @@
 import { Injectable, Optional } from '@nestjs/common';
-import type { RoomReset } from '@wss/core';
+import { type RoomReset, RoomTypeRegistry } from '@wss/core';
 import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import type { ClientSocket } from '../socket/client-socket.js';
@@ -17,13 +17,17 @@ export class RoomDelivery {
 
   constructor(
     private readonly flusher: Flusher,
+    private readonly types: RoomTypeRegistry,
     private readonly numbers: SurvivingNumbers,
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
   join(room: string, client: ClientSocket, membership: Membership): void {
     let members = this.rooms.get(room);
-    if (!members) this.rooms.set(room, (members = new RoomMembers(room, this.flusher)));
+    if (!members) {
+      const dropsNothing = this.types.of(room)?.backPressure === 'close';
+      this.rooms.set(room, (members = new RoomMembers(room, this.flusher, dropsNothing)));
+    }
     members.join(client, membership);
   }
 

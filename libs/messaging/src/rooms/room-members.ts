@@ -29,6 +29,8 @@ export class RoomMembers {
   constructor(
     private readonly name: string,
     private readonly flusher: Flusher,
+    /** True if volatile frames reach members who are still catching up, too. */
+    private readonly dropsNothing: boolean,
   ) {}
 
   get size(): number {
@@ -75,11 +77,12 @@ export class RoomMembers {
     }
   }
 
-  /** Sends one volatile frame to all members but one. */
+  /** Sends one volatile frame to all members but one; those who catch up miss it, unless the room drops nothing. */
   deliverVolatile(frame: Buffer, except?: string): void {
     const frames = new SharedFrames({ room: this.name });
     frames.add(frame);
-    for (const client of this.listening()) if (client.id !== except) client.queue?.push(frames);
+    const clients = this.dropsNothing ? this.members.keys() : this.listening();
+    for (const client of clients) if (client.id !== except) client.queue?.push(frames);
   }
 
   /** Sends one frame in the room's order to some members, who have seen the room up to a position; without one it may be lost. */
