@@ -91,11 +91,31 @@ const clocks: [file: string, allowed: boolean][] = [
   ['libs/cluster/test/wall-clock.ts', true],
 ];
 
+/** Providers, each in a file of its own. */
+const providers: [file: string, provider: string, allowed: boolean][] = [
+  ['libs/cluster/src/existing.ts', '{ provide: Port, useExisting: Other }', false],
+  ['libs/messaging/src/class.ts', '{ provide: Port, useClass: Other }', false],
+  ['libs/state/src/value.ts', "{ 'provide': Port, 'useValue': other }", false],
+  ['apps/gateway/src/assembly/factory.ts', '{ provide: Port, inject: [], useFactory: () => other }', false],
+  ['apps/gateway/src/features/poll/method.ts', '{ provide: Port, useFactory() {} }', false],
+  ['libs/messaging/test/class.spec.ts', '{ provide: Port, useClass: Other }', false],
+  ['libs/cluster/src/member.ts', '{ provide: ports.Port, useClass: Other }', false],
+  ['libs/cluster/src/cast.ts', '{ provide: Port as Type, useClass: Other }', false],
+  ['libs/cluster/src/nested.ts', '[...[true ? { provide: Port, useClass: Other } : Other]]', false],
+  ['libs/core/src/bind.ts', '{ provide: Port, useClass: Other }', true],
+  ['libs/cluster/src/bound.ts', 'bindClass(Port, Other)', true],
+  ['libs/cluster/src/guard.ts', '{ provide: APP_GUARD, useClass: Other }', true],
+  ['libs/cluster/src/token.ts', '{ provide: tokenOf(Port), useFactory: () => other }', true],
+  ['libs/cluster/src/text.ts', "{ provide: 'name', useValue: other }", true],
+  ['libs/cluster/src/other.ts', '{ provide: Port, name: other, ...other }', true],
+];
+
 describe('lint', () => {
   let folder: string;
   let reported: Set<string>;
   let reportedClocks: Set<string>;
   let reportedCircles: Set<string>;
+  let reportedProviders: Set<string>;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'wss-lint-'));
     copyFileSync('.oxlintrc.json', join(folder, '.oxlintrc.json'));
@@ -115,7 +135,10 @@ describe('lint', () => {
       "import type { Egg } from './egg.js';\nexport type Nest = Egg[];\n",
     );
     for (const [file] of clocks) write(file, 'export const at = Date.now();\n');
-    ({ imports: reported, clocks: reportedClocks, circles: reportedCircles } = lint());
+    for (const [file, provider] of providers) write(file, `export const provider = ${provider};\n`);
+    const found = lint();
+    ({ imports: reported, clocks: reportedClocks, circles: reportedCircles } = found);
+    reportedProviders = found.providers;
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -142,6 +165,10 @@ describe('lint', () => {
     expect(reportedClocks.has(file)).toBe(!allowed);
   });
 
+  it.each(providers)('%s: %s is allowed: %s', (file, _provider, allowed) => {
+    expect(reportedProviders.has(file)).toBe(!allowed);
+  });
+
   it('R30: nothing makes a Date of the present moment', () => {
     const sources = sourceFiles('apps', 'libs').filter(isProduct);
     expect(sources.length).toBeGreaterThan(200);
@@ -158,8 +185,8 @@ describe('lint', () => {
     writeFileSync(join(folder, file), text);
   }
 
-  /** The files in which an import, or the wall clock, is forbidden. */
-  function lint(): Record<'imports' | 'clocks' | 'circles', Set<string>> {
+  /** The files in which an import, the wall clock or a provider is forbidden. */
+  function lint(): Record<'imports' | 'clocks' | 'circles' | 'providers', Set<string>> {
     const oxlint = resolve('node_modules/.bin/oxlint');
     const { stdout } = spawnSync(oxlint, ['--format', 'json'], { cwd: folder, encoding: 'utf8' });
     const { diagnostics } = JSON.parse(stdout) as { diagnostics: { code: string; filename: string }[] };
@@ -169,6 +196,7 @@ describe('lint', () => {
       imports: filesOf('house(imports)'),
       clocks: filesOf('no-restricted-properties'),
       circles: filesOf('no-cycle'),
+      providers: filesOf('providers(bind)'),
     };
   }
 });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocketGateway } from '@nestjs/websockets';
+import { bindValue } from '@wss/core';
 import { eventually, type TestClient } from '@wss/testing';
 import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';
 import { type ClientSocket, Hub } from '../src/index.js';
@@ -36,7 +37,7 @@ describe('a client that a node closes for being slow or silent', () => {
 
   beforeEach(async () => {
     noted = new Noted();
-    const providers = [ClientGateway, { provide: MessagingObserver, useValue: noted }];
+    const providers = [ClientGateway, bindValue(MessagingObserver, noted)];
     native = await NativeApp.start(routerModule({ providers }));
     heartbeats = native.app.get(Heartbeats);
   });

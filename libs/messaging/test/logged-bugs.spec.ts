@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { bindClass } from '@wss/core';
 import type { TestClient } from '@wss/testing';
 import { PeerContracts } from '../src/index.js';
 import { captureLogs, type CapturedLogs, releaseLogs } from './captured-logs.js';
@@ -33,7 +34,7 @@ describe('a bug on the way of a command', () => {
   let client: TestClient;
   let logs: CapturedLogs;
   beforeEach(async () => {
-    const peers = { provide: PeerContracts, useClass: FaultyPeers };
+    const peers = bindClass(PeerContracts, FaultyPeers);
     native = await NativeApp.start(routerModule({ providers: [ClientGateway, FaultyHandlers, peers] }));
     client = await native.client('/');
     logs = captureLogs();

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { WebSocketGateway } from '@nestjs/websockets';
+import { bindClass, bindValue } from '@wss/core';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { Admission, MessagingObserver, UpgradeRefusal } from '../src/index.js';
@@ -31,10 +32,10 @@ describe('an upgrade that is refused', () => {
   });
 
   async function refusedWith(text: string, providers: object[] = []): Promise<WebSocket> {
-    const admit = (): never => {
+    const refuse = (): never => {
       throw new UpgradeRefusal(403, text);
     };
-    const admission = { provide: Admission, useValue: { admit } };
+    const admission = bindValue(Admission, { admit: refuse, refresh: refuse });
     native = await NativeApp.start(
       routerModule({ providers: [ClientGateway, admission, ...(providers as [])] }),
     );
@@ -53,7 +54,7 @@ describe('an upgrade that is refused', () => {
 
   it('is cut where not even that can be told, and the node goes on', async () => {
     const logs = captureLogs();
-    const socket = await refusedWith('no', [{ provide: MessagingObserver, useClass: FaultyObserver }]);
+    const socket = await refusedWith('no', [bindClass(MessagingObserver, FaultyObserver)]);
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error.message).toContain('socket hang up');
     expect(logs.error.filter((line) => line.includes('a fault of ours'))).toHaveLength(1);

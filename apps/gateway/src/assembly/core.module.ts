@@ -49,8 +49,6 @@ import { StoredNumbers } from '../engine/stored-numbers.js';
 import { TokenAdmission } from '../admission/token-admission.js';
 import { TokenVerifier } from '../admission/token-verifier.js';
 
-type FeedDependencies = [Committer, RoomDelivery, RoomTypeRegistry, DocumentRegistry, NodePresence];
-
 const ENGINE = Symbol('Engine');
 
 /** Binds the ports of the client libraries to the engine's libraries. */
@@ -159,10 +157,10 @@ function feedOf(
   { name, store, channels, keys, canBeDurable }: Engine,
   nodeId: string,
 ): FactoryProvider<RoomFeed> {
-  return {
-    provide: RoomFeed,
-    inject: [Committer, RoomDelivery, RoomTypeRegistry, DocumentRegistry, NodePresence],
-    useFactory: (...[committer, delivery, types, documents, presence]: FeedDependencies) =>
+  return bindFactory(
+    RoomFeed,
+    [Committer, RoomDelivery, RoomTypeRegistry, DocumentRegistry, NodePresence],
+    (...[committer, delivery, types, documents, presence]) =>
       new RoomFeed({
         nodeId,
         store,
@@ -175,7 +173,7 @@ function feedOf(
         ...(name === 'redis' && canBeDurable && { durability: delivery }),
         emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
       }),
-  };
+  );
 }
 
 function admissionOf(config: Config): Admission {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { type RoomHold, type RoomStart, RoomType, type StartRequest } from '@wss/core';
+import { bindValue, type RoomHold, type RoomStart, RoomType, type StartRequest } from '@wss/core';
 import { Random } from '@wss/testing';
 import { ClientConnections } from '../../src/connections/client-connections.js';
 import { CommandRouter } from '../../src/commands/command-router.js';
@@ -106,9 +106,9 @@ export class FanoutNode {
           LogRooms,
           DropRooms,
           CloseRooms,
-          { provide: RoomSource, useValue: source },
-          { provide: LaneNumbers, useValue: numbers },
-          { provide: MessagingObserver, useValue: counts },
+          bindValue(RoomSource, source),
+          bindValue(LaneNumbers, numbers),
+          bindValue(MessagingObserver, counts),
         ],
       }),
     ).compile();
