@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isProduct, sourceFiles } from './source-files.js';
 
-/** Which library may import which, said once more by hand; `testing` may import all of them. */
+/** The libraries that each library may import, stated once more by hand; `testing` may import all of them. */
 const DIRECTIONS: Record<string, readonly string[]> = {
   protocol: [],
   client: ['protocol'],

@@ -36,7 +36,7 @@ export class WssError extends Error {
     message: string,
     /** True if the same call may succeed later. */
     readonly retry = false,
-    /** Which rules the data broke, where the server says so. */
+    /** The rules that the data broke, if the server names them. */
     readonly details?: readonly ErrorDetail[],
   ) {
     super(message);

@@ -24,7 +24,7 @@ export interface ClientFrame {
 export interface ErrorDetail {
   /** Where, e.g. `cards.0.title`. */
   readonly path?: string;
-  /** Which rule, in words. */
+  /** The rule, in words. */
   readonly message?: string;
   /** With `out_of_order`: the number to send next. */
   readonly expected?: number;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { GrowingPause } from './growing-pause.js';
-import { LogGate } from './log-gate.js';
+import { LogGate, stackOf } from './log-gate.js';
 
 describe('the gate of log lines', () => {
   let lines: string[];
@@ -49,4 +49,26 @@ it('pauses grow to their bound, and begin anew after a success', () => {
   }
   pause.reset();
   expect(pause.next()).toBeLessThanOrEqual(50);
+});
+
+describe('a thrown value in the log', () => {
+  it('shows an error with its stack, and so each of its causes', () => {
+    const root = new RangeError('the root');
+    const text = stackOf(new TypeError('outer', { cause: new Error('between', { cause: root }) }));
+    expect(text).toMatch(/^TypeError: outer\n {4}at /);
+    expect(text).toContain('\ncaused by Error: between\n    at ');
+    expect(text.endsWith(`\ncaused by ${root.stack}`)).toBe(true);
+  });
+
+  it('ends where causes go round', () => {
+    const error = new Error('it is its own cause');
+    error.cause = error;
+    expect(stackOf(error).length).toBeLessThan(100 * error.stack!.length);
+  });
+
+  it('shows the fields of an object that is not an error, and other values as text', () => {
+    expect(stackOf({ code: 'full', seats: 4 })).toBe('{"code":"full","seats":4}');
+    expect(stackOf({ seats: 4n })).toBe('[object Object]');
+    expect([stackOf('no'), stackOf(undefined), stackOf(null)]).toEqual(['no', 'undefined', 'null']);
+  });
 });

@@ -17,9 +17,28 @@ export function kindOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.constructor.name : typeof thrown;
 }
 
-/** Describes a thrown value for the log: an error by its stack, if it has one. */
+/** Most causes of an error that are shown; an error may be its own cause. */
+const MOST_CAUSES = 5;
+
+/** Describes a thrown value for the log: an error by its stack and those of its causes, another object by its fields. */
 export function stackOf(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  const texts = [];
+  let next = thrown;
+  do {
+    texts.push(textOf(next));
+    next = next instanceof Error ? next.cause : undefined;
+  } while (next !== undefined && texts.length <= MOST_CAUSES);
+  return texts.join('\ncaused by ');
+}
+
+function textOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.stack ?? thrown.message;
+  try {
+    return typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown);
+  } catch {
+    // It can't be written as JSON.
+    return String(thrown);
+  }
 }
 
 /**

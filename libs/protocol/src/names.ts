@@ -26,7 +26,7 @@ export const MAX_EVENT_LENGTH = 128;
 export interface RoomName {
   /** Kind of room; features declare types. */
   readonly type: string;
-  /** Which room of that type. */
+  /** The room among those of its type. */
   readonly key: string;
 }
 

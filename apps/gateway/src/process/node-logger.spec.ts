@@ -56,3 +56,13 @@ it.each(['WsExceptionsHandler', 'RpcExceptionsHandler', 'ExceptionsHandler'])(
     expect(lines).toHaveLength(22);
   },
 );
+
+it('keeps the cause of a bug that Nest logs', () => {
+  jest.useFakeTimers();
+  const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const logger = new NodeLogger(loadConfig({ AUTH: 'none', LOG_FORMAT: 'json' }), 'abc123');
+  logger.error(new Error('a bug', { cause: new Error('the reason') }), 'WsExceptionsHandler');
+  expect(JSON.parse(String(write.mock.lastCall![0]))).toMatchObject({
+    message: expect.stringMatching(/^Error: a bug\n[^]*the reason/),
+  });
+});

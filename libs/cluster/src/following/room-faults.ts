@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { isEngineError } from '@wss/core';
-import { kindOf, LogGate } from '@wss/protocol';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 
 const logger = new Logger('RoomFeed');
 /** Shared by all rooms: an outage of the engine is one fault. */
@@ -52,7 +52,6 @@ export class RoomFaults {
 
   /** Logs a bug that keeps members from events. */
   found(bug: unknown): void {
-    const text = bug instanceof Error ? (bug.stack ?? bug.message) : String(bug);
-    bugs.report('bug', `members of room ${this.room} begin anew: ${text}`);
+    bugs.report('bug', `members of room ${this.room} begin anew: ${stackOf(bug)}`);
   }
 }

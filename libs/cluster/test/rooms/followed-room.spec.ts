@@ -140,7 +140,7 @@ describe('a room that is followed', () => {
 
   it('has no documents read for who does not wait any more', async () => {
     let reads = 0;
-    const turns: (() => void)[] = [];
+    const ends: (() => void)[] = [];
     const node = new NodeReads();
     const followed = await follow(
       (request) => {
@@ -151,14 +151,14 @@ describe('a room that is followed', () => {
       node,
     );
     const busy = Array.from({ length: 8 }, () =>
-      node.beginning.run(() => new Promise<void>((resolve) => turns.push(resolve))),
+      node.beginning.run(() => new Promise<void>((resolve) => ends.push(resolve))),
     );
     const gone = new AbortController();
     const begin = (signal?: AbortSignal): Promise<void> =>
       followed.begin({ documents: true, ...(signal && { signal }) }, () => undefined);
     const late = Array.from({ length: 3 }, () => expect(begin(gone.signal)).rejects.toThrow('too late'));
     gone.abort(new Error('too late'));
-    for (const end of turns) end();
+    for (const end of ends) end();
     await Promise.all([...busy, ...late]);
     expect(reads).toBe(0);
     await begin();

@@ -1,5 +1,5 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import { kindOf, LogGate } from '@wss/protocol';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { Client } from '../commands/client.js';
 import { HandlerExplorer } from '../handlers/handler-explorer.js';
 
@@ -83,10 +83,7 @@ export class SessionHooks implements OnModuleInit {
     try {
       await run(session);
     } catch (error) {
-      this.faults.report(
-        `${name} ${kindOf(error)}`,
-        `${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-      );
+      this.faults.report(`${name} ${kindOf(error)}`, `${name} failed: ${stackOf(error)}`);
     }
   }
 }
