@@ -45,11 +45,14 @@ const watch = (client: WssClient): Status[] => {
   return seen;
 };
 
-/** A server that does what the test says, each connection a turn. */
-const scripted = (script: (socket: WebSocket, turn: number) => void, options: ServerOptions = {}): string => {
+/** A server that does what the test says, with each connection and its number. */
+const scripted = (
+  script: (socket: WebSocket, attempt: number) => void,
+  options: ServerOptions = {},
+): string => {
   const server = new WebSocketServer({ port: 0, ...options });
-  let turn = 0;
-  server.on('connection', (socket) => script(socket, turn++));
+  let attempt = 0;
+  server.on('connection', (socket) => script(socket, attempt++));
   endings.push(() => {
     for (const socket of server.clients) socket.terminate();
     server.close();
@@ -68,9 +71,9 @@ const listening = async (server: Server): Promise<string> => {
 
 describe('a connection of the SDK', () => {
   it('finds a link that went dead and replaces it', async () => {
-    const url = scripted((socket, turn) => {
+    const url = scripted((socket, attempt) => {
       greet(socket, 30);
-      if (turn > 0) socket.on('message', () => socket.send('{"id":0,"data":{}}'));
+      if (attempt > 0) socket.on('message', () => socket.send('{"id":0,"data":{}}'));
     });
     const client = open(url);
     const seen = watch(client);
@@ -98,9 +101,9 @@ describe('a connection of the SDK', () => {
   });
 
   it('goes on trying where it was greeted before', async () => {
-    const url = scripted((socket, turn) => {
-      if (turn !== 1) greet(socket);
-      if (turn === 0) socket.close(1012);
+    const url = scripted((socket, attempt) => {
+      if (attempt !== 1) greet(socket);
+      if (attempt === 0) socket.close(1012);
     });
     const client = open(url, { greetWithinMs: 500 });
     let hellos = 0;
@@ -109,9 +112,9 @@ describe('a connection of the SDK', () => {
   });
 
   it("obeys the server's advice", async () => {
-    const url = scripted((socket, turn) => {
+    const url = scripted((socket, attempt) => {
       greet(socket);
-      if (turn > 0) return;
+      if (attempt > 0) return;
       socket.send('{"event":"$notice","data":{"reconnectInMs":77}}');
       socket.close(1012);
     });
