@@ -119,12 +119,11 @@ export class RedisRoomStore extends RoomStore {
 
   async resume(request: ResumeRequest): Promise<ResumeReply> {
     const keys = this.keys.room(request.room);
-    // Redis requires that every key is declared; without a lane the meta stands in, since it has no such field.
-    const lane = request.lane === undefined ? keys.meta : keys.lane(request.lane);
+    const lane = request.lane === undefined ? [] : [keys.lane(request.lane)];
     const args = [newNonce(), ...encodeResume(request), this.idleOf(request)];
     const link = request.bulk ? this.links.reads : this.links.commands;
     try {
-      const reply = await this.scripts.resume.run(link, [...roomKeys(keys), lane], args);
+      const reply = await this.scripts.resume.run(link, [...roomKeys(keys), ...lane], args);
       return this.losses.of(request.room, decodeResume(reply));
     } catch (error) {
       throw this.losses.failed(request.room, this.failure(error));

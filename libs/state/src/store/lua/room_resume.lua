@@ -1,6 +1,6 @@
 -- Read a room: its position, and a part of the entries that a reader at an older position has missed.
 --
--- KEYS[5] record hash of the reader's lane (any key without one)
+-- KEYS[5] record hash of the reader's lane; absent without one
 -- ARGV[1] nonce for a new epoch · [2] "=" and epoch of the reader's position, '' none · [3] its sequence number; without an
 --   epoch: read on from it, '' nothing · [4] newest events to return when there is neither · [5] most events to replay ·
 --   [6] 0 no documents · 1 documents where the part reaches the position · 2 only where a position can't be continued
@@ -106,8 +106,8 @@ else
 end
 if foreign then return redis.error_reply('NEWFORMAT a newer release keeps the log of this room in another form') end
 
-local head = call('HGET', KEYS[5], 'h') or ''
-local highest = string.match(head, '^(%d+) ') or ''
+local head = KEYS[5] and call('HGET', KEYS[5], 'h') or ''
+local highest = head ~= '' and string.match(head, '^(%d+) ') or ''
 if head ~= '' and highest == '' then
   return redis.error_reply('NEWFORMAT a newer release keeps records of this room in another form')
 end
