@@ -14,10 +14,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if record[1] and record[1] ~= ARGV[1] then return { 0, '0', 0, 0 } end
 if record[4] or now > tonumber(record[3] or ARGV[3]) then return { 0, '0', 0, 0 } end
 local generation = math.max(tonumber(record[2] or '0'), tonumber(ARGV[2])) + 1
-local ends, lasts = string.format('%.0f', now + tonumber(ARGV[4])), tonumber(ARGV[4])
+local lasts = tonumber(ARGV[4])
 local moved_in = now + lasts - tonumber(record[3] or '0')
 local are_extended = record[3] and record[6] == record[3] and moved_in >= 0 and moved_in < lasts / 8
-if are_extended then ends = record[3] end
+local ends = are_extended and record[3] or string.format('%.0f', now + lasts)
 redis.call('HSET', KEYS[1], 'u', ARGV[1], 'g', generation, 'e', ends)
 local at = string.format('%.0f', ends + tonumber(ARGV[5]))
 for i = 1, 3 do redis.call('PEXPIREAT', KEYS[i], at) end
