@@ -11,17 +11,18 @@ const blocks = (language: string): string[] =>
 
 /** As much of React as the example uses. */
 const REACT = `declare module 'react' {
+  export type ReactNode = object | string | null | undefined;
   type Effect = () => void | (() => void);
   export function useSyncExternalStore<T>(
     subscribe: (onChange: () => void) => () => void, value: () => T, onServer: () => T): T;
   export function useEffect(effect: Effect, inputs: readonly unknown[]): void;
   export function useState<T>(): [T | undefined, (value: T | undefined) => void];
-  export function createContext<T>(value: T): { readonly of: T; Provider(props: { value: T; children: object }): object };
+  export function createContext<T>(value: T): { readonly of: T; Provider(props: { value: T; children: ReactNode }): object };
   export function useContext<T>(context: { readonly of: T }): T;
 }
 declare namespace JSX {
   interface IntrinsicElements { [name: string]: object }
-  interface ElementChildrenAttribute { children: object }
+  interface ElementChildrenAttribute { children: unknown }
 }
 declare const React: { createElement(...parts: unknown[]): object };
 `;

@@ -25,8 +25,8 @@ export interface ReadDocument<D> {
 export abstract class StateRepository<D extends object> {
   /**
    * Changes the document of the command's room in one atomic commit, together with the events that the function
-   * appends. The function is synchronous and pure: it runs on a copy, again when others were faster, and not at all
-   * if the command had been applied before; then its recorded result is returned. An error that it throws is the
+   * appends. The function is synchronous and pure: it runs on a copy, and again when others were faster. If the
+   * command had been applied before, the recorded result is returned; then the function may run, without effect. An error that it throws is the
    * command's answer and leaves no trace. Objects that it keeps, or puts into the document, can't change the document
    * later.
    *

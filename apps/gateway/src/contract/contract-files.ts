@@ -59,7 +59,7 @@ export function checkContract(explorer: ContractExplorer, folder: string): Contr
     };
   }
   const stale = [...filesOf(contract)].filter(([name, text]) => readIfThere(join(folder, name)) !== text);
-  if (stale.length === 0) return { ok: true, text: 'the contract equals the committed one' };
+  if (stale.length === 0) return { ok: true, text: 'the contract equals the files in contract/' };
   const names = stale.map(([name]) => join(folder, name)).join(' and ');
   return {
     ok: false,

@@ -91,7 +91,7 @@ describe('the page', () => {
 
 describe('the files', () => {
   it('are committed as the code has them', () => {
-    expect(checkContract(explorer, committed)).toEqual({ ok: true, text: 'the contract equals the committed one' });
+    expect(checkContract(explorer, committed)).toEqual({ ok: true, text: 'the contract equals the files in contract/' });
   });
 
   it('are written where there were none', () => {

@@ -26,7 +26,7 @@ import type { RoutedCommand } from '../commands/routed-command.js';
 /** How long a join waits for the engine, ms. */
 const JOIN_TIMEOUT_MS = 2_000;
 
-/** Earliest refusal of a join that can't be served, ms, so that clients that retry at once are slowed down. */
+/** Mean time of a refusal of a join that can't be served, ms; it comes after half to one and a half of it. */
 const REFUSE_AFTER_MS = 500;
 
 /** Range of the waiting times that refused clients get, ms, so that they do not all retry at the same moment. */

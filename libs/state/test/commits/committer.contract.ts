@@ -427,7 +427,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
     });
 
     describe('numbered commands', () => {
-      it('take effect once on any node; a repeat gets the recorded result and its function is not run', async () => {
+      it('take effect once on any node; a repeat gets the recorded result and its function no effect', async () => {
         const [a, b] = [await newNode(), await newNode()];
         expect(await update(a!, add(5), { n: 1 })).toBe(5);
         let runs = 0;
