@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { type Hello, WssClient } from '@wss/client';
+import { SUBPROTOCOL } from '@wss/protocol';
 import { eventually, GatewayCluster, TcpProxy } from '@wss/testing';
 import { WebSocket } from 'ws';
 
@@ -47,6 +48,8 @@ function open(port: number, user: string, onAdvice: (ms: number) => void = () =>
     constructor(url: string, protocols?: string[]) {
       super(url, protocols);
       this.on('message', (bytes: Buffer) => {
+        // A busy node refuses with advice of its own, on a socket that lives for nothing else.
+        if (this.protocol !== SUBPROTOCOL) return;
         const advice = /^\{"event":"\$notice".*"reconnectInMs":(\d+)/.exec(String(bytes))?.[1];
         if (advice !== undefined) onAdvice(Number(advice));
       });
@@ -162,7 +165,7 @@ it('clients that have to go all at once are told to come back one after the othe
   node.signal('SIGTERM');
   expect(await node.exited).toEqual({ code: 0, signal: null });
   await eventually(
-    () => expect(all.filter(({ hellos }) => hellos[1]?.resumed !== true)).toHaveLength(0),
+    () => expect(all.map(({ hellos }) => hellos[1]?.resumed)).toEqual(all.map(() => true)),
     PATIENCE,
   );
   const advice = all.flatMap((each) => each.advice);
