@@ -40,7 +40,7 @@ class Second {
 @Module({ providers: [Watcher, Second] })
 class WatchingModule {}
 
-const TTL_MS = 5_000;
+const TTL_MS = 2_500;
 
 describe.each(['memory', 'redis'] as const)('features on %s', (engine) => {
   let cluster: FeatureCluster;
