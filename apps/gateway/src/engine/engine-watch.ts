@@ -1,6 +1,7 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { RoomTypeRegistry } from '@wss/core';
 import type { Hub } from '@wss/messaging';
+import { LogGate } from '@wss/protocol';
 import type { Engine } from './engine.js';
 import type { Readiness } from '../health/readiness.js';
 
@@ -18,6 +19,8 @@ export interface EngineWatchOptions {
 /** Tells the node's clients and its readiness when the engine can't serve and when it can again. */
 export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Engine');
+  private readonly losses = new LogGate((line) => this.logger.warn(line));
+  private readonly returns = new LogGate((line) => this.logger.log(line));
   private timer?: NodeJS.Timeout;
   private degraded = false;
 
@@ -62,8 +65,8 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
     const degraded = problem !== undefined;
     if (degraded === this.degraded) return;
     this.degraded = degraded;
-    if (degraded) this.logger.warn(`degraded: ${problem}`);
-    else this.logger.log('the engine serves again');
+    if (degraded) this.losses.report('degraded', `degraded: ${problem}`);
+    else this.returns.report('serves', 'the engine serves again');
     this.options.hub.deliverToAll('"$notice"', JSON.stringify({ degraded }));
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { GrowingPause } from '@wss/protocol';
+import { GrowingPause, LogGate } from '@wss/protocol';
 
 /** A session with a connection on this node. */
 export interface SessionHere {
@@ -39,14 +39,13 @@ const PAUSES = { firstMs: 100, mostMs: 5_000 };
  */
 export class TakeOvers {
   private readonly logger = new Logger('Sessions');
+  private readonly faults = new LogGate((line) => this.logger.warn(line));
   /** Announcements that other nodes are still to get, by session. */
   private readonly untold = new Map<string, Resumed>();
   /** Users whose sessions here are to be compared, in the next comparison. */
   private readonly fresh = new Set<string>();
   /** Users whose sessions here are being compared → in which comparison. */
   private readonly compared = new Map<string, object>();
-  /** Number of attempts that wait. */
-  private late = 0;
   private closed = false;
 
   constructor(private readonly options: TakeOverOptions) {}
@@ -119,9 +118,8 @@ export class TakeOvers {
   }
 
   private async wait(pause: GrowingPause, error: Error): Promise<void> {
-    if (this.late++ === 0) this.logger.warn(`take-overs of sessions can't be settled now: ${error.message}`);
+    this.faults.report('late', `take-overs of sessions can't be settled now: ${error.message}`);
     await delay(pause.next(), undefined, { ref: false });
-    this.late--;
   }
 
   private isHere({ user, session }: Resumed): boolean {

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { LogGate } from '@wss/protocol';
 import type { Redis } from 'ioredis';
 import type { DataLinks } from './data-links.js';
 import { ProbeRecord } from './probe-record.js';
@@ -32,6 +33,7 @@ export interface ProbeWay {
  */
 export class LinkProbe {
   private readonly logger = new Logger(LinkProbe.name);
+  private readonly faults = new LogGate((line) => this.logger.warn(line));
   private timer?: NodeJS.Timeout;
   /** On the steady clock, since the system's clock may be set. */
   private provenAt = performance.now();
@@ -88,7 +90,7 @@ export class LinkProbe {
     // The probe itself finds a link that does not answer.
     const [actual] = (await redis.role().catch(() => ['master'])) as [string];
     if (actual === 'master') return;
-    this.logger.warn('a link leads to a replica of Redis; the node replaces it');
+    this.faults.report('replica', 'a link leads to a replica of Redis; the node replaces it');
     this.record.replaced(role, 'replica');
     redis.disconnect(true);
   }
@@ -102,7 +104,8 @@ export class LinkProbe {
     this.failedReads = own === undefined ? this.failedReads + 1 : 0;
     const elsewhere = own !== undefined && other !== undefined && own !== other;
     if (this.failedReads < 2 && !elsewhere) return;
-    this.logger.warn(
+    this.faults.report(
+      'reads',
       `the reading link to Redis ${elsewhere ? 'leads to another server' : 'does not answer'}; the node replaces it`,
     );
     this.failedReads = 0;
@@ -121,7 +124,7 @@ export class LinkProbe {
     if (channel !== this.channel) this.sent = this.heard;
     this.channel = channel;
     if (this.sent > this.heard && this.failures === 0 && subscriber.status === 'ready') {
-      this.logger.warn('the subscribing link to Redis is deaf; the node replaces it');
+      this.faults.report('deaf', 'the subscribing link to Redis is deaf; the node replaces it');
       this.sent = this.heard;
       this.deaf = true;
       this.record.replaced('subscriber', 'deaf');
@@ -139,7 +142,7 @@ export class LinkProbe {
       // A link that brings a refusal is not mute; a new one would bring the same.
       if ((error as Error).name === 'ReplyError') return this.refuse(error as Error);
       if (++this.failures < 2 || commands.status !== 'ready') return;
-      this.logger.warn('the commanding link to Redis does not answer; the node replaces it');
+      this.faults.report('mute', 'the commanding link to Redis does not answer; the node replaces it');
       this.failures = 0;
       this.record.replaced('commands', 'mute');
       commands.disconnect(true);
@@ -148,7 +151,8 @@ export class LinkProbe {
 
   private refuse({ message }: Error): void {
     this.failures = 0;
-    if (this.refusal === undefined) this.logger.warn(`Redis refuses the probe of the links: ${message}`);
+    if (this.refusal === undefined)
+      this.faults.report('refused', `Redis refuses the probe of the links: ${message}`);
     this.refusal = message;
   }
 

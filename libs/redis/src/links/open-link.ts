@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { settledWithin } from '@wss/protocol';
+import { LogGate, settledWithin } from '@wss/protocol';
 import type { Redis } from 'ioredis';
 import type { LuaScript } from './lua-script.js';
 import { type LinkSettings, PatientRedis } from './patient-redis.js';
@@ -68,16 +68,22 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
   return redis;
 }
 
-/** Logs one line when a link is lost and one when it is back, however often it retries in between. */
+/**
+ * Logs one line when a link is lost and one when it is back, however often it retries in between. A server that was made
+ * a replica takes every link, and each refusal ends it: of such a link there is one line of each kind a minute.
+ */
 function reportChanges(redis: Redis, role: string, where: string): void {
   const logger = new Logger('RedisLinks');
+  const losses = new LogGate((line) => logger.warn(line));
+  const returns = new LogGate((line) => logger.log(line));
   let lost = false;
   redis.on('ready', () => {
-    if (lost) logger.log(`the ${role} link to ${where} is back`);
+    if (lost) returns.report(role, `the ${role} link to ${where} is back`);
     lost = false;
   });
   redis.on('close', () => {
-    if (!lost && redis.status !== 'end') logger.warn(`the ${role} link to ${where} is lost; reconnecting`);
+    if (!lost && redis.status !== 'end')
+      losses.report(role, `the ${role} link to ${where} is lost; reconnecting`);
     lost = true;
   });
   redis.on('error', (error: Error) => logger.debug(`${role} link: ${error.message}`));

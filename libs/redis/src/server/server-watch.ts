@@ -44,6 +44,7 @@ export class ServerWatch {
   private denial: string | undefined;
   private retry?: NodeJS.Timeout;
   private readonly denials = new LogGate((line) => this.logger.error(line));
+  private readonly warnings = new LogGate((line) => this.logger.warn(line));
 
   private readonly everyMs: number;
 
@@ -155,7 +156,7 @@ export class ServerWatch {
       if (errors.size === 0 && this.told.size > 0) this.logger.log('Redis can keep the promises again');
     }
     for (const warning of new Set(warnings))
-      if (!this.warned.has(warning)) this.logger.warn(`Redis: ${warning}`);
+      if (!this.warned.has(warning)) this.warnings.report(warning, `Redis: ${warning}`);
     this.told = errors;
     this.warned = new Set(warnings);
   }
