@@ -1,26 +1,29 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  type ClientFrame,
   CLOSE_CODES,
   encodeError,
   encodeLogEntry,
   encodeReply,
   ERROR_CODES,
-  errorBody,
   FrameError,
   isErrorCode,
   MAX_DEPTH,
   mayReconnect,
-  parseClientFrame,
+  parseJson,
   parseRoomName,
+  toClientFrame,
 } from './index.js';
 
 const nested = (levels: number): string =>
   `{"event":"a","pad":"${'x'.repeat(64)}","data":${'['.repeat(levels)}${']'.repeat(levels)}}`;
 
-describe('parseClientFrame', () => {
+const parseFrame = (text: string): ClientFrame => toClientFrame(parseJson(text), text.length);
+
+describe("a client's frame", () => {
   it('reads every part of the envelope', () => {
     const text = '{"event":"a.b","room":"r:1","data":{"x":1},"id":"7","n":3,"ack":2,"epoch":"1.a"}';
-    expect(parseClientFrame(text)).toEqual(JSON.parse(text));
+    expect(parseFrame(text)).toEqual(JSON.parse(text));
   });
 
   it.each([
@@ -65,7 +68,7 @@ describe('parseClientFrame', () => {
   ])('refuses %s and names the id it could read', (_what, text, id) => {
     let error: unknown;
     try {
-      parseClientFrame(text);
+      parseFrame(text);
     } catch (thrown) {
       error = thrown;
     }
@@ -74,11 +77,11 @@ describe('parseClientFrame', () => {
   });
 
   it('accepts the deepest legal nesting', () => {
-    expect(parseClientFrame(nested(MAX_DEPTH - 1)).event).toBe('a');
+    expect(parseFrame(nested(MAX_DEPTH - 1)).event).toBe('a');
   });
 
   it.each(['__proto__', '\\u005f_proto__', '__pr\\u006fto__'])('drops the key %s', (key) => {
-    const frame = parseClientFrame(`{"event":"a","data":{"${key}":{"admin":true},"x":1}}`);
+    const frame = parseFrame(`{"event":"a","data":{"${key}":{"admin":true},"x":1}}`);
     expect(Object.getOwnPropertyNames(frame.data)).toEqual(['x']);
     expect((frame.data as { admin?: boolean }).admin).toBeUndefined();
   });
@@ -90,9 +93,10 @@ describe('encoders', () => {
     expect(encodeReply('a"b', { x: 1 }, { seq: 4, epoch: '1.e', dup: true })).toBe(
       '{"id":"a\\"b","data":{"x":1},"seq":4,"epoch":"1.e","dup":true}',
     );
-    const body = errorBody('invalid', 'no', [{ path: 'text', message: 'too long' }]);
-    expect(JSON.parse(encodeError(8, body))).toEqual({ id: 8, error: { ...body, retry: false } });
-    expect(JSON.parse(encodeError(undefined, errorBody('conflict', 'c')))).toEqual({
+    const details = [{ path: 'text', message: 'too long' }];
+    const body = { code: 'invalid', message: 'no', details, retry: false } as const;
+    expect(JSON.parse(encodeError(8, body))).toEqual({ id: 8, error: body });
+    expect(JSON.parse(encodeError(undefined, { code: 'conflict', message: 'c', retry: true }))).toEqual({
       event: 'error',
       data: { code: 'conflict', message: 'c', retry: true },
     });

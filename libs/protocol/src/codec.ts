@@ -1,8 +1,7 @@
-import { ERROR_CODES, type ErrorCode } from './error-codes.js';
+import type { ErrorCode } from './error-codes.js';
 import {
   type ClientFrame,
   type ErrorBody,
-  type ErrorDetail,
   type LogEntry,
   type ReplyPosition,
   type RequestId,
@@ -14,7 +13,7 @@ import { isEpoch, MAX_EVENT_LENGTH } from './names.js';
 export const MAX_DEPTH = 32;
 
 /** Longest string `id`, bytes of UTF-8. */
-export const MAX_ID_BYTES = 64;
+const MAX_ID_BYTES = 64;
 
 /** A frame that breaks the protocol. Its code is always `bad_frame`. */
 export class FrameError extends Error {
@@ -31,17 +30,7 @@ export class FrameError extends Error {
 }
 
 /**
- * Reads a text frame from a client.
- *
- * Keys named `__proto__` are dropped. Unknown envelope properties are ignored.
- * @throws FrameError when it is not a JSON object, nests deeper than {@link MAX_DEPTH}, or its envelope is wrong.
- */
-export function parseClientFrame(text: string): ClientFrame {
-  return toClientFrame(parseJson(text), text.length);
-}
-
-/**
- * Checks the envelope of a parsed value.
+ * Checks the envelope of a parsed value; unknown properties of it are ignored.
  * @param textLength length of the parsed text; short text can't nest too deep.
  * @throws FrameError when it is not an object, nests deeper than {@link MAX_DEPTH}, or its envelope is wrong.
  */
@@ -114,12 +103,6 @@ function deeperThan(value: unknown, levels: number): boolean {
     if (deeperThan((value as Record<string, unknown>)[key], levels - 1)) return true;
   }
   return false;
-}
-
-/** The error body of a code; `retry` comes from the table. */
-export function errorBody(code: ErrorCode, message: string, details?: readonly ErrorDetail[]): ErrorBody {
-  const { retry } = ERROR_CODES[code];
-  return details ? { code, message, details, retry } : { code, message, retry };
 }
 
 /** Encodes the reply to a request; `undefined` data is `null`. */

@@ -19,7 +19,7 @@ import { RoomStateRepository } from './state-repository.js';
 const tokens = new WeakMap<Type<object>, symbol>();
 
 /** Injection token of the repository of a document class. */
-export function stateToken(document: Type<object>): symbol {
+function stateToken(document: Type<object>): symbol {
   roomDocumentOf(document);
   const known = tokens.get(document);
   if (known) return known;

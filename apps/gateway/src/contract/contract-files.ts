@@ -13,8 +13,8 @@ import {
 import { CONTRACT_INFO } from './contract-info.js';
 
 /** Names of the files in the contract's folder. */
-export const DOCUMENT_FILE = 'asyncapi.json';
-export const TYPE_MAP_FILE = 'wss-contract.ts';
+const DOCUMENT_FILE = 'asyncapi.json';
+const TYPE_MAP_FILE = 'wss-contract.ts';
 
 /** The result of writing or checking, in words. */
 export interface ContractResult {

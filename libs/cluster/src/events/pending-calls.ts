@@ -6,7 +6,7 @@ import { type ClusterAnswer, toClusterAnswer } from './cluster-answer.js';
 import type { AnswerPacket } from '../channels/cluster-packet.js';
 
 /** Largest number of calls that a node may have under way. */
-export const MAX_PENDING_CALLS = 10_000;
+const MAX_PENDING_CALLS = 10_000;
 
 /** A call, and how long it waits. */
 export interface PendingOptions {

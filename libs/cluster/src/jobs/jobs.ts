@@ -9,7 +9,7 @@ import { checkGroup } from '../events/job-group-name.js';
 import { NodeRegistry } from '../nodes/node-registry.js';
 
 /** Largest job, bytes of JSON. */
-export const MAX_JOB_BYTES = 65_536;
+const MAX_JOB_BYTES = 65_536;
 const MAX_ID_LENGTH = 64;
 
 /** Options of a job. */

@@ -5,7 +5,7 @@ import type { Command } from './command.js';
  * Position of the command among a handler's arguments; the event name comes last, because Nest looks for the pattern
  * there.
  */
-export const COMMAND_ARGUMENT = 2;
+const COMMAND_ARGUMENT = 2;
 
 /** Injects the {@link Command} that a handler, guard or pipe is working on. */
 export const CurrentCommand = createParamDecorator((_data: unknown, context: ExecutionContext): Command => {

@@ -49,7 +49,7 @@ function refuseByClosing(request: IncomingMessage, { message }: UpgradeRefusal, 
 }
 
 /** Returns as much of a text as a close frame takes, cut at the end of a character. */
-export function closeReason(text: string): Buffer {
+function closeReason(text: string): Buffer {
   const bytes = Buffer.alloc(MAX_REASON_BYTES);
   return bytes.subarray(0, new TextEncoder().encodeInto(text, bytes).written);
 }

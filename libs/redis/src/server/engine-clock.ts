@@ -7,7 +7,7 @@ import { callAll } from './call-all.js';
  */
 const STEP_MS = 1_000;
 /** How far the clocks of a cluster's masters may differ, ms (R30). */
-export const MAX_SPREAD_MS = 5_000;
+const MAX_SPREAD_MS = 5_000;
 /** For how long a step is shown after it happened, ms. */
 const SHOWN_MS = 600_000;
 

@@ -132,7 +132,7 @@ async function checkPersistence(redis: Redis, info: Map<string, string>, warning
 }
 
 /** Reads the lines `name:value` of an INFO reply. */
-export function parseInfo(info: string): Map<string, string> {
+function parseInfo(info: string): Map<string, string> {
   const fields = new Map<string, string>();
   for (const line of info.split('\r\n')) {
     const colon = line.indexOf(':');

@@ -7,7 +7,7 @@ import { isLargerThan } from '../store/text-size.js';
 import type { BatchView, Prepared, Work } from './work.js';
 
 /** Largest recorded reply of a numbered command, bytes of JSON (R9). */
-export const MAX_RECORDED_BYTES = 4_096;
+const MAX_RECORDED_BYTES = 4_096;
 /** How long a node's own work may wait for its commit, ms. */
 const OWN_DEADLINE_MS = 10_000;
 

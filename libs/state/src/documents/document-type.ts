@@ -4,7 +4,7 @@ import { cloneDeep } from './clone.js';
 import { isLargerThan } from '../store/text-size.js';
 
 /** Largest document, bytes of its JSON. */
-export const MAX_DOCUMENT_BYTES = 262_144;
+const MAX_DOCUMENT_BYTES = 262_144;
 
 /** The one key that data may not have: programs that read such JSON may take it for the object's prototype. */
 const FORBIDDEN = '__proto__';

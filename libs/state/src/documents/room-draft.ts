@@ -6,7 +6,7 @@ import type { CounterOperation } from '../store/room-store.js';
 import { isLargerThan } from '../store/text-size.js';
 
 /** Largest data of one event, bytes of JSON. */
-export const MAX_EVENT_BYTES = 65_536;
+const MAX_EVENT_BYTES = 65_536;
 
 /** Bounds of a native counter; the whole command is refused if the value would leave them. */
 export interface CounterBounds {
