@@ -3,7 +3,6 @@ import { Answers } from './commands/answers.js';
 import { CatchUp } from './rooms/catch-up.js';
 import { ClientConnections, ConnectionPorts } from './connections/client-connections.js';
 import { Sockets } from './connections/connections.js';
-import { NativeConnections } from './connections/native-connections.js';
 import { Upgrades } from './connections/upgrades.js';
 import { CommandRouter } from './commands/command-router.js';
 import { Drain } from './connections/drain.js';
@@ -48,7 +47,6 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   ConnectionPorts,
   Upgrades,
   Sockets,
-  NativeConnections,
   ClientConnections,
   Drain,
 ];

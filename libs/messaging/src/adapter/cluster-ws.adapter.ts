@@ -1,21 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { type INestApplicationContext, Logger, type Type, type WsMessageHandler } from '@nestjs/common';
 import { ModulesContainer, NestApplication } from '@nestjs/core';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
-import type { ServerOptions, WebSocketServer } from 'ws';
+import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { kindOf, LogGate, settledWithin, stackOf } from '@wss/protocol';
-import type { ClientSocket, PathContext } from '../socket/client-socket.js';
+import { ClientSocket, type PathContext } from '../socket/client-socket.js';
 import { ClientConnections } from '../connections/client-connections.js';
-import { type Connections, Sockets } from '../connections/connections.js';
-import { NativeConnections } from '../connections/native-connections.js';
 import { type AcceptedClient, Upgrades } from '../connections/upgrades.js';
 import { failConnection, reportFault } from '../socket/connection-failure.js';
-import { findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
-import { Flusher } from '../socket/flusher.js';
+import { clientOf, findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
 import { FrameReader, type MessageParser } from './frame-reader.js';
 import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
+import { NativeClient, type NativePath } from '../socket/native-client.js';
 import { NativeHandlers } from '../socket/native-handlers.js';
 import { type Doorkeeper, type SocketServer, SocketServers } from './socket-servers.js';
 
@@ -35,29 +32,30 @@ export interface ClusterGatewayOptions extends ServerOptions {
   readonly commands?: boolean;
 }
 
-interface ServedPath extends PathContext {
-  readonly connections: Connections;
-}
+type RoutedPath = PathContext & NativePath;
+
+/** Handlers and hooks of native gateways, as Nest gives them. */
+type ConnectCallback = (...args: unknown[]) => void;
 
 /**
  * WebSocket adapter for `ws`, in the place of Nest's `WsAdapter`: existing gateways run unchanged.
  *
- * It differs in three points. A client's data is never echoed in an `exception` frame. A connection hook that throws
- * closes its own socket (1011) and nothing else; this needs the application in the constructor. Bad JSON and unknown
- * events are answered. On the path of a gateway with `commands: true`, events that no gateway handles go to the
- * {@link CommandRouter}.
+ * On a path that no gateway with `commands: true` has, all is as in Nest, but for what docs/native-gateways.md lists.
+ * On the path of such a gateway, events that no gateway handles go to the {@link CommandRouter}, bad JSON and unknown
+ * events are answered, and a client's data is never echoed in an `exception` frame. On every path a connection hook that
+ * throws closes its own socket (1011) and nothing else; this needs the application in the constructor.
  */
 export class ClusterWsAdapter extends AbstractWsAdapter {
   private readonly faults = new LogGate((line) => new Logger('WsAdapter').error(line));
   private readonly reader: FrameReader;
-  private readonly native: NativeConnections;
+  private readonly upgrades: Upgrades;
   /** Absent without the messaging providers: only native gateways are served then. */
   private readonly clients?: ClientConnections;
   private readonly servers: SocketServers;
   private readonly paths?: GatewayPaths;
-  private readonly contexts = new WeakMap<WebSocketServer, ServedPath>();
+  private readonly contexts = new WeakMap<WebSocketServer, NativePath | RoutedPath>();
   private readonly accepted = new WeakMap<IncomingMessage, AcceptedClient>();
-  private readonly connectCallbacks = new WeakMap<WebSocketServer, ((...args: unknown[]) => void)[]>();
+  private readonly connectCallbacks = new WeakMap<WebSocketServer, ConnectCallback[]>();
 
   constructor(appOrHttpServer?: INestApplicationContext | object, options: ClusterWsAdapterOptions = {}) {
     super(appOrHttpServer);
@@ -65,7 +63,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     if (app) this.paths = this.inspectGateways(app);
     this.reader = new FrameReader(options.messageParser);
     this.clients = providerOf(app, ClientConnections);
-    this.native = providerOf(app, NativeConnections) ?? nativeAlone();
+    this.upgrades = providerOf(app, Upgrades) ?? new Upgrades();
     this.servers = new SocketServers(this.doorkeeper());
   }
 
@@ -78,7 +76,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     port: number,
     options: ClusterGatewayOptions & { server?: WebSocketServer; namespace?: string } = {},
   ): WebSocketServer {
-    const { server, path, namespace, commands, ...wsOptions } = options;
+    const { server, path, namespace } = options;
     if (namespace) {
       throw new Error('WebSocket knows no namespaces; use paths, or @nestjs/platform-socket.io');
     }
@@ -86,39 +84,53 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     const attached = port === 0 && httpServer;
     if (!attached && server) return server;
     const ownPath = attached ? normalizePath(path) : ownPortPath(path);
+    const routerOptions = this.clients && this.paths?.routerOptionsAt(port, path);
     const request = {
-      commands: this.paths?.servesCommands(port, path) ?? commands === true,
-      options: wsOptions,
+      commands: routerOptions !== undefined,
+      options: wsOptionsOf(routerOptions ?? { ...options }),
       ...(ownPath !== undefined && { path: ownPath }),
     };
     return this.ready(attached ? this.servers.attach(httpServer, request) : this.servers.open(port, request));
   }
 
-  override bindClientConnect(server: WebSocketServer, callback: (...args: unknown[]) => void): void {
+  override bindClientConnect(server: WebSocketServer, callback: ConnectCallback): void {
     const callbacks = this.connectCallbacks.get(server);
-    if (callbacks) callbacks.push(callback);
-    else server.on('connection', callback);
+    if (callbacks) {
+      callbacks.push(callback);
+      return;
+    }
+    // Behind the listeners that a gateway adds in `afterInit`, as in Nest.
+    const all = [callback];
+    this.connectCallbacks.set(server, all);
+    server.on('connection', (...args: unknown[]) => {
+      for (const each of all) each(...args);
+    });
   }
 
-  override bindClientDisconnect(client: ClientSocket, callback: (code: number) => void): void {
+  override bindClientDisconnect(socket: WebSocket, callback: (code: number) => void): void {
+    if (!(socket instanceof ClientSocket)) NativeClient.of(socket)?.onClose(callback);
     // An array that grows keeps room for 16 more, and most clients have one callback.
-    if (client.closeCallbacks) client.closeCallbacks.push(callback);
-    else client.closeCallbacks = [callback];
+    else if (socket.closeCallbacks) socket.closeCallbacks.push(callback);
+    else socket.closeCallbacks = [callback];
   }
 
   override bindMessageHandlers(
-    client: ClientSocket,
+    socket: WebSocket,
     handlers: WsMessageHandler<string>[],
     transform: (data: unknown) => Observable<unknown>,
   ): void {
     if (handlers.length === 0) return;
-    client.native ??= new NativeHandlers(
+    if (!(socket instanceof ClientSocket)) {
+      NativeClient.of(socket)?.addHandlers(handlers, transform);
+      return;
+    }
+    socket.native ??= new NativeHandlers(
       (text) => {
-        if (client.readyState === client.OPEN) client.send(text);
+        if (text !== undefined && socket.readyState === socket.OPEN) socket.send(text);
       },
-      (kind, line) => reportFault(client, kind, line),
+      (kind, line) => reportFault(socket, kind, line),
     );
-    client.native.add(handlers, transform);
+    socket.native.add(handlers, transform);
   }
 
   /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for the hooks is over. */
@@ -132,36 +144,41 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     return this.servers.dispose();
   }
 
-  private ready(server: WebSocketServer): WebSocketServer {
-    const callbacks: ((...args: unknown[]) => void)[] = [];
-    this.connectCallbacks.set(server, callbacks);
-    server.on('connection', (...args: unknown[]) => {
-      for (const callback of callbacks) callback(...args);
+  /** Prepares a server whose first gateway asks for it. */
+  private ready(target: SocketServer): WebSocketServer {
+    const { server } = target;
+    if (this.contexts.has(server)) return server;
+    this.contexts.set(server, this.pathOf(target));
+    // First of all listeners, also for sockets that an application upgrades by itself.
+    server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
+      this.begin(target, socket, request);
     });
     server.on('error', (error: Error) => this.faults.report(kindOf(error), stackOf(error)));
     return server;
   }
 
+  private pathOf({ commands }: SocketServer): NativePath | RoutedPath {
+    const path: NativePath = { reader: this.reader, cleanUps: new Set() };
+    if (!commands) return path;
+    const connections = this.clients!;
+    return { ...path, reader: this.reader, connections, router: connections.router };
+  }
+
   private doorkeeper(): Doorkeeper {
     return {
-      onHandshake: (target, request, accept) => this.admit(target, request, accept),
-      onSocket: (target, client, request) => {
-        const accepted = this.accepted.get(request)!;
-        const context = this.contextOf(target);
-        context.connections.begin(client, request.socket, accepted, context);
-        this.announce(target, client, request);
-      },
-      refuse: (request, refusal) => this.native.upgrades.refuse(request, refusal),
-      onRefused: (status) => this.native.upgrades.answered(status),
+      requireOpen: () => this.upgrades.requireOpen(),
+      onHandshake: (request, accept) => this.admit(request, accept),
+      onSocket: (target, socket, request) => this.announce(target, socket, request),
+      refuse: (request, refusal) => this.upgrades.refuse(request, refusal),
+      onRefused: (status) => this.upgrades.answered(status),
       onError: (error) => this.faults.report(kindOf(error), stackOf(error)),
     };
   }
 
-  private admit(target: SocketServer, request: IncomingMessage, accept: () => void): void {
-    const { connections } = this.contextOf(target);
-    void this.native.upgrades.admit({
+  private admit(request: IncomingMessage, accept: () => void): void {
+    void this.upgrades.admit({
       request,
-      admit: () => connections.admit(request),
+      admit: () => this.clients!.admit(request),
       accept: (accepted) => {
         this.accepted.set(request, accepted);
         accept();
@@ -169,35 +186,30 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     });
   }
 
-  private announce(
-    { server, port, path }: SocketServer,
-    client: ClientSocket,
-    request: IncomingMessage,
-  ): void {
-    holdForConstruction(client, this.paths?.requestScopedAt(port, path) ?? []);
+  private announce({ server }: SocketServer, socket: WebSocket, request: IncomingMessage): void {
     try {
-      server.emit('connection', client, request);
+      server.emit('connection', socket, request);
     } catch (error) {
       // The application may have added listeners of its own.
-      failConnection('the server', client, error);
+      failConnection('the server', clientOf(socket)!, error);
     }
   }
 
-  private contextOf({ server, port, path }: SocketServer): ServedPath {
-    let context = this.contexts.get(server);
-    if (!context) {
-      const clients = this.paths?.servesCommands(port, path) ? this.clients : undefined;
-      const { reader, native } = this;
-      context = { reader, cleanUps: new Set(), connections: clients ?? native };
-      if (clients) context = { ...context, router: clients.router };
-      this.contexts.set(server, context);
+  private begin({ server, port, path }: SocketServer, socket: WebSocket, request: IncomingMessage): void {
+    const context = this.contexts.get(server)!;
+    if (socket instanceof ClientSocket && 'router' in context) {
+      this.clients!.begin(socket, request.socket, this.accepted.get(request)!, context);
+    } else {
+      this.upgrades.answered(101);
+      NativeClient.begin(socket, context);
     }
-    return context;
+    holdForConstruction(clientOf(socket)!, this.paths?.requestScopedAt(port, path) ?? []);
   }
 
   private inspectGateways(app: INestApplicationContext): GatewayPaths {
     const gateways = findGateways(app.get(ModulesContainer));
     const paths = new GatewayPaths(gateways);
+    for (const line of paths.warnings()) new Logger('WsAdapter').warn(line);
     for (const gateway of gateways) guardHooks(gateway);
     return paths;
   }
@@ -216,8 +228,8 @@ function providerOf<T extends object>(
   return undefined;
 }
 
-/** Makes what native gateways need without the messaging providers, where a node has no identity. */
-function nativeAlone(): NativeConnections {
-  const nodeId = randomBytes(6).toString('base64url');
-  return new NativeConnections(new Upgrades(), new Sockets(new Flusher(), { nodeId }));
+/** Returns the part of a gateway's options that is for `ws`. */
+function wsOptionsOf(options: Readonly<Record<string, unknown>>): ServerOptions {
+  const { server: _server, path: _path, namespace: _namespace, commands: _commands, ...rest } = options;
+  return rest;
 }

@@ -2,9 +2,15 @@ import { Logger } from '@nestjs/common';
 import { FrameError, kindOf, LogGate, parseJson, stackOf, toClientFrame } from '@wss/protocol';
 import type { RawData } from 'ws';
 import type { ClientSocket, FrameRouter } from '../socket/client-socket.js';
+import type { NativeHandlers } from '../socket/native-handlers.js';
 
-/** Reads a message as `{event, data}`; returns nothing to drop it. */
-export type MessageParser = (data: RawData) => unknown;
+/** Reads a message as `{event, data}`; returns nothing to drop it. As in Nest, text comes as a string. */
+export type MessageParser = (data: RawData | string) => unknown;
+
+interface Message {
+  readonly event?: unknown;
+  readonly data?: unknown;
+}
 
 /** Parses each message once and takes it to a native gateway's handlers or to the router. */
 export class FrameReader {
@@ -16,40 +22,43 @@ export class FrameReader {
     public parser?: MessageParser,
   ) {}
 
-  /** Reads one message. Never throws: a frame that can't be read is answered. */
-  read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter | undefined): void {
+  /** Reads one message for the router. Never throws: a frame that can't be read is answered. */
+  read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter): void {
     try {
-      if (isBinary && router && !this.parser) throw new FrameError('binary frames are not supported');
-      const text = this.parser ? undefined : textOf(data);
-      const value = text === undefined ? this.parser!(data) : parseJson(text);
-      if (text === undefined && !value) return;
-      this.route(client, value, { length: text?.length ?? Infinity, bytes: sizeOf(data) }, router);
+      if (isBinary && !this.parser) throw new FrameError('binary frames are not supported');
+      const text = isBinary ? undefined : textOf(data);
+      const value = this.parser ? this.parser(text ?? data) : parseJson(text!);
+      if (this.parser && !value) return;
+      const { event, data: content } = (value ?? {}) as Message;
+      if (client.native?.has(event)) client.native.dispatch(event, content);
+      else router.dispatch(client, toClientFrame(value, this.parser ? Infinity : text!.length), sizeOf(data));
     } catch (error) {
-      this.refuse(client, error, router);
+      if (!(error instanceof FrameError)) this.failed(error);
+      router.refuse(
+        client,
+        error instanceof FrameError ? error : new FrameError('the frame could not be read'),
+      );
     }
   }
 
-  private route(
-    client: ClientSocket,
-    value: unknown,
-    { length, bytes }: { readonly length: number; readonly bytes: number },
-    router: FrameRouter | undefined,
-  ): void {
-    const { event, data } = (value ?? {}) as { event?: unknown; data?: unknown };
-    if (client.native?.has(event)) client.native.dispatch(event, data);
-    else if (router) router.dispatch(client, toClientFrame(value, length), bytes);
-    else
-      throw new FrameError(
-        typeof event === 'string' ? 'no handler for this event' : 'the frame has no event',
-      );
+  /** Reads one message as Nest does: it drops what it can't read and what no gateway handles. Never throws. */
+  readNative(handlers: NativeHandlers, data: RawData, isBinary: boolean): void {
+    const message = this.messageOf(isBinary ? data : textOf(data));
+    if (message && handlers.has(message.event)) handlers.dispatch(message.event, message.data);
   }
 
-  private refuse(client: ClientSocket, error: unknown, router: FrameRouter | undefined): void {
-    if (!(error instanceof FrameError)) this.faults.report(kindOf(error), stackOf(error));
-    const refusal = error instanceof FrameError ? error : new FrameError('the frame could not be read');
-    if (router) return router.refuse(client, refusal);
-    if (client.readyState !== client.OPEN) return;
-    client.send(JSON.stringify({ event: 'exception', data: { status: 'error', message: refusal.message } }));
+  private messageOf(data: RawData | string): Message | undefined {
+    try {
+      return (this.parser ? this.parser(data) : JSON.parse(data.toString())) as Message | undefined;
+    } catch (error) {
+      // Anybody can send what is no JSON; a parser of the application that throws has a bug.
+      if (this.parser) this.failed(error);
+      return undefined;
+    }
+  }
+
+  private failed(error: unknown): void {
+    this.faults.report(kindOf(error), stackOf(error));
   }
 }
 

@@ -3,7 +3,8 @@ import type { ModulesContainer } from '@nestjs/core';
 import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
 import { kindOf, stackOf } from '@wss/protocol';
 import { ClientSocket } from '../socket/client-socket.js';
-import { failConnection, reportFault } from '../socket/connection-failure.js';
+import { failConnection, type GatewayClient, reportFault } from '../socket/connection-failure.js';
+import { NativeClient } from '../socket/native-client.js';
 
 type GatewayHook = (this: object, client: unknown, ...rest: unknown[]) => unknown;
 type GatewayHookName = 'handleConnection' | 'handleDisconnect';
@@ -20,25 +21,20 @@ export interface GatewayDeclaration {
   readonly instance?: object;
 }
 
-/** Returns the gateways of an application. */
+/** Returns the gateways of an application; one class in two modules is two gateways, as in Nest. */
 export function findGateways(modules: ModulesContainer): GatewayDeclaration[] {
-  const found = new Map<Type<object>, GatewayDeclaration>();
+  const found: GatewayDeclaration[] = [];
   for (const module of modules.values()) {
     for (const wrapper of module.providers.values()) {
       const { metatype } = wrapper;
       if (typeof metatype !== 'function' || !Reflect.getMetadata(GATEWAY_METADATA, metatype)) continue;
       const type = metatype as Type<object>;
-      if (found.has(type)) {
-        throw new Error(
-          `${type.name} is provided twice, so every hook would run twice; provide it in one module and export it`,
-        );
-      }
       const requestScoped = !wrapper.isDependencyTreeStatic();
       const instance = requestScoped ? undefined : (wrapper.instance as object | undefined);
-      found.set(type, { ...declaration(type), requestScoped, ...(instance && { instance }) });
+      found.push({ ...declaration(type), requestScoped, ...(instance && { instance }) });
     }
   }
-  return [...found.values()];
+  return found;
 }
 
 function declaration(type: Type<object>): Omit<GatewayDeclaration, 'requestScoped' | 'instance'> {
@@ -71,10 +67,11 @@ function guard(
   const original = (target as Partial<Record<GatewayHookName, GatewayHook>>)[name];
   if (typeof original !== 'function' && !requestScoped) return;
   if (original && guards.has(original) && Object.hasOwn(target, name)) return;
-  const hook: GatewayHook = function (client, ...rest) {
-    const call = (): unknown => original?.call(this, client, ...rest);
+  const hook: GatewayHook = function (socket, ...rest) {
+    const call = (): unknown => original?.call(this, socket, ...rest);
+    const client = clientOf(socket);
     // An error of `super.handleConnection()` belongs to the derived class, which has a guard of its own.
-    if (!(client instanceof ClientSocket) || this.constructor !== owner) return call();
+    if (!client || this.constructor !== owner) return call();
     return runHook({ owner, name, client }, call);
   };
   guards.add(hook);
@@ -82,10 +79,15 @@ function guard(
   if (requestScoped) catchConstruction(owner, name);
 }
 
+/** The client of a socket; absent for a socket of another server. */
+export function clientOf(socket: unknown): GatewayClient | undefined {
+  return socket instanceof ClientSocket ? socket : NativeClient.of(socket);
+}
+
 interface HookRun {
   readonly owner: Type<object>;
   readonly name: GatewayHookName;
-  readonly client: ClientSocket;
+  readonly client: GatewayClient;
 }
 
 function runHook(run: HookRun, call: () => unknown): unknown {
@@ -107,7 +109,7 @@ function runHook(run: HookRun, call: () => unknown): unknown {
   return done;
 }
 
-function awaitAtShutdown(client: ClientSocket, done: Promise<unknown>): void {
+function awaitAtShutdown(client: GatewayClient, done: Promise<unknown>): void {
   const { cleanUps } = client.pathContext;
   cleanUps.add(done);
   void done.finally(() => cleanUps.delete(done));
@@ -124,10 +126,10 @@ function fail(run: HookRun, error: unknown): void {
 }
 
 /** Connections whose instances of request-scoped gateways are still being created. */
-const constructions = new WeakMap<ClientSocket, Map<Type<object>, () => void>>();
+const constructions = new WeakMap<GatewayClient, Map<Type<object>, () => void>>();
 
 /** Lets frames wait until the connection's own instances of these gateways exist and their hooks have run. */
-export function holdForConstruction(client: ClientSocket, gateways: readonly Type<object>[]): void {
+export function holdForConstruction(client: GatewayClient, gateways: readonly Type<object>[]): void {
   if (gateways.length === 0) return;
   const pending = new Map<Type<object>, () => void>();
   constructions.set(client, pending);
@@ -148,7 +150,7 @@ function catchConstruction(owner: Type<object>, name: GatewayHookName): void {
   @Catch()
   class ConstructionFilter implements ExceptionFilter {
     catch(error: unknown, host: ArgumentsHost): void {
-      fail({ owner, name, client: host.getArgByIndex<ClientSocket>(0) }, error);
+      fail({ owner, name, client: clientOf(host.getArgByIndex(0))! }, error);
     }
   }
   const prototype = owner.prototype as object;

@@ -2,51 +2,72 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import type { GatewayDeclaration } from './gateway-hooks.js';
 
-/** Knows the paths that the command router serves, and checks that the gateways agree on their options. */
-export class GatewayPaths {
-  private readonly commands = new Set<string>();
-  private readonly requestScoped = new Map<string, Type<object>[]>();
+/** The options that `ws` reads; any other, such as `cors`, is for other adapters. */
+const WS_OPTIONS = [
+  ...[
+    'host',
+    'backlog',
+    'verifyClient',
+    'handleProtocols',
+    'clientTracking',
+    'perMessageDeflate',
+    'maxPayload',
+  ],
+  ...['skipUTF8Validation', 'allowSynchronousEvents', 'autoPong', 'closeTimeout', 'maxBufferedChunks'],
+  ...['maxFragments', 'WebSocket'],
+];
 
-  /** @throws Error when gateways on one port and path ask for different options, or spell one path in two ways. */
+/** Knows the gateways by port and path: which paths the command router serves, and where gateways do not agree. */
+export class GatewayPaths {
+  private readonly places = new Map<string, GatewayDeclaration[]>();
+
   constructor(gateways: readonly GatewayDeclaration[]) {
-    const first = new Map<string, GatewayDeclaration>();
     for (const gateway of gateways) {
       const key = keyOf(gateway.port, gateway.path);
-      if (gateway.options.commands === true) this.commands.add(key);
-      if (gateway.requestScoped) {
-        this.requestScoped.set(key, [...(this.requestScoped.get(key) ?? []), gateway.class]);
-      }
-      const other = first.get(key);
-      if (!other) first.set(key, gateway);
-      else requireAgreement(other, gateway);
+      this.places.set(key, [...(this.places.get(key) ?? []), gateway]);
     }
   }
 
   /** True if the router serves the path. */
   servesCommands(port: number, path: string | undefined): boolean {
-    return this.commands.has(keyOf(port, path));
+    return this.routerOptionsAt(port, path) !== undefined;
   }
 
   /** Gateways of the path that have an instance per connection. */
   requestScopedAt(port: number, path: string | undefined): readonly Type<object>[] {
-    return this.requestScoped.get(keyOf(port, path)) ?? [];
+    return this.at(port, path)
+      .filter(({ requestScoped }) => requestScoped)
+      .map((gateway) => gateway.class);
+  }
+
+  /** Options of the gateway with which the router serves the path; absent where it does not. */
+  routerOptionsAt(port: number, path: string | undefined): Readonly<Record<string, unknown>> | undefined {
+    return this.at(port, path).find(({ options }) => options.commands === true)?.options;
+  }
+
+  /** Lines for the developer about gateways that do not fit together. */
+  warnings(): string[] {
+    return [...this.places.values()].flatMap((all) => {
+      const twice = all.filter((each, index) => all.findIndex((other) => other.class === each.class) < index);
+      return [
+        ...twice.map(
+          (each) =>
+            `${each.class.name} is provided twice, so each of its hooks and handlers runs twice; provide it in one module and export it`,
+        ),
+        ...all.flatMap((each) => disagreement(all[0]!, each) ?? []),
+      ];
+    });
+  }
+
+  private at(port: number, path: string | undefined): readonly GatewayDeclaration[] {
+    return this.places.get(keyOf(port, path)) ?? [];
   }
 }
 
-function requireAgreement(a: GatewayDeclaration, b: GatewayDeclaration): void {
-  const names = `${a.class.name} and ${b.class.name}`;
-  if (a.path !== b.path)
-    throw new Error(
-      `${names} spell one path in two ways; write it the same way, or one of them is never reached`,
-    );
-  const keys = [...new Set([...Object.keys(a.options), ...Object.keys(b.options)])];
-  const conflicts = keys.filter(
-    (key) => key !== 'commands' && !isDeepStrictEqual(a.options[key], b.options[key]),
-  );
-  if (conflicts.length === 0) return;
-  throw new Error(
-    `${names} share a path but differ in ${conflicts.join(', ')}; one server has one set of options, so give both the same or another path`,
-  );
+function disagreement(a: GatewayDeclaration, b: GatewayDeclaration): string | undefined {
+  const conflicts = WS_OPTIONS.filter((key) => !isDeepStrictEqual(a.options[key], b.options[key]));
+  if (conflicts.length === 0) return undefined;
+  return `${a.class.name} and ${b.class.name} share a path but differ in ${conflicts.join(', ')}; one server has one set of options, so give both the same or another path`;
 }
 
 /** On the application's port, no path means the root; on a port of its own it means every path. */

@@ -1,29 +1,17 @@
 import cluster from 'node:cluster';
 import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
-import {
-  type ServerOptions,
-  type VerifyClientCallbackAsync,
-  type VerifyClientCallbackSync,
-  WebSocket,
-  WebSocketServer,
-} from 'ws';
-import { CLOSE_CODES, RESUME_PREFIX, SUBPROTOCOL, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
-import { ClientSocket } from '../socket/client-socket.js';
-import { LISTEN_BACKLOG, MAX_FRAME_BYTES } from '../ports/limits.js';
+import { type ServerOptions, WebSocket, type WebSocketServer } from 'ws';
+import { CLOSE_CODES } from '@wss/protocol';
+import { LISTEN_BACKLOG } from '../ports/limits.js';
 import { UpgradeRefusal } from '../ports/ports.js';
+import { nativeServer, routedServer, type SocketServerRequest } from './new-servers.js';
+
+/** How long another listener has for an upgrade request of which this adapter knows nothing, ms. */
+const OTHERS_MS = 5_000;
 
 /** How long the clients of a closing server have to answer the close frame, ms. */
 const CLOSE_GRACE_MS = 1_000;
-
-/** The server that a gateway asks for. */
-export interface SocketServerRequest {
-  /** Absent, on a port of its own: every path of the port. */
-  readonly path?: string;
-  /** True if the command router serves it. */
-  readonly commands: boolean;
-  readonly options: ServerOptions;
-}
 
 /** A WebSocket server of one port and path. */
 export interface SocketServer {
@@ -31,14 +19,21 @@ export interface SocketServer {
   readonly port: number;
   /** Absent: every path of the port. */
   readonly path?: string;
+  /** True if the command router serves it. */
+  readonly commands: boolean;
 }
 
 /** Decides on upgrade requests. */
 export interface Doorkeeper {
-  /** Called with a request for this server whose handshake is valid; `accept` makes it a WebSocket. */
-  onHandshake(target: SocketServer, request: IncomingMessage, accept: () => void): void;
+  /** @throws UpgradeRefusal when upgrades are refused */
+  requireOpen(): void;
+  /**
+   * Called with a request for a path of the router whose handshake is valid; `accept` makes it a WebSocket. Requests for
+   * paths of native gateways alone are accepted without asking.
+   */
+  onHandshake(request: IncomingMessage, accept: () => void): void;
   /** Called when a request became a WebSocket. */
-  onSocket(target: SocketServer, client: ClientSocket, request: IncomingMessage): void;
+  onSocket(target: SocketServer, socket: WebSocket, request: IncomingMessage): void;
   /** Answers every other request. */
   refuse(request: IncomingMessage, refusal: UpgradeRefusal): void;
   /** Called when the gateway's own options refused a request. */
@@ -48,47 +43,45 @@ export interface Doorkeeper {
 
 type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-/** Default limits of every server; a gateway's own options come after them. */
-// `closeTimeout` and `maxFragments` are newer than the published types.
-const LIMITS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
-  noServer: true,
-  maxPayload: MAX_FRAME_BYTES,
-  maxFragments: 1_024,
-  closeTimeout: 5_000,
-};
-
 /** The WebSocket servers by port and path; the one table of the adapter. */
 export class SocketServers {
   private readonly servers: SocketServer[] = [];
-  private readonly closing = new Set<WebSocketServer>();
+  private readonly closing = new Map<WebSocketServer, Promise<void>>();
   private readonly listeners = new Map<HttpServer, OnUpgrade>();
   private readonly own = new Map<number, HttpServer>();
 
   constructor(private readonly doorkeeper: Doorkeeper) {}
 
-  /** Adds a server on the application's HTTP server. */
-  attach(httpServer: HttpServer, request: SocketServerRequest): WebSocketServer {
+  /** Adds a server on the application's HTTP server, unless the path has one. */
+  attach(httpServer: HttpServer, request: SocketServerRequest): SocketServer {
     this.listen(httpServer, 0);
-    return this.add(httpServer, 0, request);
+    return this.at(0, request) ?? this.add(httpServer, 0, request);
   }
 
   /**
-   * Adds a server on a port of its own; several paths may share it.
+   * Adds a server on a port of its own, unless the path has one; several paths may share a port.
    * @throws Error when the port is taken
    */
-  open(port: number, request: SocketServerRequest): WebSocketServer {
-    const httpServer = this.own.get(port) ?? this.openPort(port);
-    return this.add(httpServer, port, request);
+  open(port: number, request: SocketServerRequest): SocketServer {
+    const httpServer = this.own.get(port) ?? this.openPort(port, request.options);
+    return this.at(port, request) ?? this.addOwn(httpServer, port, request);
   }
 
   /** Removes a server and closes it: its clients get 1012, and are cut if they don't answer. */
-  async close(server: WebSocketServer): Promise<void> {
-    this.closing.add(server);
+  close(server: WebSocketServer): Promise<void> {
+    let closed = this.closing.get(server);
+    if (!closed) this.closing.set(server, (closed = this.closeOnce(server)));
+    return closed;
+  }
+
+  private async closeOnce(server: WebSocketServer): Promise<void> {
+    // A gateway may have turned off their tracking.
+    const clients = (server.clients as typeof server.clients | undefined) ?? new Set<WebSocket>();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const client of server.clients) {
+    for (const client of clients) {
       if (client.readyState === WebSocket.OPEN) client.close(1012, CLOSE_CODES[1012].reason);
     }
-    const timer = setTimeout(() => server.clients.forEach((client) => client.terminate()), CLOSE_GRACE_MS);
+    const timer = setTimeout(() => clients.forEach((client) => client.terminate()), CLOSE_GRACE_MS);
     await closed;
     clearTimeout(timer);
     this.closing.delete(server);
@@ -106,10 +99,34 @@ export class SocketServers {
     await Promise.all(own.map(closePort));
   }
 
-  private add(httpServer: HttpServer, port: number, request: SocketServerRequest): WebSocketServer {
-    const { path } = request;
-    const server: WebSocketServer = newServer(request, {
-      onHandshake: (upgrade, accept) => this.doorkeeper.onHandshake(entry, upgrade, accept),
+  private at(port: number, { path }: SocketServerRequest): SocketServer | undefined {
+    return this.servers.find((entry) => entry.port === port && entry.path === path);
+  }
+
+  private add(httpServer: HttpServer, port: number, request: SocketServerRequest): SocketServer {
+    const { path, commands } = request;
+    const server = commands
+      ? this.routedServer(request)
+      : nativeServer(request, (status) => this.doorkeeper.onRefused(status));
+    // Nest and applications read these; without a server of its own `ws` sets neither.
+    Object.assign(server, { path, address: () => httpServer.address() });
+    const entry: SocketServer = { server, port, commands, ...(path !== undefined && { path }) };
+    this.servers.push(entry);
+    return entry;
+  }
+
+  /** As in Nest, a server for all paths of its port hears of the port. */
+  private addOwn(httpServer: HttpServer, port: number, request: SocketServerRequest): SocketServer {
+    const entry = this.add(httpServer, port, request);
+    if (entry.path !== undefined) return entry;
+    httpServer.on('listening', () => entry.server.emit('listening'));
+    httpServer.on('error', (error) => entry.server.emit('error', error));
+    return entry;
+  }
+
+  private routedServer(request: SocketServerRequest): WebSocketServer {
+    const server: WebSocketServer = routedServer(request, {
+      onHandshake: (upgrade, accept) => this.doorkeeper.onHandshake(upgrade, accept),
       onRefused: (status) => this.doorkeeper.onRefused(status),
     });
     server.on('wsClientError', (error: Error, _socket: Duplex, upgrade: IncomingMessage) => {
@@ -117,21 +134,17 @@ export class SocketServers {
       if (server.listenerCount('wsClientError') > 1) return;
       this.doorkeeper.refuse(upgrade, handshakeRefusal(upgrade, error));
     });
-    // Nest and applications read these; without a server of its own `ws` sets neither.
-    Object.assign(server, { path, address: () => httpServer.address() });
-    const entry: SocketServer = { server, port, ...(path !== undefined && { path }) };
-    this.servers.push(entry);
     return server;
   }
 
-  private openPort(port: number): HttpServer {
+  private openPort(port: number, { host, backlog = LISTEN_BACKLOG }: ServerOptions): HttpServer {
     const httpServer = createServer((_request, response) => {
       response.writeHead(426, { Upgrade: 'websocket', Connection: 'Upgrade' }).end();
     });
     httpServer.on('error', (error) => this.doorkeeper.onError(error));
-    httpServer.listen({ port, backlog: LISTEN_BACKLOG });
-    // A port without a host is bound at once, except by the workers of a Node cluster.
-    if (!httpServer.listening && cluster.isPrimary) {
+    httpServer.listen({ port, backlog, ...(host !== undefined && { host }) });
+    // A port without a host is bound at once, except by the workers of a Node cluster; a host is looked up first.
+    if (host === undefined && !httpServer.listening && cluster.isPrimary) {
       throw new Error(`port ${port} can't be opened; it is probably taken: give the gateway another one`);
     }
     this.own.set(port, httpServer);
@@ -145,8 +158,9 @@ export class SocketServers {
       socket.on('error', destroy);
       try {
         const target = this.targetOf(port, request);
+        if (!target) return this.leaveToOthers(httpServer, request);
         target.server.handleUpgrade(request, socket, head, (client) => {
-          this.doorkeeper.onSocket(target, client as ClientSocket, request);
+          this.doorkeeper.onSocket(target, client, request);
         });
       } catch (error) {
         if (!(error instanceof UpgradeRefusal)) throw error;
@@ -157,13 +171,29 @@ export class SocketServers {
     this.listeners.set(httpServer, listener);
   }
 
+  /** Refuses a request for an unknown path: at once if nobody else listens, or else when nobody has answered it. */
+  private leaveToOthers(httpServer: HttpServer, request: IncomingMessage): void {
+    const refusal = new UpgradeRefusal(404, 'no WebSocket here');
+    if (httpServer.listenerCount('upgrade') === 1) throw refusal;
+    const { socket } = request;
+    const { bytesWritten } = socket;
+    const timer = setTimeout(() => {
+      socket.off('close', stop);
+      if (socket.bytesWritten === bytesWritten) this.doorkeeper.refuse(request, refusal);
+    }, OTHERS_MS);
+    const stop = (): void => clearTimeout(timer);
+    socket.once('close', stop);
+  }
+
   /** @throws UpgradeRefusal */
-  private targetOf(port: number, request: IncomingMessage): SocketServer {
+  private targetOf(port: number, request: IncomingMessage): SocketServer | undefined {
     const url = urlOf(request);
     if (!url) throw new UpgradeRefusal(400, 'the request has no valid URL');
     const target = this.find(port, url.pathname);
-    if (!target) throw new UpgradeRefusal(404, 'no WebSocket here');
+    if (!target) return undefined;
     if (this.closing.has(target.server)) throw new UpgradeRefusal(503, 'shutting down; try again');
+    // Admission asks this for the router's paths.
+    if (!target.commands) this.doorkeeper.requireOpen();
     return target;
   }
 
@@ -178,58 +208,12 @@ function destroy(this: Duplex): void {
   this.destroy();
 }
 
-/** Callbacks for the end of a handshake. */
-interface HandshakeEnd {
-  onHandshake(request: IncomingMessage, accept: () => void): void;
-  onRefused(status: number): void;
-}
-
-function newServer({ commands, options }: SocketServerRequest, end: HandshakeEnd): WebSocketServer {
-  return new WebSocketServer({
-    ...LIMITS,
-    handleProtocols: commands ? sessionProtocol : firstProtocol,
-    ...options,
-    // Closing the server must find its clients.
-    clientTracking: true,
-    WebSocket: ClientSocket,
-    verifyClient: verifierOf(options.verifyClient, end),
-  });
-}
-
-/**
- * First `ws` checks the handshake, then the gateway's own check runs, and admission last, so that a session is opened
- * only for a handshake that can be completed.
- */
-function verifierOf(own: ServerOptions['verifyClient'], end: HandshakeEnd): VerifyClientCallbackAsync {
-  return (info, done) => {
-    const verified: typeof done = (isFit, status = 401, ...answer) => {
-      if (isFit) return end.onHandshake(info.req, () => done(true));
-      end.onRefused(status);
-      done(false, status, ...answer);
-    };
-    if (!own) verified(true);
-    // In the forms that `ws` knows.
-    else if (own.length === 2) (own as VerifyClientCallbackAsync)(info, verified);
-    else verified((own as VerifyClientCallbackSync)(info));
-  };
-}
-
 /** Answers with the fault that `ws` found. */
 function handshakeRefusal({ method, headers }: IncomingMessage, { message }: Error): UpgradeRefusal {
   if (method !== 'GET') return new UpgradeRefusal(405, message, ['Allow: GET']);
   const isSpoken = ['13', '8'].includes(headers['sec-websocket-version'] ?? '');
   return new UpgradeRefusal(400, message, isSpoken ? [] : ['Sec-WebSocket-Version: 13, 8']);
 }
-
-// Tokens among the subprotocols are never echoed.
-const sessionProtocol = (offered: Set<string>): string | false => offered.has(SUBPROTOCOL) && SUBPROTOCOL;
-
-/** Prefixes of secrets. */
-const SECRETS = [TOKEN_PREFIX, TOKEN64_PREFIX, RESUME_PREFIX];
-
-/** The default of `ws`. */
-const firstProtocol = (offered: Set<string>): string | false =>
-  [...offered].find((name) => !SECRETS.some((prefix) => name.startsWith(prefix))) ?? false;
 
 async function closePort(httpServer: HttpServer): Promise<void> {
   const closed = new Promise((resolve) => httpServer.close(resolve));

@@ -15,6 +15,12 @@ export const MAX_COMMANDS = 256;
 /** The same for the frames that brought them, bytes. */
 export const MAX_COMMAND_BYTES = 1_048_576;
 
+/** How long frames of a client wait for the connection hooks of gateways, ms. */
+export const MAX_HOOK_MS = 5_000;
+
+/** The most bytes of frames that wait for them. */
+export const MAX_HELD_BYTES = 1_048_576;
+
 /** How far the clocks of a node and of the issuer of tokens may differ, ms (R30). */
 export const IDENTITY_LEEWAY_MS = 2_000;
 

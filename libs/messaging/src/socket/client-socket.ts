@@ -11,6 +11,7 @@ import {
   stackOf,
 } from '@wss/protocol';
 import { type RawData, WebSocket } from 'ws';
+import type { GatewayClient, GatewayPath } from './connection-failure.js';
 import type { Flusher } from './flusher.js';
 import { IDENTITY_LEEWAY_MS, MAX_COMMAND_BYTES, MAX_COMMANDS } from '../ports/limits.js';
 import type { NativeHandlers } from './native-handlers.js';
@@ -57,17 +58,14 @@ export interface SocketOwner {
   end(client: ClientSocket, code: number): void;
 }
 
-/** State that the sockets of one path have in common. */
-export interface PathContext {
+/** State that the sockets of one path that the router serves have in common. */
+export interface PathContext extends GatewayPath {
   /** Reads a message and takes it to its handler. */
   readonly reader: {
-    read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter | undefined): void;
+    read(client: ClientSocket, data: RawData, isBinary: boolean, router: FrameRouter): void;
   };
   readonly connections: SocketOwner;
-  /** Disconnect hooks under way; the close of the server waits for them. */
-  readonly cleanUps: Set<Promise<unknown>>;
-  /** Present if the router serves the path. */
-  readonly router?: FrameRouter;
+  readonly router: FrameRouter;
 }
 
 /**
@@ -76,7 +74,7 @@ export interface PathContext {
  * All text goes through one queue, so that frames of one turn leave together and in order. It holds no closure
  * per handler: an idle client costs the same whatever the application can do.
  */
-export class ClientSocket extends WebSocket implements Client, QueueObserver {
+export class ClientSocket extends WebSocket implements Client, GatewayClient, QueueObserver {
   declare id: string;
   declare user: string;
   /** True if it gave a sign of life since the last ping. */
@@ -146,6 +144,11 @@ export class ClientSocket extends WebSocket implements Client, QueueObserver {
   identityEndsAt(expiresAt: number | undefined): void {
     this.expiresAt =
       expiresAt === undefined ? 0 : performance.now() + expiresAt - Date.now() + IDENTITY_LEEWAY_MS;
+  }
+
+  /** Part of {@link GatewayClient}: it is its own socket. */
+  get socket(): WebSocket {
+    return this;
   }
 
   /** Lets frames wait until this is done. */

@@ -14,9 +14,12 @@ export class NativeHandlers {
   private readonly byEvent = new Map<unknown, { callback: NativeCallback; transform: Transform }[]>();
   private readonly running = new Subscription();
 
-  /** @param report logs a fault, see `LogGate` */
+  /**
+   * @param send sends an answer; it gets `undefined` for a value that JSON does not have
+   * @param report logs a fault, see `LogGate`
+   */
   constructor(
-    private readonly send: (text: string) => void,
+    private readonly send: (text: string | undefined) => void,
     private readonly report: (kind: string, line: string) => void,
   ) {}
 
@@ -75,8 +78,7 @@ export class NativeHandlers {
   private answer(value: unknown, event: unknown): void {
     if (value === undefined || value === null) return;
     try {
-      const text = JSON.stringify(value) as string | undefined;
-      if (text !== undefined) this.send(text);
+      this.send(JSON.stringify(value) as string | undefined);
     } catch (error) {
       // An error thrown here would end the process.
       this.failed(event, error);

@@ -2,8 +2,7 @@ import { type AddressInfo } from 'node:net';
 import { Injectable, Module, Scope, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import type { WebSocket } from 'ws';
+import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { ClusterWsAdapter } from '../../src/index.js';
 
 // An application as anybody would write it, with gateways that would end its process under Nest's own adapter.
@@ -55,17 +54,6 @@ class EchoGateway {
   @SubscribeMessage('bigint')
   bigint(): object {
     return { event: 'bigint', data: 1n };
-  }
-
-  @SubscribeMessage('flood')
-  flood(@ConnectedSocket() client: WebSocket): void {
-    const data = 'x'.repeat(1_000_000);
-    const timer = setInterval(() => {
-      client.send(data);
-      if (client.readyState === client.OPEN) return;
-      clearInterval(timer);
-      console.log('the flood is over');
-    }, 1);
   }
 }
 

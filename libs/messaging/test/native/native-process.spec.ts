@@ -53,17 +53,6 @@ describe('a process with gateways that fail', () => {
     await livesOn();
   });
 
-  it('outlives a client that does not read', async () => {
-    const client = await connect('/');
-    client.send({ event: 'flood' });
-    client.socket.pause();
-    await node.waitForLine(/the flood is over/);
-    await livesOn();
-    client.socket.resume();
-    expect((await client.closed).code).toBe(4408);
-    await livesOn();
-  });
-
   it('warns of no leak with 13 gateways on a path, and ends in order', async () => {
     expect(await node.stop()).toBe(0);
     expect(node.output.join('\n')).not.toContain('MaxListenersExceededWarning');
