@@ -1,14 +1,14 @@
+import type { DocumentView } from '@wss/protocol';
 import { retryDelay } from './backoff.js';
 import { Timer } from './clock.js';
 import { Changing } from './emitter.js';
 import { fromBody, WssError } from './errors.js';
 import type { Link } from './link.js';
-import type { DocumentView } from './live-state.js';
 import { NextTime, Pending, snapshot } from './requests.js';
 import type { JoinOptions, RoomPosition, RoomReset, RoomStatus } from './types.js';
 
 /** From where a room goes on: the reply to `$join`, and `$reset`. */
-export interface RoomStart extends RoomPosition {
+export interface StartFrame extends RoomPosition {
   readonly recovered?: boolean;
   readonly missed?: number;
   readonly reason?: string;
@@ -29,7 +29,7 @@ export interface AttendanceListener {
   /** The room is wanted again. */
   wanted(): void;
   /** The room begins, goes on, or (a reset) starts anew. */
-  started(start: RoomStart, isReset: boolean): void;
+  started(start: StartFrame, isReset: boolean): void;
   /** Documents were read. */
   documentsRead(documents: Record<string, DocumentView>): void;
   /** Documents can't be read. */
@@ -63,6 +63,8 @@ const MOST_GAPS = 2;
 export class Attendance {
   readonly progress: Changing<RoomStatus>;
   at?: RoomPosition;
+  /** Where an earlier visit ended: what was seen then is not told again, unless older events are asked for. */
+  private seen?: RoomPosition;
   /** True if the server has let us in on this connection, and its events continue our position. */
   isIn?: boolean;
 
@@ -114,14 +116,14 @@ export class Attendance {
   }
 
   async setMeta(meta: object): Promise<void> {
-    if (this.isWanted) return this.enter({ meta });
     this.link.wire.end.throwIfAborted();
     this.keepMeta(meta);
+    if (this.isWanted) await this.enter({ meta });
   }
 
-  /** Joins without a waiting caller: a failure is reported as one of the client. */
+  /** Joins, or asks for what is lacking, without a waiting caller: a failure is reported as one of the client. */
   ensure(): void {
-    if (this.isWanted || this.link.over) return;
+    if (this.link.over) return;
     this.want();
     this.sync();
   }
@@ -191,13 +193,14 @@ export class Attendance {
 
   /** Keeps the user's meta for the next join, which is due when the room has caught up. */
   private keepMeta(meta: object): void {
-    const { data } = snapshot(meta, MOST_META);
-    if (Object(data) !== data || Array.isArray(data)) throw new WssError('invalid', 'meta must be an object');
+    const { data } = snapshot(meta ?? 0, MOST_META);
+    if (Object(data) !== data || Array.isArray(data)) throw new WssError('invalid', 'meta: an object');
     this.about = data as object;
   }
 
   private want(last?: number): void {
     this.newest = last ?? this.newest;
+    if (last) delete this.seen;
     if (this.isWanted) return;
     this.gaps = 0;
     this.room.wanted();
@@ -217,12 +220,12 @@ export class Attendance {
     });
   }
 
-  private askJoin(data: object, done: (start: RoomStart) => void): void {
+  private askJoin(data: object, done: (start: StartFrame) => void): void {
     for (const { answer } of this.entrances) answer.sent();
     const { about } = this;
     this.ask('$join', { ...data, meta: about }, (start) => {
       this.told = about;
-      done(start as RoomStart);
+      done(start as StartFrame);
       if (this.isIn) this.letIn(({ fulfil }) => fulfil());
     });
   }
@@ -245,7 +248,12 @@ export class Attendance {
     if (event === '$leave' || !this.isWanted) return this.gone();
     if (!this.letIn(({ fail }) => fail(error))) this.link.errors.emit(error);
     if (!this.isIn) {
-      this.gone();
+      const { at, hasToldMeta } = this;
+      this.about = this.told;
+      // The meta may be the reason: with the one before it, the room goes on.
+      if (at && !hasToldMeta) return;
+      // Where we were let in before, the server still counts us among the members.
+      if (!at) this.gone();
       return this.stop(error);
     }
     // Documents can't be had; the membership stays.
@@ -253,10 +261,11 @@ export class Attendance {
   }
 
   /** The room begins, goes on, or starts anew (a reset): by the reply to a join, or by `$reset`. */
-  begin(start: RoomStart, isReset: boolean): void {
+  begin(start: StartFrame, isReset: boolean): void {
     if (!this.isWanted) return;
     const { epoch, seq, missed = 0, documents } = start;
-    const before = this.at?.seq ?? (documents ? seq : seq - missed);
+    const seen = this.seen?.epoch === epoch ? this.seen.seq : 0;
+    const before = this.at?.seq ?? Math.max(seen, documents ? seq : seq - missed);
     this.isIn = true;
     this.target = documents ? 0 : seq;
     // The missed events follow; the position moves with them.
@@ -264,7 +273,7 @@ export class Attendance {
     // A start that leaves a gap, or goes back, breaks the server's promise.
     if (!isReset && !documents && (seq < before || missed < seq - before)) return this.gap();
     if (isReset) this.progress.become({ state: 'reset', reason: start.reason! });
-    this.room.started({ ...start, seq: this.at.seq }, isReset);
+    this.room.started(start, isReset);
     if (this.at.seq < seq)
       this.progress.become({ state: 'catching up', reason: this.gaps ? 'gap' : 'reconnect' });
     else this.caughtUp();
@@ -272,7 +281,7 @@ export class Attendance {
   }
 
   /** They are as of a moment that may lie before our position; then the changes since follow. */
-  private haveDocuments({ documents, epoch, seq }: RoomStart): void {
+  private haveDocuments({ documents, epoch, seq }: StartFrame): void {
     const { at } = this;
     if (!this.isIn) return;
     if (epoch !== at!.epoch || seq > at!.seq) return this.gap();
@@ -301,6 +310,7 @@ export class Attendance {
   private stop(error: WssError): void {
     this.timer.cancel();
     this.isIn = false;
+    this.seen = this.at ?? this.seen;
     delete this.at;
     delete this.newest;
     this.progress.become({ state: 'left', error: error.code === 'closed' ? undefined : error });

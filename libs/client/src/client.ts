@@ -43,7 +43,7 @@ export class WssClient<C extends Contract = AnyContract> {
   /** Rooms in which something is wanted, under way, or listened to. */
   private readonly used = new Set<Room>();
   private readonly collected = new FinalizationRegistry<string>((name) => {
-    if (!this.known.get(name)?.deref()) this.known.delete(name);
+    if (!this.existing(name)) this.known.delete(name);
   });
   private readonly byEvent = new Map<string, Emitter<never>>();
   private readonly hellos = new Emitter<Hello>();
@@ -157,7 +157,13 @@ export class WssClient<C extends Contract = AnyContract> {
 
   /** A room; the same object for the same name, for as long as anybody has it. */
   room<Type extends NameOf<C['rooms']>>(name: `${Type}:${string}`): Room<RoomOf<C, Type>> {
-    return this.roomOf(name) as unknown as Room<RoomOf<C, Type>>;
+    let room = this.existing(name);
+    if (!room) {
+      room = new Room(name, this.link, (changed) => this.onUse(changed));
+      this.known.set(name, new WeakRef(room));
+      this.collected.register(room, name);
+    }
+    return room as unknown as Room<RoomOf<C, Type>>;
   }
 
   /** The rooms that are joined or wanted, each with its `status`. */
@@ -176,16 +182,6 @@ export class WssClient<C extends Contract = AnyContract> {
 
   private existing(name: string): Room | undefined {
     return this.known.get(name)?.deref();
-  }
-
-  private roomOf(name: string): Room {
-    let room = this.existing(name);
-    if (!room) {
-      room = new Room(name, this.link, (changed) => this.onUse(changed));
-      this.known.set(name, new WeakRef(room));
-      this.collected.register(room, name);
-    }
-    return room;
   }
 
   private onUse(room: Room): void {
@@ -251,7 +247,7 @@ export class WssClient<C extends Contract = AnyContract> {
     this.hellos.emit(hello);
     // Rooms that were left without a connection, so that the server does not know yet.
     for (const name of rooms ?? []) {
-      const { attendance } = this.roomOf(name);
+      const { attendance } = this.room(name as never);
       attendance.mayBeIn = true;
       attendance.sync();
     }

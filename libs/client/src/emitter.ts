@@ -100,12 +100,12 @@ export class Emitter<T> {
    */
   iterate(life: Life, signal?: AbortSignal): AsyncGenerator<T, void, void> {
     const waiting: T[] = [];
-    let wake: () => void = () => undefined;
+    let wake: (() => void) | undefined;
     let isOver = false;
     const finish = (): void => {
       isOver = true;
       for (const stop of stops) stop();
-      wake();
+      wake?.();
     };
     const stop = (): void => {
       waiting.length = 0;
@@ -117,7 +117,7 @@ export class Emitter<T> {
     const stops = [
       this.listen((value) => {
         waiting.push(value);
-        wake();
+        wake?.();
       }),
       // After the listener above: the last status comes before the end.
       life.listen(check),
@@ -125,8 +125,9 @@ export class Emitter<T> {
     stops.push(onAbort(signal, stop));
     check();
     const values = (async function* (): AsyncGenerator<T, void, void> {
-      while (waiting.length > 0 || !isOver) {
+      for (;;) {
         if (waiting.length > 0) yield waiting.shift()!;
+        else if (isOver) return;
         else await new Promise<void>((resolve) => (wake = resolve));
       }
     })();

@@ -107,11 +107,13 @@ export class Link {
    * @throws WssError when it can't be sent, or too many commands wait
    */
   admit(data: unknown): Snapshot {
+    // Reading it may call the application, which may do anything.
+    const copy = snapshot(data, this.maxFrame);
     this.wire.end.throwIfAborted();
     if (this.unsent >= (this.settings.maxQueued ?? 1_000)) {
       throw new WssError('queue_full', 'too many', true);
     }
-    return snapshot(data, this.maxFrame);
+    return copy;
   }
 
   /**

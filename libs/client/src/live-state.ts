@@ -1,14 +1,9 @@
+import type { DocumentView } from '@wss/protocol';
 import { Emitter, type Unsubscribe } from './emitter.js';
 import type { WssError } from './errors.js';
 import { applyPatch, type PatchOperation } from './json-patch.js';
 import type { Link } from './link.js';
 import { NextTime } from './requests.js';
-
-/** A document as the server sends it. */
-export interface DocumentView {
-  readonly version: number;
-  readonly value: unknown;
-}
 
 /** The change of one document that travels with an event. */
 export interface DocumentPatch {

@@ -65,7 +65,6 @@ export class Members {
 
   /** Calls back with the list now, if it is known, and after each change. Joins the room, if it is not joined yet. */
   subscribe(listener: (members: readonly Member[]) => void): Unsubscribe {
-    this.attendance.ensure();
     if (this.at !== undefined) listener(this.list);
     else this.want();
     return this.changes.listen(listener);
@@ -77,7 +76,6 @@ export class Members {
    */
   refresh(): Promise<void> {
     const { promise } = this.read;
-    this.attendance.ensure();
     this.want();
     return this.link.handOut(promise);
   }
@@ -113,6 +111,7 @@ export class Members {
 
   private want(): void {
     const { over } = this.link;
+    this.attendance.ensure();
     this.wanted = true;
     if (over) this.stop(over);
     else if (!this.reading && this.attendance.isIn) this.start();

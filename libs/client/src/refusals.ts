@@ -3,14 +3,14 @@ import { type ClientErrorCode, WssError } from './errors.js';
 
 type Refusal = readonly [code: ClientErrorCode | ErrorCode, message: string, retry?: boolean];
 
-/** Error code and remedy for each HTTP status of a refused upgrade. */
+/** Error code and message for each HTTP status of a refused upgrade. */
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   400: ['bad_request', 'correct the URL'],
-  401: ['unauthenticated', 'sign in again'],
+  401: ['unauthenticated', 'token refused'],
   403: ['forbidden', 'origin not allowed'],
   404: ['bad_url', 'correct the URL'],
   429: ['rate_limited', 'try again later', true],
-  431: ['too_large', 'shorten token or URL'],
+  431: ['too_large', 'too large'],
   503: ['unavailable', 'try again later', true],
 };
 
@@ -37,4 +37,4 @@ export function statusOfClose(code: number): number {
 
 /** @internal */
 export const otherServer = (code: ClientErrorCode = 'version', retry?: boolean): WssError =>
-  new WssError(code, 'no wss.v1: a plain gateway needs session: false', retry);
+  new WssError(code, 'no wss.v1', retry);

@@ -1,6 +1,6 @@
 import type { ErrorBody } from '@wss/protocol';
 import { now, Timer } from './clock.js';
-import { onAbort } from './emitter.js';
+import { onAbort, type Unsubscribe } from './emitter.js';
 import { fromBody, WssError } from './errors.js';
 import type { CommandOptions } from './types.js';
 
@@ -40,7 +40,7 @@ export class Pending<T = unknown> {
     backlog.unsent++;
     this.promise = new Promise<T>((resolve, reject) => {
       const timer = new Timer();
-      let forget = (): void => undefined;
+      let forget: Unsubscribe | undefined;
       const settle =
         <Value>(how: (value: Value) => void) =>
         (value: Value): void => {
@@ -48,7 +48,7 @@ export class Pending<T = unknown> {
           this.sent();
           this.settled = true;
           timer.cancel();
-          forget();
+          forget?.();
           how(value);
         };
       this.fulfil = settle(resolve);

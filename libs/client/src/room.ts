@@ -1,9 +1,10 @@
-import { Attendance, type RoomStart } from './attendance.js';
+import type { DocumentView } from '@wss/protocol';
+import { Attendance, type StartFrame } from './attendance.js';
 import { emplace, Emitter, type Unsubscribe } from './emitter.js';
 import { WssError } from './errors.js';
 import { Lane } from './lane.js';
 import type { Link } from './link.js';
-import { type DocumentPatch, type DocumentView, LiveState } from './live-state.js';
+import { type DocumentPatch, LiveState } from './live-state.js';
 import { Members, type MembersDelta } from './members.js';
 import { dataOf, Pending } from './requests.js';
 import type {
@@ -19,7 +20,7 @@ import type {
   RoomTypes,
 } from './types.js';
 
-interface ResetFrame extends RoomStart {
+interface ResetFrame extends StartFrame {
   readonly applied: number | null;
 }
 
@@ -148,8 +149,6 @@ export class Room<T extends RoomTypes = Loose> {
     attendance.ensure();
     const state = emplace(copies, document, () => new LiveState(this, link, counted));
     if (link.over) state.fail(link.over);
-    // Documents come with a join; those of a room that is joined already have to be asked for.
-    else if (state.lack) attendance.sync();
     return state as LiveState<T['documents'][D]>;
   }
 
@@ -174,6 +173,7 @@ export class Room<T extends RoomTypes = Loose> {
   /** @internal */
   changed(): void {
     this.onChange(this as unknown as Room);
+    if (this.attendance.isIn && !this.lacksDocuments) this.reached.emit(this.attendance.at!.seq);
   }
 
   /** @internal */
@@ -182,12 +182,14 @@ export class Room<T extends RoomTypes = Loose> {
   }
 
   /** @internal */
-  started(start: RoomStart, isReset: boolean): void {
+  started(start: StartFrame, isReset: boolean): void {
     const { epoch, seq, reason, lost, documents, n } = start;
     if (documents) this.documentsRead(documents, isReset);
-    if (isReset) this.resets.emit({ reason: reason!, lost: lost ?? null, position: { epoch, seq } });
-    // Ends every wait for an event that does not exist any more.
-    this.reached.emit(isReset ? Infinity : seq);
+    if (isReset) {
+      this.resets.emit({ reason: reason!, lost: lost ?? null, position: { epoch, seq } });
+      // Ends every wait for an event that does not exist any more.
+      this.reached.emit(Infinity);
+    }
     if (n !== undefined) this.lane.survived(n, epoch);
     this.members.readAnew();
     this.lane.pump();
@@ -277,9 +279,7 @@ export class Room<T extends RoomTypes = Loose> {
     const roomEvent = { event, data, seq };
     this.all.emit(roomEvent);
     this.byEvent.get(event)?.emit(roomEvent as never);
-    if (!isLogged) return;
-    this.reached.emit(seq);
-    attendance.caughtUp();
+    if (isLogged) attendance.caughtUp();
   }
 
   private applyPatches(patch: Record<string, DocumentPatch> | undefined, seq: number): void {
@@ -292,7 +292,7 @@ export class Room<T extends RoomTypes = Loose> {
 
   /** An event comes before the reply or after it; the command's time bounds the wait. */
   private async reach(seq: number, options: CommandOptions): Promise<void> {
-    if ((this.attendance.at?.seq ?? Infinity) >= seq) return;
+    if ((this.attendance.at?.seq ?? Infinity) >= seq && !this.lacksDocuments) return;
     const pending = new Pending<void>(options);
     const off = this.reached.listen((at) => at >= seq && pending.fulfil());
     await pending.promise.catch(() => undefined);
