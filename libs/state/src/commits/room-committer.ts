@@ -5,8 +5,14 @@ import { NodeLane } from '../lanes/node-lane.js';
 import { SessionNumbers } from '../lanes/session-numbers.js';
 import type { Committed, CommitRequest, Judged } from '../store/room-store.js';
 import { BatchAnswers } from './batch-answers.js';
-import { type Batch, BatchSender } from './batch-sender.js';
-import { failureOf, type GivenUp } from './commit-attempts.js';
+import {
+  type Batch,
+  BatchSender,
+  closeNodeNumbers,
+  failureOf,
+  type GivenUp,
+  type Sending,
+} from './batch-sender.js';
 import { CommitPlan } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
 import { type CommitterContext, placeOf, type RoomLimits } from './committer-context.js';
@@ -25,7 +31,7 @@ export class RoomCommitter {
   private readonly queue: PendingWork[] = [];
   private readonly copy = new RoomCopy();
   private readonly lane: NodeLane;
-  private readonly sender: BatchSender;
+  private readonly sending: Sending;
   private readonly answers: BatchAnswers;
   private readonly numbers = new SessionNumbers();
   private readonly writers: WriterQueue;
@@ -41,7 +47,7 @@ export class RoomCommitter {
     private readonly context: CommitterContext,
   ) {
     this.lane = new NodeLane(room, context);
-    this.sender = new BatchSender(context, this.lane);
+    this.sending = { context, lane: this.lane };
     this.answers = new BatchAnswers(this.lane, this.numbers);
     this.writers = new WriterQueue(placeOf(room, context));
   }
@@ -120,10 +126,8 @@ export class RoomCommitter {
     const inQueue = this.writers.hears && !guessed;
     const request = this.requestOf(plan);
     const batch = { open, plan };
-    const reply = await this.sender.send(
-      inQueue ? { ...request, inQueue: this.context.nodeId } : request,
-      batch,
-    );
+    const sent = inQueue ? { ...request, inQueue: this.context.nodeId } : request;
+    const reply = await new BatchSender(this.sending, sent, batch).send();
     if (reply.status === 'given up') return this.giveUp(batch, reply);
     if (reply.status === 'committed') {
       this.writers.won(reply, inQueue);
@@ -157,7 +161,7 @@ export class RoomCommitter {
     const plan = this.plan(repeats, true);
     const request = { ...this.requestOf(plan), documents: [], judgeOnly: true };
     const others = batch.filter((pending) => !repeats.includes(pending));
-    const reply = await this.sender.send(request, { open: repeats, plan });
+    const reply = await new BatchSender(this.sending, request, { open: repeats, plan }).send();
     if (reply.status === 'given up') {
       await this.giveUp({ open: repeats, plan }, reply);
       return others;
@@ -215,7 +219,7 @@ export class RoomCommitter {
     if (!givenUp.absent) for (const pending of this.queue.splice(0)) this.answers.reject(pending, failure);
     this.copy.clear();
     if (unknown && (givenUp.underWay || !givenUp.absent)) {
-      await this.sender.closeNodeNumbers(this.requestOf(plan), () => this.rejectWaiting());
+      await closeNodeNumbers(this.sending, this.requestOf(plan), () => this.rejectWaiting());
     }
   }
 
