@@ -22,7 +22,7 @@ const AT_ONCE = 20;
 /** Caches that stay warm when everybody has gone, with the most entries that each may have. */
 export const CACHES = {
   'Committer.rooms': 2_000,
-  'MemoryEngine.rooms': Infinity,
+  'RoomTable.rows': Infinity,
   // The engine's clock when it was read last, of each of at most three servers.
   'EngineTime.last': 2,
   'EngineClock.watches': 3,

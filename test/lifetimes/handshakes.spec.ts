@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => cluster?.stop());
 
 const sessions = (): number => node.kept().get('Sessions.connected') ?? 0;
-const stored = (): number => node.kept().get('MemoryEngine.sessions') ?? 0;
+const stored = (): number => node.kept().get('SessionTable.rows') ?? 0;
 
 describe('R26: a handshake that can not be completed', () => {
   it.each([
@@ -75,6 +75,7 @@ describe('R26: a handshake that can not be completed', () => {
     socket.write([...lines, '\r\n'].join('\r\n'));
     await isOpened;
     expect(sessions()).toBe(1);
+    expect(stored()).toBe(1);
     socket.destroy();
     await once(socket, 'close');
     gone();

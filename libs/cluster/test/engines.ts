@@ -28,6 +28,7 @@ import {
   ShardedChannels,
 } from '../src/index.js';
 import type { NodeRegistryOptions } from '../src/nodes/node-registry.js';
+import { ContractTable, NodeTable } from '../src/nodes/node-table.memory.js';
 
 /** One node's own way to the engine. */
 export interface NodeLinks {
@@ -69,11 +70,11 @@ export function memoryEngine(): EngineUnderTest {
       return {
         openNode: (options) => Promise.resolve(memoryLinks(engine, options)),
         publish: async (channel, message) => void engine.channels.publish(channel, message),
-        leaseLeftMs: async (nodeId) => engine.nodes.get(nodeId)!.endsAt - engine.now(),
+        leaseLeftMs: async (nodeId) => engine.table(NodeTable).rows.get(nodeId)!.endsAt - engine.now(),
         now: async () => engine.now(),
         wipe: async () => {
-          engine.nodes.clear();
-          engine.contracts.clear();
+          engine.table(NodeTable).rows.clear();
+          engine.table(ContractTable).rows.clear();
           engine.rooms.clear();
         },
       };

@@ -39,6 +39,7 @@ import {
   MemoryNodeRegistry,
   NodeRegistry,
 } from '../src/index.js';
+import { NodeTable } from '../src/nodes/node-table.memory.js';
 import type { ClusterModuleOptions } from '../src/cluster.module.js';
 
 const NODE = Symbol('node id');
@@ -237,7 +238,7 @@ describe('cluster transport as a microservice of three nodes', () => {
   });
   afterAll(async () => {
     for (const app of apps) await app.close();
-    expect(engine.nodes.size).toBe(0);
+    expect(engine.table(NodeTable).rows.size).toBe(0);
   });
   beforeEach(() => void (log.length = 0));
 
@@ -428,7 +429,7 @@ describe('what fails the boot', () => {
     await expect(app.startAllMicroservices()).rejects.toThrow(
       /^subscribing to test:cluster and test:n:a failed/,
     );
-    expect(engine.nodes.size).toBe(0);
+    expect(engine.table(NodeTable).rows.size).toBe(0);
     await app.close();
   });
 
@@ -439,7 +440,7 @@ describe('what fails the boot', () => {
     await expect(app.startAllMicroservices()).rejects.toThrow('out of reach');
     engine.setReachable(true);
     await app.startAllMicroservices();
-    expect([...engine.nodes.keys()]).toEqual(['a']);
+    expect([...engine.table(NodeTable).rows.keys()]).toEqual(['a']);
     await app.close();
   });
 });

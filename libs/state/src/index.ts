@@ -10,7 +10,8 @@ export {
   readMessageHead,
   seqOf,
 } from './store/log-format.js';
-export { MemoryEngine, type MemoryJob, type MemoryPresence } from './memory/engine.memory.js';
+export { MemoryEngine } from './memory/engine.memory.js';
+export { MemoryTable } from './memory/table.memory.js';
 export * from './memory/room-store.memory.js';
 export { valueOf } from './commits/outcomes.js';
 export * from './store/room-store.redis.js';

@@ -1,4 +1,4 @@
-import type { MemoryEngine, MemoryJob } from '@wss/state';
+import type { MemoryEngine } from '@wss/state';
 import { packetVersionOf } from '../channels/cluster-packet.js';
 import {
   DEAD_JOB_MS,
@@ -12,9 +12,13 @@ import {
   type TakeOptions,
   UNHANDLED,
 } from './job-queue.js';
+import { DeadJobTable, JobTable, type MemoryJob } from './job-table.memory.js';
 
 /** Jobs of the nodes of one process. */
 export class MemoryJobQueue extends JobQueue {
+  private readonly jobs = this.engine.table(JobTable);
+  private readonly deadJobs = this.engine.table(DeadJobTable);
+
   constructor(private readonly engine: MemoryEngine) {
     super();
   }
@@ -23,7 +27,7 @@ export class MemoryJobQueue extends JobQueue {
     return this.engine.call(() => {
       const jobs = this.jobsOf(group);
       if (jobs.size >= MAX_OUTSTANDING_JOBS) return false;
-      jobs.set(this.engine.nextJobEntry(), { text, event, deliveries: 0, takenAt: 0 });
+      jobs.set(this.jobs.nextEntry(), { text, event, deliveries: 0, takenAt: 0 });
       return true;
     });
   }
@@ -74,15 +78,15 @@ export class MemoryJobQueue extends JobQueue {
     if (!job) return;
     const { text, event } = job;
     const at = this.engine.now();
-    const dead = [...(this.engine.deadJobs.get(group) ?? []), { text, event, reason, attempts, at }];
+    const dead = [...(this.deadJobs.rows.get(group) ?? []), { text, event, reason, attempts, at }];
     const kept = dead.slice(-MAX_DEAD_JOBS).filter((job) => at - job.at <= DEAD_JOB_MS);
-    this.engine.deadJobs.set(group, kept);
+    this.deadJobs.rows.set(group, kept);
     this.jobsOf(group).delete(entry);
   }
 
   dead(group: string, count: number): Promise<DeadJob[]> {
     return this.engine.call(() => {
-      const newest = (this.engine.deadJobs.get(group) ?? []).slice(-count).reverse();
+      const newest = (this.deadJobs.rows.get(group) ?? []).slice(-count).reverse();
       return newest.map(({ text, event, reason, attempts }) => ({ text, event, reason, attempts }));
     });
   }
@@ -91,7 +95,7 @@ export class MemoryJobQueue extends JobQueue {
     return this.engine.call(() => {
       const jobs = [...this.jobsOf(group).values()];
       const unhandled = jobs.filter((job) => job.unhandledSince !== undefined).length;
-      return { outstanding: jobs.length, unhandled, dead: this.engine.deadJobs.get(group)?.length ?? 0 };
+      return { outstanding: jobs.length, unhandled, dead: this.deadJobs.rows.get(group)?.length ?? 0 };
     });
   }
 
@@ -116,8 +120,8 @@ export class MemoryJobQueue extends JobQueue {
   }
 
   private jobsOf(group: string): Map<string, MemoryJob> {
-    const jobs = this.engine.jobs.get(group) ?? new Map<string, MemoryJob>();
-    this.engine.jobs.set(group, jobs);
+    const jobs = this.jobs.rows.get(group) ?? new Map<string, MemoryJob>();
+    this.jobs.rows.set(group, jobs);
     return jobs;
   }
 }

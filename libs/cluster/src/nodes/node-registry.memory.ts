@@ -9,9 +9,12 @@ import {
   NodeRegistry,
   type NodeRegistryOptions,
 } from './node-registry.js';
+import { ContractTable, NodeTable } from './node-table.memory.js';
 
 /** Nodes of one process; leases end by the engine's clock. */
 export class MemoryNodeRegistry extends NodeRegistry {
+  private readonly nodes = this.engine.table(NodeTable);
+  private readonly contracts = this.engine.table(ContractTable);
   private readonly leaseMs: number;
   private readonly logger = new Logger(MemoryNodeRegistry.name);
 
@@ -26,17 +29,17 @@ export class MemoryNodeRegistry extends NodeRegistry {
   alive(): Promise<NodeInfo[]> {
     return this.engine.call(() => {
       const now = this.engine.now();
-      const held = [...this.engine.nodes].filter(([, { endsAt }]) => endsAt > now);
+      const held = [...this.nodes.rows].filter(([, { endsAt }]) => endsAt > now);
       return decodeNodes(held.map(([nodeId, { record }]) => [nodeId, record] as const));
     });
   }
 
   contractOf(hash: string): Promise<string | undefined> {
-    return this.engine.call(() => this.engine.contracts.get(hash));
+    return this.engine.call(() => this.contracts.rows.get(hash));
   }
 
   protected keepContract({ hash, json }: EncodedContract): Promise<void> {
-    return this.engine.call(() => void this.engine.contracts.set(hash, json));
+    return this.engine.call(() => void this.contracts.rows.set(hash, json));
   }
 
   protected now(): Promise<number> {
@@ -45,7 +48,7 @@ export class MemoryNodeRegistry extends NodeRegistry {
 
   protected renew(): Promise<Renewal> {
     return this.engine.call(() => {
-      const { nodes } = this.engine;
+      const nodes = this.nodes.rows;
       const now = this.engine.now();
       for (const [nodeId, { endsAt }] of nodes) if (endsAt <= now) nodes.delete(nodeId);
       const renewal = nodes.has(this.self.nodeId) ? 'renewed' : 'taken';
@@ -56,7 +59,7 @@ export class MemoryNodeRegistry extends NodeRegistry {
 
   protected async drop(): Promise<void> {
     try {
-      await this.engine.call(() => void this.engine.nodes.delete(this.self.nodeId));
+      await this.engine.call(() => void this.nodes.rows.delete(this.self.nodeId));
     } catch (error) {
       this.logger.warn(`the lease could not be dropped and ends by itself: ${(error as Error).message}`);
     }

@@ -1,5 +1,16 @@
-import type { MemoryEngine, MemoryPresence } from '@wss/state';
-import { announce, dueIn, emptyPresence, enter, leave } from './presence-table.memory.js';
+import type { MemoryEngine } from '@wss/state';
+import { NodeTable } from '../nodes/node-table.memory.js';
+import {
+  announce,
+  dueIn,
+  emptyPresence,
+  enter,
+  leave,
+  type MemoryPresence,
+  PresenceClaimTable,
+  PresenceRoomTable,
+  PresenceTable,
+} from './presence-table.memory.js';
 import {
   nodeOfOwner,
   type PresenceLook,
@@ -18,6 +29,11 @@ const DEAD_MS = 3_600_000;
 
 /** Keeps presence in this process, by the rules of the Lua scripts; one contract suite holds both to them. */
 export class MemoryPresenceStore extends PresenceStore {
+  private readonly table = this.engine.table(PresenceTable);
+  private readonly ownerRooms = this.engine.table(PresenceRoomTable);
+  private readonly claims = this.engine.table(PresenceClaimTable);
+  private readonly nodes = this.engine.table(NodeTable);
+
   constructor(
     private readonly engine: MemoryEngine,
     /** Channel of a room's announcements. */
@@ -28,30 +44,30 @@ export class MemoryPresenceStore extends PresenceStore {
 
   addRoom(owner: string, room: string): Promise<void> {
     return this.engine.call(() => {
-      const rooms = this.engine.presenceRooms.get(owner) ?? new Set();
-      this.engine.presenceRooms.set(owner, rooms.add(room));
+      const rooms = this.ownerRooms.rows.get(owner) ?? new Set();
+      this.ownerRooms.rows.set(owner, rooms.add(room));
     });
   }
 
   removeRoom(owner: string, room: string): Promise<void> {
-    return this.engine.call(() => void this.engine.presenceRooms.get(owner)?.delete(room));
+    return this.engine.call(() => void this.ownerRooms.rows.get(owner)?.delete(room));
   }
 
   roomsOf(owner: string, most: number): Promise<string[]> {
-    return this.engine.call(() => [...(this.engine.presenceRooms.get(owner) ?? [])].slice(0, most));
+    return this.engine.call(() => [...(this.ownerRooms.rows.get(owner) ?? [])].slice(0, most));
   }
 
   removeOwner(owner: string): Promise<void> {
     return this.engine.call(() => {
-      if (this.engine.presenceRooms.get(owner)?.size === 0) this.engine.presenceRooms.delete(owner);
-      this.engine.presenceClaims.delete(owner);
+      if (this.ownerRooms.rows.get(owner)?.size === 0) this.ownerRooms.rows.delete(owner);
+      this.claims.rows.delete(owner);
     });
   }
 
   update({ room, owner, changes, pauseMs, heardForMs }: PresenceUpdate): Promise<PresenceUpdated> {
     return this.engine.call(() => {
       const now = this.engine.now();
-      if (now < (this.engine.presence.get(room)?.dead.get(owner) ?? 0)) return { status: 'dead' };
+      if (now < (this.table.rows.get(room)?.dead.get(owner) ?? 0)) return { status: 'dead' };
       return this.change(room, { pauseMs, heardForMs }, (presence) => {
         for (const change of changes) {
           if ('user' in change) enter(presence, owner, change, now);
@@ -78,15 +94,15 @@ export class MemoryPresenceStore extends PresenceStore {
 
   inspect(room: string, owner: string): Promise<StoredEntries> {
     return this.engine.call(() => {
-      const { replicationId, presence } = this.engine;
-      const entries = presence.get(room)?.entries;
+      const { replicationId } = this.engine;
+      const entries = this.table.rows.get(room)?.entries;
       return { replicationId, entries: new Map(entries?.get(owner)), owners: [...(entries?.keys() ?? [])] };
     });
   }
 
   list(room: string, after: string, most: number): Promise<StoredUsers> {
     return this.engine.call(() => {
-      const { version, users, metas } = this.engine.presence.get(room) ?? emptyPresence();
+      const { version, users, metas } = this.table.rows.get(room) ?? emptyPresence();
       const from = after === '' ? 0 : indexOfUser(users, after);
       const first = users[from] === after && after !== '' ? from + 1 : from;
       const found = users.slice(first, first + most).map((user) => {
@@ -98,14 +114,14 @@ export class MemoryPresenceStore extends PresenceStore {
   }
 
   count(room: string): Promise<number> {
-    return this.engine.call(() => this.engine.presence.get(room)?.users.length ?? 0);
+    return this.engine.call(() => this.table.rows.get(room)?.users.length ?? 0);
   }
 
   look(): Promise<PresenceLook> {
     return this.engine.call(() => {
-      const { replicationId, nodes, presenceRooms } = this.engine;
-      const owners = [...presenceRooms.keys()].map((owner) => {
-        const lease = nodes.get(nodeOfOwner(owner));
+      const { replicationId } = this.engine;
+      const owners = [...this.ownerRooms.rows.keys()].map((owner) => {
+        const lease = this.nodes.rows.get(nodeOfOwner(owner));
         return { owner, ...(lease && { leaseEndsAt: lease.endsAt }) };
       });
       return { replicationId, now: this.engine.now(), owners };
@@ -115,9 +131,9 @@ export class MemoryPresenceStore extends PresenceStore {
   claim(owner: string, by: string, ms: number): Promise<boolean> {
     return this.engine.call(() => {
       const now = this.engine.now();
-      const held = this.engine.presenceClaims.get(owner);
+      const held = this.claims.rows.get(owner);
       if (held && held.by !== by && held.until > now) return false;
-      this.engine.presenceClaims.set(owner, { by, until: now + ms });
+      this.claims.rows.set(owner, { by, until: now + ms });
       return true;
     });
   }
@@ -128,26 +144,26 @@ export class MemoryPresenceStore extends PresenceStore {
     times: Pick<PresenceUpdate, 'pauseMs' | 'heardForMs'>,
     step: (presence: MemoryPresence) => T,
   ): T & { dueInMs?: number } {
-    const { engine } = this;
-    const presence = engine.presence.get(room) ?? emptyPresence();
+    const { engine, table } = this;
+    const presence = table.rows.get(room) ?? emptyPresence();
     const result = step(presence);
     const now = engine.now();
-    const freshVersion = Math.max(now * 1_000, engine.presenceVersion + 1);
+    const freshVersion = Math.max(now * 1_000, table.highestVersion + 1);
     const moment = { now, replicationId: engine.replicationId, freshVersion, ...times };
     const message = announce(presence, moment);
     if (message !== undefined) engine.channels.publish(this.channelOf(room), message);
-    engine.presenceVersion = Math.max(engine.presenceVersion, presence.version);
+    table.highestVersion = Math.max(table.highestVersion, presence.version);
     const dueInMs = dueIn(presence, moment);
     this.keep(room, presence);
     return { ...result, ...(dueInMs !== undefined && { dueInMs }) };
   }
 
   private keep(room: string, presence: MemoryPresence): void {
-    const { engine } = this;
+    const { rows } = this.table;
     if (presence.users.length === 0) {
       Object.assign(presence, { version: 0, announcedAt: 0, replicationId: '' });
     }
-    if (presence.users.length > 0 || presence.dead.size > 0) engine.presence.set(room, presence);
-    else engine.presence.delete(room);
+    if (presence.users.length > 0 || presence.dead.size > 0) rows.set(room, presence);
+    else rows.delete(room);
   }
 }

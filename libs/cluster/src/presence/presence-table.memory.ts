@@ -1,4 +1,4 @@
-import type { MemoryPresence } from '@wss/state';
+import { MemoryTable } from '@wss/state';
 import { encodePresence } from '../rooms/room-message.js';
 import { indexOfUser } from './presence-order.js';
 import type { PresenceEnter } from './presence-store.js';
@@ -10,6 +10,49 @@ const LONGEST_GRACE_MS = 60_000;
 const LOST_VERSIONS = 1_000;
 const PAUSE_PER_THOUSAND_MS = 200;
 const MOST_TOLD = 16;
+
+/** The users in one room, as the Lua scripts keep it in Redis. */
+export interface MemoryPresence {
+  version: number;
+  /** Ms since 1970. */
+  announcedAt: number;
+  /** History at the last announcement. */
+  replicationId: string;
+  /** Users who are here, in the order of their UTF-8 bytes. */
+  users: string[];
+  /** User → number of clients. */
+  readonly clients: Map<string, number>;
+  /** User → JSON. */
+  readonly metas: Map<string, string>;
+  /** User → meta of its clients, the newest last. */
+  readonly told: Map<string, { readonly owner: string; readonly client: string; readonly meta: string }[]>;
+  /** Users whose arrival is to be announced → when they came, ms since 1970. */
+  readonly coming: Map<string, number>;
+  /** Users whose departure is to be announced → from when on. */
+  readonly going: Map<string, number>;
+  /** Owner → client → user. */
+  readonly entries: Map<string, Map<string, string>>;
+  /** Owners that may not write → until when this is remembered. */
+  readonly dead: Map<string, number>;
+}
+
+/** Room → its users. */
+export class PresenceTable extends MemoryTable<MemoryPresence> {
+  override readonly isReplicated = true;
+  /**
+   * Highest version of all announcements; a failover does not take it back, just as it does not take back Redis'
+   * clock.
+   */
+  highestVersion = 0;
+}
+
+/** Owner of presence entries → rooms in which it may have some. */
+export class PresenceRoomTable extends MemoryTable<Set<string>> {
+  override readonly isReplicated = true;
+}
+
+/** Owner of presence entries → the node that cleans up behind it, and until when. */
+export class PresenceClaimTable extends MemoryTable<{ readonly by: string; readonly until: number }> {}
 
 /** The time and the settings of an announcement. */
 export interface AnnouncementMoment {

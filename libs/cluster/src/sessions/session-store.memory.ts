@@ -9,9 +9,12 @@ import {
   type SessionClaim,
   SessionStore,
 } from './session-store.js';
+import { SessionTable } from './session-table.memory.js';
 
 /** Sessions of the nodes of one process. */
 export class MemorySessionStore extends SessionStore {
+  private readonly table = this.engine.table(SessionTable);
+
   constructor(private readonly engine: MemoryEngine) {
     super();
   }
@@ -19,7 +22,7 @@ export class MemorySessionStore extends SessionStore {
   create({ id, user, generation }: NewSession, ttlMs: number): Promise<number> {
     return this.engine.call(() => {
       const endsAt = this.engine.now() + ttlMs;
-      this.engine.sessions.set(id, {
+      this.table.rows.set(id, {
         user,
         generation,
         endsAt,
@@ -33,7 +36,7 @@ export class MemorySessionStore extends SessionStore {
 
   resume(claim: SessionClaim, ttlMs: number): Promise<ResumedRecord | undefined> {
     return this.engine.call(() => {
-      const known = this.engine.sessions.get(claim.id);
+      const known = this.table.rows.get(claim.id);
       if (known && (known.user !== claim.user || known.revoked)) return undefined;
       if (this.engine.now() > (known?.endsAt ?? claim.endsAt)) return undefined;
       const movedIn = this.engine.now() + ttlMs - (known?.endsAt ?? 0);
@@ -43,7 +46,7 @@ export class MemorySessionStore extends SessionStore {
       const lanes = known?.lanes ?? new Set<string>();
       const rooms = known?.rooms ?? new Set<string>();
       const hasForgotten = known?.hasForgotten && { hasForgotten: known.hasForgotten };
-      this.engine.sessions.set(claim.id, {
+      this.table.rows.set(claim.id, {
         user: claim.user,
         generation,
         endsAt,
@@ -59,12 +62,12 @@ export class MemorySessionStore extends SessionStore {
   }
 
   addLane(id: string, room: string): Promise<void> {
-    return this.engine.call(() => void this.engine.sessions.get(id)?.lanes.add(room));
+    return this.engine.call(() => void this.table.rows.get(id)?.lanes.add(room));
   }
 
   forgetLanes(id: string, rooms: readonly string[]): Promise<string[]> {
     return this.engine.call(() => {
-      const session = this.engine.sessions.get(id);
+      const session = this.table.rows.get(id);
       if (!session) return [];
       const done = rooms.filter((room) => !session.rooms.has(room) && this.isAcknowledged(room, id));
       for (const room of done) session.lanes.delete(room);
@@ -74,17 +77,17 @@ export class MemorySessionStore extends SessionStore {
   }
 
   addRoom(id: string, room: string): Promise<void> {
-    return this.engine.call(() => void this.engine.sessions.get(id)?.rooms.add(room));
+    return this.engine.call(() => void this.table.rows.get(id)?.rooms.add(room));
   }
 
   removeRoom(id: string, room: string): Promise<void> {
-    return this.engine.call(() => void this.engine.sessions.get(id)?.rooms.delete(room));
+    return this.engine.call(() => void this.table.rows.get(id)?.rooms.delete(room));
   }
 
   extend({ id }: Pick<SessionClaim, 'id'>, ttlMs: number): Promise<number> {
     return this.engine.call(() => {
       const endsAt = this.engine.now() + ttlMs;
-      const session = this.engine.sessions.get(id);
+      const session = this.table.rows.get(id);
       if (!session) return endsAt;
       session.endsAt = endsAt;
       return endsAt;
@@ -93,7 +96,7 @@ export class MemorySessionStore extends SessionStore {
 
   extendLanes(id: string, endsAt: number): Promise<void> {
     return this.engine.call(() => {
-      const session = this.engine.sessions.get(id);
+      const session = this.table.rows.get(id);
       if (!session) return;
       this.keepLanes(id, session.lanes, endsAt);
       session.lanesEndAt = endsAt;
@@ -103,7 +106,7 @@ export class MemorySessionStore extends SessionStore {
   claimEnded(most: number, claimMs = CLAIM_MS): Promise<Claims> {
     return this.engine.call(() => {
       const now = this.engine.now();
-      const over = [...this.engine.sessions].filter(
+      const over = [...this.table.rows].filter(
         ([, { endsAt, claimedUntil = 0 }]) => endsAt <= now && claimedUntil <= now,
       );
       const sessions = over.slice(0, most).map(([id, session]) => {
@@ -116,18 +119,19 @@ export class MemorySessionStore extends SessionStore {
 
   forget({ id, claim }: ClaimedSession): Promise<void> {
     return this.engine.call(() => {
-      const session = this.engine.sessions.get(id);
-      const { now, sessions } = this.engine;
-      if (session && session.endsAt <= now() && String(session.claimedUntil) === claim) sessions.delete(id);
+      const session = this.table.rows.get(id);
+      const { rows } = this.table;
+      if (session && session.endsAt <= this.engine.now() && String(session.claimedUntil) === claim)
+        rows.delete(id);
     });
   }
 
   generations(ids: readonly string[]): Promise<(number | undefined)[]> {
-    return this.engine.call(() => ids.map((id) => this.engine.sessions.get(id)?.generation));
+    return this.engine.call(() => ids.map((id) => this.table.rows.get(id)?.generation));
   }
 
   agree(): Promise<string[]> {
-    return Promise.resolve([this.engine.secret]);
+    return Promise.resolve([this.table.secret]);
   }
 
   private isAcknowledged(room: string, id: string): boolean {

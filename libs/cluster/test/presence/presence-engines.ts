@@ -21,6 +21,8 @@ import {
   RedisPresenceStore,
   ShardedChannels,
 } from '../../src/index.js';
+import { NodeTable } from '../../src/nodes/node-table.memory.js';
+import { PresenceTable } from '../../src/presence/presence-table.memory.js';
 import { decodeRoomMessage, type PresenceDelta } from '../../src/rooms/room-message.js';
 
 /** Short leases, so that deaths are noticed quickly. */
@@ -70,13 +72,13 @@ export async function memoryPresence(): Promise<PresenceEngine> {
       return deltas;
     },
     async leftovers(room) {
-      const presence = engine.presence.get(room);
+      const presence = engine.table(PresenceTable).rows.get(room);
       if (!presence) return [];
       const { users, clients, metas, coming, going, entries } = presence;
       return [...users, ...[clients, metas, coming, going, entries].flatMap((map) => [...map.keys()])];
     },
     refusePublications: async (refused) => void (engine.channels.refusing = refused),
-    endLeases: async () => engine.nodes.clear(),
+    endLeases: async () => engine.table(NodeTable).rows.clear(),
     newHistory: async () => engine.promote(),
     checkpoint: async () => engine.pauseReplication(),
     loseSinceCheckpoint: async () => engine.promote(),

@@ -3,120 +3,41 @@ import { Logger } from '@nestjs/common';
 import { callAll } from '@wss/redis';
 import type { RoomPart } from '../store/room-store.js';
 import { StoreError } from '../store/store-errors.js';
-import { emptyRoom, expire, forgetMeta, holdRoom, isGone, type MemoryRoom } from './room.memory.js';
+import {
+  emptyRoom,
+  expire,
+  forgetMeta,
+  holdRoom,
+  isGone,
+  type MemoryRoom,
+  RoomTable,
+} from './room.memory.js';
+import type { MemoryTable } from './table.memory.js';
 
 /** Number of rooms from which on ended ones are looked for. */
 const MIN_SWEEP = 1_024;
 
-/** One session, as Redis keeps it. */
-export interface MemorySession {
-  user: string;
-  generation: number;
-  endsAt: number;
-  revoked: boolean;
-  /** Time until which a node has claimed the announcement of its end. */
-  claimedUntil?: number;
-  /** The end up to which the records of its commands were extended last. */
-  lanesEndAt?: number;
-  readonly lanes: Set<string>;
-  readonly rooms: Set<string>;
-  /** True if its numbered commands in some rooms are not kept any more. */
-  hasForgotten?: true;
-}
-
-/** Lease of one node, as Redis keeps it. */
-export interface MemoryNode {
-  endsAt: number;
-  /** The node's description of itself, JSON. */
-  record: string;
-}
-
-/** One job of a group of nodes, as Redis keeps it. */
-export interface MemoryJob {
-  readonly text: string;
-  readonly event: string;
-  /** When a node that can't handle it met it, if no other did since, ms since 1970. */
-  unhandledSince?: number;
-  /** The node that has taken it. */
-  holder?: string;
-  takenAt: number;
-  deliveries: number;
-}
-
-/** One job that was given up. */
-export interface MemoryDeadJob {
-  readonly text: string;
-  readonly event: string;
-  readonly reason: string;
-  readonly attempts: number;
-  /** Ms since 1970. */
-  readonly at: number;
-}
-
-/** The users in one room, as the Lua scripts keep it in Redis. */
-export interface MemoryPresence {
-  version: number;
-  /** Ms since 1970. */
-  announcedAt: number;
-  /** History at the last announcement. */
-  replicationId: string;
-  /** Users who are here, in the order of their UTF-8 bytes. */
-  users: string[];
-  /** User → number of clients. */
-  readonly clients: Map<string, number>;
-  /** User → JSON. */
-  readonly metas: Map<string, string>;
-  /** User → meta of its clients, the newest last. */
-  readonly told: Map<string, { readonly owner: string; readonly client: string; readonly meta: string }[]>;
-  /** Users whose arrival is to be announced → when they came, ms since 1970. */
-  readonly coming: Map<string, number>;
-  /** Users whose departure is to be announced → from when on. */
-  readonly going: Map<string, number>;
-  /** Owner → client → user. */
-  readonly entries: Map<string, Map<string, string>>;
-  /** Owners that may not write → until when this is remembered. */
-  readonly dead: Map<string, number>;
-}
-
-/** The data that {@link MemoryEngine.promote} brings back. */
-type Replica = Pick<MemoryEngine, 'rooms' | 'presence' | 'presenceRooms'>;
+/** The class by which a library declares a table. */
+type TableType = new () => MemoryTable<unknown>;
 
 /**
- * Shared data of all nodes in this process: rooms and channels, with the same semantics as Redis.
+ * Shared data of all nodes in this process: rooms, channels and the tables of other libraries' stores, with the same
+ * semantics as Redis.
  *
  * It keeps nothing beyond the process. Tests simulate faults with it: a lost reply, a failover, and a failover
  * that loses the tail of the history.
  */
 export class MemoryEngine {
-  rooms = new Map<string, MemoryRoom>();
-  /** By room. */
-  presence = new Map<string, MemoryPresence>();
-  /** Rooms in which an owner of presence entries may have some. */
-  presenceRooms = new Map<string, Set<string>>();
-  /** Owner of presence entries → the node that cleans up behind it, and until when. */
-  readonly presenceClaims = new Map<string, { readonly by: string; readonly until: number }>();
-  /**
-   * Highest version of all announcements; a failover does not take it back, just as it does not take back Redis'
-   * clock.
-   */
-  presenceVersion = 0;
-  readonly sessions = new Map<string, MemorySession>();
-  readonly nodes = new Map<string, MemoryNode>();
-  /** Hash → contract of the nodes that name it, JSON. */
-  readonly contracts = new Map<string, string>();
-  /** Group → its jobs, in order. */
-  readonly jobs = new Map<string, Map<string, MemoryJob>>();
-  /** Group → jobs that were given up, in order. */
-  readonly deadJobs = new Map<string, MemoryDeadJob[]>();
   readonly channels = new MemoryChannels();
-  /** The secret that the nodes of this process sign with. */
-  readonly secret = newReplicationId();
   /** Changes whenever the data's history may have changed, like Redis' replication id. */
   replicationId = newReplicationId();
 
-  private jobsAdded = 0;
+  /** By their classes. */
+  private readonly tables = new Map<TableType, MemoryTable<unknown>>();
+  private readonly roomTable = this.table(RoomTable);
   private sweepAt = MIN_SWEEP;
-  private replica?: Replica;
+  /** Rows that {@link promote} brings back. */
+  private replica?: Map<MemoryTable<unknown>, Map<string, unknown>>;
   private repliesToLose = 0;
   private callsToFail = 0;
   private down = false;
@@ -125,6 +46,17 @@ export class MemoryEngine {
     /** The engine's clock, ms since 1970. */
     readonly now: () => number = steadyTime,
   ) {}
+
+  /** The engine's table of this kind, created if it does not exist. */
+  table<Table extends MemoryTable<unknown>>(type: new () => Table): Table {
+    const table = this.tables.get(type) ?? new type();
+    this.tables.set(type, table);
+    return table as Table;
+  }
+
+  get rooms(): Map<string, MemoryRoom> {
+    return this.roomTable.rows;
+  }
 
   /** The state of a room, created if it does not exist. Now and then ended rooms are forgotten. */
   room(name: string): MemoryRoom {
@@ -169,22 +101,22 @@ export class MemoryEngine {
     this.sweepAt = Math.max(MIN_SWEEP, 2 * this.rooms.size);
   }
 
-  /** Returns an id for a new job. */
-  nextJobEntry(): string {
-    return String(++this.jobsAdded);
-  }
-
   /** From now on a failover brings back the data of this moment: later changes get lost. */
   pauseReplication(): void {
-    const { rooms, presence, presenceRooms } = this;
-    this.replica = structuredClone({ rooms, presence, presenceRooms });
+    this.replica = new Map(this.replicated().map((table) => [table, structuredClone(table.rows)]));
   }
 
   /** Fails over to the replica; without {@link pauseReplication} before, nothing is lost. */
   promote(): void {
-    Object.assign(this, this.replica);
+    const { replica } = this;
+    // The replica has nothing of a table that came into being later.
+    if (replica) for (const table of this.replicated()) table.rows = replica.get(table) ?? new Map();
     delete this.replica;
     this.replicationId = newReplicationId();
+  }
+
+  private replicated(): MemoryTable<unknown>[] {
+    return [...this.tables.values()].filter(({ isReplicated }) => isReplicated);
   }
 
   /** The next calls are carried out, but their answers never arrive. */

@@ -1,5 +1,6 @@
 import type { LogEntry } from '@wss/protocol';
 import type { CommandRecord, RoomPart } from '../store/room-store.js';
+import { MemoryTable } from './table.memory.js';
 
 /** How long the record of a node's lane is kept, ms. */
 export const NODE_LANE_MS = 900_000;
@@ -42,6 +43,11 @@ export interface MemoryRoom {
   readonly documents: Map<string, { position: string; json: string }>;
   readonly counters: Map<string, number>;
   readonly lanes: Map<string, MemoryLane>;
+}
+
+/** Rooms by name. */
+export class RoomTable extends MemoryTable<MemoryRoom> {
+  override readonly isReplicated = true;
 }
 
 /** Notes that a record names the room's birth until this time. */
