@@ -81,6 +81,16 @@ describe('the settings of a link', () => {
       }
       expect(await asked).toBe(1);
     });
+
+    it('busy over the end of the wait, after it has read its sockets until then', async () => {
+      await server.cli('CLIENT', 'PAUSE', '310', 'WRITE');
+      await plain.ping();
+      const asked = patient.incr('counter');
+      const sentAt = performance.now();
+      while (performance.now() < sentAt + 270) await plain.ping();
+      while (performance.now() < sentAt + 340);
+      expect(await asked).toBe(1);
+    });
   });
 
   it('no link: the driver alone would keep the command for later; ours refuses it at once', async () => {
