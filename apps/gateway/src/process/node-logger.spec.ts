@@ -35,6 +35,18 @@ it.each([
   expect(written(env, 'hello').startsWith('{')).toBe(json);
 });
 
+it.each([
+  [{ NODE_ENV: 'production' }, false],
+  [{}, true],
+])(
+  'writes steps of its own repairs, which an outage repeats, only outside of production: %j',
+  (env, isWritten) => {
+    const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+    new NodeLogger(loadConfig({ AUTH: 'none', ...env }), 'abc123').debug('a try failed', 'RedisLinks');
+    expect(write.mock.calls.length > 0).toBe(isWritten);
+  },
+);
+
 it.each(['WsExceptionsHandler', 'RpcExceptionsHandler', 'ExceptionsHandler'])(
   'tells a bug that Nest logs as %s once, each class by itself, and nothing else less often',
   (context) => {

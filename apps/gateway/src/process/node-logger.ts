@@ -28,6 +28,9 @@ interface LogLine {
   [key: string]: unknown;
 }
 
+/** Levels that a node writes in production. */
+const PRODUCTION_LEVELS: LogLevel[] = ['log', 'warn', 'error', 'fatal'];
+
 /**
  * The log of a node: lines for people, or JSON lines that name the node, and the client if a line is about one. Data
  * from clients is never logged.
@@ -40,7 +43,12 @@ export class NodeLogger extends ConsoleLogger {
     { LOG_FORMAT, NODE_ENV }: Config,
     private readonly nodeId: string,
   ) {
-    super({ json: (LOG_FORMAT ?? (NODE_ENV === 'production' ? 'json' : 'text')) === 'json' });
+    const inProduction = NODE_ENV === 'production';
+    super({
+      json: (LOG_FORMAT ?? (inProduction ? 'json' : 'text')) === 'json',
+      // Debug lines tell every try, so an outage would fill the log with them.
+      ...(inProduction && { logLevels: PRODUCTION_LEVELS }),
+    });
     // A client's id begins with that of its node, which is random.
     this.clientPattern = new RegExp(`\\b${nodeId}\\.[0-9a-z]+\\b`);
   }
