@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { minify } from '@swc/core';
 import { bundle } from './bundle.mjs';
@@ -77,11 +77,11 @@ async function writeTypes() {
   const { code } = await run([process.execPath, 'node_modules/typescript/bin/tsc', '-p', settings]);
   if (code !== 0) throw new Failure("the client's types could not be made.", 'mend the errors above.');
   rmSync(settings);
-  for (const file of readdirSync(join(types, 'client/src'))) {
-    const path = join(types, 'client/src', file);
-    writeFileSync(
-      path,
-      readFileSync(path, 'utf8').replaceAll("'@wss/protocol'", "'../../protocol/src/index.js'"),
-    );
+  const folder = join(types, 'client/src');
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    const path = join(folder, file);
+    const protocol = join(relative(dirname(path), types), 'protocol/src/index.js');
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll("'@wss/protocol'", `'${protocol}'`));
   }
 }

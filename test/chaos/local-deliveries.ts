@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RoomListener } from '@wss/cluster';
-import type { RoomReset } from '@wss/core';
+import type { HistoryReset } from '@wss/core';
 import { encodeEvent, encodeEventJson, encodeLogEntry, type LogEntry, type Position } from '@wss/protocol';
 import type { RoomStore } from '@wss/state';
 import type { LocalConnection } from './local-connection.js';
@@ -37,7 +37,7 @@ export class LocalDeliveries implements RoomListener {
   async reset(
     room: string,
     _before: Position,
-    { reason, position, lost, documents }: RoomReset,
+    { reason, position, lost, documents }: HistoryReset,
   ): Promise<void> {
     const data = { reason, ...position, lost: lost ?? null, documents: viewsOf(documents) };
     await this.tell(room, '$reset', (n) => ({ ...data, applied: n ?? null }));
@@ -73,7 +73,7 @@ export class LocalDeliveries implements RoomListener {
 }
 
 /** Documents as clients see them. */
-export function viewsOf(documents: RoomReset['documents']): object {
+export function viewsOf(documents: HistoryReset['documents']): object {
   const views = [...documents].map(([name, { version, json }]) => [
     name,
     { version, value: JSON.parse(json) as unknown },

@@ -5,7 +5,11 @@
  */
 export const HOUSE = {
   'libs/protocol': { uses: [], packages: [], floors: [] },
-  'libs/client': { uses: ['protocol'], packages: [], floors: [] },
+  'libs/client': {
+    uses: ['protocol'],
+    packages: [],
+    floors: [['values', 'time'], 'connection', 'rooms'],
+  },
   'libs/redis': {
     uses: ['protocol'],
     packages: ['ioredis', '@nestjs/', 'node:'],

@@ -1,11 +1,11 @@
 import type { ErrorBody } from '@wss/protocol';
-import { now } from './clock.js';
-import type { Status } from './connection.js';
-import { Changing, emplace, Emitter, type Unsubscribe } from './emitter.js';
-import { fromBody, type WssError } from './errors.js';
-import { Link, type WssClientOptions } from './link.js';
-import { snapshot } from './requests.js';
-import { Room } from './room.js';
+import { now } from './time/clock.js';
+import type { Status } from './connection/connection.js';
+import { Changing, emplace, Emitter, type Unsubscribe } from './values/emitter.js';
+import { fromBody, type WssError } from './values/errors.js';
+import { Link, type WssClientOptions } from './connection/link.js';
+import { snapshot } from './connection/requests.js';
+import { Room } from './rooms/room.js';
 import type {
   AnyContract,
   CommandOptions,
@@ -15,7 +15,7 @@ import type {
   ReplyOf,
   Rollback,
   RoomOf,
-} from './types.js';
+} from './values/types.js';
 
 /** The server's greeting: the session, the client and the user that we are. */
 export interface Hello {

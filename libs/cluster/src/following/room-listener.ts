@@ -1,4 +1,4 @@
-import type { RoomReset } from '@wss/core';
+import type { HistoryReset } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
 
 /** Learns what presence needs of the rooms that a node follows. */
@@ -22,7 +22,7 @@ export interface RoomListener {
   deliverPresence(room: string, delta: string): void;
 
   /** Resets members, who can't go on from `before`. Nothing else of the room is delivered until this resolves. */
-  reset(room: string, before: Position, reset: RoomReset): Promise<void>;
+  reset(room: string, before: Position, reset: HistoryReset): Promise<void>;
 
   /** Positions after this one belong to a new epoch. Nothing else of the room is delivered until this resolves. */
   epochChanged(room: string, before: Position, position: Position): Promise<void>;

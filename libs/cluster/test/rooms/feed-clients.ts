@@ -1,4 +1,4 @@
-import type { RoomReset, RoomStart } from '@wss/core';
+import type { HistoryReset, RoomStart } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
 
 /** The events that a client saw without a break, and after which number they began. */
@@ -52,7 +52,7 @@ export class FeedClient {
     if (this.isLive) this.take(epoch, entries);
   }
 
-  reset({ position }: RoomReset): void {
+  reset({ position }: HistoryReset): void {
     if (!this.isLive) return;
     this.at = position;
     this.stretch = { after: position.seq, data: [] };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RoomHold, RoomReset, RoomStart, StartRequest } from '@wss/core';
+import type { RoomHold, HistoryReset, RoomStart, StartRequest } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, type ResumeReply, type ResumeRequest, type RoomStore } from '@wss/state';
@@ -64,7 +64,7 @@ export class SlowChannels extends Channels {
 
 type Told =
   | { readonly seqs: readonly number[]; readonly epoch: string }
-  | { readonly reset: RoomReset }
+  | { readonly reset: HistoryReset }
   | { readonly epochAfter: number; readonly epoch: string }
   | { readonly durable: Position };
 
@@ -138,7 +138,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
     return this.events.map(({ seq }) => seq);
   }
 
-  get resets(): RoomReset[] {
+  get resets(): HistoryReset[] {
     return this.told.flatMap((told) => ('reset' in told ? [told.reset] : []));
   }
 

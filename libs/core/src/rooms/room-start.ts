@@ -44,7 +44,7 @@ export interface RoomStart {
 }
 
 /** The reason for which members of a room must start anew, and the position. */
-export interface RoomReset {
+export interface HistoryReset {
   readonly reason: ResetReason;
   readonly position: Position;
   readonly lost?: LostRange;

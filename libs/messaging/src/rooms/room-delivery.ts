@@ -1,5 +1,5 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { type RoomReset, RoomTypeRegistry } from '@wss/core';
+import { type HistoryReset, RoomTypeRegistry } from '@wss/core';
 import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import type { ClientSocket } from '../socket/client-socket.js';
@@ -90,7 +90,7 @@ export class RoomDelivery {
   }
 
   /** Sends members whose position can't be continued the present state, and how far their commands survived. */
-  async reset(room: string, before: Position, reset: RoomReset): Promise<void> {
+  async reset(room: string, before: Position, reset: HistoryReset): Promise<void> {
     this.observer?.historyChanged('reset');
     await this.tell(room, before, (n) => encodeReset(room, reset, n));
   }

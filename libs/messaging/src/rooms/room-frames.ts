@@ -1,10 +1,10 @@
-import type { DocumentsJson, RoomReset, RoomStart } from '@wss/core';
+import type { DocumentsJson, HistoryReset, RoomStart } from '@wss/core';
 import { encodeEventJson, type Position } from '@wss/protocol';
 
 /** Encodes the `$reset` frame. */
 export function encodeReset(
   room: string,
-  { reason, position, lost, documents }: RoomReset,
+  { reason, position, lost, documents }: HistoryReset,
   applied?: number,
 ): string {
   const head = JSON.stringify({ reason, ...position, lost: lost ?? null, applied: applied ?? null });

@@ -1,8 +1,8 @@
 import type { ErrorBody } from '@wss/protocol';
-import { now, Timer } from './clock.js';
-import { onAbort, type Unsubscribe } from './emitter.js';
-import { fromBody, WssError } from './errors.js';
-import type { CommandOptions } from './types.js';
+import { now, Timer } from '../time/clock.js';
+import { onAbort, type Unsubscribe } from '../values/emitter.js';
+import { fromBody, WssError } from '../values/errors.js';
+import type { CommandOptions } from '../values/types.js';
 
 /** A reply as it comes over the wire. */
 export interface Reply {

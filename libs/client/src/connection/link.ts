@@ -1,7 +1,7 @@
-import { now } from './clock.js';
+import { now } from '../time/clock.js';
 import { Connection, type ConnectionOptions } from './connection.js';
-import { Emitter } from './emitter.js';
-import { fromBody, WssError } from './errors.js';
+import { Emitter } from '../values/emitter.js';
+import { fromBody, WssError } from '../values/errors.js';
 import {
   checkSize,
   dataOf,
@@ -12,7 +12,7 @@ import {
   type Snapshot,
   snapshot,
 } from './requests.js';
-import type { CommandOptions, Rollback } from './types.js';
+import type { CommandOptions, Rollback } from '../values/types.js';
 
 /** Settings of a {@link WssClient}. */
 export interface WssClientOptions extends ConnectionOptions {

@@ -1,12 +1,12 @@
 import type { DocumentView } from '@wss/protocol';
 import { Attendance, type StartFrame } from './attendance.js';
-import { emplace, Emitter, type Unsubscribe } from './emitter.js';
-import { WssError } from './errors.js';
+import { emplace, Emitter, type Unsubscribe } from '../values/emitter.js';
+import { WssError } from '../values/errors.js';
 import { Lane } from './lane.js';
-import type { Link } from './link.js';
+import type { Link } from '../connection/link.js';
 import { type DocumentPatch, LiveState } from './live-state.js';
 import { Members, type MembersDelta } from './members.js';
-import { dataOf, Pending } from './requests.js';
+import { dataOf, Pending } from '../connection/requests.js';
 import type {
   CommandOptions,
   DataOf,
@@ -18,7 +18,7 @@ import type {
   RoomReset,
   RoomStatus,
   RoomTypes,
-} from './types.js';
+} from '../values/types.js';
 
 interface ResetFrame extends StartFrame {
   readonly applied: number | null;

@@ -1,11 +1,11 @@
 import type { ErrorBody } from '@wss/protocol';
 import type { Attendance } from './attendance.js';
-import { retryDelay } from './backoff.js';
-import { now, Timer } from './clock.js';
-import { fromBody, WssError } from './errors.js';
-import type { Link } from './link.js';
-import { lostError, Pending, Queue, type Reply, type Snapshot } from './requests.js';
-import type { CommandOptions, NumberedCommand, Rollback } from './types.js';
+import { retryDelay } from '../time/backoff.js';
+import { now, Timer } from '../time/clock.js';
+import { fromBody, WssError } from '../values/errors.js';
+import type { Link } from '../connection/link.js';
+import { lostError, Pending, Queue, type Reply, type Snapshot } from '../connection/requests.js';
+import type { CommandOptions, NumberedCommand, Rollback } from '../values/types.js';
 
 /** Most replies that may be unacknowledged (the server's limit). */
 const WINDOW = 32;

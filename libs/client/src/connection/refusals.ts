@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@wss/protocol';
-import { type ClientErrorCode, WssError } from './errors.js';
+import { type ClientErrorCode, WssError } from '../values/errors.js';
 
 type Refusal = readonly [code: ClientErrorCode | ErrorCode, message: string, retry?: boolean];
 

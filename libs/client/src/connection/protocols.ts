@@ -1,5 +1,5 @@
 import { MAX_TOKEN_LENGTH, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
-import { WssError } from './errors.js';
+import { WssError } from '../values/errors.js';
 import { utf8 } from './requests.js';
 
 /** Characters that a subprotocol may consist of (RFC 9110, token). */

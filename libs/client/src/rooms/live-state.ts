@@ -1,9 +1,9 @@
 import type { DocumentView } from '@wss/protocol';
-import { Emitter, type Unsubscribe } from './emitter.js';
-import type { WssError } from './errors.js';
-import { applyPatch, type PatchOperation } from './json-patch.js';
-import type { Link } from './link.js';
-import { NextTime } from './requests.js';
+import { Emitter, type Unsubscribe } from '../values/emitter.js';
+import type { WssError } from '../values/errors.js';
+import { applyPatch, type PatchOperation } from '../values/json-patch.js';
+import type { Link } from '../connection/link.js';
+import { NextTime } from '../connection/requests.js';
 
 /** The change of one document that travels with an event. */
 export interface DocumentPatch {

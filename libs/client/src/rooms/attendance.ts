@@ -1,11 +1,11 @@
 import type { DocumentView } from '@wss/protocol';
-import { retryDelay } from './backoff.js';
-import { Timer } from './clock.js';
-import { Changing } from './emitter.js';
-import { fromBody, WssError } from './errors.js';
-import type { Link } from './link.js';
-import { NextTime, Pending, snapshot } from './requests.js';
-import type { JoinOptions, RoomPosition, RoomReset, RoomStatus } from './types.js';
+import { retryDelay } from '../time/backoff.js';
+import { Timer } from '../time/clock.js';
+import { Changing } from '../values/emitter.js';
+import { fromBody, WssError } from '../values/errors.js';
+import type { Link } from '../connection/link.js';
+import { NextTime, Pending, snapshot } from '../connection/requests.js';
+import type { JoinOptions, RoomPosition, RoomReset, RoomStatus } from '../values/types.js';
 
 /** From where a room goes on: the reply to `$join`, and `$reset`. */
 export interface StartFrame extends RoomPosition {

@@ -1,10 +1,10 @@
 import type { Attendance } from './attendance.js';
-import { retryDelay } from './backoff.js';
-import { Timer } from './clock.js';
-import { Emitter, type Unsubscribe } from './emitter.js';
-import { fromBody, type WssError } from './errors.js';
-import type { Link } from './link.js';
-import { NextTime } from './requests.js';
+import { retryDelay } from '../time/backoff.js';
+import { Timer } from '../time/clock.js';
+import { Emitter, type Unsubscribe } from '../values/emitter.js';
+import { fromBody, type WssError } from '../values/errors.js';
+import type { Link } from '../connection/link.js';
+import { NextTime } from '../connection/requests.js';
 
 /** A user in a room. */
 export interface Member {

@@ -1,13 +1,13 @@
 import { mayReconnect, REFUSALS_SUBPROTOCOL, RESUME_PREFIX, SUBPROTOCOL } from '@wss/protocol';
-import { Backoff, type BackoffOptions } from './backoff.js';
-import { now, Timer } from './clock.js';
-import { callDue, Changing, trace } from './emitter.js';
-import { WssError } from './errors.js';
-import { onPageChange, pageState } from './page.js';
+import { Backoff, type BackoffOptions } from '../time/backoff.js';
+import { now, Timer } from '../time/clock.js';
+import { callDue, Changing, trace } from '../values/emitter.js';
+import { WssError } from '../values/errors.js';
+import { onPageChange, pageState } from '../time/page.js';
 import { Pending } from './requests.js';
 import { checkToken, tokenProtocol } from './protocols.js';
 import { otherServer, refusalOf, statusOfClose } from './refusals.js';
-import type { DebugListener, SocketConstructor, SocketLike, UpgradeListener } from './types.js';
+import type { DebugListener, SocketConstructor, SocketLike, UpgradeListener } from '../values/types.js';
 
 /** State of the connection. */
 export type Status =
