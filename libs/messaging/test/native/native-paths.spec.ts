@@ -211,6 +211,22 @@ describe('a request that no gateway serves', () => {
     },
   );
 
+  it('is left to another listener of the server', async () => {
+    native = await NativeApp.start({ providers: [EchoGateway] });
+    native.httpServer.on('upgrade', (_request, socket) =>
+      setImmediate(() => socket.end('HTTP/1.1 299 Mine\r\n\r\n')),
+    );
+    const answer = await rawRequest(native.port, upgradeRequest('/nope'));
+    expect(answer).toBe('HTTP/1.1 299 Mine\r\n\r\n');
+  });
+
+  it('is answered with 404 when no listener has answered it for five seconds', async () => {
+    native = await NativeApp.start({ providers: [EchoGateway] });
+    native.httpServer.on('upgrade', () => undefined);
+    const answer = await rawRequest(native.port, upgradeRequest('/nope'));
+    expect(answer).toMatch(complete('404 Not Found', 'no WebSocket here'));
+  }, 20_000);
+
   it('leaves HTTP and the other clients alone', async () => {
     native = await NativeApp.start({ providers: [EchoGateway] });
     const client = await native.client();

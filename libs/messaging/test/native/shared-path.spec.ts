@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import {
   type ArgumentsHost,
   type CanActivate,
@@ -93,6 +95,41 @@ describe('a path that gateways and the router share', () => {
     client.send({ event: 'native.say', data: { text: 'a' } });
     expect(await client.next()).toEqual({ event: 'native.said', data: { text: 'a' } });
     expect(await client.request('router.say', { text: 'b' })).toMatchObject({ data: { text: 'b' } });
+  });
+
+  it.each([[undefined], [{ path: '/' }], [{ path: '', cors: true }], [{ maxPayload: 10 }]])(
+    'may be written in several ways: %j beside the path of the router',
+    async (options) => {
+      captureLogs();
+      @WebSocketGateway({ path: '/', commands: true })
+      class RootGateway {}
+      @WebSocketGateway(options)
+      class OtherGateway extends NativeGateway {}
+      native = await NativeApp.start(routerModule({ providers: [OtherGateway, RootGateway, SayHandlers] }));
+      const client = await native.client('/?user=ann');
+      client.send({ event: 'native.say', data: 'a' });
+      expect(await client.next()).toEqual({ event: 'native.said', data: 'a' });
+      expect(await client.request('router.say', { text: 'b' })).toMatchObject({ data: { text: 'b' } });
+      await expect(native.client('/?user=nobody')).rejects.toMatchObject({ status: 401 });
+    },
+  );
+
+  it('serves a client whose upgrade a gateway took from a server of its own, if it is admitted', async () => {
+    const own = createServer().listen(0, '127.0.0.1');
+    @WebSocketGateway()
+    class UpgradingGateway {
+      afterInit(server: Server): void {
+        own.on('upgrade', (request, socket, head) =>
+          server.handleUpgrade(request, socket, head, (client) => server.emit('connection', client, request)),
+        );
+      }
+    }
+    await start({ providers: [UpgradingGateway] });
+    const { port } = own.address() as AddressInfo;
+    const client = await native!.client('/?user=ann', { port });
+    expect(await client.request('router.say', { text: 'b' })).toMatchObject({ data: { text: 'b' } });
+    await expect(native!.client('/?user=nobody', { port })).rejects.toMatchObject({ status: 401 });
+    own.close();
   });
 
   it('parses each frame once', async () => {
