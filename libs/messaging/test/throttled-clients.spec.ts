@@ -138,6 +138,6 @@ describe('R29: what a client sends while a join is under way', () => {
     for (let tick = 0; tick < 3 * HEARTBEAT_SLOTS; tick++) native.app.get(Heartbeats).tick();
     asked.resolve(true);
     await eventually(() => expect(done).toHaveLength(MAX_COMMANDS + 50));
-    expect(socket.readyState).toBe(socket.OPEN);
+    expect(socket.readyState).toBe(socket.socket.OPEN);
   });
 });

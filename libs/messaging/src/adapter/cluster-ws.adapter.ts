@@ -12,6 +12,7 @@ import { failConnection, reportFault } from '../socket/connection-failure.js';
 import { clientOf, findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
 import { FrameReader, type MessageParser } from './frame-reader.js';
 import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
+import { RoutedSocket } from '../socket/routed-socket.js';
 import { NativeClient, type NativePath } from '../socket/native-client.js';
 import { NativeHandlers } from '../socket/native-handlers.js';
 import { type Doorkeeper, type SocketServer, SocketServers } from './socket-servers.js';
@@ -108,10 +109,11 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   }
 
   override bindClientDisconnect(socket: WebSocket, callback: (code: number) => void): void {
-    if (!(socket instanceof ClientSocket)) NativeClient.of(socket)?.onClose(callback);
+    const client = ClientSocket.of(socket);
+    if (!client) NativeClient.of(socket)?.onClose(callback);
     // An array that grows keeps room for 16 more, and most clients have one callback.
-    else if (socket.closeCallbacks) socket.closeCallbacks.push(callback);
-    else socket.closeCallbacks = [callback];
+    else if (client.closeCallbacks) client.closeCallbacks.push(callback);
+    else client.closeCallbacks = [callback];
   }
 
   override bindMessageHandlers(
@@ -120,17 +122,18 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     transform: (data: unknown) => Observable<unknown>,
   ): void {
     if (handlers.length === 0) return;
-    if (!(socket instanceof ClientSocket)) {
+    const client = ClientSocket.of(socket);
+    if (!client) {
       NativeClient.of(socket)?.addHandlers(handlers, transform);
       return;
     }
-    socket.native ??= new NativeHandlers(
+    client.native ??= new NativeHandlers(
       (text) => {
         if (text !== undefined && socket.readyState === socket.OPEN) socket.send(text);
       },
-      (kind, line) => reportFault(socket, kind, line),
+      (kind, line) => reportFault(client, kind, line),
     );
-    socket.native.add(handlers, transform);
+    client.native.add(handlers, transform);
   }
 
   /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for the hooks is over. */
@@ -197,7 +200,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
 
   private begin({ server, port, path }: SocketServer, socket: WebSocket, request: IncomingMessage): void {
     const context = this.contexts.get(server)!;
-    if (socket instanceof ClientSocket && 'router' in context) {
+    if (socket instanceof RoutedSocket && 'router' in context) {
       this.clients!.begin(socket, request.socket, this.accepted.get(request)!, context);
     } else {
       this.upgrades.answered(101);

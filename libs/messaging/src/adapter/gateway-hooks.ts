@@ -81,7 +81,7 @@ function guard(
 
 /** The client of a socket; absent for a socket of another server. */
 export function clientOf(socket: unknown): GatewayClient | undefined {
-  return socket instanceof ClientSocket ? socket : NativeClient.of(socket);
+  return ClientSocket.of(socket) ?? NativeClient.of(socket);
 }
 
 interface HookRun {

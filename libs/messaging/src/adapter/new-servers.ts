@@ -7,7 +7,7 @@ import {
 import type { IncomingMessage } from 'node:http';
 import { RESUME_PREFIX, SUBPROTOCOL, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import { MAX_FRAME_BYTES } from '../ports/limits.js';
-import { ClientSocket } from '../socket/client-socket.js';
+import { RoutedSocket } from '../socket/routed-socket.js';
 
 /** The server that a gateway asks for. */
 export interface SocketServerRequest {
@@ -74,7 +74,7 @@ export function routedServer({ options }: SocketServerRequest, end: HandshakeEnd
     ...options,
     // Closing the server must find its clients.
     clientTracking: true,
-    WebSocket: ClientSocket,
+    WebSocket: RoutedSocket,
     verifyClient: verifierOf(options.verifyClient, end),
   });
 }

@@ -9,6 +9,7 @@ import { Admission, ClientListener, SessionSource, UpgradeRefusal } from '../por
 import { RoomAccess } from '../rooms/room-access.js';
 import { SlowClients } from '../rooms/slow-clients.js';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
+import type { RoutedSocket } from '../socket/routed-socket.js';
 import { type Connections, Sockets } from './connections.js';
 import { greet, offeredProtocols } from './greeting.js';
 import { Hub } from './hub.js';
@@ -70,10 +71,10 @@ export class ClientConnections implements Connections {
   }
 
   /** Registers an accepted socket; a client with a session is greeted before anything else is sent. */
-  begin(client: ClientSocket, stream: Duplex, accepted: AcceptedClient, context: PathContext): void {
+  begin(socket: RoutedSocket, stream: Duplex, accepted: AcceptedClient, context: PathContext): void {
     const { opened } = accepted;
     this.upgrades.answered(101);
-    this.sockets.begin(client, stream, accepted, context);
+    const client = this.sockets.begin(socket, stream, accepted, context);
     if (opened) greet(client, opened);
     if (this.hub.add(client)) void this.announce(client.user);
     if (opened?.resumed) this.ports.resumed(client, opened);

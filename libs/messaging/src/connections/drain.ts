@@ -83,7 +83,7 @@ export class Drain {
 
   /** @param backAt when the client may come back, on the steady clock */
   private async letGo(client: ClientSocket, backAt: number, over: Promise<void>): Promise<void> {
-    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    const closed = new Promise<void>((resolve) => client.socket.once('close', () => resolve()));
     if (client.inFlight > 0) {
       // Otherwise a client that sends without a pause would never be idle.
       client.pause();

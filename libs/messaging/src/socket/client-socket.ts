@@ -17,12 +17,14 @@ import { IDENTITY_LEEWAY_MS, MAX_COMMAND_BYTES, MAX_COMMANDS } from '../ports/li
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { RoomState } from './room-state.js';
+import { CLIENT, RoutedSocket, type SocketSender } from './routed-socket.js';
 import { textFrame } from './text-frame.js';
 
 const faults = new LogGate((line) => new Logger('Connections').error(line));
 
 /** Everything that a socket needs to become a client. */
 export interface ClientInit {
+  readonly socket: RoutedSocket;
   readonly id: string;
   readonly user: string;
   /** When its identity ends, ms since 1970; absent: never. */
@@ -69,12 +71,14 @@ export interface PathContext extends GatewayPath {
 }
 
 /**
- * One connected client: the WebSocket itself, for native gateways, and the {@link Client} of handlers.
+ * One connected client of the router: the {@link Client} of handlers. Its WebSocket is another object, so that native
+ * gateways on its path may set any field of theirs without changing who the client is.
  *
  * All text goes through one queue, so that frames of one turn leave together and in order. It holds no closure
  * per handler: an idle client costs the same whatever the application can do.
  */
-export class ClientSocket extends WebSocket implements Client, GatewayClient, QueueObserver {
+export class ClientSocket implements Client, GatewayClient, SocketSender, QueueObserver {
+  readonly socket: RoutedSocket;
   declare id: string;
   declare user: string;
   /** True if it gave a sign of life since the last ping. */
@@ -121,7 +125,8 @@ export class ClientSocket extends WebSocket implements Client, GatewayClient, Qu
   declare private roomStates?: Map<string, RoomState>;
 
   /** Makes an accepted socket a client. */
-  begin({ id, user, expiresAt, stream, flusher, context }: ClientInit): void {
+  constructor({ socket, id, user, expiresAt, stream, flusher, context }: ClientInit) {
+    this.socket = socket;
     this.pathContext = context;
     this.alive = true;
     this.inFlight = 0;
@@ -134,6 +139,7 @@ export class ClientSocket extends WebSocket implements Client, GatewayClient, Qu
     this.id = id;
     this.user = user;
     this.outbound = new OutboundQueue(stream, flusher, this);
+    socket[CLIENT] = this;
   }
 
   /**
@@ -146,9 +152,36 @@ export class ClientSocket extends WebSocket implements Client, GatewayClient, Qu
       expiresAt === undefined ? 0 : performance.now() + expiresAt - Date.now() + IDENTITY_LEEWAY_MS;
   }
 
-  /** Part of {@link GatewayClient}: it is its own socket. */
-  get socket(): WebSocket {
-    return this;
+  /** The client of a socket; absent for one that the router did not accept. */
+  static of(socket: unknown): ClientSocket | undefined {
+    return socket instanceof RoutedSocket ? (socket as RoutedSocket<ClientSocket>)[CLIENT] : undefined;
+  }
+
+  /** The state of its WebSocket. */
+  get readyState(): WebSocket['readyState'] {
+    return this.socket.readyState;
+  }
+
+  /** True while it is not read from. */
+  get isPaused(): boolean {
+    return this.socket.isPaused;
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  ping(): void {
+    this.socket.ping();
+  }
+
+  /** Cuts the connection. */
+  terminate(): void {
+    this.socket.terminate();
   }
 
   /** Lets frames wait until this is done. */
@@ -253,26 +286,26 @@ export class ClientSocket extends WebSocket implements Client, GatewayClient, Qu
     this.close(code, CLOSE_CODES[code].reason);
   }
 
-  override close(code?: number, reason?: string | Buffer): void {
+  close(code?: number, reason?: string | Buffer): void {
     // `flush` could find the client too slow and close it again, without end.
     this.queue?.writeAll();
     if (code !== undefined && this.readyState === WebSocket.OPEN) this.closedWith = code;
-    super.close(code, reason);
+    WebSocket.prototype.close.call(this.socket, code, reason);
     // Frames that were kept back are dropped, and the answer to the close frame is read.
     if (this.throttled) this.readHeld();
   }
 
   /** Sends for native gateways: plain text joins the replies, everything else goes out after them. */
-  override send(...args: unknown[]): void {
+  send(...args: unknown[]): void {
     const [data, ...rest] = args;
     const content = typeof data === 'string' ? withoutEcho(data) : data;
-    if (typeof content === 'string' && rest.length === 0 && this.queue && this.extensions === '') {
+    if (typeof content === 'string' && rest.length === 0 && this.queue && this.socket.extensions === '') {
       this.queue.pushUrgent(textFrame(content));
       return;
     }
     this.queue?.flush();
     this.queue?.writeAll();
-    (super.send as (...all: unknown[]) => void)(content, ...rest);
+    (WebSocket.prototype.send as (...all: unknown[]) => void).call(this.socket, content, ...rest);
   }
 
   /** Reads frames that were kept back, in order, as far as limits allow. */

@@ -40,6 +40,7 @@ export class NativeClient implements GatewayClient {
   private held?: HeldMessage[];
   private heldBytes = 0;
   private dropping = false;
+  private listening = false;
 
   private constructor(
     readonly socket: WebSocket,
@@ -81,8 +82,10 @@ export class NativeClient implements GatewayClient {
 
   /** Calls this when the socket is closed. */
   onClose(callback: (code: number) => void): void {
+    // An array that grows keeps room for 16 more, and most clients have one callback.
+    if (this.closeCallbacks) this.closeCallbacks.push(callback);
+    else this.closeCallbacks = [callback];
     this.listenForClose();
-    this.closeCallbacks!.push(callback);
   }
 
   /** Keeps frames from the handlers until this is done, or too much time or data has come. */
@@ -116,8 +119,8 @@ export class NativeClient implements GatewayClient {
   }
 
   private listenForClose(): void {
-    if (this.closeCallbacks) return;
-    this.closeCallbacks = [];
+    if (this.listening) return;
+    this.listening = true;
     this.socket.on('close', onClose as never);
   }
 

@@ -1,5 +1,6 @@
 import type { ClientSession } from '@wss/core';
 import { ClientSocket } from '../../src/socket/client-socket.js';
+import { RoutedSocket } from '../../src/socket/routed-socket.js';
 import type { ClientConnections } from '../../src/connections/client-connections.js';
 import type { CommandRouter } from '../../src/commands/command-router.js';
 import { framesIn, Line } from './line.js';
@@ -15,11 +16,11 @@ export interface WatchedClientOptions {
 }
 
 /** `ws` makes server sockets like this. */
-const newSocket = ClientSocket as unknown as new (
+const newSocket = RoutedSocket as unknown as new (
   address: null,
   protocols: undefined,
   options: object,
-) => ClientSocket;
+) => RoutedSocket;
 type Attach = { setSocket(socket: Line, head: Buffer, options: object): void };
 
 interface ReplyFrame {
@@ -45,12 +46,16 @@ export class WatchedClient {
     const { session, generation } = options;
     this.session = session;
     this.generation = generation;
-    this.socket = new newSocket(null, undefined, {});
-    (this.socket as unknown as Attach).setSocket(this.line, Buffer.alloc(0), { maxPayload: 65_536 });
-    this.begin(options);
+    const socket = new newSocket(null, undefined, {});
+    (socket as unknown as Attach).setSocket(this.line, Buffer.alloc(0), { maxPayload: 65_536 });
+    this.begin(socket, options);
+    this.socket = ClientSocket.of(socket)!;
   }
 
-  private begin({ connections, router, session, generation, hasLane }: WatchedClientOptions): void {
+  private begin(
+    socket: RoutedSocket,
+    { connections, router, session, generation, hasLane }: WatchedClientOptions,
+  ): void {
     const opened: ClientSession = {
       id: session,
       user: 'ann',
@@ -60,7 +65,7 @@ export class WatchedClient {
       provesLoss: () => true,
     };
     connections.begin(
-      this.socket,
+      socket,
       this.line,
       { user: 'ann', opened: { session: opened, token: 't', resumed: false, rooms: [] } },
       { reader: { read: () => undefined }, connections, cleanUps: new Set(), router },
@@ -68,7 +73,7 @@ export class WatchedClient {
   }
 
   get isOpen(): boolean {
-    return this.socket.readyState === ClientSocket.OPEN;
+    return this.socket.readyState === RoutedSocket.OPEN;
   }
 
   watch(room: LogRoom): void {

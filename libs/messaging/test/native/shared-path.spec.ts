@@ -19,7 +19,7 @@ import {
   WebSocketGateway,
   WebSocketServer,
 } from '@nestjs/websockets';
-import { GatewayError } from '@wss/core';
+import { type Client, GatewayError } from '@wss/core';
 import { eventually } from '@wss/testing';
 import { IsString } from 'class-validator';
 import type { WebSocket, WebSocketServer as Server } from 'ws';
@@ -81,6 +81,45 @@ class NativeGateway {
   }
 }
 
+/** Fields that applications set on sockets, and those of the router's clients. */
+const NAMES = [
+  ...['id', 'user', 'session', 'context', 'alive', 'isAlive', 'held', 'native', 'queue', 'outbound', 'hooks'],
+  ...[
+    'places',
+    'lags',
+    'inFlight',
+    'load',
+    'loadBytes',
+    'dropping',
+    'throttled',
+    'blockedSince',
+    'closeCallbacks',
+  ],
+  ...[
+    'pathContext',
+    'roomStates',
+    'reply',
+    'hold',
+    'took',
+    'begin',
+    'closeWith',
+    'expiresAt',
+    'rooms',
+    'handlers',
+  ],
+  ...[
+    'dropFrames',
+    'useRoom',
+    'freeRoom',
+    'roomState',
+    'joinedRooms',
+    'overflowed',
+    'drained',
+    'failed',
+    'whenIdle',
+  ],
+];
+
 /** An application whose root path is served by gateways and the router. */
 async function start({ providers = [], ...options }: NativeAppOptions = {}): Promise<NativeApp> {
   const metadata = routerModule({
@@ -130,6 +169,36 @@ describe('a path that gateways and the router share', () => {
     expect(await client.request('router.say', { text: 'b' })).toMatchObject({ data: { text: 'b' } });
     await expect(native!.client('/?user=nobody', { port })).rejects.toMatchObject({ status: 401 });
     own.close();
+  });
+
+  it('keeps what gateways write on a socket apart from the client, which stays who it is', async () => {
+    @WebSocketGateway()
+    class OwningGateway {
+      handleConnection(socket: WebSocket): void {
+        Object.assign(socket, Object.fromEntries(NAMES.map((name) => [name, { of: name }])));
+      }
+
+      @SubscribeMessage('own')
+      own(@ConnectedSocket() socket: WebSocket & Record<string, unknown>): object {
+        return { event: 'own', data: NAMES.map((name) => socket[name]) };
+      }
+    }
+    @Injectable()
+    class WhoHandlers {
+      @SubscribeMessage('router.who')
+      who(@ConnectedSocket() client: Client): object {
+        return { user: client.user, id: typeof client.id };
+      }
+    }
+    await start({ providers: [OwningGateway, WhoHandlers] });
+    const client = await native!.client('/?user=ann');
+    client.send({ event: 'own' });
+    expect(await client.next()).toEqual({ event: 'own', data: NAMES.map((name) => ({ of: name })) });
+    expect(await client.request('router.who')).toMatchObject({ data: { user: 'ann', id: 'string' } });
+    const hub = native!.app.get(Hub);
+    expect([...hub.all()].map(({ user }) => user)).toEqual(['ann']);
+    await client.close();
+    await eventually(() => expect(hub.size).toBe(0));
   });
 
   it('parses each frame once', async () => {
