@@ -349,6 +349,15 @@ export function presenceStoreContract(name: string, start: () => Promise<Presenc
       expect(deltas[4]!.version).toBe(deltas[3]!.version + 1);
     });
 
+    it('does not know rooms of an owner that a failover lost', async () => {
+      const owner = `${randomUUID()}~0`;
+      await store.addRoom(owner, 'chat:1');
+      await engine.checkpoint();
+      await store.addRoom(owner, 'chat:2');
+      await engine.loseSinceCheckpoint();
+      expect(await store.roomsOf(owner, 10)).toEqual(['chat:1']);
+    });
+
     it('begins with a higher version than before when a room was empty', async () => {
       for (let i = 0; i < 3; i++) {
         await update('a~0', [enter(`a.${i}`, 'ann')], 10);
