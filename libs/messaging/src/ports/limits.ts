@@ -21,6 +21,9 @@ export const MAX_HOOK_MS = 5_000;
 /** The most bytes of frames that wait for them. */
 export const MAX_HELD_BYTES = 1_048_576;
 
+/** About what a frame that waits costs beside its bytes. */
+export const HELD_FRAME_BYTES = 128;
+
 /** How far the clocks of a node and of the issuer of tokens may differ, ms (R30). */
 export const IDENTITY_LEEWAY_MS = 2_000;
 

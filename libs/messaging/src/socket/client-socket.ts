@@ -8,12 +8,20 @@ import {
   type FrameError,
   kindOf,
   LogGate,
+  settledWithin,
   stackOf,
 } from '@wss/protocol';
 import { type RawData, WebSocket } from 'ws';
 import type { GatewayClient, GatewayPath } from './connection-failure.js';
 import type { Flusher } from './flusher.js';
-import { IDENTITY_LEEWAY_MS, MAX_COMMAND_BYTES, MAX_COMMANDS } from '../ports/limits.js';
+import {
+  HELD_FRAME_BYTES,
+  IDENTITY_LEEWAY_MS,
+  MAX_COMMAND_BYTES,
+  MAX_COMMANDS,
+  MAX_HELD_BYTES,
+  MAX_HOOK_MS,
+} from '../ports/limits.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { RoomState } from './room-state.js';
@@ -118,6 +126,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   declare private loadBytes: number;
   /** Frames that came before a connection hook was done, or while too much was under way. */
   declare private held?: HeldFrame[];
+  declare private heldBytes?: number;
   declare private readingSoon?: boolean;
   /** True if frames are dropped, because a connection hook failed or the client is let go. */
   declare private dropping?: boolean;
@@ -184,10 +193,10 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     this.socket.terminate();
   }
 
-  /** Lets frames wait until this is done. */
+  /** Lets frames wait until this is done, but no longer than a hook may take. */
   holdUntil(done: Promise<unknown>): void {
     this.hooks++;
-    void done.then(() => {
+    void settledWithin(done, MAX_HOOK_MS).then(() => {
       this.hooks--;
       this.readHeld();
     });
@@ -225,16 +234,18 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   /**
    * Keeps a frame back while a connection hook or too much else is under way; returns true if the frame was consumed.
    * From the first such frame on the socket is not read: only frames that `ws` has already are kept, the rest stays
-   * with the client.
+   * with the client. Only while hooks are under way it is, up to a bound, so that its close is noticed.
    */
   hold(data: Buffer, isBinary: boolean): boolean {
     if (this.dropping) return true;
     if (!this.held) {
       if (!this.mustWait) return false;
       this.held = [];
-      this.pause();
+      this.heldBytes = 0;
     }
     this.held.push({ data, isBinary, arrivedAt: performance.now() });
+    this.heldBytes! += data.length + HELD_FRAME_BYTES;
+    if (this.hooks === 0 || this.heldBytes! > MAX_HELD_BYTES) this.pause();
     return true;
   }
 
@@ -320,7 +331,10 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     }
     delete this.arrivedAt;
     held.splice(0, next);
-    if (held.length > 0 && this.takesFrames) return;
+    if (held.length > 0 && this.takesFrames) {
+      if (this.hooks === 0) this.pause();
+      return;
+    }
     delete this.held;
     // A closing client is read too, or its answer to the close frame would be missed; a client that is let go is not
     // read any more.

@@ -2,7 +2,7 @@ import { settledWithin } from '@wss/protocol';
 import { Logger, type WsMessageHandler } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { RawData, WebSocket } from 'ws';
-import { MAX_HELD_BYTES, MAX_HOOK_MS } from '../ports/limits.js';
+import { HELD_FRAME_BYTES, MAX_HELD_BYTES, MAX_HOOK_MS } from '../ports/limits.js';
 import { type GatewayClient, type GatewayPath, reportFault } from './connection-failure.js';
 import { NativeHandlers } from './native-handlers.js';
 
@@ -106,7 +106,7 @@ export class NativeClient implements GatewayClient {
   take(data: RawData, isBinary: boolean): void {
     if (this.dropping) return;
     if (this.hooks > 0 && this.heldBytes <= MAX_HELD_BYTES) {
-      this.heldBytes += sizeOf(data);
+      this.heldBytes += sizeOf(data) + HELD_FRAME_BYTES;
       (this.held ??= []).push({ data, isBinary });
       if (this.heldBytes > MAX_HELD_BYTES) this.readHeld();
     } else this.read(data, isBinary);

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
@@ -282,7 +283,8 @@ describe('a path that gateways and the router share', () => {
     const order: string[] = [];
     @WebSocketGateway()
     class AdmittingGateway {
-      async handleConnection(): Promise<void> {
+      async handleConnection(socket: WebSocket): Promise<void> {
+        socket.on('message', () => order.push('arrived'));
         await admitted.promise;
         order.push('connected');
       }
@@ -290,10 +292,42 @@ describe('a path that gateways and the router share', () => {
     await start({ providers: [AdmittingGateway] });
     const client = await native!.client();
     const reply = client.command('router.say', { text: 'x' }).then(() => order.push('replied'));
-    await eventually(() => expect([...native!.app.get(Hub).all()][0]?.isPaused).toBe(true));
+    await eventually(() => expect(order).toEqual(['arrived']));
+    expect([...native!.app.get(Hub).all()][0]?.isPaused).toBe(false);
     admitted.resolve();
     await reply;
-    expect(order).toEqual(['connected', 'replied']);
+    expect(order).toEqual(['arrived', 'connected', 'replied']);
+  });
+
+  describe('and a handleConnection that never ends', () => {
+    @WebSocketGateway()
+    class HangingGateway {
+      handleConnection(): Promise<void> {
+        return new Promise(() => undefined);
+      }
+    }
+
+    it('goes on after five seconds', async () => {
+      const client = await (await start({ providers: [HangingGateway] })).client();
+      client.send({ event: 'router.say', id: 1, data: { text: 'x' } });
+      const [frame] = (await once(client.socket, 'message')) as [Buffer];
+      expect(JSON.parse(String(frame))).toMatchObject({ id: 1, data: { text: 'x' } });
+    }, 20_000);
+
+    it('notices that its client has gone, which sent something', async () => {
+      const client = await (await start({ providers: [HangingGateway] })).client();
+      client.send({ event: 'router.say', data: { text: 'x' } });
+      await client.close();
+      await eventually(() => expect(native!.app.get(Hub).size).toBe(0));
+    });
+
+    it('reads no more than a bound from its client', async () => {
+      const client = await (await start({ providers: [HangingGateway] })).client();
+      const [held] = [...native!.app.get(Hub).all()];
+      const data = 'x'.repeat(60_000);
+      for (let i = 0; i < 100; i++) client.send({ event: 'router.say', data });
+      await eventually(() => expect(held!.isPaused).toBe(true));
+    });
   });
 
   it('may have a request-scoped gateway', async () => {
