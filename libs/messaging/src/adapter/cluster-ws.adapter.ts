@@ -128,6 +128,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
       return;
     }
     client.native ??= new NativeHandlers(
+      client.pathContext,
       (text) => {
         if (text !== undefined && socket.readyState === socket.OPEN) socket.send(text);
       },

@@ -68,6 +68,7 @@ export class NativeClient implements GatewayClient {
     if (!this.handlers) {
       const { socket } = this;
       this.handlers = new NativeHandlers(
+        this.pathContext,
         (text) => {
           // As in Nest, where what JSON does not have is sent as no bytes.
           if (socket.readyState === socket.OPEN) socket.send(text as string);
