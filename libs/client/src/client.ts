@@ -238,7 +238,7 @@ export class WssClient<C extends Contract = AnyContract> {
     const { link, sessionId } = this;
     if (!(hello.session && token && heartbeatMs > 0)) throw new TypeError();
     this.sessionId = hello.session;
-    if (sessionId !== undefined && sessionId !== hello.session) {
+    if (sessionId && sessionId !== hello.session) {
       this.eachRoom(({ lane }) => lane.expire());
     }
     link.maxFrame = maxFrameBytes;
@@ -254,7 +254,7 @@ export class WssClient<C extends Contract = AnyContract> {
   }
 
   private onNotice({ reconnectInMs, degraded }: { reconnectInMs?: number; degraded?: boolean }): void {
-    if (reconnectInMs !== undefined) this.link.wire.waits.advise(reconnectInMs);
-    if (degraded !== undefined && degraded !== this.degraded) this.degradation.become(degraded);
+    this.link.wire.waits.advise(reconnectInMs);
+    if (degraded === !this.degraded) this.degradation.become(degraded);
   }
 }

@@ -171,7 +171,7 @@ export class Connection {
     if (this.end.aborted) return;
     const socket = this.letGo();
     this.progress.become({ state: 'closed', error });
-    const reason = error ?? new WssError('closed', 'client closed');
+    const reason = error ?? new WssError('closed', 'closed');
     this.ending.abort(reason);
     socket?.close(1000);
     if (socket?.terminate) setTimeout(() => socket.terminate!(), FLUSH_MS);
@@ -339,5 +339,5 @@ type SocketOn = (event: 'unexpected-response', listener: UpgradeListener) => voi
 function closeError(code: number, reason: string, wasOpen: boolean): WssError | undefined {
   const refusal = wasOpen ? undefined : refusalOf(statusOfClose(code), reason);
   if (refusal || !mayReconnect(code)) return refusal ?? new WssError('refused', `closed: ${code} ${reason}`);
-  return wasOpen ? undefined : new WssError('unreachable', 'no connection', true);
+  return wasOpen ? undefined : new WssError('unreachable', 'no answer', true);
 }

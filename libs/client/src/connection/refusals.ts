@@ -7,11 +7,11 @@ type Refusal = readonly [code: ClientErrorCode | ErrorCode, message: string, ret
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   400: ['bad_request', 'correct the URL'],
   401: ['unauthenticated', 'token refused'],
-  403: ['forbidden', 'origin not allowed'],
+  403: ['forbidden', 'origin refused'],
   404: ['bad_url', 'correct the URL'],
-  429: ['rate_limited', 'try again later', true],
+  429: ['rate_limited', 'try again', true],
   431: ['too_large', 'too large'],
-  503: ['unavailable', 'try again later', true],
+  503: ['unavailable', 'try again', true],
 };
 
 /**

@@ -91,7 +91,7 @@ export class NextTime<T = void> {
 
 /** Time is over; only what was not sent has surely no effect. */
 const lateError = (sentAt: number): WssError =>
-  sentAt ? new WssError('timeout', 'no answer in time') : new WssError('not_sent', 'not sent in time', true);
+  sentAt ? new WssError('timeout', 'no answer') : new WssError('not_sent', 'not sent', true);
 
 /** @internal */
 export const lostError = (): WssError => new WssError('disconnected', 'connection lost');

@@ -26,8 +26,8 @@ export interface AttendanceListener {
   readonly hasCopies: boolean;
   /** True if documents have to be read. */
   readonly lacksDocuments: boolean;
-  /** The room is wanted again. */
-  wanted(): void;
+  /** Documents have to be read; in a room that has begun anew they may be of any version. */
+  mustRead(isAnew?: boolean): void;
   /** The room begins, goes on, or (a reset) starts anew. */
   started(start: StartFrame, isReset: boolean): void;
   /** Documents were read. */
@@ -200,10 +200,10 @@ export class Attendance {
 
   private want(last?: number): void {
     this.newest = last ?? this.newest;
-    if (last) delete this.seen;
+    if (last) this.seen = { ...this.seen!, seq: 0 };
     if (this.isWanted) return;
     this.gaps = 0;
-    this.room.wanted();
+    this.room.mustRead();
     this.progress.become({ state: 'joining' });
   }
 
@@ -264,8 +264,9 @@ export class Attendance {
   begin(start: StartFrame, isReset: boolean): void {
     if (!this.isWanted) return;
     const { epoch, seq, missed = 0, documents } = start;
-    const seen = this.seen?.epoch === epoch ? this.seen.seq : 0;
-    const before = this.at?.seq ?? Math.max(seen, documents ? seq : seq - missed);
+    const known = this.at ?? (this.seen?.epoch === epoch ? this.seen : undefined);
+    if (isReset || !known) this.room.mustRead(true);
+    const before = this.at?.seq ?? Math.max(known?.seq ?? 0, documents ? seq : seq - missed);
     this.isIn = true;
     this.target = documents ? 0 : seq;
     // The missed events follow; the position moves with them.

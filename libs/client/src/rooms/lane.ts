@@ -98,7 +98,7 @@ export class Lane {
 
   /** The session is another one: unanswered commands have an unknown outcome, and numbers start anew. */
   expire(): void {
-    const error = new WssError('session_expired', 'session over');
+    const error = new WssError('session_expired', 'session lost');
     for (const entry of this.numbered.values()) {
       entry.answer.fail(error);
       this.lose(entry);
@@ -126,7 +126,8 @@ export class Lane {
    * The server says which number is the highest that survived, and in which epoch. Answered commands above it are
    * lost, unless they were answered in that epoch: then the number was read before.
    */
-  survived(highest: number, epoch?: string): void {
+  survived(highest?: number, epoch?: string): void {
+    if (highest === undefined) return;
     let n = highest;
     for (const entry of this.numbered.values()) if (epoch && entry.epoch === epoch) n = Math.max(n, entry.n);
     // An earlier visit, which this client does not remember, got that far.
@@ -155,7 +156,7 @@ export class Lane {
   /** Everything up to this number of the room's log survives every failover. */
   replicated(seq: number): void {
     for (const [n, entry] of this.numbered) {
-      if (n <= this.acked && entry.seq !== undefined && entry.seq <= seq) this.numbered.delete(n);
+      if (n <= this.acked && entry.seq! <= seq) this.numbered.delete(n);
     }
   }
 
@@ -259,7 +260,7 @@ export class Lane {
   }
 
   private outOfOrder(expected: number | undefined): void {
-    if (expected !== undefined && expected <= this.acked) this.survived(expected - 1);
+    if (expected! <= this.acked) this.survived(expected! - 1);
     else this.later(ORDER_MS);
   }
 

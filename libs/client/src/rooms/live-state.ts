@@ -21,8 +21,12 @@ export class LiveState<T = unknown> {
    * @internal
    */
   lack: boolean | WssError = true;
+  /**
+   * What is shown; its version is 0 where the room has begun anew, so that a document of any version takes its place.
+   * @internal
+   */
+  view: { version: number; readonly value: unknown } = { version: 0, value: undefined };
   private readonly changes: Emitter<T>;
-  private view?: DocumentView;
   private readonly first = new NextTime<T>();
 
   /**
@@ -38,28 +42,28 @@ export class LiveState<T = unknown> {
   }
 
   /**
-   * Resolves with the first value; at once, if there is one.
+   * Resolves with the value when it is up to date; at once, if it is, or if it is only behind the room's events.
    * @throws WssError when the room can't be joined, was left, or has no such document, and when the client was closed
    */
   get ready(): Promise<T> {
-    if (this.view) return Promise.resolve(this.view.value as T);
     const { lack, first, link } = this;
-    return link.handOut(typeof lack === 'object' ? Promise.reject(lack) : first.promise);
+    if (!lack) return Promise.resolve(this.value!);
+    return link.handOut(lack === true ? first.promise : Promise.reject(lack));
   }
 
   /** The copy; undefined until {@link ready}. The same object until something changes. */
   get value(): T | undefined {
-    return this.view?.value as T | undefined;
+    return this.view.value as T | undefined;
   }
 
   /** Number of the event that last changed it; 0 if it was never written. */
   get version(): number {
-    return this.view?.version ?? 0;
+    return this.view.version;
   }
 
   /** Calls back after each change; with the present value first, if there is one. */
   subscribe(listener: (value: T) => void): Unsubscribe {
-    if (this.view) listener(this.view.value as T);
+    if (this.value !== undefined) listener(this.value);
     return this.changes.listen(listener);
   }
 
@@ -69,14 +73,17 @@ export class LiveState<T = unknown> {
   }
 
   /**
-   * Takes a document as it is on the server.
+   * Takes a document as it is on the server, or was a moment ago.
    * @internal
    */
   become(view: DocumentView): void {
     this.lack = false;
-    this.view = view;
-    this.first.fulfil(view.value as T);
-    this.changes.emit(view.value as T);
+    // Of one that is older than what is shown, the changes since follow; they are in it already.
+    if (view.version >= this.version) {
+      this.view = view;
+      this.changes.emit(this.value!);
+    }
+    this.first.fulfil(this.value!);
   }
 
   /**
@@ -93,7 +100,7 @@ export class LiveState<T = unknown> {
    * @internal
    */
   follow({ base, ops }: DocumentPatch, seq: number): void {
-    const { version, value } = this.view!;
+    const { version, value } = this;
     if (seq <= version) return;
     try {
       if (base !== version) throw new TypeError();

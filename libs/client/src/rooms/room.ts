@@ -177,20 +177,23 @@ export class Room<T extends RoomTypes = Loose> {
   }
 
   /** @internal */
-  wanted(): void {
-    for (const state of this.copies.values()) state.lack = true;
+  mustRead(isAnew?: boolean): void {
+    for (const state of this.copies.values()) {
+      state.lack = true;
+      if (isAnew) state.view.version = 0;
+    }
   }
 
   /** @internal */
   started(start: StartFrame, isReset: boolean): void {
     const { epoch, seq, reason, lost, documents, n } = start;
-    if (documents) this.documentsRead(documents, isReset);
+    if (documents) this.documentsRead(documents);
     if (isReset) {
       this.resets.emit({ reason: reason!, lost: lost ?? null, position: { epoch, seq } });
       // Ends every wait for an event that does not exist any more.
       this.reached.emit(Infinity);
     }
-    if (n !== undefined) this.lane.survived(n, epoch);
+    this.lane.survived(n, epoch);
     this.members.readAnew();
     this.lane.pump();
   }
@@ -201,13 +204,13 @@ export class Room<T extends RoomTypes = Loose> {
   }
 
   /**
-   * A copy that is right keeps its value, unless the room itself went back.
+   * A copy that is right keeps its value.
    * @internal
    */
-  documentsRead(documents: Record<string, DocumentView>, isReset?: boolean): void {
+  documentsRead(documents: Record<string, DocumentView>): void {
     for (const [name, state] of this.copies) {
       const view = Object.hasOwn(documents, name) && documents[name];
-      if (!isReset && !state.lack) continue;
+      if (!state.lack) continue;
       if (view) state.become(view);
       else state.fail(new WssError('not_found', `no document ${name}`));
     }
@@ -262,11 +265,11 @@ export class Room<T extends RoomTypes = Loose> {
     this.changed();
   };
 
-  private onEpoch({ epoch, n, durable }: RoomPosition & { n?: number; durable?: number }): void {
+  private onEpoch({ epoch, n, durable = 0 }: RoomPosition & { n?: number; durable?: number }): void {
     const { attendance } = this;
     attendance.at = { epoch, seq: attendance.at!.seq };
-    if (n !== undefined) this.lane.survived(n, epoch);
-    if (durable !== undefined) this.lane.replicated(durable);
+    this.lane.survived(n, epoch);
+    this.lane.replicated(durable);
   }
 
   private onEvent({ event, data, seq, patch }: RoomFrame): void {

@@ -4,14 +4,16 @@ import type { PageState } from './page.js';
 
 /** How long to wait before the next attempt to connect. */
 export interface BackoffOptions {
-  /** Upper bound of the first wait, ms. Default 500. */
+  /** Upper bound of the first wait, ms: 100 or more. Default 500. */
   readonly firstMs?: number;
-  /** Upper bound of every wait, ms. Default 20,000. */
+  /** Upper bound of every wait, ms: 100 or more. Default 20,000. */
   readonly mostMs?: number;
   /** A connection that held this long starts the count anew, ms. Default 10,000. */
   readonly stableMs?: number;
 }
 
+/** Without any wait, attempts would keep page and server busy. */
+const LEAST_MS = 100;
 /** Advice up to this many ms does not keep a hidden page back: its browser would make far more of it. */
 const SHORT_MS = 1_000;
 
@@ -28,8 +30,8 @@ export class Backoff {
   constructor(private readonly bounds: BackoffOptions) {}
 
   /** The server's own advice for the next wait, ms; it spreads its clients better than they can. */
-  advise(ms: number): void {
-    if (ms >= 0) this.advisedMs = ms;
+  advise(ms?: number): void {
+    if (ms! >= 0) this.advisedMs = ms;
   }
 
   /** How long to wait now, ms. Browsers throttle the timers of hidden pages, so these make their first attempt at once. */
@@ -37,7 +39,8 @@ export class Backoff {
     const { firstMs = 500, mostMs = 20_000 } = this.bounds;
     const { advisedMs, failures } = this;
     const least = advisedMs ?? 0;
-    const jitter = Math.random() * (isOffline ? mostMs : Math.min(mostMs, firstMs * 2 ** failures));
+    const bound = isOffline ? mostMs : Math.min(mostMs, firstMs * 2 ** failures);
+    const jitter = Math.random() * (bound > LEAST_MS ? bound : LEAST_MS);
     this.failures++;
     delete this.advisedMs;
     if (isHidden && failures === 0 && least <= SHORT_MS) return 0;

@@ -21,7 +21,7 @@ export class Timer {
     this.isSet = true;
     this.handle = setTimeout(
       () => {
-        this.isSet = false;
+        this.cancel();
         work();
       },
       Math.min(ms, LONGEST_MS),

@@ -56,14 +56,9 @@ const TOKENS = /("token":")(\\.|[^\\"])*/g;
  * @internal
  */
 export function onAbort(signal: AbortSignal | undefined, work: () => void): Unsubscribe {
-  const once = (): void => {
-    stop();
-    work();
-  };
-  const stop = (): void => signal?.removeEventListener('abort', once);
-  signal?.addEventListener('abort', once);
-  if (signal?.aborted) once();
-  return stop;
+  if (signal?.aborted) work();
+  else signal?.addEventListener('abort', work);
+  return () => signal?.removeEventListener('abort', work);
 }
 
 /**
