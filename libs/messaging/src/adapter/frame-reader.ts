@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { FrameError, kindOf, LogGate, parseJson, stackOf, toClientFrame } from '@wss/protocol';
 import type { RawData } from 'ws';
 import type { ClientSocket, FrameRouter } from '../socket/client-socket.js';
+import { frameBytes } from '../socket/frame-size.js';
 import type { NativeHandlers } from '../socket/native-handlers.js';
 
 /** Reads a message as `{event, data}`; returns nothing to drop it. As in Nest, text comes as a string. */
@@ -31,7 +32,12 @@ export class FrameReader {
       if (this.parser && !value) return;
       const { event, data: content } = (value ?? {}) as Message;
       if (client.native?.has(event)) client.native.dispatch(event, content);
-      else router.dispatch(client, toClientFrame(value, this.parser ? Infinity : text!.length), sizeOf(data));
+      else
+        router.dispatch(
+          client,
+          toClientFrame(value, this.parser ? Infinity : text!.length),
+          frameBytes(data),
+        );
     } catch (error) {
       if (!(error instanceof FrameError)) this.failed(error);
       router.refuse(
@@ -60,10 +66,6 @@ export class FrameReader {
   private failed(error: unknown): void {
     this.faults.report(kindOf(error), stackOf(error));
   }
-}
-
-function sizeOf(data: RawData): number {
-  return Array.isArray(data) ? data.reduce((sum, { length }) => sum + length, 0) : data.byteLength;
 }
 
 function textOf(data: RawData): string {

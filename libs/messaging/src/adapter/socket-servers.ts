@@ -156,15 +156,20 @@ export class SocketServers {
     if (this.listeners.has(httpServer)) return;
     const listener: OnUpgrade = (request, socket, head) => {
       socket.on('error', destroy);
+      let isUpgraded = false;
       try {
         const target = this.targetOf(port, request);
         if (!target) return this.leaveToOthers(httpServer, request);
         target.server.handleUpgrade(request, socket, head, (client) => {
+          isUpgraded = true;
           this.doorkeeper.onSocket(target, client, request);
         });
       } catch (error) {
-        if (!(error instanceof UpgradeRefusal)) throw error;
-        this.doorkeeper.refuse(request, error);
+        if (error instanceof UpgradeRefusal) return this.doorkeeper.refuse(request, error);
+        // A gateway's own check of the request has thrown: its client is answered as under Nest, nobody else is hurt.
+        this.doorkeeper.onError(error as Error);
+        if (isUpgraded) socket.destroy();
+        else this.doorkeeper.refuse(request, new UpgradeRefusal(400, 'the request was refused'));
       }
     };
     httpServer.on('upgrade', listener);

@@ -50,7 +50,7 @@ type Socket = RoutedSocket<ClientSocket>;
 function onMessage(this: Socket, data: RawData, isBinary: boolean): void {
   const client = this[CLIENT]!;
   client.alive = true;
-  if (client.hold(data as Buffer, isBinary)) return;
+  if (client.hold(data, isBinary)) return;
   client.pathContext.reader.read(client, data, isBinary, client.pathContext.router);
 }
 

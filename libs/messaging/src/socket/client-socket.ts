@@ -22,6 +22,7 @@ import {
   MAX_HELD_BYTES,
   MAX_HOOK_MS,
 } from '../ports/limits.js';
+import { frameBytes } from './frame-size.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { RoomState } from './room-state.js';
@@ -45,7 +46,7 @@ export interface ClientInit {
 
 /** A frame that waits to be read, and when it came, ms on this process' steady clock. */
 interface HeldFrame {
-  readonly data: Buffer;
+  readonly data: RawData;
   readonly isBinary: boolean;
   readonly arrivedAt: number;
 }
@@ -196,10 +197,11 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   /** Lets frames wait until this is done, but no longer than a hook may take. */
   holdUntil(done: Promise<unknown>): void {
     this.hooks++;
-    void settledWithin(done, MAX_HOOK_MS).then(() => {
+    const end = (): void => {
       this.hooks--;
       this.readHeld();
-    });
+    };
+    void settledWithin(done, MAX_HOOK_MS).then(end, end);
   }
 
   /** Counts a command of this many bytes as under way. */
@@ -236,7 +238,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
    * From the first such frame on the socket is not read: only frames that `ws` has already are kept, the rest stays
    * with the client. Only while hooks are under way it is, up to a bound, so that its close is noticed.
    */
-  hold(data: Buffer, isBinary: boolean): boolean {
+  hold(data: RawData, isBinary: boolean): boolean {
     if (this.dropping) return true;
     if (!this.held) {
       if (!this.mustWait) return false;
@@ -244,7 +246,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
       this.heldBytes = 0;
     }
     this.held.push({ data, isBinary, arrivedAt: performance.now() });
-    this.heldBytes! += data.length + HELD_FRAME_BYTES;
+    this.heldBytes! += frameBytes(data) + HELD_FRAME_BYTES;
     if (this.hooks === 0 || this.heldBytes! > MAX_HELD_BYTES) this.pause();
     return true;
   }

@@ -34,9 +34,7 @@ export function failConnection(where: string, client: GatewayClient, error: unkn
     reportFault(client, `${where} ${kindOf(error)}`, line);
   }
   const { socket } = client;
-  if (socket.readyState === socket.OPEN) {
-    socket.send(JSON.stringify({ event: 'exception', data: exceptionOf(error) }));
-  }
+  if (socket.readyState === socket.OPEN) socket.send(exceptionText(where, client, error));
   socket.close(1011, CLOSE_CODES[1011].reason);
 }
 
@@ -49,6 +47,20 @@ export function reportFault(
   const gate = gates.get(pathContext) ?? new LogGate((text) => logger.error(text));
   gates.set(pathContext, gate);
   gate.report(kind, line);
+}
+
+/** Returns the frame that tells the error; JSON can't hold everything that a gateway may throw. */
+function exceptionText(where: string, client: GatewayClient, error: unknown): string {
+  try {
+    return JSON.stringify({ event: 'exception', data: exceptionOf(error) });
+  } catch (cause) {
+    reportFault(
+      client,
+      `${where} answer`,
+      `handleConnection of ${where} threw what JSON can't hold: ${stackOf(cause)}`,
+    );
+    return JSON.stringify({ event: 'exception', data: exceptionOf(undefined) });
+  }
 }
 
 /** The answer of Nest's filter to a message. */

@@ -4,6 +4,7 @@ import type { Observable } from 'rxjs';
 import type { RawData, WebSocket } from 'ws';
 import { HELD_FRAME_BYTES, MAX_HELD_BYTES, MAX_HOOK_MS } from '../ports/limits.js';
 import { type GatewayClient, type GatewayPath, reportFault } from './connection-failure.js';
+import { frameBytes } from './frame-size.js';
 import { NativeHandlers } from './native-handlers.js';
 
 /** Reads a message of a native path and takes it to its handlers. */
@@ -92,10 +93,11 @@ export class NativeClient implements GatewayClient {
   /** Keeps frames from the handlers until this is done, or too much time or data has come. */
   holdUntil(done: Promise<unknown>): void {
     this.hooks++;
-    void settledWithin(done, MAX_HOOK_MS).then(() => {
+    const end = (): void => {
       this.hooks--;
       if (this.hooks === 0) this.readHeld();
-    });
+    };
+    void settledWithin(done, MAX_HOOK_MS).then(end, end);
   }
 
   dropFrames(): void {
@@ -107,7 +109,7 @@ export class NativeClient implements GatewayClient {
   take(data: RawData, isBinary: boolean): void {
     if (this.dropping) return;
     if (this.hooks > 0 && this.heldBytes <= MAX_HELD_BYTES) {
-      this.heldBytes += sizeOf(data) + HELD_FRAME_BYTES;
+      this.heldBytes += frameBytes(data) + HELD_FRAME_BYTES;
       (this.held ??= []).push({ data, isBinary });
       if (this.heldBytes > MAX_HELD_BYTES) this.readHeld();
     } else this.read(data, isBinary);
@@ -148,8 +150,4 @@ function onClose(this: WebSocket, code: number): void {
 /** Clients cause these, so they are not logged as errors. */
 function onError(this: WebSocket, error: Error): void {
   new Logger('Connections').debug(`client ${NativeClient.of(this)!.id}: ${error.message}`);
-}
-
-function sizeOf(data: RawData): number {
-  return Array.isArray(data) ? data.reduce((sum, { length }) => sum + length, 0) : data.byteLength;
 }

@@ -176,6 +176,23 @@ describe('a handleConnection that fails', () => {
     expect(await client.next()).toEqual({ event: 'exception', data: { code: 3 } });
   });
 
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new WsException({ n: 1n });
+      },
+    ],
+    ['rejects with', () => Promise.reject(new WsException({ n: 1n }))],
+  ])('that %s what JSON cannot hold costs its own client only', async (_, refuse) => {
+    const logs = captureLogs();
+    native = await NativeApp.start({ providers: [bothHooks(refuse as () => never)] });
+    const client = await native.client('/failing');
+    expect(await client.next()).toEqual(failed('Internal server error'));
+    expect((await client.closed).code).toBe(1011);
+    expect(logs.error.join()).toContain("what JSON can't hold");
+  });
+
   it('logs no error for an HTTP exception, which any visitor may provoke', async () => {
     const logs = captureLogs();
     const refuse = (): never => {

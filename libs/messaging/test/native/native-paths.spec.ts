@@ -258,6 +258,16 @@ describe('the subprotocol of a native path', () => {
     native = await NativeApp.start({ providers: [named('a', WebSocketGateway({ verifyClient }))] });
     expect((await refusal('/')).status).toBe(401);
   });
+
+  it('answers 400 and lives on where verifyClient of the gateway throws', async () => {
+    const logs = captureLogs();
+    const verifyClient = (): never => {
+      throw new Error('a fault of the gateway');
+    };
+    native = await NativeApp.start({ providers: [named('a', WebSocketGateway({ verifyClient }))] });
+    expect((await refusal('/')).status).toBe(400);
+    expect(logs.error.join()).toContain('a fault of the gateway');
+  });
 });
 
 describe('an adapter by itself', () => {

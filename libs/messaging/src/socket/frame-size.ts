@@ -1,0 +1,7 @@
+import type { RawData } from 'ws';
+
+/** Returns the bytes of a message, whatever `binaryType` a gateway has given the socket. */
+export function frameBytes(data: RawData): number {
+  if (Array.isArray(data)) return data.reduce((sum, { length }) => sum + length, 0);
+  return data instanceof Blob ? data.size : data.byteLength;
+}
