@@ -22,7 +22,8 @@ export class LiveState<T = unknown> {
    */
   lack: boolean | WssError = true;
   /**
-   * What is shown; its version is 0 where the room has begun anew, so that a document of any version takes its place.
+   * The value that is shown. Its version is 0 where the room has begun anew, so that a document of any version takes
+   * its place.
    * @internal
    */
   view: { version: number; readonly value: unknown } = { version: 0, value: undefined };
