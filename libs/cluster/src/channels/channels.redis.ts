@@ -1,7 +1,7 @@
-import { type RedisLinks, toRedisError } from '@wss/redis';
-import { Channels, type MessageListener } from './channels.js';
+import type { RedisLinks } from '@wss/redis';
 import { LinkedChannels } from './channels.linked.js';
 import { SubscriberLink, type SubscribeWay } from './subscriber-link.js';
+import { Subscriptions } from './subscriptions.js';
 
 const WAY: SubscribeWay = {
   subscribe: (redis, channels) => redis.subscribe(...channels),
@@ -10,13 +10,13 @@ const WAY: SubscribeWay = {
 };
 
 /** Channels on one Redis server, over the node's subscribing link. */
-export class RedisChannels extends Channels {
-  private readonly channels: LinkedChannels;
+export class RedisChannels extends LinkedChannels {
+  protected readonly subscriptions: Subscriptions;
 
   constructor(private readonly links: RedisLinks) {
     super();
     const link = (): SubscriberLink => subscriber;
-    this.channels = new LinkedChannels(
+    this.subscriptions = new Subscriptions(
       {
         want: (channel) => link().want(channel),
         leave: (channel) => link().leave(channel),
@@ -28,37 +28,13 @@ export class RedisChannels extends Channels {
       },
       0,
     );
-    const subscriber = new SubscriberLink(links.subscriber, WAY, this.channels);
+    const subscriber = new SubscriberLink(links.subscriber, WAY, this.subscriptions);
     links.subscriber.on('message', (channel: string, message: string) =>
-      this.channels.deliver(channel, message),
+      this.subscriptions.deliver(channel, message),
     );
   }
 
-  subscribe(channel: string, listener: MessageListener): Promise<void> {
-    return this.channels.subscribe(channel, listener);
-  }
-
-  keep(channel: string, listener: MessageListener): Promise<void> {
-    return this.channels.keep(channel, listener);
-  }
-
-  unsubscribe(channel: string, listener: MessageListener): void {
-    this.channels.unsubscribe(channel, listener);
-  }
-
-  async publish(channel: string, message: string): Promise<void> {
-    try {
-      await this.links.commands.publish(channel, message);
-    } catch (error) {
-      throw toRedisError(error);
-    }
-  }
-
-  onInterruption(callback: (channels: ReadonlySet<string>) => void): void {
-    this.channels.onInterruption(callback);
-  }
-
-  override problem(): string | undefined {
-    return this.channels.problem();
+  protected send(channel: string, message: string): Promise<unknown> {
+    return this.links.commands.publish(channel, message);
   }
 }

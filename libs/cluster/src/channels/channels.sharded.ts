@@ -1,8 +1,8 @@
-import { type ClusterLinks, RedisError, slotOf, toRedisError } from '@wss/redis';
+import { type ClusterLinks, RedisError, slotOf } from '@wss/redis';
 import type { Redis } from 'ioredis';
-import { Channels, type MessageListener } from './channels.js';
 import { LinkedChannels } from './channels.linked.js';
 import { SubscriberLink, type SubscribeWay } from './subscriber-link.js';
+import { Subscriptions } from './subscriptions.js';
 
 /** How long a subscription is tried while a slot moves, ms. */
 const PATIENCE_MS = 1_500;
@@ -25,15 +25,15 @@ interface Seat {
  * subscribing link to each master. When a link is lost, or a slot moves and the server ends the subscriptions of its
  * channels, only these are subscribed again, at the slot's new master.
  */
-export class ShardedChannels extends Channels {
-  private readonly channels: LinkedChannels;
+export class ShardedChannels extends LinkedChannels {
+  protected readonly subscriptions: Subscriptions;
   private readonly seats = new Map<string, Seat>();
   private readonly byRedis = new WeakMap<Redis, SubscriberLink>();
 
   constructor(private readonly links: ClusterLinks) {
     super();
     const failingMs = (): number => this.failingMs();
-    this.channels = new LinkedChannels(
+    this.subscriptions = new Subscriptions(
       {
         want: (channel) => this.want(channel),
         leave: (channel) => this.leave(channel),
@@ -49,38 +49,14 @@ export class ShardedChannels extends Channels {
     links.onLook(() => this.seatAll());
   }
 
-  subscribe(channel: string, listener: MessageListener): Promise<void> {
-    return this.channels.subscribe(channel, listener);
-  }
-
-  keep(channel: string, listener: MessageListener): Promise<void> {
-    return this.channels.keep(channel, listener);
-  }
-
-  unsubscribe(channel: string, listener: MessageListener): void {
-    this.channels.unsubscribe(channel, listener);
-  }
-
-  async publish(channel: string, message: string): Promise<void> {
-    try {
-      await this.links.commands.spublish(channel, message);
-    } catch (error) {
-      throw toRedisError(error);
-    }
-  }
-
-  onInterruption(callback: (channels: ReadonlySet<string>) => void): void {
-    this.channels.onInterruption(callback);
-  }
-
-  override problem(): string | undefined {
-    return this.channels.problem();
+  protected send(channel: string, message: string): Promise<unknown> {
+    return this.links.commands.spublish(channel, message);
   }
 
   private follow(redis: Redis): void {
-    const link = new SubscriberLink(redis, WAY, this.channels);
+    const link = new SubscriberLink(redis, WAY, this.subscriptions);
     this.byRedis.set(redis, link);
-    redis.on('smessage', (channel: string, message: string) => this.channels.deliver(channel, message));
+    redis.on('smessage', (channel: string, message: string) => this.subscriptions.deliver(channel, message));
     // By this error the driver says that a subscription was ended or refused because its slot is elsewhere, but not
     // which one.
     redis.on('moved', () => void this.links.refresh().then(() => link.doubt()));
@@ -110,12 +86,15 @@ export class ShardedChannels extends Channels {
 
   private seat(channel: string, seat: Seat): void {
     const { link: former } = seat;
-    if (former?.holds(channel)) this.channels.lost([channel]);
+    if (former?.holds(channel)) this.subscriptions.lost([channel]);
     former?.leave(channel);
     seat.link = this.linkOf(seat);
     if (seat.link) seat.link.want(channel);
     else
-      this.channels.failed([channel], new RedisError('unsent', `the master of slot ${seat.slot} is unknown`));
+      this.subscriptions.failed(
+        [channel],
+        new RedisError('unsent', `the master of slot ${seat.slot} is unknown`),
+      );
   }
 
   /** Asks for the slot's master, so that the next attempt goes there. */
