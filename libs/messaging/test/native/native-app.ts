@@ -109,3 +109,11 @@ export async function frames(client: TestClient, count: number): Promise<ServerF
   while (awaited.length < count) awaited.push(await client.next());
   return [...awaited, ...(await before(client))];
 }
+
+/** Fields that applications set on sockets, and those of the router's clients. */
+export const SOCKET_FIELDS: readonly string[] = [
+  'id user session context alive isAlive held native queue outbound hooks places lags inFlight load',
+  'loadBytes dropping throttled blockedSince closeCallbacks pathContext roomStates reply hold took',
+  'begin closeWith expiresAt rooms handlers dropFrames useRoom freeRoom roomState joinedRooms',
+  'overflowed drained failed whenIdle',
+].flatMap((names) => names.split(' '));

@@ -34,6 +34,7 @@ import {
   frames,
   NativeApp,
   type NativeAppOptions,
+  SOCKET_FIELDS,
 } from './native-app.js';
 import { routerModule } from '../test-ports.js';
 
@@ -81,45 +82,6 @@ class NativeGateway {
     return { event: 'native.said', data };
   }
 }
-
-/** Fields that applications set on sockets, and those of the router's clients. */
-const NAMES = [
-  ...['id', 'user', 'session', 'context', 'alive', 'isAlive', 'held', 'native', 'queue', 'outbound', 'hooks'],
-  ...[
-    'places',
-    'lags',
-    'inFlight',
-    'load',
-    'loadBytes',
-    'dropping',
-    'throttled',
-    'blockedSince',
-    'closeCallbacks',
-  ],
-  ...[
-    'pathContext',
-    'roomStates',
-    'reply',
-    'hold',
-    'took',
-    'begin',
-    'closeWith',
-    'expiresAt',
-    'rooms',
-    'handlers',
-  ],
-  ...[
-    'dropFrames',
-    'useRoom',
-    'freeRoom',
-    'roomState',
-    'joinedRooms',
-    'overflowed',
-    'drained',
-    'failed',
-    'whenIdle',
-  ],
-];
 
 /** An application whose root path is served by gateways and the router. */
 async function start({ providers = [], ...options }: NativeAppOptions = {}): Promise<NativeApp> {
@@ -176,12 +138,12 @@ describe('a path that gateways and the router share', () => {
     @WebSocketGateway()
     class OwningGateway {
       handleConnection(socket: WebSocket): void {
-        Object.assign(socket, Object.fromEntries(NAMES.map((name) => [name, { of: name }])));
+        Object.assign(socket, Object.fromEntries(SOCKET_FIELDS.map((name) => [name, { of: name }])));
       }
 
       @SubscribeMessage('own')
       own(@ConnectedSocket() socket: WebSocket & Record<string, unknown>): object {
-        return { event: 'own', data: NAMES.map((name) => socket[name]) };
+        return { event: 'own', data: SOCKET_FIELDS.map((name) => socket[name]) };
       }
     }
     @Injectable()
@@ -194,7 +156,7 @@ describe('a path that gateways and the router share', () => {
     await start({ providers: [OwningGateway, WhoHandlers] });
     const client = await native!.client('/?user=ann');
     client.send({ event: 'own' });
-    expect(await client.next()).toEqual({ event: 'own', data: NAMES.map((name) => ({ of: name })) });
+    expect(await client.next()).toEqual({ event: 'own', data: SOCKET_FIELDS.map((name) => ({ of: name })) });
     expect(await client.request('router.who')).toMatchObject({ data: { user: 'ann', id: 'string' } });
     const hub = native!.app.get(Hub);
     expect([...hub.all()].map(({ user }) => user)).toEqual(['ann']);

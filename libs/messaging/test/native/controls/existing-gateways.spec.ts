@@ -33,6 +33,7 @@ import { freePort } from '@wss/testing';
 import { concat, from, map, type Observable, of, throwError } from 'rxjs';
 import { type RawData, WebSocket, type WebSocketServer as Server } from 'ws';
 import { rawRequest, upgradeRequest } from '../../raw-request.js';
+import { SOCKET_FIELDS } from '../native-app.js';
 import { playEach, type Scenario, type Stage } from './stage.js';
 
 /** Plays the scenario under Nest's adapter and under ours; all must see the same. */
@@ -626,58 +627,18 @@ describe('a message has under this adapter the answers that it has under that of
 });
 
 describe('the socket of a gateway is under this adapter what it is under that of Nest', () => {
-  const NAMES = [
-    ...[
-      'id',
-      'user',
-      'session',
-      'context',
-      'alive',
-      'isAlive',
-      'held',
-      'native',
-      'queue',
-      'outbound',
-      'hooks',
-    ],
-    ...[
-      'places',
-      'lags',
-      'inFlight',
-      'load',
-      'loadBytes',
-      'dropping',
-      'throttled',
-      'blockedSince',
-      'closeCallbacks',
-    ],
-    ...[
-      'pathContext',
-      'roomStates',
-      'reply',
-      'hold',
-      'took',
-      'begin',
-      'closeWith',
-      'expiresAt',
-      'rooms',
-      'handlers',
-    ],
-    ...['dropFrames', 'useRoom', 'freeRoom', 'roomState', 'joinedRooms', 'overflowed', 'drained', 'failed'],
-  ];
-
   it('free for fields of any name', () =>
     agrees({
       gateways: (note) => {
         @WebSocketGateway()
         class OwningGateway {
           handleConnection(client: WebSocket): void {
-            for (const name of NAMES) Object.assign(client, { [name]: { of: name } });
+            for (const name of SOCKET_FIELDS) Object.assign(client, { [name]: { of: name } });
           }
 
           @SubscribeMessage('own')
           own(@ConnectedSocket() client: WebSocket & Record<string, unknown>): object {
-            return { event: 'own', data: NAMES.map((name) => client[name]) };
+            return { event: 'own', data: SOCKET_FIELDS.map((name) => client[name]) };
           }
 
           handleDisconnect(client: WebSocket & Record<string, unknown>, code: number): void {
