@@ -46,7 +46,7 @@ describe.each(['memory', 'redis'] as const)('R29: a connected client, on %s', (e
     ['den.look', 'invalid'],
     ['hall.look', 'invalid'],
     ['den.unknown', 'invalid'],
-  ])('leaves nothing with %s in a room whose name is none: it is refused', async (event, code) => {
+  ])('leaves nothing with %s in a room with an invalid name: it is refused', async (event, code) => {
     for (const room of [HUGE, 'no name', 'den:', ':x']) {
       expect((await client.request(event, {}, { room })).error).toMatchObject({ code });
       expect((await client.request(event, {}, { room, n: 1 })).error).toBeDefined();

@@ -299,7 +299,7 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
       });
     });
 
-    describe('what is no packet', () => {
+    describe('texts that are not packets', () => {
       const packet = { v: 1, kind: 'call', from: 'x', id: '1', pattern: 'test.ask', data: 1, timeoutMs: 100 };
       const garbage = [
         '',

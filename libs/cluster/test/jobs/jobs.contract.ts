@@ -240,7 +240,7 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
       }
     });
 
-    it('R41: in a newer format are left to newer nodes, and what is no packet is given up, seen', async () => {
+    it('R41: in a newer format are left to newer nodes; texts that are not packets are given up, and seen', async () => {
       const lines = captureLogs();
       try {
         const newer = '{"v":2,"from":"z","id":"1","kind":"event","pattern":"test.work","data":null}';

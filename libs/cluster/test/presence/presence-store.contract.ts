@@ -70,7 +70,7 @@ export function presenceStoreContract(name: string, start: () => Promise<Presenc
       expect(announcementsOf(deltas, 'ann')).toEqual({ joined: 1, left: 1 });
     });
 
-    it('announces that nothing changed for who may have missed something, unless there was one since', async () => {
+    it('announces that nothing changed, for clients that may have missed something, unless there was one since', async () => {
       const missed = (heardForMs: number, pauseMs = 0): Promise<PresenceUpdated> =>
         store.update({ room, owner: 'a~0', changes: [], pauseMs, heardForMs });
       await missed(0);

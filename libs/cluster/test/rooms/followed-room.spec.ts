@@ -109,7 +109,7 @@ describe('a room that is followed', () => {
     expect(begun[2]).toMatchObject({ position, recovered: true, missed: 0 });
   });
 
-  it('has nothing read for who does not wait any more', async () => {
+  it('reads nothing for callers that do not wait any more', async () => {
     await add(1_000);
     const asked: number[] = [];
     let answer = (): void => undefined;
@@ -138,7 +138,7 @@ describe('a room that is followed', () => {
     expect(asked).toEqual([700, 500]);
   });
 
-  it('has no documents read for who does not wait any more', async () => {
+  it('reads no documents for joins that were given up', async () => {
     let reads = 0;
     const ends: (() => void)[] = [];
     const node = new NodeReads();

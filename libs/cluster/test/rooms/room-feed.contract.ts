@@ -74,7 +74,7 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
       for (const node of [writer, reader]) await has(node, range(1, 100));
     });
 
-    it('go on for who began while the last member left, however long that was ago', async () => {
+    it('go on for a client that began while the last member left, however long that was ago', async () => {
       await writer.add();
       await has(reader, [1]);
       const begins = reader.join();

@@ -346,7 +346,7 @@ describe('a message has under this adapter the answers that it has under that of
     ['an object without event', '{"data":1}'],
     ['an unknown event', '{"event":"nope","data":{"a":1}}'],
     ['an event named __proto__', '{"event":"__proto__"}'],
-    ['an event that is no string', '{"event":{"a":1}}'],
+    ['an event that is not a string', '{"event":{"a":1}}'],
     ['a prototype that names an event', '{"__proto__":{"event":"mark"}}'],
     ['data with a key named __proto__', '{"event":"keys","data":{"a":1,"__proto__":{"b":2}}}'],
     ['bytes that are no JSON', Buffer.from([0xff, 0, 0x80])],
