@@ -59,6 +59,8 @@ async function writeTypes() {
   const compilerOptions = {
     rootDir: '../..',
     outDir: 'types',
+    incremental: false,
+    tsBuildInfoFile: null,
     declaration: true,
     emitDeclarationOnly: true,
     stripInternal: true,
