@@ -65,3 +65,6 @@ export const KNOW_THE_APP = [
 
 /** Packages that features may not use, so that they run on any engine. */
 export const NOT_IN_FEATURES = ['@wss/redis', 'ioredis'];
+
+/** Files of Nest's packages that may be imported: they exist in Nest 11 and 12, with these names in them. */
+export const FILES_OF_NEST = ['@nestjs/websockets/constants.js', '@nestjs/microservices/constants.js'];

@@ -1,6 +1,6 @@
 import { posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EXCEPTIONS, HOUSE, KNOW_THE_APP, NOT_IN_FEATURES } from './house.mjs';
+import { EXCEPTIONS, FILES_OF_NEST, HOUSE, KNOW_THE_APP, NOT_IN_FEATURES } from './house.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FEATURES = 'apps/gateway/src/features';
@@ -15,6 +15,7 @@ export function problemOf(file, name) {
   const target = name.startsWith('.') ? posix.join(posix.dirname(file), name) : undefined;
   return (
     libraryFiles(file, name, target) ??
+    filesOfNest(name) ??
     theApp(file, target) ??
     (isSource(file) ? (uses(file, name) ?? floors(file, target)) : undefined) ??
     features(file, name, target)
@@ -30,6 +31,12 @@ function libraryFiles(file, name, target) {
   if (/^@wss\/[^/]+\//.test(name)) return 'import @wss/<library>, nothing deeper';
   const library = target?.startsWith('libs/') && unitOf(target);
   return library && library !== unitOf(file) ? 'import @wss/<library>, not its files' : undefined;
+}
+
+/** Nest 11 and 12 both let others import these files; of the rest, each has its own. */
+function filesOfNest(name) {
+  if (!/^@nestjs\/[^/]+\/./.test(name) || FILES_OF_NEST.includes(name)) return undefined;
+  return `import the package itself, or one of its files that Nest 11 and 12 share: ${FILES_OF_NEST.join(', ')}`;
 }
 
 function theApp(file, target) {

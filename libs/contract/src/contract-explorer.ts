@@ -13,7 +13,7 @@ import {
 } from '@wss/core';
 import { isSystemEvent } from '@wss/protocol';
 import { DocumentRegistry } from '@wss/state';
-import { GATEWAY_METADATA, MESSAGE_MAPPING_METADATA, MESSAGE_METADATA } from '@nestjs/websockets/internal';
+import { GATEWAY_METADATA, MESSAGE_MAPPING_METADATA, MESSAGE_METADATA } from '@nestjs/websockets/constants.js';
 import { ClassSchemas } from './class-schemas.js';
 import type { CommandContract, AppContract, DocumentContract, EventContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';

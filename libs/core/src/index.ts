@@ -7,6 +7,7 @@ export { CurrentCommand } from './commands/current-command.js';
 export * from './errors/engine-error.js';
 export { GatewayError, toGatewayError } from './errors/gateway-error.js';
 export * from './handlers/handler-contexts.js';
+export { HandlerExecution } from './handlers/handler-execution.js';
 export * from './handlers/handler-explorer.js';
 export * from './handlers.module.js';
 export { isPrimitive, messageBodiesOf } from './validation/message-body.js';

@@ -1,5 +1,4 @@
-import type { DynamicModule, INestApplication } from '@nestjs/common';
-import type { NestApplicationOptions } from '@nestjs/common/interfaces/nest-application-options.interface.js';
+import type { DynamicModule, INestApplication, NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ClusterTransport } from '@wss/cluster';
 import { ClusterWsAdapter } from '@wss/messaging';

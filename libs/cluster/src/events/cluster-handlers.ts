@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { MessagePattern, Server } from '@nestjs/microservices';
 import {
   PARAM_ARGS_METADATA,
   PATTERN_EXTRAS_METADATA,
@@ -6,8 +7,6 @@ import {
   PATTERN_METADATA,
   TRANSPORT_METADATA,
 } from '@nestjs/microservices/constants.js';
-import { PatternHandler } from '@nestjs/microservices/enums/pattern-handler.enum.js';
-import { transformPatternToRoute } from '@nestjs/microservices/utils/transform-pattern.utils.js';
 import { type DecoratedMethod, HandlerContexts, HandlerExplorer, RpcParamsFactory } from '@wss/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { ClusterContext } from './cluster-context.js';
@@ -50,7 +49,7 @@ export class ClusterHandlers {
     const jobs = new Map<string, Map<string, ClusterHandler>>();
     for (const found of this.methods()) {
       const handler = this.handlerOf(found);
-      const isCall = Reflect.getMetadata(PATTERN_HANDLER_METADATA, found.callback) === PatternHandler.MESSAGE;
+      const isCall = kindOf(found.callback) === CALL;
       const group = isCall ? undefined : groupOf(found, handler.name);
       for (const pattern of found.metadata as unknown[]) {
         const route = routeOf(pattern, handler.name);
@@ -103,8 +102,23 @@ export class ClusterHandlers {
   }
 }
 
+/** Nest's number for the kind of a handler: of events or of calls. */
+function kindOf(method: object): unknown {
+  return Reflect.getMetadata(PATTERN_HANDLER_METADATA, method);
+}
+
+/** The kind of methods that answer calls; asked of the decorator, since Nest keeps its name to itself. */
+const CALL = ((): unknown => {
+  class Probe {
+    @MessagePattern('probe')
+    method(): void {}
+  }
+  return kindOf(Probe.prototype.method);
+})();
+
+/** The name under which Nest's own transports keep a pattern. */
 function routeOf(pattern: unknown, name: string): string {
-  const route: unknown = pattern == null ? '' : transformPatternToRoute(pattern as string);
+  const route: unknown = pattern == null ? '' : Server.prototype['normalizePattern'](pattern as string);
   if (typeof route === 'string' && route !== '') return route;
   throw new Error(`${name}: the decorator needs a pattern, such as @EventPattern<string>('room.closed')`);
 }

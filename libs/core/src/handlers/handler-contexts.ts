@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { ContextType } from '@nestjs/common';
+import type { ArgumentsHost, ContextType } from '@nestjs/common';
 import { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
-import type { ExternalExceptionsHandler } from '@nestjs/core/exceptions/external-exceptions-handler.js';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { HandlerExecution } from './handler-execution.js';
 
 /**
  * Puts guards, pipes, interceptors and filters around handlers of providers and controllers.
@@ -30,15 +29,19 @@ export class HandlerContexts {
 
 type AnyHandler = (...args: unknown[]) => unknown;
 
+/** The filters around a handler, as Nest's context creator makes them. */
+interface Filters {
+  /** @returns a filter's answer; undefined if none handles the error. */
+  invokeCustomFilters(error: unknown, host: ArgumentsHost): unknown;
+}
+
 /** Nest's `ExternalErrorProxy.createProxy` without the log: errors that no filter handles are thrown as they are. */
-function filtered(handler: AnyHandler, filters: ExternalExceptionsHandler, type: ContextType): AnyHandler {
+function filtered(handler: AnyHandler, filters: Filters, type: ContextType): AnyHandler {
   return async (...args) => {
     try {
       return await handler(...args);
     } catch (error) {
-      const host = new ExecutionContextHost(args);
-      host.setType(type);
-      const answer: unknown = filters.invokeCustomFilters(error, host);
+      const answer = filters.invokeCustomFilters(error, new HandlerExecution(type, args));
       if (answer === undefined) throw error;
       return answer;
     }

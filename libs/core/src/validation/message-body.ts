@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
-import { PARAM_ARGS_METADATA } from '@nestjs/websockets/internal';
-import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
+import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
 import type { DecoratedMethod } from '../handlers/handler-explorer.js';
+import { ParamType, paramTypeOf } from './param-types.js';
 
 /** An argument of a handler, as Nest's decorators describe it. */
 type ParamMetadata = Record<string, { index: number; data?: unknown }>;
@@ -31,7 +31,7 @@ export function messageBodiesOf({ instance, method, class: owner }: DecoratedMet
   )[];
   const bodies: MessageBodyType[] = [];
   for (const [key, { index, data }] of Object.entries(params)) {
-    if (Number(key.split(':')[0]) !== WsParamtype.PAYLOAD) continue;
+    if (paramTypeOf(key) !== ParamType.body) continue;
     const type = types[index];
     if (type === undefined || (type as unknown) === Object) {
       throw new Error(

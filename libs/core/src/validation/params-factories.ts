@@ -1,7 +1,8 @@
-import type { ParamsFactory } from '@nestjs/core/helpers/external-context-creator.js';
-import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
-import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
+import type { ExternalContextCreator } from '@nestjs/core';
+import { ParamType } from './param-types.js';
 import { ownField } from './plain-object.js';
+
+type ParamsFactory = NonNullable<Parameters<ExternalContextCreator['create']>[4]>;
 
 /** Returns the value, or one of its own properties: a client must not reach inherited ones. */
 function pick(value: unknown, property: unknown): unknown {
@@ -17,8 +18,8 @@ export class WsParamsFactory implements ParamsFactory {
   constructor(private readonly readBody: BodyReader = (data) => data) {}
 
   exchangeKeyForValue(type: number, property: unknown, args: unknown[]): unknown {
-    if (type === WsParamtype.SOCKET) return args[0];
-    if (type === WsParamtype.PAYLOAD) return property ? pick(args[1], property) : this.readBody(args[1]);
+    if (type === ParamType.socket) return args[0];
+    if (type === ParamType.body) return property ? pick(args[1], property) : this.readBody(args[1]);
     return undefined;
   }
 }
@@ -26,8 +27,8 @@ export class WsParamsFactory implements ParamsFactory {
 /** `@Payload()` and `@Ctx()` over handler arguments `[data, context]`. */
 export class RpcParamsFactory implements ParamsFactory {
   exchangeKeyForValue(type: number, property: unknown, args: unknown[]): unknown {
-    if (type === RpcParamtype.PAYLOAD) return pick(args[0], property);
-    if (type === RpcParamtype.CONTEXT) return args[1];
+    if (type === ParamType.payload) return pick(args[0], property);
+    if (type === ParamType.context) return args[1];
     return undefined;
   }
 }

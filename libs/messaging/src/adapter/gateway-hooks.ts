@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, type Type, UseFilters } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
+import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/constants.js';
 import { kindOf, stackOf } from '@wss/protocol';
 import { ClientSocket } from '../socket/client-socket.js';
 import { failConnection, type GatewayClient, reportFault } from '../socket/connection-failure.js';

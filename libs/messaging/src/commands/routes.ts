@@ -17,7 +17,7 @@ import {
   MESSAGE_MAPPING_METADATA,
   MESSAGE_METADATA,
   PARAM_ARGS_METADATA,
-} from '@nestjs/websockets/internal';
+} from '@nestjs/websockets/constants.js';
 import type { ClientSocket } from '../socket/client-socket.js';
 import type { RoutedCommand } from './routed-command.js';
 import { isSystemHandler } from './system-handler.js';

@@ -1,6 +1,6 @@
 import { type CanActivate, Injectable, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { HandlerExecution } from '@wss/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { RoutedCommand } from '../commands/routed-command.js';
 
@@ -15,9 +15,8 @@ export class JoinGuards {
   async allows(type: Type<CanActivate>, command: RoutedCommand): Promise<boolean> {
     const guard = await this.guard(type);
     const args = [command.client, command.data ?? {}, command, command.event];
-    const context = new ExecutionContextHost(args, type, guard.canActivate.bind(guard));
-    context.setType('ws');
-    const answer = await guard.canActivate(context);
+    const handler = guard.canActivate.bind(guard);
+    const answer = await guard.canActivate(new HandlerExecution('ws', args, type, handler));
     return isObservable(answer) ? lastValueFrom(answer) : answer;
   }
 

@@ -1,14 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { ExternalContextCreator } from '@nestjs/core';
-import type { ParamsFactory } from '@nestjs/core/helpers/external-context-creator.js';
 import {
   PARAM_ARGS_METADATA as RPC_PARAM_ARGS_METADATA,
+  PATTERN_HANDLER_METADATA,
   PATTERN_METADATA,
 } from '@nestjs/microservices/constants.js';
-import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
-import { EventPattern, Ctx, Payload } from '@nestjs/microservices';
+import { EventPattern, Ctx, MessagePattern, Payload, Server } from '@nestjs/microservices';
 import { Ack, ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
 import {
   GATEWAY_METADATA,
   GATEWAY_OPTIONS,
@@ -16,7 +14,7 @@ import {
   MESSAGE_METADATA,
   PARAM_ARGS_METADATA,
   PORT_METADATA,
-} from '@nestjs/websockets/internal';
+} from '@nestjs/websockets/constants.js';
 
 /** Checks the parts of Nest that we use without them being public. Each case fails when Nest moves or redefines it. */
 describe('the internals of Nest that we use', () => {
@@ -27,6 +25,9 @@ describe('the internals of Nest that we use', () => {
 
     @EventPattern<string>('pattern')
     event(@Payload('a') _a: unknown, @Ctx() _b: unknown): void {}
+
+    @MessagePattern('call')
+    call(): void {}
 
     plain(): void {}
   }
@@ -47,7 +48,6 @@ describe('the internals of Nest that we use', () => {
   });
 
   it('number the parameters of messages', () => {
-    expect([WsParamtype.SOCKET, WsParamtype.PAYLOAD, WsParamtype.ACK]).toEqual([0, 3, 13]);
     expect(args(PARAM_ARGS_METADATA, 'message')).toMatchObject({
       '0:0': { index: 0 },
       '3:1': { index: 1, data: 'b' },
@@ -57,7 +57,10 @@ describe('the internals of Nest that we use', () => {
 
   it('name and number what the decorators of events between nodes store', () => {
     expect(Reflect.getMetadata(PATTERN_METADATA, Decorated.prototype.event)).toEqual(['pattern']);
-    expect([RpcParamtype.PAYLOAD, RpcParamtype.CONTEXT]).toEqual([3, 6]);
+    const kinds = (['event', 'call'] as const).map((method): unknown =>
+      Reflect.getMetadata(PATTERN_HANDLER_METADATA, Decorated.prototype[method]),
+    );
+    expect(kinds).toEqual([2, 1]);
     expect(args(RPC_PARAM_ARGS_METADATA, 'event')).toMatchObject({
       '3:0': { index: 0, data: 'a' },
       '6:1': { index: 1 },
@@ -65,10 +68,17 @@ describe('the internals of Nest that we use', () => {
   });
 
   it('take arguments through a factory of ours', () => {
-    const factory: ParamsFactory = {
+    const factory: NonNullable<Parameters<ExternalContextCreator['create']>[4]> = {
       exchangeKeyForValue: (type: number, data: unknown, from: unknown) => [type, data, from],
     };
     expect(factory.exchangeKeyForValue(3, 'a', [1])).toEqual([3, 'a', [1]]);
     expect(ExternalContextCreator.prototype.create).toBeInstanceOf(Function);
+  });
+
+  it('name a pattern', () => {
+    const nameOf = (pattern: string | object): string =>
+      Server.prototype['normalizePattern'](pattern as never);
+    expect(nameOf('a')).toBe('a');
+    expect(nameOf({ b: 1, a: 'x' })).toBe('{"a":"x","b":1}');
   });
 });
