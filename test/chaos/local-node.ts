@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Channels,
+  LostHistories,
   RedisChannels,
   RedisSessionStore,
   RoomFeed,
@@ -88,6 +89,7 @@ export class LocalNode {
   private readonly counters: RoomStateRepository<LocalCounter>;
   private readonly recorder: EngineRecorder;
   private readonly feed: RoomFeed;
+  private readonly losses = new LostHistories();
   private readonly members = new Members();
   private closed = false;
 
@@ -113,6 +115,7 @@ export class LocalNode {
       listener: new LocalDeliveries(this.members, store),
       typeOf: () => limits,
       emptyDocuments: () => new Map([['counter', this.counters.type.emptyJson]]),
+      losses: this.losses,
     });
   }
 
@@ -161,6 +164,7 @@ export class LocalNode {
     for (const connection of [...this.members.all]) connection.end(1006);
     this.committer.close();
     this.feed.close();
+    this.losses.close();
     this.sessions.close();
     await this.links.close();
   }

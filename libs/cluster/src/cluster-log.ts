@@ -7,6 +7,7 @@ import type { Channels } from './channels/channels.js';
 import { decodePacket, encodePacket, type EventPacket } from './channels/cluster-packet.js';
 import type { NodeRegistry } from './nodes/node-registry.js';
 import { subscriptionError } from './channels/channel-subscriptions.js';
+import type { LostHistories } from './rooms/lost-histories.js';
 import { RoomFeed } from './rooms/room-feed.js';
 
 /** The room whose log holds the cluster's events; no client can name it. */
@@ -30,6 +31,7 @@ export interface ClusterLogOptions {
   readonly channels: Channels;
   readonly keys: RedisKeys;
   readonly registry: NodeRegistry;
+  readonly losses: LostHistories;
 }
 
 /**
@@ -43,7 +45,7 @@ export class ClusterLog implements OnApplicationShutdown {
   private hold?: RoomHold;
 
   constructor(private readonly options: ClusterLogOptions) {
-    const { store, channels, keys, registry } = options;
+    const { store, channels, keys, registry, losses } = options;
     const { nodeId } = registry.self;
     this.committer = new Committer(store, { of: () => LIMITS }, { nodeId });
     this.feed = new RoomFeed({
@@ -62,6 +64,7 @@ export class ClusterLog implements OnApplicationShutdown {
       },
       typeOf: () => LIMITS,
       emptyDocuments: () => new Map(),
+      losses,
     });
   }
 

@@ -18,6 +18,7 @@ import { LiveContracts } from './nodes/live-contracts.js';
 import { NodeRegistry } from './nodes/node-registry.js';
 import { PacketChannels } from './events/packet-channels.js';
 import { PendingCalls } from './events/pending-calls.js';
+import { LostHistories } from './rooms/lost-histories.js';
 
 /** Dependencies and settings that a node needs to speak to the others. */
 export interface ClusterModuleOptions {
@@ -54,7 +55,12 @@ export class ClusterModule {
         bindValue(JobQueue, jobs),
         { provide: JOB_SETTINGS, useValue: jobSettings },
         bindClass(Cluster, NodeCluster),
-        bindFactory(ClusterLog, [], () => new ClusterLog({ store, channels, keys, registry })),
+        bindFactory(LostHistories, [], () => new LostHistories()),
+        bindFactory(
+          ClusterLog,
+          [LostHistories],
+          (losses) => new ClusterLog({ store, channels, keys, registry, losses }),
+        ),
         PacketChannels,
         PendingCalls,
         ClusterHandlers,
@@ -65,7 +71,15 @@ export class ClusterModule {
         LiveContracts,
         ClusterClient,
       ],
-      exports: [Cluster, ClusterClient, ClusterTransport, JobRunner, LiveContracts, NodeRegistry],
+      exports: [
+        Cluster,
+        ClusterClient,
+        ClusterTransport,
+        JobRunner,
+        LiveContracts,
+        LostHistories,
+        NodeRegistry,
+      ],
     };
   }
 }

@@ -27,6 +27,7 @@ export { PRESENCE_SCRIPTS, RedisPresenceStore } from './presence/presence-store.
 export { Presence } from './presence/presence.js';
 export { RoomFormats } from './presence/room-formats.js';
 export { FeedHold } from './rooms/feed-room.js';
+export { LostHistories } from './rooms/lost-histories.js';
 export { RoomFeed } from './rooms/room-feed.js';
 export { Appended, ClusterRooms, Rooms } from './rooms/rooms.js';
 export { ClientRouting } from './sessions/client-routing.js';

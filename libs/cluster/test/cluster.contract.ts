@@ -84,6 +84,25 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
         ]);
       });
 
+      it('that are gone are told to an operator, at the latest when the node stops', async () => {
+        let stopped: TestNode[] = [];
+        const lines = captureLogs();
+        try {
+          await a.cluster.emit('test.said', 1);
+          await allHave(1);
+          await cluster.wipe();
+          await eventually(() => {
+            for (const node of nodes) expect(node.recorder.resyncs).toBe(1);
+          });
+          stopped = nodes.splice(0);
+          for (const node of stopped) await node.close();
+        } finally {
+          releaseLogs();
+        }
+        const told = lines.filter((line) => line.includes('lost their history'));
+        expect(told).toEqual(stopped.map(() => expect.stringContaining('$reset: 1 have lost their history')));
+      });
+
       it('reach the one node that they are for, whether another or the own', async () => {
         await a.cluster.node('b').emit('test.said', 'to b');
         await a.cluster.node('a').emit('test.said', 'to a');

@@ -15,6 +15,7 @@ import {
   ClusterModule,
   ClusterRooms,
   LiveContracts,
+  LostHistories,
   NodePresence,
   Presence,
   RoomFeed,
@@ -159,8 +160,8 @@ function feedOf(
 ): FactoryProvider<RoomFeed> {
   return bindFactory(
     RoomFeed,
-    [Committer, RoomDelivery, RoomTypeRegistry, DocumentRegistry, NodePresence],
-    (...[committer, delivery, types, documents, presence]) =>
+    [Committer, RoomDelivery, RoomTypeRegistry, DocumentRegistry, NodePresence, LostHistories],
+    (...[committer, delivery, types, documents, presence, losses]) =>
       new RoomFeed({
         nodeId,
         store,
@@ -169,6 +170,7 @@ function feedOf(
         committer,
         listener: delivery,
         presence,
+        losses,
         typeOf: (room) => types.of(room),
         ...(name === 'redis' && canBeDurable && { durability: delivery }),
         emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { ResetReason } from '@wss/protocol';
 
 /** Pauses around a line, ms. */
@@ -20,26 +20,39 @@ const CAUSES: Readonly<Record<ResetReason, string>> = {
 };
 
 /**
- * Tells operators of rooms whose members can't go on from their positions: one line for all rooms that one event
- * hits.
+ * Tells operators of rooms whose members can't go on from their positions: one line for all rooms of a node that one
+ * event hits.
  */
-export class LostHistories {
+export class LostHistories implements OnApplicationShutdown {
   private readonly logger = new Logger('RoomFeed');
   private readonly rooms = new Map<ResetReason, number>();
   private timer?: ReturnType<typeof setTimeout>;
   private quietUntil = -Infinity;
+  private closed = false;
 
   constructor(private readonly options = DEFAULTS) {}
 
-  /** Notes that the members of one room get `$reset`. */
+  /** Notes that the members of one room get `$reset`. Does nothing once closed: the node has no members then. */
   report(reason: ResetReason): void {
+    if (this.closed) return;
     this.rooms.set(reason, (this.rooms.get(reason) ?? 0) + 1);
     const waitMs = Math.max(this.options.gatherMs, this.quietUntil - performance.now());
     // A pending line must not keep a process alive.
     this.timer ??= setTimeout(() => this.tell(), waitMs).unref();
   }
 
+  /** Writes a pending line now, and no more lines afterwards. */
+  close(): void {
+    this.closed = true;
+    if (this.timer) this.tell();
+  }
+
+  onApplicationShutdown(): void {
+    this.close();
+  }
+
   private tell(): void {
+    clearTimeout(this.timer);
     delete this.timer;
     this.quietUntil = performance.now() + this.options.periodMs;
     const causes = [...this.rooms].map(([reason, count]) => `${count} ${CAUSES[reason]}`);
@@ -49,6 +62,3 @@ export class LostHistories {
     this.rooms.clear();
   }
 }
-
-/** Those of this process, the cluster's own log included. */
-export const lostHistories = new LostHistories();

@@ -5,7 +5,7 @@ import type { Channels } from '../channels/channels.js';
 import { type DurabilityListener, DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FeedRoom } from './feed-room.js';
 import { FollowedRoom } from '../following/followed-room.js';
-import { type LostHistories, lostHistories } from './lost-histories.js';
+import type { LostHistories } from './lost-histories.js';
 import { QuietRooms } from './quiet-rooms.js';
 import type { PresenceHearer, RoomListener } from '../following/room-listener.js';
 import { decodeRoomMessage, encodeVolatile, type RoomMessage } from './room-message.js';
@@ -39,8 +39,8 @@ export interface RoomFeedOptions {
   /** Hears of durable positions; present only if the engine has replicas. */
   readonly durability?: DurabilityListener;
   readonly pauses?: Partial<FeedPauses>;
-  /** Default: those of the process. */
-  readonly losses?: LostHistories;
+  /** Hears of rooms whose members can't go on; one for all feeds of a node. */
+  readonly losses: LostHistories;
 }
 
 /** Follows the rooms that this node has clients in, and only those. */
@@ -159,8 +159,7 @@ export class RoomFeed {
 
   /** Members that can't go on concern an operator; losses that the store knows of it reports itself. */
   private told(reply: ResumeReply, { from }: Pick<ResumeRequest, 'from'>): ResumeReply {
-    const { losses = lostHistories } = this.options;
-    if (from && reply.reason && !reply.lostParts) losses.report(reply.reason);
+    if (from && reply.reason && !reply.lostParts) this.options.losses.report(reply.reason);
     return reply;
   }
 

@@ -3,7 +3,7 @@ import type { RoomHold, HistoryReset, RoomStart, StartRequest } from '@wss/core'
 import type { LogEntry, Position } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, type ResumeReply, type ResumeRequest, type RoomStore } from '@wss/state';
-import { Channels, RoomFeed } from '../../src/index.js';
+import { Channels, LostHistories, RoomFeed } from '../../src/index.js';
 import type { MessageListener } from '../../src/channels/channels.js';
 import type { RoomFeedOptions } from '../../src/rooms/room-feed.js';
 
@@ -77,6 +77,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
   charactersRead = 0;
   readonly committer: Committer;
   private readonly feed: RoomFeed;
+  private readonly losses: LostHistories;
   private hold?: RoomHold;
 
   constructor(
@@ -88,6 +89,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
   ) {
     const nodeId = randomUUID();
     this.committer = new Committer(store, types, { nodeId, channels });
+    this.losses = settings.losses ?? new LostHistories();
     this.feed = new RoomFeed({
       nodeId,
       store: this.counting(store),
@@ -96,6 +98,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
       committer: this.committer,
       typeOf: () => LIMITS,
       ...settings,
+      losses: this.losses,
       emptyDocuments: () => new Map(),
       durability: { durable: (_room, durable) => void this.told.push({ durable }) },
       listener: {
@@ -148,6 +151,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
 
   close(): void {
     this.feed.close();
+    this.losses.close();
     this.committer.close();
   }
 

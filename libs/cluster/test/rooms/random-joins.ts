@@ -11,7 +11,7 @@ import {
   type Work,
 } from '@wss/state';
 import { eventually, type Random } from '@wss/testing';
-import { RoomFeed } from '../../src/index.js';
+import { LostHistories, RoomFeed } from '../../src/index.js';
 import { FeedClient } from './feed-clients.js';
 import type { FeedEngine } from './feed-engine.js';
 import { SlowChannels } from './feed-node.js';
@@ -105,6 +105,7 @@ export class RandomJoins {
       { of: () => undefined as never },
       { nodeId: 'r', channels: this.parts.channels },
     );
+    const losses = new LostHistories();
     const feed = new RoomFeed({
       nodeId: randomUUID(),
       store: this.slowStore(),
@@ -113,6 +114,7 @@ export class RandomJoins {
       committer: reader,
       typeOf: () => ({ history: { events: HISTORY }, idleTtlMs: 0 }),
       emptyDocuments: () => new Map(),
+      losses,
       listener: {
         deliver: (_room, epoch, entries) => this.each((client) => client.deliver(epoch, entries)),
         deliverVolatile: () => undefined,
@@ -129,6 +131,7 @@ export class RandomJoins {
       return this.counts;
     } finally {
       feed.close();
+      losses.close();
       reader.close();
     }
   }

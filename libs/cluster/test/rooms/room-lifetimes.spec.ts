@@ -4,7 +4,7 @@ import type { RoomStart } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, ROOM_FORMAT, type RoomStore, StoreError } from '@wss/state';
 import { eventually, RedisServer } from '@wss/testing';
-import { RoomFeed, RoomFormats, Sessions } from '../../src/index.js';
+import { LostHistories, RoomFeed, RoomFormats, Sessions } from '../../src/index.js';
 import type { NodeInfo } from '../../src/nodes/node-registry.js';
 import { captureLogs, releaseLogs } from '../captured-logs.js';
 import { type NodeLinks, redisClusterOn } from '../engines.js';
@@ -43,6 +43,7 @@ describe('how long rooms live in Redis', () => {
     const { channels } = links;
     const type = { type: 'life', history: { events: 1_000, ttlMs: DAY }, idleTtlMs };
     const committer = new Committer(store, { of: () => type }, { nodeId: randomUUID() });
+    const losses = new LostHistories();
     const feed = new RoomFeed({
       nodeId: randomUUID(),
       store,
@@ -51,6 +52,7 @@ describe('how long rooms live in Redis', () => {
       committer,
       typeOf: () => type,
       pauses: { quietMs: 50 },
+      losses,
       emptyDocuments: () => new Map(),
       listener: {
         deliver: () => undefined,
@@ -63,6 +65,7 @@ describe('how long rooms live in Redis', () => {
     });
     closing.push(() => {
       feed.close();
+      losses.close();
       committer.close();
     });
     return { feed, committer };
