@@ -53,9 +53,10 @@ describe('a bug of a handler that a client meets again and again', () => {
         expect((await client.request(event, {}, { room: 'den:1' })).error?.code).toBe('internal');
       }
     }
-    expect(lines).toHaveLength(2);
-    expect(lines[0]).toMatch(/^DenHandlers\.fail failed for client \S+: TypeError: a bug\n +at /);
-    expect(lines[1]).toMatch(/^DenHandlers\.break failed for client \S+: RangeError: another bug\n +at /);
+    expect(lines.filter((line) => line.includes('DenHandlers'))).toEqual([
+      expect.stringMatching(/^DenHandlers\.fail failed for client \S+: TypeError: a bug\n +at /),
+      expect.stringMatching(/^DenHandlers\.break failed for client \S+: RangeError: another bug\n +at /),
+    ]);
   });
 });
 

@@ -180,7 +180,7 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
           { nodeId: 'b', data: 2 },
           { nodeId: 'c', data: null },
         ]);
-        expect(lines.length).toBeLessThanOrEqual(1);
+        expect(lines.filter((line) => line.includes('Recorder.ask'))).toEqual([]);
       });
 
       it("bring handlers' errors by code and message, and nothing internal", async () => {
@@ -211,7 +211,8 @@ export function clusterContract(name: string, start: () => Promise<EngineUnderTe
         } finally {
           releaseLogs();
         }
-        expect(lines).toEqual([expect.stringMatching(/Recorder\.ask failed, asked by a: TypeError: secret/)]);
+        const told = lines.filter((line) => line.includes('Recorder.ask failed'));
+        expect(told).toEqual([expect.stringContaining('asked by a: TypeError: secret')]);
       });
 
       it('refuse answers that are too large or no JSON', async () => {
