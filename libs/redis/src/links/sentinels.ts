@@ -1,7 +1,7 @@
 import { connect as connectPlain } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Logger } from '@nestjs/common';
-import { AbstractConnector, Redis, type RedisOptions } from 'ioredis';
+import { AbstractConnector, type Redis, type RedisOptions } from 'ioredis';
 import { type LinkSettings, PatientRedis } from './patient-redis.js';
 import { describeAddress, type RedisAddress, type RedisTarget } from './redis-target.js';
 
@@ -98,17 +98,17 @@ export class Sentinels {
   }
 
   private openSentinel(address: RedisAddress): Redis {
-    const client = new Redis({
+    const settings: LinkSettings = {
       ...address,
       connectionName: 'wss-sentinel',
       ...(this.target.tls && { tls: {} }),
-      commandTimeout: ANSWER_MS,
       connectTimeout: ANSWER_MS,
       // A question that can't be asked now need not be asked later.
       maxRetriesPerRequest: 0,
       enableReadyCheck: false,
       retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,
-    });
+    };
+    const client = new PatientRedis(settings, ANSWER_MS);
     client.on('error', (error: Error) =>
       this.logger.debug(`sentinel ${describeAddress(address)}: ${error.message}`),
     );
