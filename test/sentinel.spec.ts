@@ -62,10 +62,15 @@ it('tells clients when the master dies, and goes on with its successor; what was
   expect((await watcher.event('$notice', 20_000)).data).toEqual({ degraded: false });
   await work.progress(work.answered + 200);
   await work.finish();
-  const clients = String(await promoted.cli('CLIENT', 'LIST'));
-  for (const link of ['commands', 'subscriber', 'fence']) {
-    expect(clients.match(new RegExp(`name=wss-${link} `, 'g'))).toHaveLength(2);
-  }
+  await eventually(
+    async () => {
+      const clients = String(await promoted.cli('CLIENT', 'LIST'));
+      for (const link of ['commands', 'reads', 'subscriber', 'fence']) {
+        expect(clients.match(new RegExp(`name=wss-${link} `, 'g'))).toHaveLength(2);
+      }
+    },
+    { withinMs: 20_000 },
+  );
   await former.restart();
   await allReady();
   await watcher.close();
