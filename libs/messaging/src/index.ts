@@ -3,6 +3,7 @@ export {
   ClusterWsAdapter,
   type ClusterWsAdapterOptions,
 } from './adapter/cluster-ws.adapter.js';
+export type { FallbackAdapter } from './adapter/fallback.js';
 export { CommandRouter } from './commands/command-router.js';
 export { ClientConnections, type ConnectionPorts } from './connections/client-connections.js';
 export { Drain } from './connections/drain.js';

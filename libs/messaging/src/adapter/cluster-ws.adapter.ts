@@ -9,7 +9,14 @@ import { ClientSocket, type PathContext } from '../socket/client-socket.js';
 import { ClientConnections } from '../connections/client-connections.js';
 import { type AcceptedClient, Upgrades } from '../connections/upgrades.js';
 import { failConnection, reportFault } from '../socket/connection-failure.js';
-import { clientOf, findGateways, guardHooks, holdForConstruction } from './gateway-hooks.js';
+import {
+  clientOf,
+  findGateways,
+  type GatewayDeclaration,
+  guardHooks,
+  holdForConstruction,
+} from './gateway-hooks.js';
+import { Fallback, type FallbackAdapter } from './fallback.js';
 import { FrameReader, type MessageParser } from './frame-reader.js';
 import { GatewayPaths, normalizePath, ownPortPath } from './gateway-paths.js';
 import { RoutedSocket } from '../socket/routed-socket.js';
@@ -24,6 +31,14 @@ const CLEAN_UP_MS = 5_000;
 export interface ClusterWsAdapterOptions {
   /** Reads a message as `{event, data}`; replaces JSON, as in Nest's own adapter. A frame for which it returns nothing is dropped. */
   readonly messageParser?: MessageParser;
+  /**
+   * Serves the gateways that ask for what only socket.io has: `new IoAdapter(app)`, or a class that extends it. These
+   * are gateways with a `namespace` or an option such as `transports`, `cors` or `cookie`, and those that share the
+   * port and path of such a gateway without a namespace; a gateway with `commands: true` never is one of them. The log
+   * tells at boot which gateways it serves. All that concerns them is as under that adapter. Needs the application in
+   * the constructor. Without it, a namespace fails the boot.
+   */
+  readonly fallback?: FallbackAdapter;
 }
 
 /** Options that a gateway's decorator may hold for this adapter. */
@@ -53,7 +68,8 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   /** Absent without the messaging providers: only native gateways are served then. */
   private readonly clients?: ClientConnections;
   private readonly servers: SocketServers;
-  private readonly paths?: GatewayPaths;
+  private readonly paths: GatewayPaths;
+  private readonly fallback?: Fallback;
   private readonly contexts = new WeakMap<WebSocketServer, NativePath | RoutedPath>();
   private readonly accepted = new WeakMap<IncomingMessage, AcceptedClient>();
   private readonly connectCallbacks = new WeakMap<WebSocketServer, ConnectCallback[]>();
@@ -61,7 +77,12 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   constructor(appOrHttpServer?: INestApplicationContext | object, options: ClusterWsAdapterOptions = {}) {
     super(appOrHttpServer);
     const app = appOrHttpServer instanceof NestApplication ? appOrHttpServer : undefined;
-    if (app) this.paths = this.inspectGateways(app);
+    const gateways = app ? findGateways(app.get(ModulesContainer)) : [];
+    if (options.fallback) {
+      if (!app) throw new Error('a fallback needs the application: new ClusterWsAdapter(app, { fallback })');
+      this.fallback = new Fallback(options.fallback, gateways);
+    }
+    this.paths = inspectGateways(gateways.filter((gateway) => !this.fallback?.serves(gateway)));
     this.reader = new FrameReader(options.messageParser);
     this.clients = providerOf(app, ClientConnections);
     this.upgrades = providerOf(app, Upgrades) ?? new Upgrades();
@@ -73,28 +94,41 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     this.reader.parser = parser;
   }
 
+  override set forceCloseConnections(value: boolean) {
+    super.forceCloseConnections = value;
+    if (this.fallback) this.fallback.forceCloseConnections = value;
+  }
+
+  override get forceCloseConnections(): boolean {
+    return super.forceCloseConnections;
+  }
+
   override create(
     port: number,
     options: ClusterGatewayOptions & { server?: WebSocketServer; namespace?: string } = {},
   ): WebSocketServer {
-    const { server, path, namespace } = options;
-    if (namespace) {
-      throw new Error('WebSocket knows no namespaces; use paths, or @nestjs/platform-socket.io');
+    if (this.fallback?.isAskedFor(port, { ...options })) {
+      return this.fallback.create(port, { ...options }) as WebSocketServer;
     }
+    const { server, path, namespace } = options;
+    if (namespace) throw new Error(this.paths.namespaceRefusal());
     const httpServer = this.httpServer as HttpServer | undefined;
     const attached = port === 0 && httpServer;
     if (!attached && server) return server;
     const ownPath = attached ? normalizePath(path) : ownPortPath(path);
-    const routerOptions = this.clients && this.paths?.routerOptionsAt(port, path);
+    const routerOptions = this.clients && this.paths.routerOptionsAt(port, path);
+    // Of a path where the fallback has a namespace Nest may give the options of that gateway.
+    const ownOptions = this.fallback && this.paths.optionsAt(port, path);
     const request = {
       commands: routerOptions !== undefined,
-      options: wsOptionsOf(routerOptions ?? { ...options }),
+      options: wsOptionsOf(routerOptions ?? ownOptions ?? { ...options }),
       ...(ownPath !== undefined && { path: ownPath }),
     };
     return this.ready(attached ? this.servers.attach(httpServer, request) : this.servers.open(port, request));
   }
 
   override bindClientConnect(server: WebSocketServer, callback: ConnectCallback): void {
+    if (this.fallback?.made(server)) return this.fallback.bindClientConnect(server, callback);
     const callbacks = this.connectCallbacks.get(server);
     if (callbacks) {
       callbacks.push(callback);
@@ -109,6 +143,9 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   }
 
   override bindClientDisconnect(socket: WebSocket, callback: (code: number) => void): void {
+    if (this.fallback && !clientOf(socket)) {
+      return this.fallback.bindClientDisconnect(socket, callback as (reason: unknown) => void);
+    }
     const client = ClientSocket.of(socket);
     if (!client) NativeClient.of(socket)?.onClose(callback);
     // An array that grows keeps room for 16 more, and most clients have one callback.
@@ -121,6 +158,9 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     handlers: WsMessageHandler<string>[],
     transform: (data: unknown) => Observable<unknown>,
   ): void {
+    if (this.fallback && !clientOf(socket)) {
+      return this.fallback.bindMessageHandlers(socket, handlers, transform);
+    }
     if (handlers.length === 0) return;
     const client = ClientSocket.of(socket);
     if (!client) {
@@ -139,13 +179,14 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
 
   /** Resolves when all clients have gone and their disconnect hooks have ended, or the time for the hooks is over. */
   override async close(server: WebSocketServer): Promise<void> {
+    if (this.fallback?.made(server)) return this.fallback.close(server);
     await this.servers.close(server);
     const cleanUps = [...(this.contexts.get(server)?.cleanUps ?? [])];
     await settledWithin(Promise.all(cleanUps), CLEAN_UP_MS);
   }
 
-  override dispose(): Promise<void> {
-    return this.servers.dispose();
+  override async dispose(): Promise<void> {
+    await Promise.all([this.servers.dispose(), this.fallback?.dispose()]);
   }
 
   /** Prepares a server whose first gateway asks for it. */
@@ -207,16 +248,16 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
       this.upgrades.answered(101);
       NativeClient.begin(socket, context);
     }
-    holdForConstruction(clientOf(socket)!, this.paths?.requestScopedAt(port, path) ?? []);
+    holdForConstruction(clientOf(socket)!, this.paths.requestScopedAt(port, path));
   }
+}
 
-  private inspectGateways(app: INestApplicationContext): GatewayPaths {
-    const gateways = findGateways(app.get(ModulesContainer));
-    const paths = new GatewayPaths(gateways);
-    for (const line of paths.warnings()) new Logger('WsAdapter').warn(line);
-    for (const gateway of gateways) guardHooks(gateway);
-    return paths;
-  }
+/** Prepares the gateways that this adapter serves. */
+function inspectGateways(gateways: readonly GatewayDeclaration[]): GatewayPaths {
+  const paths = new GatewayPaths(gateways);
+  for (const line of paths.warnings()) new Logger('WsAdapter').warn(line);
+  for (const gateway of gateways) guardHooks(gateway);
+  return paths;
 }
 
 /** Returns the application's instance of a class, if some module provides it. */

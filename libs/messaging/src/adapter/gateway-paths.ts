@@ -21,8 +21,13 @@ const WS_OPTIONS = [
 export class GatewayPaths {
   private readonly places = new Map<string, GatewayDeclaration[]>();
 
+  private readonly namespaced: readonly GatewayDeclaration[];
+
   constructor(gateways: readonly GatewayDeclaration[]) {
+    this.namespaced = gateways.filter(({ options }) => options.namespace);
     for (const gateway of gateways) {
+      // It is socket.io's; else the boot fails.
+      if (gateway.options.namespace) continue;
       const key = keyOf(gateway.port, gateway.path);
       this.places.set(key, [...(this.places.get(key) ?? []), gateway]);
     }
@@ -43,6 +48,19 @@ export class GatewayPaths {
   /** Options of the gateway with which the router serves the path; absent where it does not. */
   routerOptionsAt(port: number, path: string | undefined): Readonly<Record<string, unknown>> | undefined {
     return this.at(port, path).find(({ options }) => options.commands === true)?.options;
+  }
+
+  /** Options of the first gateway of the path. */
+  optionsAt(port: number, path: string | undefined): Readonly<Record<string, unknown>> | undefined {
+    return this.at(port, path)[0]?.options;
+  }
+
+  /** Says why the boot fails without a fallback: `ws` has no namespaces. */
+  namespaceRefusal(): string {
+    const names = this.namespaced.map(
+      ({ class: { name }, options }) => `${name} ("${String(options.namespace)}")`,
+    );
+    return `${names.join(', ') || 'a gateway'} asks for a namespace, which only socket.io has; serve it by socket.io with new ClusterWsAdapter(app, { fallback: new IoAdapter(app) }), the adapter of @nestjs/platform-socket.io, or give it a path in place of the namespace`;
   }
 
   /** Lines for the developer about gateways that do not fit together. */

@@ -22,6 +22,8 @@ export class SharedPaths implements OnModuleInit {
     const paths = new GatewayPaths(gateways);
     const routed = new Set<unknown>(this.router.events);
     for (const gateway of gateways) {
+      // A namespace is socket.io's.
+      if (gateway.options.namespace) continue;
       if (paths.servesCommands(gateway.port, gateway.path)) this.requireOwnEvents(gateway.class, routed);
     }
   }

@@ -10,7 +10,7 @@ import { ClusterWsAdapter, type ClusterWsAdapterOptions } from '../../src/index.
 
 /** How a {@link NativeApp} differs from the plainest one. */
 export interface NativeAppOptions extends ModuleMetadata {
-  readonly adapter?: ClusterWsAdapterOptions;
+  readonly adapter?: ClusterWsAdapterOptions | ((app: INestApplication) => ClusterWsAdapterOptions);
   /** Called before the application is initialized. */
   readonly configure?: (app: INestApplication) => void;
 }
@@ -28,7 +28,8 @@ export class NativeApp {
   static async start({ adapter, configure, ...module }: NativeAppOptions): Promise<NativeApp> {
     const app = await NestFactory.create(rootModule(module), new FastifyAdapter(), { abortOnError: false });
     try {
-      const native = new NativeApp(app, new ClusterWsAdapter(app, adapter));
+      const options = typeof adapter === 'function' ? adapter(app) : adapter;
+      const native = new NativeApp(app, new ClusterWsAdapter(app, options));
       app.useWebSocketAdapter(native.adapter);
       configure?.(app);
       await app.listen(0, '127.0.0.1');

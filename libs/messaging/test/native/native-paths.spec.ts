@@ -151,12 +151,6 @@ describe('where gateways listen', () => {
     other.close();
     await once(other, 'close');
   });
-
-  it('fails the boot of a namespace', async () => {
-    captureLogs();
-    const boot = NativeApp.start({ providers: [named('a', WebSocketGateway({ namespace: 'x' }))] });
-    await expect(boot).rejects.toThrow('use paths, or @nestjs/platform-socket.io');
-  });
 });
 
 describe('the context of a message', () => {
