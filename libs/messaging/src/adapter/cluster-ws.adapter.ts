@@ -181,8 +181,8 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   override async close(server: WebSocketServer): Promise<void> {
     if (this.fallback?.made(server)) return this.fallback.close(server);
     await this.servers.close(server);
-    const cleanUps = [...(this.contexts.get(server)?.cleanUps ?? [])];
-    await settledWithin(Promise.all(cleanUps), CLEAN_UP_MS);
+    const context = this.contexts.get(server);
+    if (context) await settledWithin(allEnded(context.cleanUps), CLEAN_UP_MS);
   }
 
   override async dispose(): Promise<void> {
@@ -258,6 +258,11 @@ function inspectGateways(gateways: readonly GatewayDeclaration[]): GatewayPaths 
   for (const line of paths.warnings()) new Logger('WsAdapter').warn(line);
   for (const gateway of gateways) guardHooks(gateway);
   return paths;
+}
+
+/** Resolves when the set is empty: a hook may begin when a client's last messages are handled. */
+async function allEnded(cleanUps: ReadonlySet<Promise<unknown>>): Promise<void> {
+  while (cleanUps.size > 0) await Promise.all(cleanUps);
 }
 
 /** Returns the application's instance of a class, if some module provides it. */

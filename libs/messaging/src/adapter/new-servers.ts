@@ -33,35 +33,41 @@ export interface HandshakeEnd {
   onRefused(status: number): void;
 }
 
+/** Callbacks for the check of a native gateway. */
+export interface NativeHandshake {
+  /** Called when the check refused the request. */
+  onRefused(request: IncomingMessage, status: number): void;
+  /** Called when a check that took its time has accepted the request; returns false if it was answered otherwise. */
+  isStillOpen(request: IncomingMessage): boolean;
+}
+
 /** Makes a server of ordinary sockets with the options of its gateway, as Nest does. */
-export function nativeServer(
-  { options }: SocketServerRequest,
-  onRefused: (status: number) => void,
-): WebSocketServer {
+export function nativeServer({ options }: SocketServerRequest, handshake: NativeHandshake): WebSocketServer {
   const { host: _host, backlog: _backlog, verifyClient, ...others } = options;
   return new WebSocketServer({
     handleProtocols: firstProtocol,
     ...others,
     noServer: true,
-    ...(verifyClient && { verifyClient: countingVerifier(verifyClient, onRefused) }),
+    ...(verifyClient && { verifyClient: nativeVerifier(verifyClient, handshake) }),
   });
 }
 
 /** Runs a gateway's own check in the form that it has, so that what it accepts is accepted in the same turn or not. */
-function countingVerifier(
+function nativeVerifier(
   own: NonNullable<ServerOptions['verifyClient']>,
-  onRefused: (status: number) => void,
+  { onRefused, isStillOpen }: NativeHandshake,
 ): NonNullable<ServerOptions['verifyClient']> {
   if (own.length === 2) {
     return (info: Parameters<VerifyClientCallbackAsync>[0], done: Parameters<VerifyClientCallbackAsync>[1]) =>
       (own as VerifyClientCallbackAsync)(info, (isFit, status = 401, ...answer) => {
-        if (!isFit) onRefused(status);
+        if (isFit && !isStillOpen(info.req)) return;
+        if (!isFit) onRefused(info.req, status);
         done(isFit, status, ...answer);
       });
   }
   return (info: Parameters<VerifyClientCallbackSync>[0]) => {
     const isFit = (own as VerifyClientCallbackSync)(info);
-    if (!isFit) onRefused(401);
+    if (!isFit) onRefused(info.req, 401);
     return isFit;
   };
 }

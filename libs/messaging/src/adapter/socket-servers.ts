@@ -21,6 +21,8 @@ export interface SocketServer {
   readonly path?: string;
   /** True if the command router serves it. */
   readonly commands: boolean;
+  /** Its clients, where its gateway has turned off that `ws` keeps them. */
+  readonly untracked?: ReadonlySet<WebSocket>;
 }
 
 /** Decides on upgrade requests. */
@@ -46,9 +48,12 @@ type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => voi
 /** The WebSocket servers by port and path; the one table of the adapter. */
 export class SocketServers {
   private readonly servers: SocketServer[] = [];
-  private readonly closing = new Map<WebSocketServer, Promise<void>>();
+  /** Servers that close or are closed. */
+  private readonly closing = new WeakMap<WebSocketServer, Promise<void>>();
   private readonly listeners = new Map<HttpServer, OnUpgrade>();
   private readonly own = new Map<number, HttpServer>();
+  /** Requests that a gateway's own check has refused. */
+  private readonly refused = new WeakSet<IncomingMessage>();
 
   constructor(private readonly doorkeeper: Doorkeeper) {}
 
@@ -75,16 +80,15 @@ export class SocketServers {
   }
 
   private async closeOnce(server: WebSocketServer): Promise<void> {
-    // A gateway may have turned off their tracking.
-    const clients = (server.clients as typeof server.clients | undefined) ?? new Set<WebSocket>();
+    const untracked = this.servers.find((entry) => entry.server === server)?.untracked;
+    const clients = untracked ?? server.clients;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const client of clients) {
       if (client.readyState === WebSocket.OPEN) client.close(1012, CLOSE_CODES[1012].reason);
     }
     const timer = setTimeout(() => clients.forEach((client) => client.terminate()), CLOSE_GRACE_MS);
-    await closed;
+    await Promise.all([closed, ...[...(untracked ?? [])].map(gone)]);
     clearTimeout(timer);
-    this.closing.delete(server);
     const index = this.servers.findIndex((entry) => entry.server === server);
     if (index >= 0) this.servers.splice(index, 1);
   }
@@ -105,12 +109,15 @@ export class SocketServers {
 
   private add(httpServer: HttpServer, port: number, request: SocketServerRequest): SocketServer {
     const { path, commands } = request;
-    const server = commands
-      ? this.routedServer(request)
-      : nativeServer(request, (status) => this.doorkeeper.onRefused(status));
+    const server = commands ? this.routedServer(request) : this.nativeServer(request);
     // Nest and applications read these; without a server of its own `ws` sets neither.
     Object.assign(server, { path, address: () => httpServer.address() });
-    const entry: SocketServer = { server, port, commands, ...(path !== undefined && { path }) };
+    const untracked = server.options.clientTracking === false && trackClients(server);
+    const entry: SocketServer = {
+      ...{ server, port, commands },
+      ...(path !== undefined && { path }),
+      ...(untracked && { untracked }),
+    };
     this.servers.push(entry);
     return entry;
   }
@@ -122,6 +129,34 @@ export class SocketServers {
     httpServer.on('listening', () => entry.server.emit('listening'));
     httpServer.on('error', (error) => entry.server.emit('error', error));
     return entry;
+  }
+
+  private nativeServer(request: SocketServerRequest): WebSocketServer {
+    const server: WebSocketServer = nativeServer(request, {
+      onRefused: (upgrade, status) => {
+        this.refused.add(upgrade);
+        this.doorkeeper.onRefused(status);
+      },
+      isStillOpen: (upgrade) => this.isStillOpen(server, upgrade),
+    });
+    return server;
+  }
+
+  /** Refuses a request if the server has begun to close, or the node to stop, while the gateway's check was at work. */
+  private isStillOpen(server: WebSocketServer, request: IncomingMessage): boolean {
+    try {
+      this.requireOpen(server);
+      return true;
+    } catch (error) {
+      this.doorkeeper.refuse(request, error as UpgradeRefusal);
+      return false;
+    }
+  }
+
+  /** @throws UpgradeRefusal */
+  private requireOpen(server: WebSocketServer): void {
+    if (this.closing.has(server)) throw closingRefusal();
+    this.doorkeeper.requireOpen();
   }
 
   private routedServer(request: SocketServerRequest): WebSocketServer {
@@ -164,6 +199,7 @@ export class SocketServers {
           isUpgraded = true;
           this.doorkeeper.onSocket(target, client, request);
         });
+        if (!isUpgraded && !target.commands) this.countBad(request, socket);
       } catch (error) {
         if (error instanceof UpgradeRefusal) return this.doorkeeper.refuse(request, error);
         // A gateway's own check of the request has thrown: its client is answered as under Nest, nobody else is hurt.
@@ -174,6 +210,12 @@ export class SocketServers {
     };
     httpServer.on('upgrade', listener);
     this.listeners.set(httpServer, listener);
+  }
+
+  /** Counts a handshake of a native path that `ws` itself has refused, with the status that it chose. */
+  private countBad(request: IncomingMessage, socket: Duplex): void {
+    if (!socket.writableEnded || this.refused.has(request)) return;
+    this.doorkeeper.onRefused(request.method === 'GET' ? 400 : 405);
   }
 
   /** Refuses a request for an unknown path: at once if nobody else listens, or else when nobody has answered it. */
@@ -196,9 +238,9 @@ export class SocketServers {
     if (!url) throw new UpgradeRefusal(400, 'the request has no valid URL');
     const target = this.find(port, url.pathname);
     if (!target) return undefined;
-    if (this.closing.has(target.server)) throw new UpgradeRefusal(503, 'shutting down; try again');
-    // Admission asks this for the router's paths.
-    if (!target.commands) this.doorkeeper.requireOpen();
+    // Admission asks whether the node is open, for the router's paths.
+    if (!target.commands) this.requireOpen(target.server);
+    else if (this.closing.has(target.server)) throw closingRefusal();
     return target;
   }
 
@@ -206,6 +248,24 @@ export class SocketServers {
     const ofPort = this.servers.filter((entry) => entry.port === port);
     return ofPort.find(({ path }) => path === pathname) ?? ofPort.find(({ path }) => path === undefined);
   }
+}
+
+const closingRefusal = (): UpgradeRefusal => new UpgradeRefusal(503, 'shutting down; try again');
+
+/** Keeps the clients of a server, as `ws` does unless a gateway's options say otherwise. */
+function trackClients(server: WebSocketServer): ReadonlySet<WebSocket> {
+  const clients = new Set<WebSocket>();
+  server.on('connection', (client) => {
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
+  });
+  return clients;
+}
+
+/** Resolves when a client is disconnected. */
+function gone(client: WebSocket): Promise<void> {
+  if (client.readyState === WebSocket.CLOSED) return Promise.resolve();
+  return new Promise((resolve) => client.once('close', () => resolve()));
 }
 
 /** Destroys a socket that failed; not a closure, which would keep the request for as long as the socket lives. */

@@ -42,6 +42,8 @@ export class NativeClient implements GatewayClient {
   private heldBytes = 0;
   private dropping = false;
   private listening = false;
+  /** Tells the gateways that the client has gone, once its messages that wait are handled. */
+  private tellClosed?: () => void;
 
   private constructor(
     readonly socket: WebSocket,
@@ -90,12 +92,17 @@ export class NativeClient implements GatewayClient {
     this.listenForClose();
   }
 
-  /** Keeps frames from the handlers until this is done, or too much time or data has come. */
+  /**
+   * Keeps frames from the handlers until this is done, or too much time or data has come. If the application closes the
+   * socket meanwhile, they are dropped: a hook may have refused the client.
+   */
   holdUntil(done: Promise<unknown>): void {
-    this.hooks++;
+    if (this.hooks++ === 0) noteClose(this.socket);
     const end = (): void => {
       this.hooks--;
-      if (this.hooks === 0) this.readHeld();
+      if (this.hooks > 0) return;
+      forgetClose(this.socket);
+      this.readHeld();
     };
     void settledWithin(done, MAX_HOOK_MS).then(end, end);
   }
@@ -103,6 +110,7 @@ export class NativeClient implements GatewayClient {
   dropFrames(): void {
     this.dropping = true;
     delete this.held;
+    this.tellClosed?.();
   }
 
   /** Takes a message to the handlers, now or when the connection hooks are done. */
@@ -115,8 +123,22 @@ export class NativeClient implements GatewayClient {
     } else this.read(data, isBinary);
   }
 
-  /** Ends what its handlers still send, and tells its gateways. */
+  /** Ends what its handlers still send, and tells its gateways: behind messages that wait, as those came before. */
   closed(code: number): void {
+    if (!this.held) return this.ended(code);
+    const told = new Promise<void>((resolve) => {
+      this.tellClosed = () => {
+        delete this.tellClosed;
+        this.ended(code);
+        resolve();
+      };
+    });
+    const { cleanUps } = this.pathContext;
+    cleanUps.add(told);
+    void told.then(() => cleanUps.delete(told));
+  }
+
+  private ended(code: number): void {
     this.handlers?.stop();
     for (const callback of this.closeCallbacks ?? []) callback(code);
   }
@@ -131,6 +153,8 @@ export class NativeClient implements GatewayClient {
     const held = this.held ?? [];
     delete this.held;
     for (const { data, isBinary } of held) if (!this.dropping) this.read(data, isBinary);
+    // As in Nest, handlers have a turn before the streams that they return are ended.
+    if (this.tellClosed) setImmediate(() => this.tellClosed?.());
   }
 
   private read(data: RawData, isBinary: boolean): void {
@@ -145,6 +169,41 @@ function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
 
 function onClose(this: WebSocket, code: number): void {
   NativeClient.of(this)!.closed(code);
+}
+
+type Ender = 'close' | 'terminate';
+
+/** Lets the client know that the application, and not its peer, closes the socket. */
+function noteClose(socket: WebSocket): void {
+  for (const [name, value] of [
+    ['close', notedClose],
+    ['terminate', notedTerminate],
+  ] as const) {
+    // Not over what a gateway has put there.
+    if (!Object.hasOwn(socket, name)) Object.defineProperty(socket, name, { value, ...HIDDEN });
+  }
+}
+
+const HIDDEN = { configurable: true, writable: true, enumerable: false };
+
+function forgetClose(socket: WebSocket): void {
+  if (socket.close === notedClose) Reflect.deleteProperty(socket, 'close');
+  if (socket.terminate === notedTerminate) Reflect.deleteProperty(socket, 'terminate');
+}
+
+function notedClose(this: WebSocket, ...args: Parameters<WebSocket['close']>): void {
+  // `ws` answers the peer's close frame by this method, too.
+  if (!(this as { _closeFrameReceived?: boolean })._closeFrameReceived) NativeClient.of(this)!.dropFrames();
+  ownMethod(this, 'close').apply(this, args);
+}
+
+function notedTerminate(this: WebSocket): void {
+  NativeClient.of(this)!.dropFrames();
+  ownMethod(this, 'terminate').call(this);
+}
+
+function ownMethod<N extends Ender>(socket: WebSocket, name: N): WebSocket[N] {
+  return (Object.getPrototypeOf(socket) as WebSocket)[name];
 }
 
 /** Clients cause these, so they are not logged as errors. */
