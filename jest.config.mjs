@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 /** Jest runs our TypeScript as ES modules: Nest 12 is ESM-only, and Node 20's jest cannot require() it. */
 export default {
   testEnvironment: 'node',
-  testTimeout: 30_000,
+  // Ends a test that hangs; waits have bounds of their own.
+  testTimeout: 120_000,
   // Tests wait for other processes most of the time, so two at once are nearly twice as fast even on one core.
   maxWorkers: Math.max(2, availableParallelism() - 1),
   setupFiles: ['reflect-metadata', '<rootDir>/test/quiet-logs.mjs'],

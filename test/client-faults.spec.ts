@@ -427,7 +427,7 @@ describe('a room', () => {
     expect(await copy.ready).toEqual({ value: 0 });
     await eventually(() => expect(lists.at(-1)).toEqual(['ann']), { withinMs: 15_000 });
     expect(errors).toEqual([]);
-  }, 60_000);
+  });
 
   it('tells the failure of what nobody waits for, and of what somebody does', async () => {
     const node = await startNode();

@@ -64,4 +64,4 @@ it(`keeps nothing of ${ROOMS} rooms that were visited and left`, async () => {
   });
   client.close();
   server.close();
-}, 120_000);
+});

@@ -17,7 +17,7 @@ beforeAll(async () => {
     await cluster.addNode({ NODE_OPTIONS, CLOCK_OFFSET_MS: String(offsetMs) });
   }
   await cluster.addNode({ NODE_OPTIONS, CLOCK_OFFSET_MS: String(HOUR_MS), CLOCK_SET_EVERY_MS: '200' });
-}, 60_000);
+});
 afterAll(() => cluster?.stop());
 
 interface Hello {

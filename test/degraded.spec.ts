@@ -63,7 +63,6 @@ it.each([
     expect(JSON.stringify(reader.frames)).not.toContain('$reset');
     for (const client of [writer, reader]) await client.close();
   },
-  90_000,
 );
 
 function seqsOf(client: TestClient): unknown[] {
@@ -86,4 +85,4 @@ it('an outage with a hundred connection attempts is told in a few lines, without
   expect(lines.join('\n').length).toBeLessThan(5_000);
   await cluster.proxies[1]!.setMode('pass');
   await isReady(1, true);
-}, 60_000);
+});

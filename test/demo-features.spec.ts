@@ -100,7 +100,7 @@ describe.each(engines(3))('the demo features on %s', (_name, start) => {
       value: 3 * each,
       version: 3 * each,
     });
-  }, 60_000);
+  });
 
   it('move cards on a shared board', async () => {
     const room = `board:${id}`;

@@ -36,7 +36,7 @@ beforeAll(async () => {
     env: { DRAIN_WINDOW_MS: String(WINDOW_MS) },
   });
   balancer = await TcpProxy.start({ to: cluster.nodes[0]!.port });
-}, 120_000);
+});
 afterAll(async () => {
   for (const client of opened) client.close();
   await balancer?.stop();

@@ -57,7 +57,7 @@ beforeAll(async () => {
   servers = await SentinelServers.start({ replicas: 1 });
   const env = { DURABLE_REPLICAS: '1' };
   cluster = await FeatureCluster.start({ features: [DurableModule], nodes: 2, engine: servers, env });
-}, 60_000);
+});
 afterAll(() => cluster?.stop());
 
 const allServe = (): Promise<void> =>
@@ -105,7 +105,7 @@ it('R19: a durable reply survives the death of the master, an ordinary one may n
   const { documents: left } = await witness.join<Documents>(jar, { state: true });
   expect(kept['vault']!.value.value).toBeGreaterThanOrEqual(20);
   expect(left['jar']!.value.value).toBeLessThan(40);
-}, 120_000);
+});
 
 interface Documents {
   readonly documents: Record<string, { readonly value: { readonly value: number } }>;
@@ -138,4 +138,4 @@ it('R19: a reply that could not be proven durable is proven when the same number
     { withinMs: 20_000 },
   );
   expect(proven).toMatchObject({ data: { value: 2 }, dup: true });
-}, 120_000);
+});

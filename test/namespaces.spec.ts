@@ -54,4 +54,4 @@ it('two environments on one Redis never hear each other', async () => {
   } finally {
     await cluster.stop();
   }
-}, 60_000);
+});

@@ -133,7 +133,7 @@ describe('joining at a position', () => {
     } finally {
       await late.stop();
     }
-  }, 60_000);
+  });
 
   it.each([
     [
@@ -250,7 +250,7 @@ describe('a node that misses messages', () => {
     }
     for (const client of [writer!, reader!]) expect(seqsOf(await take(client, sent))).toEqual(range(1, sent));
     await cluster.stop();
-  }, 60_000);
+  });
 
   it('finds the last one too, when nothing comes after it', async () => {
     const cluster = await GatewayCluster.start({ nodes: 2, proxied: true });
@@ -262,7 +262,7 @@ describe('a node that misses messages', () => {
     await cluster.proxies[1]!.setMode('pass');
     expect((await reader!.next(isNoNotice, 20_000)).seq).toBe(1);
     await cluster.stop();
-  }, 60_000);
+  });
 });
 
 describe('a Redis that restarts', () => {
@@ -291,7 +291,7 @@ describe('a Redis that restarts', () => {
     expect((frames[1]!.data as { epoch: string }).epoch).not.toBe(epoch);
     expect(JSON.stringify(other.frames)).not.toContain('$reset');
     await cluster.stop();
-  }, 60_000);
+  });
 
   it('empty tells everybody, with the state as it is now', async () => {
     const cluster = await GatewayCluster.start({ nodes: 2 });
@@ -319,7 +319,7 @@ describe('a Redis that restarts', () => {
       expect(node.output.filter((line) => told.test(line))).toHaveLength(1);
     }
     await cluster.stop();
-  }, 60_000);
+  });
 });
 
 describe('a client that stops reading', () => {
@@ -352,5 +352,5 @@ describe('a client that stops reading', () => {
     }
     expect(frames.filter(({ event }) => event === '$reset').length).toBeLessThanOrEqual(1);
     await cluster.stop();
-  }, 120_000);
+  });
 });

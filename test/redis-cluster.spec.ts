@@ -20,7 +20,7 @@ const clients: TestClient[] = [];
 beforeAll(async () => {
   servers = await RedisClusterServers.start({ replicas: 1, password: 'a/secret@' });
   cluster = await GatewayCluster.start({ nodes: 2, servers, env: { DURABLE_REPLICAS: '1' } });
-}, 60_000);
+});
 afterEach(async () => {
   work?.close();
   for (const client of clients.splice(0)) await client.close();
@@ -113,7 +113,7 @@ it('goes on with the successor of a master that died, by itself; what was lost i
   await work.finish();
   await former.restart();
   await allReady();
-}, 60_000);
+});
 
 it('R21: nobody is taken for gone because the master of a room was replaced', async () => {
   await expectPresenceToSurvive(cluster, async (room) => {
@@ -124,7 +124,7 @@ it('R21: nobody is taken for gone because the master of a room was replaced', as
     await former.restart();
     await allReady();
   });
-}, 90_000);
+});
 
 it('refuses to start with an address of another kind of set-up, and tells which is right', async () => {
   const [member] = servers.servers;

@@ -15,7 +15,7 @@ beforeAll(async () => {
     await GatewayNode.start({ redis: redis.url.replace('//', '//writer:secret@') }),
     await GatewayNode.start({ redis: redis.url }),
   ];
-}, 120_000);
+});
 afterAll(async () => {
   await Promise.all((nodes ?? []).map((node) => node.stop()));
   await redis?.stop();
@@ -55,7 +55,6 @@ it.each([
       return (await client.command<{ value: number }>('counter.add', { by }, { room })).value;
     }
   },
-  90_000,
 );
 
 it.each(['xadd', 'hset'])(
@@ -81,7 +80,6 @@ it.each(['xadd', 'hset'])(
     await readiness(200);
     await ann.close();
   },
-  90_000,
 );
 
 it('R35: commands of the SDK behind one that the engine could not carry out take effect', async () => {
@@ -96,7 +94,7 @@ it('R35: commands of the SDK behind one that the engine could not carry out take
   await readiness(200);
   expect(await room.command('counter.add', { by: 0 })).toEqual({ value: 101 });
   client.close();
-}, 90_000);
+});
 
 async function readiness(status: number): Promise<void> {
   await eventually(async () => expect(await nodes[0].readiness()).toBe(status), WITHIN);

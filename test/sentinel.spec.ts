@@ -12,7 +12,7 @@ let work: Load | undefined;
 beforeAll(async () => {
   servers = await SentinelServers.start({ password: 'a/secret@' });
   cluster = await GatewayCluster.start({ nodes: 2, servers, env: { DURABLE_REPLICAS: '1' } });
-}, 60_000);
+});
 afterEach(() => work?.close());
 afterAll(() => cluster?.stop());
 
@@ -48,7 +48,7 @@ it('declares what a master took that lives on after a replica was promoted, and 
   await work.progress(work.answered + 200);
   await work.finish();
   await allReady();
-}, 60_000);
+});
 
 it('tells clients when the master dies, and goes on with its successor; what was lost is resubmitted', async () => {
   work = await load({ open, nodes: 2, room: `counter:${randomUUID()}` });
@@ -74,7 +74,7 @@ it('tells clients when the master dies, and goes on with its successor; what was
   await former.restart();
   await allReady();
   await watcher.close();
-}, 60_000);
+});
 
 it('R21: nobody is taken for gone because the master was replaced', async () => {
   await expectPresenceToSurvive(cluster, async () => {
@@ -85,4 +85,4 @@ it('R21: nobody is taken for gone because the master was replaced', async () => 
     await former.restart();
     await allReady();
   });
-}, 90_000);
+});

@@ -68,4 +68,4 @@ it('R18: clients join big rooms over a slow link, and nobody else waits for them
   joining = false;
   expect(await commands).toBeGreaterThan(0);
   await member.close();
-}, 120_000);
+});

@@ -78,5 +78,5 @@ describe('instances that resume one session at the same moment on two nodes', ()
     await cluster.proxies[0]!.setMode('pass');
     expect(await expectOne([older.client, newer.client])).toBe(newer.client);
     await newer.client.close();
-  }, 60_000);
+  });
 });

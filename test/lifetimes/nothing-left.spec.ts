@@ -14,7 +14,7 @@ describe.each(['memory', 'redis', 'redis cluster'] as const)('on %s', (engine) =
   beforeAll(async () => {
     den = await Den.open(engine);
     Logger.overrideLogger(false);
-  }, 60_000);
+  });
   afterAll(async () => {
     Logger.overrideLogger(['error', 'fatal']);
     await den?.stop();

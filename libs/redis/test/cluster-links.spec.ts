@@ -14,7 +14,7 @@ describe('links to a Redis Cluster', () => {
     const hosts = ['127.0.0.1:1', `127.0.0.1:${servers.servers.at(-1)!.port}`];
     const target = parseRedisTarget(`redis://${hosts.join(',')}`);
     links = await ClusterLinks.connect({ target, withFence: true });
-  }, 60_000);
+  });
   afterAll(async () => {
     await links?.close();
     await servers?.stop();

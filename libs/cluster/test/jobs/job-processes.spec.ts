@@ -14,7 +14,7 @@ describe('jobs of nodes that end', () => {
   beforeAll(async () => {
     cluster = await GatewayCluster.start({ nodes: 3, entry, readyWithinMs: 60_000 });
     sender = await TestNode.start(redisClusterOn(cluster.redis, new RedisKeys('test')), 's');
-  }, 90_000);
+  });
   afterAll(async () => {
     await sender?.close();
     await cluster?.stop();

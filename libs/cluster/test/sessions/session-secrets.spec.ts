@@ -141,7 +141,7 @@ describe('R33: the secrets of sessions', () => {
     await compared();
     await eventually(() => expect(problems()).toEqual([undefined, undefined, undefined]));
     expect(await hop([nodes[0]!, right, nodes[1]!])).toEqual([true, true]);
-  }, 60_000);
+  });
 
   it('leases tell digests that say nothing without the namespace, and no secret', async () => {
     await start(K1, K2);

@@ -219,7 +219,7 @@ describe('a request that no gateway serves', () => {
     native.httpServer.on('upgrade', () => undefined);
     const answer = await rawRequest(native.port, upgradeRequest('/nope'));
     expect(answer).toMatch(complete('404 Not Found', 'no WebSocket here'));
-  }, 20_000);
+  });
 
   it('leaves HTTP and the other clients alone', async () => {
     native = await NativeApp.start({ providers: [EchoGateway] });

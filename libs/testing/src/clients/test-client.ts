@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { WebSocket, type ClientOptions } from 'ws';
 import { FrameQueue, type FrameFilter } from './frame-queue.js';
+import { PATIENCE_MS } from '../waiting/deadline.js';
 import { CommandFailed, parseServerFrame, UpgradeRefused, type ServerFrame } from './server-frame.js';
 
 /** How a {@link TestClient} connects. */
@@ -22,7 +23,7 @@ export interface RequestOptions {
   readonly n?: number;
   readonly ack?: number;
   readonly epoch?: string;
-  /** How long to wait for the reply, milliseconds; default 5,000. */
+  /** How long to wait for the reply, milliseconds; default 20,000. */
   readonly withinMs?: number;
 }
 
@@ -39,7 +40,8 @@ export interface PresenceAnnouncement {
   readonly left: readonly string[];
 }
 
-const DEFAULT_WITHIN_MS = 5_000;
+/** How long the other side may take to answer a close, ms. */
+const CLOSE_WITHIN_MS = 5_000;
 
 /**
  * A WebSocket client for tests. It queues every frame, so that none is missed between two awaits. Each wait is
@@ -78,7 +80,7 @@ export class TestClient {
     const { protocols = [], headers, user, ws } = options;
     const address = new URL(url);
     if (user !== undefined) address.searchParams.set('user', user);
-    const handshake = { handshakeTimeout: DEFAULT_WITHIN_MS, ...ws, headers: { ...ws?.headers, ...headers } };
+    const handshake = { handshakeTimeout: PATIENCE_MS, ...ws, headers: { ...ws?.headers, ...headers } };
     const client = new TestClient(new WebSocket(address, [...protocols], handshake));
     await opened(client.socket);
     return client;
@@ -94,14 +96,14 @@ export class TestClient {
    * them, unless they come too late or twice.
    *
    * @param matches default: any frame
-   * @param withinMs milliseconds; default 5,000
+   * @param withinMs milliseconds; default 20,000
    */
-  next(matches: FrameFilter = () => true, withinMs = DEFAULT_WITHIN_MS): Promise<ServerFrame> {
+  next(matches: FrameFilter = () => true, withinMs = PATIENCE_MS): Promise<ServerFrame> {
     return this.queue.take({ what: 'a matching frame', matches, withinMs });
   }
 
-  /** Takes the first event of that name, or waits for it; `withinMs` milliseconds, default 5,000. */
-  event(name: string, withinMs = DEFAULT_WITHIN_MS): Promise<ServerFrame> {
+  /** Takes the first event of that name, or waits for it; `withinMs` milliseconds, default 20,000. */
+  event(name: string, withinMs = PATIENCE_MS): Promise<ServerFrame> {
     return this.queue.take({ what: `the event ${name}`, matches: (frame) => frame.event === name, withinMs });
   }
 
@@ -110,7 +112,7 @@ export class TestClient {
    * the marker. To prove that something does not arrive from another node, send a marker the same way, through the
    * same room.
    */
-  until(marker: FrameFilter, withinMs = DEFAULT_WITHIN_MS): Promise<ServerFrame[]> {
+  until(marker: FrameFilter, withinMs = PATIENCE_MS): Promise<ServerFrame[]> {
     return this.queue.takeBefore({ what: 'the marker', matches: marker, withinMs });
   }
 
@@ -118,7 +120,7 @@ export class TestClient {
    * Sends a `$ping` and takes all frames before its reply. Proves that the node has nothing more for this client at
    * that time; frames may still be on their way from other nodes, or be overtaken by replies (see {@link until}).
    */
-  async drain(withinMs = DEFAULT_WITHIN_MS): Promise<ServerFrame[]> {
+  async drain(withinMs = PATIENCE_MS): Promise<ServerFrame[]> {
     return this.ask('$ping', {}, { withinMs }, () => this.queue.takeAll());
   }
 
@@ -162,7 +164,7 @@ export class TestClient {
 
   /** Closes the connection in order, or by force after 5 s without an answer. */
   async close(code = 1000, reason = ''): Promise<ConnectionClosed> {
-    const timer = setTimeout(() => this.socket.terminate(), DEFAULT_WITHIN_MS);
+    const timer = setTimeout(() => this.socket.terminate(), CLOSE_WITHIN_MS);
     this.socket.close(code, reason);
     const closed = await this.closed;
     clearTimeout(timer);
@@ -183,7 +185,7 @@ export class TestClient {
   private ask<T>(
     event: string,
     data: unknown,
-    { withinMs = DEFAULT_WITHIN_MS, ...envelope }: RequestOptions,
+    { withinMs = PATIENCE_MS, ...envelope }: RequestOptions,
     result: (reply: ServerFrame) => T,
   ): Promise<T> {
     const id = `r${++this.requests}`;

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hermeticEnv, ManagedProcess, type ProcessExit } from '../processes/managed-process.js';
+import { PATIENCE_MS } from '../waiting/deadline.js';
 
 /** How a {@link GatewayNode} is started. */
 export interface GatewayNodeOptions {
@@ -20,7 +21,6 @@ export interface GatewayNodeOptions {
 
 const READY = /^wss node (\S+) is ready: http:\/\/127\.0\.0\.1:(\d+)\/$/;
 const READY_WITHIN_MS = 60_000;
-const LINE_WITHIN_MS = 5_000;
 const STOP_WITHIN_MS = 20_000;
 
 /** One real gateway process on a random port of 127.0.0.1. It ends with this process at the latest. */
@@ -88,11 +88,11 @@ export class GatewayNode {
   /**
    * Finds the first line of the output that matches, among those already here or still to come.
    *
-   * @param withinMs milliseconds; default 5,000
+   * @param withinMs milliseconds; default 20,000
    * @returns the match; its `input` is the line
    * @throws Error with the output when the time is over or the process ends first
    */
-  waitForLine(pattern: RegExp, withinMs = LINE_WITHIN_MS): Promise<RegExpMatchArray> {
+  waitForLine(pattern: RegExp, withinMs = PATIENCE_MS): Promise<RegExpMatchArray> {
     return this.process.output.waitFor(pattern, withinMs);
   }
 

@@ -3,7 +3,7 @@ import { RedisClusterServers } from './redis-cluster-servers.js';
 
 describe('a Redis Cluster of its own', () => {
   let servers: RedisClusterServers;
-  beforeAll(async () => void (servers = await RedisClusterServers.start({ password: 'a/secret@' })), 60_000);
+  beforeAll(async () => void (servers = await RedisClusterServers.start({ password: 'a/secret@' })));
   afterAll(() => servers?.stop());
 
   it('names all its servers', () => {

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { within } from './deadline.js';
+import { PATIENCE_MS, within } from './deadline.js';
 
 /** How patient {@link eventually} is. */
 export interface EventuallyOptions {
-  /** How long the assertion may stay false, milliseconds; default 5,000. */
+  /** How long the assertion may stay false, milliseconds; default 20,000. */
   readonly withinMs?: number;
   /** Pause between two attempts, milliseconds; default 20. */
   readonly everyMs?: number;
@@ -17,7 +17,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   assertion: () => T | Promise<T>,
-  { withinMs = 5_000, everyMs = 20 }: EventuallyOptions = {},
+  { withinMs = PATIENCE_MS, everyMs = 20 }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {

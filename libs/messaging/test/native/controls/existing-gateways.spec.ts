@@ -234,7 +234,7 @@ describe('an existing gateway sees and sends under this adapter what it does und
           await stage.noted(1);
         },
       }),
-    20_000,
+    120_000,
   );
 
   it('a feed whose hook never ends, and whose client goes', () =>
