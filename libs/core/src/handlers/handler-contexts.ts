@@ -42,7 +42,8 @@ function filtered(handler: AnyHandler, filters: Filters, type: ContextType): Any
       return await handler(...args);
     } catch (error) {
       const answer = filters.invokeCustomFilters(error, new HandlerExecution(type, args));
-      if (answer === undefined) throw error;
+      // Where no filter handles the error, Nest 12 answers undefined and Nest 11 null.
+      if (answer === undefined || answer === null) throw error;
       return answer;
     }
   };

@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import { Catch, type ExceptionFilter, UseFilters } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
+import { Test } from '@nestjs/testing';
+import { WsParamsFactory } from '../validation/params-factories.js';
+import { HandlerContexts } from './handler-contexts.js';
+
+@Catch()
+class Answering implements ExceptionFilter {
+  constructor(private readonly answer: unknown) {}
+
+  catch(): unknown {
+    return this.answer;
+  }
+}
+
+class Handlers {
+  @UseFilters(new Answering({ answered: true }))
+  answered(): void {
+    throw new Error('answered');
+  }
+
+  @UseFilters(new Answering(null))
+  nothing(): void {
+    throw new Error('nothing');
+  }
+
+  unfiltered(): void {
+    throw new Error('unfiltered');
+  }
+}
+
+describe('a handler with filters', () => {
+  async function call(method: 'answered' | 'nothing' | 'unfiltered'): Promise<unknown> {
+    const providers = [HandlerContexts, Handlers];
+    const module = await Test.createTestingModule({ imports: [DiscoveryModule], providers }).compile();
+    const handlers = module.get(Handlers);
+    const params = new WsParamsFactory();
+    const contexts = module.get(HandlerContexts);
+    const run = contexts.create(handlers, handlers[method], method, PARAM_ARGS_METADATA, params) as (
+      ...args: unknown[]
+    ) => Promise<unknown>;
+    return run({}, {});
+  }
+
+  it('answers as its filter says', async () => {
+    await expect(call('answered')).resolves.toEqual({ answered: true });
+  });
+
+  it.each(['nothing', 'unfiltered'] as const)('fails with its own error: %s', async (method) => {
+    await expect(call(method)).rejects.toThrow(method);
+  });
+});
