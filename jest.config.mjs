@@ -27,6 +27,9 @@ export default {
     ],
   },
   moduleNameMapper: {
+    '^@wss/nest/contract$': '<rootDir>/libs/contract/src/index.ts',
+    '^@wss/nest/(health|metrics)$': '<rootDir>/libs/nest/src/$1/index.ts',
+    '^@wss/nest/testing$': '<rootDir>/libs/testing/src/published/index.ts',
     '^@wss/([^/]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.+)\\.js$': '$1',
   },

@@ -15,6 +15,7 @@ const DIRECTIONS: Record<string, readonly string[]> = {
   cluster: ['redis', 'state', 'core', 'protocol'],
   messaging: ['core', 'protocol'],
   contract: ['state', 'core', 'protocol'],
+  nest: ['redis', 'state', 'cluster', 'messaging', 'core', 'protocol'],
 };
 const LIBRARIES = [...Object.keys(DIRECTIONS), 'testing'];
 
@@ -57,11 +58,18 @@ const others: Case[] = [
     imports: '../../../../apps/gateway/src/config.js',
     allowed: true,
   },
-  { file: 'apps/gateway/src/engine-user.ts', imports: '@wss/redis', allowed: true },
+  { file: 'apps/gateway/src/redis-user.ts', imports: '@wss/redis', allowed: true },
+  { file: 'apps/gateway/src/metrics-user.ts', imports: '@wss/nest/metrics', allowed: true },
+  { file: 'apps/gateway/src/engine-user.ts', imports: '@wss/nest/engine', allowed: false },
+  { file: 'libs/cluster/src/contract-user.ts', imports: '@wss/nest/contract', allowed: false },
   { file: 'apps/gateway/src/features/poll/redis.ts', imports: '@wss/redis', allowed: false },
   { file: 'apps/gateway/src/features/poll/ioredis.ts', imports: 'ioredis', allowed: false },
   { file: 'apps/gateway/src/features/poll/chat.ts', imports: '../chat/chat.handlers.js', allowed: false },
-  { file: 'apps/gateway/src/features/poll/state.ts', imports: '@wss/state', allowed: true },
+  { file: 'apps/gateway/src/features/poll/state.ts', imports: '@wss/state', allowed: false },
+  { file: 'apps/gateway/src/features/poll/metrics.ts', imports: '@wss/nest/metrics', allowed: false },
+  { file: 'apps/gateway/src/features/poll/poll.ts', imports: '@wss/nest', allowed: true },
+  { file: 'apps/gateway/src/features/poll/poll.spec.ts', imports: '@wss/nest/testing', allowed: true },
+  { file: 'apps/gateway/src/features/poll/kit.ts', imports: '@wss/nest/testing', allowed: false },
 ];
 
 /** Arrows between folders of one library. */
@@ -74,9 +82,11 @@ const betweenFloors: Case[] = [
   { file: 'libs/messaging/src/roof.ts', imports: './adapter/frame-reader.js', allowed: true },
   { file: 'libs/messaging/src/socket/up.spec.ts', imports: '../commands/answers.js', allowed: true },
   { file: 'libs/messaging/test/up.ts', imports: '../src/adapter/frame-reader.js', allowed: true },
-  { file: 'apps/gateway/src/engine/up.ts', imports: '../assembly/core.module.js', allowed: false },
-  { file: 'apps/gateway/src/engine/down.ts', imports: '../config.js', allowed: true },
-  { file: 'apps/gateway/src/metrics/beside.ts', imports: '../admission/origins.js', allowed: false },
+  { file: 'libs/nest/src/engine/up.ts', imports: '../assembly/core.module.js', allowed: false },
+  { file: 'libs/nest/src/engine/down.ts', imports: '../options/wss-settings.js', allowed: true },
+  { file: 'libs/nest/src/metrics/beside.ts', imports: '../admission/origins.js', allowed: false },
+  { file: 'apps/gateway/src/page/up.ts', imports: '../app.module.js', allowed: false },
+  { file: 'apps/gateway/src/page/down.ts', imports: '../config.js', allowed: true },
 ];
 
 /** The ways to import something. */
@@ -105,7 +115,7 @@ const providers: [file: string, provider: string, allowed: boolean][] = [
   ['libs/cluster/src/existing.ts', '{ provide: Port, useExisting: Other }', false],
   ['libs/messaging/src/class.ts', '{ provide: Port, useClass: Other }', false],
   ['libs/state/src/value.ts', "{ 'provide': Port, 'useValue': other }", false],
-  ['apps/gateway/src/assembly/factory.ts', '{ provide: Port, inject: [], useFactory: () => other }', false],
+  ['libs/nest/src/assembly/factory.ts', '{ provide: Port, inject: [], useFactory: () => other }', false],
   ['apps/gateway/src/features/poll/method.ts', '{ provide: Port, useFactory() {} }', false],
   ['libs/messaging/test/class.spec.ts', '{ provide: Port, useClass: Other }', false],
   ['libs/cluster/src/member.ts', '{ provide: ports.Port, useClass: Other }', false],

@@ -37,16 +37,18 @@ export const HOUSE = {
     floors: ['ports', 'socket', 'commands', 'rooms', 'connections', 'adapter'],
   },
   'libs/contract': { uses: ['state', 'core', 'protocol'], floors: [] },
+  'libs/nest': {
+    uses: ['redis', 'state', 'cluster', 'messaging', 'core', 'protocol'],
+    floors: ['options', 'health', 'engine', ['admission', 'metrics'], 'assembly'],
+  },
   'libs/testing': {
-    floors: ['waiting', ['network', 'processes', 'clients'], 'servers', 'gateways'],
+    floors: ['waiting', ['network', 'processes', 'clients'], 'servers', 'gateways', 'published'],
   },
   'apps/gateway': {
     floors: [
-      'config',
-      'health',
-      'engine',
-      ['metrics', 'admission', 'page', 'contract', 'features'],
-      'assembly',
+      ['config', 'node-name.module'],
+      'wss-options',
+      ['page', 'contract', 'features'],
       'app.module',
       'process',
     ],
@@ -63,8 +65,16 @@ export const KNOW_THE_APP = [
   /^bench\/[^/]+\//,
 ];
 
+/** Names of entries that are published beside the main one, and the library of each. */
+export const SUBPATHS = {
+  '@wss/nest/contract': 'contract',
+  '@wss/nest/health': 'nest',
+  '@wss/nest/metrics': 'nest',
+  '@wss/nest/testing': 'testing',
+};
+
 /** Packages that features may not use, so that they run on any engine. */
-export const NOT_IN_FEATURES = ['@wss/redis', 'ioredis'];
+export const NOT_IN_FEATURES = ['ioredis'];
 
 /** Files of Nest's packages that may be imported: they exist in Nest 11 and 12, with these names in them. */
 export const FILES_OF_NEST = ['@nestjs/websockets/constants.js', '@nestjs/microservices/constants.js'];

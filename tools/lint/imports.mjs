@@ -1,6 +1,6 @@
 import { posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EXCEPTIONS, FILES_OF_NEST, HOUSE, KNOW_THE_APP, NOT_IN_FEATURES } from './house.mjs';
+import { EXCEPTIONS, FILES_OF_NEST, HOUSE, KNOW_THE_APP, NOT_IN_FEATURES, SUBPATHS } from './house.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FEATURES = 'apps/gateway/src/features';
@@ -28,7 +28,8 @@ function isSource(file) {
 }
 
 function libraryFiles(file, name, target) {
-  if (/^@wss\/[^/]+\//.test(name)) return 'import @wss/<library>, nothing deeper';
+  if (/^@wss\/[^/]+\//.test(name) && !Object.hasOwn(SUBPATHS, name))
+    return 'import @wss/<library>, nothing deeper';
   const library = target?.startsWith('libs/') && unitOf(target);
   return library && library !== unitOf(file) ? 'import @wss/<library>, not its files' : undefined;
 }
@@ -48,7 +49,7 @@ function theApp(file, target) {
 function uses(file, name) {
   const house = HOUSE[unitOf(file)];
   if (!house || name.startsWith('.')) return undefined;
-  const library = /^@wss\/([^/]+)$/.exec(name)?.[1];
+  const library = SUBPATHS[name] ?? /^@wss\/([^/]+)$/.exec(name)?.[1];
   if (library) {
     if (!house.uses || house.uses.includes(library)) return undefined;
     return `${unitOf(file)} uses these libraries only: ${house.uses.join(', ') || 'none'}`;
@@ -73,10 +74,17 @@ function floors(file, target) {
 function features(file, name, target) {
   if (!file.startsWith(`${FEATURES}/`)) return undefined;
   if (NOT_IN_FEATURES.some((start) => isUnder(name, start))) return `a feature never knows ${name}`;
+  if (name.startsWith('@wss/') && !isOpenToFeatures(file, name)) return 'a feature imports @wss/nest only';
   const [feature, other] = [file, target ?? ''].map((path) => path.slice(FEATURES.length + 1).split('/'));
   if (!target?.startsWith(`${FEATURES}/`) || feature.length === 1 || feature[0] === other[0])
     return undefined;
   return "a feature imports no other feature's files";
+}
+
+/** Features are written like those of any user; their tests use the published kit, and ours. */
+function isOpenToFeatures(file, name) {
+  const testing = ['@wss/nest/testing', '@wss/testing'].includes(name);
+  return name === '@wss/nest' || (testing && file.endsWith('.spec.ts'));
 }
 
 /** "libs/cluster", "apps/gateway". */

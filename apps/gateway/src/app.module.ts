@@ -1,34 +1,49 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { TerminusModule } from '@nestjs/terminus';
-import { ContractModule } from '@wss/contract';
-import type { Config } from './config.js';
-import { ContractController } from './contract/contract.controller.js';
-import { CoreModule } from './assembly/core.module.js';
-import type { Engine } from './engine/engine.js';
+import { bindValue } from '@wss/core';
+import { WssModule } from '@wss/nest';
+import { WssHealthModule } from '@wss/nest/health';
+import { WssMetricsModule } from '@wss/nest/metrics';
+import { Config } from './config.js';
+import { PublicContractModule } from './contract/public-contract.module.js';
 import { features } from './features/index.js';
-import { HealthController } from './health/health.controller.js';
-import { ManagementModule, measured } from './metrics/management.module.js';
-import { Metrics } from './metrics/metrics.js';
+import { NodeNameModule } from './node-name.module.js';
 import { PageController } from './page/page.controller.js';
+import { wssOptionsOf } from './wss-options.js';
 
+/** The gateway: a node with the demo features, its health, its metrics, the demo page and the contract. */
 @Module({})
 export class AppModule {
-  static with(config: Config, engine: Engine, nodeId: string): DynamicModule {
+  static with(config: Config, nodeId: string): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        ...coreOf(config, engine, nodeId),
-        ContractModule,
-        TerminusModule.forRoot({ logger: false }),
+        NodeNameModule.with(nodeId),
+        WssModule.forRoot(wssOptionsOf(config)),
+        WssHealthModule,
+        ...metricsOf(config),
+        ...(showsContract(config) ? [PublicContractModule] : []),
         ...features,
       ],
-      controllers: [ContractController, HealthController, PageController],
+      controllers: showsDemo(config) ? [PageController] : [],
+      providers: [bindValue(Config, config)],
     };
   }
 }
 
-function coreOf(config: Config, engine: Engine, nodeId: string): DynamicModule[] {
-  if (!ManagementModule.isWanted(config)) return [CoreModule.with(config, engine, nodeId)];
-  const metrics = new Metrics();
-  return [CoreModule.with(config, measured(engine, metrics), nodeId), ManagementModule.with(metrics)];
+/** Metrics are shown if a port is set, or in development. */
+function metricsOf({ MANAGEMENT_PORT, MANAGEMENT_TOKEN, SERVER_HOST, AUTH }: Config): DynamicModule[] {
+  if (MANAGEMENT_PORT === undefined && AUTH !== 'none') return [];
+  // A port that was not configured is for this machine only.
+  const place = MANAGEMENT_PORT === undefined ? { port: 0 } : { port: MANAGEMENT_PORT, host: SERVER_HOST };
+  const token = MANAGEMENT_TOKEN !== undefined && { token: MANAGEMENT_TOKEN };
+  return [WssMetricsModule.forRoot({ server: { ...place, ...token } })];
+}
+
+/** Where clients need a token, strangers see neither the demo nor the contract unless the operator says so. */
+function showsDemo({ AUTH, DEMO }: Config): boolean {
+  return AUTH === 'none' || DEMO === '1';
+}
+
+function showsContract({ AUTH, CONTRACT }: Config): boolean {
+  return AUTH === 'none' || CONTRACT === 'public';
 }

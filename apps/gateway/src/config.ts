@@ -126,10 +126,24 @@ export class Config {
   @IsString()
   readonly JWT_USER_CLAIM: string = 'sub';
 
-  /** Origins whose pages may connect, comma-separated, e.g. `https://app.example`; `*`: all. The same host always may. */
+  /**
+   * Origins whose pages may connect, comma-separated, e.g. `https://app.example`; `*`: all. The same host always may.
+   * Unset: none but the same host; with `AUTH=none` any port of this host and of localhost.
+   */
+  @IsOptional()
   @Transform(({ value }) => (typeof value === 'string' ? itemsOf(value) : (value as unknown)))
   @AreOrigins
-  readonly ALLOWED_ORIGINS: readonly string[] = [];
+  readonly ALLOWED_ORIGINS?: readonly string[];
+
+  /** `1`: the demo page is served where clients need a token, too. With `AUTH=none` it always is. */
+  @IsOptional()
+  @IsIn(['0', '1'], { message: 'DEMO must be 1 or 0' })
+  readonly DEMO?: '0' | '1';
+
+  /** `public`: the contract is served where clients need a token, too. With `AUTH=none` it always is. */
+  @IsOptional()
+  @IsIn(['public', 'private'], { message: 'CONTRACT must be public or private' })
+  readonly CONTRACT?: 'public' | 'private';
 
   /**
    * Secrets for resume tokens, one per line, each at least 32 characters: the first signs, all verify; or

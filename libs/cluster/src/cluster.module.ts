@@ -1,5 +1,5 @@
-import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { bindClass, bindFactory, bindValue, HandlersModule } from '@wss/core';
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { bind, bindFactory, bindValue, HandlersModule } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { RoomStore } from '@wss/state';
 import { NodeCluster } from './node-cluster.js';
@@ -21,65 +21,62 @@ import { PendingCalls } from './events/pending-calls.js';
 import { LostHistories } from './rooms/lost-histories.js';
 
 /** Dependencies and settings that a node needs to speak to the others. */
-export interface ClusterModuleOptions {
-  readonly channels: Channels;
-  readonly keys: RedisKeys;
+export abstract class ClusterModuleOptions {
+  abstract readonly channels: Channels;
+  abstract readonly keys: RedisKeys;
   /** Keeps the log of cluster events. */
-  readonly store: RoomStore;
+  abstract readonly store: RoomStore;
   /** The registry, not joined yet: the transport joins when it listens, and leaves when it closes. */
-  readonly registry: NodeRegistry;
-  readonly jobs: JobQueue;
+  abstract readonly registry: NodeRegistry;
+  abstract readonly jobs: JobQueue;
   /** How this node runs jobs. Default as {@link JobSettings} says. */
-  readonly jobSettings?: JobSettings;
+  abstract readonly jobSettings?: JobSettings;
 }
 
-/** Cluster events, calls, jobs and the registry of nodes, for every module of the application. */
-@Global()
+/**
+ * Providers of cluster events, calls, jobs and the registry of nodes. The module that provides them also provides
+ * {@link ClusterModuleOptions}, and imports {@link HandlersModule}.
+ */
+export const CLUSTER_PROVIDERS: readonly Provider[] = [
+  bindFactory(Channels, [ClusterModuleOptions], ({ channels }) => channels),
+  bindFactory(RedisKeys, [ClusterModuleOptions], ({ keys }) => keys),
+  bindFactory(NodeRegistry, [ClusterModuleOptions], ({ registry }) => registry),
+  bindFactory(JobQueue, [ClusterModuleOptions], ({ jobs }) => jobs),
+  {
+    provide: JOB_SETTINGS,
+    inject: [ClusterModuleOptions],
+    useFactory: ({ jobSettings = {} }: ClusterModuleOptions) => jobSettings,
+  },
+  bindFactory(LostHistories, [], () => new LostHistories()),
+  bindFactory(
+    ClusterLog,
+    [ClusterModuleOptions, LostHistories],
+    ({ store, channels, keys, registry }, losses) =>
+      new ClusterLog({ store, channels, keys, registry, losses }),
+  ),
+  NodeCluster,
+  bind(Cluster, NodeCluster),
+  PacketChannels,
+  PendingCalls,
+  ClusterHandlers,
+  ClusterRoutes,
+  ClusterTransport,
+  Jobs,
+  JobRunner,
+  LiveContracts,
+  ClusterClient,
+];
+
+/** A node of the cluster without rooms and clients, for every module of its application. */
 @Module({})
 export class ClusterModule {
-  static forNode({
-    channels,
-    keys,
-    store,
-    registry,
-    jobs,
-    jobSettings = {},
-  }: ClusterModuleOptions): DynamicModule {
+  static forNode(options: ClusterModuleOptions): DynamicModule {
     return {
       module: ClusterModule,
+      global: true,
       imports: [HandlersModule],
-      providers: [
-        bindValue(Channels, channels),
-        bindValue(RedisKeys, keys),
-        bindValue(NodeRegistry, registry),
-        bindValue(JobQueue, jobs),
-        { provide: JOB_SETTINGS, useValue: jobSettings },
-        bindClass(Cluster, NodeCluster),
-        bindFactory(LostHistories, [], () => new LostHistories()),
-        bindFactory(
-          ClusterLog,
-          [LostHistories],
-          (losses) => new ClusterLog({ store, channels, keys, registry, losses }),
-        ),
-        PacketChannels,
-        PendingCalls,
-        ClusterHandlers,
-        ClusterRoutes,
-        ClusterTransport,
-        Jobs,
-        JobRunner,
-        LiveContracts,
-        ClusterClient,
-      ],
-      exports: [
-        Cluster,
-        ClusterClient,
-        ClusterTransport,
-        JobRunner,
-        LiveContracts,
-        LostHistories,
-        NodeRegistry,
-      ],
+      providers: [bindValue(ClusterModuleOptions, options), ...CLUSTER_PROVIDERS],
+      exports: [Cluster, ClusterClient, ClusterTransport, JobRunner, LiveContracts, NodeRegistry],
     };
   }
 }

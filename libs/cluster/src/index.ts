@@ -1,7 +1,8 @@
 export { ClusterClient } from './cluster-client.js';
 export { ClusterTransport, RESYNC_EVENT } from './cluster-transport.js';
 export { Cluster } from './cluster.js';
-export { ClusterModule } from './cluster.module.js';
+export { CLUSTER_PROVIDERS, ClusterModule, ClusterModuleOptions } from './cluster.module.js';
+export { NodeCluster } from './node-cluster.js';
 export { Channels } from './channels/channels.js';
 export { MemoryClusterChannels } from './channels/channels.memory.js';
 export { RedisChannels } from './channels/channels.redis.js';

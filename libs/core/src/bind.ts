@@ -31,7 +31,7 @@ export function bindValue<Port>(port: Abstract<Port>, value: Port): ValueProvide
 export function bindFactory<Port, Parts extends readonly unknown[]>(
   port: Abstract<Port>,
   parts: { readonly [Index in keyof Parts]: Abstract<Parts[Index]> },
-  make: (...parts: Parts) => Port,
+  make: (...parts: Parts) => Port | Promise<Port>,
 ): FactoryProvider<Port> {
   return { provide: port, inject: [...parts], useFactory: make };
 }

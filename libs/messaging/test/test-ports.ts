@@ -54,7 +54,7 @@ class OpenAdmission extends Admission {
     return { user };
   }
 
-  refresh(_token: string, user: string): Admitted {
+  override refresh(_token: string, user: string): Admitted {
     return { user };
   }
 }

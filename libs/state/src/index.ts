@@ -1,5 +1,5 @@
 export * from './engine-recorder.js';
-export { type CommitScope, Committer } from './commits/committer.js';
+export { type CommitScope, Committer, CommitterOptions } from './commits/committer.js';
 export * from './documents/document-registry.js';
 export { DocumentType } from './documents/document-type.js';
 export {
@@ -10,6 +10,7 @@ export {
   readMessageHead,
   seqOf,
 } from './store/log-format.js';
+export { NodeGivens } from './node-givens.js';
 export { MemoryEngine } from './memory/engine.memory.js';
 export { MemoryTable } from './memory/table.memory.js';
 export * from './memory/room-store.memory.js';
@@ -27,7 +28,13 @@ export {
   UNUSED_MS,
 } from './store/room-store.js';
 export { StoreError } from './store/store-errors.js';
-export { InjectState, StateModule } from './state.module.js';
+export {
+  InjectState,
+  requireDeclaredRooms,
+  SharedState,
+  STATE_PROVIDERS,
+  StateModule,
+} from './state.module.js';
 export { RoomStateRepository, StateRepository } from './state-repository.js';
 export { type Work } from './commits/work.js';
 export { appendWork, type CommitOptions, type Update } from './commits/works.js';

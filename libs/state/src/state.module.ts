@@ -1,15 +1,6 @@
-import {
-  type DynamicModule,
-  Global,
-  Inject,
-  Module,
-  type OnApplicationShutdown,
-  type OnModuleInit,
-  type Provider,
-  type Type,
-} from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type Provider, type Type } from '@nestjs/common';
 import { bindFactory, CommandRecorder, RoomTypeRegistry, roomDocumentOf } from '@wss/core';
-import { Committer, type CommitterOptions } from './commits/committer.js';
+import { Committer, CommitterOptions } from './commits/committer.js';
 import { DocumentRegistry } from './documents/document-registry.js';
 import { DocumentType } from './documents/document-type.js';
 import { EngineRecorder } from './engine-recorder.js';
@@ -24,52 +15,50 @@ function stateToken(document: Type<object>): symbol {
   const known = tokens.get(document);
   if (known) return known;
   const token = Symbol(
-    `StateRepository<${document.name}>; add StateModule.forFeature([${document.name}]) to imports`,
+    `StateRepository<${document.name}>; add WssModule.forFeature([${document.name}]) to imports`,
   );
   tokens.set(document, token);
   return token;
 }
 
-/** Injects the `StateRepository` of a document class; the module imports `StateModule.forFeature([…])`. */
+/** Injects the `StateRepository` of a document class; the module imports `WssModule.forFeature([…])`. */
 export function InjectState(document: Type<object>): ParameterDecorator & PropertyDecorator {
   return Inject(stateToken(document));
 }
 
-/** Shared state of rooms. The application gives it a store, features register their documents. */
-@Global()
+/**
+ * The shared state of a node's rooms, as the repositories of documents need it. A global module provides it, because
+ * modules of documents do not know the node.
+ */
+export abstract class SharedState {
+  abstract readonly store: RoomStore;
+  abstract readonly committer: Committer;
+  abstract readonly documents: DocumentRegistry;
+}
+
+/**
+ * Providers of the shared state of rooms. The module that provides them also provides {@link RoomStore} and
+ * {@link CommitterOptions}, and imports `HandlersModule`.
+ */
+export const STATE_PROVIDERS: readonly Provider[] = [
+  bindFactory(
+    Committer,
+    [RoomStore, RoomTypeRegistry, CommitterOptions],
+    (store, types, options) => new Committer(store, types, options),
+  ),
+  bindFactory(CommandRecorder, [Committer], (committer) => new EngineRecorder(committer)),
+  DocumentRegistry,
+];
+
+/** Repositories of documents, in the modules of features. */
 @Module({})
-export class StateModule implements OnModuleInit, OnApplicationShutdown {
-  constructor(
-    private readonly committer: Committer,
-    private readonly types: RoomTypeRegistry,
-    private readonly documents: DocumentRegistry,
-  ) {}
-
-  /** @param store provider of {@link RoomStore}. */
-  static forRoot(store: Provider<RoomStore>, options: CommitterOptions): DynamicModule {
-    const committer = bindFactory(
-      Committer,
-      [RoomStore, RoomTypeRegistry],
-      (rooms, types) => new Committer(rooms, types, options),
-    );
-    const recorder = bindFactory(CommandRecorder, [Committer], (rooms) => new EngineRecorder(rooms));
-    return {
-      module: StateModule,
-      providers: [store, committer, recorder, DocumentRegistry],
-      exports: [RoomStore, Committer, CommandRecorder, DocumentRegistry],
-    };
-  }
-
+export class StateModule {
   /** Makes repositories of these document classes injectable by `@InjectState`. */
   static forFeature(documents: readonly Type<object>[]): DynamicModule {
     const providers: Provider[] = documents.map((document) => ({
       provide: stateToken(document),
-      inject: [RoomStore, Committer, DocumentRegistry],
-      useFactory: (store: RoomStore, committer: Committer, registry: DocumentRegistry) => {
-        const type = new DocumentType(document);
-        registry.add(type);
-        return new RoomStateRepository(type, store, committer);
-      },
+      inject: [{ token: SharedState, optional: true }],
+      useFactory: (state?: SharedState) => repositoryOf(document, state),
     }));
     return {
       module: DocumentsModule,
@@ -77,19 +66,27 @@ export class StateModule implements OnModuleInit, OnApplicationShutdown {
       exports: providers.map((p) => (p as { provide: symbol }).provide),
     };
   }
+}
 
-  /** @throws Error when a document belongs to an undeclared kind of room. */
-  onModuleInit(): void {
-    for (const { type, roomType } of this.documents.all()) {
-      if (this.types.get(roomType)) continue;
-      throw new Error(
-        `${type.name} is a document of rooms "${roomType}", which no class declares: add @RoomType('${roomType}', {}) to its handlers, or mend the name in @RoomDocument`,
-      );
-    }
+/** @throws Error with the remedy when no module gives shared state */
+function repositoryOf(document: Type<object>, state: SharedState | undefined): RoomStateRepository<object> {
+  if (!state) {
+    throw new Error(
+      `the repository of ${document.name} has no shared state: import WssModule.forRoot(…) in the application's root module, once`,
+    );
   }
+  const type = new DocumentType(document);
+  state.documents.add(type);
+  return new RoomStateRepository(type, state.store, state.committer);
+}
 
-  onApplicationShutdown(): void {
-    this.committer.close();
+/** @throws Error when a document belongs to an undeclared kind of room. */
+export function requireDeclaredRooms(documents: DocumentRegistry, types: RoomTypeRegistry): void {
+  for (const { type, roomType } of documents.all()) {
+    if (types.get(roomType)) continue;
+    throw new Error(
+      `${type.name} is a document of rooms "${roomType}", which no class declares: add @RoomType('${roomType}', {}) to its handlers, or mend the name in @RoomDocument`,
+    );
   }
 }
 

@@ -16,7 +16,7 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const LONGEST_NAME = 32;
 /** Classes that the generated files import or that JavaScript has. */
 const TAKEN = new Set(
-  'Array Command Empty Error GatewayError Injectable Map Module Object Promise Reply RoomDocument RoomType Set StateModule StateRepository String Type'.split(
+  'Array Command Empty Error GatewayError Injectable Map Module Object Promise Reply RoomDocument RoomType Set StateRepository String Type WssModule'.split(
     ' ',
   ),
 );

@@ -9,7 +9,7 @@ import {
   readContract,
   toAsyncApi,
   toTypeMap,
-} from '@wss/contract';
+} from '@wss/nest/contract';
 import { CONTRACT_INFO } from './contract-info.js';
 
 /** Names of the files in the contract's folder. */

@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { type AsyncApiDocument, ContractExplorer, toAsyncApi, toPage } from '@wss/contract';
+import { type AsyncApiDocument, ContractExplorer, toAsyncApi, toPage } from '@wss/nest/contract';
 import { CONTRACT_INFO } from './contract-info.js';
 
 /** Serves the contract to developers of clients; it is built once, at the first request. */

@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Parser } from '@asyncapi/parser';
 import type { INestApplication } from '@nestjs/common';
-import { type AsyncApiDocument, ContractExplorer, readContract, toAsyncApi } from '@wss/contract';
+import { type AsyncApiDocument, ContractExplorer, readContract, toAsyncApi } from '@wss/nest/contract';
 import { AppModule } from '../app.module.js';
 import { loadConfig } from '../config.js';
-import { openEngine } from '../engine/engine.js';
-import { createNode } from '../assembly/node-app.js';
+import { createNode } from '../process/node-app.js';
 import { checkContract, writeContract } from './contract-files.js';
 
 const committed = fileURLToPath(new URL('../../../../contract', import.meta.url));
@@ -19,7 +18,7 @@ let folder: string | undefined;
 
 beforeAll(async () => {
   const config = loadConfig({ AUTH: 'none' });
-  app = await createNode(AppModule.with(config, await openEngine(config, 'spec'), 'spec'));
+  app = await createNode(AppModule.with(config, 'spec'));
   await app.listen(0, '127.0.0.1');
   explorer = app.get(ContractExplorer, { strict: false });
 });

@@ -1,11 +1,8 @@
 import { type INestApplication, Logger } from '@nestjs/common';
-import { Drain } from '@wss/messaging';
+import { NodeDrain } from '@wss/nest';
 import type { Config } from '../config.js';
-import { Readiness } from '../health/readiness.js';
 import type { StopSignal, StopSignals } from './stop-signals.js';
 
-/** Part of the shutdown's time reserved for the steps after the clients have gone, ms. */
-const CLOSING_MS = 3_000;
 /** Upper limit for a hurried shutdown, and for the clean-up after a failed start, ms. */
 const HURRY_MS = 5_000;
 
@@ -13,14 +10,12 @@ const HURRY_MS = 5_000;
 export type StartStep = () => Promise<unknown> | void;
 
 /**
- * Starts and ends the process. On SIGTERM or SIGINT the node becomes unready and refuses upgrades, waits for the
- * balancer, lets its clients go, closes the application in order (Redis last) and exits 0. A second signal skips the
+ * Starts and ends the process. On SIGTERM or SIGINT the application is closed, which lets its clients go, and the process exits 0. A second signal skips the
  * waiting: all clients are closed with 1012 at once. A third one ends the process at once. All steps are bounded in
  * time.
  */
 export class Lifecycle {
   private readonly logger = new Logger(Lifecycle.name);
-  private readonly hurry = new AbortController();
   private app?: INestApplication;
   private started: Promise<void> = Promise.resolve();
   private stopping = false;
@@ -69,34 +64,21 @@ export class Lifecycle {
     if (count === 1) void this.stop(this.app);
     else {
       this.boundBy(HURRY_MS);
-      this.hurry.abort();
+      this.app.get(NodeDrain, { strict: false }).hurry();
     }
   }
 
   private async stop(app: INestApplication): Promise<void> {
     this.stopping = true;
-    const deadline = performance.now() + this.config.SHUTDOWN_TIMEOUT_MS;
     this.boundBy(this.config.SHUTDOWN_TIMEOUT_MS);
     try {
       await this.started;
-      await this.letClientsGo(app, deadline - CLOSING_MS);
       await app.close();
     } catch (error) {
       this.logger.error(error);
       process.exit(1);
     }
     process.exit(0);
-  }
-
-  private async letClientsGo(app: INestApplication, deadline: number): Promise<void> {
-    const { DRAIN_DELAY_MS, DRAIN_WINDOW_MS } = this.config;
-    app.get(Readiness).drain();
-    await app.get(Drain).run({
-      delayMs: DRAIN_DELAY_MS,
-      windowMs: DRAIN_WINDOW_MS,
-      deadline,
-      hurry: this.hurry.signal,
-    });
   }
 
   /** Ends the process even if a step hangs. */

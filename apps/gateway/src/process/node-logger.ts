@@ -60,12 +60,11 @@ export class NodeLogger extends ConsoleLogger {
     return gate;
   }
 
-  /** Nest logs that the port is taken, and throws it too; `runNode` reports it once. */
+  /** Nest logs the failure of a start, and throws it too; `runNode` reports it once. */
   override error(message: unknown, ...rest: string[]): void {
-    const isTold =
-      rest.at(-1) === 'NestApplication' && String(message).startsWith('Error: listen EADDRINUSE');
-    if (isTold) return;
     const context = rest.at(-1) ?? '';
+    const isTaken = context === 'NestApplication' && String(message).startsWith('Error: listen EADDRINUSE');
+    if (isTaken || context === 'ExceptionHandler') return;
     if (HANDLER_CONTEXTS.has(context)) this.gateOf(context).report(kindOf(message), stackOf(message));
     else super.error(message, ...rest);
   }

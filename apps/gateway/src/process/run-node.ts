@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type INestApplication, Logger, type LoggerService } from '@nestjs/common';
+import { type INestApplication, Logger } from '@nestjs/common';
+import { UnfitEngine } from '@wss/nest';
 import { NoRedisCluster, RedisUnreachable } from '@wss/redis';
 import { AppModule } from '../app.module.js';
 import { type Config, ConfigError, loadConfig } from '../config.js';
-import { openEngine, UnfitEngine } from '../engine/engine.js';
 import { Lifecycle } from './lifecycle.js';
-import { createNode } from '../assembly/node-app.js';
+import { createNode } from './node-app.js';
 import { NodeLogger } from './node-logger.js';
 import type { StopSignals } from './stop-signals.js';
 
@@ -30,18 +30,12 @@ async function start(config: Config, lifecycle: Lifecycle): Promise<void> {
   if (config.NODE_ENV === 'production' && config.AUTH === 'none') {
     logger.warn('AUTH=none: everybody may connect under any name; do not let strangers reach this node');
   }
-  const app = await assemble(config, nodeId, logger);
+  // The engine is proven here. Nothing can be reached yet, and nothing needs cleaning up if that fails.
+  const app = await createNode(AppModule.with(config, nodeId), { logger });
   await lifecycle.start(app, [
-    () => app.startAllMicroservices(),
     () => app.listen(config.SERVER_PORT, config.SERVER_HOST),
     () => announce(app, config, nodeId),
   ]);
-}
-
-/** Proves the engine and creates the application. Nothing can be reached yet, and nothing needs cleaning up. */
-async function assemble(config: Config, nodeId: string, logger: LoggerService): Promise<INestApplication> {
-  const engine = await openEngine(config, nodeId);
-  return createNode(AppModule.with(config, engine, nodeId), { logger });
 }
 
 /** The reason of a failed start, without a stack if the message says enough. */

@@ -3,17 +3,15 @@ import { argv, stderr, stdout } from 'node:process';
 import { Logger } from '@nestjs/common';
 import { AppModule } from '../app.module.js';
 import { loadConfig } from '../config.js';
-import { openEngine } from '../engine/engine.js';
-import { createNode } from '../assembly/node-app.js';
-import { ContractExplorer } from '@wss/contract';
+import { createNode } from './node-app.js';
+import { ContractExplorer } from '@wss/nest/contract';
 import { checkContract, type ContractResult, writeContract } from '../contract/contract-files.js';
 
 /** `npm run contract`: writes the contract of the features into a folder, or checks it against the one there. */
 async function main([folder, ...flags]: readonly string[]): Promise<ContractResult> {
   Logger.overrideLogger(['error']);
   const config = loadConfig({ AUTH: 'none' });
-  const nodeId = 'contract';
-  const app = await createNode(AppModule.with(config, await openEngine(config, nodeId), nodeId));
+  const app = await createNode(AppModule.with(config, 'contract'));
   try {
     await app.init();
     const explorer = app.get(ContractExplorer, { strict: false });

@@ -38,10 +38,15 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     this.timer = setInterval(() => this.look(), this.everyMs).unref();
   }
 
-  /** Runs first at a stop: while hooks run, everything that they use must exist. */
-  async onModuleDestroy(): Promise<void> {
+  /** Claims no more sessions, and resolves when the hooks that run have ended. */
+  async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.running;
+  }
+
+  /** Runs first at a stop: while hooks run, everything that they use must exist. */
+  onModuleDestroy(): Promise<void> {
+    return this.stop();
   }
 
   private look(): void {

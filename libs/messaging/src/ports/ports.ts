@@ -67,6 +67,11 @@ export interface Admitted {
   readonly user: string;
   /** When the identity ends unless it is refreshed, ms since 1970; absent: never. */
   readonly expiresAt?: number;
+  /**
+   * Further facts about the user, which handlers and guards see as `command.client.claims`; they are frozen. Default
+   * none. A refreshed identity replaces them.
+   */
+  readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 /** Decides who may connect, before a WebSocket exists. */
@@ -75,10 +80,13 @@ export abstract class Admission {
   abstract admit(request: IncomingMessage, url: URL): Promise<Admitted> | Admitted;
 
   /**
-   * Renews the identity of a connected client by a newer token.
+   * Renews the identity of a connected client by a newer token (`$auth`). Unless it is implemented, every token is
+   * refused.
    * @throws UpgradeRefusal when the token is refused or another user's
    */
-  abstract refresh(token: string, user: string): Promise<Admitted> | Admitted;
+  refresh(_token: string, _user: string): Promise<Admitted> | Admitted {
+    throw new UpgradeRefusal(401, 'tokens are not renewed here; connect again');
+  }
 }
 
 /** Refuses an upgrade with a complete HTTP response. */

@@ -39,7 +39,7 @@ class SlowAdmission extends Admission {
     return { user };
   }
 
-  refresh(_token: string, user: string): Admitted {
+  override refresh(_token: string, user: string): Admitted {
     return { user };
   }
 }

@@ -14,18 +14,18 @@ import type { Work, WorkResult } from './work.js';
 const MAX_ROOMS = 2_000;
 
 /** Settings of a {@link Committer}. */
-export interface CommitterOptions {
+export abstract class CommitterOptions {
   /** This incarnation of the node. */
-  readonly nodeId: string;
+  abstract readonly nodeId: string;
   /**
    * Channels on which nodes call each other to write a room. Without them, nodes that write one room try until they
    * succeed.
    */
-  readonly channels?: CallChannels;
+  abstract readonly channels?: CallChannels;
   /** How long a commit is tried against an engine that does not answer, ms. Default 1,200. */
-  readonly patienceMs?: number;
+  abstract readonly patienceMs?: number;
   /** Steady clock, ms. Default this process'. */
-  readonly now?: () => number;
+  abstract readonly now?: () => number;
 }
 
 /** The scope of a commit: a client's command, or a room that the node changes by itself. */

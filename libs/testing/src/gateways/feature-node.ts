@@ -1,11 +1,11 @@
 import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { loadConfig } from '../../../../apps/gateway/src/config.js';
-import { CoreModule } from '../../../../apps/gateway/src/assembly/core.module.js';
-import { type Engine, memoryEngine, openEngine } from '../../../../apps/gateway/src/engine/engine.js';
-import { createNode } from '../../../../apps/gateway/src/assembly/node-app.js';
-import { Readiness } from '../../../../apps/gateway/src/health/readiness.js';
-import { MemoryEngine } from '@wss/state';
+import { createNode } from '../../../../apps/gateway/src/process/node-app.js';
+import { wssOptionsOf } from '../../../../apps/gateway/src/wss-options.js';
+import { bindValue } from '@wss/core';
+import { Readiness, WssModule } from '@wss/nest';
+import { MemoryEngine, NodeGivens } from '@wss/state';
 import { type KeptState, keptState, type KeptStateOptions } from './kept-state.js';
 
 /** Modules under test, as they stand in the gateway's list of features. */
@@ -38,24 +38,15 @@ export class FeatureNode {
   static async start(nodeId: string, data: SharedData, options: FeatureNodeOptions): Promise<FeatureNode> {
     const redis = 'redis' in data ? { REDIS_SERVER: data.redis } : {};
     const config = loadConfig({ AUTH: 'none', ...redis, ...options.env });
-    const engine = await open();
-    const imports = [CoreModule.with(config, engine, nodeId), ...options.features];
-    const app = await createNode({ module: FeatureTest, imports }).catch(async (error: unknown) => {
-      await engine.close();
-      throw error;
-    });
+    const givens = GivenModule.with({ nodeId, ...('memory' in data && { memory: data.memory }) });
+    const imports = [givens, WssModule.forRoot(wssOptionsOf(config)), ...options.features];
+    const app = await createNode({ module: FeatureTest, imports });
     try {
-      await app.startAllMicroservices();
       await app.listen(0, '127.0.0.1');
       return new FeatureNode(nodeId, app, await app.getUrl());
     } catch (error) {
       await app.close();
       throw error;
-    }
-
-    function open(): Promise<Engine> {
-      if ('redis' in data) return openEngine(config, nodeId);
-      return memoryEngine(data.memory, config, nodeId);
     }
   }
 
@@ -76,7 +67,7 @@ export class FeatureNode {
 
   /** Problems that keep the node from serving; empty while it serves. */
   problems(): string[] {
-    return this.app.get(Readiness).problems();
+    return this.app.get(Readiness, { strict: false }).problems();
   }
 
   /** Ends the node in order: its clients are closed with 1012. */
@@ -87,3 +78,12 @@ export class FeatureNode {
 
 @Module({})
 class FeatureTest {}
+
+/** Gives the node its name and the data that it shares. */
+@Global()
+@Module({})
+class GivenModule {
+  static with(givens: NodeGivens): DynamicModule {
+    return { module: GivenModule, providers: [bindValue(NodeGivens, givens)], exports: [NodeGivens] };
+  }
+}

@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsString, Length, ValidateNested } from 'class-validator';
-import { GatewayError, RoomDocument } from '@wss/core';
+import { GatewayError, RoomDocument } from '@wss/nest';
 
 export class Card {
   @IsString()

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { Command, CurrentCommand, Empty, Reply, RoomType } from '@wss/core';
-import { InjectState, StateRepository } from '@wss/state';
+import { Command, CurrentCommand, Empty, InjectState, Reply, RoomType, StateRepository } from '@wss/nest';
 import { Board, Card } from './board.document.js';
 import {
   AddCard,

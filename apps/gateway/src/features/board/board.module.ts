@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
-import { StateModule } from '@wss/state';
+import { WssModule } from '@wss/nest';
 import { Board } from './board.document.js';
 import { BoardHandlers } from './board.handlers.js';
 
-@Module({ imports: [StateModule.forFeature([Board])], providers: [BoardHandlers] })
+@Module({ imports: [WssModule.forFeature([Board])], providers: [BoardHandlers] })
 export class BoardModule {}

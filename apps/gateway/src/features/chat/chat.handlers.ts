@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { Appended, Rooms } from '@wss/cluster';
-import { Command, CurrentCommand, Reply, RoomType } from '@wss/core';
+import { Appended, Command, CurrentCommand, Reply, Rooms, RoomType } from '@wss/nest';
 import { MessageSent, SendMessage, Typing } from './chat.messages.js';
 
 @Injectable()

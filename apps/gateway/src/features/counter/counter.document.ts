@@ -1,5 +1,5 @@
 import { IsInt } from 'class-validator';
-import { RoomDocument } from '@wss/core';
+import { RoomDocument } from '@wss/nest';
 
 @RoomDocument('counter')
 export class Counter {

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { Command, CurrentCommand, Reply, RoomType } from '@wss/core';
-import { InjectState, StateRepository } from '@wss/state';
+import { Command, CurrentCommand, InjectState, Reply, RoomType, StateRepository } from '@wss/nest';
 import { Counter } from './counter.document.js';
 import { Add, Added, CounterReading, CounterValue } from './counter.messages.js';
 

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
-import { StateModule } from '@wss/state';
+import { WssModule } from '@wss/nest';
 import { Counter } from './counter.document.js';
 import { CounterHandlers } from './counter.handlers.js';
 
-@Module({ imports: [StateModule.forFeature([Counter])], providers: [CounterHandlers] })
+@Module({ imports: [WssModule.forFeature([Counter])], providers: [CounterHandlers] })
 export class CounterModule {}

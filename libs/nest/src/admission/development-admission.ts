@@ -1,0 +1,19 @@
+import { randomInt } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
+
+/** `auth: 'none'`: everybody may connect, under the name in `?user=` or as a guest. */
+export class DevelopmentAdmission extends Admission {
+  admit(_request: IncomingMessage, url: URL): Admitted {
+    const user = url.searchParams.get('user');
+    if (user === null || user === '') return { user: `guest-${randomInt(100_000, 1_000_000)}` };
+    if (!/^[\x21-\x7e]{1,64}$/.test(user))
+      throw new UpgradeRefusal(400, 'user must be 1 to 64 printable characters');
+    return { user };
+  }
+
+  /** Names are not proven here, so nothing can be renewed. */
+  override refresh(_token: string, user: string): Admitted {
+    return { user };
+  }
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage } from 'node:http';
+import type { OnModuleInit, Type } from '@nestjs/common';
+import { type ModuleRef } from '@nestjs/core';
+import { Admission, type Admitted } from '@wss/messaging';
+import type { WssAuth } from '../options/wss-options.js';
+import { DevelopmentAdmission } from './development-admission.js';
+import type { Origins } from './origins.js';
+import { TokenAdmission } from './token-admission.js';
+import { TokenVerifier } from './token-verifier.js';
+
+/** The application's way of admission, behind the check of origins. */
+export class OriginAdmission extends Admission implements OnModuleInit {
+  private inner?: Admission;
+
+  constructor(
+    private readonly auth: WssAuth,
+    private readonly origins: Origins,
+    private readonly modules: ModuleRef,
+  ) {
+    super();
+  }
+
+  /** @throws Error when the key of tokens is invalid, or the application's class can't be made */
+  async onModuleInit(): Promise<void> {
+    this.inner = await this.way();
+  }
+
+  admit(request: IncomingMessage, url: URL): Promise<Admitted> | Admitted {
+    this.origins.check(request);
+    return this.inner!.admit(request, url);
+  }
+
+  override refresh(token: string, user: string): Promise<Admitted> | Admitted {
+    return this.inner!.refresh(token, user);
+  }
+
+  private way(): Promise<Admission> | Admission {
+    const { auth } = this;
+    if (auth === 'none') return new DevelopmentAdmission();
+    if ('jwt' in auth) return new TokenAdmission(new TokenVerifier(auth.jwt));
+    return this.find(auth.use);
+  }
+
+  /** The instance that a module provides, else one that is made with its dependencies injected. */
+  private find(type: Type<Admission>): Promise<Admission> | Admission {
+    try {
+      return this.modules.get(type, { strict: false });
+    } catch {
+      return this.modules.create(type);
+    }
+  }
+}

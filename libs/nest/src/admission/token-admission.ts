@@ -1,0 +1,52 @@
+import type { IncomingMessage } from 'node:http';
+import { Logger } from '@nestjs/common';
+import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
+import { LogGate, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
+import { TokenRefused, type TokenVerifier } from './token-verifier.js';
+
+/** Lets in clients that present a valid token, as the user that it names. */
+export class TokenAdmission extends Admission {
+  private readonly logger = new Logger(TokenAdmission.name);
+  private readonly faults = new LogGate((line) => this.logger.error(line));
+
+  constructor(private readonly verifier: TokenVerifier) {
+    super();
+  }
+
+  async admit(request: IncomingMessage, url: URL): Promise<Admitted> {
+    const token = tokenOf(request, url);
+    if (token === undefined) throw new UpgradeRefusal(401, 'a token is missing');
+    return this.identify(token);
+  }
+
+  /** Refreshes the identity of a connected client: the same user with a later end. */
+  override async refresh(token: string, user: string): Promise<Admitted> {
+    const identity = await this.identify(token);
+    if (identity.user !== user) throw new UpgradeRefusal(401, 'the token belongs to another user');
+    return identity;
+  }
+
+  private async identify(token: string): Promise<Admitted> {
+    try {
+      return await this.verifier.verify(token);
+    } catch (error) {
+      if (error instanceof TokenRefused) throw new UpgradeRefusal(401, 'the token was refused');
+      this.faults.report(
+        'keys',
+        `tokens can't be verified, so upgrades are answered 503 (${(error as Error).message}); see the URL of the keys`,
+      );
+      throw new UpgradeRefusal(503, "tokens can't be verified now");
+    }
+  }
+}
+
+/** Finds the token in `Authorization`, in the subprotocols, or in the URL, in this order. */
+function tokenOf({ headers }: IncomingMessage, url: URL): string | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+  const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  const after = (prefix: string): string | undefined =>
+    protocols.find((name) => name.startsWith(prefix))?.slice(prefix.length);
+  const coded = after(TOKEN64_PREFIX);
+  const offered = after(TOKEN_PREFIX) ?? (coded && Buffer.from(coded, 'base64url').toString());
+  return bearer ?? offered ?? url.searchParams.get('access_token') ?? undefined;
+}

@@ -1,0 +1,80 @@
+import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import {
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from 'jose';
+import { IDENTITY_LEEWAY_MS } from '@wss/messaging';
+import type { WssJwtOptions } from '../options/wss-options.js';
+
+/** Identity of a token's bearer, as the token states it. */
+export interface TokenIdentity {
+  readonly user: string;
+  /** Ms since 1970; absent when the token does not end. */
+  readonly expiresAt?: number;
+  /** Everything that the token says. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** The token proves nothing: it is malformed, expired, signed by another issuer, or meant for another audience. */
+export class TokenRefused extends Error {}
+
+/** Codes of errors that mean that no keys are available; they say nothing about the token. */
+const NO_KEYS = new Set([
+  errors.JWKSTimeout.code,
+  errors.JWKSInvalid.code,
+  // The key server answered with an error status.
+  errors.JOSEError.code,
+]);
+
+/** Verifies signed tokens (JWT). */
+export class TokenVerifier {
+  private readonly key: KeyObject | JWTVerifyGetKey;
+  private readonly options: JWTVerifyOptions;
+
+  private readonly userClaim: string;
+
+  /** @throws Error when the key is invalid. */
+  constructor({ secret, publicKey, jwksUrl, issuer, audience, userClaim = 'sub' }: WssJwtOptions) {
+    const asymmetric = ['RS256', 'ES256'];
+    this.userClaim = userClaim;
+    if (secret !== undefined) this.key = createSecretKey(Buffer.from(secret));
+    else if (publicKey !== undefined) this.key = createPublicKey(publicKey);
+    else this.key = createRemoteJWKSet(new URL(jwksUrl!));
+    this.options = {
+      // The algorithms are named, so that a token can't choose how it is verified.
+      algorithms: secret !== undefined ? ['HS256'] : asymmetric,
+      clockTolerance: IDENTITY_LEEWAY_MS / 1_000,
+      ...(issuer !== undefined && { issuer }),
+      ...(audience !== undefined && { audience }),
+    };
+  }
+
+  /**
+   * @throws TokenRefused; any other Error when the keys can't be fetched.
+   */
+  async verify(token: string): Promise<TokenIdentity> {
+    const { payload } = await this.verifySignature(token);
+    const user: unknown = payload[this.userClaim];
+    if (typeof user !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(user)) {
+      throw new TokenRefused(`the token has no "${this.userClaim}" that names a user`);
+    }
+    const identity = { user, claims: payload };
+    return payload.exp === undefined ? identity : { ...identity, expiresAt: payload.exp * 1_000 };
+  }
+
+  private async verifySignature(token: string): Promise<{ payload: JWTPayload }> {
+    const { key, options } = this;
+    try {
+      return await (typeof key === 'function'
+        ? jwtVerify(token, key, options)
+        : jwtVerify(token, key, options));
+    } catch (error) {
+      if (!(error instanceof errors.JOSEError) || NO_KEYS.has(error.code)) throw error;
+      throw new TokenRefused(error.message);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { Provider } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import {
+  ClientRouting,
+  ClusterModuleOptions,
+  ClusterRooms,
+  LiveContracts,
+  LostHistories,
+  NodePresence,
+  RoomFeed,
+  SessionExpiry,
+} from '@wss/cluster';
+import { bind, bindFactory, RoomTypeRegistry, SessionHooks } from '@wss/core';
+import {
+  Admission,
+  ClientLimits,
+  ClientListener,
+  Hub,
+  LaneNumbers,
+  NodeIdentity,
+  PeerContracts,
+  RoomDelivery,
+  RoomSource,
+  SessionSource,
+} from '@wss/messaging';
+import { Committer, CommitterOptions, DocumentRegistry, RoomStore } from '@wss/state';
+import { OriginAdmission } from '../admission/origin-admission.js';
+import { Origins } from '../admission/origins.js';
+import { Engine } from '../engine/engine.js';
+import { EngineWatch } from '../engine/engine-watch.js';
+import { StoredNumbers } from '../engine/stored-numbers.js';
+import { NodeReadiness } from '../health/readiness.js';
+import { WssSettings } from '../options/wss-settings.js';
+
+/** The room feed, between the engine and the members of this node. */
+const FEED: Provider = bindFactory(
+  RoomFeed,
+  [
+    Engine,
+    NodeIdentity,
+    Committer,
+    RoomDelivery,
+    RoomTypeRegistry,
+    DocumentRegistry,
+    NodePresence,
+    LostHistories,
+  ],
+  (...[engine, { nodeId }, committer, delivery, types, documents, presence, losses]) =>
+    new RoomFeed({
+      nodeId,
+      store: engine.store,
+      channels: engine.channels,
+      keys: engine.keys,
+      committer,
+      listener: delivery,
+      presence,
+      losses,
+      typeOf: (room) => types.of(room),
+      ...(engine.name === 'redis' && engine.canBeDurable && { durability: delivery }),
+      emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
+    }),
+);
+
+const ROUTING: Provider = bindFactory(
+  ClientRouting,
+  [Engine, NodeIdentity, Hub],
+  ({ channels, keys, sessionStore: sessions }, { nodeId }, listener) =>
+    new ClientRouting({ nodeId, channels, keys, sessions, listener }),
+);
+
+/** Parts of the libraries that are made with the engine. */
+const PARTS: readonly Provider[] = [
+  FEED,
+  ROUTING,
+  bindFactory(
+    EngineWatch,
+    [Engine, Hub, NodeReadiness, RoomTypeRegistry],
+    (engine, hub, readiness, types) => new EngineWatch({ engine, hub, readiness, types }),
+  ),
+  bindFactory(
+    SessionExpiry,
+    [Engine, SessionHooks, WssSettings],
+    ({ sessionStore }, hooks, { sessionTtlMs }) => new SessionExpiry(sessionStore, hooks, sessionTtlMs),
+  ),
+  bindFactory(
+    ClusterRooms,
+    [RoomFeed, Committer, Engine],
+    (feed, committer, { channels, keys }) => new ClusterRooms(feed, committer, channels, keys),
+  ),
+];
+
+/** Binds the ports of the libraries to the engine, and to each other. */
+export const ENGINE_PROVIDERS: readonly Provider[] = [
+  ...PARTS,
+  bindFactory(ClusterModuleOptions, [Engine], ({ channels, keys, store, registry, jobs }) => ({
+    channels,
+    keys,
+    store,
+    registry,
+    jobs,
+  })),
+  bindFactory(RoomStore, [Engine], ({ store }) => store),
+  bindFactory(CommitterOptions, [Engine, NodeIdentity], ({ channels }, { nodeId }) => ({ nodeId, channels })),
+  bindFactory(SessionSource, [Engine], ({ sessions }) => sessions),
+  bindFactory(ClientLimits, [WssSettings], ({ maxRooms }) => ({ maxRooms })),
+  bindFactory(LaneNumbers, [Engine, RoomTypeRegistry], ({ store }, types) => new StoredNumbers(store, types)),
+  bindFactory(
+    Admission,
+    [WssSettings, ModuleRef],
+    ({ auth, origins }, modules) => new OriginAdmission(auth, new Origins(origins), modules),
+  ),
+  bind(RoomSource, RoomFeed),
+  bind(ClientListener, ClientRouting),
+  bind(PeerContracts, LiveContracts),
+];

@@ -1,0 +1,64 @@
+import type { FactoryProvider, INestApplication, Type } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { bindFactory } from '@wss/core';
+import { ClusterWsAdapter, type ClusterWsAdapterOptions } from '@wss/messaging';
+import { WssSettings } from '../options/wss-settings.js';
+import { ClientGateway, serveAt } from './client.gateway.js';
+
+const REMEDY =
+  'call useWss(app) after NestFactory.create(…) and before app.listen(…) or app.init(); the set-up of an e2e test needs it, too, after createNestApplication()';
+
+/** Knows the servers that it made. */
+class InstalledAdapter extends ClusterWsAdapter {
+  private readonly made = new WeakSet<object>();
+
+  override create(...args: Parameters<ClusterWsAdapter['create']>): ReturnType<ClusterWsAdapter['create']> {
+    const server = super.create(...args);
+    this.made.add(server);
+    return server;
+  }
+
+  hasMade(server: unknown): boolean {
+    return typeof server === 'object' && server !== null && this.made.has(server);
+  }
+}
+
+/** The WebSocket side of an application: without it no client can come. */
+export class Installation {
+  private adapter?: InstalledAdapter;
+
+  constructor(
+    private readonly type: Type<ClientGateway>,
+    private readonly gateway: ClientGateway,
+    private readonly settings: WssSettings,
+    private readonly host: HttpAdapterHost,
+  ) {}
+
+  /** Makes the installation of a module's gateway. */
+  static of(type: Type<ClientGateway>): FactoryProvider<Installation> {
+    return bindFactory(
+      Installation,
+      [type, WssSettings, HttpAdapterHost],
+      (gateway, settings, host) => new Installation(type, gateway, settings, host),
+    );
+  }
+
+  /** Gives the gateway its path and the application its adapter; a second call changes nothing. */
+  install(app: INestApplication, options: ClusterWsAdapterOptions): void {
+    if (this.adapter) return;
+    serveAt(this.settings.path, this.type);
+    this.adapter = new InstalledAdapter(app, options);
+    app.useWebSocketAdapter(this.adapter);
+  }
+
+  /** @throws Error with the remedy when an application with an HTTP server has half an installation */
+  requireWhole(): void {
+    // A context, a microservice and a compiled test module have no HTTP server, and so no clients.
+    if (!this.host.httpAdapter?.getHttpServer()) return;
+    if (!this.adapter) throw new Error(`WssModule has no WebSocket: ${REMEDY}`);
+    if (this.adapter.hasMade(this.gateway.server)) return;
+    throw new Error(
+      'another WebSocket adapter has taken the place of the one that useWss(app) had set, and would let everybody in: remove app.useWebSocketAdapter(…); existing gateways run on this one, and useWss(app, { fallback }) serves others',
+    );
+  }
+}

@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { Drain } from '@wss/messaging';
+import { WssSettings } from '../options/wss-settings.js';
+
+/**
+ * Lets this node's clients go when the application closes, as the option `drain` says. A program that was told to
+ * end at once calls {@link hurry}: `app.get(NodeDrain).hurry()`.
+ */
+@Injectable()
+export class NodeDrain {
+  private readonly hurried = new AbortController();
+  private deadline = Infinity;
+
+  constructor(
+    private readonly drain: Drain,
+    private readonly settings: WssSettings,
+  ) {}
+
+  /** Closes clients that still wait for their turn at once, now or as soon as the application closes. */
+  hurry(): void {
+    this.hurried.abort();
+  }
+
+  /** Refuses new clients; the time of the drain begins. */
+  begin(): void {
+    this.drain.refuseNew();
+    this.deadline = performance.now() + this.settings.drain.timeoutMs;
+  }
+
+  /** Resolves when no client is left. */
+  async finish(): Promise<void> {
+    const { delayMs, windowMs } = this.settings.drain;
+    await this.drain.run({ delayMs, windowMs, deadline: this.deadline, hurry: this.hurried.signal });
+  }
+}

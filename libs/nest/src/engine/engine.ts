@@ -1,0 +1,265 @@
+import { Logger } from '@nestjs/common';
+import {
+  type Channels,
+  JOB_SCRIPTS,
+  type JobQueue,
+  MemoryClusterChannels,
+  MemoryJobQueue,
+  MemoryNodeRegistry,
+  MemoryPresenceStore,
+  MemorySessionStore,
+  NODE_SCRIPTS,
+  type NodeRegistry,
+  PRESENCE_SCRIPTS,
+  type PresenceStore,
+  RedisChannels,
+  RedisJobQueue,
+  RedisNodeRegistry,
+  RedisPresenceStore,
+  RedisSessionStore,
+  RoomFormats,
+  SESSION_SCRIPTS,
+  type SessionOptions,
+  type SessionStore,
+  Sessions,
+  ShardedChannels,
+} from '@wss/cluster';
+import {
+  ClusterFence,
+  ClusterLinks,
+  ClusterProbe,
+  type DataLinks,
+  type Fence,
+  LinkProbe,
+  parseRedisTarget,
+  type ProbeRecord,
+  RedisKeys,
+  type RedisLinkOptions,
+  RedisLinks,
+  ReplicationFence,
+  ServerWatch,
+  type ServerWatchOptions,
+} from '@wss/redis';
+import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS, type RoomStore } from '@wss/state';
+import type { WssSettings } from '../options/wss-settings.js';
+import type { EngineLinks } from './engine-links.js';
+import type { EngineObserver } from './engine-observer.js';
+import { ObservedRoomStore } from './observed-store.js';
+
+/** The place of shared data, and the way between nodes. */
+export abstract class Engine {
+  abstract readonly name: 'memory' | 'redis';
+  abstract readonly keys: RedisKeys;
+  abstract readonly store: RoomStore;
+  abstract readonly channels: Channels;
+  abstract readonly sessions: Sessions;
+  abstract readonly sessionStore: SessionStore;
+  abstract readonly registry: NodeRegistry;
+  abstract readonly jobs: JobQueue;
+  abstract readonly presence: PresenceStore;
+  /** True if commits can be proven to survive a failover. */
+  abstract readonly canBeDurable: boolean;
+  /** Checks of each part of the way to the engine; each returns the problem, or undefined while the part serves. */
+  abstract readonly checks: Readonly<Record<string, () => string | undefined>>;
+  /** Problems, by part, that break the promises though the engine serves; such a node takes no new clients. */
+  abstract readonly fitness?: Readonly<Record<string, () => string | undefined>>;
+  /** The links to Redis; absent for the embedded engine. */
+  abstract readonly links?: EngineLinks;
+  abstract readonly close: () => Promise<void>;
+}
+
+/** The engine can be reached, but can't keep the node's promises; the message says what to do. */
+export class UnfitEngine extends Error {}
+
+/** Settings of an engine and parts that the node gives it. */
+export interface EngineInit {
+  readonly settings: WssSettings;
+  readonly nodeId: string;
+  /** The embedded engine's data, which nodes of one process may share. Default: its own. */
+  readonly memory?: MemoryEngine | undefined;
+  readonly observer?: EngineObserver | undefined;
+}
+
+/**
+ * Opens the engine that the settings name and proves that it keeps the promises.
+ * @throws RedisUnreachable, NoRedisCluster or UnfitEngine, with a remedy.
+ */
+export async function openEngine(init: EngineInit): Promise<Engine> {
+  const { settings, nodeId, memory = new MemoryEngine(), observer } = init;
+  const engine = await (settings.redisUrl === undefined
+    ? memoryEngine(memory, settings, nodeId)
+    : redisEngine(settings.redisUrl, settings, nodeId));
+  return observer ? { ...engine, store: new ObservedRoomStore(engine.store, observer) } : engine;
+}
+
+async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId: string): Promise<Engine> {
+  const keys = new RedisKeys(settings.namespace);
+  const sessionStore = new MemorySessionStore(engine);
+  const channelOf = (room: string): string => keys.room(room).channel;
+  return {
+    name: 'memory',
+    keys,
+    store: new MemoryRoomStore(engine, channelOf),
+    channels: new MemoryClusterChannels(engine),
+    sessions: await Sessions.start(sessionStore, sessionOptions(settings)),
+    sessionStore,
+    registry: new MemoryNodeRegistry(engine, { nodeId }),
+    jobs: new MemoryJobQueue(engine),
+    presence: new MemoryPresenceStore(engine, channelOf),
+    canBeDurable: true,
+    checks: {},
+    close: () => Promise.resolve(),
+  };
+}
+
+function redisEngine(url: string, settings: WssSettings, nodeId: string): Promise<Engine> {
+  const keys = new RedisKeys(settings.namespace);
+  const target = parseRedisTarget(url);
+  const options: RedisLinkOptions = {
+    target,
+    scripts: [
+      ...Object.values(ROOM_SCRIPTS),
+      ...Object.values(SESSION_SCRIPTS),
+      ...Object.values(NODE_SCRIPTS),
+      ...Object.values(JOB_SCRIPTS),
+      ...Object.values(PRESENCE_SCRIPTS),
+    ],
+    withFence: settings.durableReplicas > 0,
+  };
+  return target.kind === 'cluster'
+    ? redisClusterEngine(options, { settings, keys, nodeId })
+    : redisServerEngine(options, { settings, keys, nodeId });
+}
+
+/** Parts of an engine on Redis. */
+interface EngineParts {
+  readonly settings: WssSettings;
+  readonly keys: RedisKeys;
+  readonly nodeId: string;
+}
+
+/** The parts that differ between one server and many. */
+interface RedisSide {
+  readonly links: DataLinks & {
+    problem(): string | undefined;
+    counts(): ReturnType<EngineLinks['counts']>;
+    close(): Promise<void>;
+  };
+  readonly channels: Channels;
+  readonly probe: { readonly record: ProbeRecord; problem(): string | undefined; stop(): void };
+  readonly fence: Fence | undefined;
+  readonly servers: ServerWatch;
+}
+
+async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts): Promise<Engine> {
+  const { settings, keys, nodeId } = parts;
+  const links = await RedisLinks.connect(options);
+  return closingOnFailure(links, async () => {
+    const servers = await requireFit({ servers: () => [links.commands], namespace: keys.namespace });
+    const channels = new RedisChannels(links);
+    const channel = keys.probe(nodeId);
+    const probe = new LinkProbe(links, {
+      channel: () => channel,
+      publish: links.publish,
+      server: 'Redis',
+    });
+    await channels.subscribe(channel, (message) => probe.onMessage(message));
+    probe.start();
+    const fence =
+      links.fence && new ReplicationFence(links.fence, keys.fence(nodeId), settings.durableReplicas);
+    return assemble({ links, channels, probe, fence, servers }, parts);
+  });
+}
+
+async function redisClusterEngine(options: RedisLinkOptions, parts: EngineParts): Promise<Engine> {
+  const { settings, keys, nodeId } = parts;
+  const links = await ClusterLinks.connect(options);
+  return closingOnFailure(links, async () => {
+    const servers = await requireFit({
+      servers: () => links.shards.map(({ commands }) => commands),
+      onChange: (callback) => links.onLook(callback),
+      clustered: true,
+      namespace: keys.namespace,
+    });
+    const channels = new ShardedChannels(links);
+    const probe = new ClusterProbe(links, channels, keys.probe(nodeId));
+    probe.start();
+    const fence = options.withFence
+      ? new ClusterFence(links, keys.fence(nodeId), settings.durableReplicas)
+      : undefined;
+    return assemble({ links, channels, probe, fence, servers }, parts);
+  });
+}
+
+async function closingOnFailure<T>(links: { close(): Promise<void> }, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await links.close();
+    throw error;
+  }
+}
+
+async function assemble(
+  { links, channels, probe, fence, servers }: RedisSide,
+  { settings, keys, nodeId }: EngineParts,
+): Promise<Engine> {
+  const registry = new RedisNodeRegistry(links, keys, { nodeId });
+  const presence = new RedisPresenceStore(links, keys);
+  const formats = new RoomFormats({ registry, presence, onShared: () => void store.endUnused() });
+  const leavesStubs = (): boolean => formats.areShared;
+  const store = new RedisRoomStore(links, keys, ROOM_SCRIPTS, {
+    fence,
+    leavesStubs,
+    onDenied: (message) => servers.denied(message),
+  });
+  await formats.start();
+  const sessionStore = new RedisSessionStore(links, keys, { leavesStubs });
+  const sessions = await Sessions.start(sessionStore, sessionOptions(settings));
+  sessions.secrets.watch(registry, keys.namespace);
+  probe.record.clock.onStep(() => sessions.extendAll());
+  return {
+    name: 'redis',
+    keys,
+    store,
+    channels,
+    sessions,
+    sessionStore,
+    registry,
+    jobs: new RedisJobQueue(links, keys),
+    presence,
+    canBeDurable: fence !== undefined,
+    checks: {
+      links: () => links.problem(),
+      proofs: () => probe.problem(),
+      channels: () => channels.problem(),
+    },
+    fitness: { server: () => servers.problem(), secrets: () => sessions.secrets.problem() },
+    links: { counts: () => links.counts(), probes: probe.record },
+    async close() {
+      probe.stop();
+      servers.stop();
+      formats.stop();
+      await links.close();
+    },
+  };
+}
+
+function sessionOptions({ sessionSecrets, sessionTtlMs, maxRooms }: WssSettings): SessionOptions {
+  return { ttlMs: sessionTtlMs, maxRooms, ...(sessionSecrets && { secret: [...sessionSecrets] }) };
+}
+
+/** @throws UnfitEngine when the servers can't keep the promises */
+async function requireFit(options: ServerWatchOptions): Promise<ServerWatch> {
+  const watch = new ServerWatch(options);
+  const checks = await watch.look();
+  const errors = new Set(checks.flatMap((check) => check.errors));
+  if (errors.size > 0) {
+    throw new UnfitEngine(`this Redis can't keep the promises:\n  ${[...errors].join('\n  ')}`);
+  }
+  const versions = [...new Set(checks.map(({ version }) => version))].join(' and ');
+  const masters = options.clustered ? `, ${checks.length} masters` : '';
+  new Logger('Engine').log(`Redis ${versions} is connected${masters}`);
+  watch.start();
+  return watch;
+}

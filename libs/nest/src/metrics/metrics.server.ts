@@ -1,0 +1,83 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { kindOf, LogGate, stackOf } from '@wss/protocol';
+import { Metrics } from './metrics.js';
+
+/** A server of metrics. */
+export abstract class MetricsServerOptions {
+  /** TCP port; 0: a random free one, which the log names. */
+  abstract readonly port: number;
+  /** Address to listen on. Default `127.0.0.1`, this machine only. */
+  abstract readonly host?: string;
+  /** Token that requests must carry (`Authorization: Bearer …`). Default none. */
+  abstract readonly token?: string;
+}
+
+/** Answers operators on a port of its own that clients can't reach, until the node has ended. */
+@Injectable()
+export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('Management');
+  private readonly faults = new LogGate((line) => this.logger.error(line));
+  private readonly server: Server;
+
+  constructor(
+    private readonly options: MetricsServerOptions,
+    private readonly metrics: Metrics,
+  ) {
+    this.server = createServer((request, response) => void this.answer(request, response));
+  }
+
+  /** @throws Error when the port is taken */
+  async onApplicationBootstrap(): Promise<void> {
+    const { port, host = '127.0.0.1', token } = this.options;
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject).listen(port, host, resolve);
+    });
+    const bound = (this.server.address() as AddressInfo).port;
+    const asked = token === undefined ? 'without a token' : 'with the token';
+    this.logger.log(`metrics, ${asked}: http://127.0.0.1:${bound}/metrics`);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (!this.mayAsk(request)) {
+        response.setHeader('WWW-Authenticate', 'Bearer');
+        return end(response, 401, 'the token is missing or wrong\n');
+      }
+      if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+        return end(response, 404, 'only GET /metrics is served here\n');
+      }
+      const { registry } = this.metrics;
+      const text = await registry.metrics();
+      response.setHeader('Content-Type', registry.contentType);
+      end(response, 200, text);
+    } catch (error) {
+      this.faults.report(kindOf(error), stackOf(error));
+      end(response, 500, 'internal error\n');
+    }
+  }
+
+  private mayAsk({ headers }: IncomingMessage): boolean {
+    const { token } = this.options;
+    if (token === undefined) return true;
+    const given = /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+    return timingSafeEqual(digest(given), digest(token));
+  }
+}
+
+function end(response: ServerResponse, status: number, text: string): void {
+  response.statusCode = status;
+  response.end(text);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,124 @@
+import { createPublicKey } from 'node:crypto';
+import { parseRedisTarget } from '@wss/redis';
+import { integer, isObject, must, type OptionCheck, options, text } from './option-checks.js';
+
+const KEYS = ['secret', 'publicKey', 'jwksUrl'];
+const SECRET = 'a text of at least 32 characters';
+const AUTH = "'none', { jwt: { … } } or { use: <a class that extends Admission> }";
+
+const redisUrl: OptionCheck = (value, name) => {
+  const problem = typeof value === 'string' ? problemOf(value) : 'it is not a text';
+  return problem === undefined ? [] : [`${name} is not an address of Redis: ${problem}`];
+};
+
+const redisParts = options({
+  url: redisUrl,
+  namespace: text('1 to 32 characters of A-Z a-z 0-9 _ -', /^[A-Za-z0-9_-]{1,32}$/),
+  durableReplicas: integer(0, 10),
+});
+
+const redis: OptionCheck = (value, name) => {
+  if (!isObject(value)) return redisUrl(value, name);
+  return [...(value.url === undefined ? [`${name}.url is missing`] : []), ...redisParts(value, name)];
+};
+
+const jwtParts = options({
+  secret: must(SECRET, isSecret),
+  publicKey: must('a public key in PEM form', (value) => typeof value === 'string' && isPublicKey(value)),
+  jwksUrl: must('an http(s) URL', (value) => typeof value === 'string' && isHttpUrl(value)),
+  issuer: text('a text', /./),
+  audience: text('a text', /./),
+  userClaim: text('the name of a claim', /./),
+});
+
+const jwt: OptionCheck = (value, name) => {
+  const given = isObject(value) ? KEYS.filter((key) => value[key] !== undefined) : KEYS.slice(0, 1);
+  const one = given.length === 1 ? [] : [`${name} needs one of ${KEYS.join(', ')}, and only one`];
+  return [...one, ...jwtParts(value, name)];
+};
+
+const auth: OptionCheck = (value, name) => {
+  if (value === 'none') return [];
+  const [way, ...others] = isObject(value) ? Object.keys(value) : [];
+  if (others.length > 0 || (way !== 'jwt' && way !== 'use')) return [`${name} must be ${AUTH}`];
+  const part = (value as Record<string, unknown>)[way];
+  if (way === 'jwt') return jwt(part, `${name}.jwt`);
+  return isAdmission(part) ? [] : [`${name}.use must be a class that extends Admission`];
+};
+
+const origins = must(
+  "'local', or a list of origins as browsers send them, e.g. https://app.example",
+  (value) => value === 'local' || (Array.isArray(value) && value.every(isOrigin)),
+);
+
+const secrets = must(`${SECRET}, or a list of them`, (value) => {
+  const list = typeof value === 'string' ? linesOf(value) : value;
+  return Array.isArray(list) && list.length > 0 && list.every(isSecret);
+});
+
+const all = options({
+  path: text('a path that begins with /, of A-Z a-z 0-9 _ . - and /', /^\/[A-Za-z0-9_./-]*$/),
+  redis,
+  auth,
+  origins,
+  session: options({ ttlMs: integer(1_000, 86_400_000), secret: secrets }),
+  presence: options({ graceMs: integer(0, 50_000) }),
+  drain: options({
+    delayMs: integer(0, 600_000),
+    windowMs: integer(0, 600_000),
+    timeoutMs: integer(0, 600_000),
+  }),
+  limits: options({ maxRooms: integer(1, 100_000) }),
+  globalEnhancers: must('true or false', (value) => typeof value === 'boolean'),
+});
+
+/** Returns everything that is wrong with the options. */
+export function problemsOf(given: unknown): readonly string[] {
+  const missing = isObject(given) && given.auth === undefined ? [`auth is missing: it must be ${AUTH}`] : [];
+  return [...missing, ...all(given, '')];
+}
+
+/** The secrets of a text with one per line. */
+export function linesOf(lines: string): string[] {
+  return lines.split(/\r?\n/).filter((line) => line !== '');
+}
+
+/** True if a browser may send this as `Origin`; schemes of apps have origins that `URL` does not know. */
+function isOrigin(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  if (value === '*' || value === 'null') return true;
+  if (!URL.canParse(value)) return false;
+  const { origin } = new URL(value);
+  return origin === 'null' ? /^[a-z][a-z\d+.-]*:\/\/[^/?#@\s]+$/.test(value) : origin === value;
+}
+
+function isSecret(value: unknown): boolean {
+  return typeof value === 'string' && value.length >= 32;
+}
+
+function isAdmission(value: unknown): boolean {
+  const { prototype } = value as { prototype?: { admit?: unknown } };
+  return typeof value === 'function' && typeof prototype?.admit === 'function';
+}
+
+function isHttpUrl(url: string): boolean {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+}
+
+function isPublicKey(pem: string): boolean {
+  try {
+    createPublicKey(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function problemOf(url: string): string | undefined {
+  try {
+    parseRedisTarget(url);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

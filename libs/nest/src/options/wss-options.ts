@@ -1,0 +1,113 @@
+import type { Type } from '@nestjs/common';
+import type { Admission } from '@wss/messaging';
+
+/** Where shared data lives. */
+export interface WssRedisOptions {
+  /**
+   * The same for all nodes: `redis://host:6379`, `redis://host1,host2` (a Redis Cluster) or
+   * `redis+sentinel://host1,host2/master`; with TLS `rediss://…`.
+   */
+  readonly url: string;
+  /**
+   * Name of the environment, 1 to 32 characters of `A-Z a-z 0-9 _ -`; nodes with different names on one Redis never
+   * meet. Default `wss`.
+   */
+  readonly namespace?: string;
+  /**
+   * Replicas of Redis that may be promoted, 0 to 10: a durable reply waits for all of them. Default 0: no room may be
+   * durable.
+   */
+  readonly durableReplicas?: number;
+}
+
+/** How signed tokens (JWT) are verified; one of `secret`, `publicKey` and `jwksUrl` is needed. */
+export interface WssJwtOptions {
+  /** Key of HS256 tokens, at least 32 characters. */
+  readonly secret?: string;
+  /** Public key of RS256 or ES256 tokens, PEM. */
+  readonly publicKey?: string;
+  /** URL at which the public keys of RS256 or ES256 tokens are published. */
+  readonly jwksUrl?: string;
+  /** Issuer that tokens must name. Default: any. */
+  readonly issuer?: string;
+  /** Audience that tokens must name. Default: any. */
+  readonly audience?: string;
+  /** Claim that names the user. Default `sub`. */
+  readonly userClaim?: string;
+}
+
+/**
+ * Decides who may connect.
+ *
+ * - `'none'`: everybody, as the user in `?user=` or as a guest; for development.
+ * - `jwt`: clients with a signed token. All of its claims are at `command.client.claims`.
+ * - `use`: a class of yours. The instance that a module provides is used; without one it is made, with what the
+ *   `imports` of `forRootAsync` export.
+ */
+export type WssAuth = 'none' | { readonly jwt: WssJwtOptions } | { readonly use: Type<Admission> };
+
+/** Sessions of clients that speak the subprotocol `wss.v1`. */
+export interface WssSessionOptions {
+  /**
+   * How long a session can be resumed after its connection was lost, ms, 1,000 to 86,400,000; up to an eighth less.
+   * Default 86,400,000, a day.
+   */
+  readonly ttlMs?: number;
+  /**
+   * Secrets of resume tokens, each at least 32 characters; a text has one per line. The first signs, all verify.
+   * Default: the nodes agree on one through Redis.
+   */
+  readonly secret?: string | readonly string[];
+}
+
+/** Settings of presence. */
+export interface WssPresenceOptions {
+  /**
+   * How long a user whose last client in a room was cut off still counts as present, ms, 0 to 50,000. Default 5,000.
+   */
+  readonly graceMs?: number;
+}
+
+/**
+ * How clients are let go when the application closes: in `beforeApplicationShutdown`, so close what handlers use in
+ * `onApplicationShutdown`.
+ */
+export interface WssDrainOptions {
+  /** How long to wait for the balancer before the first client goes, ms, 0 to 600,000. Default 0. */
+  readonly delayMs?: number;
+  /** Time over which their departure is spread, and so their return, ms, 0 to 600,000. Default 2,000. */
+  readonly windowMs?: number;
+  /** When the last of them is let go at the latest, ms after the close began, 0 to 600,000. Default 20,000. */
+  readonly timeoutMs?: number;
+}
+
+/** Limits of clients. */
+export interface WssLimits {
+  /** Rooms that a session, or a connection without one, may be in at a time, 1 to 100,000. Default 1,000. */
+  readonly maxRooms?: number;
+}
+
+/** Options of `WssModule`. They are checked as a whole at boot: the error names every bad one. */
+export interface WssOptions {
+  /** Path of the WebSocket, beginning with `/`. Default `/`. */
+  readonly path?: string;
+  /** Where shared data lives: a URL, or more settings. Default: an engine inside the process, for one node alone. */
+  readonly redis?: string | WssRedisOptions;
+  /** Admission. There is no default: a server that lets everybody in says so. */
+  readonly auth: WssAuth;
+  /**
+   * Origins whose web pages may connect, as browsers send them, e.g. `https://app.example`; `*`: all. Pages of the
+   * server's own host always may, and so may clients that are no browsers. `'local'`: pages of any port of this host
+   * and of localhost. They are checked before {@link auth} is asked. Default `'local'` with `auth: 'none'`, else none.
+   */
+  readonly origins?: readonly string[] | 'local';
+  readonly session?: WssSessionOptions;
+  readonly presence?: WssPresenceOptions;
+  readonly drain?: WssDrainOptions;
+  readonly limits?: WssLimits;
+  /**
+   * True if guards, interceptors, pipes and filters of the whole application (`APP_GUARD` and the like,
+   * `app.useGlobalGuards()`) run for commands too, as for Nest's gateways; never for `$` events. Default true.
+   */
+  readonly globalEnhancers?: boolean;
+}

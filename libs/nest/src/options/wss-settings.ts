@@ -1,0 +1,55 @@
+import { linesOf, problemsOf } from './check-options.js';
+import type { WssAuth, WssDrainOptions, WssOptions } from './wss-options.js';
+
+/** The options of `WssModule` with their defaults. */
+export abstract class WssSettings {
+  abstract readonly path: string;
+  /** Absent: the embedded engine. */
+  abstract readonly redisUrl: string | undefined;
+  abstract readonly namespace: string;
+  abstract readonly durableReplicas: number;
+  abstract readonly auth: WssAuth;
+  abstract readonly origins: readonly string[] | 'local';
+  abstract readonly sessionTtlMs: number;
+  /** Absent: the nodes agree on one. */
+  abstract readonly sessionSecrets: readonly string[] | undefined;
+  abstract readonly presenceGraceMs: number;
+  abstract readonly drain: Required<WssDrainOptions>;
+  abstract readonly maxRooms: number;
+  abstract readonly globalEnhancers: boolean;
+}
+
+/** Options are bad; the message names every one. */
+export class BadWssOptions extends Error {}
+
+/**
+ * Checks options and fills in the defaults.
+ * @throws BadWssOptions
+ */
+export function settingsOf(options: WssOptions): WssSettings {
+  const problems = problemsOf(options);
+  if (problems.length > 0) {
+    throw new BadWssOptions(`bad options of WssModule:\n  ${problems.join('\n  ')}`);
+  }
+  const { auth, drain = {}, session = {}, presence = {}, limits = {} } = options;
+  const redis = typeof options.redis === 'string' ? { url: options.redis } : options.redis;
+  const { secret } = session;
+  return {
+    path: options.path ?? '/',
+    redisUrl: redis?.url,
+    namespace: redis?.namespace ?? 'wss',
+    durableReplicas: redis?.durableReplicas ?? 0,
+    auth,
+    origins: options.origins ?? (auth === 'none' ? 'local' : []),
+    sessionTtlMs: session.ttlMs ?? 86_400_000,
+    sessionSecrets: typeof secret === 'string' ? linesOf(secret) : secret,
+    presenceGraceMs: presence.graceMs ?? 5_000,
+    drain: {
+      delayMs: drain.delayMs ?? 0,
+      windowMs: drain.windowMs ?? 2_000,
+      timeoutMs: drain.timeoutMs ?? 20_000,
+    },
+    maxRooms: limits.maxRooms ?? 1_000,
+    globalEnhancers: options.globalEnhancers ?? true,
+  };
+}

@@ -1,0 +1,3 @@
+export { TestClient } from '../clients/test-client.js';
+export { FeatureCluster } from '../gateways/feature-cluster.js';
+export { eventually } from '../waiting/eventually.js';
