@@ -105,7 +105,7 @@ describe('after close()', () => {
     await proxy.setMode(mode);
     client.close();
     expect(client.status).toEqual({ state: 'closed', error: undefined });
-    await eventually(() => expect(sockets[0]!.readyState).toBe(WebSocket.CLOSED), { withinMs: 1_000 });
+    await eventually(() => expect(sockets[0]!.readyState).toBe(WebSocket.CLOSED));
   });
 
   it('says of what was sent that it may have been done', async () => {
