@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { minify } from '@swc/core';
@@ -16,6 +17,8 @@ export const MOST_BYTES = 8_192;
 
 const DIST = join(CLIENT, 'dist');
 const ENTRY = join(CLIENT, 'src/index.ts');
+/** The last program with short names. */
+const SHORT_NAMES = 'build/.short-names';
 
 /**
  * Makes `libs/client/dist`: one minified ES module and its types.
@@ -40,7 +43,23 @@ async function smallest() {
   const mangleProps = new RegExp(`^(${names.join('|')})$`);
   const mangleCache = Object.fromEntries(names.map((name, index) => [name, placeholder(index)]));
   const code = await minified(await bundle({ entryPoints: [ENTRY], mangleProps, mangleCache, write: false }));
-  return withShortNames(code, neighbours, weight);
+  return remembered(code, neighbours);
+}
+
+/** Short names take most of the time, and the same program always gets the same ones; they are kept by its digest. */
+function remembered(code, neighbours) {
+  const method = readFileSync(new URL('./short-names.mjs', import.meta.url));
+  const digest = createHash('sha256')
+    .update(method)
+    .update(JSON.stringify([...neighbours]))
+    .update(code);
+  const file = join(SHORT_NAMES, `${digest.digest('hex')}.js`);
+  if (existsSync(file)) return readFileSync(file, 'utf8');
+  const short = withShortNames(code, neighbours, weight);
+  rmSync(SHORT_NAMES, { recursive: true, force: true });
+  mkdirSync(SHORT_NAMES, { recursive: true });
+  writeFileSync(file, short);
+  return short;
 }
 
 /** swc's compressor finds two percent that esbuild's does not. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Commands } from './data-links.js';
+import { luaText } from './lua-text.js';
 import { RedisError, toRedisError } from './redis-errors.js';
 
 /** Where a script runs. */
@@ -18,7 +18,7 @@ export class LuaScript<Reply> {
 
   /** @param files read once and joined in this order; the first begins with `#!lua`. */
   constructor(...files: URL[]) {
-    this.source = files.map((file) => readFileSync(file, 'utf8')).join('\n');
+    this.source = files.map(luaText).join('\n');
     this.sha = createHash('sha1').update(this.source).digest('hex');
   }
 
