@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TemporaryFolder } from '@wss/testing';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const ARCHIVES = ['wss-client-0.1.0.tgz', 'wss-nest-0.1.0.tgz'];
+const TIMEOUT_MS = 300_000;
+
+interface Manifest {
+  readonly exports: Record<string, unknown>;
+  readonly dependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
+  readonly peerDependenciesMeta: Record<string, { optional: boolean }>;
+}
+
+/** A project with the packages from their archives, and of other packages only those that it names. */
+let project: TemporaryFolder;
+
+function run(command: string, args: string[], cwd = project.path): { code: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+  return { code: status, output: `${stdout}${stderr}` };
+}
+
+const manifest = (): Manifest =>
+  JSON.parse(readFileSync(join(project.path, 'node_modules/@wss/nest/package.json'), 'utf8')) as Manifest;
+
+function unpack(archive: string): void {
+  const folder = join(project.path, 'node_modules/@wss', archive.split('-')[1]!);
+  mkdirSync(folder, { recursive: true });
+  const args = ['-xzf', join(root, 'build/packages', archive), '-C', folder, '--strip-components=1'];
+  expect(run('tar', args)).toMatchObject({ code: 0 });
+}
+
+/** Links packages of this repository. A package finds its own dependencies where the link leads. */
+function link(...names: string[]): void {
+  for (const name of names) {
+    const path = join(project.path, 'node_modules', name);
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(path, { force: true });
+    symlinkSync(join(root, 'node_modules', name), path);
+  }
+}
+
+/** Runs a script in Node as a module of the given kind. */
+function node(kind: 'mjs' | 'cjs', text: string): { code: number | null; output: string } {
+  writeFileSync(join(project.path, `script.${kind}`), text);
+  return run(process.execPath, ['--no-warnings', `script.${kind}`]);
+}
+
+const load = {
+  mjs: (name: string): string => `await import('${name}')`,
+  cjs: (name: string): string => `require('${name}')`,
+};
+const KINDS = ['mjs', 'cjs'] as const;
+
+beforeAll(() => {
+  project = new TemporaryFolder('packages');
+  // Again and again: what one run leaves must not spare the next one its output.
+  const made = [1, 2].map(() => {
+    const result = run(process.execPath, ['scripts/packages.mjs'], root);
+    return { ...result, files: readdirSync(join(root, 'build/packages')).sort() };
+  });
+  expect(made[0]).toEqual({ code: 0, output: expect.any(String), files: ARCHIVES });
+  expect(made[1]).toEqual(made[0]);
+  for (const archive of ARCHIVES) unpack(archive);
+  const { dependencies, peerDependencies, peerDependenciesMeta } = manifest();
+  const needed = Object.keys({ ...dependencies, ...peerDependencies });
+  link(...needed.filter((name) => !peerDependenciesMeta[name]));
+}, TIMEOUT_MS);
+afterAll(() => project?.remove());
+
+describe('the packages', () => {
+  it.each(KINDS)('need nothing but what their manifests require: %s', (kind) => {
+    const text = KINDS.map((one) => one === kind && `${load[one]('reflect-metadata')}; `).filter(Boolean);
+    const names = ['@wss/nest', '@wss/nest/contract', '@wss/client'];
+    const script = names.map((name) => `console.log(Object.keys(${load[kind](name)}).length > 0);`);
+    expect(node(kind, `${text.join('')}\n${script.join('\n')}\n`)).toEqual({
+      code: 0,
+      output: 'true\n'.repeat(names.length),
+    });
+  });
+
+  it('export the same names to import and require, in every subpath', () => {
+    const { exports, peerDependenciesMeta } = manifest();
+    link(...Object.keys(peerDependenciesMeta), '@nestjs/testing', '@nestjs/platform-fastify');
+    const paths = Object.keys(exports).filter((path) => path !== './package.json');
+    expect(paths).toEqual(['.', './testing', './contract', './metrics', './health']);
+    const scripts = KINDS.map((kind) => {
+      const lines = paths.map(
+        (path) =>
+          `console.log('${path}', Object.keys(${load[kind](`@wss/nest${path.slice(1)}`)}).sort().join());`,
+      );
+      return node(kind, `${load[kind]('reflect-metadata')};\n${lines.join('\n')}\n`);
+    });
+    expect(scripts[0]).toMatchObject({ code: 0, output: expect.stringContaining('WssModule') as unknown });
+    expect(scripts[1]).toEqual(scripts[0]);
+  });
+
+  it('name each package that their modules import', () => {
+    const folder = join(project.path, 'node_modules/@wss/nest');
+    const { dependencies, peerDependencies } = manifest();
+    const known = Object.keys({ ...dependencies, ...peerDependencies });
+    const modules = readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.(js|d\.ts)$/.test(path))
+      .map((path) => readFileSync(join(folder, 'dist', path), 'utf8'));
+    const names = modules.flatMap((text) =>
+      [...text.matchAll(/(?:\bfrom |\bimport\(|\brequire\()["']([^."'][^"']*)["']/g)].map(
+        ([, name]) => name!,
+      ),
+    );
+    const packages = new Set(names.map((name) => /^(@[^/]+\/)?[^/]+/.exec(name)![0]));
+    const unknown = [...packages].filter((name) => !known.includes(name) && !name.startsWith('node:'));
+    expect(packages.size).toBeGreaterThan(5);
+    expect(unknown).toEqual([]);
+  });
+});
