@@ -14,7 +14,12 @@ export interface SentinelServersOptions extends Pick<RedisServerOptions, 'passwo
 }
 
 const NAME = 'wss';
-const SETTLED_MS = 30_000;
+const SETTLED_MS = 60_000;
+/**
+ * After their process stood still for the first time, sentinels decide nothing for the second, ms. By default that is
+ * 30 s after 2 s: on a machine that stalls, no test would see a failover.
+ */
+const TILT = ['tilt-trigger', 1_000, 'tilt-period', 2_000];
 
 /** A real Redis with replicas and sentinels that watch over it, each a process of its own on 127.0.0.1. */
 export class SentinelServers {
@@ -38,7 +43,11 @@ export class SentinelServers {
         started.push(await RedisServer.start({ password, args: replicaArgs }));
       }
       const lines = sentinelConfig(master.port, { downAfterMs, password, count });
-      for (let i = 0; i < count; i++) sentinels.push(await RedisServer.start({ sentinel: lines }));
+      for (let i = 0; i < count; i++) {
+        const sentinel = await RedisServer.start({ sentinel: lines });
+        sentinels.push(sentinel);
+        await sentinel.cli('SENTINEL', 'DEBUG', ...TILT);
+      }
       const all = new SentinelServers(started, sentinels);
       await all.settled();
       return all;
