@@ -17,11 +17,7 @@ export const HOUSE = {
   },
   'libs/core': {
     uses: ['protocol'],
-    floors: [
-      ['errors', 'handlers'],
-      ['commands', 'validation'],
-      ['rooms', 'sessions'],
-    ],
+    floors: ['errors', 'handlers', ['commands', 'validation'], ['rooms', 'sessions']],
   },
   'libs/state': {
     uses: ['redis', 'core', 'protocol'],

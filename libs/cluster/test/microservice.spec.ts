@@ -17,13 +17,13 @@ import {
   UseFilters,
   UseGuards,
   UseInterceptors,
+  UsePipes,
   ValidationPipe,
 } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { RedisKeys } from '@wss/redis';
-import { MemoryEngine, MemoryRoomStore, StoreError } from '@wss/state';
+import { MemoryEngine, StoreError } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { IsInt, Max } from 'class-validator';
 import { catchError, firstValueFrom, map, type Observable, of, throwError, toArray } from 'rxjs';
@@ -35,10 +35,9 @@ import {
   ClusterModule,
   ClusterTransport,
   MemoryClusterChannels,
-  MemoryJobQueue,
-  MemoryNodeRegistry,
   NodeRegistry,
 } from '../src/index.js';
+import { memoryLinks as links } from './memory-links.js';
 import { NodeTable } from '../src/nodes/node-table.memory.js';
 import type { ClusterModuleOptions } from '../src/cluster.module.js';
 
@@ -94,6 +93,7 @@ class InsteadFilter implements ExceptionFilter {
 
 @Injectable()
 @UseGuards(NotForbidden)
+@UsePipes(new ValidationPipe({ transform: true, whitelist: true }))
 class CounterHandlers {
   private value = 0;
 
@@ -190,17 +190,6 @@ class Both {
   }
 }
 
-function links(engine: MemoryEngine, nodeId: string): ClusterModuleOptions {
-  const keys = new RedisKeys('test');
-  return {
-    channels: new MemoryClusterChannels(engine),
-    keys,
-    store: new MemoryRoomStore(engine, (room) => keys.room(room).channel),
-    registry: new MemoryNodeRegistry(engine, { nodeId }),
-    jobs: new MemoryJobQueue(engine),
-  };
-}
-
 async function createApp(options: ClusterModuleOptions, classes: Classes = {}): Promise<INestApplication> {
   const node = { provide: NODE, useValue: options.registry.self.nodeId };
   @Module({ providers: [Both, node], controllers: [Both] })
@@ -211,8 +200,7 @@ async function createApp(options: ClusterModuleOptions, classes: Classes = {}): 
     providers: [CounterHandlers, Both, node, ...(classes.providers ?? [])],
   }).compile();
   const app = module.createNestApplication(new FastifyAdapter(), { logger: false });
-  app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true }));
-  app.connectMicroservice({ strategy: app.get(ClusterTransport) }, { inheritAppConfig: true });
+  app.connectMicroservice({ strategy: app.get(ClusterTransport) });
   return app;
 }
 

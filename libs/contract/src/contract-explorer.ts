@@ -72,8 +72,9 @@ export class ContractExplorer {
 
   private handlers(): FoundHandler[] {
     const handlers: FoundHandler[] = [];
-    const isGateway = (type: Type<object>): boolean => Reflect.hasMetadata(GATEWAY_METADATA, type);
-    for (const found of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isGateway)) {
+    const isNoGateway = ({ class: type }: DecoratedMethod): boolean =>
+      !Reflect.hasMetadata(GATEWAY_METADATA, type);
+    for (const found of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isNoGateway)) {
       const event = Reflect.getMetadata(MESSAGE_METADATA, found.callback) as string;
       if (isSystemEvent(event)) continue;
       const roomType = roomTypeOf(found.class)?.type;

@@ -3,12 +3,13 @@ export { Command, type CommandInit, type CommandNumber, type RecordedAnswer } fr
 export * from './bind.js';
 export * from './commands/command-order.js';
 export * from './commands/command-recorder.js';
-export { CurrentCommand } from './commands/current-command.js';
+export { commandOf, CurrentCommand } from './commands/current-command.js';
 export * from './errors/engine-error.js';
 export { GatewayError, toGatewayError } from './errors/gateway-error.js';
-export * from './handlers/handler-contexts.js';
+export { HandlerContexts } from './handlers/handler-contexts.js';
 export { HandlerExecution } from './handlers/handler-execution.js';
 export * from './handlers/handler-explorer.js';
+export { HandlerOptions } from './handlers/handler-options.js';
 export * from './handlers.module.js';
 export { isPrimitive, messageBodiesOf } from './validation/message-body.js';
 export { RpcParamsFactory, WsParamsFactory } from './validation/params-factories.js';

@@ -32,7 +32,11 @@ export interface ClusterTable {
   readonly jobs: ReadonlyMap<string, ReadonlyMap<string, ClusterHandler>>;
 }
 
-/** Finds the `@EventPattern` and `@MessagePattern` methods of plain providers and controllers. */
+/**
+ * Finds the `@EventPattern` and `@MessagePattern` methods of plain providers and controllers. Guards, pipes, interceptors
+ * and filters of their classes and methods run on them; global ones do not, as in a microservice that is connected to an
+ * application without `inheritAppConfig`.
+ */
 @Injectable()
 export class ClusterHandlers {
   private readonly logger = new Logger(ClusterHandlers.name);
@@ -79,20 +83,15 @@ export class ClusterHandlers {
     this.logger.warn(`${name} exists more than once; ${name}.${method} runs on the first only: ${remedy}`);
   }
 
-  private handlerOf({ instance, callback, method, class: owner }: DecoratedMethod): ClusterHandler {
-    const run = this.contexts.create(
-      instance,
-      callback,
-      method,
-      PARAM_ARGS_METADATA,
-      new RpcParamsFactory(),
-      undefined,
-      undefined,
-      undefined,
-      'rpc',
-    ) as (data: unknown, context: ClusterContext) => Promise<unknown>;
+  private handlerOf(found: DecoratedMethod): ClusterHandler {
+    const run = this.contexts.create(found, {
+      type: 'rpc',
+      paramsKey: PARAM_ARGS_METADATA,
+      params: new RpcParamsFactory(),
+      commands: false,
+    });
     return {
-      name: `${owner.name}.${method}`,
+      name: `${found.class.name}.${found.method}`,
       handle: async (data, context) => {
         const result = await run(data, context);
         // Nest's own filters for microservices answer with an Observable that fails.

@@ -1,7 +1,25 @@
-import { Injectable } from '@nestjs/common';
-import type { ArgumentsHost, ContextType } from '@nestjs/common';
-import { ExternalContextCreator, ModulesContainer } from '@nestjs/core';
+import { type ArgumentsHost, type ContextType, Injectable } from '@nestjs/common';
+import { ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { GlobalEnhancers } from './global-enhancers.js';
+import type { DecoratedMethod } from './handler-explorer.js';
 import { HandlerExecution } from './handler-execution.js';
+import { HandlerOptions } from './handler-options.js';
+
+type ParamsFactory = NonNullable<Parameters<ExternalContextCreator['create']>[4]>;
+
+/** How a handler is called. */
+export interface HandlerCall {
+  /** The kind of context that its guards, interceptors and filters see. */
+  readonly type: 'ws' | 'rpc';
+  /** Key of the metadata of the method's parameters. */
+  readonly paramsKey: string;
+  readonly params: ParamsFactory;
+  /** True for a handler of commands: the application's global enhancers run on these alone. */
+  readonly commands: boolean;
+}
+
+/** A method with what runs around it. */
+export type ReadyHandler = (...args: unknown[]) => Promise<unknown>;
 
 /**
  * Puts guards, pipes, interceptors and filters around handlers of providers and controllers.
@@ -9,25 +27,62 @@ import { HandlerExecution } from './handler-execution.js';
  * Nest's own creator looks for the module of a handler among the providers only. For a controller it finds none, and
  * then silently leaves out every guard, pipe, interceptor and filter that is named by its class. It also logs errors
  * that no filter handled; here the caller of the handler does that, since it knows the client.
+ *
+ * Of the application's global enhancers it adds the guards, interceptors and pipes, to handlers of commands, unless
+ * {@link HandlerOptions} say otherwise. So a command has what a message of a gateway of Nest's has: global filters run
+ * on neither.
  */
 @Injectable()
 export class HandlerContexts {
-  private readonly contexts: ExternalContextCreator;
+  private readonly plain: ExternalContextCreator;
+  private readonly withGlobals: ExternalContextCreator;
+  private readonly globals: GlobalEnhancers;
+  private warned = false;
 
-  constructor(contexts: ExternalContextCreator, modules: ModulesContainer) {
-    this.contexts = Object.create(contexts) as ExternalContextCreator;
-    this.contexts.getContextModuleKey = (owner) =>
+  constructor(
+    contexts: ExternalContextCreator,
+    modules: ModulesContainer,
+    private readonly moduleRef: ModuleRef,
+  ) {
+    const base = Object.create(contexts) as ExternalContextCreator;
+    base.getContextModuleKey = (owner) =>
       contexts.getContextModuleKey(owner) || moduleOfController(modules, owner);
-    Object.defineProperty(this.contexts, 'externalErrorProxy', { value: { createProxy: filtered } });
+    Object.defineProperty(base, 'externalErrorProxy', { value: { createProxy: filtered } });
+    this.globals = new GlobalEnhancers(contexts);
+    this.plain = this.globals.without(base);
+    this.withGlobals = this.globals.within(base);
   }
 
-  /** Nest's `ExternalContextCreator.create`. */
-  get create(): ExternalContextCreator['create'] {
-    return this.contexts.create.bind(this.contexts) as ExternalContextCreator['create'];
+  /** Returns the method as it is called with the arguments that its parameters are taken from. */
+  create({ instance, callback, method }: DecoratedMethod, call: HandlerCall): ReadyHandler {
+    return this.creatorFor(call).create(
+      instance,
+      callback,
+      method,
+      call.paramsKey,
+      call.params,
+      undefined,
+      undefined,
+      undefined,
+      call.type,
+    ) as ReadyHandler;
+  }
+
+  private creatorFor({ commands }: HandlerCall): ExternalContextCreator {
+    if (!commands || !this.globalEnhancers) return this.plain;
+    if (!this.warned) this.globals.warnOfSkipped();
+    this.warned = true;
+    return this.withGlobals;
+  }
+
+  private get globalEnhancers(): boolean {
+    try {
+      return this.moduleRef.get(HandlerOptions, { strict: false }).globalEnhancers;
+    } catch {
+      return true;
+    }
   }
 }
-
-type AnyHandler = (...args: unknown[]) => unknown;
 
 /** The filters around a handler, as Nest's context creator makes them. */
 interface Filters {
@@ -36,12 +91,12 @@ interface Filters {
 }
 
 /** Nest's `ExternalErrorProxy.createProxy` without the log: errors that no filter handles are thrown as they are. */
-function filtered(handler: AnyHandler, filters: Filters, type: ContextType): AnyHandler {
+function filtered(handler: ReadyHandler, filters: Filters, type: ContextType): ReadyHandler {
   return async (...args) => {
     try {
       return await handler(...args);
     } catch (error) {
-      const answer = filters.invokeCustomFilters(error, new HandlerExecution(type, args));
+      const answer = await filters.invokeCustomFilters(error, new HandlerExecution(type, args));
       // Where no filter handles the error, Nest 12 answers undefined and Nest 11 null.
       if (answer === undefined || answer === null) throw error;
       return answer;

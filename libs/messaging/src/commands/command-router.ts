@@ -83,7 +83,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     const isRoom =
       room !== undefined && (client.roomState(room) !== undefined || parseRoomName(room) !== undefined);
     const state = isRoom ? client.useRoom(room) : undefined;
-    const command = commandOf(client, frame, { bytes, ...(state && { state }) });
+    const command = commandFrom(client, frame, { bytes, ...(state && { state }) });
     client.inFlight++;
     command.hold();
     if (!state?.changing) return this.run(command, state);
@@ -241,7 +241,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
 }
 
 /** Creates the command. Its time runs from its arrival, whatever it waits for. */
-function commandOf(
+function commandFrom(
   client: ClientSocket,
   frame: ClientFrame,
   { bytes, state }: { readonly bytes: number; readonly state?: RoomState },

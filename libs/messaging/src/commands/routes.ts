@@ -22,8 +22,8 @@ import type { ClientSocket } from '../socket/client-socket.js';
 import type { RoutedCommand } from './routed-command.js';
 import { isSystemHandler } from './system-handler.js';
 
-/** A method with its guards, pipes, interceptors and filters, as Nest's context creator makes it. */
-type NestHandler = (
+/** A method with its guards, pipes, interceptors and filters. */
+type CommandHandler = (
   client: ClientSocket,
   data: unknown,
   command: RoutedCommand,
@@ -39,7 +39,7 @@ export interface Route {
   readonly roomType?: string;
   /** True for the system's own events, which check membership themselves. */
   readonly system: boolean;
-  readonly handler: NestHandler;
+  readonly handler: CommandHandler;
 }
 
 /** Builds the table from event name to handler, once, from the decorated methods of plain providers. */
@@ -53,7 +53,7 @@ export class RouteBuilder {
   /** @throws Error that says what to do: two handlers for one event, a `$` event, an erased body type, a request-scoped class. */
   build(): Map<string, Route> {
     const routes = new Map<string, Route>();
-    for (const method of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isGateway)) {
+    for (const method of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isNoGateway)) {
       const route = this.route(method);
       const other = routes.get(route.event);
       if (other) {
@@ -65,23 +65,16 @@ export class RouteBuilder {
   }
 
   private route(found: DecoratedMethod): Route {
-    const { instance, method, callback } = found;
-    const name = `${found.class.name}.${method}`;
-    const event: unknown = Reflect.getMetadata(MESSAGE_METADATA, callback);
+    const name = `${found.class.name}.${found.method}`;
+    const event: unknown = Reflect.getMetadata(MESSAGE_METADATA, found.callback);
     const system = isSystemHandler(found.class);
     checkEvent(event, name, system);
-    const params = new WsParamsFactory(bodyReader(found, name));
-    const handler = this.contexts.create(
-      instance,
-      callback,
-      method,
-      PARAM_ARGS_METADATA,
-      params,
-      undefined,
-      undefined,
-      undefined,
-      'ws',
-    ) as NestHandler;
+    const handler: CommandHandler = this.contexts.create(found, {
+      type: 'ws',
+      paramsKey: PARAM_ARGS_METADATA,
+      params: new WsParamsFactory(bodyReader(found, name)),
+      commands: !system,
+    });
     const roomType = roomTypeOf(found.class)?.type;
     return {
       event,
@@ -94,8 +87,8 @@ export class RouteBuilder {
 }
 
 /** Nest calls the methods of gateways. */
-function isGateway(type: Type<object>): boolean {
-  return Reflect.getMetadata(GATEWAY_METADATA, type) !== undefined;
+function isNoGateway({ class: type }: DecoratedMethod): boolean {
+  return Reflect.getMetadata(GATEWAY_METADATA, type) === undefined;
 }
 
 function checkEvent(event: unknown, name: string, system: boolean): asserts event is string {

@@ -1,0 +1,8 @@
+/** The options of an application for its handlers; a module may provide them: `bindValue(HandlerOptions, { … })`. */
+export abstract class HandlerOptions {
+  /**
+   * True if the application's global guards, interceptors and pipes run on commands, as they do on the messages of
+   * Nest's own gateways; default true. They never run on `$` events, nor on cluster events, calls and jobs.
+   */
+  abstract readonly globalEnhancers: boolean;
+}
