@@ -8,6 +8,7 @@ import {
   FrameError,
   isErrorCode,
 } from '@wss/protocol';
+import { HTTP_STATUS } from './http-status.js';
 
 /** The facts that a {@link GatewayError} may carry besides code and message. */
 export interface GatewayErrorOptions {
@@ -24,7 +25,13 @@ export interface GatewayErrorOptions {
   readonly unrecorded?: boolean;
 }
 
-/** A failure that the client is told about. Every other error reaches the client as `internal`. */
+/**
+ * A failure that the client is told about. Every other error reaches the client as `internal`.
+ *
+ * Thrown for an HTTP request, it is answered with the status of its code and its message, because it has the shape that
+ * Nest, Express and Fastify know from the package `http-errors`. `GatewayErrorFilter` answers with its form on the
+ * wire, and logs the cause of an `internal` one.
+ */
 export class GatewayError extends IntrinsicException {
   readonly details?: readonly ErrorDetail[];
   readonly applied?: boolean;
@@ -42,6 +49,20 @@ export class GatewayError extends IntrinsicException {
     if (options.cause !== undefined) this.cause = options.cause;
     if (options.applied) this.applied = true;
     if (options.unrecorded) this.unrecorded = true;
+  }
+
+  /** The HTTP status of its code. */
+  get status(): number {
+    return HTTP_STATUS[this.code];
+  }
+
+  get statusCode(): number {
+    return this.status;
+  }
+
+  /** True if an HTTP client may see the message: it was written for the client, unless the server failed. */
+  get expose(): boolean {
+    return this.code !== 'internal';
   }
 
   /** Returns the error in its form on the wire. */
