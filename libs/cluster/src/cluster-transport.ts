@@ -4,7 +4,7 @@ import { kindOf, LogGate, settledWithin, stackOf } from '@wss/protocol';
 import { GatewayError } from '@wss/core';
 import type { Answered } from './events/cluster-answer.js';
 import { ClusterContext } from './events/cluster-context.js';
-import { CLUSTER_TRANSPORT } from './events/cluster-handlers.js';
+import { CLUSTER_TRANSPORT } from './events/cluster-transport-id.js';
 import { ClusterLog } from './cluster-log.js';
 import {
   type CallPacket,
@@ -30,8 +30,7 @@ export type ClusterStatus = 'connected' | 'disconnected';
 
 /**
  * Hears the other nodes, as a microservice of the application:
- * `app.connectMicroservice({ strategy: app.get(ClusterTransport) }, { inheritAppConfig: true })`, then
- * `await app.startAllMicroservices()`.
+ * `app.connectMicroservice({ strategy: app.get(ClusterTransport) })`, then `await app.startAllMicroservices()`.
  *
  * No message makes it throw. Handlers are those of {@link ClusterRoutes} alone, so that a method runs once, whether
  * Nest has it as a controller or as a provider.

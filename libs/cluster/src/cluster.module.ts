@@ -7,6 +7,8 @@ import { Channels } from './channels/channels.js';
 import { ClusterClient } from './cluster-client.js';
 import { ClusterHandlers } from './events/cluster-handlers.js';
 import { ClusterLog } from './cluster-log.js';
+import { OtherMicroservices } from './events/other-microservices.js';
+import { PatternOwner } from './events/pattern-owner.js';
 import { ClusterRoutes } from './events/cluster-routes.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { Cluster } from './cluster.js';
@@ -58,6 +60,8 @@ export const CLUSTER_PROVIDERS: readonly Provider[] = [
   bind(Cluster, NodeCluster),
   PacketChannels,
   PendingCalls,
+  OtherMicroservices,
+  PatternOwner,
   ClusterHandlers,
   ClusterRoutes,
   ClusterTransport,

@@ -9,7 +9,7 @@ export { RedisChannels } from './channels/channels.redis.js';
 export { ShardedChannels } from './channels/channels.sharded.js';
 export { type ClusterAnswer } from './events/cluster-answer.js';
 export { ClusterContext } from './events/cluster-context.js';
-export { CLUSTER_TRANSPORT } from './events/cluster-handlers.js';
+export { CLUSTER_TRANSPORT } from './events/cluster-transport-id.js';
 export { type RoomListener } from './following/room-listener.js';
 export { type JobStats } from './jobs/job-group.js';
 export { JobQueue } from './jobs/job-queue.js';

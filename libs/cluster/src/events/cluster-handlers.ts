@@ -2,18 +2,14 @@ import { Injectable, Logger } from '@nestjs/common';
 import { MessagePattern, Server } from '@nestjs/microservices';
 import {
   PARAM_ARGS_METADATA,
-  PATTERN_EXTRAS_METADATA,
   PATTERN_HANDLER_METADATA,
   PATTERN_METADATA,
-  TRANSPORT_METADATA,
 } from '@nestjs/microservices/constants.js';
 import { type DecoratedMethod, HandlerContexts, HandlerExplorer, RpcParamsFactory } from '@wss/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { ClusterContext } from './cluster-context.js';
 import { checkGroup } from './job-group-name.js';
-
-/** Names this transport where an application has several: `@EventPattern<string>('x', CLUSTER_TRANSPORT)`. */
-export const CLUSTER_TRANSPORT = Symbol('wss.cluster');
+import { groupNameOf, isUnnamed, PatternOwner } from './pattern-owner.js';
 
 /** A handler with its guards, pipes, interceptors and filters, ready to be called. */
 export interface ClusterHandler {
@@ -33,9 +29,9 @@ export interface ClusterTable {
 }
 
 /**
- * Finds the `@EventPattern` and `@MessagePattern` methods of plain providers and controllers. Guards, pipes, interceptors
- * and filters of their classes and methods run on them; global ones do not, as in a microservice that is connected to an
- * application without `inheritAppConfig`.
+ * Finds the `@EventPattern` and `@MessagePattern` methods that hear the cluster, as {@link PatternOwner} decides. Guards,
+ * pipes, interceptors and filters of their classes and methods run on them; global ones do not, as in a microservice that
+ * is connected to an application without `inheritAppConfig`.
  */
 @Injectable()
 export class ClusterHandlers {
@@ -44,6 +40,7 @@ export class ClusterHandlers {
   constructor(
     private readonly explorer: HandlerExplorer,
     private readonly contexts: HandlerContexts,
+    private readonly owner: PatternOwner,
   ) {}
 
   /** @throws Error that says what to do: two handlers for one call or job, no pattern, a request-scoped class. */
@@ -65,17 +62,27 @@ export class ClusterHandlers {
     return { events, calls, jobs };
   }
 
-  /** Methods for this transport, each once, even if Nest holds its class in several places. */
+  /** Methods that hear the cluster, each once, even if Nest holds its class in several places. */
   private *methods(): Generator<DecoratedMethod> {
     const owners = new Map<unknown, object>();
-    for (const found of this.explorer.methodsWith(PATTERN_METADATA)) {
-      const transport: unknown = Reflect.getMetadata(TRANSPORT_METADATA, found.callback);
-      if (transport !== undefined && transport !== CLUSTER_TRANSPORT) continue;
+    const unnamed: string[] = [];
+    for (const found of this.explorer.methodsWith(PATTERN_METADATA, this.owner.judge())) {
       const owner = owners.get(found.class) ?? found.instance;
       owners.set(found.class, owner);
-      if (owner === found.instance) yield found;
-      else this.warnOfSecond(found);
+      if (owner !== found.instance) {
+        this.warnOfSecond(found);
+        continue;
+      }
+      if (isUnnamed(found)) unnamed.push(`${found.class.name}.${found.method}`);
+      yield found;
     }
+    if (unnamed.length > 0) this.owner.onTooLate(() => this.warnOfShared(unnamed));
+  }
+
+  private warnOfShared(names: readonly string[]): void {
+    this.logger.warn(
+      `a microservice was connected after the handlers were found, so ${names.join(', ')} hear it and the cluster; connect it before app.init() and app.listen(), or name CLUSTER_TRANSPORT in the decorators`,
+    );
   }
 
   private warnOfSecond({ class: { name }, method }: DecoratedMethod): void {
@@ -123,10 +130,10 @@ function routeOf(pattern: unknown, name: string): string {
 }
 
 /** The group whose jobs a method runs; undefined for a handler of events. */
-function groupOf({ callback }: DecoratedMethod, name: string): string | undefined {
-  const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, callback) as { group?: unknown } | undefined;
-  if (extras?.group === undefined) return undefined;
-  const group = String(extras.group);
+function groupOf(found: DecoratedMethod, name: string): string | undefined {
+  const named = groupNameOf(found);
+  if (named === undefined) return undefined;
+  const group = String(named);
   try {
     checkGroup(group);
   } catch (cause) {
