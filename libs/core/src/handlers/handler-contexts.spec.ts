@@ -38,9 +38,17 @@ describe('a handler with filters', () => {
     const handlers = module.get(Handlers);
     const params = new WsParamsFactory();
     const contexts = module.get(HandlerContexts);
-    const run = contexts.create(handlers, handlers[method], method, PARAM_ARGS_METADATA, params) as (
-      ...args: unknown[]
-    ) => Promise<unknown>;
+    const run = contexts.create(
+      {
+        instance: handlers,
+        class: Handlers,
+        method,
+        callback: handlers[method],
+        metadata: undefined,
+        controller: false,
+      },
+      { type: 'ws', paramsKey: PARAM_ARGS_METADATA, params, commands: true },
+    );
     return run({}, {});
   }
 

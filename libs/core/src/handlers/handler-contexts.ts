@@ -5,15 +5,13 @@ import type { DecoratedMethod } from './handler-explorer.js';
 import { HandlerExecution } from './handler-execution.js';
 import { HandlerOptions } from './handler-options.js';
 
-type ParamsFactory = NonNullable<Parameters<ExternalContextCreator['create']>[4]>;
-
 /** How a handler is called. */
 export interface HandlerCall {
   /** The kind of context that its guards, interceptors and filters see. */
   readonly type: 'ws' | 'rpc';
   /** Key of the metadata of the method's parameters. */
   readonly paramsKey: string;
-  readonly params: ParamsFactory;
+  readonly params: Parameters<ExternalContextCreator['create']>[4];
   /** True for a handler of commands: the application's global enhancers run on these alone. */
   readonly commands: boolean;
 }
