@@ -27,10 +27,12 @@ export {
 export {
   Client,
   Command,
+  commandOf,
   CurrentCommand,
   Empty,
   type ExpiredSession,
   GatewayError,
+  GatewayErrorFilter,
   OnSession,
   PlainObject,
   type PresencePage,

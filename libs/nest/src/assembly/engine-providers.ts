@@ -10,7 +10,7 @@ import {
   RoomFeed,
   SessionExpiry,
 } from '@wss/cluster';
-import { bind, bindFactory, RoomTypeRegistry, SessionHooks } from '@wss/core';
+import { bind, bindFactory, HandlerOptions, RoomTypeRegistry, SessionHooks } from '@wss/core';
 import {
   Admission,
   ClientLimits,
@@ -103,6 +103,7 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
   bindFactory(CommitterOptions, [Engine, NodeIdentity], ({ channels }, { nodeId }) => ({ nodeId, channels })),
   bindFactory(SessionSource, [Engine], ({ sessions }) => sessions),
   bindFactory(ClientLimits, [WssSettings], ({ maxRooms }) => ({ maxRooms })),
+  bindFactory(HandlerOptions, [WssSettings], ({ globalEnhancers }) => ({ globalEnhancers })),
   bindFactory(LaneNumbers, [Engine, RoomTypeRegistry], ({ store }, types) => new StoredNumbers(store, types)),
   bindFactory(
     Admission,

@@ -106,8 +106,9 @@ export interface WssOptions {
   readonly drain?: WssDrainOptions;
   readonly limits?: WssLimits;
   /**
-   * True if guards, interceptors, pipes and filters of the whole application (`APP_GUARD` and the like,
-   * `app.useGlobalGuards()`) run for commands too, as for Nest's gateways; never for `$` events. Default true.
+   * True if guards, interceptors and pipes of the whole application (`APP_GUARD` and the like,
+   * `app.useGlobalGuards()`) run on commands too, as on messages of Nest's gateways; default true. They never run on
+   * `$` events, nor on cluster events, calls and jobs. Filters of the whole application run on none of these.
    */
   readonly globalEnhancers?: boolean;
 }
