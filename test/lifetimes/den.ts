@@ -27,6 +27,8 @@ export const CACHES = {
   'EngineTime.last': 2,
   'EngineClock.watches': 3,
   'ClockWatch.known': 4,
+  // Links that a probe replaced, by their kind and the reason: on a machine that stalls, some are.
+  'ProbeRecord.byName': 6,
   // Kinds of faults within the last minute.
   'LogGate.told': 100,
   // Answered commands, until the next one is sent.
