@@ -1,13 +1,10 @@
 import { resolve } from 'node:path';
 import { ensureInstalled } from './lib/install.mjs';
 import { Failure, main, say } from './lib/project.mjs';
-import { run } from './lib/run.mjs';
 
-const PRETTIER = 'node_modules/prettier/bin/prettier.cjs';
-const FEATURES = 'apps/gateway/src/features';
-const COLLECTION = 'tools/schematics/collection.json';
+const COLLECTION = 'libs/nest/schematics/collection.json';
 
-/** Makes a feature module: npm run feature -- poll */
+/** Makes a feature of the gateway: npm run feature -- poll */
 await main(async ([name, ...rest]) => {
   if (name === undefined || rest.length > 0) {
     throw new Failure('a feature needs one name.', 'npm run feature -- shopping-list');
@@ -21,20 +18,13 @@ await main(async ([name, ...rest]) => {
   } catch (error) {
     throw new Failure(error.message);
   }
-  // How lines break depends on how long the name is.
-  await run([
-    process.execPath,
-    PRETTIER,
-    '--log-level=warn',
-    '--write',
-    `${FEATURES}/${name}`,
-    `${FEATURES}/index.ts`,
-  ]);
   say(`now try its test: npm test -- features/${name}`);
 });
 
+/** The features of the gateway stand in a list, not in a module. */
 function execute(workflow, name) {
-  const work = { collection: resolve(COLLECTION), schematic: 'feature', options: { name } };
+  const options = { name, path: 'features', list: 'apps/gateway/src/features/index.ts' };
+  const work = { collection: resolve(COLLECTION), schematic: 'feature', options };
   return new Promise((done, failed) => {
     workflow.execute(work).subscribe({ error: failed, complete: done });
   });

@@ -74,7 +74,7 @@ describe('a feature made by the generator', () => {
     ['-poll', 'is not a valid feature name'],
     ['poll--two', 'is not a valid feature name'],
     ['command', 'choose another, e.g. my-command'],
-    ['chat', 'apps/gateway/src/features/chat is there already'],
+    ['chat', 'apps/gateway/src/features/chat/chat.messages.ts is there already'],
   ])('is not called %s', (name, message) => {
     const { code, output } = makeFeature(name);
     expect(code).toBe(1);
