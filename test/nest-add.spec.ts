@@ -301,7 +301,7 @@ function expectSameLines(before: string, after: string, most: number): void {
   expect(after.match(comments)).toEqual(before.match(comments));
 }
 
-/** How many lines two texts have in common, in the same order. */
+/** The number of lines that two texts have in common, in the same order. */
 function longestCommon(before: string[], after: string[]): number {
   let row = after.map(() => 0);
   for (const line of before) {

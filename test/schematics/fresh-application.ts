@@ -20,7 +20,7 @@ export type TemplateName = keyof typeof TEMPLATES;
 /** Options of a schematic, as the CLI passes them. */
 export type SchematicOptions = Readonly<Record<string, string | boolean>>;
 
-/** What a schematic did; nothing was changed if it had an error. */
+/** The result of a schematic; it changed nothing if it had an error. */
 export interface SchematicResult {
   /** E.g. `update src/main.ts`. */
   readonly changes: string[];

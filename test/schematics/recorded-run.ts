@@ -1,10 +1,10 @@
 import * as common from '@nestjs/common';
 import ts from 'typescript';
 
-/** What a main file did, in its order: `create`, `useWss`, `enableShutdownHooks`, `listen`, … of which application. */
+/** Calls of a main file in their order, each with the application that it was for: `app1 create`, `app1 listen`. */
 export interface RecordedRun {
   readonly calls: readonly string[];
-  /** What stands in the imports of the module that was created. */
+  /** The imports of the module that was created. */
   readonly imports: readonly unknown[];
 }
 

@@ -13,7 +13,7 @@ const results = [];
 for (const job of jobs) results.push(await run(job));
 process.stdout.write(JSON.stringify(results));
 
-/** What a schematic did: the files that it changed, what it said, and its error. */
+/** Gives back the files that a schematic changed, what it said, and its error. */
 async function run({ folder, collection, schematic, options }) {
   process.chdir(folder);
   const result = { changes: [], warnings: [], error: undefined };

@@ -193,7 +193,7 @@ function wrapped(random: Random, { semi, awaitsAtTop }: Style, lines: string[]):
   ])();
 }
 
-/** What stands behind `imports` in a module; `undefined` for none. */
+/** Forms of the `imports` of a module; `undefined` for none. */
 const IMPORTS = [
   undefined,
   '[]',

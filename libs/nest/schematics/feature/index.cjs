@@ -60,7 +60,7 @@ function nearestModule(tree, folder) {
   return folder === '.' || folder === '/' ? undefined : nearestModule(tree, dirname(folder));
 }
 
-/** How relative imports end: as in the file that gets the module, else by the kind of the package. */
+/** The ending of relative imports: as in the file that gets the module, else by the type of the package. */
 function extensionOf(tree, folder, door) {
   const neighbor =
     door && importsOf(door).find(({ moduleSpecifier }) => moduleSpecifier.text.startsWith('.'));

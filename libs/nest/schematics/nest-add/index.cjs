@@ -13,7 +13,7 @@ const {
 } = require('./main-file.cjs');
 const { addPackages } = require('./packages.cjs');
 
-/** What goes into the imports of the root module; with the quotes of its file. */
+/** The element for the imports of the root module, in the quotes of its file. */
 const element = (quote = "'") =>
   `WssModule.forRoot({ path: ${quote}/live${quote}, auth: ${quote}none${quote} })`;
 /** Our package.json stands beside the schematics. */

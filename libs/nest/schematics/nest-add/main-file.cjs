@@ -41,7 +41,7 @@ function createCalls(source) {
   );
 }
 
-/** Where the awaited application is kept: the name of a variable or a property, and the statement that sets it. */
+/** The variable or property that keeps the awaited application, and the statement that sets it. */
 function target(source, call) {
   const { ts } = source;
   let [node, awaited] = [call.parent, false];

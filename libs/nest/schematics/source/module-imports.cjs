@@ -6,7 +6,7 @@ function moduleClasses(source) {
   return source.all((node) => source.ts.isClassDeclaration(node) && metadataOf(source, node) !== undefined);
 }
 
-/** What `@Module( … )` of a class is called with. */
+/** The argument of `@Module( … )` of a class. */
 function metadataOf(source, node) {
   const names = localNames(source, 'Module', '@nestjs/common');
   const call = (source.ts.getDecorators(node) ?? [])

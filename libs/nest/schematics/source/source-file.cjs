@@ -55,12 +55,12 @@ class SourceFile {
     return /^[ \t]*$/.test(before) ? before : undefined;
   }
 
-  /** Where the comments end that stand behind a position, on its line. */
+  /** The end of the comments behind a position, on its line. */
   endOfRemark(position) {
     return this.ts.getTrailingCommentRanges(this.text, position)?.at(-1).end ?? position;
   }
 
-  /** Where a statement ends: a `;` that begins a later line, as some write it, belongs to what follows. */
+  /** The end of a statement; a `;` that begins a later line, as some write it, belongs to the next one. */
   endOf(statement) {
     if (statement.getLastToken().kind !== this.ts.SyntaxKind.SemicolonToken) return statement.end;
     const { end } = statement.getChildren().at(-2);
