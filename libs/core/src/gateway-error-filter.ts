@@ -51,7 +51,7 @@ const PLAIN: Answering = {
 @Catch(GatewayError)
 @Injectable()
 export class GatewayErrorFilter implements ExceptionFilter<GatewayError> {
-  private readonly logger = new Logger(GatewayErrorFilter.name);
+  private readonly logger = new Logger('GatewayErrorFilter');
   private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly gateways = new BaseWsExceptionFilter();
 

@@ -32,7 +32,7 @@ export type ReadyHandler = (...args: unknown[]) => Promise<unknown>;
  */
 @Injectable()
 export class HandlerContexts {
-  private readonly plain: ExternalContextCreator;
+  private readonly plain: Readonly<Record<HandlerCall['type'], ExternalContextCreator>>;
   private readonly withGlobals: ExternalContextCreator;
   private readonly globals: GlobalEnhancers;
   private warned = false;
@@ -42,13 +42,10 @@ export class HandlerContexts {
     modules: ModulesContainer,
     private readonly moduleRef: ModuleRef,
   ) {
-    const base = Object.create(contexts) as ExternalContextCreator;
-    base.getContextModuleKey = (owner) =>
-      contexts.getContextModuleKey(owner) || moduleOfController(modules, owner);
-    Object.defineProperty(base, 'externalErrorProxy', { value: { createProxy: filtered } });
+    const own = (): ExternalContextCreator => creatorOf(contexts, modules);
     this.globals = new GlobalEnhancers(contexts);
-    this.plain = this.globals.without(base);
-    this.withGlobals = this.globals.within(base);
+    this.plain = { ws: this.globals.without(own()), rpc: this.globals.without(own()) };
+    this.withGlobals = this.globals.within(own());
   }
 
   /** Returns the method as it is called with the arguments that its parameters are taken from. */
@@ -66,8 +63,8 @@ export class HandlerContexts {
     ) as ReadyHandler;
   }
 
-  private creatorFor({ commands }: HandlerCall): ExternalContextCreator {
-    if (!commands || !this.globalEnhancers) return this.plain;
+  private creatorFor({ type, commands }: HandlerCall): ExternalContextCreator {
+    if (!commands || !this.globalEnhancers) return this.plain[type];
     if (!this.warned) this.globals.warnOfSkipped();
     this.warned = true;
     return this.withGlobals;
@@ -80,6 +77,26 @@ export class HandlerContexts {
       return true;
     }
   }
+}
+
+/** The field in which Nest's creator keeps what it has read of methods. */
+interface ReadMethods {
+  readonly handlerMetadataStorage: { readonly constructor: new () => object };
+}
+
+/**
+ * Makes a creator that finds controllers too, and does not log. Nest 11 keeps what it has read of a method under its name
+ * alone, with the kind of its first arguments, so each kind of handlers has a creator with a memory of its own.
+ */
+function creatorOf(contexts: ExternalContextCreator, modules: ModulesContainer): ExternalContextCreator {
+  const { handlerMetadataStorage: read } = contexts as unknown as ReadMethods;
+  const own = Object.create(contexts) as ExternalContextCreator;
+  own.getContextModuleKey = (owner) =>
+    contexts.getContextModuleKey(owner) || moduleOfController(modules, owner);
+  return Object.assign(own, {
+    externalErrorProxy: { createProxy: filtered },
+    handlerMetadataStorage: new read.constructor(),
+  });
 }
 
 /** The filters around a handler, as Nest's context creator makes them. */
