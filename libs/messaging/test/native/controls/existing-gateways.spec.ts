@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import { createServer, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -34,15 +34,8 @@ import { concat, from, map, type Observable, of, throwError } from 'rxjs';
 import { type RawData, WebSocket, type WebSocketServer as Server } from 'ws';
 import { rawRequest, upgradeRequest } from '../../raw-request.js';
 import { SOCKET_FIELDS } from '../native-app.js';
-import { playEach, type Scenario, type Stage } from './stage.js';
-
-/** Plays the scenario under Nest's adapter and under ours; all must see the same. */
-async function agrees(scenario: Scenario): Promise<void> {
-  const [nest, alone, beside] = await playEach(scenario);
-  expect(nest.notes.length + nest.clients.flat().length).toBeGreaterThan(0);
-  expect(alone).toEqual(nest);
-  expect(beside).toEqual(nest);
-}
+import { agrees } from './agrees.js';
+import type { Stage } from './stage.js';
 
 @WebSocketGateway()
 class MarkGateway {

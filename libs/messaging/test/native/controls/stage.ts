@@ -124,6 +124,11 @@ export class RecordedClient {
     }
   }
 
+  /** Waits for a line that has this text. */
+  async saw(text: string): Promise<void> {
+    while (!this.lines.some((line) => line.includes(text))) await this.got(this.lines.length + 1);
+  }
+
   /** Waits for the end of the connection. */
   async ended(): Promise<void> {
     await this.closed;
