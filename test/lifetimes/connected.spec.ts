@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, FeatureCluster, type KeptState, keptSurplus, type TestClient } from '@wss/testing';
-import { CACHES } from './den.js';
+import { CACHES, SETTLED_WITHIN_MS } from './den.js';
 import { DenModule } from './den.feature.js';
 
 const TIMES = 300;
@@ -13,7 +13,7 @@ describe.each(['memory', 'redis'] as const)('R29: a connected client, on %s', (e
   const kept = (): KeptState => cluster.nodes[0]!.kept({ caches: CACHES });
   /** Nothing is kept but what was before, once rooms have lingered. */
   const expectAsBefore = (): Promise<void> =>
-    eventually(() => expect(keptSurplus(before, kept())).toEqual([]), { withinMs: 15_000 });
+    eventually(() => expect(keptSurplus(before, kept())).toEqual([]), { withinMs: SETTLED_WITHIN_MS });
 
   beforeAll(async () => {
     const env = { PRESENCE_GRACE_MS: '300' };
@@ -33,7 +33,7 @@ describe.each(['memory', 'redis'] as const)('R29: a connected client, on %s', (e
         // The rooms that were left have lingered, and the node has seen its own lease.
         expect(places.map((place) => before.get(place))).toEqual([1, 2, 1]);
       },
-      { withinMs: 15_000 },
+      { withinMs: SETTLED_WITHIN_MS },
     );
   });
   afterAll(() => cluster?.stop());

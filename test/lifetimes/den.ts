@@ -15,8 +15,11 @@ import { DenModule, KEPT_ROOMS } from './den.feature.js';
 import { type Tokens, Visitor } from './visitor.js';
 
 const SESSION_TTL_MS = 2_000;
-/** Rooms and users linger, sessions end; then nothing may be left. */
-const SETTLED_WITHIN_MS = 25_000;
+/**
+ * Rooms and users linger, sessions end, and nodes see one history of the engine for two leases, from anew when a stall
+ * of the machine broke it; then nothing may be left.
+ */
+export const SETTLED_WITHIN_MS = 60_000;
 /** Visitors at a time. */
 const AT_ONCE = 20;
 /** Caches that stay warm when everybody has gone, with the most entries that each may have. */
