@@ -40,7 +40,7 @@ describe('a feature made by the generator', () => {
     expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
     expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
     const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--forceExit'];
-    expect(node(...jest, `features/${feature}`)).toMatchObject({
+    expect(node(...jest, `${folder}/${feature}`)).toMatchObject({
       code: 0,
       output: expect.stringContaining(tests) as unknown,
     });
