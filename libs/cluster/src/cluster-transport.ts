@@ -151,9 +151,12 @@ export class ClusterTransport
     this.serving++;
     try {
       // Declared as void, but the hook returns the promise of the work.
-      await (this.runWithProcessingHooks(context, async (end) => {
-        await work();
-        end();
+      await (this.onProcessingStartHook(this.transportId, context, async () => {
+        try {
+          await work();
+        } finally {
+          this.onProcessingEndHook?.(this.transportId, context);
+        }
       }) as unknown);
     } catch (error) {
       this.failures.report(kindOf(error), stackOf(error));
