@@ -99,6 +99,29 @@ describe('the packages', () => {
     expect(scripts[1]).toEqual(scripts[0]);
   });
 
+  it.each(KINDS)('refuse to boot where the other build is loaded as well: %s', (kind) => {
+    const nest = (one: (typeof KINDS)[number]): string => load[one]('@wss/nest');
+    const attempts = (begin: string): unknown => {
+      const lines = [
+        kind === 'mjs' && "import { createRequire } from 'node:module';",
+        kind === 'mjs' && 'const require = createRequire(import.meta.url);',
+        `${load[kind]('reflect-metadata')};`,
+        `const { WssModule, useWss } = ${nest(kind)};`,
+        "const steps = [() => WssModule.forRoot({ auth: 'none' }), () => WssModule.forFeature([])];",
+        'steps.push(() => useWss({ get: () => new Map() }));',
+        "const attempt = (step) => { try { step(); return ''; } catch ({ message }) { return message; } };",
+        `(async () => { ${begin}; console.log(JSON.stringify(steps.map(attempt))); })();`,
+      ];
+      const { code, output } = node(kind, lines.filter(Boolean).join('\n'));
+      return code === 0 ? JSON.parse(output) : output;
+    };
+    expect(attempts('')).toEqual(['', '', expect.stringContaining('finds no WssModule')]);
+    const refusal = expect.stringMatching(
+      /loaded 2 times, from (?=.*dist.esm.nest)(?=.*dist.cjs.nest).*npm ls/,
+    ) as unknown;
+    expect(attempts(nest(kind === 'mjs' ? 'cjs' : 'mjs'))).toEqual([refusal, refusal, refusal]);
+  });
+
   it('name each package that their modules import', () => {
     const folder = join(project.path, 'node_modules/@wss/nest');
     const { dependencies, peerDependencies } = manifest();

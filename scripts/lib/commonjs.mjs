@@ -37,6 +37,7 @@ function convert(path, text, map) {
     platform: 'node',
     target: 'node20',
     supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': '__filename' },
   };
   // The ending makes a default import mean what it means in Node's ES modules.
   const sourcefile = path.replace(/\.js$/, '.mjs');

@@ -7,6 +7,8 @@ import { Failure } from './project.mjs';
 const PLACE = 'package:/';
 /** The module that reads files of scripts. */
 const LUA_TEXT = 'redis/src/links/lua-text.js';
+/** The module that must know where it really is. */
+const COPIES = 'nest/src/loaded-copies.js';
 const LIBRARIES = 'libs';
 
 /**
@@ -59,7 +61,8 @@ function describe(problems) {
 function adapt(path, text) {
   if (path.endsWith('.map')) return withoutFolders(text);
   const linked = withRelativeImports(path, text);
-  return path.endsWith('.d.ts') ? linked : linked.replaceAll('import.meta.url', `'${PLACE}${path}'`);
+  if (path.endsWith('.d.ts') || path === COPIES) return linked;
+  return linked.replaceAll('import.meta.url', `'${PLACE}${path}'`);
 }
 
 /** A map that names its source as a file beside the module; the text of the source is in the map. */

@@ -2,6 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { ClusterWsAdapterOptions } from '@wss/messaging';
 import { Installation } from './assembly/installation.js';
+import { refuseCopies } from './loaded-copies.js';
 
 /**
  * Options of {@link useWss}. `fallback`: the adapter of gateways that need socket.io, e.g. `new IoAdapter(app)`;
@@ -17,6 +18,7 @@ export type UseWssOptions = Pick<ClusterWsAdapterOptions, 'fallback'>;
  * @throws Error with the remedy when the application does not import `WssModule.forRoot(…)`
  */
 export function useWss<App extends INestApplication>(app: App, options: UseWssOptions = {}): App {
+  refuseCopies();
   for (const { providers } of app.get(ModulesContainer).values()) {
     const known: unknown = providers.get(Installation)?.instance;
     if (!(known instanceof Installation)) continue;

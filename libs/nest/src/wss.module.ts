@@ -15,6 +15,7 @@ import { CoreModule } from './assembly/core.module.js';
 import { DoorModule } from './assembly/door.module.js';
 import { EngineModule } from './engine/engine.module.js';
 import { NodeReadiness, Readiness } from './health/readiness.js';
+import { refuseCopies } from './loaded-copies.js';
 import type { WssOptions } from './options/wss-options.js';
 import { settingsOf, WssSettings } from './options/wss-settings.js';
 
@@ -53,6 +54,7 @@ export class WssModule {
 
   /** Makes the repositories of these document classes injectable: `@InjectState(Poll)`. */
   static forFeature(documents: readonly Type<object>[]): DynamicModule {
+    refuseCopies();
     return StateModule.forFeature(documents);
   }
 }
@@ -61,6 +63,7 @@ function nodeOf(
   settings: Provider<WssSettings>,
   imports: NonNullable<ModuleMetadata['imports']> = [],
 ): DynamicModule {
+  refuseCopies();
   const engine = EngineModule.with(settings, imports);
   const core = CoreModule.with(engine, newGateway(), imports);
   const door = DoorModule.with(engine, core);
