@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { Logger } from '@nestjs/common';
 import { type Client, type ClientSession, CommandOrder } from '@wss/core';
 import {
   type ClientFrame,
@@ -7,12 +6,11 @@ import {
   type CloseCode,
   type FrameError,
   kindOf,
-  LogGate,
   settledWithin,
   stackOf,
 } from '@wss/protocol';
 import { type RawData, WebSocket } from 'ws';
-import type { GatewayClient, GatewayPath } from './connection-failure.js';
+import { type GatewayClient, type GatewayPath, reportFault } from './connection-failure.js';
 import type { Flusher } from './flusher.js';
 import {
   HELD_FRAME_BYTES,
@@ -28,8 +26,6 @@ import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { RoomState } from './room-state.js';
 import { CLIENT, RoutedSocket, type SocketSender } from './routed-socket.js';
 import { textFrame } from './text-frame.js';
-
-const faults = new LogGate((line) => new Logger('Connections').error(line));
 
 /** Everything that a socket needs to become a client. */
 export interface ClientInit {
@@ -267,8 +263,9 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
 
   /** Part of {@link QueueObserver}. */
   failed(error: unknown): void {
-    faults.report(
-      kindOf(error),
+    reportFault(
+      this,
+      `frames ${kindOf(error)}`,
       `frames of client ${this.id} can't be written, so it is cut: ${stackOf(error)}`,
     );
     this.terminate();

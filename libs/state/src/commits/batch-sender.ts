@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
 import { engineUnavailable, GatewayError } from '@wss/core';
-import { LogGate } from '@wss/protocol';
 import type { NodeLane } from '../lanes/node-lane.js';
 import type { CommitReply, CommitRequest, Judged } from '../store/room-store.js';
 import { StoreError, UnknownFormat } from '../store/store-errors.js';
@@ -34,11 +32,9 @@ export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
 
 /** The engine, and the numbers that a room's batches take in the node's own lane. */
 export interface Sending {
-  readonly context: Pick<CommitterContext, 'store' | 'now' | 'patienceMs' | 'isClosed'>;
+  readonly context: Pick<CommitterContext, 'store' | 'now' | 'patienceMs' | 'faults' | 'isClosed'>;
   readonly lane: NodeLane;
 }
-
-const faults = new LogGate((line) => new Logger('Commits').error(line));
 
 /**
  * Sends one batch until it is known what became of it (R35).
@@ -98,8 +94,7 @@ export class BatchSender {
   private decide(error: StoreError, judged: Judged): Judged | GivenUp | undefined {
     const isFresh = !judged.conflict && judged.verdicts.every(({ kind }) => kind === 'ok');
     if (!isFresh) {
-      if (error.outcome === 'failed')
-        faults.report('found', `${this.failure(error)}; the node has found out what was done`);
+      if (error.outcome === 'failed') this.report('found', error, 'the node has found out what was done');
       return judged;
     }
     if (error.outcome !== 'failed') return undefined;
@@ -129,12 +124,13 @@ export class BatchSender {
   }
 
   private giveUp(error: StoreError, absent = false): GivenUp {
-    if (error.outcome === 'failed') faults.report('failed', `${this.failure(error)}; its commands fail`);
+    if (error.outcome === 'failed') this.report('failed', error, 'its commands fail');
     return { status: 'given up', error, absent, underWay: this.underWay };
   }
 
-  private failure({ message }: StoreError): string {
-    return `the engine failed to carry out a commit of room ${this.request.room} (${message})`;
+  private report(kind: string, { message }: StoreError, consequence: string): void {
+    const failure = `the engine failed to carry out a commit of room ${this.request.room} (${message})`;
+    this.sending.context.faults.report(kind, `${failure}; ${consequence}`);
   }
 }
 

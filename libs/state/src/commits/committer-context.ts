@@ -1,4 +1,5 @@
 import type { RoomEvents } from '@wss/core';
+import type { LogGate } from '@wss/protocol';
 import type { EngineTime } from '../lanes/engine-time.js';
 import type { RoomStore } from '../store/room-store.js';
 import type { CommittedListener } from './committed-entries.js';
@@ -25,6 +26,8 @@ export interface CommitterContext {
   readonly time: EngineTime;
   readonly onCommitted: CommittedListener;
   readonly limitsOf: (room: string) => RoomLimits;
+  /** Faults that a failing engine may bring with every commit. */
+  readonly faults: LogGate;
   isClosed(): boolean;
 }
 

@@ -58,6 +58,7 @@ export class Committer {
       time: new EngineTime(store, now),
       onCommitted: (room, epoch, entries) => this.announce(room, epoch, entries),
       limitsOf: (room) => limitsOf(types, room),
+      faults: this.faults,
       isClosed: () => this.closed,
     };
   }
