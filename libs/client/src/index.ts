@@ -3,7 +3,7 @@ export * from './client.js';
 export { type ConnectionOptions, type Status } from './connection/connection.js';
 export { type Unsubscribe } from './values/emitter.js';
 export { type ClientErrorCode, WssError } from './values/errors.js';
-export { applyPatch, type PatchOperation } from './values/json-patch.js';
+export { applyPatch, type PatchOperation } from '@wss/protocol';
 export { type WssClientOptions } from './connection/link.js';
 export { LiveState } from './rooms/live-state.js';
 export { type Member, Members } from './rooms/members.js';

@@ -4,5 +4,6 @@ export * from './codec.js';
 export * from './error-codes.js';
 export * from './frame.js';
 export * from './growing-pause.js';
+export * from './json-patch.js';
 export * from './log-gate.js';
 export * from './names.js';

@@ -1,7 +1,6 @@
-import type { DocumentView } from '@wss/protocol';
+import { applyPatch, type DocumentView, type PatchOperation } from '@wss/protocol';
 import { Emitter, type Unsubscribe } from '../values/emitter.js';
 import type { WssError } from '../values/errors.js';
-import { applyPatch, type PatchOperation } from '../values/json-patch.js';
 import type { Link } from '../connection/link.js';
 import { NextTime } from '../connection/requests.js';
 

@@ -30,9 +30,10 @@ function edit(node: unknown, [key, ...rest]: readonly string[], op: string, valu
   const isNew = op === 'add' && !rest.length && key !== '__proto__' && (!isList || index <= copy.length);
   const old = isNew || child(node, key);
   if (rest.length) copy[index] = edit(old, rest, op, value);
-  else if (isList && op !== 'replace') copy.splice(index, isNew ? 0 : 1, ...(isNew ? [value] : []));
-  else if (op === 'remove') delete copy[index];
-  else copy[index] = value;
+  else if (isList && isNew) copy.splice(index, 0, value);
+  else if (op !== 'remove') copy[index] = value;
+  else if (isList) copy.splice(index, 1);
+  else delete copy[index];
   return copy;
 }
 
