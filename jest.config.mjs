@@ -7,7 +7,11 @@ export default {
   testTimeout: 120_000,
   // Tests wait for other processes most of the time, so two at once are nearly twice as fast even on one core.
   maxWorkers: Math.max(2, availableParallelism() - 1),
-  setupFiles: ['reflect-metadata', '<rootDir>/test/quiet-logs.mjs'],
+  setupFiles: [
+    'reflect-metadata',
+    '<rootDir>/test/quiet-logs.mjs',
+    '<rootDir>/libs/testing/test/patience.mjs',
+  ],
   testMatch: ['<rootDir>/{apps,libs,test}/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   modulePathIgnorePatterns: ['<rootDir>/build/', '<rootDir>/dist/'],

@@ -4,7 +4,13 @@ import { Injectable, Module } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { type Command, CurrentCommand, RoomDocument, RoomType } from '@wss/core';
 import { InjectState, StateModule, type StateRepository } from '@wss/state';
-import { eventually, FeatureCluster, SentinelServers, type TestClient } from '@wss/testing';
+import {
+  clusterOnServers,
+  eventually,
+  type FeatureCluster,
+  SentinelServers,
+  type TestClient,
+} from '@wss/testing';
 import { IsInt, Min } from 'class-validator';
 
 class Addition {
@@ -55,8 +61,7 @@ let servers: SentinelServers;
 let cluster: FeatureCluster;
 beforeAll(async () => {
   servers = await SentinelServers.start({ replicas: 1 });
-  const env = { DURABLE_REPLICAS: '1' };
-  cluster = await FeatureCluster.start({ features: [DurableModule], nodes: 2, engine: servers, env });
+  cluster = await clusterOnServers(servers, { features: [DurableModule], nodes: 2, durableReplicas: 1 });
 });
 afterAll(() => cluster?.stop());
 

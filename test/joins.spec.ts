@@ -4,7 +4,13 @@ import { type CanActivate, type ExecutionContext, Injectable, Module } from '@ne
 import { SubscribeMessage } from '@nestjs/websockets';
 import { Rooms } from '@wss/cluster';
 import { type Client, type Command, CurrentCommand, RoomType } from '@wss/core';
-import { eventually, FeatureCluster, RedisServer, type TestClient } from '@wss/testing';
+import {
+  clusterOnServers,
+  eventually,
+  type FeatureCluster,
+  RedisServer,
+  type TestClient,
+} from '@wss/testing';
 
 /** The guard answers when this has resolved. */
 let asked: Promise<void> = Promise.resolve();
@@ -39,7 +45,7 @@ let room: string;
 let member: TestClient;
 beforeAll(async () => {
   redis = await RedisServer.start();
-  cluster = await FeatureCluster.start({ features: [ClubModule], nodes: 2, engine: redis });
+  cluster = await clusterOnServers(redis, { features: [ClubModule], nodes: 2 });
 });
 afterAll(() => cluster?.stop());
 beforeEach(async () => {

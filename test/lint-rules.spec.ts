@@ -53,11 +53,6 @@ const others: Case[] = [
   { file: 'libs/cluster/src/files.ts', imports: '../../state/src/index.js', allowed: false },
   { file: 'libs/state/src/app.ts', imports: '../../../apps/gateway/src/config.js', allowed: false },
   { file: 'libs/testing/src/app.ts', imports: '../../../apps/gateway/src/config.js', allowed: false },
-  {
-    file: 'libs/testing/src/gateways/feature-node.ts',
-    imports: '../../../../apps/gateway/src/config.js',
-    allowed: true,
-  },
   { file: 'apps/gateway/src/redis-user.ts', imports: '@wss/redis', allowed: true },
   { file: 'apps/gateway/src/metrics-user.ts', imports: '@wss/nest/metrics', allowed: true },
   { file: 'apps/gateway/src/engine-user.ts', imports: '@wss/nest/engine', allowed: false },
@@ -74,6 +69,9 @@ const others: Case[] = [
 
 /** Arrows between folders of one library. */
 const betweenFloors: Case[] = [
+  { file: 'libs/testing/src/published/up.ts', imports: '../gateways/gateway-node.js', allowed: false },
+  { file: 'libs/testing/src/features/up.ts', imports: '../deployments/redis-faults.js', allowed: false },
+  { file: 'libs/testing/src/gateways/down.ts', imports: '../features/feature-cluster.js', allowed: true },
   { file: 'libs/messaging/src/socket/up.ts', imports: '../commands/answers.js', allowed: false },
   { file: 'libs/messaging/src/commands/up.ts', imports: '../rooms/memberships.js', allowed: false },
   { file: 'libs/messaging/src/commands/down.ts', imports: '../socket/text-frame.js', allowed: true },

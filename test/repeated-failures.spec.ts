@@ -3,7 +3,13 @@ import { Injectable, Logger, Module } from '@nestjs/common';
 import { SubscribeMessage } from '@nestjs/websockets';
 import { type Appended, Rooms } from '@wss/cluster';
 import { Command, CurrentCommand, RoomType } from '@wss/core';
-import { eventually, FeatureCluster, RedisServer, type TestClient } from '@wss/testing';
+import {
+  clusterOnServers,
+  eventually,
+  type FeatureCluster,
+  RedisServer,
+  type TestClient,
+} from '@wss/testing';
 
 @Injectable()
 @RoomType('den', {})
@@ -36,7 +42,7 @@ describe('a bug of a handler that a client meets again and again', () => {
   let client: TestClient;
   beforeAll(async () => {
     redis = await RedisServer.start();
-    cluster = await FeatureCluster.start({ features: [DenModule], nodes: 1, engine: redis });
+    cluster = await clusterOnServers(redis, { features: [DenModule], nodes: 1 });
     client = await cluster.connect('ann', { node: 0, room: 'den:1' });
     const ignore = (): void => undefined;
     const error = (message: unknown): void => void lines.push(String(message));
@@ -66,7 +72,7 @@ describe('a Redis that was made a replica', () => {
   let cluster: FeatureCluster;
   beforeAll(async () => {
     redis = await RedisServer.start();
-    cluster = await FeatureCluster.start({ features: [DenModule], nodes: 1, engine: redis });
+    cluster = await clusterOnServers(redis, { features: [DenModule], nodes: 1 });
     const ignore = (): void => undefined;
     const warn = (message: unknown): void => void lines.push(String(message));
     Logger.overrideLogger({ log: warn, warn, debug: ignore, error: warn });

@@ -45,8 +45,8 @@ const TTL_MS = 2_500;
 describe.each(['memory', 'redis'] as const)('features on %s', (engine) => {
   let cluster: FeatureCluster;
   beforeAll(async () => {
-    const env = { SESSION_TTL_MS: String(TTL_MS) };
-    cluster = await FeatureCluster.start({ features: [WatchingModule], nodes: 3, engine, env });
+    const options = { session: { ttlMs: TTL_MS } };
+    cluster = await FeatureCluster.start({ features: [WatchingModule], nodes: 3, engine, options });
   });
   afterAll(() => cluster?.stop());
   beforeEach(() => void (told = []));

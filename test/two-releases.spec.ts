@@ -62,7 +62,7 @@ describe.each(['memory', 'redis'] as const)('two releases side by side on %s', (
 
   const start = async (): Promise<void> => {
     cluster = await FeatureCluster.start({ features: [OldModule], nodes: 1, engine });
-    await cluster.addNode([NewModule]);
+    await cluster.addNode({ features: [NewModule] });
   };
 
   /** A client with a session that is in the room. */
@@ -120,7 +120,7 @@ describe.each(['memory', 'redis'] as const)('two releases side by side on %s', (
     await start();
     const ann = await cluster.connect('ann', { room });
     expect(await send(ann, 'note.sign')).toMatchObject(elsewhere);
-    const bob = await cluster.connect('bob');
+    const bob = await cluster.connect('bob', { node: 0 });
     expect(await bob.request('$join', {}, { room: 'memo:1' })).toMatchObject(elsewhere);
     expect(await bob.request('$join', {}, { room: 'none:1' })).toMatchObject({
       error: { code: 'not_found' },

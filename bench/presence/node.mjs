@@ -3,7 +3,7 @@ import { Injectable, Module } from '@nestjs/common';
 import { SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, RoomType } from '../../dist/libs/core/src/index.js';
 import { Rooms } from '../../dist/libs/cluster/src/index.js';
-import { FeatureNode } from '../../dist/libs/testing/src/gateways/feature-node.js';
+import { FeatureNode } from '../../dist/libs/testing/src/features/feature-node.js';
 
 /** A kind of room whose members send each other the time; decorated by hand because this file is run as it stands. */
 function roomsOfKind(kind, presence) {
@@ -34,7 +34,7 @@ Module({ providers: [roomsOfKind('plain', false), roomsOfKind('shown', true)] })
 const nodeId = `bench${process.pid}`;
 const node = await FeatureNode.start(
   nodeId,
-  { redis: process.env.REDIS_SERVER },
+  { redis: { url: process.env.REDIS_SERVER } },
   {
     features: [PresenceBench],
   },

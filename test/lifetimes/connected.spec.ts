@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, FeatureCluster, type KeptState, keptSurplus, type TestClient } from '@wss/testing';
+import {
+  eventually,
+  FeatureCluster,
+  type KeptState,
+  keptState,
+  keptSurplus,
+  type TestClient,
+} from '@wss/testing';
 import { CACHES, SETTLED_WITHIN_MS } from './den.js';
 import { DenModule } from './den.feature.js';
 
@@ -10,14 +17,14 @@ describe.each(['memory', 'redis'] as const)('R29: a connected client, on %s', (e
   let cluster: FeatureCluster;
   let client: TestClient;
   let before: KeptState;
-  const kept = (): KeptState => cluster.nodes[0]!.kept({ caches: CACHES });
+  const kept = (): KeptState => keptState(cluster.nodes[0]!.app, { caches: CACHES });
   /** Nothing is kept but what was before, once rooms have lingered. */
   const expectAsBefore = (): Promise<void> =>
     eventually(() => expect(keptSurplus(before, kept())).toEqual([]), { withinMs: SETTLED_WITHIN_MS });
 
   beforeAll(async () => {
-    const env = { PRESENCE_GRACE_MS: '300' };
-    cluster = await FeatureCluster.start({ features: [DenModule], nodes: 1, engine, env });
+    const options = { presence: { graceMs: 300 } };
+    cluster = await FeatureCluster.start({ features: [DenModule], nodes: 1, engine, options });
     // Its last digit is odd: the vault does not let it in.
     client = await cluster.connect('u1', { protocols: ['wss.v1'], room: 'den:1' });
     await client.event('$hello');

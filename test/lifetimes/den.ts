@@ -1,9 +1,11 @@
 import { expect } from '@jest/globals';
 import { Redis } from 'ioredis';
 import {
+  clusterOnServers,
   eventually,
   FeatureCluster,
   type KeptState,
+  keptState,
   keptSurplus,
   Random,
   RedisClusterServers,
@@ -61,11 +63,11 @@ export class Den {
     private readonly proxy?: TcpProxy,
   ) {}
 
-  static async open(engine: DenEngine, env: NodeJS.ProcessEnv = {}): Promise<Den> {
+  static async open(engine: DenEngine): Promise<Den> {
     const options = {
       features: [DenModule],
       nodes: 2,
-      env: { SESSION_TTL_MS: String(SESSION_TTL_MS), PRESENCE_GRACE_MS: '300', ...env },
+      options: { session: { ttlMs: SESSION_TTL_MS }, presence: { graceMs: 300 } },
     };
     if (engine === 'memory') return new Den(await FeatureCluster.start(options), []).warmed();
     const servers =
@@ -79,11 +81,7 @@ export class Den {
       await servers.stop();
     };
     const url = (proxy ?? servers).url;
-    return new Den(
-      await FeatureCluster.start({ ...options, engine: { url, stop } }),
-      masters,
-      proxy,
-    ).warmed();
+    return new Den(await clusterOnServers({ url, stop }, options), masters, proxy).warmed();
   }
 
   /** How late the engine's answers are, ms for each way. */
@@ -157,7 +155,7 @@ export class Den {
   }
 
   private async kept(): Promise<Kept> {
-    const nodes = this.cluster.nodes.map((node) => node.kept({ caches: CACHES }));
+    const nodes = this.cluster.nodes.map((node) => keptState(node.app, { caches: CACHES }));
     return { nodes, engine: (await Promise.all(this.masters.map(keptIn))).flat().sort() };
   }
 }

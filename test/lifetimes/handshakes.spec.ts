@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Sessions } from '@wss/cluster';
 import { SessionSource } from '@wss/messaging';
-import { eventually, FeatureCluster, type FeatureNode, rawUpgrade } from '@wss/testing';
+import { eventually, FeatureCluster, type FeatureNode, keptState, rawUpgrade } from '@wss/testing';
 import { DenModule } from './den.feature.js';
 
 let cluster: FeatureCluster;
@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-const sessions = (): number => node.kept().get('Sessions.connected') ?? 0;
-const stored = (): number => node.kept().get('SessionTable.rows') ?? 0;
+const sessions = (): number => keptState(node.app).get('Sessions.connected') ?? 0;
+const stored = (): number => keptState(node.app).get('SessionTable.rows') ?? 0;
 
 describe('R26: a handshake that can not be completed', () => {
   it.each([

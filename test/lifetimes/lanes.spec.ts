@@ -11,8 +11,8 @@ describe.each(['memory', 'redis'] as const)('R29: rooms with numbered commands, 
   let cluster: FeatureCluster;
   let node: FeatureNode;
   beforeAll(async () => {
-    const env = { SESSION_TTL_MS: String(TTL_MS), MAX_ROOMS_PER_SESSION: '2' };
-    cluster = await FeatureCluster.start({ features: [DenModule], nodes: 1, engine, env });
+    const options = { session: { ttlMs: TTL_MS }, limits: { maxRooms: 2 } };
+    cluster = await FeatureCluster.start({ features: [DenModule], nodes: 1, engine, options });
     node = cluster.nodes[0]!;
   });
   afterAll(() => cluster?.stop());

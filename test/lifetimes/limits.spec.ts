@@ -7,8 +7,8 @@ const MOST = 5;
 describe.each(['memory', 'redis'] as const)('R29: rooms at a time, on %s', (engine) => {
   let cluster: FeatureCluster;
   beforeAll(async () => {
-    const env = { MAX_ROOMS_PER_SESSION: String(MOST) };
-    cluster = await FeatureCluster.start({ features: [DenModule], nodes: 2, engine, env });
+    const options = { limits: { maxRooms: MOST } };
+    cluster = await FeatureCluster.start({ features: [DenModule], nodes: 2, engine, options });
   });
   afterAll(() => cluster?.stop());
 

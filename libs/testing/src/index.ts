@@ -1,21 +1,27 @@
-export * from './servers/changed-script.js';
-export * from './servers/cluster-proxies.js';
-export { eventually } from './waiting/eventually.js';
-export { FeatureCluster } from './gateways/feature-cluster.js';
-export type { FeatureModules, FeatureNode } from './gateways/feature-node.js';
+export {
+  CommandFailed,
+  eventually,
+  FeatureCluster,
+  type FeatureNode,
+  type FrameFilter,
+  type ServerFrame,
+  TestClient,
+  type TestClientOptions,
+  UpgradeRefused,
+} from './published/index.js';
+export * from './deployments/changed-script.js';
+export * from './deployments/cluster-proxies.js';
+export { clusterOnServers } from './gateways/cluster-on-servers.js';
 export * from './network/free-port.js';
 export { GatewayCluster } from './gateways/gateway-cluster.js';
 export { GatewayNode } from './gateways/gateway-node.js';
-export { type FrameFilter } from './clients/frame-queue.js';
-export { type KeptState, keptSurplus } from './gateways/kept-state.js';
+export { type KeptState, keptState, keptSurplus } from './gateways/kept-state.js';
 export { type ManagedProcess, type ProcessExit } from './processes/managed-process.js';
 export * from './random.js';
-export { rawUpgrade } from './network/raw-upgrade.js';
-export { RedisClusterServers } from './servers/redis-cluster-servers.js';
-export * from './servers/redis-faults.js';
+export { rawUpgrade } from './gateways/raw-upgrade.js';
+export { RedisClusterServers } from './deployments/redis-cluster-servers.js';
+export * from './deployments/redis-faults.js';
 export { RedisServer } from './servers/redis-server.js';
-export { SentinelServers } from './servers/sentinel-servers.js';
-export { CommandFailed, UpgradeRefused, type ServerFrame } from './clients/server-frame.js';
+export { SentinelServers } from './deployments/sentinel-servers.js';
 export { type ProxyMode, TcpProxy } from './network/tcp-proxy.js';
 export * from './processes/temporary-folder.js';
-export { TestClient, type TestClientOptions } from './clients/test-client.js';

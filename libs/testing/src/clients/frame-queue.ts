@@ -49,6 +49,11 @@ export class FrameQueue {
     for (const waiter of this.waiters.splice(0)) waiter.fail(this.ended);
   }
 
+  /** Frames may follow again. */
+  reopen(): void {
+    this.ended = undefined;
+  }
+
   /** Takes all frames that were not taken yet. */
   takeAll(): ServerFrame[] {
     return this.untaken.splice(0);

@@ -1,4 +1,4 @@
-import type { ErrorBody, RequestId } from '@wss/protocol';
+import type { ErrorBody, ErrorCode, RequestId } from '@wss/protocol';
 
 /** A frame from the server, as it came: a reply has an `id`, an event has an `event`. */
 export interface ServerFrame<Data = unknown> {
@@ -20,8 +20,11 @@ export interface ServerFrame<Data = unknown> {
 
 /** A command was answered with an error. */
 export class CommandFailed extends Error {
-  readonly code: ErrorBody['code'];
+  /** The code in the table of error codes, e.g. `invalid`. */
+  readonly code: ErrorCode;
+  /** True if the same command may succeed later. */
   readonly retry: boolean;
+  /** With `invalid`: the path and the rule of each broken rule. */
   readonly details: ErrorBody['details'];
 
   constructor(
@@ -42,7 +45,9 @@ export class CommandFailed extends Error {
 /** The server answered the upgrade with an HTTP response instead of a WebSocket. */
 export class UpgradeRefused extends Error {
   constructor(
+    /** The HTTP status, e.g. 401. */
     readonly status: number,
+    /** The response's headers; their names are lower-case. */
     readonly headers: NodeJS.Dict<string | string[]>,
     readonly body: string,
   ) {

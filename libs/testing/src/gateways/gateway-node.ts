@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hermeticEnv, ManagedProcess, type ProcessExit } from '../processes/managed-process.js';
-import { PATIENCE_MS } from '../waiting/deadline.js';
+import { patience } from '../waiting/patience.js';
 
 /** How a {@link GatewayNode} is started. */
 export interface GatewayNodeOptions {
@@ -88,11 +88,11 @@ export class GatewayNode {
   /**
    * Finds the first line of the output that matches, among those already here or still to come.
    *
-   * @param withinMs milliseconds; default 20,000
+   * @param withinMs milliseconds; default that of all waits
    * @returns the match; its `input` is the line
    * @throws Error with the output when the time is over or the process ends first
    */
-  waitForLine(pattern: RegExp, withinMs = PATIENCE_MS): Promise<RegExpMatchArray> {
+  waitForLine(pattern: RegExp, withinMs = patience()): Promise<RegExpMatchArray> {
     return this.process.output.waitFor(pattern, withinMs);
   }
 

@@ -1,10 +1,4 @@
 /**
- * How long a wait lasts by default, ms: it ends a test whose condition never comes true, and says nothing of how long
- * that takes, even on a machine that is ten times as slow and busy.
- */
-export const PATIENCE_MS = 20_000;
-
-/**
  * Waits for a promise, but not forever.
  *
  * @param ms how long to wait, milliseconds

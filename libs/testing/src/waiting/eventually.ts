@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { PATIENCE_MS, within } from './deadline.js';
+import { within } from './deadline.js';
+import { patience } from './patience.js';
 
 /** How patient {@link eventually} is. */
 export interface EventuallyOptions {
-  /** How long the assertion may stay false, milliseconds; default 20,000. */
+  /** How long the assertion may stay false, milliseconds; default {@link setPatience}'s, 4,000. */
   readonly withinMs?: number;
   /** Pause between two attempts, milliseconds; default 20. */
   readonly everyMs?: number;
@@ -17,7 +18,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   assertion: () => T | Promise<T>,
-  { withinMs = PATIENCE_MS, everyMs = 20 }: EventuallyOptions = {},
+  { withinMs = patience(), everyMs = 20 }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {

@@ -1,5 +1,5 @@
 import { eventually } from '../waiting/eventually.js';
-import { RedisServer, type RedisServerOptions } from './redis-server.js';
+import { RedisServer, type RedisServerOptions } from '../servers/redis-server.js';
 
 /** How {@link SentinelServers} are started. */
 export interface SentinelServersOptions extends Pick<RedisServerOptions, 'password'> {

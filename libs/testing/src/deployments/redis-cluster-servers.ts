@@ -1,5 +1,5 @@
 import { eventually } from '../waiting/eventually.js';
-import { RedisServer, type RedisServerOptions } from './redis-server.js';
+import { RedisServer, type RedisServerOptions } from '../servers/redis-server.js';
 
 /** How {@link RedisClusterServers} are started. */
 export interface RedisClusterServersOptions extends Pick<RedisServerOptions, 'password'> {

@@ -1,8 +1,18 @@
+import { MemoryEngine } from '@wss/state';
 import { eventually } from '../waiting/eventually.js';
-import type { RedisServers } from './gateway-cluster.js';
-import { newMemory, type SharedData } from './feature-node.js';
+import { newNamespace, removeNamespace } from './redis-namespace.js';
 import { RedisServer } from '../servers/redis-server.js';
 import { TcpProxy } from '../network/tcp-proxy.js';
+
+/** Where the nodes of a test keep their data: an engine of this process, or Redis. */
+export type SharedData = { readonly memory: MemoryEngine } | { readonly redis: SharedRedis };
+
+/** Redis as the nodes are told to use it. */
+export interface SharedRedis {
+  readonly url: string;
+  readonly namespace?: string;
+  readonly durableReplicas?: number;
+}
 
 /** The data that the nodes of a test share, and the faults that it can have. */
 export interface FeatureData {
@@ -16,13 +26,16 @@ export interface FeatureData {
 
 /** Data of this process: starts in no time. */
 export function memoryData(): FeatureData {
-  const memory = newMemory();
+  const memory = new MemoryEngine();
   return {
     shared: { memory },
     async loseTail(work) {
       memory.pauseReplication();
-      await work();
-      memory.promote();
+      try {
+        await work();
+      } finally {
+        memory.promote();
+      }
     },
     async outage(work) {
       memory.setReachable(false);
@@ -36,28 +49,38 @@ export function memoryData(): FeatureData {
   };
 }
 
-/** Servers of the test. */
-export function serversData(servers: RedisServers): FeatureData {
+/** Servers that others run, with a namespace of this test's own; its keys are removed at the end. */
+export function yourRedisData(url: string): FeatureData {
+  const namespace = newNamespace();
   const refuse = (): Promise<never> =>
-    Promise.reject(new Error("these servers are the test's own to disturb"));
-  return { shared: { redis: servers.url }, loseTail: refuse, outage: refuse, stop: () => servers.stop() };
+    Promise.reject(new Error("a test can't disturb your Redis: use the engine 'memory' or 'redis'"));
+  return {
+    shared: { redis: { url, namespace } },
+    loseTail: refuse,
+    outage: refuse,
+    stop: () => removeNamespace(url, namespace),
+  };
 }
 
 /** A real Redis with a replica, which the nodes reach through a proxy. */
 export async function redisData(): Promise<FeatureData> {
-  let pair = await replicated(await RedisServer.start());
+  let pair = await replicated(await firstServer());
   const proxy = await TcpProxy.start({ to: pair.master.port });
   return {
-    shared: { redis: proxy.url },
+    shared: { redis: { url: proxy.url, durableReplicas: 1 } },
     async loseTail(work) {
       const { master, replica } = pair;
       await inStep(pair);
       await replica.cli('REPLICAOF', 'NO', 'ONE');
-      await work();
-      proxy.target = replica.port;
-      proxy.cutNow();
-      await master.stop();
-      pair = await replicated(replica);
+      try {
+        await work();
+      } finally {
+        proxy.target = replica.port;
+        proxy.cutNow();
+        await master.stop();
+        pair = { master: replica, replica: await replicaOf(replica) };
+      }
+      await inStep(pair);
     },
     async outage(work) {
       await proxy.setMode('cut');
@@ -74,6 +97,13 @@ export async function redisData(): Promise<FeatureData> {
   };
 }
 
+async function firstServer(): Promise<RedisServer> {
+  return RedisServer.start().catch((cause: unknown) => {
+    const remedy = `or let the test use engine: 'memory', or engine: { url } of a Redis that runs already`;
+    throw new Error(`${(cause as Error).message}, ${remedy}`, { cause });
+  });
+}
+
 interface Pair {
   readonly master: RedisServer;
   readonly replica: RedisServer;
@@ -81,9 +111,18 @@ interface Pair {
 
 /** The replica comes before the data: a master that gets its first one begins a new history. */
 async function replicated(master: RedisServer): Promise<Pair> {
-  const replica = await RedisServer.start({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
-  await inStep({ master, replica });
-  return { master, replica };
+  try {
+    const pair = { master, replica: await replicaOf(master) };
+    await inStep(pair);
+    return pair;
+  } catch (error) {
+    await master.stop();
+    throw error;
+  }
+}
+
+function replicaOf({ port }: RedisServer): Promise<RedisServer> {
+  return RedisServer.start({ args: ['--replicaof', '127.0.0.1', String(port)] });
 }
 
 /** Resolves when the replica has all of the master's data of this moment. */
