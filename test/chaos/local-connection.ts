@@ -9,6 +9,7 @@ import type { Connection, ConnectionListener } from './connection.js';
 export class LocalConnection implements Connection {
   readonly id = randomUUID();
   readonly user: string;
+  readonly claims = {};
   readonly rooms = new Map<string, RoomHold>();
   open = true;
   private readonly orders = new Map<string, CommandOrder>();

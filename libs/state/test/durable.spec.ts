@@ -13,7 +13,7 @@ class Vault {
 const types = {
   of: () => ({ type: 'vault', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0, durable: true }),
 };
-const client: Client = { id: 'c', user: 'ann' };
+const client: Client = { id: 'c', user: 'ann', claims: {} };
 
 describe('durable commits', () => {
   let server: RedisServer;

@@ -28,11 +28,10 @@ export class Sockets {
   ) {}
 
   begin(socket: RoutedSocket, stream: Duplex, accepted: AcceptedClient, context: PathContext): ClientSocket {
-    const { user, expiresAt } = accepted;
+    const { user, expiresAt, claims } = accepted;
     const { flusher } = this;
     const id = `${this.identity.nodeId}.${(++this.count).toString(36)}`;
-    const end = expiresAt !== undefined && { expiresAt };
-    const client = new ClientSocket({ socket, id, user, stream, flusher, context, ...end });
+    const client = new ClientSocket({ socket, id, user, expiresAt, claims, stream, flusher, context });
     socket
       .on('message', onMessage as SocketListener)
       .on('close', onClose as SocketListener)

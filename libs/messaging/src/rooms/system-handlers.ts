@@ -137,9 +137,9 @@ export class SystemHandlers {
     @ConnectedSocket() client: ClientSocket,
   ): Promise<{ expiresAt: number | null }> {
     try {
-      const { expiresAt } = await this.admission.refresh(token, client.user);
-      client.identityEndsAt(expiresAt);
-      return { expiresAt: expiresAt ?? null };
+      const identity = await this.admission.refresh(token, client.user);
+      client.identify(identity);
+      return { expiresAt: identity.expiresAt ?? null };
     } catch (error) {
       if (!(error instanceof UpgradeRefusal)) throw error;
       throw new GatewayError(error.status === 503 ? 'unavailable' : 'unauthenticated', error.message);

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type Client, type ClientSession, CommandOrder } from '@wss/core';
+import { type Client, type ClientSession, CommandOrder, frozenClaims } from '@wss/core';
 import {
   type ClientFrame,
   CLOSE_CODES,
@@ -34,6 +34,7 @@ export interface ClientInit {
   readonly user: string;
   /** When its identity ends, ms since 1970; absent: never. */
   readonly expiresAt?: number;
+  readonly claims?: Client['claims'];
   /** The stream under the WebSocket. */
   readonly stream: Duplex;
   readonly flusher: Flusher;
@@ -86,6 +87,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   readonly socket: RoutedSocket;
   declare id: string;
   declare user: string;
+  declare claims: Client['claims'];
   /** True if it gave a sign of life since the last ping. */
   declare alive: boolean;
   /** Its heartbeat slot in the period; the heartbeats assign it. */
@@ -131,7 +133,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   declare private roomStates?: Map<string, RoomState>;
 
   /** Makes an accepted socket a client. */
-  constructor({ socket, id, user, expiresAt, stream, flusher, context }: ClientInit) {
+  constructor({ socket, id, user, expiresAt, claims, stream, flusher, context }: ClientInit) {
     this.socket = socket;
     this.pathContext = context;
     this.alive = true;
@@ -141,7 +143,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     this.hooks = 0;
     this.load = 0;
     this.loadBytes = 0;
-    this.identityEndsAt(expiresAt);
+    this.identify({ expiresAt, claims });
     this.id = id;
     this.user = user;
     this.outbound = new OutboundQueue(stream, flusher, this);
@@ -149,11 +151,11 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   }
 
   /**
-   * Takes the end from a token. It is read once: from here on only the steady clock counts, so that a step of the
-   * wall clock does not end connections.
-   * @param expiresAt ms since 1970; absent: never
+   * Takes the end and the claims of an identity. The end is read once: from here on only the steady clock counts, so
+   * that a step of the wall clock does not end connections.
    */
-  identityEndsAt(expiresAt: number | undefined): void {
+  identify({ expiresAt, claims }: Pick<ClientInit, 'expiresAt' | 'claims'>): void {
+    this.claims = frozenClaims(claims);
     this.expiresAt =
       expiresAt === undefined ? 0 : performance.now() + expiresAt - Date.now() + IDENTITY_LEEWAY_MS;
   }

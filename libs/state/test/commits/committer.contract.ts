@@ -56,7 +56,7 @@ const types = {
 };
 /** Channels on which every call gets lost. */
 const DEAF: CallChannels = { subscribe: () => Promise.resolve(), unsubscribe: () => undefined };
-const client: Client = { id: 'c', user: 'ann' };
+const client: Client = { id: 'c', user: 'ann', claims: {} };
 
 /** One node: a repository with its own queue and links. */
 class Node {

@@ -19,7 +19,7 @@ import { Tally } from '../commits/committer.contract.js';
 const types = {
   of: () => ({ type: 'tally', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 }),
 };
-const client: Client = { id: 'c', user: 'ann' };
+const client: Client = { id: 'c', user: 'ann', claims: {} };
 
 describe('R35: commits that Redis answers with an error, or on a new history', () => {
   let server: RedisServer;
