@@ -4,13 +4,13 @@ import {
   type FactoryProvider,
   Module,
   type ModuleMetadata,
+  Optional,
   type Provider,
   type Type,
 } from '@nestjs/common';
 import { Cluster, ClusterPresence, ClusterRooms, NodeCluster, Presence, Rooms } from '@wss/cluster';
 import { bind, bindFactory } from '@wss/core';
 import { Committer, DocumentRegistry, RoomStore, SharedState, StateModule } from '@wss/state';
-import { newGateway } from './assembly/client.gateway.js';
 import { CoreModule } from './assembly/core.module.js';
 import { DoorModule } from './assembly/door.module.js';
 import { EngineModule } from './engine/engine.module.js';
@@ -38,6 +38,13 @@ export interface WssAsyncOptions {
  */
 @Module({})
 export class WssModule {
+  constructor(@Optional() settings?: WssSettings) {
+    if (settings) return;
+    throw new Error(
+      'WssModule was imported as it is: import WssModule.forRoot(…) instead, in the root module',
+    );
+  }
+
   /** The options are checked when the application is created. */
   static forRoot(options: WssOptions): DynamicModule {
     return nodeOf(bindFactory(WssSettings, [], () => settingsOf(options)));
@@ -65,7 +72,7 @@ function nodeOf(
 ): DynamicModule {
   refuseCopies();
   const engine = EngineModule.with(settings, imports);
-  const core = CoreModule.with(engine, newGateway(), imports);
+  const core = CoreModule.with(engine, imports);
   const door = DoorModule.with(engine, core);
   return {
     module: WssModule,

@@ -9,6 +9,7 @@ export { type LinkCount } from './links/link-count.js';
 export { LinkProbe } from './links/link-probe.js';
 export * from './links/lua-script.js';
 export { type LinkRole, type RedisLinkOptions, RedisUnreachable } from './links/open-link.js';
+export { ProcessHold } from './links/process-hold.js';
 export { ProbeRecord } from './links/probe-record.js';
 export { LOOK_MS, ReadingTime } from './links/reading-time.js';
 export { isRedirection, RedisError, toRedisError } from './links/redis-errors.js';

@@ -1,7 +1,8 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
 
-/** The one gateway of this library: the command router serves its path. */
+/** The one gateway of this library: the command router serves its path. It has none until {@link serveAt} gives it one. */
 @Injectable()
 export class ClientGateway {
   /** The server that the application's WebSocket adapter made for the path. */
@@ -12,14 +13,15 @@ export class ClientGateway {
   }
 }
 
-/** Makes the gateway of one module. It has no path yet, and no server without {@link serveAt}. */
-export function newGateway(): Type<ClientGateway> {
-  @Injectable()
+/**
+ * Gives the gateway of an application its path. Nest takes it from the decorator of the class only, and applications of
+ * one process may have different ones, so each gets a class of its own.
+ */
+export function serveAt(path: string, modules: ModulesContainer): void {
+  @WebSocketGateway({ path, commands: true } as object)
   class WssGateway extends ClientGateway {}
-  return WssGateway;
-}
-
-/** Gives a gateway its path, which Nest takes from the decorator only. */
-export function serveAt(path: string, gateway: Type<ClientGateway>): void {
-  WebSocketGateway({ path, commands: true } as object)(gateway);
+  for (const { providers } of modules.values()) {
+    const wrapper = providers.get(ClientGateway);
+    if (wrapper) wrapper.metatype = WssGateway;
+  }
 }

@@ -1,10 +1,4 @@
-import {
-  type DynamicModule,
-  Module,
-  type OnApplicationShutdown,
-  type OnModuleInit,
-  type Type,
-} from '@nestjs/common';
+import { type DynamicModule, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import {
   ClientRouting,
@@ -22,7 +16,7 @@ import { HandlersModule, RoomTypeRegistry } from '@wss/core';
 import { CommandRouter, Drain, MESSAGING_PROVIDERS } from '@wss/messaging';
 import { Committer, DocumentRegistry, requireDeclaredRooms, RoomStore, STATE_PROVIDERS } from '@wss/state';
 import { Engine } from '../engine/engine.js';
-import type { ClientGateway } from './client.gateway.js';
+import { ClientGateway } from './client.gateway.js';
 import { ENGINE_PROVIDERS } from './engine-providers.js';
 import { placeInOrder } from './hook-order.js';
 import { Installation } from './installation.js';
@@ -64,11 +58,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     placeInOrder(modules, CoreModule, 'innermost');
   }
 
-  static with(
-    engine: DynamicModule,
-    gateway: Type<ClientGateway>,
-    imports: NonNullable<DynamicModule['imports']>,
-  ): DynamicModule {
+  static with(engine: DynamicModule, imports: NonNullable<DynamicModule['imports']>): DynamicModule {
     return {
       module: CoreModule,
       imports: [engine, HandlersModule, ...imports],
@@ -78,8 +68,8 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         ...STATE_PROVIDERS,
         ...ENGINE_PROVIDERS,
         ...PRESENCE_PROVIDERS,
-        gateway,
-        Installation.of(gateway),
+        ClientGateway,
+        Installation,
         NodeMetering,
       ],
       exports: [...EXPORTS],

@@ -6,13 +6,12 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { ClusterTransport, JobRunner, NodePresence, SessionExpiry } from '@wss/cluster';
-import { HandlersModule, RoomTypeRegistry } from '@wss/core';
-import { CommandRouter } from '@wss/messaging';
-import { Engine } from '../engine/engine.js';
+import { JobRunner, NodePresence, SessionExpiry } from '@wss/cluster';
+import { HandlersModule } from '@wss/core';
 import { NodeReadiness } from '../health/readiness.js';
 import { placeInOrder } from './hook-order.js';
 import { Installation } from './installation.js';
+import { Membership } from './membership.js';
 import { NodeDrain } from './node-drain.js';
 
 /**
@@ -23,15 +22,12 @@ import { NodeDrain } from './node-drain.js';
 export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   constructor(
     modules: ModulesContainer,
-    private readonly engine: Engine,
     private readonly readiness: NodeReadiness,
     private readonly installation: Installation,
-    private readonly transport: ClusterTransport,
+    private readonly membership: Membership,
     private readonly jobs: JobRunner,
     private readonly sessions: SessionExpiry,
     private readonly presence: NodePresence,
-    private readonly router: CommandRouter,
-    private readonly types: RoomTypeRegistry,
     private readonly drain: NodeDrain,
   ) {
     placeInOrder(modules, DoorModule, 'outermost');
@@ -41,7 +37,7 @@ export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, Befo
     return {
       module: DoorModule,
       imports: [engine, core, HandlersModule],
-      providers: [NodeDrain],
+      providers: [Membership, NodeDrain],
       exports: [NodeDrain],
     };
   }
@@ -50,18 +46,12 @@ export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, Befo
   async onApplicationBootstrap(): Promise<void> {
     this.installation.requireWhole();
     this.presence.start();
-    // Before the first client comes, the other nodes know what it may send here.
-    await this.engine.registry.describe({
-      events: this.router.contract,
-      rooms: [...this.types.all().keys()],
-    });
-    await new Promise<void>((resolve, reject) => {
-      this.transport.listen((error) => (error === undefined ? resolve() : reject(error as Error)));
-    });
+    await this.membership.join();
+    this.membership.followListening();
     this.readiness.open();
   }
 
-  /** No new clients come, and no new jobs; what runs can still use all of the application. */
+  /** No new clients come, and no new jobs; those that run can still use all of the application. */
   async onModuleDestroy(): Promise<void> {
     this.readiness.drain();
     this.drain.begin();
@@ -70,8 +60,8 @@ export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, Befo
 
   /** Lets the clients go, then tells the cluster that they and the node have gone. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.drain.finish();
+    await this.drain.finish({ waits: this.membership.isJoined });
     await this.presence.close();
-    await this.transport.close();
+    await this.membership.leave();
   }
 }

@@ -1,6 +1,5 @@
-import type { FactoryProvider, INestApplication, Type } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
-import { bindFactory } from '@wss/core';
+import { type INestApplication, Injectable } from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { ClusterWsAdapter, type ClusterWsAdapterOptions } from '@wss/messaging';
 import { WssSettings } from '../options/wss-settings.js';
 import { ClientGateway, serveAt } from './client.gateway.js';
@@ -24,29 +23,21 @@ class InstalledAdapter extends ClusterWsAdapter {
 }
 
 /** The WebSocket side of an application: without it no client can come. */
+@Injectable()
 export class Installation {
   private adapter?: InstalledAdapter;
 
   constructor(
-    private readonly type: Type<ClientGateway>,
+    private readonly modules: ModulesContainer,
     private readonly gateway: ClientGateway,
     private readonly settings: WssSettings,
     private readonly host: HttpAdapterHost,
   ) {}
 
-  /** Makes the installation of a module's gateway. */
-  static of(type: Type<ClientGateway>): FactoryProvider<Installation> {
-    return bindFactory(
-      Installation,
-      [type, WssSettings, HttpAdapterHost],
-      (gateway, settings, host) => new Installation(type, gateway, settings, host),
-    );
-  }
-
   /** Gives the gateway its path and the application its adapter; a second call changes nothing. */
   install(app: INestApplication, options: ClusterWsAdapterOptions): void {
     if (this.adapter) return;
-    serveAt(this.settings.path, this.type);
+    serveAt(this.settings.path, this.modules);
     this.adapter = new InstalledAdapter(app, options);
     app.useWebSocketAdapter(this.adapter);
   }

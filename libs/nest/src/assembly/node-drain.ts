@@ -27,9 +27,13 @@ export class NodeDrain {
     this.deadline = performance.now() + this.settings.drain.timeoutMs;
   }
 
-  /** Resolves when no client is left. */
-  async finish(): Promise<void> {
+  /**
+   * Resolves when no client is left.
+   * @param waits true if a balancer may still send clients here, so that it is waited for
+   */
+  async finish({ waits }: { readonly waits: boolean }): Promise<void> {
     const { delayMs, windowMs } = this.settings.drain;
-    await this.drain.run({ delayMs, windowMs, deadline: this.deadline, hurry: this.hurried.signal });
+    const { deadline, hurried } = this;
+    await this.drain.run({ delayMs: waits ? delayMs : 0, windowMs, deadline, hurry: hurried.signal });
   }
 }

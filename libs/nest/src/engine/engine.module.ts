@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type DynamicModule, Injectable, Module, Optional, type Provider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { bind, bindFactory } from '@wss/core';
 import { NodeIdentity } from '@wss/messaging';
 import { NodeGivens } from '@wss/state';
@@ -22,10 +23,17 @@ class OwnIdentity extends NodeIdentity {
 /** Parts of the engine that other modules may provide. */
 @Injectable()
 class EngineExtras {
+  /** @throws Error when the application would open two engines */
   constructor(
+    modules: ModulesContainer,
     @Optional() readonly observer?: EngineObserver,
     @Optional() readonly givens?: NodeGivens,
-  ) {}
+  ) {
+    if ([...modules.values()].filter(({ metatype }) => metatype === EngineModule).length === 1) return;
+    throw new Error(
+      'WssModule.forRoot(…) is imported more than once: import it in the root module only; Rooms, Presence, Cluster and repositories can be injected in every module',
+    );
+  }
 }
 
 /** The node's settings, its name, its engine and its readiness. */
@@ -47,8 +55,9 @@ export class EngineModule {
         bindFactory(
           Engine,
           [WssSettings, NodeIdentity, EngineExtras],
-          (settings, { nodeId }, { observer, givens }) =>
-            openEngine({ settings, nodeId, observer, memory: givens?.memory }),
+          (settings, { nodeId }, { observer, givens }) => {
+            return openEngine({ settings, nodeId, observer, memory: givens?.memory });
+          },
         ),
       ],
       exports: [WssSettings, NodeIdentity, NodeReadiness, Engine, EngineExtras],

@@ -33,6 +33,7 @@ import {
   LinkProbe,
   parseRedisTarget,
   type ProbeRecord,
+  ProcessHold,
   RedisKeys,
   type RedisLinkOptions,
   RedisLinks,
@@ -65,6 +66,8 @@ export abstract class Engine {
   abstract readonly fitness?: Readonly<Record<string, () => string | undefined>>;
   /** The links to Redis; absent for the embedded engine. */
   abstract readonly links?: EngineLinks;
+  /** Decides if the engine keeps the process alive; at first it does not. Without links it never does. */
+  abstract readonly holdProcess: (isHeld: boolean) => void;
   abstract readonly close: () => Promise<void>;
 }
 
@@ -108,6 +111,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     presence: new MemoryPresenceStore(engine, channelOf),
     canBeDurable: true,
     checks: {},
+    holdProcess: () => undefined,
     close: () => Promise.resolve(),
   };
 }
@@ -115,8 +119,10 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
 function redisEngine(url: string, settings: WssSettings, nodeId: string): Promise<Engine> {
   const keys = new RedisKeys(settings.namespace);
   const target = parseRedisTarget(url);
+  const hold = new ProcessHold();
   const options: RedisLinkOptions = {
     target,
+    hold,
     scripts: [
       ...Object.values(ROOM_SCRIPTS),
       ...Object.values(SESSION_SCRIPTS),
@@ -127,8 +133,8 @@ function redisEngine(url: string, settings: WssSettings, nodeId: string): Promis
     withFence: settings.durableReplicas > 0,
   };
   return target.kind === 'cluster'
-    ? redisClusterEngine(options, { settings, keys, nodeId })
-    : redisServerEngine(options, { settings, keys, nodeId });
+    ? redisClusterEngine(options, { settings, keys, nodeId, hold })
+    : redisServerEngine(options, { settings, keys, nodeId, hold });
 }
 
 /** Parts of an engine on Redis. */
@@ -136,6 +142,7 @@ interface EngineParts {
   readonly settings: WssSettings;
   readonly keys: RedisKeys;
   readonly nodeId: string;
+  readonly hold: ProcessHold;
 }
 
 /** The parts that differ between one server and many. */
@@ -202,7 +209,7 @@ async function closingOnFailure<T>(links: { close(): Promise<void> }, work: () =
 
 async function assemble(
   { links, channels, probe, fence, servers }: RedisSide,
-  { settings, keys, nodeId }: EngineParts,
+  { settings, keys, nodeId, hold }: EngineParts,
 ): Promise<Engine> {
   const registry = new RedisNodeRegistry(links, keys, { nodeId });
   const presence = new RedisPresenceStore(links, keys);
@@ -218,6 +225,7 @@ async function assemble(
   const sessions = await Sessions.start(sessionStore, sessionOptions(settings));
   sessions.secrets.watch(registry, keys.namespace);
   probe.record.clock.onStep(() => sessions.extendAll());
+  hold.held = false;
   return {
     name: 'redis',
     keys,
@@ -236,6 +244,7 @@ async function assemble(
     },
     fitness: { server: () => servers.problem(), secrets: () => sessions.secrets.problem() },
     links: { counts: () => links.counts(), probes: probe.record },
+    holdProcess: (isHeld) => void (hold.held = isHeld),
     async close() {
       probe.stop();
       servers.stop();

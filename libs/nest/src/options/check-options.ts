@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import type { Admission } from '@wss/messaging';
 import { parseRedisTarget } from '@wss/redis';
 import { integer, isObject, must, type OptionCheck, options, text } from './option-checks.js';
 
@@ -97,8 +98,9 @@ function isSecret(value: unknown): boolean {
 }
 
 function isAdmission(value: unknown): boolean {
-  const { prototype } = value as { prototype?: { admit?: unknown } };
-  return typeof value === 'function' && typeof prototype?.admit === 'function';
+  if (typeof value !== 'function') return false;
+  const { admit, refresh } = value.prototype as Partial<Admission>;
+  return typeof admit === 'function' && typeof refresh === 'function';
 }
 
 function isHttpUrl(url: string): boolean {

@@ -3,6 +3,7 @@ import { LogGate, settledWithin } from '@wss/protocol';
 import type { Redis } from 'ioredis';
 import type { LuaScript } from './lua-script.js';
 import { type LinkSettings, PatientRedis } from './patient-redis.js';
+import type { ProcessHold } from './process-hold.js';
 import { describeAddress, describeTarget, type RedisAddress, type RedisTarget } from './redis-target.js';
 import { Sentinels } from './sentinels.js';
 
@@ -20,6 +21,8 @@ export interface RedisLinkOptions {
   readonly withFence?: boolean;
   /** Maps the address that a cluster's server announces to the one at which it is reached; default: no change. */
   readonly translate?: (address: RedisAddress) => RedisAddress;
+  /** Decides if the links keep the process alive. Default: they do. */
+  readonly hold?: ProcessHold;
   /** Scripts to load on every new connection, so that calls by hash do not miss. */
   readonly scripts?: readonly LuaScript<unknown>[];
 }
@@ -59,6 +62,7 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
     to instanceof Sentinels
       ? to.open(settings, timeoutMs)
       : new PatientRedis({ ...settings, ...to }, timeoutMs);
+  options.hold?.add(redis);
   if (role !== 'seed')
     reportChanges(
       redis,

@@ -45,7 +45,7 @@ export class PatientRedis extends Redis {
   }
 
   private lookIn(ms: number): NodeJS.Timeout {
-    return this.reading.lookIn(ms, (now) => this.failLate(now)).unref();
+    return this.reading.lookIn(ms, (now) => this.failLate(now));
   }
 
   /** @param now the time up to which all answers that arrived have been read */

@@ -30,7 +30,8 @@ export class RedisLinks implements DataLinks {
    * @throws RedisUnreachable with a remedy when Redis can't be reached in time.
    */
   static async connect(options: RedisLinkOptions): Promise<RedisLinks> {
-    const sentinels = options.target.kind === 'sentinel' ? new Sentinels(options.target) : undefined;
+    const sentinels =
+      options.target.kind === 'sentinel' ? new Sentinels(options.target, options.hold) : undefined;
     const open = (role: LinkRole): Redis => openLink(options, role, sentinels ?? options.target.hosts[0]!);
     const fence = options.withFence ? open('fence') : undefined;
     const links = new RedisLinks(open('commands'), open('reads'), open('subscriber'), fence, sentinels);

@@ -2,6 +2,7 @@ import { connect as connectPlain } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Logger } from '@nestjs/common';
 import { AbstractConnector, type Redis, type RedisOptions } from 'ioredis';
+import type { ProcessHold } from './process-hold.js';
 import { type LinkSettings, PatientRedis } from './patient-redis.js';
 import { describeAddress, type RedisAddress, type RedisTarget } from './redis-target.js';
 
@@ -35,7 +36,10 @@ export class Sentinels {
   private readonly timer: NodeJS.Timeout;
   private looking = false;
 
-  constructor(private readonly target: RedisTarget) {
+  constructor(
+    private readonly target: RedisTarget,
+    private readonly hold?: ProcessHold,
+  ) {
     this.clients = target.hosts.map((address) => this.openSentinel(address));
     this.timer = setInterval(() => void this.look(), WATCH_MS).unref();
   }
@@ -109,6 +113,7 @@ export class Sentinels {
       retryStrategy: (attempt) => Math.random() * Math.min(2_000, 50 * 2 ** Math.min(attempt, 6)) + 20,
     };
     const client = new PatientRedis(settings, ANSWER_MS);
+    this.hold?.add(client);
     client.on('error', (error: Error) =>
       this.logger.debug(`sentinel ${describeAddress(address)}: ${error.message}`),
     );

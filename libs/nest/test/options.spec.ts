@@ -1,0 +1,135 @@
+import { describe, expect, it } from '@jest/globals';
+import { generateKeyPairSync } from 'node:crypto';
+import { Admission, type Admitted, BadWssOptions, type WssOptions } from '@wss/nest';
+import { settingsOf } from '../src/options/wss-settings.js';
+
+const LONG = 'a secret of more than 32 characters';
+
+class Mine extends Admission {
+  admit(): Admitted {
+    return { user: 'ann' };
+  }
+}
+
+function problemsOf(options: unknown): string[] {
+  try {
+    settingsOf(options as WssOptions);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(BadWssOptions);
+    return (error as Error).message.split('\n  ').slice(1);
+  }
+}
+
+describe('options', () => {
+  it('have the defaults that they tell', () => {
+    expect(settingsOf({ auth: 'none' })).toEqual({
+      path: '/',
+      redisUrl: undefined,
+      namespace: 'wss',
+      durableReplicas: 0,
+      auth: 'none',
+      origins: 'local',
+      sessionTtlMs: 86_400_000,
+      sessionSecrets: undefined,
+      presenceGraceMs: 5_000,
+      drain: { delayMs: 0, windowMs: 2_000, timeoutMs: 20_000 },
+      maxRooms: 1_000,
+      globalEnhancers: true,
+    });
+    expect(settingsOf({ auth: { use: Mine } }).origins).toEqual([]);
+  });
+
+  it('that are undefined count as absent, as a configuration gives them', () => {
+    const settings = settingsOf({
+      auth: { jwt: { secret: LONG, publicKey: undefined } },
+      redis: undefined,
+      path: undefined,
+      drain: { delayMs: undefined },
+    });
+    expect(settings).toMatchObject({ path: '/', redisUrl: undefined, drain: { delayMs: 0 } });
+  });
+
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  it.each<WssOptions>([
+    { auth: { jwt: { secret: LONG } } },
+    { auth: { jwt: { publicKey: publicKey.export({ type: 'spki', format: 'pem' }) as string } } },
+    {
+      auth: { jwt: { jwksUrl: 'http://localhost:8080/jwks', issuer: 'i', audience: 'a', userClaim: 'uid' } },
+    },
+    { auth: { use: Mine }, origins: ['https://app.example', 'null', 'capacitor://localhost', '*'] },
+    { auth: 'none', redis: 'redis://a,b' },
+    { auth: 'none', redis: { url: 'redis+sentinel://a,b/main', namespace: 'prod', durableReplicas: 1 } },
+    { auth: 'none', session: { secret: [LONG, LONG], ttlMs: 1_000 }, presence: { graceMs: 0 } },
+    {
+      auth: 'none',
+      session: { secret: `${LONG}\n${LONG}` },
+      limits: { maxRooms: 1 },
+      globalEnhancers: false,
+    },
+  ])('may be %j', (options) => {
+    expect(problemsOf(options)).toEqual([]);
+  });
+
+  it.each<[unknown, ...string[]]>([
+    [undefined, 'the options must be an object with path'],
+    [{}, 'auth is missing'],
+    [{ auth: 'jwt' }, "auth must be 'none', { jwt: { … } } or { use"],
+    [{ auth: { jwt: { secret: LONG }, use: Mine } }, "auth must be 'none'"],
+    [{ auth: { jwt: undefined } }, 'auth.jwt must be an object with secret'],
+    [{ auth: { jwt: { secret: LONG, jwksUrl: 'http://x' } } }, 'auth.jwt needs one of'],
+    [{ auth: { jwt: { secret: 'short' } } }, 'auth.jwt.secret must be a text of at least 32 characters'],
+    [{ auth: { jwt: { publicKey: 'no key' } } }, 'auth.jwt.publicKey must be a public key in PEM form'],
+    [{ auth: { jwt: { jwksUrl: 'ftp://x' } } }, 'auth.jwt.jwksUrl must be an http(s) URL'],
+    [{ auth: { jwt: { secret: LONG, algorithm: 'none' } } }, 'auth.jwt.algorithm is no option; allowed are'],
+    [{ auth: { use: class Nothing {} } }, 'auth.use must be a class that extends Admission'],
+    [{ auth: { use: new Mine() } }, 'auth.use must be a class that extends Admission'],
+    [{ auth: 'none', redis: '' }, 'redis is not an address of Redis'],
+    [{ auth: 'none', redis: {} }, 'redis.url is missing'],
+    [{ auth: 'none', redis: { url: 'http://x', db: 1 } }, 'redis.url is not', 'redis.db is no option'],
+    [
+      { auth: 'none', redis: { url: 'redis://x', durableReplicas: 11 } },
+      'redis.durableReplicas must be an integer',
+    ],
+    [
+      { auth: 'none', redis: { url: 'redis://x', namespace: 'a:b' } },
+      'redis.namespace must be 1 to 32 characters',
+    ],
+    [{ auth: 'none', origins: 'https://app.example' }, "origins must be 'local', or a list"],
+    [{ auth: 'none', origins: ['https://app.example/'] }, "origins must be 'local', or a list"],
+    [
+      { auth: 'none', session: { ttlMs: 999, secret: [] } },
+      'session.ttlMs must be',
+      'session.secret must be',
+    ],
+    [{ auth: 'none', session: { secret: `${LONG}\nshort` } }, 'session.secret must be'],
+    [{ auth: 'none', presence: { graceMs: '5' } }, 'presence.graceMs must be an integer from 0 to 50000'],
+    [
+      { auth: 'none', drain: { delayMs: -1, windowMs: NaN, timeoutMs: 0.5 } },
+      'drain.delayMs',
+      'drain.windowMs',
+      'drain.timeoutMs',
+    ],
+    [{ auth: 'none', limits: { maxRooms: 0 } }, 'limits.maxRooms must be an integer from 1 to 100000'],
+    [{ auth: 'none', path: 'live', globalEnhancers: 1 }, 'path must be a path', 'globalEnhancers must be'],
+    [
+      { auth: 'none', single: true, toString: 1 },
+      'single is no option; allowed are path, redis',
+      'toString is no option',
+    ],
+    [{ auth: 'none', drain: null, session: [] }, 'drain must be an object', 'session must be an object'],
+  ])('may not be %j', (options, ...expected) => {
+    const problems = problemsOf(options);
+    expect(problems).toHaveLength(expected.length);
+    for (const start of expected) expect(problems.some((problem) => problem.startsWith(start))).toBe(true);
+  });
+
+  it('never show a secret in an error', () => {
+    const text = problemsOf({
+      auth: { jwt: { secret: 'hush', publicKey: 'hush' } },
+      redis: 'redis://user:hush@',
+      session: { secret: 'hush' },
+    }).join();
+    expect(text).not.toContain('hush');
+  });
+});
