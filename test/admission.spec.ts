@@ -264,3 +264,30 @@ describe('a node that has no time', () => {
     }
   });
 });
+
+describe('what strangers see', () => {
+  const statuses = async (env: NodeJS.ProcessEnv): Promise<number[]> => {
+    const node = await GatewayNode.start({ env });
+    const paths = ['', 'page.js', 'page.css', 'contract', 'asyncapi.json', 'health/live'];
+    const answers = await Promise.all(paths.map((path) => fetch(new URL(path, node.httpUrl))));
+    await node.stop();
+    return answers.map(({ status }) => status);
+  };
+  const jwt = { AUTH: 'jwt', JWT_SECRET: 'a secret of more than 32 characters' };
+
+  it.each([
+    [{ AUTH: 'none' }, [200, 200, 200, 200, 200, 200]],
+    [jwt, [404, 404, 404, 404, 404, 200]],
+    [{ ...jwt, DEMO: '1' }, [200, 200, 200, 404, 404, 200]],
+    [{ ...jwt, CONTRACT: 'public' }, [404, 404, 404, 200, 200, 200]],
+    [{ ...jwt, DEMO: '0', CONTRACT: 'private' }, [404, 404, 404, 404, 404, 200]],
+  ])('with %j', async (env, expected) => {
+    expect(await statuses(env)).toEqual(expected);
+  });
+
+  it('with a value that says neither: the node does not start', async () => {
+    await expect(GatewayNode.start({ env: { ...jwt, DEMO: 'yes', CONTRACT: 'yes' } })).rejects.toThrow(
+      /DEMO must be 1 or 0\n {2}CONTRACT must be public or private/,
+    );
+  });
+});

@@ -11,7 +11,7 @@ import { HandlersModule } from '@wss/core';
 import { NodeReadiness } from '../health/readiness.js';
 import { placeInOrder } from './hook-order.js';
 import { Installation } from './installation.js';
-import { Membership } from './membership.js';
+import { NodeMembership } from './node-membership.js';
 import { NodeDrain } from './node-drain.js';
 
 /**
@@ -24,7 +24,7 @@ export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, Befo
     modules: ModulesContainer,
     private readonly readiness: NodeReadiness,
     private readonly installation: Installation,
-    private readonly membership: Membership,
+    private readonly membership: NodeMembership,
     private readonly jobs: JobRunner,
     private readonly sessions: SessionExpiry,
     private readonly presence: NodePresence,
@@ -37,7 +37,7 @@ export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, Befo
     return {
       module: DoorModule,
       imports: [engine, core, HandlersModule],
-      providers: [Membership, NodeDrain],
+      providers: [NodeMembership, NodeDrain],
       exports: [NodeDrain],
     };
   }

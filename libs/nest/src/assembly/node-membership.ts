@@ -15,7 +15,7 @@ import { Engine } from '../engine/engine.js';
  * closed. If the server listens later, the node joins again.
  */
 @Injectable()
-export class Membership {
+export class NodeMembership {
   private readonly logger = new Logger('Node');
   private joined = false;
   private changing: Promise<void> = Promise.resolve();
