@@ -65,7 +65,9 @@ export class DurableWatermark {
   private async proveHistory(history: string, rooms: readonly WatchedRoom[]): Promise<void> {
     // Everything that was read or heard was written before the fence.
     if (!(await this.options.store.durable(rooms[0]!.name, history, EVERY_MS))) return;
-    for (const { name, position } of rooms) {
+    // A room may have been forgotten meanwhile, and nobody would forget it again.
+    const watched = new Set(Array.from(this.options.rooms(), ({ name }) => name));
+    for (const { name, position } of rooms.filter((room) => watched.has(room.name))) {
       this.proven.set(name, position);
       this.options.listener.durable(name, position);
     }
