@@ -134,7 +134,7 @@ it('refuses to start with an address of another kind of set-up, and tells which 
   const alone = await RedisServer.start();
   try {
     await expect(GatewayNode.start({ redis: alone.url.replace('redis:', 'redis+cluster:') })).rejects.toThrow(
-      /REDIS_SERVER names no Redis Cluster .*: name one host, or sentinels as in redis\+sentinel/,
+      /there is no Redis Cluster at .*: name one host, or sentinels as in redis\+sentinel/,
     );
   } finally {
     await alone.stop();

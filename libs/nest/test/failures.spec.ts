@@ -58,6 +58,18 @@ describe('a start that fails keeps neither the process nor the lease', () => {
   });
 });
 
+it('a worker without an HTTP server stays until it is told to end, and drops its lease then', async () => {
+  const redis = await RedisServer.start();
+  const worker = await GatewayNode.launch({ entry, env: { CASE: 'worker', REDIS_SERVER: redis.url } });
+  await worker.output.waitFor(/^waiting for work$/, 20_000);
+  expect(await redis.cli('ZCARD', 'wss:nodes')).toBe(1);
+  worker.signal('SIGTERM');
+  // Nest ends the process by the signal that it got, once everything is closed.
+  expect(await worker.exited).toEqual({ code: null, signal: 'SIGTERM' });
+  expect(await redis.cli('ZCARD', 'wss:nodes')).toBe(0);
+  await redis.stop();
+});
+
 describe.each(PLATFORMS)('an application on %s whose port is taken', (platform) => {
   it('leaves the cluster, and joins it when it listens on another one', async () => {
     const redis = await RedisServer.start();

@@ -127,7 +127,7 @@ export class SessionSecrets {
     if (strangers.length === 0) return this.agreed();
     const oldest = strangers[0]!;
     this.disagreed({
-      text: `SESSION_SECRET differs from that of node ${oldest.nodeId}, so sessions would end when clients move between the two: give all nodes the same secrets, and add a new one as the last line first`,
+      text: `session.secret (of the gateway SESSION_SECRET) differs from that of node ${oldest.nodeId}, so sessions would end when clients move between the two: give all nodes the same secrets, and add a new one as the last line first`,
       looks: (this.mismatch?.looks ?? 0) + 1,
       younger: nodes.indexOf(oldest) < nodes.findIndex((node) => node.nodeId === nodeId),
     });

@@ -50,7 +50,7 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
     for (const { type, durable } of types.all().values()) {
       if (durable)
         throw new Error(
-          `rooms "${type}" are durable, but redis.durableReplicas (in the gateway DURABLE_REPLICAS) is 0; set it to the number of Redis' replicas`,
+          `rooms "${type}" are durable, but the number of replicas that may be promoted is 0; set it (redis.durableReplicas, of the gateway DURABLE_REPLICAS)`,
         );
     }
   }

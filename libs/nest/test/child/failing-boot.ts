@@ -1,6 +1,6 @@
 /**
  * An application whose start fails in one of several ways. It catches the error, prints it, and closes nothing: then
- * the process has to end by itself.
+ * the process has to end by itself. Or a worker, which has to stay.
  */
 import { createServer, type AddressInfo } from 'node:net';
 import {
@@ -68,7 +68,19 @@ async function create(): Promise<INestApplication> {
   return NestFactory.create(appModule(), http, { abortOnError: false, logger: ['error'] });
 }
 
+/** A worker without an HTTP server, which does nothing but wait for events and jobs. */
+async function startWorker(): Promise<void> {
+  const context = await NestFactory.createApplicationContext(appModule(), {
+    abortOnError: false,
+    logger: false,
+  });
+  context.enableShutdownHooks();
+  // It fires only if something else keeps the process alive.
+  setTimeout(() => console.log('waiting for work'), 500).unref();
+}
+
 async function start(): Promise<void> {
+  if (way === 'worker') return startWorker();
   const app = useWss(await create());
   if (way === 'port') return listenTwice(app);
   await app.listen(0, '127.0.0.1');

@@ -209,9 +209,7 @@ export class ClusterLinks implements DataLinks {
       if (problem === undefined) return;
       if (problem.includes('cluster support disabled')) {
         const remedy = 'name one host, or sentinels as in redis+sentinel://host1,host2/master';
-        throw new NoRedisCluster(
-          `REDIS_SERVER names no Redis Cluster (${describeTarget(target)}): ${remedy}`,
-        );
+        throw new NoRedisCluster(`there is no Redis Cluster at ${describeTarget(target)}: ${remedy}`);
       }
       if (performance.now() >= until) throw outOfReach(target, connectWithinMs, problem);
       await delay(100);

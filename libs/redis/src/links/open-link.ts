@@ -121,7 +121,7 @@ export class RedisUnreachable extends Error {}
 
 /** The reason for which a node can't start, and the remedy. */
 export function outOfReach(target: RedisTarget, afterMs: number, reason: string): RedisUnreachable {
-  const remedy = 'start Redis, correct REDIS_SERVER, or unset it to use the embedded engine';
+  const remedy = 'start Redis, correct its address, or give none to use the embedded engine';
   return new RedisUnreachable(
     `Redis at ${describeTarget(target)} is out of reach after ${afterMs} ms (${reason}): ${remedy}`,
   );

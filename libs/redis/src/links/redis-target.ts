@@ -4,7 +4,7 @@ export interface RedisAddress {
   readonly port: number;
 }
 
-/** A Redis set-up as `REDIS_SERVER` names it. */
+/** A Redis set-up as its URL names it. */
 export interface RedisTarget {
   /** `single`: one server. `sentinel`: the master that sentinels know. `cluster`: the masters of a Redis Cluster. */
   readonly kind: 'single' | 'sentinel' | 'cluster';
