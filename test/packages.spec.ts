@@ -7,7 +7,7 @@ import { TemporaryFolder } from '@wss/testing';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ARCHIVES = ['wss-client-0.1.0.tgz', 'wss-nest-0.1.0.tgz'];
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 900_000;
 
 interface Manifest {
   readonly exports: Record<string, unknown>;
@@ -120,6 +120,30 @@ describe('the packages', () => {
       /loaded 2 times, from (?=.*dist.esm.nest)(?=.*dist.cjs.nest).*npm ls/,
     ) as unknown;
     expect(attempts(nest(kind === 'mjs' ? 'cjs' : 'mjs'))).toEqual([refusal, refusal, refusal]);
+  });
+
+  it('have nothing in them that the lists of their contents do not name', () => {
+    const script = `import { readFileSync } from 'node:fs';
+import { problemsOf } from './scripts/lib/package-contents.mjs';
+const contents = JSON.parse(readFileSync('libs/nest/contents.json', 'utf8'));
+const module = 'dist/esm/core/src/bind.js';
+const map = (fields) => JSON.stringify({ sources: ['bind.ts'], sourcesContent: ['text'], ...fields });
+const planted = [
+  ['dist/esm/core/src/bind.spec.js', ''], ['dist/esm/core/src/bind.ts', ''], ['dist/esm/core/attic/dust.js', ''],
+  ['dist/esm/testing/src/child/node.js', ''], ['dist/cjs/page/browser/app.js', ''], ['.env', ''], [module, ''],
+  [module + '.map', map({ sourcesContent: undefined })], [module + '.map', map({ sources: ['../../bind.ts'] })],
+  [module + '.map', map({})],
+];
+const of = (files, bytes) => problemsOf(contents, { files: new Map(files), bytes });
+const fine = new Set(of([], {}));
+const found = planted.map((file) => of([file], {}).filter((problem) => !fine.has(problem)).length > 0);
+console.log(JSON.stringify([...found, of([], { packed: contents.most.packed + 1 }).length - fine.size]));`;
+    const { code, output } = run(process.execPath, ['--input-type=module', '-e', script], root);
+    const refused = Array.from({ length: 9 }, () => true);
+    expect({ code, output: JSON.parse(output) as unknown }).toEqual({
+      code: 0,
+      output: [...refused, false, 1],
+    });
   });
 
   it('name each package that their modules import', () => {
