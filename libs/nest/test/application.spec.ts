@@ -224,6 +224,46 @@ describe('admission', () => {
     expect(renewal.error).toMatchObject({ code: 'unauthenticated' });
   });
 
+  it.each([
+    undefined,
+    {},
+    { user: '' },
+    { user: 42 },
+    { user: 'two\nlines' },
+    { user: 'x'.repeat(129) },
+    { user: 'ann', expiresAt: new Date() },
+    { user: 'ann', expiresAt: Number.NaN },
+    { user: 'ann', claims: 'admin' },
+  ])('lets nobody in as a class returns by mistake: %j', async (returned) => {
+    class Mistaken extends Admission {
+      admit(): Admitted {
+        return returned as never;
+      }
+    }
+    const app = kept(await startApp('express', { auth: { use: Mistaken } }));
+    await expect(connect(app, 'ann')).rejects.toMatchObject({ status: 503 });
+  });
+
+  it('renews no client as another user, or as nobody, whatever the class says', async () => {
+    let renewed: unknown;
+    class Trusting extends Admission {
+      readonly admit = (): Admitted => ({ user: 'ann', claims: { plan: 'free' } });
+      override refresh(): Admitted {
+        return renewed as never;
+      }
+    }
+    const app = kept(await startApp('express', { auth: { use: Trusting } }, [PollModule]));
+    const ann = await connect(app, 'ann');
+    renewed = { user: 'bob', claims: { plan: 'gold' } };
+    expect((await ann.request('$auth', { token: 'x' })).error).toMatchObject({ code: 'unauthenticated' });
+    renewed = undefined;
+    expect((await ann.request('$auth', { token: 'x' })).error).toMatchObject({ code: 'internal' });
+    expect(await ann.command('who.am-i', {})).toMatchObject({ user: 'ann', claims: { plan: 'free' } });
+    renewed = { user: 'ann', claims: { plan: 'gold' } };
+    await ann.command('$auth', { token: 'x' });
+    expect(await ann.command('who.am-i', {})).toMatchObject({ user: 'ann', claims: { plan: 'gold' } });
+  });
+
   it('is the instance that a module provides', async () => {
     let made = 0;
     @Injectable()

@@ -5,6 +5,11 @@ import { settingsOf } from '../src/options/wss-settings.js';
 
 const LONG = 'a secret of more than 32 characters';
 
+/** Its decision is a property of its instances, so the class itself does not show it. */
+class WithProperty extends Admission {
+  readonly admit = (): Admitted => ({ user: 'ann' });
+}
+
 class Mine extends Admission {
   admit(): Admitted {
     return { user: 'ann' };
@@ -57,6 +62,7 @@ describe('options', () => {
     {
       auth: { jwt: { jwksUrl: 'http://localhost:8080/jwks', issuer: 'i', audience: 'a', userClaim: 'uid' } },
     },
+    { auth: { use: WithProperty } },
     { auth: { use: Mine }, origins: ['https://app.example', 'null', 'capacitor://localhost', '*'] },
     { auth: 'none', redis: 'redis://a,b' },
     { auth: 'none', redis: { url: 'redis+sentinel://a,b/main', namespace: 'prod', durableReplicas: 1 } },
@@ -83,6 +89,8 @@ describe('options', () => {
     [{ auth: { jwt: { jwksUrl: 'ftp://x' } } }, 'auth.jwt.jwksUrl must be an http(s) URL'],
     [{ auth: { jwt: { secret: LONG, algorithm: 'none' } } }, 'auth.jwt.algorithm is no option; allowed are'],
     [{ auth: { use: class Nothing {} } }, 'auth.use must be a class that extends Admission'],
+    [{ auth: { use: () => ({ user: 'ann' }) } }, 'auth.use must be a class that extends Admission'],
+    [{ auth: { use: async () => new Mine() } }, 'auth.use must be a class that extends Admission'],
     [{ auth: { use: new Mine() } }, 'auth.use must be a class that extends Admission'],
     [{ auth: 'none', redis: '' }, 'redis is not an address of Redis'],
     [{ auth: 'none', redis: {} }, 'redis.url is missing'],

@@ -64,6 +64,7 @@ export abstract class ClientListener {
 
 /** A connection's identity. */
 export interface Admitted {
+  /** Name of the user, 1 to 128 characters without control characters. */
   readonly user: string;
   /** When the identity ends unless it is refreshed, ms since 1970; absent: never. */
   readonly expiresAt?: number;

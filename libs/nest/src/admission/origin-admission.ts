@@ -5,10 +5,11 @@ import { Admission, type Admitted } from '@wss/messaging';
 import type { WssAuth } from '../options/wss-options.js';
 import { DevelopmentAdmission } from './development-admission.js';
 import type { Origins } from './origins.js';
+import { provenIdentity, sameUser } from './proven-identity.js';
 import { TokenAdmission } from './token-admission.js';
 import { TokenVerifier } from './token-verifier.js';
 
-/** The application's way of admission, behind the check of origins. */
+/** The application's way of admission, behind the check of origins; what it returns is checked. */
 export class OriginAdmission extends Admission implements OnModuleInit {
   private inner?: Admission;
 
@@ -25,13 +26,13 @@ export class OriginAdmission extends Admission implements OnModuleInit {
     this.inner = await this.way();
   }
 
-  admit(request: IncomingMessage, url: URL): Promise<Admitted> | Admitted {
+  async admit(request: IncomingMessage, url: URL): Promise<Admitted> {
     this.origins.check(request);
-    return this.inner!.admit(request, url);
+    return provenIdentity(await this.inner!.admit(request, url), 'admit()');
   }
 
-  override refresh(token: string, user: string): Promise<Admitted> | Admitted {
-    return this.inner!.refresh(token, user);
+  override async refresh(token: string, user: string): Promise<Admitted> {
+    return sameUser(provenIdentity(await this.inner!.refresh(token, user), 'refresh()'), user);
   }
 
   private way(): Promise<Admission> | Admission {

@@ -99,8 +99,9 @@ function isSecret(value: unknown): boolean {
 
 function isAdmission(value: unknown): boolean {
   if (typeof value !== 'function') return false;
-  const { admit, refresh } = value.prototype as Partial<Admission>;
-  return typeof admit === 'function' && typeof refresh === 'function';
+  // A class may have `admit` as a property of its instances; `refresh` it has by inheritance.
+  const refresh = (value.prototype as Partial<Admission> | undefined)?.refresh;
+  return typeof refresh === 'function';
 }
 
 function isHttpUrl(url: string): boolean {
