@@ -1,7 +1,15 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type INestApplication, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Global,
+  type INestApplication,
+  Injectable,
+  Module,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { EventPattern, Payload } from '@nestjs/microservices';
 import { SubscribeMessage } from '@nestjs/websockets';
-import { NodeDrain, Readiness, WssModule } from '@wss/nest';
+import { Cluster, NodeDrain, Readiness, WssModule } from '@wss/nest';
+import { JOB_SETTINGS } from '@wss/cluster';
 import { TestClient } from '@wss/testing';
 import { PollModule } from './poll.js';
 import { createApp, PLATFORMS, socketUrl, startApp } from './test-app.js';
@@ -41,6 +49,33 @@ class SlowHandlers {
 
 @Module({ providers: [Database, SlowHandlers] })
 class SlowModule {}
+
+/** A job that does not end before the test does. */
+@Injectable()
+class EndlessJobs implements OnApplicationShutdown {
+  begin: () => void = () => undefined;
+  readonly begun = new Promise<void>((resolve) => (this.begin = resolve));
+  private finish: () => void = () => undefined;
+  private readonly finished = new Promise<void>((resolve) => (this.finish = resolve));
+
+  @EventPattern('endless.work', { group: 'endless' })
+  async work(@Payload() _data: unknown): Promise<void> {
+    this.begin();
+    await this.finished;
+  }
+
+  onApplicationShutdown(): void {
+    this.finish();
+  }
+}
+
+/** Jobs alone would be waited for longer than the test lasts. */
+@Global()
+@Module({
+  providers: [EndlessJobs, { provide: JOB_SETTINGS, useValue: { drainMs: FOREVER } }],
+  exports: [JOB_SETTINGS],
+})
+class EndlessModule {}
 
 describe.each(PLATFORMS)('the close of an application on %s', (platform) => {
   const start = async (drain: object): Promise<INestApplication> =>
@@ -94,6 +129,22 @@ describe.each(PLATFORMS)('the close of an application on %s', (platform) => {
     await app!.close();
     client.socket.resume();
     expect([1006, 1012]).toContain((await client.closed).code);
+  });
+
+  it.each([
+    ['until the time is over', { timeoutMs: 300 }, false],
+    ['until it is hurried', { timeoutMs: FOREVER }, true],
+  ])('keeps clients for a job that does not end only %s', async (_, drain, isHurried) => {
+    app = await startApp(platform, { auth: 'none', drain: { windowMs: 0, ...drain } }, [EndlessModule]);
+    const client = await connect();
+    await app.get(Cluster, { strict: false }).one('endless').emit('endless.work', {});
+    const jobs = app.get(EndlessJobs, { strict: false });
+    await jobs.begun;
+    const closing = app.close();
+    await waitFor(() => isUnready(app!));
+    if (isHurried) app.get(NodeDrain, { strict: false }).hurry();
+    expect((await client.closed).code).toBe(1012);
+    await closing;
   });
 
   it('does not wait for a balancer when the start failed', async () => {

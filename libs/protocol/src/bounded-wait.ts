@@ -2,15 +2,22 @@
 const PARTS = 4;
 
 /**
- * Waits for a promise, but no longer than this, ms. What came while this process was busy still lies in its sockets:
+ * Waits for a promise, but no longer than this, ms. Messages that came while this process was busy still lie in its sockets:
  * such time counts for a quarter of the wait at most, and the sockets are read once more before the wait is over. A
  * promise that is too late may reject: nobody hears of it.
+ * @param over ends the wait at once when it is aborted
  * @returns whether it was settled in time
  * @throws what it rejects with in time
  */
-export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+export async function settledWithin(
+  promise: Promise<unknown>,
+  ms: number,
+  over?: AbortSignal,
+): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let end = (): void => undefined;
   const late = new Promise<boolean>((resolve) => {
+    end = () => resolve(false);
     const pass = (parts: number): void => {
       // Timers run before sockets are read; after another timer they have been.
       timer = setTimeout(
@@ -20,9 +27,12 @@ export async function settledWithin(promise: Promise<unknown>, ms: number): Prom
     };
     pass(PARTS);
   });
+  over?.addEventListener('abort', end);
+  if (over?.aborted) end();
   try {
     return await Promise.race([promise.then(() => true), late]);
   } finally {
     clearTimeout(timer);
+    over?.removeEventListener('abort', end);
   }
 }

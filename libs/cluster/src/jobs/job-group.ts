@@ -114,15 +114,15 @@ export class JobGroup {
 
   /**
    * Takes no more jobs. Resolves when no job runs here; jobs that wait for their next attempt are left to other
-   * nodes. Bounded by `drainMs`.
+   * nodes. Bounded by `drainMs`, and by the signal.
    */
-  async stop(): Promise<void> {
+  async stop(over?: AbortSignal): Promise<void> {
     this.stopping.abort();
     const ended = (async () => {
       await this.looking;
       await Promise.all(this.running.values());
     })();
-    if (!(await settledWithin(ended, this.options.settings.drainMs))) {
+    if (!(await settledWithin(ended, this.options.settings.drainMs, over))) {
       this.logger.warn(
         `${this.running.size} jobs of "${this.options.group}" still run; other nodes will repeat them`,
       );

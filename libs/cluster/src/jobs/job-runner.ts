@@ -42,16 +42,16 @@ export class JobRunner implements OnModuleDestroy {
     this.timer = setInterval(() => this.lookForAll(), this.settings.pollMs).unref();
   }
 
-  /** Takes no more jobs and waits for those that run, within 10 s. It may be started again. */
-  async stop(): Promise<void> {
+  /** Takes no more jobs and waits for those that run, within 10 s and until the signal. It may be started again. */
+  async stop(over?: AbortSignal): Promise<void> {
     clearInterval(this.timer);
     this.subscriptions?.close();
     const groups = [...this.groups.values()];
-    await Promise.all(groups.map((group) => group.stop()));
+    await Promise.all(groups.map((group) => group.stop(over)));
     this.groups.clear();
   }
 
-  /** Runs first at a stop: while jobs run, everything that they use must exist. */
+  /** For a node that did not stop its jobs before, while everything that they use existed. */
   onModuleDestroy(): Promise<void> {
     return this.stop();
   }

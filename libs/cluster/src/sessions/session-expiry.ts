@@ -1,5 +1,6 @@
-import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { SessionHooks } from '@wss/core';
+import { settledWithin } from '@wss/protocol';
 import { ClockWatch } from '@wss/redis';
 import type { Claims, ClaimedSession, SessionStore } from './session-store.js';
 
@@ -9,6 +10,8 @@ const EVERY_MS = 5_000;
 const LEAST_REST_MS = 5_000;
 /** Number of sessions that are claimed at once. */
 const BATCH = 100;
+/** Longest time that a stop waits for hooks that run, ms. */
+const STOP_MS = 10_000;
 
 /**
  * Finds sessions that are over and tells the features, on one node for each.
@@ -16,12 +19,13 @@ const BATCH = 100;
  * After an outage, and after a step of the engine's clock, ends have passed of sessions that are connected: nothing is
  * told before their nodes had two looks' time to move them. A node that begins can't know of a step right before.
  */
-export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
+export class SessionExpiry implements OnApplicationBootstrap {
   private readonly logger = new Logger('Sessions');
   private readonly clock = new ClockWatch();
   private restsUntil = -Infinity;
   private timer?: NodeJS.Timeout;
   private running?: Promise<void>;
+  private stopped = false;
   private readonly everyMs: number;
 
   /** @param ttlMs how long a session outlives its last connection */
@@ -38,15 +42,11 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     this.timer = setInterval(() => this.look(), this.everyMs).unref();
   }
 
-  /** Claims no more sessions, and resolves when the hooks that run have ended. */
-  async stop(): Promise<void> {
+  /** Claims no more sessions, and waits for the hooks that run, within 10 s and until the signal. */
+  async stop(over?: AbortSignal): Promise<void> {
     clearInterval(this.timer);
-    await this.running;
-  }
-
-  /** Runs first at a stop: while hooks run, everything that they use must exist. */
-  onModuleDestroy(): Promise<void> {
-    return this.stop();
+    this.stopped = true;
+    if (this.running) await settledWithin(this.running, STOP_MS, over);
   }
 
   private look(): void {
@@ -63,7 +63,7 @@ export class SessionExpiry implements OnApplicationBootstrap, OnModuleDestroy {
     for (;;) {
       const { sessions } = await this.claim();
       await Promise.all(sessions.map((session) => this.tell(session)));
-      if (sessions.length < BATCH) return;
+      if (this.stopped || sessions.length < BATCH) return;
     }
   }
 

@@ -51,11 +51,14 @@ export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, Befo
     this.readiness.open();
   }
 
-  /** No new clients come, and no new jobs; those that run can still use all of the application. */
+  /**
+   * No new clients come, and no new jobs; those that run can still use all of the application. They are waited for as
+   * long as clients may be.
+   */
   async onModuleDestroy(): Promise<void> {
     this.readiness.drain();
-    this.drain.begin();
-    await Promise.all([this.jobs.stop(), this.sessions.stop()]);
+    const over = this.drain.begin();
+    await Promise.all([this.jobs.stop(over), this.sessions.stop(over)]);
   }
 
   /** Lets the clients go, then tells the cluster that they and the node have gone. */

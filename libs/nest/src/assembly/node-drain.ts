@@ -10,21 +10,29 @@ import { WssSettings } from '../options/wss-settings.js';
 export class NodeDrain {
   private readonly hurried = new AbortController();
   private deadline = Infinity;
+  private timer?: NodeJS.Timeout;
 
   constructor(
     private readonly drain: Drain,
     private readonly settings: WssSettings,
   ) {}
 
-  /** Closes clients that still wait for their turn at once, now or as soon as the application closes. */
+  /** Ends all waiting: clients that wait for their turn are closed at once, and running jobs are left to other nodes. */
   hurry(): void {
     this.hurried.abort();
   }
 
-  /** Refuses new clients; the time of the drain begins. */
-  begin(): void {
+  /**
+   * Refuses new clients; the time of the drain begins.
+   * @returns a signal that is aborted when no client may be kept waiting any longer
+   */
+  begin(): AbortSignal {
     this.drain.refuseNew();
-    this.deadline = performance.now() + this.settings.drain.timeoutMs;
+    const { timeoutMs } = this.settings.drain;
+    this.deadline = performance.now() + timeoutMs;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.hurry(), timeoutMs).unref();
+    return this.hurried.signal;
   }
 
   /**
@@ -35,5 +43,6 @@ export class NodeDrain {
     const { delayMs, windowMs } = this.settings.drain;
     const { deadline, hurried } = this;
     await this.drain.run({ delayMs: waits ? delayMs : 0, windowMs, deadline, hurry: hurried.signal });
+    clearTimeout(this.timer);
   }
 }
