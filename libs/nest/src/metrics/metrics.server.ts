@@ -26,7 +26,8 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     private readonly options: MetricsServerOptions,
     private readonly metrics: Metrics,
   ) {
-    this.server = createServer((request, response) => void this.answer(request, response));
+    // It keeps no process alive: a start that failed after it ends by itself.
+    this.server = createServer((request, response) => void this.answer(request, response)).unref();
   }
 
   /** @throws Error when the port is taken */

@@ -16,6 +16,7 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Cluster, Rooms, useWss, WssModule } from '@wss/nest';
+import { WssMetricsModule } from '../../src/metrics/index.js';
 
 const { CASE: way, PLATFORM: platform, REDIS_SERVER: redis } = process.env;
 
@@ -60,7 +61,10 @@ function appModule(): DynamicModule {
   class FeatureModule {}
   @Module({})
   class AppModule {}
-  return { module: AppModule, imports: [node, FeatureModule] };
+  return {
+    module: AppModule,
+    imports: [node, WssMetricsModule.forRoot({ server: { port: 0 } }), FeatureModule],
+  };
 }
 
 async function create(): Promise<INestApplication> {
