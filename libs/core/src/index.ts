@@ -16,12 +16,19 @@ export { isPrimitive, messageBodiesOf } from './validation/message-body.js';
 export { RpcParamsFactory, WsParamsFactory } from './validation/params-factories.js';
 export { isPlainObject, PlainObject } from './validation/plain-object.js';
 export { Reply, replyTypeOf } from './handlers/reply.js';
-export { RoomDocument, roomDocumentOf } from './rooms/room-document.js';
+export { RoomDocument, type RoomDocumentOptions, roomDocumentOf } from './rooms/room-document.js';
 export * from './rooms/room-events.js';
 export * from './rooms/room-start.js';
-export { type BackPressure, RoomType, type RoomTypeDeclaration, roomTypeOf } from './rooms/room-type.js';
+export {
+  type BackPressure,
+  type HistoryOptions,
+  RoomType,
+  type RoomTypeDeclaration,
+  type RoomTypeOptions,
+  roomTypeOf,
+} from './rooms/room-type.js';
 export * from './rooms/room-type-registry.js';
-export { type PresencePage, type PresenceRange } from './rooms/room-users.js';
+export { type PresencePage, type PresenceRange, type PresentUser } from './rooms/room-users.js';
 export * from './sessions/client-session.js';
 export {
   type ExpiredSession,

@@ -16,15 +16,25 @@ export { useWss, type UseWssOptions } from './use-wss.js';
 export { type WssAsyncOptions, WssModule } from './wss.module.js';
 export {
   Appended,
+  type CallOptions,
   Cluster,
   type ClusterAnswer,
   CLUSTER_TRANSPORT,
   ClusterContext,
+  type DirectTarget,
+  type EmitOptions,
+  type JobRun,
+  type JobTarget,
+  type NodeInfo,
+  type NodeTarget,
   Presence,
   RESYNC_EVENT,
+  type RoomPresence,
   Rooms,
+  type RoomTarget,
 } from '@wss/cluster';
 export {
+  type BackPressure,
   Client,
   Command,
   commandOf,
@@ -33,15 +43,28 @@ export {
   type ExpiredSession,
   GatewayError,
   GatewayErrorFilter,
+  type HistoryOptions,
   OnSession,
   PlainObject,
   type PresencePage,
   type PresenceRange,
+  type PresentUser,
   Reply,
   type ResumedSession,
   RoomDocument,
+  type RoomDocumentOptions,
   RoomType,
+  type RoomTypeOptions,
+  Sends,
 } from '@wss/core';
 export { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
 export type { ErrorCode, ErrorDetail } from '@wss/protocol';
-export { type CommitOptions, type CommitScope, InjectState, StateRepository } from '@wss/state';
+export {
+  type CommitOptions,
+  type CommitScope,
+  InjectState,
+  type ReadDocument,
+  type RoomDraft,
+  StateRepository,
+  type UpdateFunction,
+} from '@wss/state';

@@ -16,7 +16,7 @@ export { MemoryTable } from './memory/table.memory.js';
 export * from './memory/room-store.memory.js';
 export { valueOf } from './commits/outcomes.js';
 export * from './store/room-store.redis.js';
-export { encodeLogEvent } from './documents/room-draft.js';
+export { encodeLogEvent, type RoomDraft } from './documents/room-draft.js';
 export {
   type ClosedEpoch,
   type CommitReply,
@@ -35,6 +35,6 @@ export {
   STATE_PROVIDERS,
   StateModule,
 } from './state.module.js';
-export { RoomStateRepository, StateRepository } from './state-repository.js';
+export { type ReadDocument, RoomStateRepository, StateRepository } from './state-repository.js';
 export { type Work } from './commits/work.js';
-export { appendWork, type CommitOptions, type Update } from './commits/works.js';
+export { appendWork, type CommitOptions, type Update, type UpdateFunction } from './commits/works.js';
