@@ -52,6 +52,17 @@ describe('the house', () => {
     expect(EXCEPTIONS.filter((exception) => !paths.has(exception.split(' ')[0]!))).toEqual([]);
   });
 
+  it('names no variable of the gateway to users of the libraries without the option', () => {
+    const config = files.find(({ path }) => path === 'apps/gateway/src/config.ts')!.text;
+    const variables = [...config.matchAll(/readonly ([A-Z]+(?:_[A-Z]+)+)/g)].map(([, name]) => name!);
+    expect(variables).toContain('REDIS_SERVER');
+    const named = new RegExp(`['"\`](?!.*(?:in|of) the gateway).*\\b(?:${variables.join('|')})\\b`);
+    const lines = product
+      .filter(({ path }) => path.startsWith('libs/') && !path.startsWith('libs/testing/'))
+      .flatMap(({ path, text }) => text.split('\n').map((line) => `${path}: ${line.trim()}`));
+    expect(lines.filter((line) => named.test(line) && !/: (?:\*|\/\*\*)/.test(line))).toEqual([]);
+  });
+
   it(`has no folder with more than ${MOST_FILES} files`, () => {
     expect(fullFolders(product)).toEqual([]);
   });

@@ -84,7 +84,9 @@ export class Config {
   readonly WSS_NAMESPACE: string = 'wss';
 
   /** Path of the WebSocket. */
-  @Matches(/^\/[A-Za-z0-9_./-]*$/, { message: 'WS_PATH must be a path that starts with /' })
+  @Matches(/^\/$|^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+)+$/, {
+    message: 'WS_PATH must be a path that starts with / and does not end with it, such as /live',
+  })
   readonly WS_PATH: string = '/';
 
   /** Admission. `jwt`: clients must present a signed token. `none`: anyone, as the user in `?user=`; for development. */

@@ -65,6 +65,8 @@ describe('options', () => {
     { auth: { use: WithProperty } },
     { auth: { use: Mine }, origins: ['https://app.example', 'null', 'capacitor://localhost', '*'] },
     { auth: 'none', redis: 'redis://a,b' },
+    { auth: 'none', path: '/' },
+    { auth: 'none', path: '/v1.2/..live/a_b-c' },
     { auth: 'none', redis: { url: 'redis+sentinel://a,b/main', namespace: 'prod', durableReplicas: 1 } },
     { auth: 'none', session: { secret: [LONG, LONG], ttlMs: 1_000 }, presence: { graceMs: 0 } },
     {
@@ -119,6 +121,9 @@ describe('options', () => {
       'drain.timeoutMs',
     ],
     [{ auth: 'none', limits: { maxRooms: 0 } }, 'limits.maxRooms must be an integer from 1 to 100000'],
+    ...['/live/', '//live', '/a//b', '/.', '/a/../b', '/a/.', '//', '/a?b', '/ä', '/live\n'].map(
+      (path): [unknown, string] => [{ auth: 'none', path }, 'path must be a path'],
+    ),
     [{ auth: 'none', path: 'live', globalEnhancers: 1 }, 'path must be a path', 'globalEnhancers must be'],
     [
       { auth: 'none', single: true, toString: 1 },

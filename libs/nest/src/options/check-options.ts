@@ -5,6 +5,8 @@ import { integer, isObject, must, type OptionCheck, options, text } from './opti
 
 const KEYS = ['secret', 'publicKey', 'jwksUrl'];
 const SECRET = 'a text of at least 32 characters';
+const PATH =
+  'a path as clients ask for it, e.g. /live: it begins with /, does not end with it, and its parts are of A-Z a-z 0-9 _ . - and neither empty nor . or ..';
 const AUTH = "'none', { jwt: { … } } or { use: <a class that extends Admission> }";
 
 const redisUrl: OptionCheck = (value, name) => {
@@ -58,7 +60,7 @@ const secrets = must(`${SECRET}, or a list of them`, (value) => {
 });
 
 const all = options({
-  path: text('a path that begins with /, of A-Z a-z 0-9 _ . - and /', /^\/[A-Za-z0-9_./-]*$/),
+  path: text(PATH, /^\/$|^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+)+$/),
   redis,
   auth,
   origins,

@@ -89,7 +89,7 @@ export interface WssLimits {
 
 /** Options of `WssModule`. They are checked as a whole at boot: the error names every bad one. */
 export interface WssOptions {
-  /** Path of the WebSocket, beginning with `/`. Default `/`. */
+  /** Path of the WebSocket, e.g. `/live`, as clients ask for it: without a `/` at its end. Default `/`. */
   readonly path?: string;
   /** Where shared data lives: a URL, or more settings. Default: an engine inside the process, for one node alone. */
   readonly redis?: string | WssRedisOptions;
