@@ -2,14 +2,18 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import {
+  ForbiddenException,
   Global,
+  HttpException,
   type INestApplication,
   Injectable,
   Module,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
+  ServiceUnavailableException,
   type Type,
+  UnauthorizedException,
 } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { NestFactory } from '@nestjs/core';
@@ -234,6 +238,7 @@ describe('admission', () => {
     { user: 'ann', expiresAt: new Date() },
     { user: 'ann', expiresAt: Number.NaN },
     { user: 'ann', claims: 'admin' },
+    { user: 'ann', claims: { check: () => true } },
   ])('lets nobody in as a class returns by mistake: %j', async (returned) => {
     class Mistaken extends Admission {
       admit(): Admitted {
@@ -242,6 +247,34 @@ describe('admission', () => {
     }
     const app = kept(await startApp('express', { auth: { use: Mistaken } }));
     await expect(connect(app, 'ann')).rejects.toMatchObject({ status: 503 });
+  });
+
+  it.each([
+    [new UnauthorizedException('no'), 401],
+    [new ForbiddenException('no'), 403],
+    [new HttpException('slower', 429), 429],
+    [new HttpException('a teapot', 418), 403],
+    [new ServiceUnavailableException(), 503],
+    [new Error('a bug'), 503],
+  ])('may refuse by %p', async (thrown, status) => {
+    class Refusing extends Admission {
+      admit(): Admitted {
+        throw thrown;
+      }
+    }
+    const app = kept(await startApp('express', { auth: { use: Refusing } }));
+    await expect(connect(app, 'ann')).rejects.toMatchObject({ status });
+  });
+
+  it('keeps its own copy of claims, frozen to the depth', async () => {
+    const claims = { roles: ['reader'] };
+    class Sharing extends Admission {
+      readonly admit = (): Admitted => ({ user: 'ann', claims });
+    }
+    const app = kept(await startApp('express', { auth: { use: Sharing } }, [PollModule]));
+    const ann = await connect(app, 'ann');
+    claims.roles.push('owner');
+    expect(await ann.command('who.am-i', {})).toMatchObject({ claims: { roles: ['reader'] }, frozen: true });
   });
 
   it('renews no client as another user, or as nobody, whatever the class says', async () => {

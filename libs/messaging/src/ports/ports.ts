@@ -77,7 +77,11 @@ export interface Admitted {
 
 /** Decides who may connect, before a WebSocket exists. */
 export abstract class Admission {
-  /** @throws UpgradeRefusal */
+  /**
+   * Returns the identity of the client that asks.
+   * @throws UpgradeRefusal; in a class of `auth: { use }` an `HttpException` of Nest refuses, too. Any other error is
+   * logged and answered 503, so the client tries again.
+   */
   abstract admit(request: IncomingMessage, url: URL): Promise<Admitted> | Admitted;
 
   /**

@@ -5,7 +5,7 @@ import { Admission, type Admitted } from '@wss/messaging';
 import type { WssAuth } from '../options/wss-options.js';
 import { DevelopmentAdmission } from './development-admission.js';
 import type { Origins } from './origins.js';
-import { provenIdentity, sameUser } from './proven-identity.js';
+import { meantRefusal, provenIdentity, sameUser } from './proven-identity.js';
 import { TokenAdmission } from './token-admission.js';
 import { TokenVerifier } from './token-verifier.js';
 
@@ -28,11 +28,20 @@ export class OriginAdmission extends Admission implements OnModuleInit {
 
   async admit(request: IncomingMessage, url: URL): Promise<Admitted> {
     this.origins.check(request);
-    return provenIdentity(await this.inner!.admit(request, url), 'admit()');
+    const admitted = await this.asked(request, url);
+    return provenIdentity(admitted, 'admit()');
   }
 
   override async refresh(token: string, user: string): Promise<Admitted> {
     return sameUser(provenIdentity(await this.inner!.refresh(token, user), 'refresh()'), user);
+  }
+
+  private async asked(request: IncomingMessage, url: URL): Promise<Admitted> {
+    try {
+      return await this.inner!.admit(request, url);
+    } catch (error) {
+      throw meantRefusal(error);
+    }
   }
 
   private way(): Promise<Admission> | Admission {

@@ -1,10 +1,26 @@
+import { HttpException } from '@nestjs/common';
 import { type Admitted, UpgradeRefusal } from '@wss/messaging';
 
 const USER = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
 
+/** Statuses with which an upgrade can be refused. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 429, 503]);
+
 /**
- * An identity as an application's class returned it. Nobody is let in by a mistake there: without a user, or for
- * ever because the end can't be compared.
+ * The refusal that an application's class means when it throws: Nest's HTTP exceptions refuse, too. One of the
+ * client's faults that an upgrade does not know is 403; anything else stays as it is, a fault of the class.
+ */
+export function meantRefusal(thrown: unknown): unknown {
+  if (!(thrown instanceof HttpException)) return thrown;
+  const status = thrown.getStatus();
+  if (status !== 503 && status >= 500) return thrown;
+  const known = REFUSALS.has(status) ? status : 403;
+  return new UpgradeRefusal(known as UpgradeRefusal['status'], thrown.message);
+}
+
+/**
+ * An identity as an application's class returned it, with claims of its own. Nobody is let in by a mistake there:
+ * without a user, or for ever because the end can't be compared.
  * @throws Error that names the part that is wrong, without data
  */
 export function provenIdentity(returned: Admitted, name: string): Admitted {
@@ -20,7 +36,22 @@ export function provenIdentity(returned: Admitted, name: string): Admitted {
   if (claims !== undefined && (typeof claims !== 'object' || claims === null || Array.isArray(claims))) {
     throw new Error(`the claims that ${name} returns must be an object`);
   }
-  return returned;
+  return claims === undefined ? returned : { ...returned, claims: ownClaims(claims, name) };
+}
+
+/** A copy that is frozen to its depth: handlers of all messages share it. */
+function ownClaims(claims: object, name: string): Readonly<Record<string, unknown>> {
+  try {
+    return deepFrozen(structuredClone(claims) as Record<string, unknown>);
+  } catch (cause) {
+    throw new Error(`the claims that ${name} returns must be plain data`, { cause });
+  }
+}
+
+function deepFrozen<T extends object>(value: T): T {
+  for (const part of Object.values(value))
+    if (typeof part === 'object' && part !== null && !Object.isFrozen(part)) deepFrozen(part as object);
+  return Object.freeze(value);
 }
 
 /**

@@ -20,6 +20,8 @@ import { NodeDrain } from './node-drain.js';
  */
 @Module({})
 export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
+  private closing?: Promise<void>;
+
   constructor(
     modules: ModulesContainer,
     private readonly readiness: NodeReadiness,
@@ -62,7 +64,12 @@ export class DoorModule implements OnApplicationBootstrap, OnModuleDestroy, Befo
   }
 
   /** Lets the clients go, then tells the cluster that they and the node have gone. */
-  async beforeApplicationShutdown(): Promise<void> {
+  beforeApplicationShutdown(): Promise<void> {
+    // Nest 11 runs the hooks of two calls of close() side by side.
+    return (this.closing ??= this.close());
+  }
+
+  private async close(): Promise<void> {
     await this.drain.finish({ waits: this.membership.isJoined });
     await this.presence.close();
     await this.membership.leave();
