@@ -83,7 +83,7 @@ describe('the packages', () => {
     });
   });
 
-  it('export the same names to import and require, in every subpath', () => {
+  it('export the same classes, of the same names, to import and require, in every subpath', () => {
     const { exports, peerDependenciesMeta } = manifest();
     link(...Object.keys(peerDependenciesMeta), '@nestjs/testing', '@nestjs/platform-fastify');
     const paths = Object.keys(exports).filter((path) => path !== './package.json');
@@ -91,9 +91,10 @@ describe('the packages', () => {
     const scripts = KINDS.map((kind) => {
       const lines = paths.map(
         (path) =>
-          `console.log('${path}', Object.keys(${load[kind](`@wss/nest${path.slice(1)}`)}).sort().join());`,
+          `console.log('${path}', Object.entries(${load[kind](`@wss/nest${path.slice(1)}`)}).map(named).sort().join());`,
       );
-      return node(kind, `${load[kind]('reflect-metadata')};\n${lines.join('\n')}\n`);
+      const named = 'const named = ([name, value]) => `${name}:${value.name}`;';
+      return node(kind, `${load[kind]('reflect-metadata')};\n${named}\n${lines.join('\n')}\n`);
     });
     expect(scripts[0]).toMatchObject({ code: 0, output: expect.stringContaining('WssModule') as unknown });
     expect(scripts[1]).toEqual(scripts[0]);

@@ -38,6 +38,8 @@ function convert(path, text, map) {
     target: 'node20',
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': '__filename' },
+    // Nest shows the names of classes in its log and in its errors.
+    keepNames: true,
   };
   // The ending makes a default import mean what it means in Node's ES modules.
   const sourcefile = path.replace(/\.js$/, '.mjs');
