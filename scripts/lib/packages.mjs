@@ -18,15 +18,16 @@ const CLIENT_STAGE = 'build/.stage/client';
 
 /**
  * Makes both packages, and compares them with the lists of their contents.
+ * @param folder gets the archives, and nothing else is in it
  * @returns of each, its name, the path of its archive and its bytes, packed and unpacked
  */
-export function makePackages() {
+export function makePackages(folder = PACKAGES) {
   return withLock('packages', async () => {
-    rmSync(PACKAGES, { recursive: true, force: true });
-    mkdirSync(PACKAGES, { recursive: true });
-    const nest = await pack(await buildNestPackage());
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const nest = await pack(await buildNestPackage(), folder);
     check(nest, NEST_PACKAGE);
-    const client = await pack(await stageClient());
+    const client = await pack(await stageClient(), folder);
     check(client, CLIENT);
     return [nest, client];
   });
@@ -41,15 +42,15 @@ async function stageClient() {
 }
 
 /** Packs a folder, with our license in it. */
-async function pack(folder) {
+async function pack(folder, target) {
   cpSync('LICENSE', join(folder, 'LICENSE'));
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', PACKAGES, `./${folder}`];
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', target, `./${folder}`];
   const [command, ...rest] = npm(...args);
   const { stdout } = await promisify(execFile)(command, rest, { maxBuffer: 64 << 20 });
   const [{ name, filename, files, size, unpackedSize }] = JSON.parse(stdout);
   const texts = files.map(({ path }) => [path, readFileSync(join(folder, path), 'utf8')]);
   const bytes = { packed: size, unpacked: unpackedSize };
-  return { name, archive: join(PACKAGES, filename), files: new Map(texts), bytes };
+  return { name, archive: join(target, filename), files: new Map(texts), bytes };
 }
 
 function check(packed, folder) {
