@@ -16,7 +16,7 @@ export * from './network/free-port.js';
 export { GatewayCluster } from './gateways/gateway-cluster.js';
 export { GatewayNode } from './gateways/gateway-node.js';
 export { type KeptState, keptState, keptSurplus } from './gateways/kept-state.js';
-export { type ManagedProcess, type ProcessExit } from './processes/managed-process.js';
+export { hermeticEnv, ManagedProcess, type ProcessExit } from './processes/managed-process.js';
 export * from './random.js';
 export { rawUpgrade } from './gateways/raw-upgrade.js';
 export { RedisClusterServers } from './deployments/redis-cluster-servers.js';

@@ -1,0 +1,4 @@
+import { applicationContract } from './application.contract.js';
+import { whyOffline } from './registry.js';
+
+applicationContract({ nest: 12, platform: 'express' }, await whyOffline());
