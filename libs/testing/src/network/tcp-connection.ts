@@ -38,7 +38,7 @@ export class TcpConnection {
     this.requests.close();
     this.replies.close();
     for (const socket of [this.near, this.far]) {
-      if (socket.connecting) socket.destroy();
+      if (socket.connecting || isEnding(socket)) socket.destroy();
       else if (!socket.destroyed) socket.resetAndDestroy();
     }
   }
@@ -53,4 +53,12 @@ export class TcpConnection {
       if (this.open === 0) this.onGone();
     });
   }
+}
+
+/**
+ * True while the end of the stream is on its way. Node can't reset such a socket: it would never be closed, and would
+ * keep the process from ending.
+ */
+function isEnding({ writableEnded, writableFinished }: Socket): boolean {
+  return writableEnded && !writableFinished;
 }
