@@ -2,7 +2,7 @@ import type { DocumentView, LostRange, Position } from '@wss/protocol';
 import { patience } from '../waiting/patience.js';
 import { type DocumentPatches, RoomCopies } from './room-copies.js';
 import { CommandFailed, type ServerFrame } from './server-frame.js';
-import type { PresenceAnnouncement, RequestOptions, AttachedRoom, TestClient } from './test-client.js';
+import type { PresenceAnnouncement, RequestOptions, TestClient } from './test-client.js';
 
 /** How a {@link TestRoom} is joined. */
 export interface TestRoomOptions {
@@ -44,8 +44,11 @@ interface UsersPart {
  * A user's client in one room. It checks what the room promises: its events come in one order, each once and without a
  * gap, and each patch fits the live copy. The next wait fails when one of this was broken.
  */
-export class TestRoom implements AttachedRoom {
-  /** Events of the room's log that were seen since the join, in order; those that a failover took back are removed. */
+export class TestRoom {
+  /**
+   * Events of the room's log that were seen since the join, in order. At a `$reset` those that a failover took back are
+   * removed, and events that its documents contain already do not follow.
+   */
   readonly log: TestRoomEvent[] = [];
   /** Announcements of users who came and went, in order; the array grows. */
   readonly announcements: PresenceAnnouncement[] = [];
