@@ -116,9 +116,10 @@ export class Application {
     await this.run(['npm', 'install', `@nestjs/platform-fastify@${this.template.nest}`]);
     const main = this.read('src/main.ts')
       .replace('create(AppModule)', 'create<NestFastifyApplication>(AppModule, new FastifyAdapter())')
-      .replace('await app.listen(', "await app.listen(process.env.PORT ?? 3000, '0.0.0.0'); //");
+      .replace(/app\.listen\(.*\);/, "app.listen(process.env.PORT ?? 3000, '0.0.0.0');");
     const names = '{ FastifyAdapter, NestFastifyApplication }';
     this.write('src/main.ts', `import ${names} from '@nestjs/platform-fastify';\n${main}`);
+    await this.run(['npm', 'run', 'format']);
   }
 }
 
