@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Server } from 'node:http';
 import {
   Global,
   type INestApplication,
@@ -82,6 +83,22 @@ describe.each(PLATFORMS)('the close of an application on %s', (platform) => {
     (app = await startApp(platform, { auth: 'none', drain }, [PollModule, SlowModule]));
   const connect = async (): Promise<TestClient> =>
     TestClient.connect(await socketUrl(app!), { protocols: ['wss.v1'] });
+
+  it('refuses with 503 until nothing listens any more, so that clients come back', async () => {
+    await start({ windowMs: 0 });
+    const adapter = app!.getHttpAdapter();
+    const http = app!.getHttpServer() as Server;
+    const close = adapter.close.bind(adapter);
+    const late: unknown[] = [];
+    // Nest closes the HTTP server last; until then the port takes connections.
+    adapter.close = async () => {
+      late.push(await connect().catch((error: unknown) => error));
+      await close();
+    };
+    await app!.close();
+    expect(late).toMatchObject([{ status: 503 }]);
+    expect(http.listenerCount('upgrade')).toBe(0);
+  });
 
   it('closes all clients with 1012, each told when to come back', async () => {
     await start({ windowMs: 100 });

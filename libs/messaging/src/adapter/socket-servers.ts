@@ -93,14 +93,30 @@ export class SocketServers {
     if (index >= 0) this.servers.splice(index, 1);
   }
 
-  /** Releases every HTTP server: the adapter's own are closed, the application's is left as it was. */
+  /**
+   * Releases every HTTP server: the adapter's own are closed, the application's is left as it was. Where the node stops,
+   * the application's refuses upgrades until it closes: the platform's answer would tell clients that the URL is wrong.
+   */
   async dispose(): Promise<void> {
-    for (const [httpServer, listener] of this.listeners) httpServer.off('upgrade', listener);
+    for (const [httpServer, listener] of this.listeners) {
+      const release = (): void => void httpServer.off('upgrade', listener);
+      if (this.isStopping() && httpServer.listening) httpServer.once('close', release);
+      else release();
+    }
     this.listeners.clear();
     const own = [...this.own.values()];
     this.own.clear();
     this.servers.length = 0;
     await Promise.all(own.map(closePort));
+  }
+
+  private isStopping(): boolean {
+    try {
+      this.doorkeeper.requireOpen();
+      return false;
+    } catch {
+      return true;
+    }
   }
 
   private at(port: number, { path }: SocketServerRequest): SocketServer | undefined {
@@ -221,7 +237,11 @@ export class SocketServers {
   /** Refuses a request for an unknown path: at once if nobody else listens, or else when nobody has answered it. */
   private leaveToOthers(httpServer: HttpServer, request: IncomingMessage): void {
     const refusal = new UpgradeRefusal(404, 'no WebSocket here');
-    if (httpServer.listenerCount('upgrade') === 1) throw refusal;
+    if (httpServer.listenerCount('upgrade') === 1) {
+      // The path of a stopping node may be closed already; its clients shall come back.
+      this.doorkeeper.requireOpen();
+      throw refusal;
+    }
     const { socket } = request;
     const { bytesWritten } = socket;
     const timer = setTimeout(() => {
