@@ -21,6 +21,8 @@ await main(async (args) => {
     'test/chaos',
     'room-store-fuzz',
     'fanout.spec',
+    'random-gateways',
+    'nest-add',
   ];
   return (await run([process.execPath, ...node, ...jest, ...args])).code;
 });

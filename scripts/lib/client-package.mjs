@@ -21,15 +21,16 @@ const ENTRY = join(CLIENT, 'src/index.ts');
 const SHORT_NAMES = 'build/.short-names';
 
 /**
- * Makes `libs/client/dist`: one minified ES module and its types.
+ * Makes one minified ES module and its types.
+ * @param dist folder of the module; what was in it is removed
  * @returns the bundle's size, bytes after gzip
  */
-export function buildClient() {
+export function buildClient(dist = DIST) {
   return withLock('client', async () => {
-    rmSync(DIST, { recursive: true, force: true });
+    rmSync(dist, { recursive: true, force: true });
     const code = await smallest();
-    await writeTypes();
-    writeFileSync(join(DIST, 'index.js'), code);
+    await writeTypes(dist);
+    writeFileSync(join(dist, 'index.js'), code);
     return weight(code);
   });
 }
@@ -72,11 +73,12 @@ async function minified({ outputFiles: [{ text }] }) {
 }
 
 /** The compiler writes a file per source; the one library that they import moves in with them. */
-async function writeTypes() {
-  const types = join(DIST, 'types');
-  const settings = join(DIST, 'tsconfig.json');
+async function writeTypes(dist) {
+  const types = join(dist, 'types');
+  const settings = join(dist, 'tsconfig.json');
+  const root = relative(dist, '.');
   const compilerOptions = {
-    rootDir: '../..',
+    rootDir: join(root, 'libs'),
     outDir: 'types',
     incremental: false,
     tsBuildInfoFile: null,
@@ -89,10 +91,10 @@ async function writeTypes() {
   writeFileSync(
     settings,
     JSON.stringify({
-      extends: '../../../tsconfig.json',
+      extends: join(root, 'tsconfig.json'),
       compilerOptions,
-      include: ['../src'],
-      exclude: ['../src/**/*.spec.ts'],
+      include: [join(root, CLIENT, 'src')],
+      exclude: [join(root, CLIENT, 'src/**/*.spec.ts')],
     }),
   );
   const { code } = await run([process.execPath, 'node_modules/typescript/bin/tsc', '-p', settings]);

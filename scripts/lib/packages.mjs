@@ -33,11 +33,11 @@ export function makePackages(folder = PACKAGES) {
   });
 }
 
+/** Builds beside libs/client/dist, which another process may be packing. */
 async function stageClient() {
-  await buildClient();
   rmSync(CLIENT_STAGE, { recursive: true, force: true });
-  for (const path of ['package.json', 'README.md', 'dist'])
-    cpSync(join(CLIENT, path), join(CLIENT_STAGE, path), { recursive: true });
+  await buildClient(join(CLIENT_STAGE, 'dist'));
+  for (const path of ['package.json', 'README.md']) cpSync(join(CLIENT, path), join(CLIENT_STAGE, path));
   return CLIENT_STAGE;
 }
 
