@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { kindOf, LogGate, settledWithin } from '@wss/protocol';
@@ -77,7 +78,10 @@ export class JobGroup {
   private unhandledSince?: number;
   private reported = false;
 
-  constructor(private readonly options: JobGroupOptions) {}
+  constructor(private readonly options: JobGroupOptions) {
+    // Every job that waits for its next attempt hears the stop; Node warns of a leak beyond ten.
+    setMaxListeners(0, this.stopping.signal);
+  }
 
   get stats(): JobStats {
     const { counts, failures, givenUp } = this;
