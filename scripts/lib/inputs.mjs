@@ -7,6 +7,9 @@ const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'pack
 /** Copied, not compiled; the page's script is bundled. */
 const ASSET = /\.(lua|html|css)$|[\\/]src[\\/]page[\\/].*\.ts$/;
 
+/** Folders that nobody writes by hand. */
+const MADE = new Set(['dist', 'node_modules']);
+
 /** A digest of names, sizes and times of everything a build depends on: another one, another build. */
 export function inputsDigest() {
   const sources = sourceFiles().filter((path) => !path.endsWith('.spec.ts'));
@@ -37,8 +40,10 @@ function sourceFiles() {
     .sort();
 }
 
-function filesBelow(folder) {
+/** The paths of all files of a folder but those that were built or installed there. */
+export function filesBelow(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (MADE.has(entry.name)) return [];
     const path = join(folder, entry.name);
     return entry.isDirectory() ? filesBelow(path) : [path];
   });

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join, posix, sep } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, posix, sep } from 'node:path';
 import ts from 'typescript';
+import { filesBelow } from './inputs.mjs';
 import { Failure } from './project.mjs';
 
 /** Stands for the place of a module: the package has no files beside its modules that they could read. */
@@ -18,14 +19,16 @@ const LIBRARIES = 'libs';
  */
 export function compileModules(entries) {
   const files = new Map();
-  const program = ts.createProgram([...entries, ...ambientTypes()], options());
+  const settings = options();
+  const sources = sourceFiles();
+  const program = ts.createProgram([...entries, ...ambientTypes(sources)], settings);
   const { diagnostics } = program.emit(undefined, (path, text) =>
     files.set(path.slice('/out/'.length), text),
   );
   const problems = [...ts.getPreEmitDiagnostics(program), ...diagnostics];
   if (problems.length > 0) throw new Failure(describe(problems), 'mend the errors above.');
-  for (const [path, text] of files) files.set(path, adapt(path, text));
-  files.set(LUA_TEXT, luaTexts());
+  for (const [path, text] of files) files.set(path, adapt(path, text, settings.paths));
+  files.set(LUA_TEXT, luaTexts(sources));
   files.delete(`${LUA_TEXT}.map`);
   return files;
 }
@@ -45,8 +48,8 @@ function options() {
   };
 }
 
-function ambientTypes() {
-  return filesUnder(LIBRARIES).filter((path) => path.endsWith('.d.ts') && /^libs\/[^/]+\/src\//.test(path));
+function ambientTypes(sources) {
+  return sources.filter((path) => path.endsWith('.d.ts') && /^libs\/[^/]+\/src\//.test(path));
 }
 
 function describe(problems) {
@@ -58,9 +61,9 @@ function describe(problems) {
   return `the sources do not compile:\n${ts.formatDiagnostics(problems, host)}`;
 }
 
-function adapt(path, text) {
+function adapt(path, text, paths) {
   if (path.endsWith('.map')) return withoutFolders(text);
-  const linked = withRelativeImports(path, text);
+  const linked = withRelativeImports(path, text, paths);
   if (path.endsWith('.d.ts') || path === COPIES) return linked;
   return linked.replaceAll('import.meta.url', `'${PLACE}${path}'`);
 }
@@ -75,17 +78,16 @@ export function withoutFolders(text) {
   });
 }
 
-function withRelativeImports(path, text) {
+function withRelativeImports(path, text, paths) {
   return replaceImports(text, (name) => {
     if (!name.startsWith('@wss/')) return name;
-    const target = posix.relative(posix.dirname(path), moduleOf(name));
+    const target = posix.relative(posix.dirname(path), moduleOf(name, paths));
     return target.startsWith('.') ? target : `./${target}`;
   });
 }
 
 /** The module that `@wss/<library>` or `@wss/nest/<subpath>` names, by the compiler's `paths`. */
-function moduleOf(name) {
-  const { paths } = options();
+function moduleOf(name, paths) {
   const [source] = paths[name] ?? [];
   if (source) return source.replace(/^\.\/libs\//, '').replace(/\.ts$/, '.js');
   return `${name.slice('@wss/'.length)}/src/index.js`;
@@ -110,8 +112,8 @@ export function replaceImports(text, replace) {
 }
 
 /** The texts of all scripts, in the place of the module that reads them from files. */
-function luaTexts() {
-  const files = filesUnder(LIBRARIES).filter((path) => path.endsWith('.lua'));
+function luaTexts(sources) {
+  const files = sources.filter((path) => path.endsWith('.lua'));
   const texts = files.map((path) => [`/${path.slice('libs/'.length)}`, readFileSync(path, 'utf8')]);
   return `const TEXTS = ${JSON.stringify(Object.fromEntries(texts), undefined, 2)};
 
@@ -123,9 +125,8 @@ export function luaText(file) {
 `;
 }
 
-function filesUnder(folder) {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((path) => join(folder, path).split(sep).join('/'))
-    .filter((path) => !path.includes('/node_modules/') && !path.includes('/dist/'))
+function sourceFiles() {
+  return filesBelow(LIBRARIES)
+    .map((path) => path.split(sep).join('/'))
     .sort();
 }

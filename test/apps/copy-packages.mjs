@@ -1,15 +1,7 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { main } from '../../scripts/lib/project.mjs';
-import { digest } from '../../scripts/lib/inputs.mjs';
+import { digest, filesBelow } from '../../scripts/lib/inputs.mjs';
 import { withLock } from '../../scripts/lib/lock.mjs';
 import { makePackages } from '../../scripts/lib/packages.mjs';
 
@@ -24,8 +16,7 @@ await main(([target]) =>
     const inputs = digest([
       'package-lock.json',
       'tsconfig.json',
-      ...filesIn('libs'),
-      ...filesIn('scripts/lib'),
+      ...[...filesBelow('libs'), ...filesBelow('scripts/lib')].sort(),
     ]);
     if (!existsSync(DIGEST) || readFileSync(DIGEST, 'utf8') !== inputs) {
       await makePackages(ARCHIVES);
@@ -36,13 +27,3 @@ await main(([target]) =>
       copyFileSync(join(ARCHIVES, file), join(target, file));
   }),
 );
-
-/** All files of a folder but those that a build makes. */
-function filesIn(folder) {
-  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return paths
-    .filter((path) => !/(^|[\\/])(dist|node_modules)([\\/]|$)/.test(path))
-    .map((path) => join(folder, path))
-    .filter((path) => statSync(path).isFile())
-    .sort();
-}
