@@ -17,10 +17,8 @@ export interface DrainOptions {
   readonly delayMs?: number;
   /** Time over which their departure is spread, and so their return, ms. */
   readonly windowMs: number;
-  /** When the last of them is let go at the latest, ms on this process' steady clock. */
-  readonly deadline: number;
-  /** Lets all of them go at once when it is aborted. */
-  readonly hurry?: AbortSignal;
+  /** Lets all that are left go at once when it is aborted: at the deadline of the drain, or in a hurry. */
+  readonly over: AbortSignal;
 }
 
 /**
@@ -44,21 +42,11 @@ export class Drain {
     this.upgrades.refuseAll();
   }
 
-  /** Resolves when no client is left, at most a second after the deadline or the hurry signal. */
-  async run({ delayMs = 0, windowMs, deadline, hurry }: DrainOptions): Promise<void> {
+  /** Resolves when no client is left, at most a second after it is over. */
+  async run({ delayMs = 0, windowMs, over }: DrainOptions): Promise<void> {
     this.refuseNew();
-    const over = new AbortController();
-    const end = (): void => over.abort();
-    const timer = setTimeout(end, Math.max(0, deadline - performance.now()));
-    hurry?.addEventListener('abort', end, { once: true });
-    if (hurry?.aborted) end();
-    try {
-      await pause(delayMs, over.signal);
-      await this.letAllGo(windowMs, over.signal);
-    } finally {
-      clearTimeout(timer);
-      hurry?.removeEventListener('abort', end);
-    }
+    await pause(delayMs, over);
+    await this.letAllGo(windowMs, over);
   }
 
   private async letAllGo(windowMs: number, over: AbortSignal): Promise<void> {

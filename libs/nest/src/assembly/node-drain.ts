@@ -9,7 +9,6 @@ import { WssSettings } from '../options/wss-settings.js';
 @Injectable()
 export class NodeDrain {
   private readonly hurried = new AbortController();
-  private deadline = Infinity;
   private timer?: NodeJS.Timeout;
 
   constructor(
@@ -28,10 +27,8 @@ export class NodeDrain {
    */
   begin(): AbortSignal {
     this.drain.refuseNew();
-    const { timeoutMs } = this.settings.drain;
-    this.deadline = performance.now() + timeoutMs;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.hurry(), timeoutMs).unref();
+    this.timer = setTimeout(() => this.hurry(), this.settings.drain.timeoutMs).unref();
     return this.hurried.signal;
   }
 
@@ -41,8 +38,7 @@ export class NodeDrain {
    */
   async finish({ waits }: { readonly waits: boolean }): Promise<void> {
     const { delayMs, windowMs } = this.settings.drain;
-    const { deadline, hurried } = this;
-    await this.drain.run({ delayMs: waits ? delayMs : 0, windowMs, deadline, hurry: hurried.signal });
+    await this.drain.run({ delayMs: waits ? delayMs : 0, windowMs, over: this.hurried.signal });
     clearTimeout(this.timer);
   }
 }
