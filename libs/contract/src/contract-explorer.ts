@@ -13,7 +13,7 @@ import {
 } from '@wss/core';
 import { isSystemEvent } from '@wss/protocol';
 import { DocumentRegistry } from '@wss/state';
-import { GATEWAY_METADATA, MESSAGE_MAPPING_METADATA, MESSAGE_METADATA } from '@nestjs/websockets/constants.js';
+import { MESSAGE_METADATA } from '@nestjs/websockets/constants.js';
 import { ClassSchemas } from './class-schemas.js';
 import type { CommandContract, AppContract, DocumentContract, EventContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';
@@ -72,9 +72,7 @@ export class ContractExplorer {
 
   private handlers(): FoundHandler[] {
     const handlers: FoundHandler[] = [];
-    const isNoGateway = ({ class: type }: DecoratedMethod): boolean =>
-      !Reflect.hasMetadata(GATEWAY_METADATA, type);
-    for (const found of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isNoGateway)) {
+    for (const found of this.explorer.commandMethods()) {
       const event = Reflect.getMetadata(MESSAGE_METADATA, found.callback) as string;
       if (isSystemEvent(event)) continue;
       const roomType = roomTypeOf(found.class)?.type;

@@ -1,5 +1,6 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { GATEWAY_METADATA, MESSAGE_MAPPING_METADATA } from '@nestjs/websockets/constants.js';
 
 /** A method that carries a decorator. */
 export interface DecoratedMethod {
@@ -43,6 +44,14 @@ export class HandlerExplorer {
         yield method;
       }
     }
+  }
+
+  /** Finds the `@SubscribeMessage` methods that handle commands: Nest itself calls those of gateways. */
+  commandMethods(): Generator<DecoratedMethod> {
+    return this.methodsWith(
+      MESSAGE_MAPPING_METADATA,
+      ({ class: type }) => !Reflect.hasMetadata(GATEWAY_METADATA, type),
+    );
   }
 
   private *decorated(

@@ -12,12 +12,7 @@ import {
   WsParamsFactory,
 } from '@wss/core';
 import { isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
-import {
-  GATEWAY_METADATA,
-  MESSAGE_MAPPING_METADATA,
-  MESSAGE_METADATA,
-  PARAM_ARGS_METADATA,
-} from '@nestjs/websockets/constants.js';
+import { MESSAGE_METADATA, PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
 import type { ClientSocket } from '../socket/client-socket.js';
 import type { RoutedCommand } from './routed-command.js';
 import { isSystemHandler } from './system-handler.js';
@@ -53,7 +48,7 @@ export class RouteBuilder {
   /** @throws Error that says what to do: two handlers for one event, a `$` event, an erased body type, a request-scoped class. */
   build(): Map<string, Route> {
     const routes = new Map<string, Route>();
-    for (const method of this.explorer.methodsWith(MESSAGE_MAPPING_METADATA, isNoGateway)) {
+    for (const method of this.explorer.commandMethods()) {
       const route = this.route(method);
       const other = routes.get(route.event);
       if (other) {
@@ -84,11 +79,6 @@ export class RouteBuilder {
       handler,
     };
   }
-}
-
-/** Nest calls the methods of gateways. */
-function isNoGateway({ class: type }: DecoratedMethod): boolean {
-  return Reflect.getMetadata(GATEWAY_METADATA, type) === undefined;
 }
 
 function checkEvent(event: unknown, name: string, system: boolean): asserts event is string {
