@@ -268,7 +268,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
 }
 
 /** The secrets of a text with one secret per line. */
-export function secretsOf(text: string): string[] {
+function secretsOf(text: string): string[] {
   return text.split(/\r?\n/).filter((line) => line !== '');
 }
 

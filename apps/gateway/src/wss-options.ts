@@ -1,5 +1,5 @@
 import type { WssAuth, WssOptions } from '@wss/nest';
-import { type Config, secretsOf } from './config.js';
+import type { Config } from './config.js';
 
 /** Part of the shutdown's time reserved for the steps after the clients have gone, ms. */
 const CLOSING_MS = 3_000;
@@ -14,7 +14,7 @@ export function wssOptionsOf(config: Config): WssOptions {
     ...(ALLOWED_ORIGINS && { origins: ALLOWED_ORIGINS }),
     session: {
       ttlMs: SESSION_TTL_MS,
-      ...(SESSION_SECRET !== undefined && { secret: secretsOf(SESSION_SECRET) }),
+      ...(SESSION_SECRET !== undefined && { secret: SESSION_SECRET }),
     },
     presence: { graceMs: PRESENCE_GRACE_MS },
     drain: {

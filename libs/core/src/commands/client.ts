@@ -15,11 +15,5 @@ export abstract class Client {
   abstract readonly claims: Readonly<Record<string, unknown>>;
 }
 
-const NONE: Readonly<Record<string, unknown>> = Object.freeze({});
-
-/** Returns a frozen copy of claims. */
-export function frozenClaims(
-  claims: Readonly<Record<string, unknown>> | undefined,
-): Readonly<Record<string, unknown>> {
-  return claims === undefined ? NONE : Object.freeze({ ...claims });
-}
+/** The claims of a client of whom admission proved nothing further. */
+export const NO_CLAIMS: Client['claims'] = Object.freeze({});

@@ -69,8 +69,8 @@ export interface Admitted {
   /** When the identity ends unless it is refreshed, ms since 1970; absent: never. */
   readonly expiresAt?: number;
   /**
-   * Further facts about the user, which handlers and guards see as `command.client.claims`; they are frozen. Default
-   * none. A refreshed identity replaces them.
+   * Further facts about the user, which handlers and guards see as `command.client.claims`. They are shared by all of
+   * the client's messages, so an application's own are copied and frozen to the depth. Default none. A refreshed identity replaces them.
    */
   readonly claims?: Readonly<Record<string, unknown>>;
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type Client, type ClientSession, CommandOrder, frozenClaims } from '@wss/core';
+import { type Client, type ClientSession, CommandOrder, NO_CLAIMS } from '@wss/core';
 import {
   type ClientFrame,
   CLOSE_CODES,
@@ -155,7 +155,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
    * that a step of the wall clock does not end connections.
    */
   identify({ expiresAt, claims }: Pick<ClientInit, 'expiresAt' | 'claims'>): void {
-    this.claims = frozenClaims(claims);
+    this.claims = claims ?? NO_CLAIMS;
     this.expiresAt =
       expiresAt === undefined ? 0 : performance.now() + expiresAt - Date.now() + IDENTITY_LEEWAY_MS;
   }
