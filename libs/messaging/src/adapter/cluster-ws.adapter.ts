@@ -210,7 +210,11 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   }
 
   private doorkeeper(): Doorkeeper {
+    const { upgrades } = this;
     return {
+      get isOpen() {
+        return upgrades.isOpen;
+      },
       requireOpen: () => this.upgrades.requireOpen(),
       onHandshake: (request, accept) => this.admit(request, accept),
       onSocket: (target, socket, request) => this.announce(target, socket, request),

@@ -27,6 +27,8 @@ export interface SocketServer {
 
 /** Decides on upgrade requests. */
 export interface Doorkeeper {
+  /** False once all upgrades are refused. */
+  readonly isOpen: boolean;
   /** @throws UpgradeRefusal when upgrades are refused */
   requireOpen(): void;
   /**
@@ -100,7 +102,7 @@ export class SocketServers {
   async dispose(): Promise<void> {
     for (const [httpServer, listener] of this.listeners) {
       const release = (): void => void httpServer.off('upgrade', listener);
-      if (this.isStopping() && httpServer.listening) httpServer.once('close', release);
+      if (!this.doorkeeper.isOpen && httpServer.listening) httpServer.once('close', release);
       else release();
     }
     this.listeners.clear();
@@ -108,15 +110,6 @@ export class SocketServers {
     this.own.clear();
     this.servers.length = 0;
     await Promise.all(own.map(closePort));
-  }
-
-  private isStopping(): boolean {
-    try {
-      this.doorkeeper.requireOpen();
-      return false;
-    } catch {
-      return true;
-    }
   }
 
   private at(port: number, { path }: SocketServerRequest): SocketServer | undefined {

@@ -36,9 +36,14 @@ export class Upgrades {
     this.refusing = true;
   }
 
+  /** False once every upgrade is refused. */
+  get isOpen(): boolean {
+    return !this.refusing;
+  }
+
   /** @throws UpgradeRefusal when upgrades are refused */
   requireOpen(): void {
-    if (this.refusing) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
+    if (!this.isOpen) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
   }
 
   /** Accepts or refuses an upgrade. Never rejects. */
