@@ -182,7 +182,7 @@ describe('the options', () => {
   it('name everything that is wrong with them when the application is created', async () => {
     const bad = { path: 'live', auth: { jwt: {} }, drain: { delay: 3 }, orgins: [] } as never;
     await expect(createApp('express', [WssModule.forRoot(bad)])).rejects.toThrow(
-      /^bad options of WssModule:\n {2}path must be.*\n {2}auth\.jwt needs one of.*\n {2}drain\.delay is no option.*\n {2}orgins is no option/,
+      /^bad options of WssModule:\n {2}path must be.*\n {2}auth\.jwt needs one of.*\n {2}drain\.delay is not an option.*\n {2}orgins is not an option/,
     );
   });
 });

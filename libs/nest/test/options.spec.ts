@@ -89,14 +89,17 @@ describe('options', () => {
     [{ auth: { jwt: { secret: 'short' } } }, 'auth.jwt.secret must be a text of at least 32 characters'],
     [{ auth: { jwt: { publicKey: 'no key' } } }, 'auth.jwt.publicKey must be a public key in PEM form'],
     [{ auth: { jwt: { jwksUrl: 'ftp://x' } } }, 'auth.jwt.jwksUrl must be an http(s) URL'],
-    [{ auth: { jwt: { secret: LONG, algorithm: 'none' } } }, 'auth.jwt.algorithm is no option; allowed are'],
+    [
+      { auth: { jwt: { secret: LONG, algorithm: 'none' } } },
+      'auth.jwt.algorithm is not an option; allowed are',
+    ],
     [{ auth: { use: class Nothing {} } }, 'auth.use must be a class that extends Admission'],
     [{ auth: { use: () => ({ user: 'ann' }) } }, 'auth.use must be a class that extends Admission'],
     [{ auth: { use: async () => new Mine() } }, 'auth.use must be a class that extends Admission'],
     [{ auth: { use: new Mine() } }, 'auth.use must be a class that extends Admission'],
     [{ auth: 'none', redis: '' }, 'redis is not an address of Redis'],
     [{ auth: 'none', redis: {} }, 'redis.url is missing'],
-    [{ auth: 'none', redis: { url: 'http://x', db: 1 } }, 'redis.url is not', 'redis.db is no option'],
+    [{ auth: 'none', redis: { url: 'http://x', db: 1 } }, 'redis.url is not', 'redis.db is not an option'],
     [
       { auth: 'none', redis: { url: 'redis://x', durableReplicas: 11 } },
       'redis.durableReplicas must be an integer',
@@ -127,8 +130,8 @@ describe('options', () => {
     [{ auth: 'none', path: 'live', globalEnhancers: 1 }, 'path must be a path', 'globalEnhancers must be'],
     [
       { auth: 'none', single: true, toString: 1 },
-      'single is no option; allowed are path, redis',
-      'toString is no option',
+      'single is not an option; allowed are path, redis',
+      'toString is not an option',
     ],
     [{ auth: 'none', drain: null, session: [] }, 'drain must be an object', 'session must be an object'],
   ])('may not be %j', (options, ...expected) => {

@@ -15,7 +15,7 @@ export class EnhancerFaults {
 
   constructor(private readonly logger: Logger) {}
 
-  /** Notes that it threw. An error that is meant for the client, from an enhancer that knows of commands, is no fault. */
+  /** Notes that it threw. An error that is meant for the client, from an enhancer that knows of commands, does not count. */
   threw(enhancer: object, kind: EnhancerKind, { error, askedForHttp = false }: Thrown): void {
     if (isMeant(error) && !askedForHttp) return;
     const how = askedForHttp ? 'asked for an HTTP request and failed' : 'failed';

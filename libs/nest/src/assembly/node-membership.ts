@@ -67,7 +67,7 @@ export class NodeMembership {
 
   private change(work: () => Promise<void>): void {
     this.changing = this.changing.then(work).catch((error: unknown) => {
-      this.logger.error(`this node is no member of the cluster, so it is not ready: ${stackOf(error)}`);
+      this.logger.error(`this node is not a member of the cluster, so it is not ready: ${stackOf(error)}`);
     });
   }
 

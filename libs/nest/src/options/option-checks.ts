@@ -26,7 +26,7 @@ export function options(checks: Readonly<Record<string, OptionCheck>>): OptionCh
     const prefix = name === '' ? '' : `${name}.`;
     if (!isObject(value)) return [`${name === '' ? 'the options' : name} must be an object with ${known}`];
     return Object.entries(value).flatMap(([key, given]) => {
-      if (!Object.hasOwn(checks, key)) return [`${prefix}${key} is no option; allowed are ${known}`];
+      if (!Object.hasOwn(checks, key)) return [`${prefix}${key} is not an option; allowed are ${known}`];
       return given === undefined ? [] : checks[key]!(given, `${prefix}${key}`);
     });
   };
