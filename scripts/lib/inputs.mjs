@@ -4,21 +4,33 @@ import { join } from 'node:path';
 
 /** Files beside the sources on which a build depends. */
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
-/** Copied, not compiled; the page's script is bundled. */
-const ASSET = /\.(lua|html|css)$|[\\/]src[\\/]page[\\/].*\.ts$/;
+/** Copied, not compiled. */
+const ASSET = /\.(lua|html|css)$/;
+/** Bundled, not compiled. */
+const PAGE_SCRIPT = /[\\/]src[\\/]page[\\/]browser[\\/].*\.ts$/;
 
 /** Folders that nobody writes by hand. */
 const MADE = new Set(['dist', 'node_modules']);
 
 /** A digest of names, sizes and times of everything a build depends on: another one, another build. */
 export function inputsDigest() {
-  const sources = sourceFiles().filter((path) => !path.endsWith('.spec.ts'));
-  return digest([...sources, ...SETTINGS.filter((path) => existsSync(path))]);
+  return digest(watchedFiles());
 }
 
-/** The sources that are copied as they are. */
-export function assetFiles() {
-  return sourceFiles().filter((path) => ASSET.test(path));
+/** Everything that a build depends on. */
+export function watchedFiles() {
+  const sources = sourceFiles().filter((path) => !path.endsWith('.spec.ts'));
+  return [...sources, ...SETTINGS.filter((path) => existsSync(path))];
+}
+
+/** Says if a source is copied as it is. */
+export function isAsset(path) {
+  return ASSET.test(path);
+}
+
+/** Says if a source goes into the script of the page alone, so that the compiler has no part in it. */
+export function isPageScript(path) {
+  return PAGE_SCRIPT.test(path);
 }
 
 export function digest(paths) {

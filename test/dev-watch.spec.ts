@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { eventually, freePort, type ManagedProcess, newSeed, Random } from '@wss/testing';
+import { TinyProject } from './dev/tiny-project.js';
+
+const EDITS = 10;
+const WITHIN_MS = 20_000;
+
+let project: TinyProject;
+let dev: ManagedProcess;
+let url: string;
+
+beforeAll(async () => {
+  project = new TinyProject();
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}/`;
+  dev = await project.start({ SERVER_PORT: String(port) });
+});
+afterAll(async () => {
+  await dev?.stop(10_000);
+  project?.remove();
+});
+
+it('npm run dev serves every edit, however it is made', async () => {
+  const random = new Random(newSeed());
+  const done = [`seed ${random.seed}`];
+  const missed: string[] = [];
+  await isServed(60_000);
+  for (let i = 0; i < EDITS; i++) {
+    done.push(project.edit(random));
+    await isServed(WITHIN_MS).catch((error: Error) => {
+      missed.push(`${done.at(-1)}: ${error.message}`);
+      return undefined;
+    });
+    if (missed.length > 0) break;
+  }
+  if (missed.length > 0) throw new Error(`${missed.join('\n')}\n${done.join('\n')}\n${dev.output.tail()}`);
+  expect(dev.ended).toBeUndefined();
+});
+
+function isServed(withinMs: number): Promise<boolean> {
+  return eventually(
+    async () => project.isServed((await (await fetch(new URL('served', url))).json()) as never),
+    { withinMs },
+  );
+}
