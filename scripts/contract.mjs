@@ -9,5 +9,5 @@ await main(async () => {
   await ensureInstalled();
   await ensureBuilt();
   const entry = join(claimBuild(), 'apps/gateway/src/process/write-contract.js');
-  return (await run([process.execPath, entry, 'contract', ...process.argv.slice(2)])).code;
+  return (await run([process.execPath, entry, ...process.argv.slice(2)])).code;
 });

@@ -32,7 +32,17 @@ export const HOUSE = {
     without: ['ioredis'],
     floors: ['ports', 'socket', 'commands', 'rooms', 'connections', 'adapter'],
   },
-  'libs/contract': { uses: ['state', 'core', 'protocol'], floors: [] },
+  'libs/contract': {
+    uses: ['state', 'core', 'protocol'],
+    floors: [
+      ['json-schema', 'component-names'],
+      ['contract', 'schema-types', 'rule-converters'],
+      ['class-schemas', 'schema-names', 'type-map', 'async-api'],
+      'read-contract',
+      ['compatibility', 'exploring', 'page'],
+      'files',
+    ],
+  },
   'libs/nest': {
     uses: ['redis', 'state', 'cluster', 'messaging', 'core', 'protocol'],
     floors: ['options', 'health', 'engine', ['admission', 'metrics'], 'assembly'],

@@ -1,7 +1,7 @@
 import { ERROR_CODES } from '@wss/protocol';
 import type { CommandContract, AppContract, EventContract, RoomContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';
-import { legal } from './schema-names.js';
+import { legal } from './component-names.js';
 
 /** Facts of an AsyncAPI document beyond the contract. */
 export interface AsyncApiInfo {

@@ -1,8 +1,8 @@
 export { type AsyncApiDocument, type AsyncApiInfo, toAsyncApi } from './async-api.js';
-export { breakingChanges, describeChange } from './compatibility.js';
-export { type AppContract } from './contract.js';
-export * from './contract.module.js';
-export * from './contract-explorer.js';
-export * from './contract-page.js';
-export * from './read-contract.js';
-export * from './type-map.js';
+export { ContractModule } from './exploring/contract.module.js';
+export { ContractExplorer } from './exploring/contract-explorer.js';
+export { exploreContract } from './exploring/explore-contract.js';
+export { runContractCommand } from './files/contract-command.js';
+export { checkContract, writeContract } from './files/contract-files.js';
+export { toPage } from './page/contract-page.js';
+export { readContract } from './read-contract.js';

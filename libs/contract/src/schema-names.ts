@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { isPrimitive } from '@wss/core';
+import { legal } from './component-names.js';
 
 /** Names schemas: by the class's name, and if several classes share one, also by the first event that uses it. */
 export class SchemaNames {
@@ -22,9 +23,4 @@ export class SchemaNames {
     }
     return names;
   }
-}
-
-/** AsyncAPI allows letters, digits, ".", "-" and "_" in the names of components. */
-export function legal(name: string): string {
-  return name.replace(/[^A-Za-z0-9.-]/g, (char) => `_${char.codePointAt(0)!.toString(16)}`);
 }

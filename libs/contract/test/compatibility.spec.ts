@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { breakingChanges, type AppContract, describeChange } from '@wss/contract';
-import { type BreakingChange } from '../src/compatibility.js';
+import type { AppContract } from '../src/contract.js';
+import { type BreakingChange, breakingChanges, describeChange } from '../src/compatibility/compatibility.js';
 import { type JsonSchema } from '../src/json-schema.js';
 
 const text: JsonSchema = { type: 'string', minLength: 1, maxLength: 200 };

@@ -29,6 +29,7 @@ export {
 } from './store/room-store.js';
 export { StoreError } from './store/store-errors.js';
 export {
+  documentClassOf,
   InjectState,
   requireDeclaredRooms,
   SharedState,

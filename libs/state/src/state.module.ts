@@ -8,6 +8,7 @@ import { RoomStore } from './store/room-store.js';
 import { RoomStateRepository } from './state-repository.js';
 
 const tokens = new WeakMap<Type<object>, symbol>();
+const documentClasses = new Map<unknown, Type<object>>();
 
 /** Injection token of the repository of a document class. */
 function stateToken(document: Type<object>): symbol {
@@ -18,7 +19,13 @@ function stateToken(document: Type<object>): symbol {
     `StateRepository<${document.name}>; add WssModule.forFeature([${document.name}]) to imports`,
   );
   tokens.set(document, token);
+  documentClasses.set(token, document);
   return token;
+}
+
+/** The document class whose repository a token stands for; `undefined` for any other token. */
+export function documentClassOf(token: unknown): Type<object> | undefined {
+  return documentClasses.get(token);
 }
 
 /** Injects the `StateRepository` of a document class; the module imports `WssModule.forFeature([…])`. */

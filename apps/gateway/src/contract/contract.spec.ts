@@ -5,11 +5,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Parser } from '@asyncapi/parser';
 import type { INestApplication } from '@nestjs/common';
-import { type AsyncApiDocument, ContractExplorer, readContract, toAsyncApi } from '@wss/nest/contract';
+import {
+  type AsyncApiDocument,
+  checkContract,
+  ContractExplorer,
+  readContract,
+  toAsyncApi,
+  writeContract,
+} from '@wss/nest/contract';
 import { AppModule } from '../app.module.js';
 import { loadConfig } from '../config.js';
 import { createNode } from '../process/node-app.js';
-import { checkContract, writeContract } from './contract-files.js';
+import { CONTRACT_INFO } from './contract-info.js';
 
 const committed = fileURLToPath(new URL('../../../../contract', import.meta.url));
 let app: INestApplication;
@@ -90,7 +97,10 @@ describe('the page', () => {
 
 describe('the files', () => {
   it('are committed as the code has them', () => {
-    expect(checkContract(explorer, committed)).toEqual({ ok: true, text: 'the contract equals the files in contract/' });
+    expect(checkContract(explorer, committed, { info: CONTRACT_INFO })).toEqual({
+      ok: true,
+      text: `the contract equals the files in ${committed}`,
+    });
   });
 
   it('are written where there were none', () => {

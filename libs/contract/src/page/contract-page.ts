@@ -1,6 +1,6 @@
-import type { CommandContract, AppContract, EventContract, RoomContract } from './contract.js';
-import { type JsonSchema, refName, type Schemas } from './json-schema.js';
-import { typeOf } from './schema-types.js';
+import type { CommandContract, AppContract, EventContract, RoomContract } from '../contract.js';
+import { type JsonSchema, refName, type Schemas } from '../json-schema.js';
+import { typeOf } from '../schema-types.js';
 
 /** Renders the contract as one self-contained HTML page. */
 export function toPage(contract: AppContract, title: string): string {

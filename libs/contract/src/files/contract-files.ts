@@ -1,20 +1,26 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type AsyncApiDocument,
-  breakingChanges,
-  type AppContract,
-  ContractExplorer,
-  describeChange,
-  readContract,
-  toAsyncApi,
-  toTypeMap,
-} from '@wss/nest/contract';
-import { CONTRACT_INFO } from './contract-info.js';
+import { type AsyncApiDocument, type AsyncApiInfo, toAsyncApi } from '../async-api.js';
+import { breakingChanges, describeChange } from '../compatibility/compatibility.js';
+import type { AppContract } from '../contract.js';
+import { ContractExplorer } from '../exploring/contract-explorer.js';
+import { readContract } from '../read-contract.js';
+import { toTypeMap } from '../type-map.js';
 
 /** Names of the files in the contract's folder. */
 const DOCUMENT_FILE = 'asyncapi.json';
 const TYPE_MAP_FILE = 'wss-contract.ts';
+
+/** How the files of a contract are made. */
+export interface ContractFileOptions {
+  /** Title and version of the document. Default `contract`, `1.0.0`. */
+  readonly info?: AsyncApiInfo;
+  /** The command that writes them, for messages. Default `npm run contract`. */
+  readonly command?: string;
+}
+
+const INFO: AsyncApiInfo = { title: 'contract', version: '1.0.0' };
+const COMMAND = 'npm run contract';
 
 /** The result of writing or checking, in words. */
 export interface ContractResult {
@@ -26,8 +32,9 @@ export interface ContractResult {
 export function writeContract(
   explorer: ContractExplorer,
   folder: string,
-  { acceptBreaking }: { readonly acceptBreaking: boolean },
+  options: ContractFileOptions & { readonly acceptBreaking: boolean },
 ): ContractResult {
+  const { acceptBreaking, command = COMMAND } = options;
   const unknown = unknownReplies(explorer);
   if (unknown) return unknown;
   const contract = explorer.contract();
@@ -35,19 +42,25 @@ export function writeContract(
   if (broken !== undefined && !acceptBreaking) {
     return {
       ok: false,
-      text: `${broken}\nnothing was written. To break them on purpose: npm run contract -- --accept-breaking`,
+      text: `${broken}\nnothing was written. To break them on purpose: ${command} -- --accept-breaking`,
     };
   }
+  const files = filesOf(contract, options);
   mkdirSync(folder, { recursive: true });
-  for (const [name, text] of filesOf(contract)) writeFileSync(join(folder, name), text);
+  for (const [name, text] of files) writeFileSync(join(folder, name), text);
   return {
     ok: true,
-    text: `wrote ${[...filesOf(contract).keys()].map((name) => join(folder, name)).join(' and ')}`,
+    text: `wrote ${[...files.keys()].map((name) => join(folder, name)).join(' and ')}`,
   };
 }
 
 /** Checks that the folder holds the present contract; if not, says what would break and what to do. */
-export function checkContract(explorer: ContractExplorer, folder: string): ContractResult {
+export function checkContract(
+  explorer: ContractExplorer,
+  folder: string,
+  options: ContractFileOptions = {},
+): ContractResult {
+  const { command = COMMAND } = options;
   const unknown = unknownReplies(explorer);
   if (unknown) return unknown;
   const contract = explorer.contract();
@@ -55,21 +68,23 @@ export function checkContract(explorer: ContractExplorer, folder: string): Contr
   if (broken !== undefined) {
     return {
       ok: false,
-      text: `${broken}\nchange it back, add something new beside it, or accept it: npm run contract -- --accept-breaking`,
+      text: `${broken}\nchange it back, add something new beside it, or accept it: ${command} -- --accept-breaking`,
     };
   }
-  const stale = [...filesOf(contract)].filter(([name, text]) => readIfThere(join(folder, name)) !== text);
-  if (stale.length === 0) return { ok: true, text: 'the contract equals the files in contract/' };
+  const stale = [...filesOf(contract, options)].filter(
+    ([name, text]) => readIfThere(join(folder, name)) !== text,
+  );
+  if (stale.length === 0) return { ok: true, text: `the contract equals the files in ${folder}` };
   const names = stale.map(([name]) => join(folder, name)).join(' and ');
   return {
     ok: false,
-    text: `the code has more than ${names}: run "npm run contract" and commit the result`,
+    text: `${names} ${stale.length === 1 ? "is" : "are"} not what the code says, which breaks nobody: run "${command}" and commit the result`,
   };
 }
 
-function filesOf(contract: AppContract): ReadonlyMap<string, string> {
+function filesOf(contract: AppContract, { info = INFO }: ContractFileOptions): ReadonlyMap<string, string> {
   return new Map([
-    [DOCUMENT_FILE, `${JSON.stringify(toAsyncApi(contract, CONTRACT_INFO), null, 2)}\n`],
+    [DOCUMENT_FILE, `${JSON.stringify(toAsyncApi(contract, info), null, 2)}\n`],
     [TYPE_MAP_FILE, toTypeMap(contract)],
   ]);
 }

@@ -12,12 +12,12 @@ import {
   sentBy,
 } from '@wss/core';
 import { isSystemEvent } from '@wss/protocol';
-import { DocumentRegistry } from '@wss/state';
+import { documentClassOf, DocumentRegistry, DocumentType, requireDeclaredRooms } from '@wss/state';
 import { MESSAGE_METADATA } from '@nestjs/websockets/constants.js';
-import { ClassSchemas } from './class-schemas.js';
-import type { CommandContract, AppContract, DocumentContract, EventContract } from './contract.js';
-import type { JsonSchema } from './json-schema.js';
-import { SchemaNames } from './schema-names.js';
+import { ClassSchemas } from '../class-schemas.js';
+import type { CommandContract, AppContract, DocumentContract, EventContract } from '../contract.js';
+import type { JsonSchema } from '../json-schema.js';
+import { SchemaNames } from '../schema-names.js';
 
 /** A handler that a client may call. */
 interface FoundHandler {
@@ -40,7 +40,6 @@ export class ContractExplorer {
     private readonly explorer: HandlerExplorer,
     private readonly discovery: DiscoveryService,
     private readonly types: RoomTypeRegistry,
-    private readonly documents: DocumentRegistry,
   ) {}
 
   /**
@@ -49,7 +48,8 @@ export class ContractExplorer {
   contract(): AppContract {
     const handlers = this.handlers();
     const senders = [...this.roomSenders(), ...this.directSenders()];
-    const schemas = new ClassSchemas(this.names(handlers, senders));
+    const found = this.documents();
+    const schemas = new ClassSchemas(names(handlers, senders, found));
     const commandsIn = (type?: string): CommandContract[] =>
       byEvent(handlers.filter(({ roomType }) => roomType === type).map((each) => command(each, schemas)));
     const eventsIn = (type?: string): EventContract[] =>
@@ -58,7 +58,7 @@ export class ContractExplorer {
       type,
       commands: commandsIn(type),
       events: eventsIn(type),
-      documents: this.documentsOf(type, schemas),
+      documents: documentsOf(type, found, schemas),
     }));
     return { commands: commandsIn(), events: eventsIn(), rooms, schemas: schemas.all() };
   }
@@ -71,14 +71,16 @@ export class ContractExplorer {
   }
 
   private handlers(): FoundHandler[] {
-    const handlers: FoundHandler[] = [];
+    const handlers = new Map<string, FoundHandler>();
     for (const found of this.explorer.commandMethods()) {
       const event = Reflect.getMetadata(MESSAGE_METADATA, found.callback) as string;
       if (isSystemEvent(event)) continue;
+      const other = handlers.get(event);
+      if (other) throw new Error(twice(event, other.found, found));
       const roomType = roomTypeOf(found.class)?.type;
-      handlers.push({ found, event, ...(roomType !== undefined && { roomType }) });
+      handlers.set(event, { found, event, ...(roomType !== undefined && { roomType }) });
     }
-    return handlers;
+    return [...handlers.values()];
   }
 
   private roomSenders(): Sender[] {
@@ -100,25 +102,48 @@ export class ContractExplorer {
     return [...types].map((type) => ({ classes: sentBy(type), volatile: true }));
   }
 
-  private documentsOf(type: string, schemas: ClassSchemas): DocumentContract[] {
-    return this.documents
-      .all()
-      .filter(({ roomType }) => roomType === type)
-      .map((document) => ({ name: document.name, value: schemas.referTo(document.type) }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
-  private names(handlers: readonly FoundHandler[], senders: readonly Sender[]): ReadonlyMap<Type<object>, string> {
-    const names = new SchemaNames();
-    for (const { found, event } of [...handlers].sort((a, b) => (a.event < b.event ? -1 : 1))) {
-      for (const body of messageBodiesOf(found)) if (body.kind === 'whole') names.mention(body.type, event);
-      names.mention(replyTypeOf(found.class.prototype as object, found.method), event);
+  /** A module that uses a document provides its repository, which may not be made yet. */
+  private documents(): DocumentType<object>[] {
+    const documents = new DocumentRegistry();
+    for (const { token } of this.discovery.getProviders()) {
+      const type = documentClassOf(token);
+      if (type) documents.add(new DocumentType(type));
     }
-    for (const { classes } of senders)
-      for (const [event, type] of Object.entries(classes)) names.mention(type, event);
-    for (const { type, roomType } of this.documents.all()) names.mention(type, roomType);
-    return names.resolved();
+    requireDeclaredRooms(documents, this.types);
+    return documents.all();
   }
+}
+
+function documentsOf(
+  type: string,
+  documents: readonly DocumentType<object>[],
+  schemas: ClassSchemas,
+): DocumentContract[] {
+  return documents
+    .filter(({ roomType }) => roomType === type)
+    .map((document) => ({ name: document.name, value: schemas.referTo(document.type) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function names(
+  handlers: readonly FoundHandler[],
+  senders: readonly Sender[],
+  documents: readonly DocumentType<object>[],
+): ReadonlyMap<Type<object>, string> {
+  const names = new SchemaNames();
+  for (const { found, event } of [...handlers].sort((a, b) => (a.event < b.event ? -1 : 1))) {
+    for (const body of messageBodiesOf(found)) if (body.kind === 'whole') names.mention(body.type, event);
+    names.mention(replyTypeOf(found.class.prototype as object, found.method), event);
+  }
+  for (const { classes } of senders)
+    for (const [event, type] of Object.entries(classes)) names.mention(type, event);
+  for (const { type, roomType } of documents) names.mention(type, roomType);
+  return names.resolved();
+}
+
+function twice(event: string, ...found: readonly DecoratedMethod[]): string {
+  const methods = found.map(({ class: type, method }) => `${type.name}.${method}`);
+  return `"${event}" is handled twice: by ${methods.join(' and ')}; rename one`;
 }
 
 function command({ found, event }: FoundHandler, schemas: ClassSchemas): CommandContract {

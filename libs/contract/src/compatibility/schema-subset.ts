@@ -1,4 +1,4 @@
-import { type JsonSchema, resolve, type Schemas } from './json-schema.js';
+import { type JsonSchema, resolve, type Schemas } from '../json-schema.js';
 
 /** A schema with the named schemas that it refers to. */
 export interface Scoped {
