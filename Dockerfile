@@ -19,7 +19,8 @@ RUN npm ci --omit=dev --no-audit --no-fund \
     ! -iname 'licen[cs]e*' ! -iname 'notice*' -delete
 
 FROM node:24-bookworm-slim
-ENV NODE_ENV=production SERVER_PORT=3000
+# A container is reached over its network, whatever the admission.
+ENV NODE_ENV=production SERVER_HOST=0.0.0.0 SERVER_PORT=3000
 WORKDIR /app
 COPY --from=dependencies /src/node_modules node_modules
 COPY --from=build /src/package.json ./

@@ -50,7 +50,7 @@ describe('SIGTERM during the start', () => {
   it.each([/CoreModule dependencies/, /Mapped/, /application successfully started/])(
     'closes what was begun: %s',
     async (line) => {
-      const node = await GatewayNode.launch({ redis: redis.url });
+      const node = await GatewayNode.launch({ redis: redis.url, env: { LOG_LEVEL: 'debug' } });
       await node.output.waitFor(line, 20_000);
       expect(await output(node)).not.toContain('ERROR');
       expect(await redis.cli('KEYS', '*nodes*')).toEqual([]);

@@ -18,7 +18,7 @@ function parse(text: string): Values {
 }
 
 async function managementUrl(node: GatewayNode): Promise<string> {
-  const [, url] = await node.waitForLine(/metrics, with.*: (http:\S+\/metrics)/);
+  const [, url] = await node.waitForLine(/^ +metrics +(http:\S+\/metrics)$/);
   return url!;
 }
 

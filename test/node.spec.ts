@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { freePort, GatewayCluster, GatewayNode, rawUpgrade, RedisServer, TestClient } from '@wss/testing';
 
 async function exitOf(env: NodeJS.ProcessEnv): Promise<string> {
@@ -121,6 +125,91 @@ describe('a node', () => {
         details: { node: { status: 'up' }, lease: { status: 'up' } },
       }),
     ]);
+  });
+});
+
+describe('a start', () => {
+  it('ends with a summary whose places answer, and says little else', async () => {
+    const node = await GatewayNode.start();
+    const [last, ...rows] = [...node.output].reverse();
+    expect(last).toBe(`wss node ${node.nodeId} is ready: ${node.httpUrl}`);
+    const told = new Map(rows.map((row) => row.trim().split(/ {2,}/) as [string, string]));
+    expect(told.size).toBe(rows.length);
+    expect(rows.length).toBeLessThan(14);
+    expect(Object.fromEntries(told)).toMatchObject({
+      node: `${node.nodeId}, process ${node.pid}`,
+      engine: 'memory: everything is lost at exit',
+      rooms: 'board, chat, counter',
+      commands: expect.stringMatching(/^board.add-card, .*echo.say$/),
+      clients: expect.stringContaining('AUTH=none'),
+      listens: expect.stringContaining('SERVER_HOST=0.0.0.0 opens it'),
+    });
+    for (const place of ['page', 'contract', 'health', 'metrics'])
+      expect([place, (await fetch(told.get(place)!)).status]).toEqual([place, 200]);
+    await (await TestClient.connect(told.get('WebSocket')!)).close();
+    await node.stop();
+  });
+
+  it('tells more, or less, as LOG_LEVEL says', async () => {
+    for (const [LOG_LEVEL, least, most] of [
+      ['debug', 40, 500],
+      ['info', 13, 14],
+      ['error', 13, 13],
+    ] as const) {
+      const node = await GatewayNode.start({ env: { LOG_LEVEL } });
+      const { length } = node.output;
+      expect([LOG_LEVEL, length >= least && length <= most]).toEqual([LOG_LEVEL, true]);
+      await node.stop();
+    }
+  });
+});
+
+describe('where a node listens', () => {
+  const isOpen = (port: number, host: string): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(port, host, () => resolve(true));
+      socket.once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+  /** An address of this machine that others reach. */
+  const outer = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+  const hasIPv6 = Object.values(networkInterfaces()).some((all) =>
+    all?.some(({ address }) => address === '::1'),
+  );
+
+  it.each([
+    ['on this machine alone, by both of its addresses, without admission', {}, [true, hasIPv6, false]],
+    ['on one address that was given', { SERVER_HOST: '127.0.0.1' }, [true, false, false]],
+    ['on all where that is said', { SERVER_HOST: '0.0.0.0' }, [true, false, true]],
+    ['on all with admission', { AUTH: '', JWT_SECRET: 'x'.repeat(32) }, [true, false, true]],
+  ])('is %s', async (_what, env, [here, here6, there]) => {
+    const node = await GatewayNode.start({ env });
+    expect(await isOpen(node.port, '127.0.0.1')).toBe(here);
+    expect(await isOpen(node.port, '::1')).toBe(here6);
+    if (outer !== undefined) expect(await isOpen(node.port, outer)).toBe(there);
+    if (here6) {
+      const client = await TestClient.connect(`ws://[::1]:${node.port}/`);
+      expect(await client.command('echo.say', { text: 'six' })).toEqual({ text: 'six' });
+      node.signal('SIGTERM');
+      expect((await client.closed).code).toBe(1012);
+    }
+    expect(await node.stop()).toBe(0);
+  });
+
+  it('is said when another process has the port on the second address', async () => {
+    if (!hasIPv6) return;
+    const other = createServer().listen(0, '::1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    expect(await exitOf({ SERVER_PORT: String(port) })).toMatch(/EADDRINUSE.*::1.*SERVER_PORT/);
+    other.close();
+  });
+
+  it('is the network in the image', () => {
+    const image = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8');
+    expect(image).toMatch(/^ENV .*SERVER_HOST=0\.0\.0\.0/m);
   });
 });
 

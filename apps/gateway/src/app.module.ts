@@ -3,7 +3,7 @@ import { bindValue } from '@wss/core';
 import { WssModule } from '@wss/nest';
 import { WssHealthModule } from '@wss/nest/health';
 import { WssMetricsModule } from '@wss/nest/metrics';
-import { Config } from './config.js';
+import { addressesOf, Config } from './config.js';
 import { PublicContractModule } from './contract/public-contract.module.js';
 import { features } from './features/index.js';
 import { NodeNameModule } from './node-name.module.js';
@@ -30,20 +30,26 @@ export class AppModule {
   }
 }
 
-/** Metrics are shown if a port is set, or in development. */
-function metricsOf({ MANAGEMENT_PORT, MANAGEMENT_TOKEN, SERVER_HOST, AUTH }: Config): DynamicModule[] {
-  if (MANAGEMENT_PORT === undefined && AUTH !== 'none') return [];
+function metricsOf(config: Config): DynamicModule[] {
+  const { MANAGEMENT_PORT, MANAGEMENT_TOKEN } = config;
+  if (!showsMetrics(config)) return [];
   // A port that was not configured is for this machine only.
-  const place = MANAGEMENT_PORT === undefined ? { port: 0 } : { port: MANAGEMENT_PORT, host: SERVER_HOST };
+  const place =
+    MANAGEMENT_PORT === undefined ? { port: 0 } : { port: MANAGEMENT_PORT, host: addressesOf(config)[0]! };
   const token = MANAGEMENT_TOKEN !== undefined && { token: MANAGEMENT_TOKEN };
   return [WssMetricsModule.forRoot({ server: { ...place, ...token } })];
 }
 
+/** Metrics are shown if a port is set, or in development. */
+export function showsMetrics({ MANAGEMENT_PORT, AUTH }: Config): boolean {
+  return MANAGEMENT_PORT !== undefined || AUTH === 'none';
+}
+
 /** Where clients need a token, strangers see neither the demo nor the contract unless the operator says so. */
-function showsDemo({ AUTH, DEMO }: Config): boolean {
+export function showsDemo({ AUTH, DEMO }: Config): boolean {
   return AUTH === 'none' || DEMO === '1';
 }
 
-function showsContract({ AUTH, CONTRACT }: Config): boolean {
+export function showsContract({ AUTH, CONTRACT }: Config): boolean {
   return AUTH === 'none' || CONTRACT === 'public';
 }

@@ -55,6 +55,8 @@ const IsPublicKey = ValidateBy({
   },
 });
 
+const LOG_LEVELS = ['error', 'warn', 'log', 'info', 'debug', 'verbose'] as const;
+
 /** The process environment, typed. An empty variable counts as unset. This file is the only reader of `process.env`. */
 export class Config {
   /** TCP port of HTTP and WebSocket; unset or 0: a random free one. */
@@ -64,9 +66,13 @@ export class Config {
   @Max(65_535)
   readonly SERVER_PORT: number = 0;
 
-  /** Address to listen on. */
+  /**
+   * Address to listen on. Unset: all addresses; with `AUTH=none` those that only this machine reaches, 127.0.0.1 and
+   * ::1.
+   */
+  @IsOptional()
   @IsString()
-  readonly SERVER_HOST: string = '0.0.0.0';
+  readonly SERVER_HOST?: string;
 
   /**
    * `redis://host`, `redis://host1,host2` (a Redis Cluster) or `redis+sentinel://host1,host2/master`, `rediss…` with TLS;
@@ -233,10 +239,20 @@ export class Config {
   @IsIn(['json', 'text'], { message: 'LOG_FORMAT must be json or text' })
   readonly LOG_FORMAT?: 'json' | 'text';
 
+  /** The least important level that is written. `log` and `info` are the same. */
+  @IsIn(LOG_LEVELS, { message: `LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}` })
+  readonly LOG_LEVEL: (typeof LOG_LEVELS)[number] = 'log';
+
   /** `production` makes logs JSON lines unless `LOG_FORMAT` says otherwise. */
   @IsOptional()
   @IsString()
   readonly NODE_ENV?: string;
+}
+
+/** The addresses to listen on: the first must be there, the second may be absent. */
+export function addressesOf({ SERVER_HOST, AUTH }: Config): readonly [string, string?] {
+  if (SERVER_HOST !== undefined) return [SERVER_HOST];
+  return AUTH === 'none' ? ['127.0.0.1', '::1'] : ['0.0.0.0'];
 }
 
 /** The environment is invalid; the message names every bad variable. */

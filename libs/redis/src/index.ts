@@ -15,7 +15,7 @@ export { LOOK_MS, ReadingTime } from './links/reading-time.js';
 export { isRedirection, RedisError, toRedisError } from './links/redis-errors.js';
 export { type PresenceKeys, RedisKeys, type RoomKeys } from './redis-keys.js';
 export * from './links/redis-links.js';
-export { parseRedisTarget } from './links/redis-target.js';
+export { describeTarget, parseRedisTarget } from './links/redis-target.js';
 export * from './server/replication-fence.js';
 export { isDenied, SCRIPT_CALLS } from './server/rights.js';
 export { checkServer } from './server/server-check.js';

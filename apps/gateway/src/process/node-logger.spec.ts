@@ -7,6 +7,10 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
+interface Line {
+  readonly level: string;
+}
+
 /** The output of one log entry. */
 function written(env: NodeJS.ProcessEnv, message: string): string {
   const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
@@ -35,17 +39,36 @@ it.each([
   expect(written(env, 'hello').startsWith('{')).toBe(json);
 });
 
+const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
+
 it.each([
-  [{ NODE_ENV: 'production' }, false],
-  [{}, true],
-])(
-  'writes steps of its own repairs, which an outage repeats, only outside of production: %j',
-  (env, isWritten) => {
-    const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
-    new NodeLogger(loadConfig({ AUTH: 'none', ...env }), 'abc123').debug('a try failed', 'RedisLinks');
-    expect(write.mock.calls.length > 0).toBe(isWritten);
-  },
-);
+  [{}, 4],
+  [{ NODE_ENV: 'production' }, 4],
+  [{ LOG_LEVEL: 'error' }, 2],
+  [{ LOG_LEVEL: 'warn' }, 3],
+  [{ LOG_LEVEL: 'log' }, 4],
+  [{ LOG_LEVEL: 'info' }, 4],
+  [{ LOG_LEVEL: 'debug' }, 5],
+  [{ LOG_LEVEL: 'verbose' }, 6],
+])('writes the levels that are at least as important as LOG_LEVEL: %j', (env, count) => {
+  const writes = [process.stdout, process.stderr].map((stream) =>
+    jest.spyOn(stream, 'write').mockReturnValue(true),
+  );
+  const logger = new NodeLogger(loadConfig({ AUTH: 'none', ...env, LOG_FORMAT: 'json' }), 'abc123');
+  for (const level of LEVELS) logger[level]('hello', 'RedisLinks');
+  const lines = writes.flatMap(({ mock }) => mock.calls.map(([line]) => JSON.parse(String(line)) as Line));
+  expect(new Set(lines.map(({ level }) => level))).toEqual(new Set(LEVELS.slice(0, count)));
+});
+
+it('takes the steps of a start for details', () => {
+  const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  for (const LOG_LEVEL of ['log', 'debug']) {
+    const logger = new NodeLogger(loadConfig({ AUTH: 'none', LOG_LEVEL }), 'abc123');
+    for (const context of ['InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication'])
+      logger.log('a step', context);
+  }
+  expect(write).toHaveBeenCalledTimes(4);
+});
 
 it.each(['WsExceptionsHandler', 'RpcExceptionsHandler', 'ExceptionsHandler'])(
   'tells a bug that Nest logs as %s once, each class by itself, and nothing else less often',

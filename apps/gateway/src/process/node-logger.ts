@@ -1,6 +1,8 @@
 import { ConsoleLogger, type LogLevel } from '@nestjs/common';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import type { Config } from '../config.js';
+import { wantsJson } from './json-output.js';
+import type { NodeSummary } from './node-summary.js';
 
 /** Contexts in which Nest logs unexpected errors of handlers of gateways, microservices and HTTP. */
 const HANDLER_CONTEXTS: ReadonlySet<string> = new Set([
@@ -28,8 +30,20 @@ interface LogLine {
   [key: string]: unknown;
 }
 
-/** Levels that a node writes in production. */
-const PRODUCTION_LEVELS: LogLevel[] = ['log', 'warn', 'error', 'fatal'];
+/** Contexts that tell the steps of a start, about thirty lines; what matters of them is in the summary. */
+const START_CONTEXTS: ReadonlySet<string> = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'WebSocketsController',
+  'NestMicroservice',
+  'NestApplication',
+  'Management',
+]);
+
+/** From the most important. */
+const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
 
 /**
  * The log of a node: lines for people, or JSON lines that name the node, and the client if a line is about one. Data
@@ -40,17 +54,34 @@ export class NodeLogger extends ConsoleLogger {
   private readonly gates = new Map<string, LogGate>();
 
   constructor(
-    { LOG_FORMAT, NODE_ENV }: Config,
+    { LOG_FORMAT, LOG_LEVEL, NODE_ENV }: Config,
     private readonly nodeId: string,
   ) {
-    const inProduction = NODE_ENV === 'production';
+    const least = LOG_LEVEL === 'info' ? 'log' : LOG_LEVEL;
     super({
-      json: (LOG_FORMAT ?? (inProduction ? 'json' : 'text')) === 'json',
-      // Debug lines tell every try, so an outage would fill the log with them.
-      ...(inProduction && { logLevels: PRODUCTION_LEVELS }),
+      json: wantsJson({ LOG_FORMAT, NODE_ENV }),
+      logLevels: LEVELS.slice(0, LEVELS.indexOf(least) + 1),
     });
     // A client's id begins with that of its node, which is random.
     this.clientPattern = new RegExp(`\\b${nodeId}\\.[0-9a-z]+\\b`);
+  }
+
+  /** The steps of a start matter to somebody who looks for a fault in it. */
+  override log(message: unknown, ...rest: unknown[]): void {
+    const context = rest.at(-1);
+    if (typeof context === 'string' && START_CONTEXTS.has(context)) this.debug(message, ...rest);
+    else super.log(message, ...rest);
+  }
+
+  /**
+   * Writes the last line of a start, whatever the level: a line for programs and people, with what the node says of
+   * itself. As JSON it is all one line.
+   */
+  announce(line: string, { text, fields }: NodeSummary): void {
+    if (this.options.json) {
+      const logLine = this.getJsonLogObject(line, { context: 'Node', logLevel: 'log' });
+      process.stdout.write(`${JSON.stringify({ ...logLine, ...fields })}\n`);
+    } else process.stdout.write(`${text}\n${line}\n`);
   }
 
   /** Nest logs a handler's bug at every message that triggers it. */

@@ -2,29 +2,41 @@ import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { type INestApplication, Logger } from '@nestjs/common';
-import { UnfitEngine } from '@wss/nest';
+import { NodeFacts, UnfitEngine } from '@wss/nest';
+import { MetricsServer } from '@wss/nest/metrics';
 import { NoRedisCluster, RedisUnreachable } from '@wss/redis';
-import { AppModule } from '../app.module.js';
-import { type Config, ConfigError, loadConfig } from '../config.js';
+import { AppModule, showsContract, showsDemo, showsMetrics } from '../app.module.js';
+import { addressesOf, type Config, ConfigError, loadConfig } from '../config.js';
+import type { HttpAdapter } from './http-adapter.js';
+import type { JsonOutput } from './json-output.js';
 import { Lifecycle } from './lifecycle.js';
 import { createNode } from './node-app.js';
 import { NodeLogger } from './node-logger.js';
+import { type NodePlaces, summaryOf, urlOf } from './node-summary.js';
 import type { StopSignals } from './stop-signals.js';
 
+/** Things that a process has before it loads anything else. */
+export interface ProcessBasics {
+  readonly signals: StopSignals;
+  /** Absent: output is for people. */
+  readonly output: JsonOutput | undefined;
+}
+
 /** Starts a node and prints where it is. The process ends with code 1 and the reason when it can't start. */
-export async function runNode(env: NodeJS.ProcessEnv, signals: StopSignals): Promise<void> {
+export async function runNode(env: NodeJS.ProcessEnv, { signals, output }: ProcessBasics): Promise<void> {
+  const nodeId = newNodeId();
+  if (output) output.nodeId = nodeId;
   let config: Config | undefined;
   try {
     config = loadConfig(env);
-    await start(config, new Lifecycle(config, signals));
+    await start(nodeId, config, new Lifecycle(config, signals));
   } catch (error) {
     process.stderr.write(`wss: ${reasonOf(error, config)}\n`);
     process.exit(1);
   }
 }
 
-async function start(config: Config, lifecycle: Lifecycle): Promise<void> {
-  const nodeId = newNodeId();
+async function start(nodeId: string, config: Config, lifecycle: Lifecycle): Promise<void> {
   const logger = new NodeLogger(config, nodeId);
   Logger.overrideLogger(logger);
   if (config.NODE_ENV === 'production' && config.AUTH === 'none') {
@@ -32,10 +44,39 @@ async function start(config: Config, lifecycle: Lifecycle): Promise<void> {
   }
   // The engine is proven here. Nothing can be reached yet, and nothing needs cleaning up if that fails.
   const app = await createNode(AppModule.with(config, nodeId), { logger });
+  let places: NodePlaces;
   await lifecycle.start(app, [
-    () => app.listen(config.SERVER_PORT, config.SERVER_HOST),
-    () => announce(app, config, nodeId),
+    async () => void (places = await listen(app, config)),
+    () => {
+      const facts = app.get(NodeFacts, { strict: false });
+      logger.announce(`wss node ${nodeId} is ready: ${urlOf(places)}`, summaryOf(facts, config, places));
+    },
   ]);
+}
+
+async function listen(app: INestApplication, config: Config): Promise<NodePlaces> {
+  const [first, second] = addressesOf(config);
+  await app.listen(config.SERVER_PORT, first);
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const addresses = [first];
+  if (second !== undefined && (await listenToo(app, config, { port, host: second }))) addresses.push(second);
+  const metrics = showsMetrics(config) ? app.get(MetricsServer, { strict: false }).url : undefined;
+  return { addresses, port, metrics, showsPage: showsDemo(config), showsContract: showsContract(config) };
+}
+
+/** A second address is the name `localhost` of most programs: another process there would be taken for this one. */
+async function listenToo(
+  app: INestApplication,
+  { SERVER_PORT }: Config,
+  { port, host }: { readonly port: number; readonly host: string },
+): Promise<boolean> {
+  try {
+    return await (app.getHttpAdapter() as HttpAdapter).listenToo(port, host);
+  } catch (error) {
+    // Nobody expects this node at a port that it chose by chance.
+    if (SERVER_PORT === 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+    throw error;
+  }
 }
 
 /** The reason of a failed start, without a stack if the message says enough. */
@@ -54,11 +95,4 @@ function reasonOf(error: unknown, config?: Config): string {
 
 function newNodeId(): string {
   return randomBytes(6).toString('base64url').replace(/[-_]/g, 'x');
-}
-
-/** These lines are for people and for tests; everything else goes through the logger. */
-function announce(app: INestApplication, { WS_PATH }: Config, nodeId: string): void {
-  const { port } = app.getHttpServer().address() as AddressInfo;
-  process.stdout.write(`wss node ${nodeId} is ready: http://127.0.0.1:${port}/\n`);
-  process.stdout.write(`try it: npx wscat -c 'ws://127.0.0.1:${port}${WS_PATH}?user=ann'\n`);
 }

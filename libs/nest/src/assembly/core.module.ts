@@ -20,6 +20,7 @@ import { ClientGateway } from './client.gateway.js';
 import { ENGINE_PROVIDERS } from './engine-providers.js';
 import { placeInOrder } from './hook-order.js';
 import { Installation } from './installation.js';
+import { NodeFacts } from './node-facts.js';
 import { NodeMetering } from './node-metering.js';
 import { PRESENCE_PROVIDERS } from './presence-providers.js';
 
@@ -38,6 +39,7 @@ const EXPORTS = [
   CommandRouter,
   Drain,
   Installation,
+  NodeFacts,
 ];
 
 /**
@@ -70,6 +72,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
         ...PRESENCE_PROVIDERS,
         ClientGateway,
         Installation,
+        NodeFacts,
         NodeMetering,
       ],
       exports: [...EXPORTS],

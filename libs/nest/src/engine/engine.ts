@@ -29,6 +29,7 @@ import {
   ClusterLinks,
   ClusterProbe,
   type DataLinks,
+  describeTarget,
   type Fence,
   LinkProbe,
   parseRedisTarget,
@@ -47,9 +48,14 @@ import type { EngineLinks } from './engine-links.js';
 import type { EngineObserver } from './engine-observer.js';
 import { ObservedRoomStore } from './observed-store.js';
 
+/** Set-ups of Redis in words. */
+const KINDS = { single: 'Redis', sentinel: 'Redis behind Sentinel', cluster: 'Redis Cluster' };
+
 /** The place of shared data, and the way between nodes. */
 export abstract class Engine {
   abstract readonly name: 'memory' | 'redis';
+  /** The same in words, with the address but without user and password. */
+  abstract readonly description: string;
   abstract readonly keys: RedisKeys;
   abstract readonly store: RoomStore;
   abstract readonly channels: Channels;
@@ -101,6 +107,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
   const channelOf = (room: string): string => keys.room(room).channel;
   return {
     name: 'memory',
+    description: 'memory: everything is lost at exit',
     keys,
     store: new MemoryRoomStore(engine, channelOf),
     channels: new MemoryClusterChannels(engine),
@@ -156,6 +163,7 @@ interface RedisSide {
   readonly probe: { readonly record: ProbeRecord; problem(): string | undefined; stop(): void };
   readonly fence: Fence | undefined;
   readonly servers: ServerWatch;
+  readonly target: RedisLinkOptions['target'];
 }
 
 async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts): Promise<Engine> {
@@ -174,7 +182,7 @@ async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts):
     probe.start();
     const fence =
       links.fence && new ReplicationFence(links.fence, keys.fence(nodeId), settings.durableReplicas);
-    return assemble({ links, channels, probe, fence, servers }, parts);
+    return assemble({ links, channels, probe, fence, servers, target: options.target }, parts);
   });
 }
 
@@ -194,7 +202,7 @@ async function redisClusterEngine(options: RedisLinkOptions, parts: EngineParts)
     const fence = options.withFence
       ? new ClusterFence(links, keys.fence(nodeId), settings.durableReplicas)
       : undefined;
-    return assemble({ links, channels, probe, fence, servers }, parts);
+    return assemble({ links, channels, probe, fence, servers, target: options.target }, parts);
   });
 }
 
@@ -208,7 +216,7 @@ async function closingOnFailure<T>(links: { close(): Promise<void> }, work: () =
 }
 
 async function assemble(
-  { links, channels, probe, fence, servers }: RedisSide,
+  { links, channels, probe, fence, servers, target }: RedisSide,
   { settings, keys, nodeId, hold }: EngineParts,
 ): Promise<Engine> {
   const registry = new RedisNodeRegistry(links, keys, { nodeId });
@@ -228,6 +236,7 @@ async function assemble(
   hold.held = false;
   return {
     name: 'redis',
+    description: `${KINDS[target.kind]} at ${describeTarget(target)}`,
     keys,
     store,
     channels,

@@ -30,15 +30,20 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     this.server = createServer((request, response) => void this.answer(request, response)).unref();
   }
 
+  /** Where it listens, once it does. */
+  get url(): string | undefined {
+    const address = this.server.address() as AddressInfo | null;
+    return address ? `http://${reachable(address)}:${address.port}/metrics` : undefined;
+  }
+
   /** @throws Error when the port is taken */
   async onApplicationBootstrap(): Promise<void> {
     const { port, host = '127.0.0.1', token } = this.options;
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject).listen(port, host, resolve);
     });
-    const bound = (this.server.address() as AddressInfo).port;
     const asked = token === undefined ? 'without a token' : 'with the token';
-    this.logger.log(`metrics, ${asked}: http://127.0.0.1:${bound}/metrics`);
+    this.logger.log(`metrics, ${asked}: ${this.url}`);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -72,6 +77,12 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     const given = /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
     return timingSafeEqual(digest(given), digest(token));
   }
+}
+
+/** An address by which this machine reaches a server. */
+function reachable({ address, family }: AddressInfo): string {
+  if (address === '0.0.0.0' || address === '::') return '127.0.0.1';
+  return family === 'IPv6' ? `[${address}]` : address;
 }
 
 function end(response: ServerResponse, status: number, text: string): void {

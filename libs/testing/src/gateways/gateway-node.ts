@@ -19,7 +19,8 @@ export interface GatewayNodeOptions {
   readonly readyWithinMs?: number;
 }
 
-const READY = /^wss node (\S+) is ready: http:\/\/127\.0\.0\.1:(\d+)\/$/;
+/** A line of its own, or the message of a line in JSON. */
+const READY = /^(?:\{.*"message":")?wss node (\S+) is ready: http:\/\/127\.0\.0\.1:(\d+)\/(?:".*\})?$/;
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 
@@ -33,7 +34,8 @@ export class GatewayNode {
   ) {}
 
   /**
-   * Starts a gateway and waits for its line `wss node <nodeId> is ready: http://127.0.0.1:<port>/`.
+   * Starts a gateway and waits for its line `wss node <nodeId> is ready: http://127.0.0.1:<port>/`, which is its last
+   * of the start; with `LOG_FORMAT=json` the message of one.
    * @throws Error with the process's output when it ends or the time is over first, or when there is no build
    */
   static async start(options: GatewayNodeOptions = {}): Promise<GatewayNode> {
