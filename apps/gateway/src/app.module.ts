@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { bindValue } from '@wss/core';
 import { WssModule } from '@wss/nest';
+import type { MemoryEngine } from '@wss/state';
 import { WssHealthModule } from '@wss/nest/health';
 import { WssMetricsModule } from '@wss/nest/metrics';
 import { addressesOf, Config } from './config.js';
@@ -13,11 +14,12 @@ import { wssOptionsOf } from './wss-options.js';
 /** The gateway: a node with the demo features, its health, its metrics, the demo page and the contract. */
 @Module({})
 export class AppModule {
-  static with(config: Config, nodeId: string): DynamicModule {
+  /** @param memory data of the embedded engine; default: none yet */
+  static with(config: Config, nodeId: string, memory?: MemoryEngine): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        NodeNameModule.with(nodeId),
+        NodeNameModule.with({ nodeId, ...(memory && { memory }) }),
         WssModule.forRoot(wssOptionsOf(config)),
         WssHealthModule,
         ...metricsOf(config),

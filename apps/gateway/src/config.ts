@@ -83,6 +83,14 @@ export class Config {
   @IsRedisUrl
   readonly REDIS_SERVER?: string;
 
+  /**
+   * For development: file that keeps the embedded engine's data from a stop in order to the next start. The start takes
+   * it away, so after a crash nothing is kept. Unset: nothing is kept.
+   */
+  @IsOptional()
+  @IsString()
+  readonly ENGINE_FILE?: string;
+
   /** Name of the environment; nodes with different names on one Redis never meet. */
   @Matches(/^[A-Za-z0-9_-]{1,32}$/, {
     message: 'WSS_NAMESPACE must be 1 to 32 characters of A-Z a-z 0-9 _ -',
@@ -315,6 +323,10 @@ function contradictions(config: Config, isGiven: IsGiven): string[] {
     found.push(`AUTH=none and ${keys.join(', ')} contradict each other`);
   if (config.AUTH === 'jwt' && config.MANAGEMENT_PORT !== undefined && !isGiven('MANAGEMENT_TOKEN'))
     found.push('MANAGEMENT_PORT needs a MANAGEMENT_TOKEN');
+  if (config.ENGINE_FILE !== undefined && isGiven('REDIS_SERVER'))
+    found.push('ENGINE_FILE and REDIS_SERVER are both set; Redis keeps the data, so unset ENGINE_FILE');
+  if (config.ENGINE_FILE !== undefined && config.NODE_ENV === 'production')
+    found.push('ENGINE_FILE is for development and promises nothing; in production set REDIS_SERVER instead');
   if (config.MANAGEMENT_PORT && config.MANAGEMENT_PORT === config.SERVER_PORT)
     found.push('MANAGEMENT_PORT and SERVER_PORT are the same; choose two different ports');
   return found;

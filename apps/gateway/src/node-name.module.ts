@@ -2,14 +2,14 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { bindValue } from '@wss/core';
 import { NodeGivens } from '@wss/state';
 
-/** Gives the node the name that its log lines already have. */
+/** Gives the node the name that its log lines already have, and the data that an earlier start kept. */
 @Global()
 @Module({})
 export class NodeNameModule {
-  static with(nodeId: string): DynamicModule {
+  static with(givens: NodeGivens): DynamicModule {
     return {
       module: NodeNameModule,
-      providers: [bindValue(NodeGivens, { nodeId })],
+      providers: [bindValue(NodeGivens, givens)],
       exports: [NodeGivens],
     };
   }

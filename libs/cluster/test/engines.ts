@@ -60,13 +60,14 @@ export interface EngineUnderTest {
   stop(): Promise<void>;
 }
 
+/** A clock that is an hour ahead of the nodes'. */
+export const aheadClock = (): number => Math.floor(performance.timeOrigin + performance.now()) + 3_600_000;
+
 /** An engine whose clock is an hour ahead of the nodes'. */
-export function memoryEngine(): EngineUnderTest {
+export function memoryEngine(Type = MemoryEngine): EngineUnderTest {
   return {
     newCluster: () => {
-      const engine = new MemoryEngine(
-        () => Math.floor(performance.timeOrigin + performance.now()) + 3_600_000,
-      );
+      const engine = new Type(aheadClock);
       return {
         openNode: (options) => Promise.resolve(memoryLinks(engine, options)),
         publish: async (channel, message) => void engine.channels.publish(channel, message),

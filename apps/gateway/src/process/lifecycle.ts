@@ -20,9 +20,11 @@ export class Lifecycle {
   private started: Promise<void> = Promise.resolve();
   private stopping = false;
 
+  /** @param atEnd called in the turn in which the process ends in order, when nothing can change any more */
   constructor(
     private readonly config: Config,
     signals: StopSignals,
+    private readonly atEnd: () => void = () => undefined,
   ) {
     signals.handOver((signal, count) => this.onSignal(signal, count));
   }
@@ -60,7 +62,7 @@ export class Lifecycle {
       count === 1 ? `${signal}: shutting down` : `${signal} again: shutting down without waiting`,
     );
     // Without an application, nothing has to be closed.
-    if (!this.app) process.exit(0);
+    if (!this.app) return this.exit();
     if (count === 1) void this.stop(this.app);
     else {
       this.boundBy(HURRY_MS);
@@ -78,6 +80,11 @@ export class Lifecycle {
       this.logger.error(error);
       process.exit(1);
     }
+    this.exit();
+  }
+
+  private exit(): never {
+    this.atEnd();
     process.exit(0);
   }
 

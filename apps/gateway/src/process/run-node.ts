@@ -9,6 +9,7 @@ import { AppModule, showsContract, showsDemo, showsMetrics } from '../app.module
 import { addressesOf, type Config, ConfigError, loadConfig } from '../config.js';
 import type { HttpAdapter } from './http-adapter.js';
 import type { JsonOutput } from './json-output.js';
+import { KeptEngine } from './kept-engine.js';
 import { Lifecycle } from './lifecycle.js';
 import { createNode } from './node-app.js';
 import { NodeLogger } from './node-logger.js';
@@ -26,24 +27,37 @@ export interface ProcessBasics {
 export async function runNode(env: NodeJS.ProcessEnv, { signals, output }: ProcessBasics): Promise<void> {
   const nodeId = newNodeId();
   if (output) output.nodeId = nodeId;
-  let config: Config | undefined;
+  const starting: Starting = { nodeId, signals };
   try {
-    config = loadConfig(env);
-    await start(nodeId, config, new Lifecycle(config, signals));
+    await start((starting.config = loadConfig(env)), starting);
   } catch (error) {
-    process.stderr.write(`wss: ${reasonOf(error, config)}\n`);
+    // A start that failed has changed nothing: the next one gets the same data.
+    starting.kept?.keep();
+    process.stderr.write(`wss: ${reasonOf(error, starting.config)}\n`);
     process.exit(1);
   }
 }
 
-async function start(nodeId: string, config: Config, lifecycle: Lifecycle): Promise<void> {
+/** The parts of a start so far. */
+interface Starting {
+  readonly nodeId: string;
+  readonly signals: StopSignals;
+  config?: Config;
+  kept?: KeptEngine;
+}
+
+async function start(config: Config, starting: Starting): Promise<void> {
+  const { nodeId, signals } = starting;
   const logger = new NodeLogger(config, nodeId);
   Logger.overrideLogger(logger);
+  const kept = config.ENGINE_FILE === undefined ? undefined : KeptEngine.open(config.ENGINE_FILE);
+  if (kept) starting.kept = kept;
+  const lifecycle = new Lifecycle(config, signals, () => kept?.keep());
   if (config.NODE_ENV === 'production' && config.AUTH === 'none') {
     logger.warn('AUTH=none: everybody may connect under any name; do not let strangers reach this node');
   }
   // The engine is proven here. Nothing can be reached yet, and nothing needs cleaning up if that fails.
-  const app = await createNode(AppModule.with(config, nodeId), { logger });
+  const app = await createNode(AppModule.with(config, nodeId, kept?.engine), { logger });
   let places: NodePlaces;
   await lifecycle.start(app, [
     async () => void (places = await listen(app, config)),

@@ -24,6 +24,7 @@ export interface MemoryDeadJob {
 
 /** Group → its jobs, in order. */
 export class JobTable extends MemoryTable<Map<string, MemoryJob>> {
+  readonly name = 'jobs';
   private added = 0;
 
   /** Returns an id for a new job. */
@@ -33,4 +34,6 @@ export class JobTable extends MemoryTable<Map<string, MemoryJob>> {
 }
 
 /** Group → jobs that were given up, in order. */
-export class DeadJobTable extends MemoryTable<readonly MemoryDeadJob[]> {}
+export class DeadJobTable extends MemoryTable<readonly MemoryDeadJob[]> {
+  readonly name = 'jobs.dead';
+}

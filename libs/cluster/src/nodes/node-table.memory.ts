@@ -8,7 +8,11 @@ export interface MemoryNode {
 }
 
 /** Node id → its lease. */
-export class NodeTable extends MemoryTable<MemoryNode> {}
+export class NodeTable extends MemoryTable<MemoryNode> {
+  readonly name = 'nodes';
+}
 
 /** Hash → contract of the nodes that name it, JSON. */
-export class ContractTable extends MemoryTable<string> {}
+export class ContractTable extends MemoryTable<string> {
+  readonly name = 'contracts';
+}

@@ -38,6 +38,7 @@ export interface MemoryPresence {
 
 /** Room → its users. */
 export class PresenceTable extends MemoryTable<MemoryPresence> {
+  readonly name = 'presence';
   override readonly isReplicated = true;
   /**
    * Highest version of all announcements; a failover does not take it back, just as it does not take back Redis'
@@ -48,11 +49,14 @@ export class PresenceTable extends MemoryTable<MemoryPresence> {
 
 /** Owner of presence entries → rooms in which it may have some. */
 export class PresenceRoomTable extends MemoryTable<Set<string>> {
+  readonly name = 'presence.rooms';
   override readonly isReplicated = true;
 }
 
 /** Owner of presence entries → the node that cleans up behind it, and until when. */
-export class PresenceClaimTable extends MemoryTable<{ readonly by: string; readonly until: number }> {}
+export class PresenceClaimTable extends MemoryTable<{ readonly by: string; readonly until: number }> {
+  readonly name = 'presence.claims';
+}
 
 /** The time and the settings of an announcement. */
 export interface AnnouncementMoment {

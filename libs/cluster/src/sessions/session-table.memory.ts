@@ -19,6 +19,7 @@ export interface MemorySession {
 
 /** Session id → session. */
 export class SessionTable extends MemoryTable<MemorySession> {
+  readonly name = 'sessions';
   /** The secret that the nodes of this process sign with. */
   readonly secret = randomBytes(20).toString('hex');
 }

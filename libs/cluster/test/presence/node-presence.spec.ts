@@ -3,7 +3,7 @@ import { NodePresence } from '../../src/index.js';
 import { nodePresenceContract } from './node-presence.contract.js';
 import { memoryPresence, redisPresence } from './presence-engines.js';
 
-nodePresenceContract('memory', memoryPresence);
+nodePresenceContract('memory', () => memoryPresence());
 nodePresenceContract('Redis', redisPresence);
 
 it('a node with many clients announces less often', async () => {

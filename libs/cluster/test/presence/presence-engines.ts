@@ -23,6 +23,7 @@ import {
 } from '../../src/index.js';
 import { NodeTable } from '../../src/nodes/node-table.memory.js';
 import { PresenceTable } from '../../src/presence/presence-table.memory.js';
+import { aheadClock } from '../engines.js';
 import { decodeRoomMessage, type PresenceDelta } from '../../src/rooms/room-message.js';
 
 /** Short leases, so that deaths are noticed quickly. */
@@ -57,8 +58,7 @@ export interface PresenceEngine {
 }
 
 /** An engine whose clock is an hour ahead of the nodes'. */
-export async function memoryPresence(): Promise<PresenceEngine> {
-  const engine = new MemoryEngine(() => Math.floor(performance.timeOrigin + performance.now()) + 3_600_000);
+export async function memoryPresence(engine = new MemoryEngine(aheadClock)): Promise<PresenceEngine> {
   const keys = new RedisKeys('test');
   const channelOf = (room: string): string => keys.room(room).channel;
   const store = new MemoryPresenceStore(engine, channelOf);

@@ -1,4 +1,6 @@
+import { RestartingEngine } from '@wss/testing';
 import { memoryEngine } from '../engines.js';
 import { sessionStoreContract } from './session-store.contract.js';
 
 sessionStoreContract('memory', async () => memoryEngine());
+sessionStoreContract('memory that restarts', async () => memoryEngine(RestartingEngine));

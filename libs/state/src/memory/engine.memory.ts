@@ -12,6 +12,7 @@ import {
   type MemoryRoom,
   RoomTable,
 } from './room.memory.js';
+import { decodeSnapshot, encodeSnapshot } from './snapshot.memory.js';
 import type { MemoryTable } from './table.memory.js';
 
 /** Number of rooms from which on ended ones are looked for. */
@@ -24,8 +25,8 @@ type TableType = new () => MemoryTable<unknown>;
  * Shared data of all nodes in this process: rooms, channels and the tables of other libraries' stores, with the same
  * semantics as Redis.
  *
- * It keeps nothing beyond the process. Tests simulate faults with it: a lost reply, a failover, and a failover
- * that loses the tail of the history.
+ * It keeps nothing beyond the process, unless the owner of the process carries a {@link snapshot} over. Tests simulate
+ * faults with it: a lost reply, a failover, and a failover that loses the tail of the history.
  */
 export class MemoryEngine {
   readonly channels = new MemoryChannels();
@@ -34,6 +35,8 @@ export class MemoryEngine {
 
   /** By their classes. */
   private readonly tables = new Map<TableType, MemoryTable<unknown>>();
+  /** Tables of a snapshot that were not asked for yet, by their names. */
+  private readonly restored = new Map<string, object>();
   private readonly roomTable = this.table(RoomTable);
   private sweepAt = MIN_SWEEP;
   /** Rows that {@link promote} brings back. */
@@ -49,9 +52,44 @@ export class MemoryEngine {
 
   /** The engine's table of this kind, created if it does not exist. */
   table<Table extends MemoryTable<unknown>>(type: new () => Table): Table {
-    const table = this.tables.get(type) ?? new type();
+    const known = this.tables.get(type);
+    if (known) return known as Table;
+    const table = new type();
     this.tables.set(type, table);
-    return table as Table;
+    this.takeUp(table);
+    return table;
+  }
+
+  /**
+   * All that the engine holds, for {@link restore}: rooms, sessions and their secret, presence, leases, jobs, and the
+   * instants at which each ends. Subscriptions and simulated faults are no part of it.
+   */
+  snapshot(): Uint8Array {
+    const { replicationId, restored } = this;
+    const kept = [...this.tables.values()].map(({ name, ...state }) => [name, state] as const);
+    return encodeSnapshot({ now: this.now(), replicationId, tables: new Map([...restored, ...kept]) });
+  }
+
+  /**
+   * An engine that goes on where another one was: with the same data, on the same history, under a clock that is not
+   * behind the other one's. Only the last snapshot may be taken up, and once: otherwise nodes and clients know things
+   * that the engine has forgotten, and the history says that nothing was lost.
+   * @param clock ms since 1970
+   * @throws BadSnapshot when the bytes are damaged, or not of this version
+   */
+  static restore(snapshot: Uint8Array, clock = steadyTime): MemoryEngine {
+    const { now, replicationId, tables } = decodeSnapshot(snapshot);
+    const aheadMs = Math.max(0, now - clock());
+    const engine = new MemoryEngine(() => clock() + aheadMs);
+    engine.replicationId = replicationId;
+    for (const [name, state] of tables) engine.restored.set(name, state);
+    engine.takeUp(engine.roomTable);
+    return engine;
+  }
+
+  private takeUp(table: MemoryTable<unknown>): void {
+    Object.assign(table, this.restored.get(table.name));
+    this.restored.delete(table.name);
   }
 
   get rooms(): Map<string, MemoryRoom> {

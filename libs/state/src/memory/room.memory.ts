@@ -47,6 +47,7 @@ export interface MemoryRoom {
 
 /** Rooms by name. */
 export class RoomTable extends MemoryTable<MemoryRoom> {
+  readonly name = 'rooms';
   override readonly isReplicated = true;
 }
 

@@ -15,7 +15,7 @@ const EVERYTHING: Step = {
   idleTtlMs: 0,
 };
 
-/** The memory engine and Redis, to be compared. */
+/** Two engines, to be compared; the memory engine and Redis unless others are given. */
 export class FuzzTwins {
   /** How often each thing came up. */
   readonly counts: Record<string, number> = {};
@@ -27,7 +27,10 @@ export class FuzzTwins {
 
   /** @param scripts of the store on Redis; default those that are shipped */
   static async open(scripts?: RoomScripts): Promise<FuzzTwins> {
-    const engines = [await memoryStore(), await redisStore(scripts)];
+    return FuzzTwins.of([await memoryStore(), await redisStore(scripts)]);
+  }
+
+  static async of(engines: readonly [StoreUnderTest, StoreUnderTest]): Promise<FuzzTwins> {
     const stores = await Promise.all(engines.map((engine) => FuzzedStore.open(engine, 'board:fuzz')));
     return new FuzzTwins(engines, stores);
   }
@@ -47,10 +50,10 @@ export class FuzzTwins {
     while (done.length <= STEPS) {
       const step = done.length === STEPS ? EVERYTHING : steps.next();
       done.push(step);
-      const [memory, redis] = await Promise.all(this.stores.map((store) => store.take(step)));
-      if (memory !== redis) throw new Error(difference(seed, done, memory!, redis!));
-      steps.learn(step, redis!);
-      this.count(redis!);
+      const answers = await Promise.all(this.stores.map((store) => store.take(step)));
+      if (answers[0] !== answers[1]) throw new Error(difference(seed, done, answers));
+      steps.learn(step, answers[1]!);
+      this.count(answers[1]!);
     }
   }
 
@@ -62,7 +65,7 @@ export class FuzzTwins {
   }
 }
 
-function difference(seed: number, done: readonly Step[], memory: string, redis: string): string {
+function difference(seed: number, done: readonly Step[], answers: readonly string[]): string {
   const steps = done.map((step) => JSON.stringify(step)).join('\n');
-  return `CHAOS_SEED=${seed}: after\n${steps}\nmemory: ${memory}\nRedis:  ${redis}`;
+  return `CHAOS_SEED=${seed}: after\n${steps}\none:   ${answers[0]}\nother: ${answers[1]}`;
 }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
+import { RestartingEngine } from '@wss/testing';
 import { MemoryEngine, MemoryRoomStore } from '../../src/index.js';
 import { memoryStore } from './room-store-engines.js';
 import { entry, roomStoreContract } from './room-store.contract.js';
 
-roomStoreContract('memory', memoryStore);
+roomStoreContract('memory', () => memoryStore());
+roomStoreContract('memory that restarts', () => memoryStore(new RestartingEngine()));
 
 describe('memory room store', () => {
   it('R34: knows no number of a record that is over, whoever asks first', async () => {

@@ -16,8 +16,7 @@ export const STORE_LOGIN = { username: 'store', password: 'store' };
 export const STORE_USER = ['store', 'on', '>store', '~*', '+@all', 'allchannels'] as const;
 
 /** A store on an engine in this process. */
-export function memoryStore(): Promise<StoreUnderTest> {
-  const engine = new MemoryEngine();
+export function memoryStore(engine = new MemoryEngine()): Promise<StoreUnderTest> {
   return Promise.resolve({
     store: new MemoryRoomStore(engine),
     newHistory: async () => engine.promote(),

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { changedScript, newSeed, type ScriptChange } from '@wss/testing';
+import { changedScript, newSeed, RestartingEngine, type ScriptChange } from '@wss/testing';
 import { writeSync } from 'node:fs';
 import { ROOM_SCRIPTS, type RoomScripts } from '../../src/index.js';
 import { FuzzTwins } from './fuzz-twins.js';
+import { memoryStore } from './room-store-engines.js';
 
 /** `npm run chaos` asks for more. */
 const SEQUENCES = process.env.CHAOS === 'long' ? 10_000 : 200;
@@ -23,6 +24,14 @@ describe('the memory engine and Redis', () => {
     const line = JSON.stringify({ seed, sequences: SEQUENCES, ...twins.counts });
     writeSync(process.stderr.fd, `fuzzed stores: ${line}\n`);
   }, 1_800_000);
+
+  it('answer, publish and keep the same when one of two embedded ones restarts from snapshots', async () => {
+    const seed = newSeed();
+    const restarting = new RestartingEngine();
+    twins = await FuzzTwins.of([await memoryStore(), await memoryStore(restarting)]);
+    for (let i = 0; i < SEQUENCES; i++) await twins.compare(seed + i);
+    expect(restarting.restarts).toBeGreaterThan(SEQUENCES);
+  }, 300_000);
 
   it.each<{ bug: string; changes: ScriptChange[] }>([
     {

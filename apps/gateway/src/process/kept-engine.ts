@@ -1,0 +1,96 @@
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { BadSnapshot, MemoryEngine } from '@wss/state';
+
+/**
+ * The embedded engine of a node in development, and the file that keeps its data from a stop in order to the next
+ * start.
+ *
+ * The file is taken away when it is read, and written when nothing can change any more. So after a crash there is none,
+ * and the next start is a fresh one: it never goes back to data that clients have seen beyond.
+ */
+export class KeptEngine {
+  private constructor(
+    readonly engine: MemoryEngine,
+    private readonly path: string,
+  ) {}
+
+  /** Takes the file and its data; without a file, or with one that can't be used, the engine is empty. Never throws. */
+  static open(path: string): KeptEngine {
+    const snapshot = take(path);
+    return new KeptEngine((snapshot && restored(snapshot)) ?? new MemoryEngine(), path);
+  }
+
+  /** Writes the file, whole or not at all, at once. The process has to end in the same turn. Never throws. */
+  keep(): void {
+    const draft = `${this.path}.${process.pid}`;
+    try {
+      write(draft, this.engine.snapshot());
+      renameSync(draft, this.path);
+      sync(dirname(this.path));
+    } catch (error) {
+      rmSync(draft, { force: true });
+      logger.warn(`the data can't be kept, so the next start begins empty: ${(error as Error).message}`);
+    }
+  }
+}
+
+const logger = new Logger('Engine');
+
+/** Reads a file that nobody can read again afterwards. */
+function take(path: string): Uint8Array | undefined {
+  try {
+    if (!statSync(path).isFile()) throw new Error(`${path} is not a file; name one`);
+    const taken = `${path}.${process.pid}.taken`;
+    renameSync(path, taken);
+    const bytes = readFileSync(taken);
+    rmSync(taken);
+    sync(dirname(path));
+    return bytes;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') tellFresh((error as Error).message);
+    return undefined;
+  }
+}
+
+function restored(snapshot: Uint8Array): MemoryEngine | undefined {
+  try {
+    const engine = MemoryEngine.restore(snapshot);
+    logger.log(`the data of the last run are back: ${engine.rooms.size} rooms`);
+    return engine;
+  } catch (error) {
+    if (!(error instanceof BadSnapshot)) throw error;
+    tellFresh(error.message);
+    return undefined;
+  }
+}
+
+function tellFresh(reason: string): void {
+  logger.warn(`ENGINE_FILE can't be used, so this start begins empty: ${reason}`);
+}
+
+/** Sessions' secrets are in it, so nobody else may read it. */
+function write(path: string, bytes: Uint8Array): void {
+  writeFileSync(path, bytes, { mode: 0o600 });
+  sync(path);
+}
+
+/** A rename or removal in a folder holds after a power cut too, once the folder is synced. */
+function sync(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
