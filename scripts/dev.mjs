@@ -1,66 +1,40 @@
 import { main, say } from './lib/project.mjs';
+import { hostsOf, urlOf } from './lib/addresses.mjs';
 import { prepareFolder, removeFolder, removeOldBuilds } from './lib/build.mjs';
+import { DevNode } from './lib/dev-node.mjs';
 import { onEndRequest } from './lib/ending.mjs';
+import { Front } from './lib/front.mjs';
 import { ensureInstalled } from './lib/install.mjs';
-import { GatewayNode, nodeEnvironment } from './lib/node.mjs';
-import { freePort } from './lib/ports.mjs';
+import { nodeEnvironment } from './lib/node.mjs';
+import { portBlock } from './lib/ports.mjs';
+import { Progress } from './lib/progress.mjs';
 import { WatchCompiler } from './lib/watch-compiler.mjs';
 
-/** One node that is replaced whenever the sources change; the old one gives the port free first. */
-class DevNode {
-  constructor(folder, env) {
-    this.folder = folder;
-    this.env = env;
-    this.turn = Promise.resolve();
-  }
+/** Clients wait for the next node, so none has to be let go slowly. */
+const QUICK_STOP = { DRAIN_DELAY_MS: '0', DRAIN_WINDOW_MS: '0', SHUTDOWN_TIMEOUT_MS: '5000' };
 
-  /** Requests that come while a node stops are met by one start. */
-  restart() {
-    const request = (this.latest = Symbol());
-    this.turn = this.turn.then(() => this.replace(request));
-  }
-
-  async replace(request) {
-    if (request !== this.latest) return;
-    await this.node?.stop();
-    if (request !== this.latest) return;
-    say(this.node ? 'restarting the node …' : 'starting a node …');
-    const node = (this.node = new GatewayNode(this.folder, this.env));
-    node.exited.then((code) => {
-      if (request === this.latest)
-        say(`the node ended with code ${code}; it starts again at the next change`);
-    });
-  }
-
-  tellErrors() {
-    const running = this.node?.isRunning ?? false;
-    say(running ? 'type errors: the former node goes on serving' : 'type errors: mend them to start a node');
-  }
-
-  async stop() {
-    this.latest = undefined;
-    await this.turn;
-    await this.node?.stop();
-  }
-}
-
+/** One node that is replaced whenever the sources change, behind an address that stays. */
 await main(async () => {
   await ensureInstalled();
   await removeOldBuilds();
+  const env = nodeEnvironment(QUICK_STOP);
+  const port = await portBlock(1);
+  const front = new Front();
+  await front.listen(port, hostsOf(env));
   const folder = prepareFolder('dev');
-  const port = Number(process.env.SERVER_PORT) || (await freePort());
-  const node = new DevNode(folder, {
-    ...nodeEnvironment({ DRAIN_DELAY_MS: '0' }),
-    SERVER_PORT: String(port),
+  const node = new DevNode({ folder, env, front, url: urlOf(hostsOf(env)[0], port) });
+  let compiling = new Progress('compiling; changes are watched');
+  const compiled = () => (compiling = compiling?.end());
+  const compiler = new WatchCompiler(folder, {
+    onCompiled: () => (compiled(), node.restart()),
+    onErrors: () => (compiled(), node.tellErrors()),
   });
-  say('compiling; changes are watched …');
-  const compiler = new WatchCompiler(
-    folder,
-    () => node.restart(),
-    () => node.tellErrors(),
-  );
   onEndRequest(() => compiler.stop());
   await compiler.exited;
+  compiled();
+  front.stopListening();
   await node.stop();
+  front.close();
   removeFolder(folder);
+  say('ended');
 });

@@ -14,8 +14,9 @@ import { basename, join } from 'node:path';
 import { inputsDigest } from './inputs.mjs';
 import { withLock } from './lock.mjs';
 import { isAlive, self } from './process-identity.mjs';
-import { Failure, say } from './project.mjs';
-import { run } from './run.mjs';
+import { withProgress } from './progress.mjs';
+import { Failure } from './project.mjs';
+import { run, show } from './run.mjs';
 
 /**
  * build/<id>/           a build, or the output of one dev process
@@ -111,12 +112,10 @@ function whyToBuild() {
 }
 
 async function build(why) {
-  say(`building: ${why} …`);
-  const started = Date.now();
   const digest = inputsDigest();
   const folder = prepareFolder(new Date().toISOString().replace(/\D/g, '').slice(0, 14));
   try {
-    await compile(folder);
+    await withProgress({ doing: `building: ${why}`, done: `built ${folder}` }, () => compile(folder));
     writeFileSync(digestOf(basename(folder)), digest);
     publish(folder);
   } catch (error) {
@@ -124,11 +123,14 @@ async function build(why) {
     throw error;
   }
   removeIdle();
-  say(`built ${folder} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 
 async function compile(folder) {
-  const { code } = await run([process.execPath, NEST, 'build', 'gateway', '--path', settingsOf(folder)]);
+  const { code, output } = await run(
+    [process.execPath, NEST, 'build', 'gateway', '--path', settingsOf(folder)],
+    { isQuiet: true },
+  );
+  if (code !== 0) show(output);
   if (code !== 0) throw new Failure('the build failed; the one before it stays.', 'mend the errors above.');
   if (!existsSync(join(folder, ENTRY)))
     throw new Failure('the build failed: there is no apps/gateway/src/main.ts.');

@@ -1,8 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { withLock } from './lock.mjs';
-import { Failure, say } from './project.mjs';
-import { run } from './run.mjs';
+import { withProgress } from './progress.mjs';
+import { Failure } from './project.mjs';
+import { run, show } from './run.mjs';
 
 /** Makes sure that a program is there; where it is missing, installs Debian's package that has it. */
 export async function ensureProgram(program, debianPackage = program) {
@@ -28,10 +29,17 @@ async function install(program, debianPackage) {
   if (!isInPath('apt-get')) throw new Failure(`${program} is missing.`, remedy);
   const asRoot = process.getuid?.() === 0 ? [] : isInPath('sudo') ? ['sudo', '-n'] : undefined;
   if (!asRoot) throw new Failure(`${program} is missing, and only root can install it.`, remedy);
-  say(`installing Debian's package ${debianPackage} …`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const apt = async (...args) => (await run([...asRoot, 'apt-get', '-qq', ...args], { env })).code === 0;
+  let last;
+  const apt = async (...args) =>
+    (last = await run([...asRoot, 'apt-get', '-qq', ...args], { env, isQuiet: true })).code === 0;
   const command = ['install', '-y', '--no-install-recommends', debianPackage];
-  if ((await apt(...command)) || ((await apt('update')) && (await apt(...command)))) return;
+  const told = { doing: `installing Debian's package ${debianPackage}` };
+  const isThere = await withProgress(
+    told,
+    async () => (await apt(...command)) || ((await apt('update')) && (await apt(...command))),
+  );
+  if (isThere) return;
+  show(last.output);
   throw new Failure(`${debianPackage} could not be installed: no root, or no network?`, remedy);
 }

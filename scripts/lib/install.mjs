@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { withLock } from './lock.mjs';
-import { Failure, say } from './project.mjs';
-import { npm, run } from './run.mjs';
+import { withProgress } from './progress.mjs';
+import { Failure } from './project.mjs';
+import { npm, run, show } from './run.mjs';
 
 const NO_NETWORK =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|SOCKET_TIMEOUT|ENOTCACHED/;
@@ -19,10 +20,11 @@ function isInstalled() {
 }
 
 async function install() {
-  say('installing packages (npm ci) …');
   const args = ['ci', '--include=dev', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { code, errors } = await run(npm(...args));
+  const told = { doing: 'installing packages (npm ci)', done: 'installed the packages' };
+  const { code, errors, output } = await withProgress(told, () => run(npm(...args), { isQuiet: true }));
   if (code === 0) return;
+  show(output);
   if (NO_NETWORK.test(errors)) {
     throw new Failure(
       'npm ci cannot reach the package registry.',

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'n
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, isAlive, self } from './process-identity.mjs';
-import { say } from './project.mjs';
+import { Progress } from './progress.mjs';
 
 const RETRY_MS = 200;
 const FREE = 'free';
@@ -26,17 +26,19 @@ export async function withLock(name, action) {
 }
 
 async function acquire(folder, name) {
-  let announced;
+  let waiting;
   for (;;) {
     const { number, owner } = last(folder);
-    if (owner === FREE || !isAlive(owner)) {
-      if (take(folder, number + 1)) return number + 1;
-    } else if (announced !== owner) {
-      say(`waiting for ${describe(owner)}, which is doing this already (${name})`);
-      announced = owner;
-    }
+    const isFree = owner === FREE || !isAlive(owner);
+    if (isFree || waiting?.owner !== owner) waiting = waiting?.progress.end();
+    if (!isFree) waiting ??= { owner, progress: new Progress(waitingFor(owner, name)) };
+    else if (take(folder, number + 1)) return number + 1;
     await sleep(RETRY_MS);
   }
+}
+
+function waitingFor(owner, name) {
+  return `waiting for ${describe(owner)}, which is doing this already (${name})`;
 }
 
 /** The number must still be the highest once it is ours: a slow process may make one that was used and swept. */

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { claim, ENTRY } from './build.mjs';
+import { eachLine } from './lines.mjs';
 import { identify } from './process-identity.mjs';
 import { say } from './project.mjs';
 import { ended } from './run.mjs';
 
 const STOP_WITHIN_MS = 30_000;
+/** A line of its own, or the message of a JSON line. */
+const READY = /\bwss node (\S+) is ready: (http:\/\/\S+:(\d+)\/)/;
 
 /** The environment of a node that a developer starts: `AUTH=none` unless something is said about admission. */
 export function nodeEnvironment(defaults = {}) {
@@ -16,27 +19,49 @@ export function nodeEnvironment(defaults = {}) {
 
 /** A running gateway process. It stands in a process group of its own: the terminal's Ctrl-C reaches it through us. */
 export class GatewayNode {
-  /** @param options for `spawn`; `stdio` is the parent's unless given */
-  constructor(folder, env, options = {}) {
+  /** @param print takes each line of its output; default: its output is ours, and it is never known to be ready */
+  constructor(folder, env, print) {
     const args = ['--enable-source-maps', join(folder, ENTRY)];
-    this.process = spawn(process.execPath, args, { stdio: 'inherit', detached: true, env, ...options });
+    const stdio = print ? ['ignore', 'pipe', 'pipe'] : 'inherit';
+    this.process = spawn(process.execPath, args, { stdio, detached: true, env });
     this.exited = ended(this.process).finally(() => (this.isRunning = false));
     this.isRunning = true;
     if (this.process.pid) claim(folder, identify(this.process.pid));
+    /** Resolves to { nodeId, url, port } when it serves; to undefined when it ends before. */
+    this.ready = print ? this.readUntilReady(print) : undefined;
+  }
+
+  get pid() {
+    return this.process.pid;
   }
 
   signal(name) {
     if (this.isRunning) this.process.kill(name);
   }
 
-  /** Ends it in order, and by force when that takes too long. */
-  async stop(withinMs = STOP_WITHIN_MS) {
-    this.signal('SIGTERM');
+  /**
+   * Ends it in order, and by force when that takes too long.
+   * @returns its exit code
+   */
+  async stop(signal = 'SIGTERM') {
+    this.signal(signal);
     const timer = setTimeout(() => {
-      say(`process ${this.process.pid} did not end within ${withinMs / 1000} s: killed`);
+      say(`process ${this.pid} did not end within ${STOP_WITHIN_MS / 1_000} s: killed`);
       this.signal('SIGKILL');
-    }, withinMs);
-    await this.exited;
+    }, STOP_WITHIN_MS);
+    const code = await this.exited;
     clearTimeout(timer);
+    return code;
+  }
+
+  readUntilReady(print) {
+    return new Promise((resolve) => {
+      eachLine([this.process.stdout, this.process.stderr], (line) => {
+        print(line);
+        const [, nodeId, url, port] = READY.exec(line) ?? [];
+        if (nodeId) resolve({ nodeId, url, port: Number(port) });
+      });
+      void this.exited.catch(() => undefined).then(() => resolve(undefined));
+    });
   }
 }

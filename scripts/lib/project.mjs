@@ -13,8 +13,15 @@ export class Failure extends Error {
   }
 }
 
-export function say(line) {
-  process.stdout.write(`wss: ${line}\n`);
+/** Says a line; without `end` on a terminal, the next one takes its place. */
+export function say(line, end = '\n') {
+  erase();
+  process.stdout.write(`wss: ${line}${end}`);
+}
+
+/** Empties the line that a terminal's cursor is in: there may be one that was to be replaced. */
+export function erase() {
+  if (process.stdout.isTTY) process.stdout.write('\r\x1b[2K');
 }
 
 /** Runs a script's body; a number it returns is the exit code, a Failure becomes a message. */
@@ -23,6 +30,7 @@ export async function main(body) {
     requireNode();
     process.exitCode = (await body(process.argv.slice(2))) ?? 0;
   } catch (error) {
+    erase();
     process.stderr.write(`wss: ${error instanceof Failure ? error.message : explain(error)}\n`);
     process.exitCode = error.exitCode ?? 1;
   }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { stripVTControlCharacters } from 'node:util';
-import { Failure } from './project.mjs';
+import { erase, Failure } from './project.mjs';
 
 /** The signals that ask us to end. */
 export const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -14,17 +14,20 @@ export function npm(...args) {
 
 /**
  * Runs a command to its end, in the foreground: a signal that ends us ends it first.
- * @returns its exit code, and its output on stderr
+ * @param isQuiet does not show its output
+ * @returns its exit code, its `errors` (stderr), and if it is quiet its whole `output`
  */
-export async function run([command, ...args], options = {}) {
-  const child = spawn(command, args, { stdio: ['inherit', 'inherit', 'pipe'], ...options });
-  const errors = collect(child.stderr);
+export async function run([command, ...args], { isQuiet = false, ...options } = {}) {
+  const stdout = isQuiet ? 'pipe' : 'inherit';
+  const child = spawn(command, args, { stdio: ['inherit', stdout, 'pipe'], ...options });
+  const output = collect(child.stdout, isQuiet);
+  const errors = collect(child.stderr, isQuiet);
   const signals = passSignals(child);
   try {
     const code = await ended(child);
     if (signals.seen)
       throw new Failure(`stopped by ${signals.seen}`, undefined, 128 + constants.signals[signals.seen]);
-    return { code, errors: errors() };
+    return { code, errors: errors(), output: output() + errors() };
   } finally {
     signals.release();
   }
@@ -43,13 +46,19 @@ export function fit(text) {
   return process.stdout.isTTY ? text : stripVTControlCharacters(text);
 }
 
-function collect(stream) {
+function collect(stream, isQuiet) {
   let text = '';
   stream?.setEncoding('utf8').on('data', (part) => {
     text += part;
-    process.stderr.write(fit(part));
+    if (!isQuiet) show(part);
   });
   return () => text;
+}
+
+/** Shows what a command had to say. */
+export function show(text) {
+  erase();
+  process.stderr.write(fit(text));
 }
 
 function passSignals(child) {

@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { completePage, NEST, settingsOf } from './build.mjs';
 import { isAsset, isPageScript } from './inputs.mjs';
 import { eachLine } from './lines.mjs';
-import { ended, fit } from './run.mjs';
+import { ended, show } from './run.mjs';
 import { SourceWatch } from './source-watch.mjs';
 
 /** Lets TypeScript hear of changes from us. */
@@ -16,13 +16,12 @@ const NOISE = /Starting (incremental )?compilation|Starting compilation in watch
 /** Keeps a folder compiled: TypeScript by `nest build --watch`, everything that is copied or bundled by itself. */
 export class WatchCompiler {
   /**
-   * @param onCompiled called whenever the folder is whole and free of type errors
-   * @param onErrors called whenever there are type errors
+   * @param listener.onCompiled called whenever the folder is whole and free of type errors
+   * @param listener.onErrors called whenever there are type errors
    */
-  constructor(folder, onCompiled, onErrors) {
+  constructor(folder, listener) {
     this.folder = folder;
-    this.onCompiled = onCompiled;
-    this.onErrors = onErrors;
+    this.listener = listener;
     this.completing = Promise.resolve();
     this.sources = new SourceWatch((changes) => this.take(changes));
     const args = [NEST, 'build', 'gateway', '--watch', '--preserveWatchOutput', '--path', settingsOf(folder)];
@@ -49,12 +48,12 @@ export class WatchCompiler {
 
   read(line) {
     const text = stripVTControlCharacters(line);
-    if (text.trim() !== '' && !NOISE.test(text)) process.stdout.write(`${fit(line)}\n`);
+    if (text.trim() !== '' && !NOISE.test(text)) show(`${line}\n`);
     const [, errors] = /Found (\d+) errors?\. Watching/.exec(text) ?? [];
     if (errors === undefined) return;
     this.isSound = errors === '0';
     if (this.isSound) this.completeSoon();
-    else this.onErrors();
+    else this.listener.onErrors();
   }
 
   /** One after the other: an older script of the page must not replace a newer one. */
@@ -67,7 +66,7 @@ export class WatchCompiler {
     if (!this.isSound) return;
     try {
       await completePage(this.folder);
-      this.onCompiled();
+      this.listener.onCompiled();
     } catch {
       // The bundler has reported the error; the next change tries again.
     }

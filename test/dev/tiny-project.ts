@@ -33,7 +33,8 @@ server.listen(Number(process.env['SERVER_PORT'] ?? 0), '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   process.stdout.write(\`wss node tiny\${process.pid} is ready: http://127.0.0.1:\${port}/\\n\`);
 });
-process.on('SIGTERM', () => process.exit(0));
+// What was led to it just before is answered.
+process.on('SIGTERM', () => setTimeout(() => server.close(() => process.exit(0)), 50));
 `;
 
 /** What the tiny node is built from: texts by path. */

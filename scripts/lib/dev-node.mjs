@@ -1,0 +1,73 @@
+import { FrontTarget } from './front-target.mjs';
+import { GatewayNode } from './node.mjs';
+import { erase, say } from './project.mjs';
+import { fit } from './run.mjs';
+
+/**
+ * The node of `npm run dev`, replaced at every change. The old one ends before the new one starts; meanwhile the front
+ * holds new connections.
+ */
+export class DevNode {
+  /** @param options folder (the build), env (of the node), front, and the front's url */
+  constructor(options) {
+    this.options = options;
+    this.turn = Promise.resolve();
+  }
+
+  /** Requests that come while a node stops are met by one start. */
+  restart() {
+    const request = (this.latest = Symbol());
+    this.turn = this.turn.then(() => this.replace(request));
+  }
+
+  tellErrors() {
+    const running = this.node?.isRunning ?? false;
+    say(running ? 'type errors: the former node goes on serving' : 'type errors: mend them to start a node');
+  }
+
+  async stop() {
+    this.latest = undefined;
+    await this.turn;
+    await this.end();
+  }
+
+  async replace(request) {
+    if (request !== this.latest) return;
+    await this.end();
+    if (request !== this.latest) return;
+    const startedAt = performance.now();
+    say(this.node ? 'restarting the node …' : 'starting a node …');
+    const { folder, env } = this.options;
+    // Its port is its own affair: clients come through the front, from wherever that may be reached.
+    const own = { ...env, SERVER_HOST: '127.0.0.1', SERVER_PORT: '0' };
+    const node = (this.node = new GatewayNode(folder, own, print));
+    void node.ready.then((ready) => ready && this.serve(node, ready, startedAt));
+    void node.exited.then((code) => this.ended(node, code));
+  }
+
+  serve(node, { port, nodeId }, startedAt) {
+    if (node !== this.node || this.isEnding) return;
+    this.target = new FrontTarget(port);
+    this.options.front.add(this.target);
+    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+    say(`ready in ${seconds} s: ${this.options.url} (node ${nodeId}, pid ${node.pid})`);
+  }
+
+  ended(node, code) {
+    if (node !== this.node || this.isEnding) return;
+    this.options.front.remove(this.target);
+    say(`the node ended with code ${code}; it starts again at the next change`);
+  }
+
+  async end() {
+    this.isEnding = true;
+    this.options.front.remove(this.target);
+    await this.node?.stop();
+    this.isEnding = false;
+  }
+}
+
+function print(line) {
+  erase();
+  process.stdout.write(`${fit(line)}\n`);
+}
