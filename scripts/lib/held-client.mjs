@@ -1,4 +1,4 @@
-/** What a client may send before a node takes it, bytes: more than any request to upgrade. */
+/** Most bytes of a client that are kept until a node takes it: more than any request to upgrade has. */
 const MOST_BYTES = 65_536;
 /** Time within which a refusal reaches a client, ms. */
 const REFUSAL_MS = 1_000;

@@ -19,11 +19,15 @@ export function nodeEnvironment(defaults = {}) {
 
 /** A running gateway process. It stands in a process group of its own: the terminal's Ctrl-C reaches it through us. */
 export class GatewayNode {
-  /** @param print takes each line of its output; default: its output is ours, and it is never known to be ready */
+  /**
+   * @param print takes each line of its output but the one that says that it is ready: we sum up. Default: its output
+   *   is ours, and it is never known to be ready.
+   */
   constructor(folder, env, print) {
     const args = ['--enable-source-maps', join(folder, ENTRY)];
     const stdio = print ? ['ignore', 'pipe', 'pipe'] : 'inherit';
-    this.process = spawn(process.execPath, args, { stdio, detached: true, env });
+    const all = print ? { ...env, SUMMARY: 'line' } : env;
+    this.process = spawn(process.execPath, args, { stdio, detached: true, env: all });
     this.exited = ended(this.process).finally(() => (this.isRunning = false));
     this.isRunning = true;
     if (this.process.pid) claim(folder, identify(this.process.pid));
@@ -57,9 +61,9 @@ export class GatewayNode {
   readUntilReady(print) {
     return new Promise((resolve) => {
       eachLine([this.process.stdout, this.process.stderr], (line) => {
-        print(line);
         const [, nodeId, url, port] = READY.exec(line) ?? [];
         if (nodeId) resolve({ nodeId, url, port: Number(port) });
+        else print(line);
       });
       void this.exited.catch(() => undefined).then(() => resolve(undefined));
     });

@@ -251,6 +251,10 @@ export class Config {
   @IsIn(LOG_LEVELS, { message: `LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}` })
   readonly LOG_LEVEL: (typeof LOG_LEVELS)[number] = 'log';
 
+  /** `line`: the start ends with the line that names node and URL alone, where another process sums up its nodes. */
+  @IsIn(['full', 'line'], { message: 'SUMMARY must be full or line' })
+  readonly SUMMARY: 'full' | 'line' = 'full';
+
   /** `production` makes logs JSON lines unless `LOG_FORMAT` says otherwise. */
   @IsOptional()
   @IsString()

@@ -77,11 +77,11 @@ export class NodeLogger extends ConsoleLogger {
    * Writes the last line of a start, whatever the level: a line for programs and people, with what the node says of
    * itself. As JSON it is all one line.
    */
-  announce(line: string, { text, fields }: NodeSummary): void {
+  announce(line: string, summary?: NodeSummary): void {
     if (this.options.json) {
       const logLine = this.getJsonLogObject(line, { context: 'Node', logLevel: 'log' });
-      process.stdout.write(`${JSON.stringify({ ...logLine, ...fields })}\n`);
-    } else process.stdout.write(`${text}\n${line}\n`);
+      process.stdout.write(`${JSON.stringify({ ...logLine, ...summary?.fields })}\n`);
+    } else process.stdout.write(`${summary ? `${summary.text}\n` : ''}${line}\n`);
   }
 
   /** Nest logs a handler's bug at every message that triggers it. */

@@ -63,7 +63,8 @@ async function start(config: Config, starting: Starting): Promise<void> {
     async () => void (places = await listen(app, config)),
     () => {
       const facts = app.get(NodeFacts, { strict: false });
-      logger.announce(`wss node ${nodeId} is ready: ${urlOf(places)}`, summaryOf(facts, config, places));
+      const summary = config.SUMMARY === 'full' ? summaryOf(facts, config, places) : undefined;
+      logger.announce(`wss node ${nodeId} is ready: ${urlOf(places)}`, summary);
     },
   ]);
 }

@@ -33,11 +33,11 @@ server.listen(Number(process.env['SERVER_PORT'] ?? 0), '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   process.stdout.write(\`wss node tiny\${process.pid} is ready: http://127.0.0.1:\${port}/\\n\`);
 });
-// What was led to it just before is answered.
+// Requests that were led to it just before are answered.
 process.on('SIGTERM', () => setTimeout(() => server.close(() => process.exit(0)), 50));
 `;
 
-/** What the tiny node is built from: texts by path. */
+/** The texts that the tiny node is built from, by path. */
 interface Served {
   readonly pid: number;
   readonly parts: Readonly<Record<string, string>>;

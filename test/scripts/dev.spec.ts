@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { eventually, freePort, type ManagedProcess, newSeed, Random } from '@wss/testing';
-import { TinyProject } from './dev/tiny-project.js';
+import { TinyProject } from './tiny-project.js';
 
 const EDITS = 10;
 const WITHIN_MS = 20_000;
