@@ -9,21 +9,40 @@ const PARTS = 4;
  * @returns whether it was settled in time
  * @throws what it rejects with in time
  */
-export async function settledWithin(
+export function settledWithin(promise: Promise<unknown>, ms: number, over?: AbortSignal): Promise<boolean> {
+  return settled(promise, startTimer, { ms, over });
+}
+
+/**
+ * Waits like {@link settledWithin}, and does not keep the process alive for it: for a wait that matters only while
+ * something else lives, such as a client's connection.
+ */
+export function settledMeanwhile(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const start: StartTimer = (after, run) => {
+    const timer = setTimeout(run, after);
+    // Timers of browsers are numbers, which keep nothing alive.
+    (timer as { unref?(): unknown }).unref?.();
+    return timer;
+  };
+  return settled(promise, start, { ms });
+}
+
+type StartTimer = (ms: number, run: () => void) => ReturnType<typeof setTimeout>;
+
+const startTimer: StartTimer = (ms, run) => setTimeout(run, ms);
+
+async function settled(
   promise: Promise<unknown>,
-  ms: number,
-  over?: AbortSignal,
+  start: StartTimer,
+  { ms, over }: { readonly ms: number; readonly over?: AbortSignal | undefined },
 ): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: ReturnType<StartTimer> | undefined;
   let end = (): void => undefined;
   const late = new Promise<boolean>((resolve) => {
     end = () => resolve(false);
     const pass = (parts: number): void => {
       // Timers run before sockets are read; after another timer they have been.
-      timer = setTimeout(
-        () => (parts === 0 ? resolve(false) : pass(parts - 1)),
-        parts === 0 ? 0 : ms / PARTS,
-      );
+      timer = start(parts === 0 ? 0 : ms / PARTS, () => (parts === 0 ? resolve(false) : pass(parts - 1)));
     };
     pass(PARTS);
   });

@@ -6,7 +6,7 @@ import {
   type CloseCode,
   type FrameError,
   kindOf,
-  settledWithin,
+  settledMeanwhile,
   stackOf,
 } from '@wss/protocol';
 import { type RawData, WebSocket } from 'ws';
@@ -199,7 +199,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
       this.hooks--;
       this.readHeld();
     };
-    void settledWithin(done, MAX_HOOK_MS).then(end, end);
+    void settledMeanwhile(done, MAX_HOOK_MS).then(end, end);
   }
 
   /** Counts a command of this many bytes as under way. */

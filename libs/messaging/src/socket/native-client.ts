@@ -1,4 +1,4 @@
-import { settledWithin } from '@wss/protocol';
+import { settledMeanwhile } from '@wss/protocol';
 import { Logger, type WsMessageHandler } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { RawData, WebSocket } from 'ws';
@@ -104,7 +104,7 @@ export class NativeClient implements GatewayClient {
       forgetClose(this.socket);
       this.readHeld();
     };
-    void settledWithin(done, MAX_HOOK_MS).then(end, end);
+    void settledMeanwhile(done, MAX_HOOK_MS).then(end, end);
   }
 
   dropFrames(): void {
