@@ -2,11 +2,17 @@ import { availableParallelism } from 'node:os';
 
 /** Jest runs our TypeScript as ES modules: Nest 12 is ESM-only, and Node 20's jest cannot require() it. */
 export default {
-  testEnvironment: 'node',
+  // Ends what a spec left.
+  testEnvironment: '<rootDir>/tools/jest/environment.mjs',
+  // Makes the build and installs programs for the chosen specs, and starts the longest first.
+  testSequencer: '<rootDir>/tools/jest/sequencer.mjs',
+  // Names what still runs after the tests and ends the run without it, so Jest need not complain.
+  globalTeardown: '<rootDir>/tools/jest/ending.mjs',
+  openHandlesTimeout: 0,
   // Ends a test that hangs; waits have bounds of their own.
   testTimeout: 120_000,
-  // Tests wait for other processes most of the time, so two at once are nearly twice as fast even on one core.
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // Tests wait for servers, leases and time limits most of the time: a worker needs half a core or less.
+  maxWorkers: 2 * availableParallelism(),
   setupFiles: [
     'reflect-metadata',
     '<rootDir>/test/quiet-logs.mjs',

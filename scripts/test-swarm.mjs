@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { main, say } from './lib/project.mjs';
 import { ensureInstalled } from './lib/install.mjs';
+import { runJest } from './lib/jest.mjs';
 import { run } from './lib/run.mjs';
 
-const JEST = 'node_modules/jest/bin/jest.js';
 const STACK = 'wss-test';
 /** For one step of a test: a rolling update takes minutes. */
 const TIMEOUT_MS = 900_000;
@@ -25,9 +25,8 @@ await main(async (args) => {
       if (code !== 0) return code;
     }
     say('testing the stack; this takes about ten minutes …');
-    const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-    const options = ['-i', '--testMatch', '**/test/swarm/*.swarm.ts', `--testTimeout=${TIMEOUT_MS}`];
-    return (await run([process.execPath, ...node, JEST, '--forceExit', ...options, ...args])).code;
+    const options = ['--runInBand', `--testTimeout=${TIMEOUT_MS}`, '--testMatch', '**/test/swarm/*.swarm.ts'];
+    return await runJest([...args, ...options]);
   } finally {
     spawnSync('docker', ['stack', 'rm', STACK], { stdio: 'ignore' });
   }

@@ -39,7 +39,7 @@ describe('a feature made by the generator', () => {
   const expectSound = (feature: string, tests: string): void => {
     expect(node('node_modules/prettier/bin/prettier.cjs', '--check', folder)).toMatchObject(passed);
     expect(node('node_modules/typescript/bin/tsc', '--noEmit')).toMatchObject(passed);
-    const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--forceExit'];
+    const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js'];
     expect(node(...jest, `${folder}/${feature}`)).toMatchObject({
       code: 0,
       output: expect.stringContaining(tests) as unknown,

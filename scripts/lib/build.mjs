@@ -46,6 +46,11 @@ export async function ensureBuilt() {
   });
 }
 
+/** @returns true if the present build is as new as the sources */
+export function isBuilt() {
+  return !whyToBuild();
+}
+
 /** @returns the folder of the present build, which stays while this process lives */
 export function claimBuild() {
   for (;;) {

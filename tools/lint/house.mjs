@@ -50,7 +50,7 @@ export const HOUSE = {
   'libs/testing': {
     // The folders below `published` are published with it; those above are for our own tests alone.
     floors: [
-      'waiting',
+      ['waiting', 'lifetimes'],
       ['network', 'processes', 'clients'],
       'servers',
       'features',

@@ -62,6 +62,7 @@ it('has nothing that is for our own tests alone', () => {
   expect([...folders].sort()).toEqual([
     'clients',
     'features',
+    'lifetimes.ts',
     'network',
     'processes',
     'published',

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { WebSocket, type ClientOptions } from 'ws';
+import { entered } from '../lifetimes.js';
 import { patience } from '../waiting/patience.js';
 import { FrameQueue, type FrameFilter } from './frame-queue.js';
 import { CommandFailed, parseServerFrame, UpgradeRefused, type ServerFrame } from './server-frame.js';
@@ -319,8 +320,10 @@ export class TestClient {
   private listenTo(socket: WebSocket): OpenConnection {
     socket.on('message', (bytes: Buffer, isBinary) => this.hear(parseServerFrame(bytes, isBinary)));
     socket.on('error', (error) => this.queue.end(`the connection failed with ${error.message}`));
+    const released = entered(`TestClient of ${this.address}`, () => socket.terminate());
     const closed = new Promise<ConnectionClosed>((resolve) => {
       socket.once('close', (code, reason) => {
+        released();
         this.queue.end(`the connection was closed with ${code} ${String(reason)}`);
         resolve({ code, reason: String(reason) });
       });

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { converged } from '../clients/convergence.js';
 import { TestClient, type TestClientOptions } from '../clients/test-client.js';
 import { TestRoom, type TestRoomOptions } from '../clients/test-room.js';
+import { entered } from '../lifetimes.js';
 import { eventually } from '../waiting/eventually.js';
 import { type FeatureData, memoryData, redisData, yourRedisData } from './feature-data.js';
 import { FeatureNode, type FeatureNodeOptions } from './feature-node.js';
@@ -57,6 +58,7 @@ export class FeatureCluster {
   private readonly stopped = new Set<FeatureNode>();
   private turn = 0;
   private end?: Promise<void>;
+  private readonly released = entered('FeatureCluster', () => this.stop());
 
   private constructor(
     private readonly options: FeatureNodeOptions,
@@ -179,6 +181,7 @@ export class FeatureCluster {
   }
 
   private async stopAll(): Promise<void> {
+    this.released();
     await Promise.all(this.clients.map((client) => client.close()));
     const ends = await Promise.allSettled(this.nodes.map((_, index) => this.stopNode(index)));
     await this.data.stop();

@@ -131,6 +131,12 @@ const nodeBinary = process.execPath;
 
 /** The real path, so that a node keeps its files when a newer build takes the place of `dist`. */
 function resolveEntry(entry = join(repositoryRoot(), 'dist/apps/gateway/src/main.js')): string {
+  // Set by our test runs: an old build would let the tests of new sources pass.
+  if (process.env.WSS_TEST_BUILD === 'absent') {
+    throw new Error(
+      'this run has no build of these sources: tools/jest/needs.mjs did not see that this spec needs one',
+    );
+  }
   if (!existsSync(entry)) throw new Error(`${entry} does not exist: run "npm run build" first`);
   return realpathSync(entry);
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { entered } from '../lifetimes.js';
 import { freePort } from './free-port.js';
 import { TcpConnection, type ConnectionRules } from './tcp-connection.js';
 
@@ -41,6 +42,7 @@ export class TcpProxy {
   private deafUntil = 0;
   /** When the line has passed all replies that came until now, ms on the steady clock. */
   private busyUntil = 0;
+  private readonly released: () => void;
 
   private constructor(
     /** Where nodes connect to; stays the same in all modes. */
@@ -49,6 +51,7 @@ export class TcpProxy {
     target: number,
   ) {
     this.target = target;
+    this.released = entered(`TcpProxy on port ${port}`, () => this.stop());
     this.serve(server);
   }
 
@@ -107,6 +110,7 @@ export class TcpProxy {
 
   /** Resets all connections and listens no more. */
   async stop(): Promise<void> {
+    this.released();
     this.cutNow();
     if (!this.server.listening) return;
     this.server.close();

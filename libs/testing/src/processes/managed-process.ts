@@ -2,6 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { entered } from '../lifetimes.js';
 import { eventually } from '../waiting/eventually.js';
 import { OutputLog } from './output-log.js';
 import { processState } from './process-state.js';
@@ -34,8 +35,10 @@ export class ManagedProcess {
 
   private constructor(private readonly child: ChildProcessByStdio<null, Readable, Readable>) {
     this.output = new OutputLog([child.stdout, child.stderr]);
+    const released = child.pid === undefined ? () => undefined : this.enter(child.spawnargs);
     this.exitEvent = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
+        released();
         reaper.releaseProcess(this.pid);
         this.exit = { code, signal };
         resolve(this.exit);
@@ -121,6 +124,10 @@ export class ManagedProcess {
   async lastWords(): Promise<string> {
     await this.output.ended;
     return this.output.tail();
+  }
+
+  private enter(command: readonly string[]): () => void {
+    return entered(`process ${this.pid} (${command.join(' ')})`, () => this.kill());
   }
 
   /** A process that a spec forgot must not keep jest from ending; the reaper ends it then. */
