@@ -18,17 +18,17 @@ const USAGE = `npm run cluster -- --nodes 3 (1 to ${MAX_NODES})`;
 await main(async (args) => {
   const count = nodesOf(args);
   await ensureInstalled();
-  const { REDIS_SERVER } = process.env;
-  if (!REDIS_SERVER) await ensureProgram('redis-server');
+  const isRedisGiven = Boolean(process.env.REDIS_SERVER || process.env.REDIS_SERVER_FILE);
+  if (!isRedisGiven) await ensureProgram('redis-server');
   await ensureBuilt();
-  const port = await portBlock(REDIS_SERVER ? count + 1 : count + 2);
-  const redis = REDIS_SERVER ? undefined : await LocalRedis.start(port + count + 1);
+  const port = await portBlock(isRedisGiven ? count + 1 : count + 2);
+  const redis = isRedisGiven ? undefined : await LocalRedis.start(port + count + 1);
   try {
     const cluster = new LocalCluster({
       count,
       port,
       folder: claimBuild(),
-      redis: redis?.url ?? REDIS_SERVER,
+      redis: redis?.url,
     });
     onEndRequest((signal) => cluster.stop(signal));
     void redis?.exited.then(() => cluster.lostRedis());

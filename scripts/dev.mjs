@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { main, say } from './lib/project.mjs';
 import { hostsOf, urlOf } from './lib/addresses.mjs';
 import { prepareFolder, removeFolder, removeOldBuilds } from './lib/build.mjs';
@@ -22,7 +23,8 @@ await main(async () => {
   const front = new Front();
   await front.listen(port, hostsOf(env));
   const folder = prepareFolder('dev');
-  const node = new DevNode({ folder, env, front, url: urlOf(hostsOf(env)[0], port) });
+  const url = urlOf(hostsOf(env)[0], port);
+  const node = new DevNode({ folder, env: { ...keptIn(folder, env), ...env }, front, url });
   let compiling = new Progress('compiling; changes are watched');
   const compiled = () => (compiling = compiling?.end());
   const compiler = new WatchCompiler(folder, {
@@ -38,3 +40,10 @@ await main(async () => {
   removeFolder(folder);
   say('ended');
 });
+
+/** Keeps rooms and sessions from one node to the next, unless they are kept elsewhere; it goes with the folder. */
+function keptIn(folder, { REDIS_SERVER, REDIS_SERVER_FILE, NODE_ENV }) {
+  return REDIS_SERVER || REDIS_SERVER_FILE || NODE_ENV === 'production'
+    ? {}
+    : { ENGINE_FILE: resolve(folder, 'engine') };
+}

@@ -1,21 +1,25 @@
 import { FrontTarget } from './front-target.mjs';
+import { GrowingPause } from './growing-pause.mjs';
 import { GatewayNode } from './node.mjs';
 import { erase, say } from './project.mjs';
 import { fit } from './run.mjs';
 
 /**
  * The node of `npm run dev`, replaced at every change. The old one ends before the new one starts; meanwhile the front
- * holds new connections.
+ * holds new connections. One that served and ended by itself is made again; one that did not get so far waits for the
+ * next change.
  */
 export class DevNode {
   /** @param options folder (the build), env (of the node), front, and the front's url */
   constructor(options) {
     this.options = options;
     this.turn = Promise.resolve();
+    this.pause = new GrowingPause();
   }
 
   /** Requests that come while a node stops are met by one start. */
   restart() {
+    clearTimeout(this.timer);
     const request = (this.latest = Symbol());
     this.turn = this.turn.then(() => this.replace(request));
   }
@@ -27,6 +31,7 @@ export class DevNode {
 
   async stop() {
     this.latest = undefined;
+    clearTimeout(this.timer);
     await this.turn;
     await this.end();
   }
@@ -36,6 +41,7 @@ export class DevNode {
     await this.end();
     if (request !== this.latest) return;
     const startedAt = performance.now();
+    this.readyAt = undefined;
     say(this.node ? 'restarting the node …' : 'starting a node …');
     const { folder, env } = this.options;
     // Its port is its own affair: clients come through the front, from wherever that may be reached.
@@ -47,6 +53,7 @@ export class DevNode {
 
   serve(node, { port, nodeId }, startedAt) {
     if (node !== this.node || this.isEnding) return;
+    this.readyAt = performance.now();
     this.target = new FrontTarget(port);
     this.options.front.add(this.target);
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
@@ -56,7 +63,11 @@ export class DevNode {
   ended(node, code) {
     if (node !== this.node || this.isEnding) return;
     this.options.front.remove(this.target);
-    say(`the node ended with code ${code}; it starts again at the next change`);
+    const how = `the node ended with code ${code}`;
+    if (this.readyAt === undefined) return say(`${how}; it starts again at the next change`);
+    const pauseMs = this.pause.next(performance.now() - this.readyAt);
+    say(`${how}; it starts again ${pauseMs > 0 ? `in ${pauseMs / 1_000} s` : 'at once'}, without its data`);
+    this.timer = setTimeout(() => this.restart(), pauseMs);
   }
 
   async end() {

@@ -1,18 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FrontTarget } from './front-target.mjs';
+import { GrowingPause } from './growing-pause.mjs';
 
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 10_000;
-/** A node that served this long ended by accident: the next one starts at once. */
-const STABLE_MS = 3_000;
 /** So many starts in a row that do not get ready end the tries. */
 const MOST_TRIES = 5;
 
 /** One node of a cluster, made again whenever it ends, after a pause that grows while it ends soon. */
 export class KeptNode {
   stopping = new AbortController();
-  /** Ends in a row that came soon after the start. */
-  failures = 0;
+  pause = new GrowingPause();
   /** Starts in a row that did not get ready. */
   tries = 0;
 
@@ -70,10 +66,8 @@ export class KeptNode {
 
   /** One that was never ready will not be at the next try: its settings are wrong, or its code. */
   pauseAfter() {
-    const isStable = this.readyAt !== undefined && performance.now() - this.readyAt >= STABLE_MS;
+    const now = performance.now();
     if (!this.readyAt && (++this.tries >= MOST_TRIES || !this.wasReady)) return undefined;
-    if (isStable) this.failures = 0;
-    else this.failures++;
-    return isStable ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.failures - 1));
+    return this.pause.next(now - (this.readyAt ?? now));
   }
 }

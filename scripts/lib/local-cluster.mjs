@@ -14,7 +14,8 @@ export class LocalCluster {
   facts = new Map();
   nodes = [];
 
-  /** @param options count, port (of the front; the nodes have the next ones), folder (the build), redis (its URL) */
+  /** @param options count, port (of the front; the nodes have the next ones), folder (the build), redis (the URL of one that was
+   *   started for the cluster; else the environment names one) */
   constructor(options) {
     this.options = options;
     this.env = nodeEnvironment();
@@ -66,7 +67,8 @@ export class LocalCluster {
   /** Clients come through the front, so a node need not be reached from elsewhere. */
   envOf(number) {
     const SERVER_PORT = String(this.options.port + number);
-    const own = { REDIS_SERVER: this.options.redis, SERVER_HOST: '127.0.0.1', SERVER_PORT };
+    const redis = this.options.redis && { REDIS_SERVER: this.options.redis };
+    const own = { ...redis, SERVER_HOST: '127.0.0.1', SERVER_PORT };
     const management = this.managementPort && { MANAGEMENT_PORT: String(this.managementPort + number - 1) };
     return { ...this.env, ...own, ...management };
   }
@@ -93,6 +95,13 @@ export class LocalCluster {
     this.stop();
   }
 
+  /** Redis as it may be shown: without a password. */
+  redis() {
+    const { REDIS_SERVER, REDIS_SERVER_FILE } = this.env;
+    const given = REDIS_SERVER?.replace(/\/\/[^/]*@/, '//…@') ?? `as ${REDIS_SERVER_FILE} says`;
+    return this.options.redis ?? given;
+  }
+
   sumUp() {
     this.isSummed = true;
     this.progress.end();
@@ -105,7 +114,7 @@ export class LocalCluster {
       row('node', 'pid', 'node id', 'URL'),
       ...lines,
       '',
-      `  Redis  ${withoutPassword(this.options.redis)}`,
+      `  Redis  ${this.redis()}`,
       '',
       '  Clients of a node that ends go to the others, and it is made again: try kill -9. Ctrl-C ends all.',
     ];
@@ -115,10 +124,6 @@ export class LocalCluster {
 
 function row(number, pid, nodeId, url) {
   return `  ${String(number).padEnd(6)} ${String(pid).padEnd(8)} ${nodeId.padEnd(9)} ${url}`;
-}
-
-function withoutPassword(url) {
-  return url.replace(/\/\/[^/]*@/, '//***@');
 }
 
 function endOf(code) {

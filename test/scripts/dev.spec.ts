@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { dirname } from 'node:path';
 import { eventually, freePort, type ManagedProcess, newSeed, Random } from '@wss/testing';
-import { TinyProject } from './tiny-project.js';
+import { type Served, TinyProject } from './tiny-project.js';
 
 const EDITS = 10;
 const WITHIN_MS = 20_000;
@@ -22,6 +23,7 @@ afterAll(async () => {
 
 /** Requests that found nobody: they are held while a node follows another. */
 let refused = 0;
+const engineFiles = new Set<string>();
 
 it('npm run dev serves every edit, however it is made, at an address that always answers', async () => {
   const random = new Random(newSeed());
@@ -40,6 +42,9 @@ it('npm run dev serves every edit, however it is made, at an address that always
   if (missed.length > 0) throw new Error(`${missed.join('\n')}\n${done.join('\n')}\n${dev.output.tail()}`);
   expect(dev.ended).toBeUndefined();
   expect(refused).toBe(0);
+  // Each node finds the data of the one before.
+  expect(engineFiles.size).toBe(1);
+  expect(dirname([...engineFiles][0]!)).toMatch(/\/build\/dev-[^/]+$/);
 });
 
 function isServed(withinMs: number): Promise<boolean> {
@@ -47,7 +52,10 @@ function isServed(withinMs: number): Promise<boolean> {
     async () => {
       const response = await fetch(new URL('served', url)).catch(() => undefined);
       if (response?.status !== 200) refused++;
-      return response !== undefined && project.isServed((await response.json()) as never);
+      if (!response) return false;
+      const served = (await response.json()) as Served;
+      engineFiles.add(served.engineFile);
+      return project.isServed(served);
     },
     { withinMs },
   );

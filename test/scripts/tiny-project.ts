@@ -24,7 +24,8 @@ import { parts } from './parts/index.js';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 const assets = ${JSON.stringify(['page/browser/index.html', 'page/browser/page.css', 'scripts/one.lua', 'page/browser/page.js'])};
-const served = { pid: process.pid, parts, assets: Object.fromEntries(assets.map((path) => [path, read(path)])) };
+const { pid, env } = process;
+const served = { pid, engineFile: env['ENGINE_FILE'], parts, assets: Object.fromEntries(assets.map((path) => [path, read(path)])) };
 const server = createServer((request, response) => {
   response.setHeader('connection', 'close');
   response.end(request.url === '/served' ? JSON.stringify(served) : '{}');
@@ -37,9 +38,10 @@ server.listen(Number(process.env['SERVER_PORT'] ?? 0), '127.0.0.1', () => {
 process.on('SIGTERM', () => setTimeout(() => server.close(() => process.exit(0)), 50));
 `;
 
-/** The texts that the tiny node is built from, by path. */
-interface Served {
+/** The texts that the tiny node is built from, by path, and what it was given. */
+export interface Served {
   readonly pid: number;
+  readonly engineFile: string;
   readonly parts: Readonly<Record<string, string>>;
   readonly assets: Readonly<Record<string, string>>;
 }
