@@ -188,7 +188,7 @@ describe('a start that fails', () => {
     'refuses ALLOWED_ORIGINS that no page can have: %s',
     async (origins) => {
       expect(await failure({ ALLOWED_ORIGINS: origins })).toMatch(
-        /^wss: bad configuration:\n {2}ALLOWED_ORIGINS must be origins [^\n]* https:\/\/app\.example$/,
+        /^wss: bad configuration:\n {2}ALLOWED_ORIGINS must be 'local', or a list of origins [^\n]* https:\/\/app\.example; commas separate them$/,
       );
     },
   );
@@ -224,6 +224,15 @@ describe('a start that fails', () => {
     expect(others).toEqual([]);
     await other.stop();
     await redis.stop();
+  });
+
+  it('says that it has no such address, once', async () => {
+    const lines = await outputOf({ SERVER_HOST: '192.0.2.1' });
+    expect(lines.filter((line) => line.includes('EADDRNOTAVAIL'))).toEqual([
+      expect.stringMatching(
+        /^wss: listen EADDRNOTAVAIL.*: this machine has no such address; see SERVER_HOST$/,
+      ),
+    ]);
   });
 
   it('says that there is no Redis, without a stack', async () => {

@@ -63,6 +63,7 @@ export const HOUSE = {
     floors: [
       ['config', 'node-name.module'],
       'wss-options',
+      'load-config',
       ['page', 'contract', 'features'],
       'app.module',
       'process',

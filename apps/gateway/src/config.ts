@@ -1,59 +1,21 @@
-import { createPublicKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { plainToInstance, Transform } from 'class-transformer';
-import {
-  getMetadataStorage,
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  IsUrl,
-  Matches,
-  Max,
-  Min,
-  MinLength,
-  ValidateBy,
-  validateSync,
-} from 'class-validator';
-import { parseRedisTarget } from '@wss/redis';
+import { Transform } from 'class-transformer';
+import { IsIn, IsOptional, IsString, MinLength, ValidateBy } from 'class-validator';
 
 const toNumber = Transform(({ value }) => (typeof value === 'string' ? Number(value) : (value as unknown)));
 
-const IsRedisUrl = ValidateBy({
-  name: 'isRedisUrl',
-  validator: {
-    validate: (value) => problemOf(value) === undefined,
-    defaultMessage: (args) => `REDIS_SERVER is not an address of Redis: ${problemOf(args?.value)}`,
-  },
-});
+/** An integer, both ends included. */
+const IsInteger = (min: number, max: number, hint = ''): PropertyDecorator =>
+  ValidateBy({
+    name: 'isInteger',
+    validator: {
+      validate: (value) =>
+        Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
+      defaultMessage: () => `$property must be an integer from ${min} to ${max}${hint}`,
+    },
+  });
 
-const AreSecrets = ValidateBy({
-  name: 'areSecrets',
-  validator: {
-    validate: (value) =>
-      typeof value === 'string' &&
-      secretsOf(value).length > 0 &&
-      secretsOf(value).every(({ length }) => length >= 32),
-    defaultMessage: () => 'SESSION_SECRET must have at least 32 characters, in each of its lines',
-  },
-});
-
-const AreOrigins = ValidateBy({
-  name: 'areOrigins',
-  validator: {
-    validate: (value) => Array.isArray(value) && value.every(isOrigin),
-    defaultMessage: () =>
-      'ALLOWED_ORIGINS must be origins as browsers send them, separated by commas, e.g. https://app.example',
-  },
-});
-
-const IsPublicKey = ValidateBy({
-  name: 'isPublicKey',
-  validator: {
-    validate: (value) => typeof value === 'string' && isPublicKey(value),
-    defaultMessage: () => 'JWT_PUBLIC_KEY is not a public key in PEM form',
-  },
-});
+/** The value becomes an option of `WssModule`, whose check stands there, once. */
+const IsOption: PropertyDecorator = IsOptional();
 
 const LOG_LEVELS = ['error', 'warn', 'log', 'info', 'debug', 'verbose'] as const;
 
@@ -61,9 +23,7 @@ const LOG_LEVELS = ['error', 'warn', 'log', 'info', 'debug', 'verbose'] as const
 export class Config {
   /** TCP port of HTTP and WebSocket; unset or 0: a random free one. */
   @toNumber
-  @IsInt()
-  @Min(0)
-  @Max(65_535)
+  @IsInteger(0, 65_535, '; unset or 0: a random free port')
   readonly SERVER_PORT: number = 0;
 
   /**
@@ -79,8 +39,7 @@ export class Config {
    * the same for all nodes.
    * Unset: the embedded engine, for one node alone.
    */
-  @IsOptional()
-  @IsRedisUrl
+  @IsOption
   readonly REDIS_SERVER?: string;
 
   /**
@@ -92,64 +51,51 @@ export class Config {
   readonly ENGINE_FILE?: string;
 
   /** Name of the environment; nodes with different names on one Redis never meet. */
-  @Matches(/^[A-Za-z0-9_-]{1,32}$/, {
-    message: 'WSS_NAMESPACE must be 1 to 32 characters of A-Z a-z 0-9 _ -',
-  })
+  @IsOption
   readonly WSS_NAMESPACE: string = 'wss';
 
   /** Path of the WebSocket. */
-  @Matches(/^\/$|^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+)+$/, {
-    message: 'WS_PATH must be a path that starts with / and does not end with it, such as /live',
-  })
+  @IsOption
   readonly WS_PATH: string = '/';
 
   /** Admission. `jwt`: clients must present a signed token. `none`: anyone, as the user in `?user=`; for development. */
   @IsIn(['jwt', 'none'], {
-    message:
-      'AUTH is missing: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL for signed tokens, or AUTH=none to let everybody in under any name',
+    message: ({ value }) =>
+      `AUTH ${value === undefined ? 'is missing' : 'must be jwt or none'}: set JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL for signed tokens, or AUTH=none to let everybody in under any name`,
   })
   readonly AUTH!: 'jwt' | 'none';
 
   /** Key of HS256 tokens, at least 32 characters; or `JWT_SECRET_FILE`. */
-  @IsOptional()
-  @MinLength(32, { message: 'JWT_SECRET must have at least 32 characters' })
+  @IsOption
   readonly JWT_SECRET?: string;
 
   /** Public key of RS256 or ES256 tokens, PEM; or `JWT_PUBLIC_KEY_FILE`. */
-  @IsOptional()
-  @IsPublicKey
+  @IsOption
   readonly JWT_PUBLIC_KEY?: string;
 
   /** URL at which the public keys of RS256 or ES256 tokens are published. */
-  @IsOptional()
-  @IsUrl(
-    { protocols: ['http', 'https'], require_tld: false },
-    { message: 'JWT_JWKS_URL must be an http(s) URL' },
-  )
+  @IsOption
   readonly JWT_JWKS_URL?: string;
 
   /** Issuer that tokens must name. */
-  @IsOptional()
-  @IsString()
+  @IsOption
   readonly JWT_ISSUER?: string;
 
   /** Audience that tokens must name. */
-  @IsOptional()
-  @IsString()
+  @IsOption
   readonly JWT_AUDIENCE?: string;
 
   /** Claim that names the user. */
-  @IsString()
+  @IsOption
   readonly JWT_USER_CLAIM: string = 'sub';
 
   /**
-   * Origins whose pages may connect, comma-separated, e.g. `https://app.example`; `*`: all. The same host always may.
-   * Unset: none but the same host; with `AUTH=none` any port of this host and of localhost.
+   * Origins whose pages may connect, comma-separated, e.g. `https://app.example`; `*`: all; `local`: any port of
+   * this host and of localhost. The same host always may. Unset: none but the same host; with `AUTH=none` `local`.
    */
-  @IsOptional()
-  @Transform(({ value }) => (typeof value === 'string' ? itemsOf(value) : (value as unknown)))
-  @AreOrigins
-  readonly ALLOWED_ORIGINS?: readonly string[];
+  @Transform(({ value }) => (typeof value === 'string' ? originsOf(value) : (value as unknown)))
+  @IsOption
+  readonly ALLOWED_ORIGINS?: readonly string[] | 'local';
 
   /** `1`: the demo page is served where clients need a token, too. With `AUTH=none` it always is. */
   @IsOptional()
@@ -165,43 +111,32 @@ export class Config {
    * Secrets for resume tokens, one per line, each at least 32 characters: the first signs, all verify; or
    * `SESSION_SECRET_FILE`. Unset: the nodes agree on one through the engine.
    */
-  @IsOptional()
-  @AreSecrets
+  @IsOption
   readonly SESSION_SECRET?: string;
 
   /** How long a session can be resumed after its connection was lost, ms; up to an eighth less. At most a day. */
   @toNumber
-  @IsInt()
-  @Min(1_000)
-  @Max(86_400_000)
+  @IsOption
   readonly SESSION_TTL_MS: number = 86_400_000;
 
   /** Rooms that a session, or a connection without one, may be in at a time. */
   @toNumber
-  @IsInt()
-  @Min(1)
-  @Max(100_000)
+  @IsOption
   readonly MAX_ROOMS_PER_SESSION: number = 1_000;
 
   /** How long a stopping node waits for the balancer to notice before it lets clients go, ms. */
   @toNumber
-  @IsInt()
-  @Min(0)
-  @Max(600_000)
+  @IsOption
   readonly DRAIN_DELAY_MS: number = 0;
 
   /** Time over which a stopping node spreads the departure of its clients, and so their return, ms. */
   @toNumber
-  @IsInt()
-  @Min(0)
-  @Max(600_000)
+  @IsOption
   readonly DRAIN_WINDOW_MS: number = 2_000;
 
   /** Replicas of Redis that may be promoted: a durable reply waits for all of them. 0: no room may be durable. */
   @toNumber
-  @IsInt()
-  @Min(0)
-  @Max(10)
+  @IsOption
   readonly DURABLE_REPLICAS: number = 0;
 
   /**
@@ -209,18 +144,14 @@ export class Config {
    * ms.
    */
   @toNumber
-  @IsInt()
-  @Min(0)
-  @Max(50_000)
+  @IsOption
   readonly PRESENCE_GRACE_MS: number = 5_000;
 
   /**
    * Upper limit for the whole shutdown, ms. Keep it below the grace period of the supervisor that stops the process.
    */
   @toNumber
-  @IsInt()
-  @Min(100)
-  @Max(600_000)
+  @IsInteger(100, 600_000)
   readonly SHUTDOWN_TIMEOUT_MS: number = 25_000;
 
   /**
@@ -229,9 +160,7 @@ export class Config {
    */
   @IsOptional()
   @toNumber
-  @IsInt()
-  @Min(0)
-  @Max(65_535)
+  @IsInteger(0, 65_535, '; 0: a random free port')
   readonly MANAGEMENT_PORT?: number;
 
   /**
@@ -267,104 +196,11 @@ export function addressesOf({ SERVER_HOST, AUTH }: Config): readonly [string, st
   return AUTH === 'none' ? ['127.0.0.1', '::1'] : ['0.0.0.0'];
 }
 
-/** The environment is invalid; the message names every bad variable. */
-export class ConfigError extends Error {}
-
-/** Variables that may name a file with their value, as container secrets do. */
-const FROM_FILE = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'SESSION_SECRET', 'MANAGEMENT_TOKEN', 'REDIS_SERVER'];
-const KEYS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'];
-
-/**
- * True if a value is set, even one that can't be read: that error is already reported, so the variable is not
- * missing.
- */
-type IsGiven = (name: string) => boolean;
-
-/** @throws ConfigError naming every bad variable at once. */
-export function loadConfig(env: NodeJS.ProcessEnv): Config {
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const problems: string[] = [];
-  for (const name of FROM_FILE) readFile(set, name, problems);
-  const isGiven: IsGiven = (name) =>
-    set[name] !== undefined || (FROM_FILE.includes(name) && set[`${name}_FILE`] !== undefined);
-  if (set.AUTH === undefined && KEYS.some(isGiven)) set.AUTH = 'jwt';
-  const config = plainToInstance(Config, pick(set), { exposeDefaultValues: true });
-  problems.push(...validateSync(config).flatMap(({ constraints }) => Object.values(constraints ?? {})));
-  problems.push(...contradictions(config, isGiven));
-  if (problems.length > 0) throw new ConfigError(`bad configuration:\n  ${problems.join('\n  ')}`);
-  return Object.freeze(config);
-}
-
-/** The secrets of a text with one secret per line. */
-function secretsOf(text: string): string[] {
-  return text.split(/\r?\n/).filter((line) => line !== '');
-}
-
-function readFile(env: NodeJS.ProcessEnv, name: string, problems: string[]): void {
-  const file = env[`${name}_FILE`];
-  if (file === undefined) return;
-  if (env[name] !== undefined) problems.push(`${name} and ${name}_FILE are both set; set only one`);
-  try {
-    env[name] = readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    problems.push(`${name}_FILE can't be read: ${(error as NodeJS.ErrnoException).code}, ${file}`);
-  }
-}
-
-function pick(env: NodeJS.ProcessEnv): Partial<Record<keyof Config, string>> {
-  const names = getMetadataStorage()
-    .getTargetValidationMetadatas(Config, '', false, false)
-    .map(({ propertyName }) => propertyName);
-  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-}
-
-function contradictions(config: Config, isGiven: IsGiven): string[] {
-  const keys = KEYS.filter(isGiven);
-  const found: string[] = [];
-  if (keys.length > 1) found.push(`${keys.join(' and ')} are set; set only one of them`);
-  if (config.AUTH === 'jwt' && keys.length === 0) found.push(`AUTH=jwt needs one of ${KEYS.join(', ')}`);
-  if (config.AUTH === 'none' && keys.length > 0)
-    found.push(`AUTH=none and ${keys.join(', ')} contradict each other`);
-  if (config.AUTH === 'jwt' && config.MANAGEMENT_PORT !== undefined && !isGiven('MANAGEMENT_TOKEN'))
-    found.push('MANAGEMENT_PORT needs a MANAGEMENT_TOKEN');
-  if (config.ENGINE_FILE !== undefined && isGiven('REDIS_SERVER'))
-    found.push('ENGINE_FILE and REDIS_SERVER are both set; Redis keeps the data, so unset ENGINE_FILE');
-  if (config.ENGINE_FILE !== undefined && config.NODE_ENV === 'production')
-    found.push('ENGINE_FILE is for development and promises nothing; in production set REDIS_SERVER instead');
-  if (config.MANAGEMENT_PORT && config.MANAGEMENT_PORT === config.SERVER_PORT)
-    found.push('MANAGEMENT_PORT and SERVER_PORT are the same; choose two different ports');
-  return found;
-}
-
-function problemOf(value: unknown): string | undefined {
-  try {
-    parseRedisTarget(String(value));
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-function itemsOf(list: string): string[] {
+/** The origins of a text; `local` alone is a word of its own. */
+function originsOf(list: string): readonly string[] | 'local' {
+  if (list.trim() === 'local') return 'local';
   return list
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
-}
-
-/** True if a browser may send this as `Origin`; schemes of apps have origins that `URL` does not know. */
-function isOrigin(text: string): boolean {
-  if (text === '*' || text === 'null') return true;
-  if (!URL.canParse(text)) return false;
-  const { origin } = new URL(text);
-  return origin === 'null' ? /^[a-z][a-z\d+.-]*:\/\/[^/?#@\s]+$/.test(text) : origin === text;
-}
-
-function isPublicKey(pem: string): boolean {
-  try {
-    createPublicKey(pem);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,8 +1,57 @@
-import type { WssAuth, WssOptions } from '@wss/nest';
+import { checkWssOptions, type WssAuth, type WssOptions, type WssRedisOptions } from '@wss/nest';
 import type { Config } from './config.js';
 
 /** Part of the shutdown's time reserved for the steps after the clients have gone, ms. */
 const CLOSING_MS = 3_000;
+
+/** The variable that each option comes from, and what its text may be besides. */
+const VARIABLES: Readonly<Record<string, readonly [name: keyof Config, hint?: string]>> = {
+  path: ['WS_PATH'],
+  'redis.url': ['REDIS_SERVER'],
+  'redis.namespace': ['WSS_NAMESPACE'],
+  'redis.durableReplicas': ['DURABLE_REPLICAS'],
+  'auth.jwt.secret': ['JWT_SECRET'],
+  'auth.jwt.publicKey': ['JWT_PUBLIC_KEY'],
+  'auth.jwt.jwksUrl': ['JWT_JWKS_URL'],
+  'auth.jwt.issuer': ['JWT_ISSUER'],
+  'auth.jwt.audience': ['JWT_AUDIENCE'],
+  'auth.jwt.userClaim': ['JWT_USER_CLAIM'],
+  origins: ['ALLOWED_ORIGINS', '; commas separate them'],
+  'session.ttlMs': ['SESSION_TTL_MS'],
+  'session.secret': ['SESSION_SECRET', ', one a line'],
+  'presence.graceMs': ['PRESENCE_GRACE_MS'],
+  'drain.delayMs': ['DRAIN_DELAY_MS'],
+  'drain.windowMs': ['DRAIN_WINDOW_MS'],
+  'limits.maxRooms': ['MAX_ROOMS_PER_SESSION'],
+};
+
+/** The fault of a variable: `<name> <problem>`. */
+export interface VariableProblem {
+  readonly name: string;
+  readonly problem: string;
+}
+
+/**
+ * Finds what is wrong with the variables that become options, whether the node will use them or not. Variables that
+ * contradict each other are the configuration's own affair.
+ */
+export function optionProblems(config: Config): VariableProblem[] {
+  const { auth: _auth, redis, drain, ...others } = wssOptionsOf(config);
+  const hasKey = config.JWT_SECRET ?? config.JWT_PUBLIC_KEY ?? config.JWT_JWKS_URL;
+  const found = checkWssOptions({
+    ...others,
+    redis: redis ?? redisOptions('redis://unused', config),
+    auth: hasKey === undefined ? 'none' : tokensOf(config),
+    // The rest of the time for a shutdown is a difference.
+    drain: { delayMs: drain?.delayMs, windowMs: drain?.windowMs },
+  });
+  return found.flatMap(({ option, problem }) => {
+    // Several keys for tokens: a contradiction.
+    if (option === 'auth.jwt') return [];
+    const [name, hint = ''] = VARIABLES[option] ?? [option];
+    return [{ name, problem: `${problem}${hint}` }];
+  });
+}
 
 /** The options of the node, as the environment gives them. */
 export function wssOptionsOf(config: Config): WssOptions {
@@ -26,13 +75,19 @@ export function wssOptionsOf(config: Config): WssOptions {
   };
 }
 
-function redisOf({ REDIS_SERVER, WSS_NAMESPACE, DURABLE_REPLICAS }: Config): WssOptions['redis'] {
-  if (REDIS_SERVER === undefined) return undefined;
-  return { url: REDIS_SERVER, namespace: WSS_NAMESPACE, durableReplicas: DURABLE_REPLICAS };
+function redisOf(config: Config): WssOptions['redis'] {
+  return config.REDIS_SERVER === undefined ? undefined : redisOptions(config.REDIS_SERVER, config);
 }
 
-function authOf({ AUTH, ...config }: Config): WssAuth {
-  if (AUTH === 'none') return 'none';
+function redisOptions(url: string, { WSS_NAMESPACE, DURABLE_REPLICAS }: Config): WssRedisOptions {
+  return { url, namespace: WSS_NAMESPACE, durableReplicas: DURABLE_REPLICAS };
+}
+
+function authOf(config: Config): WssAuth {
+  return config.AUTH === 'none' ? 'none' : tokensOf(config);
+}
+
+function tokensOf(config: Config): WssAuth {
   return {
     jwt: {
       secret: config.JWT_SECRET,

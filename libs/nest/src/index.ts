@@ -2,6 +2,8 @@ export { NodeFacts } from './assembly/node-facts.js';
 export { NodeDrain } from './assembly/node-drain.js';
 export { UnfitEngine } from './engine/engine.js';
 export { Readiness, type ReadinessCheck } from './health/readiness.js';
+export { checkWssOptions } from './options/check-options.js';
+export type { WssOptionProblem } from './options/option-checks.js';
 export type {
   WssAuth,
   WssDrainOptions,

@@ -14,7 +14,7 @@ import {
   writeContract,
 } from '@wss/nest/contract';
 import { AppModule } from '../app.module.js';
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../load-config.js';
 import { createNode } from '../process/node-app.js';
 import { CONTRACT_INFO } from './contract-info.js';
 

@@ -2,7 +2,7 @@ import { afterEach, expect, it } from '@jest/globals';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TemporaryFolder } from '@wss/testing';
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../load-config.js';
 import { KeptEngine } from './kept-engine.js';
 
 let folder: TemporaryFolder | undefined;

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../load-config.js';
 import { NodeLogger } from './node-logger.js';
 
 afterEach(() => {

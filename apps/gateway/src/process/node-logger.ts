@@ -94,8 +94,8 @@ export class NodeLogger extends ConsoleLogger {
   /** Nest logs the failure of a start, and throws it too; `runNode` reports it once. */
   override error(message: unknown, ...rest: string[]): void {
     const context = rest.at(-1) ?? '';
-    const isTaken = context === 'NestApplication' && String(message).startsWith('Error: listen EADDRINUSE');
-    if (isTaken || context === 'ExceptionHandler') return;
+    const isDeaf = context === 'NestApplication' && /^Error: (listen|getaddrinfo) /.test(String(message));
+    if (isDeaf || context === 'ExceptionHandler') return;
     if (HANDLER_CONTEXTS.has(context)) this.gateOf(context).report(kindOf(message), stackOf(message));
     else super.error(message, ...rest);
   }

@@ -42,7 +42,8 @@ export function summaryOf(facts: NodeFacts, config: Config, places: NodePlaces):
     health: at('/health/ready'),
     ...(places.metrics !== undefined && { metrics: places.metrics }),
   };
-  const { engine, roomTypes, commands } = facts;
+  const { roomTypes, commands } = facts;
+  const engine = config.ENGINE_FILE === undefined ? facts.engine : KEPT;
   const { AUTH: auth } = config;
   const rows = {
     node: `${facts.nodeId}, process ${process.pid}`,
@@ -62,6 +63,8 @@ export function summaryOf(facts: NodeFacts, config: Config, places: NodePlaces):
     fields: { url, engine, auth, addresses, roomTypes, commands, ...page, webSocket, ...others },
   };
 }
+
+const KEPT = 'memory: kept from a stop to the next start (ENGINE_FILE), lost in a crash';
 
 const CLIENTS = {
   none: 'everybody may connect, under any name (AUTH=none); for development',

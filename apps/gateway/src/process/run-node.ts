@@ -6,7 +6,8 @@ import { NodeFacts, UnfitEngine } from '@wss/nest';
 import { MetricsServer } from '@wss/nest/metrics';
 import { NoRedisCluster, RedisUnreachable } from '@wss/redis';
 import { AppModule, showsContract, showsDemo, showsMetrics } from '../app.module.js';
-import { addressesOf, type Config, ConfigError, loadConfig } from '../config.js';
+import { addressesOf, type Config } from '../config.js';
+import { ConfigError, loadConfig } from '../load-config.js';
 import type { HttpAdapter } from './http-adapter.js';
 import type { JsonOutput } from './json-output.js';
 import { KeptEngine } from './kept-engine.js';
@@ -94,13 +95,24 @@ async function listenToo(
   }
 }
 
+/** The remedy for each reason that a server can't listen. */
+const REMEDIES: Readonly<Record<string, (port: string) => string>> = {
+  EADDRINUSE: (port) =>
+    `another process has the port of ${port}; choose another one, or set 0 for a free one`,
+  EACCES: (port) => `this user may not listen on the port of ${port}; choose one above 1023`,
+  EADDRNOTAVAIL: () => 'this machine has no such address; see SERVER_HOST',
+  ENOTFOUND: () => 'no address has this name; see SERVER_HOST',
+  EAI_AGAIN: () => 'no address is known for this name; see SERVER_HOST',
+};
+
 /** The reason of a failed start, without a stack if the message says enough. */
 function reasonOf(error: unknown, config?: Config): string {
   if (!(error instanceof Error)) return String(error);
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === 'EADDRINUSE') {
+  const { code, port, syscall = '' } = error as NodeJS.ErrnoException & { port?: number };
+  const remedy = /^(listen|getaddrinfo)$/.test(syscall) ? REMEDIES[code ?? ''] : undefined;
+  if (remedy) {
     const name = port === config?.MANAGEMENT_PORT ? 'MANAGEMENT_PORT' : 'SERVER_PORT';
-    return `${error.message}: another process has the port of ${name}; choose another one, or set 0 for a free one`;
+    return `${error.message}: ${remedy(name)}`;
   }
   const known = [ConfigError, NoRedisCluster, RedisUnreachable, UnfitEngine].some(
     (type) => error instanceof type,

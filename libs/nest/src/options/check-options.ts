@@ -1,7 +1,15 @@
 import { createPublicKey } from 'node:crypto';
 import type { Admission } from '@wss/messaging';
 import { parseRedisTarget } from '@wss/redis';
-import { integer, isObject, must, type OptionCheck, options, text } from './option-checks.js';
+import {
+  integer,
+  isObject,
+  must,
+  type OptionCheck,
+  options,
+  text,
+  type WssOptionProblem,
+} from './option-checks.js';
 
 const KEYS = ['secret', 'publicKey', 'jwksUrl'];
 const SECRET = 'a text of at least 32 characters';
@@ -9,9 +17,9 @@ const PATH =
   'a path as clients ask for it, e.g. /live: it begins with /, does not end with it, and its parts are of A-Z a-z 0-9 _ . - and neither empty nor . or ..';
 const AUTH = "'none', { jwt: { … } } or { use: <a class that extends Admission> }";
 
-const redisUrl: OptionCheck = (value, name) => {
+const redisUrl: OptionCheck = (value, option) => {
   const problem = typeof value === 'string' ? problemOf(value) : 'it is not a text';
-  return problem === undefined ? [] : [`${name} is not an address of Redis: ${problem}`];
+  return problem === undefined ? [] : [{ option, problem: `is not an address of Redis: ${problem}` }];
 };
 
 const redisParts = options({
@@ -22,7 +30,8 @@ const redisParts = options({
 
 const redis: OptionCheck = (value, name) => {
   if (!isObject(value)) return redisUrl(value, name);
-  return [...(value.url === undefined ? [`${name}.url is missing`] : []), ...redisParts(value, name)];
+  const missing = value.url === undefined ? [{ option: `${name}.url`, problem: 'is missing' }] : [];
+  return [...missing, ...redisParts(value, name)];
 };
 
 const jwtParts = options({
@@ -36,17 +45,19 @@ const jwtParts = options({
 
 const jwt: OptionCheck = (value, name) => {
   const given = isObject(value) ? KEYS.filter((key) => value[key] !== undefined) : KEYS.slice(0, 1);
-  const one = given.length === 1 ? [] : [`${name} needs one of ${KEYS.join(', ')}, and only one`];
-  return [...one, ...jwtParts(value, name)];
+  const problem = `needs one of ${KEYS.join(', ')}, and only one`;
+  return [...(given.length === 1 ? [] : [{ option: name, problem }]), ...jwtParts(value, name)];
 };
 
-const auth: OptionCheck = (value, name) => {
+const use = must('a class that extends Admission', isAdmission);
+
+const auth: OptionCheck = (value, option) => {
   if (value === 'none') return [];
   const [way, ...others] = isObject(value) ? Object.keys(value) : [];
-  if (others.length > 0 || (way !== 'jwt' && way !== 'use')) return [`${name} must be ${AUTH}`];
+  if (others.length > 0 || (way !== 'jwt' && way !== 'use')) return [{ option, problem: `must be ${AUTH}` }];
   const part = (value as Record<string, unknown>)[way];
-  if (way === 'jwt') return jwt(part, `${name}.jwt`);
-  return isAdmission(part) ? [] : [`${name}.use must be a class that extends Admission`];
+  if (way === 'jwt') return jwt(part, `${option}.jwt`);
+  return use(part, `${option}.use`);
 };
 
 const origins = must(
@@ -75,10 +86,14 @@ const all = options({
   globalEnhancers: must('true or false', (value) => typeof value === 'boolean'),
 });
 
-/** Returns everything that is wrong with the options. */
-export function problemsOf(given: unknown): readonly string[] {
-  const missing = isObject(given) && given.auth === undefined ? [`auth is missing: it must be ${AUTH}`] : [];
-  return [...missing, ...all(given, '')];
+/**
+ * Finds everything that is wrong with options, as `WssModule` does at boot: for an application that wants to name its
+ * own settings.
+ */
+export function checkWssOptions(given: unknown): readonly WssOptionProblem[] {
+  const isMissing = isObject(given) && given.auth === undefined;
+  const missing = { option: 'auth', problem: `is missing: it must be ${AUTH}` };
+  return [...(isMissing ? [missing] : []), ...all(given, '')];
 }
 
 /** The secrets of a text with one per line. */

@@ -1,9 +1,17 @@
-/** Finds what is wrong with a value. Each problem names the option, and says what is allowed; none shows the value. */
-export type OptionCheck = (value: unknown, name: string) => readonly string[];
+/** A fault of an option. */
+export interface WssOptionProblem {
+  /** The option's name, e.g. `session.ttlMs`. */
+  readonly option: string;
+  /** Text that follows the name, e.g. `must be …`: what is allowed, never the value. */
+  readonly problem: string;
+}
+
+/** Finds what is wrong with a value. */
+export type OptionCheck = (value: unknown, option: string) => readonly WssOptionProblem[];
 
 /** A check that says what is allowed. */
 export function must(be: string, isFit: (value: unknown) => boolean): OptionCheck {
-  return (value, name) => (isFit(value) ? [] : [`${name} must be ${be}`]);
+  return (value, option) => (isFit(value) ? [] : [{ option, problem: `must be ${be}` }]);
 }
 
 /** An integer of a range, both ends included. */
@@ -24,10 +32,12 @@ export function options(checks: Readonly<Record<string, OptionCheck>>): OptionCh
   const known = Object.keys(checks).join(', ');
   return (value, name) => {
     const prefix = name === '' ? '' : `${name}.`;
-    if (!isObject(value)) return [`${name === '' ? 'the options' : name} must be an object with ${known}`];
+    if (!isObject(value))
+      return [{ option: name || 'the options', problem: `must be an object with ${known}` }];
     return Object.entries(value).flatMap(([key, given]) => {
-      if (!Object.hasOwn(checks, key)) return [`${prefix}${key} is not an option; allowed are ${known}`];
-      return given === undefined ? [] : checks[key]!(given, `${prefix}${key}`);
+      const option = `${prefix}${key}`;
+      if (!Object.hasOwn(checks, key)) return [{ option, problem: `is not an option; allowed are ${known}` }];
+      return given === undefined ? [] : checks[key]!(given, option);
     });
   };
 }

@@ -1,4 +1,4 @@
-import { linesOf, problemsOf } from './check-options.js';
+import { checkWssOptions, linesOf } from './check-options.js';
 import type { WssAuth, WssDrainOptions, WssOptions } from './wss-options.js';
 
 /** The options of `WssModule` with their defaults. */
@@ -27,7 +27,7 @@ export class BadWssOptions extends Error {}
  * @throws BadWssOptions
  */
 export function settingsOf(options: WssOptions): WssSettings {
-  const problems = problemsOf(options);
+  const problems = checkWssOptions(options).map(({ option, problem }) => `${option} ${problem}`);
   if (problems.length > 0) {
     throw new BadWssOptions(`bad options of WssModule:\n  ${problems.join('\n  ')}`);
   }
