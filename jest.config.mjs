@@ -9,6 +9,8 @@ export default {
   // Names what still runs after the tests and ends the run without it, so Jest need not complain.
   globalTeardown: '<rootDir>/tools/jest/ending.mjs',
   openHandlesTimeout: 0,
+  // A busy machine takes longer than Jest's 500 ms.
+  workerGracefulExitTimeout: 5_000,
   // Ends a test that hangs; waits have bounds of their own.
   testTimeout: 120_000,
   // Tests wait for servers, leases and time limits most of the time: a worker needs half a core or less.
