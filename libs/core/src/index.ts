@@ -12,6 +12,15 @@ export { HandlerExecution } from './handlers/handler-execution.js';
 export * from './handlers/handler-explorer.js';
 export { HandlerOptions } from './handlers/handler-options.js';
 export * from './handlers.module.js';
+export {
+  changedValue,
+  computedProperty,
+  declaredProblem,
+  type FieldProblem,
+  lostValue,
+  typedClasses,
+  unreadKey,
+} from './validation/json-fields.js';
 export { isPrimitive, messageBodiesOf } from './validation/message-body.js';
 export { RpcParamsFactory, WsParamsFactory } from './validation/params-factories.js';
 export { isPlainObject, PlainObject } from './validation/plain-object.js';

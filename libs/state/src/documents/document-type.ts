@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { GatewayError, hasRules, roomDocumentOf, toInstance, violationsOf } from '@wss/core';
 import { cloneDeep } from './clone.js';
+import { requireStorable } from './document-fields.js';
 import { isLargerThan } from '../store/text-size.js';
 
 /** Largest document, bytes of its JSON. */
@@ -31,13 +32,17 @@ export class DocumentType<D extends object> {
 
   private readonly hasRules: boolean;
 
-  /** @throws Error when the class has no `@RoomDocument`, or a new instance breaks its own rules. */
+  /**
+   * @throws Error when the class has no `@RoomDocument`, its values do not survive JSON, or a new instance breaks its
+   *   own rules.
+   */
   constructor(readonly type: Type<D>) {
     const { type: roomType, name } = roomDocumentOf(type);
     this.roomType = roomType;
     this.name = name;
     this.jsonName = JSON.stringify(name);
     this.hasRules = hasRules(type);
+    requireStorable(type);
     this.emptyJson = JSON.stringify(this.create());
     const violations = violationsOf(this.create());
     if (violations.length > 0) {
