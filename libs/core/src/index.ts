@@ -21,6 +21,7 @@ export {
   typedClasses,
   unreadKey,
 } from './validation/json-fields.js';
+export { requireCarriedData } from './validation/handler-data.js';
 export { isPrimitive, messageBodiesOf } from './validation/message-body.js';
 export { RpcParamsFactory, WsParamsFactory } from './validation/params-factories.js';
 export { isPlainObject, PlainObject } from './validation/plain-object.js';

@@ -7,6 +7,7 @@ import {
   isPrimitive,
   messageBodiesOf,
   replyTypeOf,
+  requireCarriedData,
   RoomTypeRegistry,
   roomTypeOf,
   sentBy,
@@ -75,6 +76,7 @@ export class ContractExplorer {
     for (const found of this.explorer.commandMethods()) {
       const event = Reflect.getMetadata(MESSAGE_METADATA, found.callback) as string;
       if (isSystemEvent(event)) continue;
+      requireCarriedData(found);
       const other = handlers.get(event);
       if (other) throw new Error(twice(event, other.found, found));
       const roomType = roomTypeOf(found.class)?.type;

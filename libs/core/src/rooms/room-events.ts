@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { isSystemEvent, MAX_EVENT_LENGTH } from '@wss/protocol';
+import { requireCarried } from '../validation/json-fields.js';
 import { hasRules } from '../validation/validation.js';
 
 /** Events by name, and the class of each one's data. */
@@ -105,4 +106,5 @@ function checkEvent(owner: string, name: string, data: Type<object> | undefined)
       `${owner}: ${data.name}, the data of "${name}", has no class-validator rules, so its fields are unknown; decorate them, or use Empty`,
     );
   }
+  requireCarried(data, 'sent', `${owner}, event "${name}"`);
 }

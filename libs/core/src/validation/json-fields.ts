@@ -71,6 +71,16 @@ export function declaredProblem(type: Type<object>, use: JsonUse): FieldProblem 
   return problemIn(type, use, []);
 }
 
+/**
+ * Checks the class of a message: its fields must be such that JSON carries them.
+ * @throws Error with the owner, the class, the field and the remedy
+ */
+export function requireCarried(type: Type<object>, use: JsonUse, owner: string): void {
+  if (LOST.has(type)) throw new Error(`${owner}: ${lostType(type)}`);
+  const found = declaredProblem(type, use);
+  if (found) throw new Error(`${owner}: ${type.name}.${found.path}: ${found.problem}`);
+}
+
 /** The classes that `@Type` names in a class, by the property; without those that data is converted to. */
 export function* typedClasses(type: Type<object>): Generator<readonly [string, Type<object>]> {
   for (const { property, type: metadata } of ClassShape.of(type).ruled.values()) {
@@ -94,7 +104,7 @@ function problemIn(
   use: JsonUse,
   path: readonly Type<object>[],
 ): FieldProblem | undefined {
-  if (path.includes(type)) return undefined;
+  if (path.includes(type) || rulesOf(type).size === 0) return undefined;
   for (const field of ClassShape.of(type).ruled.values()) {
     const { property } = field;
     const problem = field.transforms.length > 0 ? undefined : problemOf(type, field, use);

@@ -8,6 +8,7 @@ import {
   hasRules,
   isPrimitive,
   messageBodiesOf,
+  requireCarriedData,
   roomTypeOf,
   WsParamsFactory,
 } from '@wss/core';
@@ -63,6 +64,7 @@ export class RouteBuilder {
     const name = `${found.class.name}.${found.method}`;
     const event: unknown = Reflect.getMetadata(MESSAGE_METADATA, found.callback);
     const system = isSystemHandler(found.class);
+    requireCarriedData(found);
     checkEvent(event, name, system);
     const handler: CommandHandler = this.contexts.create(found, {
       type: 'ws',
