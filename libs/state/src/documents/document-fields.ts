@@ -12,8 +12,6 @@ import {
   unreadKey,
 } from '@wss/core';
 
-type Fields = Record<string, unknown>;
-
 /**
  * Checks that values of a document's class survive JSON: one node writes it, and another one reads the same value. It
  * looks at the declared types of the fields that have decorators, and at a new instance.
@@ -102,7 +100,7 @@ function changedIn(value: unknown, read: unknown, path: string): FieldProblem | 
   return { path, problem: changedValue(value) };
 }
 
-function isObject(value: unknown): value is Fields {
+function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
