@@ -249,11 +249,14 @@ describe('a refusal by a node', () => {
 
   it('names what is wrong with a name, in a browser too', async () => {
     const node = await startNode();
-    const client = open(`${node.url}?user=${encodeURIComponent('a b')}`);
+    const client = open(`${node.url}?user=${encodeURIComponent('x'.repeat(129))}`);
     await eventually(() =>
       expect(client.status).toMatchObject({
         state: 'closed',
-        error: { code: 'bad_request', message: 'user must be 1 to 64 printable characters' },
+        error: {
+          code: 'bad_request',
+          message: 'user must be 1 to 128 characters without control characters',
+        },
       }),
     );
   });

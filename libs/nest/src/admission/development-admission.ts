@@ -1,14 +1,16 @@
 import { randomInt } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
+import { USER } from './proven-identity.js';
 
 /** `auth: 'none'`: everybody may connect, under the name in `?user=` or as a guest. */
 export class DevelopmentAdmission extends Admission {
   admit(_request: IncomingMessage, url: URL): Admitted {
     const user = url.searchParams.get('user');
     if (user === null || user === '') return { user: `guest-${randomInt(100_000, 1_000_000)}` };
-    if (!/^[\x21-\x7e]{1,64}$/.test(user))
-      throw new UpgradeRefusal(400, 'user must be 1 to 64 printable characters');
+    if (!USER.test(user)) {
+      throw new UpgradeRefusal(400, 'user must be 1 to 128 characters without control characters');
+    }
     return { user };
   }
 

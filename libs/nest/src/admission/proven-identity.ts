@@ -1,7 +1,8 @@
 import { HttpException } from '@nestjs/common';
 import { type Admitted, UpgradeRefusal } from '@wss/messaging';
 
-const USER = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+/** Names of users: any text of 1 to 128 characters without control characters. */
+export const USER = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
 
 /** Statuses with which an upgrade can be refused. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 429, 503]);
