@@ -77,6 +77,11 @@ export class Room<T extends RoomTypes = Loose> {
     return this.attendance.progress.current;
   }
 
+  /** The last event that was seen; undefined until the room was joined. It is where the room goes on from. */
+  get position(): RoomPosition | undefined {
+    return this.attendance.at;
+  }
+
   /** Calls back whenever the status changes. */
   onStatus(listener: (status: RoomStatus) => void): Unsubscribe {
     return this.attendance.progress.listen(listener);

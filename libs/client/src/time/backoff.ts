@@ -46,7 +46,7 @@ export class Backoff {
     if (isHidden && failures === 0 && least <= SHORT_MS) return 0;
     this.notBefore = now() + least;
     // A refusal gives the same advice to every refused client, so their attempts still have to be spread.
-    return advisedMs === undefined || refusal ? least + jitter : least;
+    return least + (advisedMs === undefined || refusal ? jitter : 0);
   }
 
   /** Tells how long the last connection held, ms. */
