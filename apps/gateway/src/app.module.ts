@@ -8,7 +8,7 @@ import { addressesOf, Config } from './config.js';
 import { PublicContractModule } from './contract/public-contract.module.js';
 import { features } from './features/index.js';
 import { NodeNameModule } from './node-name.module.js';
-import { PageController } from './page/page.controller.js';
+import { PageModule } from './page/page.module.js';
 import { wssOptionsOf } from './wss-options.js';
 
 /** The gateway: a node with the demo features, its health, its metrics, the demo page and the contract. */
@@ -25,8 +25,8 @@ export class AppModule {
         ...metricsOf(config),
         ...(showsContract(config) ? [PublicContractModule] : []),
         ...features,
+        ...(showsDemo(config) ? [PageModule.with(config, nodeId)] : []),
       ],
-      controllers: showsDemo(config) ? [PageController] : [],
       providers: [bindValue(Config, config)],
     };
   }
@@ -49,7 +49,7 @@ export function showsMetrics({ MANAGEMENT_PORT, AUTH }: Config): boolean {
 
 /** Where clients need a token, strangers see neither the demo nor the contract unless the operator says so. */
 export function showsDemo({ AUTH, DEMO }: Config): boolean {
-  return AUTH === 'none' || DEMO === '1';
+  return DEMO === undefined ? AUTH === 'none' : DEMO === '1';
 }
 
 export function showsContract({ AUTH, CONTRACT }: Config): boolean {

@@ -97,7 +97,7 @@ export class Config {
   @IsOption
   readonly ALLOWED_ORIGINS?: readonly string[] | 'local';
 
-  /** `1`: the demo page is served where clients need a token, too. With `AUTH=none` it always is. */
+  /** `1`: the demo page is served. Unset: with `AUTH=none` only. With `AUTH=none` it shows the nodes, and in development ends them. */
   @IsOptional()
   @IsIn(['0', '1'], { message: 'DEMO must be 1 or 0' })
   readonly DEMO?: '0' | '1';

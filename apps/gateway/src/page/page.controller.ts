@@ -6,8 +6,9 @@ import { Config } from '../config.js';
 const POLICY =
   "default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'self'";
 
-/** Placeholder for the path of the WebSocket. */
+/** Placeholders for what the page has to know: the path of the WebSocket, and how clients are let in. */
 const PATH = '<meta name="wss-path" content="/" />';
+const AUTH = '<meta name="wss-auth" content="none" />';
 
 /** The demo page: the SDK at work. Its script is bundled when the gateway is built. */
 @Controller()
@@ -20,7 +21,9 @@ export class PageController {
   @Header('Content-Type', 'text/html; charset=utf-8')
   @Header('Content-Security-Policy', POLICY)
   index(): string {
-    return this.file('index.html').replace(PATH, PATH.replace('"/"', `"${this.config.WS_PATH}"`));
+    return this.file('index.html')
+      .replace(PATH, PATH.replace('"/"', `"${this.config.WS_PATH}"`))
+      .replace(AUTH, AUTH.replace('"none"', `"${this.config.AUTH}"`));
   }
 
   @Get('page.css')
