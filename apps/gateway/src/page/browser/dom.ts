@@ -11,7 +11,14 @@ export function make(tag: string, className: string, ...children: (Node | string
   return element;
 }
 
-/** A button with a label. */
+/** Text of a user: it may run from right to left, whatever stands around it. */
+export function textOf(text: string, tag = 'bdi', className = ''): HTMLElement {
+  const element = make(tag, className, text);
+  element.dir = 'auto';
+  return element;
+}
+
+/** A button with a sign, and a label for those who do not see it. */
 export function button(sign: string, label: string, onClick: () => void): HTMLElement {
   const element = make('button', '', sign);
   element.setAttribute('type', 'button');
@@ -21,42 +28,28 @@ export function button(sign: string, label: string, onClick: () => void): HTMLEl
   return element;
 }
 
-/** The hue of a user, 0 to 359. */
-export function hueOf(text: string): number {
-  let hue = 0;
-  for (const character of text) hue = (hue * 31 + character.codePointAt(0)!) % 360;
-  return hue;
+/** Sets a text, but only if it changes: a screen reader would say it again. */
+export function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
 }
 
-/** The picture of a user. */
-export function avatar(user: string): HTMLElement {
-  const element = make(
-    'span',
-    'avatar',
-    user
-      .replace(/^guest-/, 'g')
-      .slice(0, 2)
-      .toUpperCase(),
-  );
-  element.style.setProperty('--hue', String(hueOf(user)));
-  element.setAttribute('aria-hidden', 'true');
-  return element;
+/** The hue of a text, 0 to 359: that of a similar text is another one. */
+export function hueOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of text) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193) >>> 0;
+  return Math.round((hash * 137.508) % 360);
 }
 
 /** Takes the text of a form's field when it is submitted. */
 export function onSubmit(formId: string, fieldId: string, take: (text: string) => void): void {
   byId(formId).addEventListener('submit', (event) => {
     event.preventDefault();
-    const field = byId<HTMLInputElement>(fieldId);
-    const text = field.value.trim();
+    const text = byId<HTMLInputElement>(fieldId).value.trim();
     if (text !== '') take(text);
   });
 }
 
-/** Shows for some seconds what went wrong. */
-export function complain(error: unknown): void {
-  const notice = byId('notice');
-  notice.textContent = (error as Error).message;
-  notice.hidden = false;
-  setTimeout(() => (notice.hidden = true), 8_000);
+/** `3 changes`, `1 change`. */
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

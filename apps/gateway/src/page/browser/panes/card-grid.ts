@@ -1,11 +1,18 @@
-import type { Card } from '../../../../../contract/wss-contract.js';
-import { button, hueOf, make } from './dom.js';
+import { button, byId, hueOf, make, setText, textOf } from '../dom.js';
+import type { Card } from '../page-contract.js';
+
+/** A card, and what of it is not confirmed yet. */
+export interface ShownCard extends Card {
+  readonly waits?: 'adding' | 'moving' | 'removing';
+}
 
 /** Hears what the user wants to do with a card. */
 export interface CardActions {
   onMove(card: string, to: number): void;
   onRemove(card: string): void;
 }
+
+const WAITS = { adding: 'waits to be added', moving: 'waits to move', removing: 'waits to be removed' };
 
 /** A card that is being dragged: where the pointer took it, and where it would land. */
 interface Held {
@@ -18,8 +25,7 @@ const SLIDE_MS = 160;
 /** Cards as elements that stay the same while their order changes, so that they can slide and be held. */
 export class CardGrid {
   private readonly elements = new Map<string, HTMLElement>();
-  private cards: readonly Card[] = [];
-  private waiting: ReadonlySet<string> = new Set();
+  private cards: readonly ShownCard[] = [];
   private held?: Held;
 
   constructor(
@@ -31,10 +37,9 @@ export class CardGrid {
     window.addEventListener('pointercancel', () => this.letGo());
   }
 
-  /** Shows these cards in this order; those of `waiting` as not confirmed. */
-  show(cards: readonly Card[], waiting: ReadonlySet<string>): void {
+  /** Shows these cards in this order. */
+  show(cards: readonly ShownCard[]): void {
     this.cards = cards;
-    this.waiting = waiting;
     this.draw();
   }
 
@@ -51,7 +56,7 @@ export class CardGrid {
   }
 
   /** The order with the held card where it would land. */
-  private order(): readonly Card[] {
+  private order(): readonly ShownCard[] {
     const { held, cards } = this;
     const card = held && cards.find(({ id }) => id === held.id);
     if (!card) return cards;
@@ -59,11 +64,11 @@ export class CardGrid {
     return [...others.slice(0, held.to), card, ...others.slice(held.to)];
   }
 
-  private put(card: Card, index: number): void {
+  private put(card: ShownCard, index: number): void {
     let element = this.elements.get(card.id);
     if (!element) this.elements.set(card.id, (element = this.make(card)));
     element.classList.toggle('held', this.held?.id === card.id);
-    element.classList.toggle('waiting', this.waiting.has(card.id));
+    mark(element, card);
     if (this.list.children[index] === element) return;
     const hadFocus = element.contains(document.activeElement) ? document.activeElement : null;
     this.list.insertBefore(element, this.list.children[index] ?? null);
@@ -71,7 +76,7 @@ export class CardGrid {
   }
 
   private make({ id, title }: Card): HTMLElement {
-    const step = (by: number) => () => this.actions.onMove(id, Math.max(0, this.indexOf(id) + by));
+    const step = (by: number) => () => this.step(id, by);
     const grip = make('span', 'grip', '⋮⋮');
     grip.setAttribute('aria-hidden', 'true');
     const tools = make(
@@ -82,13 +87,15 @@ export class CardGrid {
       button('→', `Move ${title} later`, step(1)),
       button('✕', `Remove ${title}`, () => this.actions.onRemove(id)),
     );
-    const element = make('li', 'card', make('p', '', title), tools);
+    const text = textOf(title, 'p');
+    text.title = title;
+    const element = make('li', 'card', text, make('span', 'badge'), tools);
     element.dataset['card'] = id;
     element.tabIndex = 0;
     element.style.setProperty('--hue', String(hueOf(id)));
     element.addEventListener('pointerdown', (event) => this.grab(event, id));
     element.addEventListener('keydown', (event) => {
-      if (event.target !== element) return;
+      if (event.target !== element || element.matches('.fixed')) return;
       if (event.key === 'ArrowLeft' || event.key === 'ArrowUp') step(-1)();
       else if (event.key === 'ArrowRight' || event.key === 'ArrowDown') step(1)();
       else if (event.key === 'Delete') this.actions.onRemove(id);
@@ -101,6 +108,7 @@ export class CardGrid {
   /** A finger holds a card by its grip, so that the page can still be scrolled; a mouse holds it anywhere. */
   private grab(event: PointerEvent, id: string): void {
     const target = event.target as HTMLElement;
+    if (target.closest('.fixed')) return;
     const isHandle = event.pointerType === 'mouse' ? !target.closest('button') : target.closest('.grip');
     if (!isHandle || event.button !== 0) return;
     this.held = { id, to: this.indexOf(id) };
@@ -140,9 +148,27 @@ export class CardGrid {
     this.draw();
   }
 
+  /** One place earlier or later, if there is one. */
+  private step(id: string, by: number): void {
+    const to = this.indexOf(id) + by;
+    if (to < 0 || to >= this.cards.length) return;
+    this.actions.onMove(id, to);
+    setText(byId('announce'), `Place ${to + 1} of ${this.cards.length}`);
+  }
+
   private indexOf(id: string): number {
     return this.cards.findIndex((card) => card.id === id);
   }
+}
+
+/** Shows what is not confirmed; a card that is not there yet, or soon no more, can't be changed. */
+function mark(element: HTMLElement, { waits }: ShownCard): void {
+  const isFixed = waits === 'adding' || waits === 'removing';
+  element.classList.toggle('waiting', waits !== undefined);
+  element.classList.toggle('removing', waits === 'removing');
+  element.classList.toggle('fixed', isFixed);
+  setText(element.querySelector('.badge')!, waits === undefined ? '' : WAITS[waits]);
+  for (const tool of element.querySelectorAll('button')) tool.disabled = isFixed;
 }
 
 /** Lets an element slide from where it was. */

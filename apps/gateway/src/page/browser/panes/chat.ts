@@ -1,75 +1,108 @@
-import type { Room } from '@wss/client';
-import type { WssContract } from '../../../../../contract/wss-contract.js';
-import { avatar, byId, complain, make, onSubmit } from './dom.js';
+import type { RoomReset } from '@wss/client';
+import { avatar } from '../avatars.js';
+import { byId, make, onSubmit, textOf } from '../dom.js';
+import { complain, giveBack } from '../notices.js';
+import type { ChatRoom } from '../page-contract.js';
+import { PATIENT, type Unanswered } from '../waiting.js';
+import { showTyping } from './typing.js';
 
 /** How many of the newest messages are shown at first. */
 const LAST = 50;
-/** Time after the last keystroke when a user stops being shown as typing, ms. */
-const TYPING_MS = 3_000;
+/** How far from its end a list still follows what is new, px. */
+const NEAR = 60;
 
-type ChatRoom = Room<WssContract['rooms']['chat']>;
-type ChatMessage = Pick<WssContract['rooms']['chat']['events']['chat.sent'], 'user' | 'text' | 'at'>;
+interface Draft {
+  readonly text: string;
+  readonly item: HTMLElement;
+}
 
-/** Messages in the room's order; ours are shown at once and stay grey until they have their place. */
-export function showChat(room: ChatRoom, me: () => string): void {
-  const list = byId('messages');
-  const drafts: HTMLElement[] = [];
-  const append = (message: ChatMessage): HTMLElement => {
-    const item = bubble(message, message.user === me());
-    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-    list.insertBefore(item, drafts[0] ?? null);
-    if (isAtEnd || message.user === me()) list.scrollTop = list.scrollHeight;
-    return item;
-  };
+/** Messages in the room's order; ours are shown at once, as waiting until they have their place. */
+export function showChat(room: ChatRoom, waiting: Unanswered, me: () => string): void {
+  const chat = new Chat(byId('messages'), me);
   void room.join({ last: LAST }).catch(complain);
-  room.on('chat.sent', ({ data }) => void append(data));
+  room.on('chat.sent', ({ data, seq }) => chat.sent(data, seq!));
+  room.onReset((reset) => chat.reset(reset));
   onSubmit('send', 'text', (text) => {
     byId<HTMLFormElement>('send').reset();
-    const draft = append({ user: me(), text, at: Date.now() });
-    draft.classList.add('waiting');
-    list.append(draft);
-    drafts.push(draft);
-    const settled = (): void => {
-      drafts.splice(drafts.indexOf(draft), 1);
-      draft.remove();
-    };
-    room.command('chat.send', { text }, { timeoutMs: 300_000 }).then(settled, (error: unknown) => {
-      settled();
-      complain(error);
-    });
+    const draft = chat.draft(text);
+    const work = waiting.during(room.name, room.command('chat.send', { text }, PATIENT));
+    work.then(
+      () => chat.settle(draft),
+      (error: unknown) => {
+        chat.settle(draft);
+        giveBack('text', text, error);
+      },
+    );
   });
   showTyping(room);
 }
 
-function showTyping(room: ChatRoom): void {
-  const typing = new Map<string, ReturnType<typeof setTimeout>>();
-  const show = (): void => {
-    const users = [...typing.keys()];
-    byId('typing').textContent = users.length > 0 ? `${users.slice(0, 3).join(', ')} typing …` : '';
-  };
-  const stop = (user: string): void => {
-    clearTimeout(typing.get(user));
-    if (typing.delete(user)) show();
-  };
-  room.on('chat.typing', ({ data: { user } }) => {
-    clearTimeout(typing.get(user));
-    typing.set(
-      user,
-      setTimeout(() => stop(user), TYPING_MS),
-    );
-    show();
-  });
-  room.on('chat.sent', ({ data: { user } }) => stop(user));
-  let told = -Infinity;
-  byId('text').addEventListener('input', () => {
-    if (performance.now() - told < TYPING_MS / 2) return;
-    told = performance.now();
-    room.command('chat.typing', {}, { timeoutMs: TYPING_MS }).catch(() => undefined);
-  });
+class Chat {
+  private drafts: Draft[] = [];
+  /** True while the newest message is in sight; then it stays there, whatever comes or changes its size. */
+  private isAtEnd = true;
+
+  constructor(
+    private readonly list: HTMLElement,
+    private readonly me: () => string,
+  ) {
+    list.addEventListener('scroll', () => {
+      this.isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
+    });
+    new ResizeObserver(() => this.follow()).observe(list);
+  }
+
+  sent({ user, text, at }: { user: string; text: string; at: number }, seq: number): void {
+    const isMine = user === this.me();
+    // The message may come before the answer to its command, and must not be seen twice meanwhile.
+    const draft = isMine && this.drafts.find((each) => each.text === text);
+    if (draft) this.settle(draft);
+    const time = new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+    const item = bubble(user, text, isMine ? time : textOf(user), isMine ? '' : ` · ${time}`);
+    item.classList.toggle('mine', isMine);
+    item.dataset['seq'] = String(seq);
+    this.insert(item, isMine);
+  }
+
+  draft(text: string): Draft {
+    const item = bubble(this.me(), text, make('span', 'badge', 'waiting'));
+    item.classList.add('mine', 'waiting');
+    const draft = { text, item };
+    this.drafts.push(draft);
+    this.list.append(item);
+    this.isAtEnd = true;
+    this.follow();
+    return draft;
+  }
+
+  /** It is answered, or has its place among the messages. */
+  settle(draft: Draft): void {
+    this.drafts = this.drafts.filter((each) => each !== draft);
+    draft.item.remove();
+  }
+
+  /** Takes away what the server has no more; where it has more than was seen, the list says so. */
+  reset({ reason, lost, position }: RoomReset): void {
+    const isGone = reason === 'unknown_epoch' || reason === 'deleted';
+    for (const item of this.list.querySelectorAll<HTMLElement>('[data-seq]')) {
+      if (isGone || Number(item.dataset['seq']) >= (lost?.from ?? Infinity)) item.remove();
+    }
+    if (!isGone && !lost && position.seq > 0)
+      this.insert(make('li', 'skipped', 'Messages are missing here.'), false);
+  }
+
+  private insert(item: HTMLElement, isOurs: boolean): void {
+    this.list.insertBefore(item, this.drafts[0]?.item ?? null);
+    this.isAtEnd ||= isOurs;
+    this.follow();
+  }
+
+  private follow(): void {
+    if (this.isAtEnd) this.list.scrollTop = this.list.scrollHeight;
+  }
 }
 
-function bubble({ user, text, at }: ChatMessage, mine: boolean): HTMLElement {
-  const time = new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-  const about = make('small', '', mine ? time : `${user} · ${time}`);
-  return make('li', `message ${mine ? 'mine' : ''}`, avatar(user), make('div', 'bubble', text, about));
+function bubble(user: string, text: string, ...about: (Node | string)[]): HTMLElement {
+  const content = make('div', 'bubble', textOf(text, 'p'), make('small', '', ...about));
+  return make('li', 'message', avatar(user), content);
 }

@@ -1,24 +1,25 @@
-import type { Room } from '@wss/client';
-import type { WssContract } from '../../../../../contract/wss-contract.js';
-import { byId, complain } from './dom.js';
+import { byId, count, setText } from '../dom.js';
+import { complain } from '../notices.js';
+import type { CounterRoom } from '../page-contract.js';
+import { PATIENT, type Unanswered } from '../waiting.js';
 
-/** A number that everybody changes. Until a change is confirmed it is shown in grey. */
-export function showCounter(room: Room<WssContract['rooms']['counter']>): void {
+/** A number that everybody changes. Steps count at once; those that wait are named beside it. */
+export function showCounter(room: CounterRoom, waiting: Unanswered): void {
   const copy = room.state('counter');
-  let waiting = 0;
-  let open = 0;
+  let steps = 0;
   const show = (): void => {
+    const open = waiting.in(room.name);
     const output = byId<HTMLOutputElement>('counter');
-    output.value = String((copy.value?.value ?? 0) + waiting);
+    setText(output, String((copy.value?.value ?? 0) + steps));
     output.classList.toggle('waiting', open > 0 || !copy.value);
+    setText(byId('counter-waiting'), open > 0 ? `${count(open, 'step')} waiting` : '');
   };
   const add = async (by: number): Promise<void> => {
-    waiting += by;
-    open++;
+    steps += by;
+    const work = waiting.during(room.name, room.command('counter.add', { by }, PATIENT));
     show();
-    await room.command('counter.add', { by }, { timeoutMs: 300_000 }).catch(complain);
-    waiting -= by;
-    open--;
+    await work.catch((error: unknown) => complain(error, by > 0 ? 'One more' : 'One less'));
+    steps -= by;
     show();
   };
   copy.subscribe(show);
