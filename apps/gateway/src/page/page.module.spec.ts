@@ -3,7 +3,7 @@ import type { INestApplication } from '@nestjs/common';
 import { type ServerFrame, TestClient } from '@wss/testing';
 import { SignJWT } from 'jose';
 import { AppModule } from '../app.module.js';
-import { loadConfig } from '../config.js';
+import { loadConfig } from '../load-config.js';
 import { createNode } from '../process/node-app.js';
 
 const NODE = 'this-one';
