@@ -219,7 +219,7 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
       onHandshake: (request, accept) => this.admit(request, accept),
       onSocket: (target, socket, request) => this.announce(target, socket, request),
       refuse: (request, refusal) => this.upgrades.refuse(request, refusal),
-      onRefused: (status) => this.upgrades.answered(status),
+      onRefused: (status) => this.upgrades.refusedElsewhere(status),
       onError: (error) => this.faults.report(kindOf(error), stackOf(error)),
     };
   }

@@ -203,7 +203,7 @@ export class SocketServers {
       let isUpgraded = false;
       try {
         const target = this.targetOf(port, request);
-        if (!target) return this.leaveToOthers(httpServer, request);
+        if (!target) return this.leaveToOthers(httpServer, port, request);
         target.server.handleUpgrade(request, socket, head, (client) => {
           isUpgraded = true;
           this.doorkeeper.onSocket(target, client, request);
@@ -214,7 +214,7 @@ export class SocketServers {
         // A gateway's own check of the request has thrown: its client is answered as under Nest, nobody else is hurt.
         this.doorkeeper.onError(error as Error);
         if (isUpgraded) socket.destroy();
-        else this.doorkeeper.refuse(request, new UpgradeRefusal(400, 'the request was refused'));
+        else this.doorkeeper.refuse(request, new UpgradeRefusal(400, 'the request was refused', { log: '' }));
       }
     };
     httpServer.on('upgrade', listener);
@@ -228,8 +228,8 @@ export class SocketServers {
   }
 
   /** Refuses a request for an unknown path: at once if nobody else listens, or else when nobody has answered it. */
-  private leaveToOthers(httpServer: HttpServer, request: IncomingMessage): void {
-    const refusal = new UpgradeRefusal(404, 'no WebSocket here');
+  private leaveToOthers(httpServer: HttpServer, port: number, request: IncomingMessage): void {
+    const refusal = new UpgradeRefusal(404, 'no WebSocket here', { log: this.placesAt(port) });
     if (httpServer.listenerCount('upgrade') === 1) {
       // The path of a stopping node may be closed already; its clients shall come back.
       this.doorkeeper.requireOpen();
@@ -243,6 +243,12 @@ export class SocketServers {
     }, OTHERS_MS);
     const stop = (): void => clearTimeout(timer);
     socket.once('close', stop);
+  }
+
+  private placesAt(port: number): string {
+    const paths = this.servers.filter((entry) => entry.port === port).map(({ path }) => path);
+    const known = paths.slice(0, MOST_PATHS).join(', ');
+    return `no WebSocket is at the path that was asked for; here they are at ${known} (option path, of the gateway WS_PATH)`;
   }
 
   /** @throws UpgradeRefusal */
@@ -262,6 +268,9 @@ export class SocketServers {
     return ofPort.find(({ path }) => path === pathname) ?? ofPort.find(({ path }) => path === undefined);
   }
 }
+
+/** Most paths that a line of the log lists. */
+const MOST_PATHS = 5;
 
 const closingRefusal = (): UpgradeRefusal => new UpgradeRefusal(503, 'shutting down; try again');
 

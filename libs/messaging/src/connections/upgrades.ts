@@ -26,6 +26,7 @@ export interface Upgrade {
 export class Upgrades {
   private readonly logger = new Logger('Connections');
   private readonly faults = new LogGate((line) => this.logger.error(line));
+  private readonly refusals = new LogGate((line) => this.logger.warn(line));
   private readonly admitting = new Set<Promise<void>>();
   private refusing = false;
 
@@ -63,7 +64,20 @@ export class Upgrades {
   /** Refuses an upgrade in the way that the client asks for. */
   refuse(request: IncomingMessage, refusal: UpgradeRefusal): void {
     this.answered(refusal.status);
+    this.tell(refusal.status, refusal.log ?? refusal.message, refusal.message);
     refuseUpgrade(request, refusal);
+  }
+
+  /** Counts and tells an upgrade that a gateway's own check, or `ws` itself, has refused. */
+  refusedElsewhere(status: number): void {
+    this.answered(status);
+    this.tell(status, "the handshake is not valid, or the gateway's own check refused it");
+  }
+
+  /** Tells refusals of one kind once a minute: any visitor can cause them. */
+  private tell(status: number, why: string, kind = why): void {
+    if (why !== '')
+      this.refusals.report(`${status} ${kind}`, `an upgrade was refused with ${status}: ${why}`);
   }
 
   /** Counts an upgrade request that was answered with this status; 101: it became a client. */
@@ -81,7 +95,7 @@ export class Upgrades {
     } catch (error) {
       if (error instanceof UpgradeRefusal) return this.refuse(request, error);
       this.failed(error);
-      this.refuse(request, new UpgradeRefusal(503, 'the node could not admit the connection'));
+      this.refuse(request, new UpgradeRefusal(503, 'the node could not admit the connection', { log: '' }));
     }
   }
 

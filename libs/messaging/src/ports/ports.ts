@@ -94,16 +94,34 @@ export abstract class Admission {
   }
 }
 
+/** Further parts of a refusal. */
+export interface RefusalDetails {
+  /** Additional lines of the response's head. Default none. */
+  readonly headers?: readonly string[];
+  /**
+   * Text for the node's log in place of the message: the check that failed, and the remedy. Nothing in it may come from
+   * the client unless it is bounded and harmless. `''`: nothing is logged.
+   */
+  readonly log?: string;
+}
+
 /** Refuses an upgrade with a complete HTTP response. */
 export class UpgradeRefusal extends Error {
+  /** Additional lines of the response's head. */
+  readonly headers: readonly string[];
+  /** Text for the node's log; absent: the message. */
+  readonly log: string | undefined;
+
   constructor(
     readonly status: 400 | 401 | 403 | 404 | 405 | 429 | 503,
     message: string,
-    /** Additional lines of the response's head. */
-    readonly headers: readonly string[] = [],
+    details: readonly string[] | RefusalDetails = [],
   ) {
     super(message);
     this.name = 'UpgradeRefusal';
+    const { headers = [], log }: RefusalDetails = 'length' in details ? { headers: details } : details;
+    this.headers = headers;
+    this.log = log;
   }
 }
 

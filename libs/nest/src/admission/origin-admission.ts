@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { OnModuleInit, Type } from '@nestjs/common';
 import { type ModuleRef } from '@nestjs/core';
-import { Admission, type Admitted } from '@wss/messaging';
+import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
 import type { WssAuth } from '../options/wss-options.js';
 import { DevelopmentAdmission } from './development-admission.js';
 import type { Origins } from './origins.js';
@@ -40,8 +40,16 @@ export class OriginAdmission extends Admission implements OnModuleInit {
     try {
       return await this.inner!.admit(request, url);
     } catch (error) {
-      throw meantRefusal(error);
+      throw this.foreign(meantRefusal(error));
     }
+  }
+
+  /** The text of a refusal by the application's class is its own, and may hold what the client sent. */
+  private foreign(error: unknown): unknown {
+    if (!(error instanceof UpgradeRefusal) || !(typeof this.auth === 'object' && 'use' in this.auth))
+      return error;
+    const log = `${this.auth.use.name} (the option auth) refused it; the client got the reason`;
+    return new UpgradeRefusal(error.status, error.message, { headers: error.headers, log });
   }
 
   private way(): Promise<Admission> | Admission {

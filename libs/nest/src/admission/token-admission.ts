@@ -4,6 +4,13 @@ import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
 import { LogGate, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import { TokenRefused, type TokenVerifier } from './token-verifier.js';
 
+const MISSING =
+  'it has no token; clients send one as Authorization: Bearer, as a subprotocol or as ?access_token= (the SDK: the option token)';
+
+function told({ check }: TokenRefused): string {
+  return `its token failed the check of ${check}; compare how tokens are made with the option auth, of the gateway JWT_…`;
+}
+
 /** Lets in clients that present a valid token, as the user that it names. */
 export class TokenAdmission extends Admission {
   private readonly logger = new Logger(TokenAdmission.name);
@@ -15,7 +22,7 @@ export class TokenAdmission extends Admission {
 
   async admit(request: IncomingMessage, url: URL): Promise<Admitted> {
     const token = tokenOf(request, url);
-    if (token === undefined) throw new UpgradeRefusal(401, 'a token is missing');
+    if (token === undefined) throw new UpgradeRefusal(401, 'a token is missing', { log: MISSING });
     return this.identify(token);
   }
 
@@ -27,12 +34,13 @@ export class TokenAdmission extends Admission {
     try {
       return await this.verifier.verify(token);
     } catch (error) {
-      if (error instanceof TokenRefused) throw new UpgradeRefusal(401, 'the token was refused');
+      if (error instanceof TokenRefused)
+        throw new UpgradeRefusal(401, 'the token was refused', { log: told(error) });
       this.faults.report(
         'keys',
         `tokens can't be verified, so upgrades are answered 503 (${(error as Error).message}); see the URL of the keys`,
       );
-      throw new UpgradeRefusal(503, "tokens can't be verified now");
+      throw new UpgradeRefusal(503, "tokens can't be verified now", { log: '' });
     }
   }
 }

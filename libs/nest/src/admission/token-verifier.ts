@@ -20,7 +20,32 @@ export interface TokenIdentity {
 }
 
 /** The token proves nothing: it is malformed, expired, signed by another issuer, or meant for another audience. */
-export class TokenRefused extends Error {}
+export class TokenRefused extends Error {
+  constructor(
+    /** The check that failed, in words that hold nothing of the token. */
+    readonly check: string,
+  ) {
+    super(`the token failed the check of ${check}`);
+  }
+}
+
+/** Claims of a token, by the checks that they fail. */
+const CLAIMS: Readonly<Record<string, string>> = {
+  exp: 'its end (expired)',
+  nbf: 'its beginning (not yet valid)',
+  iss: 'the issuer',
+  aud: 'the audience',
+};
+
+/** The check that a token failed. */
+function checkOf(error: InstanceType<typeof errors.JOSEError>): string {
+  if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
+    return CLAIMS[error.claim] ?? 'its claims';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'the signature (another key made it)';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'the key (no published key has its name)';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'the algorithm';
+  return 'its form (it is no signed token)';
+}
 
 /** Codes of errors that mean that no keys are available; they say nothing about the token. */
 const NO_KEYS = new Set([
@@ -60,7 +85,7 @@ export class TokenVerifier {
     const { payload } = await this.verifySignature(token);
     const user: unknown = payload[this.userClaim];
     if (typeof user !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(user)) {
-      throw new TokenRefused(`the token has no "${this.userClaim}" that names a user`);
+      throw new TokenRefused(`the claim "${this.userClaim}" (it must name a user)`);
     }
     const identity = { user, claims: payload };
     return payload.exp === undefined ? identity : { ...identity, expiresAt: payload.exp * 1_000 };
@@ -74,7 +99,7 @@ export class TokenVerifier {
         : jwtVerify(token, key, options));
     } catch (error) {
       if (!(error instanceof errors.JOSEError) || NO_KEYS.has(error.code)) throw error;
-      throw new TokenRefused(error.message);
+      throw new TokenRefused(checkOf(error));
     }
   }
 }

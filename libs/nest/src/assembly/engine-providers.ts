@@ -108,7 +108,8 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
   bindFactory(
     Admission,
     [WssSettings, ModuleRef],
-    ({ auth, origins }, modules) => new OriginAdmission(auth, new Origins(origins), modules),
+    ({ auth, origins: allowed }, modules) =>
+      new OriginAdmission(auth, new Origins({ allowed, trustsHost: auth !== 'none' }), modules),
   ),
   bind(RoomSource, RoomFeed),
   bind(ClientListener, ClientRouting),
