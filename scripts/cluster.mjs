@@ -6,7 +6,7 @@ import { ensureProgram } from './lib/debian.mjs';
 import { onEndRequest } from './lib/ending.mjs';
 import { ensureInstalled } from './lib/install.mjs';
 import { LocalRedis } from './lib/local-redis.mjs';
-import { portBlock } from './lib/ports.mjs';
+import { portBlock, portOf } from './lib/ports.mjs';
 
 const MAX_NODES = 32;
 const USAGE = `npm run cluster -- --nodes 3 (1 to ${MAX_NODES})`;
@@ -17,6 +17,7 @@ const USAGE = `npm run cluster -- --nodes 3 (1 to ${MAX_NODES})`;
  */
 await main(async (args) => {
   const count = nodesOf(args);
+  portOf('SERVER_PORT');
   await ensureInstalled();
   const isRedisGiven = Boolean(process.env.REDIS_SERVER || process.env.REDIS_SERVER_FILE);
   if (!isRedisGiven) await ensureProgram('redis-server');

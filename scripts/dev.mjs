@@ -7,7 +7,7 @@ import { onEndRequest } from './lib/ending.mjs';
 import { Front } from './lib/front.mjs';
 import { ensureInstalled } from './lib/install.mjs';
 import { nodeEnvironment } from './lib/node.mjs';
-import { portBlock } from './lib/ports.mjs';
+import { portBlock, portOf } from './lib/ports.mjs';
 import { Progress } from './lib/progress.mjs';
 import { WatchCompiler } from './lib/watch-compiler.mjs';
 
@@ -16,6 +16,7 @@ const QUICK_STOP = { DRAIN_DELAY_MS: '0', DRAIN_WINDOW_MS: '0', SHUTDOWN_TIMEOUT
 
 /** One node that is replaced whenever the sources change, behind an address that stays. */
 await main(async () => {
+  portOf('SERVER_PORT');
   await ensureInstalled();
   await removeOldBuilds();
   const env = nodeEnvironment(QUICK_STOP);

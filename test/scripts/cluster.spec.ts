@@ -2,13 +2,22 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { WssClient } from '@wss/client';
-import { eventually, freePort, hermeticEnv, ManagedProcess, newSeed, Random } from '@wss/testing';
+import {
+  eventually,
+  freePort,
+  GatewayNode,
+  hermeticEnv,
+  ManagedProcess,
+  newSeed,
+  Random,
+  TestClient,
+} from '@wss/testing';
 import { WebSocket } from 'ws';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cluster.mjs', import.meta.url));
 const NODES = 3;
 const CLIENTS = 30;
-const KILLS = 3;
+const KILLS = Number(process.env['CHAOS_KILLS'] ?? 3);
 const COMMANDS = 25;
 const WITHIN_MS = 60_000;
 
@@ -67,6 +76,7 @@ describe('npm run cluster', () => {
   it('loses no client and no command, and doubles none, when nodes are killed', async () => {
     const random = new Random(newSeed());
     const room = `counter:${randomUUID()}` as const;
+    const witness = GatewayNode.start({ redis: `redis://127.0.0.1:${port + NODES + 1}` });
     const clients = Array.from(
       { length: CLIENTS },
       (_, index) => new WssClient(`ws://127.0.0.1:${port}/?user=u${index}`, { WebSocket }),
@@ -90,12 +100,17 @@ describe('npm run cluster', () => {
         `seed ${random.seed}`,
         added,
       ]);
+      const reader = await TestClient.connect((await witness).url);
+      await reader.join(room);
+      expect(valueOf(await reader.command('counter.read', {}, { room }))).toBe(added);
+      await reader.close();
     } finally {
       for (const client of clients) client.close();
+      await (await witness).stop();
     }
   });
 
-  it('leads no client to a node that stops, and makes it again', async () => {
+  it('leads no client to a node that stops', async () => {
     const { pid, nodeId, url } = nodes.get(1)!;
     process.kill(pid, 'SIGTERM');
     await eventually(async () => {
@@ -111,7 +126,6 @@ describe('npm run cluster', () => {
       });
       expect(await response.json()).not.toMatchObject({ nodeId });
     }
-    await isBack(1, pid);
   });
 
   it('ends with what it started', async () => {

@@ -7,6 +7,7 @@ export const LONGEST = [
   'test/feature-generator.spec.ts',
   'test/feature-schematic.spec.ts',
   'test/lifecycle.spec.ts',
+  'test/scripts/cluster.spec.ts',
   'test/recovery.spec.ts',
   'test/presence.spec.ts',
   'test/client-faults.spec.ts',
