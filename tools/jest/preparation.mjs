@@ -13,7 +13,7 @@ export async function prepare(specs) {
   const needs = Object.values(missing).includes(true) ? await needsOf(specs) : {};
   if (missing.redis && needs.redis.length > 0) await ensureProgram('redis-server');
   if (missing.browser && needs.browser.length > 0) await ensureBrowser(needs.browser);
-  if (missing.build && needs.build.length > 0) await ensureBuilt();
+  if (missing.build && needs.build.length > 0) await ensureBuilt().catch(withoutStack);
   useBuild(!missing.build || needs.build.length > 0);
 }
 
@@ -21,6 +21,12 @@ export async function prepare(specs) {
 function useBuild(isThere) {
   process.env.WSS_TEST_BUILD = isThere ? 'present' : 'absent';
   if (isThere) claimBuild();
+}
+
+/** Jest shows the stack of an error; the sources that do not compile were shown. */
+function withoutStack(error) {
+  if (error instanceof Failure) error.stack = `wss: ${error.message}`;
+  throw error;
 }
 
 /** Without a browser its test fails and says so; the others do not need one. */
