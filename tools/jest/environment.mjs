@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import NodeEnvironment from 'jest-environment-node';
 
 /** `libs/testing/src/lifetimes.ts` enters what a test starts here. */
@@ -7,7 +8,7 @@ const LIFETIMES = Symbol.for('wss.testing.lifetimes');
 const END_WITHIN_MS = 10_000;
 /** Kinds of resources that keep a run from ending, and how long they may go on after the last hook, ms. */
 const ENDLESS = ['Timeout', 'TCPServerWrap', 'TCPSocketWrap'];
-const GOES_ON_MS = 1_000;
+const GOES_ON_MS = 2_000;
 
 /**
  * Jest's environment for Node, which also ends what a spec left: servers, clients, processes and clusters that
@@ -31,7 +32,10 @@ export default class EndingEnvironment extends NodeEnvironment {
     await this.#nameTheRest();
   }
 
+  /** Some end by themselves a moment later, such as the clients of a server that has just gone. */
   async #endLifetimes(state) {
+    const deadline = performance.now() + GOES_ON_MS;
+    while (this.global[LIFETIMES].size > 0 && performance.now() < deadline) await pause(20);
     const left = [...this.global[LIFETIMES]].reverse();
     if (left.length === 0) return;
     const ends = await Promise.all(left.map(endOf));
@@ -52,7 +56,7 @@ export default class EndingEnvironment extends NodeEnvironment {
         process.stderr.write(`wss: ${this.#spec} left ${what}\n`);
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
   }
 }
