@@ -20,6 +20,7 @@ import { SlowClients } from './rooms/slow-clients.js';
 import { SystemHandlers } from './rooms/system-handlers.js';
 import { SurvivingNumbers } from './rooms/surviving-numbers.js';
 import { UnknownEvents } from './commands/unknown-events.js';
+import { UnknownNames } from './commands/unknown-names.js';
 
 /**
  * Providers of clients, their rooms on this node, and the way of their frames to handlers. The module that provides
@@ -41,6 +42,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   RouteBuilder,
   SystemHandlers,
   UnknownEvents,
+  UnknownNames,
   CommandRouter,
   SharedPaths,
   Answers,

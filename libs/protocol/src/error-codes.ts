@@ -22,7 +22,11 @@ export const ERROR_CODES = {
     retry: false,
     consumesN: false,
   },
-  unknown_event: { meaning: 'No handler is registered for this event.', retry: false, consumesN: true },
+  unknown_event: {
+    meaning: 'No handler is registered for this event; compare its name with the contract.',
+    retry: false,
+    consumesN: true,
+  },
   invalid: {
     meaning: 'The data breaks a rule of the event; `details` name path and rule.',
     retry: false,
@@ -34,7 +38,7 @@ export const ERROR_CODES = {
     consumesN: false,
   },
   forbidden: {
-    meaning: 'This user may not do this, or is not a member of the room.',
+    meaning: 'This user may not do this, or is not a member of the room: send `$join` first.',
     retry: false,
     consumesN: true,
   },
@@ -55,12 +59,13 @@ export const ERROR_CODES = {
     consumesN: false,
   },
   number_reused: {
-    meaning: 'This number was used with another event, data or user.',
+    meaning: 'This number was used with another event, data or user; use the next one.',
     retry: false,
     consumesN: false,
   },
   session_expired: {
-    meaning: 'The session is over; the outcome of unanswered commands is unknown.',
+    meaning:
+      'The session is over; the outcome of unanswered commands is unknown. Open a new one and begin with 1.',
     retry: false,
     consumesN: false,
   },
@@ -72,7 +77,7 @@ export const ERROR_CODES = {
   },
   rate_limited: { meaning: 'Too many commands; wait and send it again.', retry: true, consumesN: false },
   too_large: {
-    meaning: 'Data, document or reply is over its size limit.',
+    meaning: 'Data, document or reply is over its size limit; send less at a time.',
     retry: false,
     consumesN: true,
   },

@@ -19,6 +19,7 @@ import { SessionSource } from '../ports/ports.js';
 import { RoutedCommand } from './routed-command.js';
 import { type Route, RouteBuilder } from './routes.js';
 import { UnknownEvents } from './unknown-events.js';
+import { UnknownNames } from './unknown-names.js';
 import { WaitingCommands } from './waiting-commands.js';
 
 /** How long a command may take before it enters its commit, ms. */
@@ -46,6 +47,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     private readonly answers: Answers,
     private readonly sessions: SessionSource,
     private readonly unknown: UnknownEvents,
+    private readonly names: UnknownNames,
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
@@ -130,7 +132,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     try {
       const data = route
         ? await route.handler(command.client, command.data ?? {}, command, route.event)
-        : await this.unknown.judge(command);
+        : await this.unknown.judge(command, this.names.event(command.event, this.routes.keys()));
       await this.answers.settle(command, data instanceof GatewayError ? { error: data } : { data });
     } catch (error) {
       await this.answers.settle(command, { error: this.errorOf(route, command, error) });
@@ -172,14 +174,14 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     }
     return state.joined || declared.openToAll
       ? undefined
-      : new GatewayError('forbidden', 'you are not a member of this room');
+      : new GatewayError('forbidden', 'you are not a member of this room; send "$join" for it first');
   }
 
   /** Only an undeclared kind of room is `not_found` here; bad names are refused elsewhere. */
   private kindRefusal(room: string | undefined): GatewayError | undefined {
     const type = room === undefined ? undefined : parseRoomName(room)?.type;
     if (type === undefined || this.types.get(type)) return undefined;
-    return new GatewayError('not_found', 'no such kind of room');
+    return this.names.roomType(type);
   }
 
   /** Lets later commands in the room wait until the join or leave is done. */

@@ -15,6 +15,8 @@ class NewerPeers extends PeerContracts {
   }
 }
 
+const REFUSAL = new GatewayError('unknown_event', 'no handler for this event');
+
 /** As much of a connection as is asked for. */
 function connection(id: string, user = 'ann'): ClientSocket {
   const parts = { session: { id }, user, id, pause: () => undefined, inFlight: 1 };
@@ -32,7 +34,7 @@ describe('a command that only another node knows', () => {
   const clock = jest.spyOn(performance, 'now');
   afterEach(() => void clock.mockReset());
   const codeOf = async (unknown: UnknownEvents, command: RoutedCommand): Promise<string> =>
-    (await unknown.judge(command)).code;
+    (await unknown.judge(command, REFUSAL)).code;
 
   it('is refused for good once it was sent elsewhere for a minute, and no other with it', async () => {
     const unknown = new UnknownEvents(new NewerPeers());
@@ -52,8 +54,8 @@ describe('a command that only another node knows', () => {
   it('R29: is not forgotten because another user sends many', async () => {
     const unknown = new UnknownEvents(new NewerPeers());
     clock.mockReturnValue(0);
-    await unknown.judge(commandOf(connection('s'), 1));
-    for (let n = 1; n <= 20_000; n++) await unknown.judge(commandOf(connection('t', 'bob'), n));
+    await unknown.judge(commandOf(connection('s'), 1), REFUSAL);
+    for (let n = 1; n <= 20_000; n++) await unknown.judge(commandOf(connection('t', 'bob'), n), REFUSAL);
     const { firstSeen } = unknown as unknown as { firstSeen: Map<string, Map<string, number>> };
     expect(firstSeen.get('bob')!.size).toBe(64);
     clock.mockReturnValue(ELSEWHERE_MS);
@@ -63,7 +65,7 @@ describe('a command that only another node knows', () => {
   it('is forgotten after a while, and when there are too many', async () => {
     const unknown = new UnknownEvents(new NewerPeers());
     clock.mockReturnValue(0);
-    for (let n = 1; n <= 10_001; n++) await unknown.judge(commandOf(connection('s'), n));
+    for (let n = 1; n <= 10_001; n++) await unknown.judge(commandOf(connection('s'), n), REFUSAL);
     clock.mockReturnValue(ELSEWHERE_MS);
     expect(await codeOf(unknown, commandOf(connection('s'), 10_001))).toBe('unknown_event');
     expect(await codeOf(unknown, commandOf(connection('s'), 1))).toBe('unavailable');
@@ -78,7 +80,7 @@ describe('a command that only another node knows', () => {
     expect(await codeOf(failing(outage), commandOf(connection('s'), 1))).toBe('unavailable');
     const bug = new TypeError('a bug');
     const command = commandOf(connection('s'), 1);
-    await expect(failing(bug).judge(command)).rejects.toBe(bug);
+    await expect(failing(bug).judge(command, REFUSAL)).rejects.toBe(bug);
     const refusal = new GatewayError('not_found', 'no such kind of room');
     await expect(failing(bug).judgeRoom(command, refusal)).rejects.toBe(bug);
   });

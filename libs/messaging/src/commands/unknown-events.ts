@@ -34,12 +34,11 @@ export class UnknownEvents {
   constructor(private readonly peers: PeerContracts) {}
 
   /**
-   * Returns the refusal of a command whose event has no handler.
+   * Returns the refusal of a command whose event has no handler, the given one unless another node knows the event.
    * @throws the error of reading the other nodes' contracts, if it is a bug
    */
-  judge(command: RoutedCommand): Promise<GatewayError> {
+  judge(command: RoutedCommand, refusal: GatewayError): Promise<GatewayError> {
     const { event, room } = command;
-    const refusal = new GatewayError('unknown_event', 'no handler for this event');
     const type = room === undefined ? undefined : parseRoomName(room)?.type;
     if (room !== undefined && type === undefined) return Promise.resolve(refusal);
     return this.decide(command, refusal, () => this.peers.knows(event, type));

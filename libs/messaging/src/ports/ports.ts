@@ -136,6 +136,12 @@ export abstract class ClientLimits {
   abstract readonly maxRooms: number;
 }
 
+/** Decides what errors may tell about the application. */
+export abstract class ErrorHints {
+  /** True in development: errors may suggest the names of declared events and kinds of rooms. */
+  abstract readonly showsNames: boolean;
+}
+
 /** Sessions of clients, kept in the engine. */
 export abstract class SessionSource {
   /** Opens the session that the token names, or a new one. */

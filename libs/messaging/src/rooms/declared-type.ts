@@ -14,6 +14,10 @@ export function declaredTypeOf(types: RoomTypeRegistry, room: string): RoomTypeD
     });
   }
   const type = types.of(room);
-  if (!type) throw new GatewayError('not_found', 'no such kind of room');
+  if (!type)
+    throw new GatewayError(
+      'not_found',
+      'no such kind of room; compare the part before the colon with the contract',
+    );
   return type;
 }

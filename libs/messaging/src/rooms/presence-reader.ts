@@ -20,7 +20,7 @@ export class PresenceReader {
   async page({ client, room }: RoutedCommand, range: PresenceRange): Promise<PresencePage> {
     const type = declaredTypeOf(this.types, room!);
     if (!type.openToAll && !client.roomState(room!)?.joined) {
-      throw new GatewayError('forbidden', 'you are not a member of this room');
+      throw new GatewayError('forbidden', 'you are not a member of this room; send "$join" for it first');
     }
     if (!type.presence) throw new GatewayError('not_found', 'rooms of this kind do not show who is in them');
     return this.source.page(room!, range);

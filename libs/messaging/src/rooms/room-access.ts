@@ -154,7 +154,7 @@ export class RoomAccess {
 
   private async askGuard(command: RoutedCommand, type: RoomTypeDeclaration): Promise<void> {
     if (type.join && !(await this.guards.allows(type.join, command))) {
-      throw new GatewayError('forbidden', 'you may not join this room');
+      throw new GatewayError('forbidden', 'you may not join this room; its guard refused you');
     }
   }
 

@@ -15,6 +15,7 @@ import {
   Admission,
   ClientLimits,
   ClientListener,
+  ErrorHints,
   Hub,
   LaneNumbers,
   NodeIdentity,
@@ -103,6 +104,7 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
   bindFactory(CommitterOptions, [Engine, NodeIdentity], ({ channels }, { nodeId }) => ({ nodeId, channels })),
   bindFactory(SessionSource, [Engine], ({ sessions }) => sessions),
   bindFactory(ClientLimits, [WssSettings], ({ maxRooms }) => ({ maxRooms })),
+  bindFactory(ErrorHints, [WssSettings], ({ auth }) => ({ showsNames: auth === 'none' })),
   bindFactory(HandlerOptions, [WssSettings], ({ globalEnhancers }) => ({ globalEnhancers })),
   bindFactory(LaneNumbers, [Engine, RoomTypeRegistry], ({ store }, types) => new StoredNumbers(store, types)),
   bindFactory(

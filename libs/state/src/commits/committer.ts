@@ -158,6 +158,6 @@ export class Committer {
 
 function limitsOf(types: RoomLimitsSource, room: string): RoomLimits {
   const type = types.of(room);
-  if (!type) throw new GatewayError('not_found', 'no such kind of room');
+  if (!type) throw new GatewayError('not_found', 'no such kind of room; declare it with @RoomType');
   return type;
 }

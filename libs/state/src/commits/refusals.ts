@@ -7,9 +7,12 @@ type RefusedVerdict = Exclude<Verdict, { kind: 'ok' | 'duplicate' | 'later' }>;
 export function refusalOf(verdict: RefusedVerdict): GatewayError {
   switch (verdict.kind) {
     case 'reused':
-      return new GatewayError('number_reused', 'this number was used with another event, data or user');
+      return new GatewayError(
+        'number_reused',
+        'this number was used with another event, data or user; use the next one',
+      );
     case 'out_of_order':
-      return new GatewayError('out_of_order', `number ${verdict.expected} comes next`, {
+      return new GatewayError('out_of_order', `number ${verdict.expected} comes next; send it first`, {
         details: [{ expected: verdict.expected }],
       });
     case 'window':
@@ -17,9 +20,9 @@ export function refusalOf(verdict: RefusedVerdict): GatewayError {
     case 'expired':
       return new GatewayError(
         'session_expired',
-        'the session is over; the outcome of earlier commands is unknown',
+        'the session is over; the outcome of earlier commands is unknown: open a new one and begin with 1',
       );
     case 'bound':
-      return new GatewayError('rejected', 'a counter would leave its bounds');
+      return new GatewayError('rejected', 'a counter would leave its bounds; read it before you add');
   }
 }

@@ -1,0 +1,35 @@
+import { Injectable, Optional } from '@nestjs/common';
+import { GatewayError, RoomTypeRegistry } from '@wss/core';
+import { ErrorHints } from '../ports/ports.js';
+import { nearNames } from './near-names.js';
+
+/** Refuses names that nothing declares. In development it suggests declared ones; it never repeats the name. */
+@Injectable()
+export class UnknownNames {
+  constructor(
+    private readonly types: RoomTypeRegistry,
+    @Optional() private readonly hints?: ErrorHints,
+  ) {}
+
+  /** @param declared the events that have a handler */
+  event(name: string, declared: Iterable<string>): GatewayError {
+    return new GatewayError(
+      'unknown_event',
+      `no handler for this event${this.hint(name, declared, 'compare its name with the contract')}`,
+    );
+  }
+
+  /** @param type the part of the room's name before the colon */
+  roomType(type: string): GatewayError {
+    const remedy = 'compare the part before the colon with the contract';
+    return new GatewayError(
+      'not_found',
+      `no such kind of room${this.hint(type, this.types.all().keys(), remedy)}`,
+    );
+  }
+
+  private hint(name: string, declared: Iterable<string>, remedy: string): string {
+    const near = this.hints?.showsNames ? nearNames(name, declared) : [];
+    return near.length === 0 ? `; ${remedy}` : `; did you mean ${near.join(' or ')}?`;
+  }
+}
