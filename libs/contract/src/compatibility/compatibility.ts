@@ -1,6 +1,7 @@
 import type { CommandContract, AppContract, EventContract, RoomContract } from '../contract.js';
 import type { JsonSchema } from '../json-schema.js';
-import { type SubsetProblem, subsetProblems } from './schema-subset.js';
+import type { SubsetProblem } from './difference.js';
+import { subsetProblems } from './schema-subset.js';
 
 /** One change that would break clients that rely on the committed contract. */
 export interface BreakingChange {

@@ -1,4 +1,8 @@
 import { type JsonSchema, resolve, type Schemas } from '../json-schema.js';
+import { Difference, type SubsetOptions, type SubsetProblem } from './difference.js';
+import { ruleProblems } from './rule-problems.js';
+import { areApart, type Form, formsOf, rulesOf, same, valuesOf } from './schema-forms.js';
+import { judge } from './schema-values.js';
 
 /** A schema with the named schemas that it refers to. */
 export interface Scoped {
@@ -6,233 +10,289 @@ export interface Scoped {
   readonly schemas: Schemas;
 }
 
-/** One reason for which a value of the smaller schema may break the larger one. */
-export interface SubsetProblem {
-  /** Path, e.g. `cards[].title`; empty for the data itself. */
-  readonly field: string;
-  /** The rule, and how its two sides differ. */
-  readonly rule: string;
-}
-
-/** Names of the two sides in messages, and if a field that only the smaller one has is a problem. */
-export interface SubsetOptions {
-  readonly smaller: 'committed' | 'present';
-  readonly larger: 'committed' | 'present';
-  readonly refusesMore: boolean;
-}
-
 /**
- * Lists why some value that `smaller` allows is not allowed by `larger`; empty if every value is. Rules that can't be
- * compared, such as two patterns, count as a problem if they differ.
+ * Lists why some value that `smaller` allows is not allowed by `larger`; empty if every value is. A value has only fields
+ * that its schema names, or those of a map. Rules that can't be compared count as a problem if they differ: two patterns or
+ * formats, `not`, a number range that only several members of a union cover together, and a `oneOf` whose members
+ * overlap.
  */
 export function subsetProblems(smaller: Scoped, larger: Scoped, options: SubsetOptions): SubsetProblem[] {
-  return new SubsetCheck(smaller.schemas, larger.schemas, options).compare(smaller.schema, larger.schema, '');
+  const check = new SubsetCheck([smaller.schemas, larger.schemas], options);
+  const problems = check.compare(smaller.schema, larger.schema, '');
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }
 
-/** Rules in which the larger side must be looser: its bound must be at most, or at least, the smaller one's. */
-const LOWER_BOUNDS = ['minLength', 'minItems', 'minProperties', 'minimum', 'exclusiveMinimum'];
-const UPPER_BOUNDS = ['maxLength', 'maxItems', 'maxProperties', 'maximum', 'exclusiveMaximum'];
-/** Rules that must be equal if the larger side has one. */
-const OPAQUE = ['pattern', 'format', 'multipleOf', 'uniqueItems', 'not', 'allOf'];
+const ANY_TYPE = ['null', 'boolean', 'number', 'string', 'array', 'object'];
 
 class SubsetCheck {
+  private readonly difference: Difference;
+
   constructor(
-    private readonly smallerSchemas: Schemas,
-    private readonly largerSchemas: Schemas,
+    private readonly schemas: readonly [smaller: Schemas, larger: Schemas],
     private readonly options: SubsetOptions,
     private readonly seen = new Set<string>(),
-  ) {}
+  ) {
+    this.difference = new Difference(options);
+  }
 
-  compare(smallerRef: JsonSchema, largerRef: JsonSchema, field: string): SubsetProblem[] {
-    if (this.wasSeen(smallerRef, largerRef)) return [];
-    const smaller = resolve(smallerRef, this.smallerSchemas);
-    const larger = resolve(largerRef, this.largerSchemas);
-    if (smaller.anyOf ?? smaller.oneOf ?? larger.anyOf ?? larger.oneOf) {
-      return this.compareVariants(smaller, larger, field);
-    }
-    const types = this.types(smaller, larger, field);
-    if (types.length > 0) return types;
-    return [
-      ...this.values(smaller, larger, field),
-      ...this.bounds(smaller, larger, field),
-      ...this.opaque(smaller, larger, field),
-      ...this.items(smaller, larger, field),
-      ...this.fields(smaller, larger, field),
-    ];
+  compare(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
+    if (this.wasSeen(smaller, larger)) return [];
+    const [own, all] = [formsOf(smaller, this.schemas[0]), formsOf(larger, this.schemas[1])];
+    if (all.some((form) => Object.keys(form).length === 0)) return [];
+    const sides: Sides = { own, all, field };
+    if (own.some(({ type }) => type === undefined) && !allowsAllTypes(all)) return [this.typeProblem(sides)];
+    const typed = own.flatMap((form) =>
+      form.type === undefined ? ANY_TYPE.map((type) => ({ ...form, type })) : [form],
+    );
+    const problems = [...this.listed(typed, sides), ...this.unlisted(typed, sides)];
+    return problems.length > 0 ? problems : this.overlaps(smaller, larger, field);
   }
 
   /** Schemas may refer to themselves. */
   private wasSeen(smaller: JsonSchema, larger: JsonSchema): boolean {
-    if (smaller.$ref === undefined || larger.$ref === undefined) return false;
-    const pair = `${smaller.$ref}\n${larger.$ref}`;
+    const pair = JSON.stringify([smaller, larger]);
+    if (!pair.includes('"$ref"')) return false;
     if (this.seen.has(pair)) return true;
     this.seen.add(pair);
     return false;
   }
 
-  /**
-   * Each variant must fit into one of the other side; for one that fits nowhere, the findings against the nearest are
-   * reported.
-   */
-  private compareVariants(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
-    return variantsOf(smaller).flatMap((one) => {
-      const misfits = variantsOf(larger).map((other) => this.apart().compare(one, other, field));
-      const nearest = misfits.reduce((best, each) =>
-        nearness(each, field) < nearness(best, field) ? each : best,
-      );
-      if (nearness(nearest, field) < Infinity) return nearest;
-      return [this.problem(field, 'type', describe(smaller), describe(larger))];
+  /** Values that can be listed are judged one by one. */
+  private listed(typed: readonly Form[], { own, all, field }: Sides): SubsetProblem[] {
+    const refused = typed.flatMap((form) =>
+      (valuesOf(form) ?? [])
+        .filter((value) => judge(form, this.schemas[0], value) !== false)
+        .filter((value) => !all.some((other) => this.allows(other, form, value)))
+        .map((value) => ({ form, value })),
+    );
+    const [first] = refused;
+    if (!first) return [];
+    const among = all.filter((other) => meets(first.form, other));
+    if (among.length === 0) return [this.typeProblem({ own, all, field })];
+    const allowed = among.flatMap(({ enum: values, const: constant }) => values ?? constant ?? []);
+    if (allowed.length > 0) {
+      const values = typed.filter((form) => meets(form, first.form)).flatMap((form) => valuesOf(form) ?? []);
+      return [this.difference.of(field, 'enum', [list(values), list(allowed)])];
+    }
+    const { type, enum: _values, const: _value, ...rules } = first.form;
+    const open = { ...rules, type } as Form;
+    return among.flatMap((other) => {
+      const found = this.form(boundedBy(open, first.value), other, field);
+      return found.length > 0 ? found : [this.difference.of(field, 'value', [list([first.value]), 'refused'])];
     });
+  }
+
+  private allows(larger: Form, smaller: Form, value: unknown): boolean {
+    const format = rulesOf(smaller, 'format');
+    const { format: asked, ...others } = larger;
+    const isKept = asked === undefined || format.includes(asked);
+    return isKept && judge(others, this.schemas[1], value) === true;
+  }
+
+  /** Each form must fit into one of the other side; for one that fits nowhere, the nearest says why. */
+  private unlisted(typed: readonly Form[], sides: Sides): SubsetProblem[] {
+    const open = typed.filter((form) => !valuesOf(form));
+    return open.flatMap((form) => {
+      const near = sides.all.filter((other) => isWithin(form, other));
+      if (near.length === 0) return [this.typeProblem(sides)];
+      const field = `${sides.field}${this.nameOf(form, sides.own)}`;
+      const attempts = near.map((other) => ({ other, found: this.apart().form(form, other, field) }));
+      if (attempts.some(({ found }) => found.length === 0)) return [];
+      const name = this.discriminator(sides);
+      const alike = name === undefined ? attempts : attempts.filter(({ other }) => this.isAlike(form, other, name));
+      return alike.length > 0 ? this.nearest(alike) : [this.variantProblem(form, name!, sides)];
+    });
+  }
+
+  /** The field that tells the members of either union apart. */
+  private discriminator({ own, all }: Sides): string | undefined {
+    return discriminatorOf(all, this.schemas[1]) ?? discriminatorOf(own, this.schemas[0]);
+  }
+
+  private isAlike(form: Form, other: Form, name: string): boolean {
+    const [mark, others] = [marksOf(form, name, this.schemas[0]), marksOf(other, name, this.schemas[1])];
+    return !mark || !others || mark.some((value) => others.some((one) => same(one, value)));
+  }
+
+  private nearest(attempts: readonly { readonly found: SubsetProblem[] }[]): SubsetProblem[] {
+    return attempts.map(({ found }) => found).reduce((best, each) => (each.length < best.length ? each : best));
   }
 
   /** Creates a separate check for one variant, so that its findings do not hide those of another. */
   private apart(): SubsetCheck {
-    return new SubsetCheck(this.smallerSchemas, this.largerSchemas, this.options, new Set(this.seen));
+    return new SubsetCheck(this.schemas, this.options, new Set(this.seen));
   }
 
-  private types(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
-    const allowed = typesOf(larger);
-    if (allowed.length === 0) return [];
-    const asked = typesOf(smaller);
-    const fits = (type: string): boolean =>
-      allowed.includes(type) || (type === 'integer' && allowed.includes('number'));
-    if (asked.length > 0 && asked.every(fits)) return [];
-    return [this.problem(field, 'type', asked.join(' or ') || 'anything', allowed.join(' or '))];
-  }
-
-  private values(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
+  /** Two forms of one type. */
+  private form(smaller: Form, larger: Form, field: string): SubsetProblem[] {
     const allowed = valuesOf(larger);
-    if (!allowed) return [];
-    const asked = valuesOf(smaller);
-    if (!asked) return [this.problem(field, 'enum', 'any value', listed(allowed))];
-    const extra = asked.filter((value) => !allowed.some((each) => same(each, value)));
-    return extra.length === 0 ? [] : [this.problem(field, 'enum', listed(asked), listed(allowed))];
-  }
-
-  private bounds(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
-    const problems: SubsetProblem[] = [];
-    for (const rule of [...LOWER_BOUNDS, ...UPPER_BOUNDS]) {
-      const bound = larger[rule] as number | undefined;
-      if (bound === undefined) continue;
-      const own = (smaller[rule] ?? impliedBound(smaller, rule)) as number | undefined;
-      const inside = own !== undefined && (LOWER_BOUNDS.includes(rule) ? own >= bound : own <= bound);
-      const harmless = bound === 0 && /^min(Length|Items|Properties)$/.test(rule);
-      if (!inside && !harmless) problems.push(this.problem(field, rule, own ?? 'none', bound));
-    }
-    return problems;
-  }
-
-  private opaque(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
-    return OPAQUE.filter((rule) => larger[rule] !== undefined && !same(larger[rule], smaller[rule])).map(
-      (rule) => this.problem(field, rule, shown(smaller[rule]), shown(larger[rule])),
-    );
-  }
-
-  private items(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
-    if (!larger.items || !typesOf(smaller).includes('array')) return [];
-    return this.compare(smaller.items ?? {}, larger.items, `${field}[]`);
-  }
-
-  private fields(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
-    const problems = Object.keys(larger.properties ?? {}).flatMap((name) =>
-      this.field(name, smaller, larger, join(field, name)),
-    );
-    const own = Object.keys(smaller.properties ?? {});
-    const refused = own.filter(
-      (name) => this.options.refusesMore && !isOpen(larger) && !Object.hasOwn(larger.properties ?? {}, name),
-    );
+    if (allowed) return [this.difference.of(field, 'enum', ['any value', list(allowed)])];
+    const nots = rulesOf(larger, 'not').filter((rule) => !this.isOutside(smaller, rule as JsonSchema));
     return [
-      ...problems,
-      ...refused.map((name) => this.problem(join(field, name), 'field', 'there', 'absent')),
-      ...this.furtherFields(smaller, larger, field),
+      ...ruleProblems(smaller, larger, [this.difference, field]),
+      ...nots.map((rule) =>
+        this.difference.of(field, 'not', [JSON.stringify(smaller.not), JSON.stringify(rule)]),
+      ),
+      ...(smaller.type === 'array' && larger.items
+        ? this.compare(smaller.items ?? {}, larger.items, `${field}[]`)
+        : []),
+      ...(smaller.type === 'object' ? this.fields(smaller, larger, field) : []),
     ];
   }
 
-  private field(name: string, smaller: JsonSchema, larger: JsonSchema, at: string): SubsetProblem[] {
-    const own = smaller.properties ?? {};
-    const required = (side: JsonSchema): boolean => side.required?.includes(name) ?? false;
-    if (!Object.hasOwn(own, name)) {
-      if (required(larger)) return [this.problem(at, 'required', 'absent', 'required')];
-      return this.options.refusesMore ? [] : [this.problem(at, 'field', 'absent', 'there')];
+  private isOutside(smaller: Form, rule: JsonSchema): boolean {
+    if (rulesOf(smaller, 'not').some((own) => same(own, rule))) return true;
+    return formsOf(rule, this.schemas[1]).every((form) => areApart(smaller, form, this.schemas));
+  }
+
+  private fields(smaller: Form, larger: Form, field: string): SubsetProblem[] {
+    const [own, all] = [smaller.properties ?? {}, larger.properties ?? {}];
+    const named = Object.keys(all).flatMap((name) => this.field(name, smaller, larger, join(field, name)));
+    const more = Object.keys(own).filter((name) => !Object.hasOwn(all, name));
+    return [
+      ...named,
+      ...more.flatMap((name) => this.furtherField(own[name]!, larger, join(field, name))),
+      ...requiredOnly(smaller, larger).map((name) =>
+        this.difference.of(join(field, name), 'required', ['optional', 'required']),
+      ),
+      ...this.maps(smaller, larger, field),
+    ];
+  }
+
+  private field(name: string, smaller: Form, larger: Form, at: string): SubsetProblem[] {
+    const required = (side: Form): boolean => side.required?.includes(name) ?? false;
+    const own = Object.hasOwn(smaller.properties ?? {}, name) ? smaller.properties![name] : furtherOf(smaller);
+    if (own === undefined) {
+      if (required(larger)) return [this.difference.of(at, 'required', ['absent', 'required'])];
+      return this.options.refusesMore ? [] : [this.difference.of(at, 'field', ['absent', 'there'])];
     }
     const missing = required(larger) && !required(smaller);
     return [
-      ...(missing ? [this.problem(at, 'required', 'optional', 'required')] : []),
-      ...this.compare(own[name]!, larger.properties![name]!, at),
+      ...(missing ? [this.difference.of(at, 'required', ['optional', 'required'])] : []),
+      ...this.compare(own, larger.properties![name]!, at),
     ];
   }
 
+  /** A field that only the smaller side names. */
+  private furtherField(own: JsonSchema, larger: Form, at: string): SubsetProblem[] {
+    const further = furtherOf(larger);
+    if (further) return this.compare(own, further, at);
+    const isRefused = this.options.refusesMore || larger.additionalProperties === false;
+    return isRefused ? [this.difference.of(at, 'field', ['there', 'absent'])] : [];
+  }
+
   /** Fields whose names the sender chooses. */
-  private furtherFields(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
-    const [own, allowed] = [smaller.additionalProperties, larger.additionalProperties];
-    if (typeof allowed !== 'object') return [];
-    return this.compare(typeof own === 'object' ? own : {}, allowed, `${field}{}`);
+  private maps(smaller: Form, larger: Form, field: string): SubsetProblem[] {
+    const [own, all] = [furtherOf(smaller), furtherOf(larger)];
+    const at = `${field}{}`;
+    if (own && all) return this.compare(own, all, at);
+    const isRefused = this.options.refusesMore || larger.additionalProperties === false;
+    if (own) return isRefused ? [this.difference.of(at, 'field', ['there', 'absent'])] : [];
+    const isMissed = all && !this.options.refusesMore && larger.properties === undefined;
+    const isEmptied = Object.keys(smaller.properties ?? {}).length === 0;
+    return isMissed && isEmptied ? [this.difference.of(at, 'field', ['absent', 'there'])] : [];
   }
 
-  private problem(field: string, rule: string, smaller: unknown, larger: unknown): SubsetProblem {
-    const sides = { [this.options.smaller]: String(smaller), [this.options.larger]: String(larger) };
-    return { field, rule: `${rule}: ${sides.committed} became ${sides.present}` };
+  /** A value that two members of a `oneOf` allow is refused. */
+  private overlaps(smaller: JsonSchema, larger: JsonSchema, field: string): SubsetProblem[] {
+    const { oneOf } = resolve(larger, this.schemas[1]);
+    if (!oneOf || same(oneOf, resolve(smaller, this.schemas[0]).oneOf)) return [];
+    const members = oneOf.map((member) => formsOf(member, this.schemas[1]));
+    const larger2 = [this.schemas[1], this.schemas[1]] as const;
+    const isClear = members.every((one, index) =>
+      members.slice(index + 1).every((other) => one.every((a) => other.every((b) => areApart(a, b, larger2)))),
+    );
+    return isClear ? [] : [this.difference.of(field, 'oneOf', ['other members', 'members that overlap'])];
+  }
+
+  private typeProblem({ own, all, field }: Sides): SubsetProblem {
+    return this.difference.of(field, 'type', [describe(own), describe(all)]);
+  }
+
+  private variantProblem(form: Form, name: string, { own, all, field }: Sides): SubsetProblem {
+    const marks = (forms: readonly Form[], schemas: Schemas): string =>
+      list(forms.flatMap((each) => marksOf(each, name, schemas) ?? []));
+    return this.difference.of(join(field, name), 'variant', [
+      marks(own, this.schemas[0]),
+      marks(all, this.schemas[1]),
+    ]);
+  }
+
+  /** Names a member of a union by the field that tells it from the others. */
+  private nameOf(form: Form, own: readonly Form[]): string {
+    const name = discriminatorOf(own, this.schemas[0]);
+    const marks = name === undefined ? undefined : marksOf(form, name, this.schemas[0]);
+    return marks ? `(${name}: ${list(marks)})` : '';
   }
 }
 
-function typesOf({ type, enum: values, const: constant }: JsonSchema): readonly string[] {
-  if (type !== undefined) return typeof type === 'string' ? [type] : type;
-  const known = values ?? (constant === undefined ? [] : [constant]);
-  return [...new Set(known.map((value) => (value === null ? 'null' : typeof value)))];
+/** Both sides of a comparison, and where they stand. */
+interface Sides {
+  readonly own: readonly Form[];
+  readonly all: readonly Form[];
+  readonly field: string;
 }
 
-function valuesOf({ enum: values, const: constant }: JsonSchema): readonly unknown[] | undefined {
-  return values ?? (constant === undefined ? undefined : [constant]);
+/** A field that each of several forms of objects requires, with values of its own. */
+function discriminatorOf(forms: readonly Form[], schemas: Schemas): string | undefined {
+  const objects = forms.filter(({ type }) => type === 'object');
+  if (objects.length < 2) return undefined;
+  return objects[0]!.required?.find((name) => {
+    const marks = objects.map((form) => marksOf(form, name, schemas)?.map((value) => JSON.stringify(value)));
+    const all = marks.flatMap((values) => [...new Set(values)]);
+    return marks.every((values) => values && values.length > 0) && new Set(all).size === all.length;
+  });
 }
 
-function variantsOf(schema: JsonSchema): readonly JsonSchema[] {
-  const { anyOf, oneOf, ...rest } = schema;
-  const variants = anyOf ?? oneOf;
-  return variants ? variants.map((variant) => ({ ...rest, ...variant })) : [schema];
+/** The values of a field, if they can be listed and the field is required. */
+function marksOf(form: Form, name: string, schemas: Schemas): readonly unknown[] | undefined {
+  const field = form.required?.includes(name) ? form.properties?.[name] : undefined;
+  const values = field && formsOf(field, schemas).map(valuesOf);
+  return values?.every((each) => each !== undefined) ? values.flat() : undefined;
 }
 
-/** A bound that another rule implies. */
-function impliedBound(schema: JsonSchema, rule: string): number | undefined {
-  const [minimum, maximum] = [schema.minimum, schema.maximum] as (number | undefined)[];
-  const [above, below] = [schema.exclusiveMinimum, schema.exclusiveMaximum] as (number | undefined)[];
-  if (rule === 'minimum') return above;
-  if (rule === 'maximum') return below;
-  if (rule === 'exclusiveMinimum' && minimum !== undefined) return minimum - Number.EPSILON;
-  if (rule === 'exclusiveMaximum' && maximum !== undefined) return maximum + Number.EPSILON;
+function meets(a: Form, b: Form): boolean {
+  return isWithin(a, b) || isWithin(b, a);
+}
+
+function isWithin(form: Form, other: Form): boolean {
+  if (other.type === undefined || other.type === form.type) return true;
+  if (other.type === 'number') return form.type === 'integer';
+  const isWhole = rulesOf(form, 'multipleOf').some((step) => Number.isInteger(step));
+  return other.type === 'integer' && form.type === 'number' && isWhole;
+}
+
+function allowsAllTypes(forms: readonly Form[]): boolean {
+  return ANY_TYPE.every((type) => forms.some((form) => isWithin({ type }, form)));
+}
+
+/** The schema of fields that a form does not name; `undefined` if nobody sends them. */
+function furtherOf({ additionalProperties, properties }: Form): JsonSchema | undefined {
+  if (typeof additionalProperties === 'object') return additionalProperties;
+  if (additionalProperties === true || (additionalProperties === undefined && properties === undefined)) return {};
   return undefined;
 }
 
-/** True if the schema allows fields that it does not name. */
-function isOpen({ additionalProperties, properties }: JsonSchema): boolean {
-  return properties === undefined || typeof additionalProperties === 'object';
+/** Names that the larger side requires without saying more about them. */
+function requiredOnly(smaller: Form, larger: Form): string[] {
+  const names = (larger.required ?? []).filter((name) => !Object.hasOwn(larger.properties ?? {}, name));
+  return names.filter((name) => !smaller.required?.includes(name));
 }
 
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** A single value as the bounds of its type, so that a message names the rule that it breaks. */
+function boundedBy(form: Form, value: unknown): Form {
+  if (typeof value === 'number')
+    return { ...form, type: Number.isInteger(value) ? 'integer' : 'number', minimum: value, maximum: value };
+  if (typeof value !== 'string') return form;
+  return { ...form, minLength: [...value].length, maxLength: [...value].length };
 }
 
-function shown(value: unknown): string {
-  return value === undefined ? 'none' : JSON.stringify(value);
+function list(values: readonly unknown[]): string {
+  return [...new Set(values.map((value) => JSON.stringify(value)))].join(', ');
 }
 
-/** The number of problems between two variants; variants of another type are never near. */
-function nearness(problems: readonly SubsetProblem[], field: string): number {
-  return problems.some((each) => each.field === field && each.rule.startsWith('type:'))
-    ? Infinity
-    : problems.length;
-}
-
-function listed(values: readonly unknown[]): string {
-  return values.map((value) => JSON.stringify(value)).join(', ');
-}
-
-function describe(schema: JsonSchema): string {
-  return variantsOf(schema)
-    .map(
-      (each) =>
-        each.$ref?.slice(each.$ref.lastIndexOf('/') + 1) ?? (typesOf(each).join(' or ') || 'anything'),
-    )
-    .join(' or ');
+function describe(forms: readonly Form[]): string {
+  return [...new Set(forms.map(({ type = 'anything' }) => type))].join(' or ') || 'nothing';
 }
 
 function join(field: string, name: string): string {
