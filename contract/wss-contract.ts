@@ -8,12 +8,16 @@ export interface AddCard {
   readonly title: string;
 }
 
+/** Log event `counter.added`. */
 export interface Added {
   readonly by: number;
+  /** The counter after it. */
   readonly value: number;
 }
 
+/** Place of a logged event. */
 export interface Appended {
+  /** Its number in the room's log. */
   readonly seq: number;
 }
 
@@ -26,19 +30,25 @@ export interface Card {
   readonly title: string;
 }
 
+/** Log event `board.card-added`. */
 export interface CardAdded {
   readonly title: string;
   readonly card: string;
 }
 
+/** Log event `board.card-moved`. */
 export interface CardMoved {
+  /** Where it is now, 0-based. */
   readonly to: number;
   readonly card: string;
+  /** Where it was, 0-based. */
   readonly from: number;
 }
 
+/** Log event `board.card-removed`. */
 export interface CardRemoved {
   readonly card: string;
+  /** Where it was, 0-based. */
   readonly from: number;
 }
 
@@ -46,32 +56,41 @@ export interface Counter {
   readonly value: number;
 }
 
+/** Reply to `counter.read`. */
 export interface CounterReading {
+  /** Number of the event that last changed the counter; 0 if none did. */
   readonly version: number;
   readonly value: number;
 }
 
+/** Reply to `counter.add`. */
 export interface CounterValue {
   readonly value: number;
 }
 
+/** Data without properties: `events: { 'poll.closed': Empty }`, or a reply `{}`. */
 export type Empty = { readonly [key: string]: never };
 
+/** Log event `chat.sent`. */
 export interface MessageSent {
   readonly user: string;
   readonly text: string;
+  /** Milliseconds since 1970, by the node's clock. */
   readonly at: number;
 }
 
 export interface MoveCard {
   readonly card: string;
+  /** 0-based; beyond the end means the end. */
   readonly to: number;
 }
 
+/** Reply to `board.move-card`: where the card was, 0-based. */
 export interface MovedFrom {
   readonly from: number;
 }
 
+/** Reply to `board.add-card`: the id that the server made. */
 export interface NewCard {
   readonly card: string;
 }
@@ -88,6 +107,7 @@ export interface SendMessage {
   readonly text: string;
 }
 
+/** Volatile event `chat.typing`. */
 export interface Typing {
   readonly user: string;
 }

@@ -3,7 +3,13 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Files beside the sources on which a build depends. */
-const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
+const SETTINGS = [
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'nest-cli.json',
+  'package-lock.json',
+  'libs/nest/plugin/index.cjs',
+];
 /** Copied, not compiled. */
 const ASSET = /\.(lua|html|css)$/;
 /** Bundled, not compiled. */

@@ -7,8 +7,8 @@ import { compileModules, importsOf } from './nest-modules.mjs';
 export const NEST_PACKAGE = 'libs/nest';
 /** Where the package is put together. */
 const STAGE = 'build/.stage/nest';
-/** Folder of the schematics, which are in the package as they are. */
-const SCHEMATICS = 'schematics';
+/** Folders that are in the package as they are: the schematics, and the plugin of the Nest CLI. */
+const FOLDERS = ['schematics', 'plugin'];
 
 /**
  * Puts `@wss/nest` together from the sources of the libraries: ES modules, CommonJS modules, types of both.
@@ -24,7 +24,7 @@ export async function buildNestPackage() {
   write('dist/esm', new Map([...modules, ...types]));
   write('dist/cjs', new Map([...(await toCommonJs(modules)), ...types]));
   write('dist/cjs', new Map([['package.json', '{ "type": "commonjs" }\n']]));
-  for (const path of ['package.json', 'README.md', SCHEMATICS]) {
+  for (const path of ['package.json', 'README.md', ...FOLDERS]) {
     if (existsSync(join(NEST_PACKAGE, path)))
       cpSync(join(NEST_PACKAGE, path), join(STAGE, path), { recursive: true });
   }

@@ -36,15 +36,15 @@ export const HOUSE = {
     uses: ['state', 'core', 'protocol'],
     floors: [
       ['json-schema', 'component-names'],
-      ['contract', 'schema-types', 'rule-converters'],
+      ['contract', 'class-comments', 'schema-types', 'rule-converters'],
       ['class-schemas', 'schema-names', 'type-map', 'async-api'],
       'read-contract',
       ['compatibility', 'exploring', 'page'],
-      'files',
+      ['files', 'pull'],
     ],
   },
   'libs/nest': {
-    uses: ['redis', 'state', 'cluster', 'messaging', 'core', 'protocol'],
+    uses: ['redis', 'state', 'cluster', 'messaging', 'contract', 'core', 'protocol'],
     floors: ['options', 'health', 'engine', ['admission', 'metrics'], 'assembly'],
   },
   'libs/testing': {

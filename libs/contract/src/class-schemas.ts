@@ -3,6 +3,7 @@ import { targetConstructorToSchema } from 'class-validator-jsonschema';
 import type { ValidationMetadata } from 'class-validator/types/metadata/ValidationMetadata.js';
 import type { Type } from '@nestjs/common';
 import { Empty } from '@wss/core';
+import { withComments } from './class-comments.js';
 import { type JsonSchema, nullable, SCHEMA_PREFIX } from './json-schema.js';
 import { ruleConverters } from './rule-converters.js';
 
@@ -27,7 +28,7 @@ export class ClassSchemas {
   all(): Record<string, JsonSchema> {
     const found = new Map<string, JsonSchema>();
     // The map grows during the walk: a schema refers to others.
-    for (const [type, name] of this.used) found.set(name, this.schemaOf(type));
+    for (const [type, name] of this.used) found.set(name, withComments(this.schemaOf(type), type));
     return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 

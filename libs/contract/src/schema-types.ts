@@ -18,15 +18,27 @@ export function typeOf(schema: JsonSchema, nameOf: (ref: string) => string): str
 /** The fields of an object, one a line. */
 export function fieldsOf(schema: JsonSchema, nameOf: (ref: string) => string, indent = '  '): string[] {
   const required = new Set(schema.required);
-  return Object.entries(schema.properties ?? {}).map(([name, field]) => {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const mark = required.has(name) ? '' : '?';
-    return `${indent}readonly ${key(name)}${mark}: ${typeOf(field, nameOf)};`;
+    const comment = indent === '' ? [] : commentOf(field, indent);
+    return [...comment, `${indent}readonly ${key(name)}${mark}: ${typeOf(field, nameOf)};`];
   });
+}
+
+/** The description of a schema as a doc comment, line by line; nothing in it ends the comment. */
+export function commentOf({ description }: JsonSchema, indent = ''): string[] {
+  if (description === undefined) return [];
+  const lines = description.replaceAll('*/', '*\\/').split(/\r\n|[\n\r\u2028\u2029]/);
+  if (lines.length === 1) return [`${indent}/** ${lines[0]} */`];
+  return [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`.trimEnd()), `${indent} */`];
 }
 
 /** A name as a key of a type. */
 export function key(name: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : `'${name.replace(/['\\]/g, '\\$&')}'`;
+  if (/^[A-Za-z_$][\w$]*$/.test(name)) return name;
+  // A line break in quotes would end the text.
+  if (/[^ -~]/.test(name)) return JSON.stringify(name).replace(/[\u2028\u2029]/g, ' ');
+  return `'${name.replace(/['\\]/g, '\\$&')}'`;
 }
 
 function ofType(type: string, schema: JsonSchema, nameOf: (ref: string) => string): string {

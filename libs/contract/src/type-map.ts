@@ -1,17 +1,18 @@
 import type { CommandContract, AppContract, DocumentContract, EventContract, RoomContract } from './contract.js';
 import { type JsonSchema, type Schemas } from './json-schema.js';
-import { fieldsOf, key, typeOf } from './schema-types.js';
+import { commentOf, fieldsOf, key, typeOf } from './schema-types.js';
 
 type TypeName = (ref: string) => string;
 
 /**
  * TypeScript source of the contract for the client SDK: `new WssClient<WssContract>(url)` then takes only events,
  * data and documents that the server knows. The source imports nothing.
+ * @param maker the command that its first line names
  */
-export function toTypeMap(contract: AppContract): string {
+export function toTypeMap(contract: AppContract, maker = 'npm run contract'): string {
   const nameOf = typeNames(contract.schemas);
   const parts = [
-    '// Made by "npm run contract" from the decorated handlers. Do not edit.',
+    `// Made by "${maker}" from the decorated handlers. Do not edit.`,
     ...Object.entries(contract.schemas).map(([name, schema]) => declaration(nameOf(name), schema, nameOf)),
     mapOf(contract, nameOf),
   ];
@@ -81,9 +82,10 @@ function documentLine({ name, value }: DocumentContract, nameOf: TypeName): stri
 
 function declaration(name: string, schema: JsonSchema, nameOf: TypeName): string {
   const fields = fieldsOf(schema, nameOf);
+  const comment = commentOf(schema);
   if (schema.type !== 'object' || fields.length === 0)
-    return `export type ${name} = ${typeOf(schema, nameOf)};`;
-  return [`export interface ${name} {`, ...fields, '}'].join('\n');
+    return [...comment, `export type ${name} = ${typeOf(schema, nameOf)};`].join('\n');
+  return [...comment, `export interface ${name} {`, ...fields, '}'].join('\n');
 }
 
 /** Names of components as names of types, made unique. */
