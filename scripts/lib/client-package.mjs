@@ -17,11 +17,13 @@ export const MOST_BYTES = 8_192;
 
 const DIST = join(CLIENT, 'dist');
 const ENTRY = join(CLIENT, 'src/index.ts');
+/** The program of the package; it is made of the contract's library. */
+const PROGRAM = 'libs/contract/src/pull/main.ts';
 /** The last program with short names. */
 const SHORT_NAMES = 'build/.short-names';
 
 /**
- * Makes one minified ES module and its types.
+ * Makes one minified ES module and its types, and the program `wss-contract`.
  * @param dist folder of the module; what was in it is removed
  * @returns the bundle's size, bytes after gzip
  */
@@ -31,6 +33,7 @@ export function buildClient(dist = DIST) {
     const code = await smallest();
     await writeTypes(dist);
     writeFileSync(join(dist, 'index.js'), code);
+    await writeProgram(dist);
     return weight(code);
   });
 }
@@ -70,6 +73,13 @@ async function minified({ outputFiles: [{ text }] }) {
     mangle: { toplevel: true },
   };
   return (await minify(text, { module: true, ...options })).code;
+}
+
+/** The program `wss-contract`: a file of its own, which the bundle knows nothing of. */
+async function writeProgram(dist) {
+  const banner = { js: '#!/usr/bin/env node' };
+  const outfile = join(dist, 'wss-contract.js');
+  await bundle({ entryPoints: [PROGRAM], outfile, platform: 'node', target: 'node20', banner });
 }
 
 /** The compiler writes a file per source; the one library that they import moves in with them. */

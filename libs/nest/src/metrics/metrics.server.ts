@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
+import { type AsyncApiInfo, ContractExplorer, toAsyncApi } from '@wss/contract';
 import { Metrics } from './metrics.js';
 
-/** A server of metrics. */
+/** A server of metrics, and of the contract. */
 export abstract class MetricsServerOptions {
   /** TCP port; 0: a random free one, which the log names. */
   abstract readonly port: number;
@@ -13,6 +14,14 @@ export abstract class MetricsServerOptions {
   abstract readonly host?: string;
   /** Token that requests must carry (`Authorization: Bearer …`). Default none. */
   abstract readonly token?: string;
+  /** Title and version of the document at `/asyncapi.json`. Default `contract`, `1.0.0`. */
+  abstract readonly info?: AsyncApiInfo;
+}
+
+/** An answer to an operator. */
+interface Page {
+  readonly type: string;
+  readonly text: string;
 }
 
 /** Answers operators on a port of its own that clients can't reach, until the node has ended. */
@@ -21,10 +30,12 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
   private readonly logger = new Logger('Management');
   private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly server: Server;
+  private document?: Page;
 
   constructor(
     private readonly options: MetricsServerOptions,
     private readonly metrics: Metrics,
+    private readonly contract: ContractExplorer,
   ) {
     // It keeps no process alive: a start that failed after it ends by itself.
     this.server = createServer((request, response) => void this.answer(request, response)).unref();
@@ -58,17 +69,27 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
         response.setHeader('WWW-Authenticate', 'Bearer');
         return end(response, 401, 'the token is missing or wrong\n');
       }
-      if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
-        return end(response, 404, 'only GET /metrics is served here\n');
-      }
-      const { registry } = this.metrics;
-      const text = await registry.metrics();
-      response.setHeader('Content-Type', registry.contentType);
-      end(response, 200, text);
+      const page = request.method === 'GET' ? await this.pageAt(request.url?.split('?')[0]) : undefined;
+      if (!page) return end(response, 404, 'only GET /metrics and GET /asyncapi.json are served here\n');
+      response.setHeader('Content-Type', page.type);
+      end(response, 200, page.text);
     } catch (error) {
       this.faults.report(kindOf(error), stackOf(error));
       end(response, 500, 'internal error\n');
     }
+  }
+
+  private async pageAt(path: string | undefined): Promise<Page | undefined> {
+    const { registry } = this.metrics;
+    if (path === '/metrics') return { type: registry.contentType, text: await registry.metrics() };
+    return path === '/asyncapi.json' ? (this.document ??= this.documentPage()) : undefined;
+  }
+
+  /** For developers of clients, who get it by `wss-contract pull` where clients need a token. */
+  private documentPage(): Page {
+    const { info = { title: 'contract', version: '1.0.0' } } = this.options;
+    const text = JSON.stringify(toAsyncApi(this.contract.contract(), info));
+    return { type: 'application/json; charset=utf-8', text };
   }
 
   private mayAsk({ headers }: IncomingMessage): boolean {

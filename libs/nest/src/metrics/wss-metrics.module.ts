@@ -1,5 +1,6 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { bind, bindFactory, bindValue } from '@wss/core';
+import { ContractModule } from '@wss/contract';
 import { MessagingObserver } from '@wss/messaging';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { EngineObserver } from '../engine/engine-observer.js';
@@ -14,7 +15,7 @@ export interface WssMetricsOptions {
    * one of its own, with the metrics of the process beside.
    */
   readonly registry?: Registry;
-  /** A server of its own at `GET /metrics`, for operators only. Default none. */
+  /** A server of its own, for operators only: `GET /metrics`, and the contract at `GET /asyncapi.json`. Default none. */
   readonly server?: MetricsServerOptions;
 }
 
@@ -26,6 +27,7 @@ export class WssMetricsModule {
     const shown: Provider[] = server ? [bindValue(MetricsServerOptions, server), MetricsServer] : [];
     return {
       module: WssMetricsModule,
+      imports: server ? [ContractModule] : [],
       providers: [
         bindFactory(Metrics, [], () => new Metrics(new Instruments(registry ?? ownRegistry()))),
         bind(MessagingObserver, Metrics),
