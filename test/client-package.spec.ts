@@ -92,6 +92,27 @@ client.close();
     });
   });
 
+  it('writes the types of a running node, and tells what breaks', async () => {
+    const node = await GatewayNode.start();
+    const program = ['--no-install', 'wss-contract'];
+    const pulled = run('npx', ...program, 'pull', node.httpUrl, '--out', 'api/types.ts');
+    expect(pulled).toEqual({ code: 0, output: 'wrote api/types.ts and api/types.json\n' });
+    const lines = (path: string): string[] => readFileSync(path, 'utf8').split('\n').slice(1);
+    const committed = join(root, 'contract/wss-contract.ts');
+    expect(lines(join(project.path, 'api/types.ts'))).toEqual(lines(committed));
+    const path = join(project.path, 'api/types.json');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"maximum": 1000', '"maximum": 2000'));
+    const check = run('npx', ...program, 'pull', node.url, '--out', 'api/types.ts', '--check');
+    await node.stop();
+    expect(check).toMatchObject({ code: 1, output: expect.stringContaining('data field "by"') as unknown });
+    expect(run('npx', ...program)).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('Usage') as unknown,
+    });
+    const gone = run('npx', ...program, 'pull', node.httpUrl);
+    expect(gone).toMatchObject({ code: 1, output: expect.stringContaining("can't be reached") as unknown });
+  });
+
   it('lets a process end that has closed it, whatever the token callback does', () => {
     write(
       'closed.mjs',

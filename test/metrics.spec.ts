@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import type { AsyncApiDocument } from '@wss/nest/contract';
 import { eventually, freePort, GatewayCluster, GatewayNode, rawUpgrade, TestClient } from '@wss/testing';
 
 const TOKEN = 'a token of more than 32 characters';
@@ -184,6 +185,16 @@ describe('the management port', () => {
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 200, 404, 404]);
     expect(answers[0]!.headers.get('www-authenticate')).toBe('Bearer');
     expect(await answers[2]!.text()).toContain('wss_clients 0');
+    const contract = `http://127.0.0.1:${port}/asyncapi.json`;
+    expect((await fetch(contract)).status).toBe(401);
+    const answer = await fetch(contract, { headers: { Authorization: `Bearer ${TOKEN}` } });
+    expect(answer.headers.get('content-type')).toContain('application/json');
+    const { info, components } = (await answer.json()) as AsyncApiDocument;
+    expect(info.title).toBe('wss gateway');
+    // The doc comment of a field, by the plugin that the build uses.
+    expect(components.schemas.MoveCard).toMatchObject({
+      properties: { to: { description: '0-based; beyond the end means the end.' } },
+    });
     expect(node.output.join('\n')).not.toContain(TOKEN);
     await node.stop();
   });

@@ -40,7 +40,7 @@ export const HOUSE = {
       ['class-schemas', 'schema-names', 'type-map', 'async-api'],
       'read-contract',
       ['compatibility', 'exploring', 'page'],
-      ['files', 'pull'],
+      ['files', 'pull', 'serving'],
     ],
   },
   'libs/nest': {

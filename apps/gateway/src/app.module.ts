@@ -1,11 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { bindValue } from '@wss/core';
 import { WssModule } from '@wss/nest';
+import { ContractPageModule } from '@wss/nest/contract';
 import type { MemoryEngine } from '@wss/state';
 import { WssHealthModule } from '@wss/nest/health';
 import { WssMetricsModule } from '@wss/nest/metrics';
 import { addressesOf, Config } from './config.js';
-import { PublicContractModule } from './contract/public-contract.module.js';
+import { CONTRACT_INFO } from './contract/contract-info.js';
 import { features } from './features/index.js';
 import { NodeNameModule } from './node-name.module.js';
 import { PageModule } from './page/page.module.js';
@@ -23,13 +24,18 @@ export class AppModule {
         WssModule.forRoot(wssOptionsOf(config)),
         WssHealthModule,
         ...metricsOf(config),
-        ...(showsContract(config) ? [PublicContractModule] : []),
+        ...(showsContract(config) ? [contractPageOf(config)] : []),
         ...features,
         ...(showsDemo(config) ? [PageModule.with(config, nodeId)] : []),
       ],
       providers: [bindValue(Config, config)],
     };
   }
+}
+
+/** Commands can be tried where everybody may send them. */
+function contractPageOf({ AUTH, WS_PATH }: Config): DynamicModule {
+  return ContractPageModule.forRoot({ ...CONTRACT_INFO, ...(AUTH === 'none' && { tryAt: WS_PATH }) });
 }
 
 function metricsOf(config: Config): DynamicModule[] {
@@ -39,7 +45,7 @@ function metricsOf(config: Config): DynamicModule[] {
   const place =
     MANAGEMENT_PORT === undefined ? { port: 0 } : { port: MANAGEMENT_PORT, host: addressesOf(config)[0]! };
   const token = MANAGEMENT_TOKEN !== undefined && { token: MANAGEMENT_TOKEN };
-  return [WssMetricsModule.forRoot({ server: { ...place, ...token } })];
+  return [WssMetricsModule.forRoot({ server: { ...place, ...token, info: CONTRACT_INFO } })];
 }
 
 /** Metrics are shown if a port is set, or in development. */

@@ -4,5 +4,5 @@ export { ContractExplorer } from './exploring/contract-explorer.js';
 export { exploreContract } from './exploring/explore-contract.js';
 export { runContractCommand } from './files/contract-command.js';
 export { checkContract, writeContract } from './files/contract-files.js';
-export { toPage } from './page/contract-page.js';
 export { readContract } from './read-contract.js';
+export { ContractPageModule } from './serving/contract-page.module.js';

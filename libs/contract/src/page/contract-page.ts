@@ -1,16 +1,63 @@
-import type { CommandContract, AppContract, EventContract, RoomContract } from '../contract.js';
-import { type JsonSchema, refName, type Schemas } from '../json-schema.js';
+import { createHash } from 'node:crypto';
+import type { CommandContract, AppContract, DocumentContract, EventContract, RoomContract } from '../contract.js';
+import { type JsonSchema, refName, resolve, type Schemas } from '../json-schema.js';
 import { typeOf } from '../schema-types.js';
+import { exampleOf } from './example.js';
+import { SCRIPT } from './page-script.js';
+import { STYLE } from './page-style.js';
+import { SYSTEM_EVENTS, type SystemEvent } from './system-events.js';
 
-/** Renders the contract as one self-contained HTML page. */
-export function toPage(contract: AppContract, title: string): string {
-  const { commands, events, rooms, schemas } = contract;
-  const sections = [
-    section('Outside of rooms', { commands, events, documents: [] }),
-    ...rooms.map((room) => section(`Rooms ${room.type}:<key>`, room)),
-    types(schemas),
+/** How the page looks. */
+export interface PageOptions {
+  readonly title: string;
+  /**
+   * Path of the WebSocket, e.g. `/live`: the page has a form for each command, which sends it to this node. Only where
+   * everybody may connect. Default: no forms.
+   */
+  readonly tryAt?: string;
+}
+
+/** The page and what a browser may do on it. */
+export interface ContractPage {
+  readonly html: string;
+  /** Value of the header `Content-Security-Policy`. */
+  readonly policy: string;
+}
+
+/** Renders the contract as one self-contained HTML page: nothing is loaded from elsewhere, all texts are escaped. */
+export function toPage(contract: AppContract, options: PageOptions): ContractPage {
+  return { html: new PageWriter(contract, options).page(), policy: policyFor(options.tryAt !== undefined) };
+}
+
+function policyFor(connects: boolean): string {
+  const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  const rules = [
+    "default-src 'none'",
+    `script-src ${hash(SCRIPT)}`,
+    `style-src ${hash(STYLE)}`,
+    'img-src data:',
+    `connect-src ${connects ? "'self' ws: wss:" : "'none'"}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
   ];
-  return `<!doctype html>
+  return rules.join('; ');
+}
+
+class PageWriter {
+  private readonly schemas: Schemas;
+
+  constructor(
+    private readonly contract: AppContract,
+    private readonly options: PageOptions,
+  ) {
+    this.schemas = contract.schemas;
+  }
+
+  page(): string {
+    const { title, tryAt } = this.options;
+    const socket = tryAt === undefined ? '' : ` data-socket="${escape(tryAt)}"`;
+    return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -19,77 +66,154 @@ export function toPage(contract: AppContract, title: string): string {
 <link rel="icon" href="data:,">
 <style>${STYLE}</style>
 </head>
-<body>
+<body${socket}>
 <header>
-<h1>${escape(title)}</h1>
-<p>The commands that clients may send and the events that they get, generated from the server's code.
-<a href="asyncapi.json">AsyncAPI 3 document</a></p>
+<div class="brand"><h1>${escape(title)}</h1>
+<p class="hint">What clients may send and what they get, from the server’s code. <a href="asyncapi.json">AsyncAPI 3 document</a></p></div>
+<input id="search" type="search" placeholder="Search …" aria-label="Search" autocomplete="off">
 </header>
+<div class="columns">
 <main>
-${sections.filter((text) => text !== '').join('\n')}
+<p id="none" class="hint" role="status" hidden>Nothing here has all of these words.</p>
+${this.sections().join('\n')}
 </main>
+${tryAt === undefined ? '' : ASIDE}
+</div>
+<script>${SCRIPT}</script>
 </body>
 </html>
 `;
+  }
+
+  private sections(): string[] {
+    const { commands, events, rooms } = this.contract;
+    const system = SYSTEM_EVENTS.map((event) => this.system(event));
+    const types = Object.entries(this.schemas).map(([name, schema]) => this.type(name, schema));
+    return [
+      section('Outside of rooms', this.parts({ commands, events, documents: [] })),
+      ...rooms.map((room) => section(`Rooms ${room.type}:<key>`, this.parts(room, room.type))),
+      section('Of every server', system),
+      section('Types', types),
+    ].filter((text) => text !== '');
+  }
+
+  private parts(
+    { commands, events, documents }: Pick<RoomContract, 'commands' | 'events' | 'documents'>,
+    room?: string,
+  ): string[] {
+    return [
+      ...commands.map((command) => this.command(command, room)),
+      ...events.map((event) => this.event(event)),
+      ...documents.map((document) => this.document(document)),
+    ];
+  }
+
+  private command({ event, data, reply }: CommandContract, room?: string): string {
+    const parts = [
+      ['data', typeLink(data)],
+      ['reply', reply ? typeLink(reply) : '<i>not declared</i>'],
+    ] as const;
+    const example = exampleOf(data, this.schemas);
+    const form =
+      this.options.tryAt === undefined
+        ? exampleBlock(example)
+        : this.form({ event, example, key: room === undefined ? undefined : 'demo', room });
+    return item('command', event, `${this.text(data)}${list(parts)}${form}`);
+  }
+
+  private event({ event, data, volatile }: EventContract): string {
+    const example = exampleBlock(exampleOf(data, this.schemas));
+    const body = `${this.text(data)}${list([['data', typeLink(data)]])}${example}`;
+    return item(volatile ? 'volatile' : 'event', event, body);
+  }
+
+  private document({ name, value }: DocumentContract): string {
+    const example = exampleBlock(exampleOf(value, this.schemas));
+    return item('document', name, `${this.text(value)}${list([['value', typeLink(value)]])}${example}`);
+  }
+
+  private system({ event, from, text, example, inRoom }: SystemEvent): string {
+    const isTried = this.options.tryAt !== undefined && from === 'client' && !['$skip', '$auth'].includes(event);
+    const key = inRoom ? `${this.contract.rooms[0]?.type ?? 'room'}:demo` : undefined;
+    const body = isTried ? this.form({ event, example, key }) : exampleBlock(example);
+    return item(from === 'client' ? 'command' : 'event', event, `<p class="text">${escape(text)}</p>${body}`);
+  }
+
+  /** A form that sends a command; the room is named by its key, or as a whole where its kind is open. */
+  private form({ event, example, key, room }: TrialForm): string {
+    const kind = room === undefined ? '' : ` data-room="${escape(room)}"`;
+    const text = JSON.stringify(example, null, 2);
+    const label = room === undefined ? 'Room' : `${room}:`;
+    const field = `<label class="line"><span class="hint">${escape(label)}</span> <input class="key" value="${escape(key ?? '')}" aria-label="${room === undefined ? 'Room' : 'Key of the room'}" required></label>`;
+    return `<form class="try" data-event="${escape(event)}"${kind}>
+${key === undefined ? '' : field}
+<textarea rows="${Math.min(10, text.split('\n').length)}" aria-label="Data of ${escape(event)}" spellcheck="false">${escape(text)}</textarea>
+<div class="line"><button class="primary">Send</button></div><output></output></form>`;
+  }
+
+  private type(name: string, schema: JsonSchema): string {
+    const text = schema.description === undefined ? '' : `<p class="text">${escape(schema.description)}</p>`;
+    return `<article class="item" id="${anchor(name)}"><div class="title"><h3>${escape(name)}</h3></div>${text}${fields(schema)}</article>`;
+  }
+
+  /** The doc comment of the class. */
+  private text(schema: JsonSchema): string {
+    const { description } = resolve(schema, this.schemas);
+    return description === undefined ? '' : `<p class="text">${escape(description)}</p>`;
+  }
 }
 
-function section(
-  title: string,
-  { commands, events, documents }: Pick<RoomContract, 'commands' | 'events' | 'documents'>,
-): string {
-  const rows = [
-    ...commands.map(commandRow),
-    ...events.map(eventRow),
-    ...documents.map(({ name, value }) => row('document', name, typeLink(value))),
-  ];
-  if (rows.length === 0) return '';
-  return `<section>
-<h2>${escape(title)}</h2>
-<div class="scroll"><table>
-<thead><tr><th></th><th>Name</th><th>Data</th><th>Reply</th></tr></thead>
-<tbody>
-${rows.join('\n')}
-</tbody>
-</table></div>
-</section>`;
+interface TrialForm {
+  readonly event: string;
+  readonly example: unknown;
+  readonly key: string | undefined;
+  readonly room?: string | undefined;
 }
 
-function commandRow({ event, data, reply }: CommandContract): string {
-  return row('command', event, typeLink(data), reply ? typeLink(reply) : '<i>not declared</i>');
+const ASIDE = `<aside aria-label="Connection">
+<div class="head"><h2>Live</h2><p id="status" class="status" role="status"><span class="light" aria-hidden="true"></span><span id="status-text">not connected</span></p></div>
+<div class="line"><label for="user" class="hint">You are</label><input id="user" value="ann" maxlength="64" autocomplete="off"><button id="clear" type="button">Clear</button></div>
+<ol id="frames" tabindex="0" aria-label="Frames"></ol>
+</aside>`;
+
+function section(title: string, items: readonly string[]): string {
+  if (items.length === 0) return '';
+  return `<section><h2>${escape(title)}</h2><div class="items">${items.join('\n')}</div></section>`;
 }
 
-function eventRow({ event, data, volatile }: EventContract): string {
-  return row(volatile ? 'volatile' : 'event', event, typeLink(data));
+function item(kind: string, name: string, body: string): string {
+  return `<article class="item"><div class="title"><h3><code>${escape(name)}</code></h3><span class="kind ${kind}">${kind}</span></div>${body}</article>`;
 }
 
-function row(kind: string, name: string, data: string, reply = ''): string {
-  return `<tr><td><span class="kind ${kind}">${kind}</span></td><td><code>${escape(name)}</code></td><td>${data}</td><td>${reply}</td></tr>`;
+function list(parts: readonly (readonly [name: string, html: string])[]): string {
+  return `<dl class="parts">${parts.map(([name, html]) => `<dt>${name}</dt><dd>${html}</dd>`).join('')}</dl>`;
 }
 
-function types(schemas: Schemas): string {
-  const named = Object.entries(schemas).map(
-    ([name, schema]) => `<article id="${anchor(name)}"><h3>${escape(name)}</h3>${fields(schema)}</article>`,
-  );
-  return named.length === 0
-    ? ''
-    : `<section><h2>Types</h2><div class="types">${named.join('\n')}</div></section>`;
+function exampleBlock(example: unknown): string {
+  return `<details><summary>Example</summary><pre>${escape(JSON.stringify(example, null, 2))}</pre></details>`;
 }
 
-function fields({ properties = {}, required = [] }: JsonSchema): string {
-  const items = Object.entries(properties).map(([name, schema]) => {
-    const mark = required.includes(name) ? '' : ' <i>optional</i>';
-    const rules = rulesOf(schema);
-    const text = rules.length > 0 ? `<span class="rules">${escape(rules.join(', '))}</span>` : '';
-    return `<dt><code>${escape(name)}</code>${mark}</dt><dd>${typeLink(schema)} ${text}</dd>`;
+function fields(schema: JsonSchema): string {
+  const { properties, required = [] } = schema;
+  if (!properties) return `<p>${typeLink(schema)}</p>`;
+  const items = Object.entries(properties).map(([name, field]) => {
+    const mark = required.includes(name) ? '' : ' <span class="hint">optional</span>';
+    const rules = rulesOf(field);
+    const text = rules.length > 0 ? ` <span class="rules">${escape(rules.join(', '))}</span>` : '';
+    return `<dt><code>${escape(name)}</code>${mark}</dt><dd>${typeLink(field)}${text}</dd>`;
   });
-  return items.length === 0 ? '<p>no fields</p>' : `<dl>${items.join('')}</dl>`;
+  return items.length === 0 ? '<p class="hint">no fields</p>' : `<dl class="fields">${items.join('')}</dl>`;
 }
+
+const NO_RULES = new Set([
+  ...['$ref', 'type', 'enum', 'const', 'items', 'properties', 'required', 'anyOf', 'oneOf', 'allOf'],
+  ...['additionalProperties', 'discriminator'],
+]);
 
 /** Rules beyond the type, in words. */
 function rulesOf(schema: JsonSchema): string[] {
-  const skipped = new Set(['$ref', 'type', 'enum', 'items', 'properties', 'required', 'anyOf', 'oneOf']);
   const own = Object.entries(schema)
-    .filter(([keyword]) => !skipped.has(keyword))
+    .filter(([keyword]) => !NO_RULES.has(keyword))
     .map(([keyword, value]) =>
       keyword === 'description'
         ? String(value)
@@ -99,45 +223,26 @@ function rulesOf(schema: JsonSchema): string[] {
   return [...own, ...each];
 }
 
+/** A type as text, with links to named ones. */
 function typeLink(schema: JsonSchema): string {
   const name = refName(schema);
-  if (name !== undefined) return `<a href="#${anchor(name)}"><code>${escape(name)}</code></a>`;
-  const element = schema.items && refName(schema.items);
-  if (element !== undefined) return `<a href="#${anchor(element)}"><code>${escape(element)}[]</code></a>`;
+  if (name !== undefined) return link(name);
+  if (schema.items && refName(schema.items) !== undefined) return `${link(refName(schema.items)!)}<code>[]</code>`;
+  const members = schema.anyOf ?? schema.oneOf;
+  if (members && schema.type === undefined) return members.map(typeLink).join(' or ');
   const text =
     schema.type === 'integer' ? 'integer' : typeOf(schema, (ref) => ref).replaceAll('readonly ', '');
   return `<code>${escape(text)}</code>`;
 }
 
+function link(name: string): string {
+  return `<a href="#${anchor(name)}"><code>${escape(name)}</code></a>`;
+}
+
 function anchor(name: string): string {
-  return `type-${encodeURIComponent(name)}`;
+  return `type-${encodeURIComponent(name).replaceAll("'", '%27')}`;
 }
 
 function escape(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
-
-const STYLE = `
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #2563eb; }
-@media (prefers-color-scheme: dark) { :root { --accent: #7aa7ff; } }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1.5rem 1rem 4rem; }
-h1 { margin: 0; } h2 { margin: 2.5rem 0 .75rem; } h3 { margin: 0 0 .5rem; font-size: 1rem; }
-a { color: var(--accent); text-decoration: none; } a:hover { text-decoration: underline; }
-code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
-i, .rules { opacity: .7; font-size: .9em; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: collapse; table-layout: fixed; width: 100%; } th:first-child { width: 7.5rem; } th { text-align: left; font-size: .8em; opacity: .7; }
-th, td { padding: .5rem .75rem; } tbody tr { border-top: 1px solid var(--line); }
-.kind { background: var(--soft); border-radius: 1rem; font-size: .75em; padding: .1rem .6rem; }
-.command { background: #2563eb33; } .event { background: #16a34a33; } .document { background: #d9770633; }
-@media (max-width: 40rem) {
-thead { display: none; } tbody tr { display: grid; grid-template-columns: 7rem 1fr; padding: .5rem .75rem; }
-tbody tr:first-child { border-top: 0; } td { padding: .15rem 0; } td:nth-child(n+3) { grid-column: 2; }
-td:empty { display: none; } td:nth-child(3)::before { content: "data "; } td:nth-child(4)::before { content: "reply "; }
-td:nth-child(n+3)::before { font-size: .8em; opacity: .7; }
-}
-.types { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); }
-article { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; }
-article:target { border-color: var(--accent); } dl { margin: 0; } dd { margin: 0 0 .4rem 1rem; }
-`;

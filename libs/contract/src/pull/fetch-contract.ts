@@ -13,7 +13,7 @@ export class ContractUnavailable extends Error {}
 
 const WITHIN_MS = 30_000;
 const REMEDY =
-  'where clients need a token, a node shows its contract to operators only: give the URL of its management port (MANAGEMENT_PORT), with the token in --token-file or WSS_CONTRACT_TOKEN';
+  'where clients need a token, a node shows its contract to operators only: give the URL of its management port, with the token in --token-file or WSS_CONTRACT_TOKEN';
 
 /**
  * Asks a running node for its contract.
@@ -82,7 +82,7 @@ function refusal(status: number, url: string, token: string | undefined): string
   if (status === 401 || status === 403) {
     return token === undefined
       ? `${url} asks for a token (${status}): ${REMEDY}`
-      : `${url} refuses the token (${status}): give the one in MANAGEMENT_TOKEN of the node`;
+      : `${url} refuses the token (${status}): give the one of the management port of the node`;
   }
   if (status === 404) return `${url} has no contract (404). If it is a wss node, ${REMEDY}`;
   return `${url} answered with ${status}: try again when the node is well`;

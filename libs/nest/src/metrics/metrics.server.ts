@@ -19,7 +19,7 @@ export abstract class MetricsServerOptions {
 }
 
 /** An answer to an operator. */
-interface Page {
+interface OperatorPage {
   readonly type: string;
   readonly text: string;
 }
@@ -30,7 +30,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
   private readonly logger = new Logger('Management');
   private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly server: Server;
-  private document?: Page;
+  private document?: OperatorPage;
 
   constructor(
     private readonly options: MetricsServerOptions,
@@ -79,14 +79,14 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     }
   }
 
-  private async pageAt(path: string | undefined): Promise<Page | undefined> {
+  private async pageAt(path: string | undefined): Promise<OperatorPage | undefined> {
     const { registry } = this.metrics;
     if (path === '/metrics') return { type: registry.contentType, text: await registry.metrics() };
     return path === '/asyncapi.json' ? (this.document ??= this.documentPage()) : undefined;
   }
 
   /** For developers of clients, who get it by `wss-contract pull` where clients need a token. */
-  private documentPage(): Page {
+  private documentPage(): OperatorPage {
     const { info = { title: 'contract', version: '1.0.0' } } = this.options;
     const text = JSON.stringify(toAsyncApi(this.contract.contract(), info));
     return { type: 'application/json; charset=utf-8', text };
