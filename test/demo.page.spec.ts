@@ -193,8 +193,28 @@ describe('the demo page in two windows on two nodes', () => {
     TIMEOUT_MS,
   );
 
+  /** Sends a command from the page of the contract, and searches there. */
+  async function tryOnContractPage(page: Page, port: number): Promise<void> {
+    await page.goto(`http://127.0.0.1:${port}/contract`);
+    const form = page.locator('form[data-event="board.add-card"]');
+    await form.locator('.key').fill(room);
+    await form.locator('textarea').fill('{"title":"<b>two</b>"}');
+    await form.locator('button').click();
+    await eventually(
+      async () => expect(await form.locator('output.good').textContent()).toContain('card'),
+      WITHIN,
+    );
+    const frames = page.locator('#frames li');
+    await eventually(
+      async () => expect((await frames.allTextContents()).join()).toMatch(/"board\.card-added".*<b>two<\/b>/),
+      WITHIN,
+    );
+    await page.fill('#search', 'board.move-card command');
+    expect(await page.locator('.item:visible h3').allTextContents()).toEqual(['board.move-card']);
+  }
+
   it(
-    'finds its WebSocket, and the nodes, where the node has them',
+    'finds its WebSocket, and the nodes, where the node has them; so does the page of the contract',
     async () => {
       room = randomUUID();
       const node = await addNode({ WS_PATH: '/live/socket' });
@@ -202,6 +222,7 @@ describe('the demo page in two windows on two nodes', () => {
       await add(ann, 'one');
       await allShow(['one']);
       await shows(ann, '#where', `You are on node ${node.nodeId}`);
+      await tryOnContractPage(ann, node.port);
       await node.stop();
       expect(problems).toEqual([]);
     },

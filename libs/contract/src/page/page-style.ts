@@ -22,7 +22,8 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem 1rem; 
 .brand { flex: 1 1 18rem; }
 input, textarea { min-width: 0; padding: .5rem .75rem; border: 1px solid var(--line); border-radius: .7rem;
   background: var(--back); color: inherit; font-size: .9375rem; }
-textarea { display: block; width: 100%; resize: vertical; }
+textarea { display: block; width: 100%; resize: vertical; font-size: .8125rem; }
+h3 code { font-size: .9375rem; }
 #search { flex: 1 1 14rem; max-width: 24rem; background: var(--paper); font: inherit; }
 button { padding: .5rem 1rem; border: 1px solid var(--line); border-radius: .7rem; background: var(--paper); color: inherit;
   font: inherit; font-size: .9375rem; cursor: pointer; }
@@ -62,8 +63,8 @@ aside { position: sticky; top: 1rem; display: flex; flex-direction: column; gap:
 #frames li::before { content: '←'; position: absolute; left: 0; color: var(--good); } #frames .sent::before { content: '→'; color: var(--accent); }
 @media (max-width: 56rem) {
   body[data-socket] .columns { grid-template-columns: minmax(0, 1fr); }
-  body[data-socket] { padding-bottom: 15rem; }
-  aside { position: fixed; inset: auto 0 0; top: auto; height: 13.5rem; max-height: none; border-radius: 1rem 1rem 0 0; gap: .5rem;
+  body[data-socket] { padding-bottom: 13.5rem; }
+  aside { position: fixed; inset: auto 0 0; top: auto; height: 12rem; max-height: none; border-radius: 1rem 1rem 0 0; gap: .5rem;
     padding: .75rem 1rem; border-top: 1px solid var(--line); }
   #frames { min-height: 0; }
 }
