@@ -8,6 +8,17 @@ import type { NodeReadiness } from '../health/readiness.js';
 /** How often the engine is checked, ms. */
 const EVERY_MS = 500;
 
+/** How long the engine may be away before somebody must act, ms. */
+const LONG_MS = 10_000;
+
+/** An outage of the engine. */
+interface Outage {
+  /** By `performance.now()`. */
+  readonly since: number;
+  /** True once it was reported as an error. */
+  isTold: boolean;
+}
+
 /** The parts that the watch checks, and those that it informs. */
 export interface EngineWatchOptions {
   readonly engine: Engine;
@@ -22,7 +33,7 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly losses = new LogGate((line) => this.logger.warn(line));
   private readonly returns = new LogGate((line) => this.logger.log(line));
   private timer?: NodeJS.Timeout;
-  private degraded = false;
+  private outage?: Outage | undefined;
 
   constructor(private readonly options: EngineWatchOptions) {
     const { engine, readiness } = options;
@@ -62,11 +73,38 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
 
   private look(): void {
     const [problem] = this.problems();
-    const degraded = problem !== undefined;
-    if (degraded === this.degraded) return;
-    this.degraded = degraded;
-    if (degraded) this.losses.report('degraded', `degraded: ${problem}`);
-    else this.returns.report('serves', 'the engine serves again');
+    if (problem === undefined) this.end();
+    else if (this.outage) this.goOn(this.outage, problem);
+    else this.begin(problem);
+  }
+
+  private begin(problem: string): void {
+    this.outage = { since: performance.now(), isTold: false };
+    this.losses.report('degraded', `degraded: ${problem}`);
+    this.tell(true);
+  }
+
+  /** Tells a long outage once, whatever becomes of it. */
+  private goOn(outage: Outage, problem: string): void {
+    if (outage.isTold || performance.now() - outage.since < LONG_MS) return;
+    outage.isTold = true;
+    this.logger.error(
+      `the engine has not served for ${LONG_MS / 1_000} s (${problem}): commands are answered "unavailable", clients stay connected and wait. See that ${this.options.engine.description} runs and can be reached from here; the node goes on by itself then`,
+    );
+  }
+
+  private end(): void {
+    if (!this.outage) return;
+    const seconds = ((performance.now() - this.outage.since) / 1_000).toFixed(1);
+    const line = `the engine serves again, after ${seconds} s`;
+    // The end of what was told as an error is told in any case.
+    if (this.outage.isTold) this.logger.log(line);
+    else this.returns.report('serves', line);
+    this.outage = undefined;
+    this.tell(false);
+  }
+
+  private tell(degraded: boolean): void {
     this.options.hub.deliverToAll('"$notice"', JSON.stringify({ degraded }));
   }
 }
