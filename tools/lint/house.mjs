@@ -17,7 +17,7 @@ export const HOUSE = {
   },
   'libs/core': {
     uses: ['protocol'],
-    floors: ['errors', 'handlers', ['commands', 'validation'], ['rooms', 'sessions']],
+    floors: ['errors', 'handlers', 'schemas', ['commands', 'validation'], ['rooms', 'sessions']],
   },
   'libs/state': {
     uses: ['redis', 'core', 'protocol'],
@@ -36,7 +36,7 @@ export const HOUSE = {
     uses: ['state', 'core', 'protocol'],
     floors: [
       ['json-schema', 'component-names'],
-      ['contract', 'class-comments', 'schema-types', 'rule-converters'],
+      ['contract', 'class-comments', 'schema-types'],
       ['class-schemas', 'schema-names', 'type-map', 'async-api'],
       'read-contract',
       ['compatibility', 'exploring', 'page'],

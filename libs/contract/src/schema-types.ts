@@ -6,11 +6,12 @@ import { type JsonSchema, refName } from './json-schema.js';
 export function typeOf(schema: JsonSchema, nameOf: (ref: string) => string): string {
   const name = refName(schema);
   if (name !== undefined) return nameOf(name);
+  if (allowsNothing(schema)) return 'never';
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return union(schema.enum.map((value) => JSON.stringify(value)));
   const variants = schema.anyOf ?? schema.oneOf;
   if (variants && schema.type === undefined) return union(variants.map((each) => typeOf(each, nameOf)));
-  if (schema.type === undefined) return 'unknown';
+  if (schema.type === undefined) return intersection((schema.allOf ?? []).map((each) => typeOf(each, nameOf)));
   const types = typeof schema.type === 'string' ? [schema.type] : schema.type;
   return union(types.map((type) => ofType(type, schema, nameOf)));
 }
@@ -67,6 +68,14 @@ function objectType(schema: JsonSchema, nameOf: (ref: string) => string): string
   if (!schema.properties) return '{ readonly [key: string]: unknown }';
   const fields = fieldsOf(schema, nameOf, '');
   return fields.length === 0 ? '{ readonly [key: string]: never }' : `{ ${fields.join(' ')} }`;
+}
+
+function allowsNothing({ not }: JsonSchema): boolean {
+  return not !== undefined && Object.keys(not).length === 0;
+}
+
+function intersection(types: readonly string[]): string {
+  return types.filter((type) => type !== 'unknown').join(' & ') || 'unknown';
 }
 
 function union(types: readonly string[]): string {

@@ -47,4 +47,6 @@ export {
   SessionHooks,
 } from './sessions/session-hooks.js';
 export * from './commands/slots.js';
+export { type ClassReference, classSchema } from './schemas/class-schema.js';
+export type { JsonSchema } from './schemas/json-schema.js';
 export * from './validation/validation.js';

@@ -123,7 +123,7 @@ function documentsOf(
 ): DocumentContract[] {
   return documents
     .filter(({ roomType }) => roomType === type)
-    .map((document) => ({ name: document.name, value: schemas.referTo(document.type) }))
+    .map((document) => ({ name: document.name, value: schemas.referTo(document.type, 'sent') }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -154,29 +154,30 @@ function command({ found, event }: FoundHandler, schemas: ClassSchemas): Command
     event,
     data: dataOf(found, schemas),
     ...(reply !== undefined && {
-      reply: reply === null ? { type: 'null' } : valueSchema(reply as Type<object>, schemas),
+      reply: reply === null ? { type: 'null' } : replySchema(reply as Type<object>, schemas),
     }),
   };
 }
 
 function events({ classes, volatile }: Sender, schemas: ClassSchemas): EventContract[] {
-  return Object.entries(classes).map(([event, type]) => ({ event, volatile, data: schemas.referTo(type) }));
+  return Object.entries(classes).map(([event, type]) => ({ event, volatile, data: schemas.referTo(type, 'sent') }));
 }
 
 /** A handler that reads no data takes any object; properties that are read one by one are not checked. */
 function dataOf(found: DecoratedMethod, schemas: ClassSchemas): JsonSchema {
   const bodies = messageBodiesOf(found);
   const whole = bodies.find((body) => body.kind === 'whole');
-  if (whole) return valueSchema(whole.type, schemas);
+  // A body of another type is the whole object, unread.
+  if (whole) return isPrimitive(whole.type) ? { type: 'object' } : schemas.referTo(whole.type, 'received');
   const names = bodies.flatMap((body) => (body.kind === 'property' ? [body.property] : []));
   if (names.length === 0) return { type: 'object', properties: {} };
   return { type: 'object', properties: Object.fromEntries(names.map((name) => [name, {}])) };
 }
 
-function valueSchema(type: Type<object>, schemas: ClassSchemas): JsonSchema {
+function replySchema(type: Type<object>, schemas: ClassSchemas): JsonSchema {
   if ((type as unknown) === Array) return { type: 'array' };
   if (isPrimitive(type)) return { type: type.name.toLowerCase() };
-  return schemas.referTo(type);
+  return schemas.referTo(type, 'sent');
 }
 
 function byEvent<T extends { readonly event: string }>(items: readonly T[]): T[] {

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { TransformationType } from 'class-transformer';
 import type { TypeMetadata } from 'class-transformer/cjs/storage.js';
 import type { ErrorDetail } from '@wss/protocol';
-import { ClassShape, type Field } from './class-shape.js';
+import { ClassShape, type Field } from '../schemas/class-shape.js';
 import { ownField, PlainObject } from './plain-object.js';
 
 type Fields = Record<string, unknown>;
@@ -27,8 +27,9 @@ const CONVERSIONS = new Map<unknown, (value: never) => unknown>([
 const COLLECTIONS = new Set<unknown>([Array, Map, Set]);
 
 /**
- * Turns plain data into instances of classes, as `plainToInstance` of class-transformer does, with two differences:
- * it looks up only own keys of the data, and ignores everything that a class does not declare.
+ * Turns plain data into instances of classes, as `plainToInstance` of class-transformer does, with three
+ * differences: it looks up only own keys of the data, ignores everything that a class does not declare, and keeps the
+ * field that tells the class of an object.
  */
 export class ClassReader {
   /** Values that can't be converted to their `@Type`. */
@@ -43,11 +44,11 @@ export class ClassReader {
     return this.path.join('.');
   }
 
-  read<T extends object>(type: Type<T>, data: object, omitted?: string): T {
+  read<T extends object>(type: Type<T>, data: object): T {
     const shape = ClassShape.of(type);
     const instance = new type();
     for (const [key, field] of this.keepsAll ? shape.fieldsOf(data) : shape.ruled) {
-      const isThere = key !== omitted && Object.hasOwn(data, key);
+      const isThere = Object.hasOwn(data, key);
       if (isThere || field.exposed) this.set(instance, field, data, isThere ? key : undefined);
     }
     return instance;
@@ -78,7 +79,8 @@ export class ClassReader {
     if (Array.isArray(raw)) return collection(type.reflectedType, this.list(type, raw, owner));
     if (type.reflectedType !== Map) return this.single(type, raw, owner);
     if (typeof raw !== 'object' || raw === null) return raw;
-    return new Map(Object.keys(raw).map((key) => [key, this.at(key, type, (raw as Fields)[key], owner)]));
+    const keys = Object.keys(raw).filter((key) => key !== '__proto__');
+    return new Map(keys.map((key) => [key, this.at(key, type, (raw as Fields)[key], owner)]));
   }
 
   private list(type: TypeMetadata, raw: readonly unknown[], owner: Owner): unknown[] {
@@ -94,7 +96,7 @@ export class ClassReader {
 
   private single(metadata: TypeMetadata, raw: unknown, owner: Owner): unknown {
     if (raw === null || raw === undefined) return raw;
-    const { discriminator, keepDiscriminatorProperty } = metadata.options ?? {};
+    const { discriminator } = metadata.options ?? {};
     const { property, subTypes } = discriminator ?? {};
     const isData = typeof raw === 'object';
     const name = isData && property ? ownField(raw, property) : undefined;
@@ -105,8 +107,7 @@ export class ClassReader {
     if (!isData) return raw;
     if (COLLECTIONS.has(type)) return this.problem('must be a list');
     if (typeof type !== 'function' || type === Object) return this.copy(raw);
-    const omitted = subTypes && !keepDiscriminatorProperty ? property : undefined;
-    return this.read(type as Type<object>, raw, omitted);
+    return this.read(type as Type<object>, raw);
   }
 
   private converted(convert: (value: never) => unknown, raw: NonNullable<unknown>, type: unknown): unknown {

@@ -1,6 +1,9 @@
 import {
   getMetadataStorage,
+  IS_LENGTH,
   IS_NOT_EMPTY_OBJECT,
+  MAX_LENGTH,
+  MIN_LENGTH,
   type ValidationArguments,
   type ValidationError,
   type ValidatorConstraintInterface,
@@ -79,8 +82,29 @@ function groupsOf(rules: Rules): Record<string, Rules> {
   return groups;
 }
 
+/** Rules that mean here what the published schema says. */
+const OWN_RULES = new Map<string, ValidatorConstraintInterface['validate']>([
+  [IS_NOT_EMPTY_OBJECT, isNotEmptyObject],
+  [IS_LENGTH, (value, args) => hasLength(value, args?.constraints[0], args?.constraints[1])],
+  [MIN_LENGTH, (value, args) => hasLength(value, args?.constraints[0], undefined)],
+  [MAX_LENGTH, (value, args) => hasLength(value, 0, args?.constraints[0])],
+]);
+
+/** Counts characters of Unicode, as JSON Schema does; the library leaves some out. */
+function hasLength(value: unknown, min: unknown, max: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  const length = characters(value);
+  return length >= ((min as number | undefined) ?? 0) && (max === undefined || length <= (max as number));
+}
+
+function characters(text: string): number {
+  let pairs = 0;
+  for (let i = 0; i < text.length; i++) if (text.codePointAt(i)! > 0xffff) pairs++;
+  return text.length - pairs;
+}
+
 function guardedConstraint(constraint: Constraints[number]): Constraints[number] {
-  const validate = constraint.name === IS_NOT_EMPTY_OBJECT ? isNotEmptyObject : undefined;
+  const validate = OWN_RULES.get(constraint.name);
   const guard = remembered((instance: ValidatorConstraintInterface) => guardedRule(instance, validate));
   return Object.create(constraint, {
     instance: { get: () => guard(constraint.instance) },

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { TypeMetadata } from 'class-transformer/cjs/storage.js';
-import { ClassShape, type Field, rulesOf } from './class-shape.js';
+import { ClassShape, type Field, rulesOf } from '../schemas/class-shape.js';
 
 /**
  * Data on its way through JSON. `stored`: written by one node and read by another as the same class. `sent`: only

@@ -4,8 +4,9 @@ import type { ValidationError, ValidatorOptions } from 'class-validator';
 import type { ErrorDetail } from '@wss/protocol';
 import { ClassReader } from './class-reader.js';
 import { brokenRules } from './class-rules.js';
-import { rulesOf } from './class-shape.js';
 import { GatewayError } from '../errors/gateway-error.js';
+import { ClassChecks } from '../schemas/class-check.js';
+import { rulesOf } from '../schemas/class-shape.js';
 import type { BodyReader } from './params-factories.js';
 
 /** Most details of one refusal: a short list of wrong values must not cause a long answer. */
@@ -26,6 +27,18 @@ function flatten(errors: readonly ValidationError[], parent: string): ErrorDetai
 }
 
 /**
+ * Returns a function that lists what an instance breaks: the rules of its class, and what the published schema says
+ * beyond them. The class is looked at once.
+ */
+export function instanceJudge(type: Type<object>): (instance: object) => readonly ErrorDetail[] {
+  const check = ClassChecks.of(type, 'sent');
+  return (instance) => {
+    const violations = violationsOf(instance);
+    return [...violations, ...unnamed(check(instance), violations)];
+  };
+}
+
+/**
  * Turns plain data into an instance of a class, with all of its fields. Objects without a class inherit nothing, so
  * they are maps in which every key is data.
  */
@@ -38,24 +51,35 @@ export function toInstance<T extends object>(type: Type<T>, data: unknown): T {
  * reader throws GatewayError `invalid` with path and rule of every fault.
  */
 export function dtoReader(type: Type<object>): BodyReader {
+  const check = ClassChecks.of(type, 'received');
   const reportOnce = onceReporter(type);
   return (data = {}) => {
     if (typeof data !== 'object' || data === null || Array.isArray(data)) {
       throw invalid([{ path: '', message: 'the data must be an object' }]);
     }
     const reader = new ClassReader(false);
+    const problems = check(data);
     try {
       const instance = reader.read(type, data);
-      if (reader.problems.length > 0) throw invalid(reader.problems.slice(0, MAX_DETAILS));
+      // The rules say best what is wrong; the check knows what they do not ask for.
       const violations = violationsOf(instance, { whitelist: true });
-      if (violations.length > 0) throw invalid(violations);
-      return instance;
+      if (violations.length + problems.length + reader.problems.length === 0) return instance;
+      const details = [...violations, ...unnamed([...problems, ...reader.problems], violations)];
+      throw invalid(details.slice(0, MAX_DETAILS));
     } catch (error) {
       if (isRefusal(error)) throw error;
+      if (problems.length > 0) throw invalid(problems);
       reportOnce(error);
       throw invalid([{ path: reader.place, message: 'can not be read' }]);
     }
   };
+}
+
+/** Problems of which no other detail names the place. */
+function unnamed(problems: readonly ErrorDetail[], others: readonly ErrorDetail[]): readonly ErrorDetail[] {
+  if (problems.length === 0) return problems;
+  const places = new Set(others.map(({ path }) => path));
+  return problems.filter(({ path }) => !places.has(path));
 }
 
 /** True if a decorator's function threw this to refuse a value; everything else is a failure of the function. */

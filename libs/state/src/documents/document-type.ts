@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
-import { GatewayError, hasRules, roomDocumentOf, toInstance, violationsOf } from '@wss/core';
+import type { ErrorDetail } from '@wss/protocol';
+import { GatewayError, hasRules, instanceJudge, roomDocumentOf, toInstance } from '@wss/core';
 import { cloneDeep } from './clone.js';
 import { requireStorable } from './document-fields.js';
 import { isLargerThan } from '../store/text-size.js';
@@ -30,7 +31,7 @@ export class DocumentType<D extends object> {
   /** JSON of a document that was never written. */
   readonly emptyJson: string;
 
-  private readonly hasRules: boolean;
+  private readonly broken: (value: D) => readonly ErrorDetail[];
 
   /**
    * @throws Error when the class has no `@RoomDocument`, its values do not survive JSON, or a new instance breaks its
@@ -41,10 +42,10 @@ export class DocumentType<D extends object> {
     this.roomType = roomType;
     this.name = name;
     this.jsonName = JSON.stringify(name);
-    this.hasRules = hasRules(type);
     requireStorable(type);
+    this.broken = hasRules(type) ? instanceJudge(type) : () => [];
     this.emptyJson = JSON.stringify(this.create());
-    const violations = violationsOf(this.create());
+    const violations = this.broken(this.create());
     if (violations.length > 0) {
       const { path, message } = violations[0]!;
       throw new Error(
@@ -72,7 +73,7 @@ export class DocumentType<D extends object> {
    *   over {@link MAX_DOCUMENT_BYTES}.
    */
   toJson(value: D): string {
-    const details = this.hasRules ? violationsOf(value) : [];
+    const details = this.broken(value);
     if (details.length > 0) {
       throw new GatewayError('invalid', `the ${this.name} would break its rules`, { details });
     }

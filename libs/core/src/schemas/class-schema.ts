@@ -1,0 +1,77 @@
+import type { Type } from '@nestjs/common';
+import { ClassShape, type Field } from './class-shape.js';
+import { type Discriminator, type FieldSchema, fieldSchema, loose, type ReferTo } from './field-schema.js';
+import { type JsonSchema, valuesSchema } from './json-schema.js';
+import { mergeSchemas } from './merge-schemas.js';
+import { acceptsDefault, type Rule } from './rules.js';
+
+/**
+ * The way that data of a class goes. The server reads what it got under the names of `@Expose` and by `@Transform`,
+ * and fills in defaults; it sends instances as they are.
+ */
+export type Direction = 'received' | 'sent';
+
+/** A field under its name in the data. */
+export interface KeyedField extends FieldSchema {
+  readonly key: string;
+}
+
+/** The fields of a class that its rules name, in the order of their declaration. */
+export function classFields(
+  { type, direction, discriminator }: ClassReference,
+  referTo: ReferTo,
+): KeyedField[] {
+  const shape = ClassShape.of(type);
+  const defaults = direction === 'received' ? (new type() as Record<string, unknown>) : undefined;
+  const fields: KeyedField[] = [];
+  for (const [key, field] of direction === 'received' ? shape.ruled : shape.sent) {
+    const { schema, required } = schemaOfField(shape, field, { direction, referTo });
+    const isFilled = !field.exposed && passes(shape.rules.get(field.property)!, defaults?.[field.property]);
+    fields.push({ key, schema, required: required && !isFilled });
+  }
+  return discriminator ? named(fields, discriminator) : fields;
+}
+
+function schemaOfField(
+  shape: ClassShape,
+  field: Field,
+  { direction, referTo }: { readonly direction: Direction; readonly referTo: ReferTo },
+): FieldSchema {
+  const isTransformed = direction === 'received' && field.transforms.length > 0;
+  if (isTransformed) return loose('is transformed before its rules are checked');
+  return fieldSchema(shape.rules.get(field.property)!, field, referTo);
+}
+
+/** True if a new instance has a value there before data is read, and its rules accept it. */
+function passes(rules: readonly Rule[], value: unknown): boolean {
+  return value !== undefined && rules.every((rule) => acceptsDefault(rule, value));
+}
+
+/** A class of data that goes one way; with a discriminator, the data that it names. */
+export interface ClassReference {
+  readonly type: Type<object>;
+  readonly direction: Direction;
+  readonly discriminator?: Discriminator | undefined;
+}
+
+/** The schema of a class; fields of a class without rules are unknown. */
+export function classSchema(
+  { type, direction, discriminator }: ClassReference,
+  referTo: ReferTo,
+): JsonSchema {
+  if (!discriminator && ClassShape.of(type).rules.size === 0) return { type: 'object' };
+  return objectSchema(classFields({ type, direction, discriminator }, referTo));
+}
+
+/** The discriminator comes first, so that data of another class is told apart at once. */
+function named(fields: readonly KeyedField[], { property, name }: Discriminator): KeyedField[] {
+  const own = fields.find(({ key }) => key === property)?.schema ?? {};
+  const discriminator = { key: property, schema: mergeSchemas(own, valuesSchema([name])), required: true };
+  return [discriminator, ...fields.filter(({ key }) => key !== property)];
+}
+
+function objectSchema(fields: readonly KeyedField[]): JsonSchema {
+  const required = fields.filter((field) => field.required).map(({ key }) => key);
+  const properties = Object.fromEntries(fields.map(({ key, schema }) => [key, schema]));
+  return { type: 'object', properties, ...(required.length > 0 && { required }) };
+}
