@@ -37,7 +37,7 @@ async function resultOf(
   root: RootModule,
   { flags = argv.slice(2), folder = 'contract', ...options }: ContractCommandOptions,
 ): Promise<ContractResult> {
-  const unknown = flags.filter((flag) => !FLAGS.includes(flag));
+  const unknown = flags.filter((flag) => flag !== '--' && !FLAGS.includes(flag));
   if (unknown.length > 0)
     return { ok: false, text: `unknown: ${unknown.join(' ')}; known are ${FLAGS.join(' and ')}` };
   const explorer = await exploreContract(root);
