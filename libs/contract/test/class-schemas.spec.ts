@@ -30,6 +30,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { breakingChanges } from '../src/compatibility/compatibility.js';
 import { ClassSchemas } from '../src/class-schemas.js';
 import type { JsonSchema } from '../src/json-schema.js';
 import { SchemaNames } from '../src/schema-names.js';
@@ -258,6 +259,27 @@ describe('a union by a discriminator', () => {
     });
     expect(all.Dog!.properties!.friends).toMatchObject({ type: ['array', 'null'], items: pet });
     expect(all.Cat!.required).toEqual(['lives']);
+  });
+
+  it('shows the check a field that one of its classes lost, and one that it demands', () => {
+    const contractOf = (dog: new () => object) => {
+      class Walk {
+        @ValidateNested()
+        @Type(() => Cat, { discriminator: { property: 'kind', subTypes: [{ name: 'dog', value: dog }] } })
+        pet!: object;
+      }
+      const own = new ClassSchemas();
+      const data = own.referTo(Walk, 'received');
+      return { commands: [{ event: 'walk', data }], events: [], rooms: [], schemas: own.all() };
+    };
+    class Before {
+      @IsOptional() @IsString() toy?: string;
+    }
+    class After {
+      @IsString() leash!: string;
+    }
+    const found = breakingChanges(contractOf(Before), contractOf(After)).map(({ field }) => field);
+    expect(found.sort()).toEqual(['pet.leash', 'pet.toy']);
   });
 
   function animals() {
