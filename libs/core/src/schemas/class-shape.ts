@@ -43,8 +43,10 @@ export class ClassShape {
   private readonly exposedOnly: boolean;
 
   private constructor(readonly type: Type<object>) {
-    this.exposed = new Set(decorators.getExposedProperties(type, READING));
-    this.excluded = new Set(decorators.getExcludedProperties(type, READING));
+    // The decorators' library asks the prototype for its class; that of PlainObject has none.
+    const hasDecorators = (type.prototype as object).constructor !== undefined;
+    this.exposed = new Set(hasDecorators ? decorators.getExposedProperties(type, READING) : []);
+    this.excluded = new Set(hasDecorators ? decorators.getExcludedProperties(type, READING) : []);
     this.exposedOnly = decorators.getStrategy(type) === 'excludeAll';
     for (const rule of rulesOfClass(type)) {
       const rules = this.rules.get(rule.propertyName);
