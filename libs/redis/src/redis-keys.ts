@@ -160,6 +160,11 @@ export class RedisKeys {
     return `${this.namespace}:{${this.jobs(group)}}:dead`;
   }
 
+  /** Sorted set: jobs of a group that failed and wait for their next attempt → until when that is believed; in the hash slot of {@link jobs}. */
+  failedJobs(group: string): string {
+    return `${this.namespace}:{${this.jobs(group)}}:failed`;
+  }
+
   /** Channel of one node. */
   node(nodeId: string): string {
     return `${this.namespace}:n:${nodeId}`;

@@ -54,7 +54,7 @@ export interface JobGroupOptions {
 
 /** A node's figures of a group's jobs. */
 export interface JobStats extends JobCounts {
-  /** Here. */
+  /** Here: its handler runs, or its end is being reported. */
   readonly running: number;
   /** Number of attempts that failed here. */
   readonly failures: number;
@@ -72,7 +72,9 @@ export class JobGroup {
   private looking?: Promise<void>;
   private again = false;
   private againForDead = false;
-  private counts: JobCounts = { outstanding: 0, unhandled: 0, dead: 0 };
+  private counts: JobCounts = { outstanding: 0, waiting: 0, failed: 0, unhandled: 0, dead: 0 };
+  /** Number of jobs that wait here for their next attempt. */
+  private pausing = 0;
   private failures = 0;
   private givenUp = 0;
   private unhandledSince?: number;
@@ -85,7 +87,7 @@ export class JobGroup {
 
   get stats(): JobStats {
     const { counts, failures, givenUp } = this;
-    return { ...counts, running: this.running.size, failures, givenUp };
+    return { ...counts, running: this.running.size - this.pausing, failures, givenUp };
   }
 
   /** Takes waiting jobs, as many as may run; never throws. */
@@ -193,7 +195,7 @@ export class JobGroup {
   private async run(job: TakenJob): Promise<void> {
     const { queue, group } = this.options;
     const packet = decodePacket(job.text);
-    const reason = packet?.kind === 'event' ? await this.attempt(packet, job.deliveries) : UNREADABLE;
+    const reason = packet?.kind === 'event' ? await this.attempt(packet, job) : UNREADABLE;
     if (reason === 'left') return;
     if (reason === 'done') return this.finish(() => queue.done(group, job.entry));
     this.givenUp++;
@@ -203,10 +205,10 @@ export class JobGroup {
   }
 
   /** Runs a job until it is done, or left to other nodes, or failed too often. */
-  private async attempt(packet: EventPacket, firstAttempt: number): Promise<'done' | 'left' | GivenUpJob> {
+  private async attempt(packet: EventPacket, job: TakenJob): Promise<'done' | 'left' | GivenUpJob> {
     const name = `job ${packet.id} (${packet.pattern})`;
     let reason = 'every node that ran it died';
-    for (let attempt = firstAttempt; attempt <= MAX_ATTEMPTS; attempt++) {
+    for (let attempt = job.deliveries; attempt <= MAX_ATTEMPTS; attempt++) {
       try {
         const context = new ClusterContext([packet.pattern, packet.from, { id: packet.id, attempt }]);
         await this.options.handle(packet.data, context);
@@ -217,9 +219,34 @@ export class JobGroup {
         const line = `${name} of "${this.options.group}" failed in attempt ${attempt}: ${reason}`;
         this.failing.report(`${packet.pattern} ${kindOf(error)}`, line);
       }
-      if (attempt < MAX_ATTEMPTS && !(await this.pause(this.backoffMs(attempt)))) return 'left';
+      if (attempt < MAX_ATTEMPTS && !(await this.waitForNext(job, attempt))) return 'left';
     }
     return { name, reason, attempts: MAX_ATTEMPTS };
+  }
+
+  /**
+   * Waits for a job's next attempt, and lets the engine count the job as failed meanwhile. The job does not depend on
+   * that, so an engine that can't be told is left alone.
+   * @returns false when the node stops
+   */
+  private async waitForNext({ entry }: TakenJob, attempt: number): Promise<boolean> {
+    const { queue, group, nodeId } = this.options;
+    const waitMs = this.backoffMs(attempt);
+    this.pausing++;
+    const marked = this.note(queue.markFailed(group, entry, { nodeId, waitMs }));
+    const goesOn = await this.pause(waitMs);
+    await marked;
+    this.pausing--;
+    if (goesOn) await this.note(queue.markRunning(group, entry, nodeId));
+    return goesOn;
+  }
+
+  private async note(marked: Promise<void>): Promise<void> {
+    try {
+      await marked;
+    } catch (error) {
+      this.logger.debug(`the state of a job can't be noted now: ${describe(error)}`);
+    }
   }
 
   /**

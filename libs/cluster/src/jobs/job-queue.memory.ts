@@ -3,6 +3,8 @@ import { packetVersionOf } from '../channels/cluster-packet.js';
 import {
   DEAD_JOB_MS,
   type DeadJob,
+  FAILED_MARK_MS,
+  type FailedJob,
   type JobCounts,
   JobQueue,
   MAX_DEAD_JOBS,
@@ -41,10 +43,25 @@ export class MemoryJobQueue extends JobQueue {
       return [...unknown, ...dead, ...fresh].slice(0, options.count).map(([entry, job]) => {
         job.holder = options.nodeId;
         delete job.unhandledSince;
+        delete job.failedUntil;
         job.takenAt = this.engine.now();
         job.deliveries++;
         return { entry, text: job.text, deliveries: job.deliveries };
       });
+    });
+  }
+
+  markFailed(group: string, entry: string, { nodeId, waitMs }: FailedJob): Promise<void> {
+    return this.engine.call(() => {
+      const job = this.jobsOf(group).get(entry);
+      if (job?.holder === nodeId) job.failedUntil = this.engine.now() + waitMs + FAILED_MARK_MS;
+    });
+  }
+
+  markRunning(group: string, entry: string, nodeId: string): Promise<void> {
+    return this.engine.call(() => {
+      const job = this.jobsOf(group).get(entry);
+      if (job?.holder === nodeId) delete job.failedUntil;
     });
   }
 
@@ -94,8 +111,14 @@ export class MemoryJobQueue extends JobQueue {
   count(group: string): Promise<JobCounts> {
     return this.engine.call(() => {
       const jobs = [...this.jobsOf(group).values()];
-      const unhandled = jobs.filter((job) => job.unhandledSince !== undefined).length;
-      return { outstanding: jobs.length, unhandled, dead: this.deadJobs.rows.get(group)?.length ?? 0 };
+      const now = this.engine.now();
+      return {
+        outstanding: jobs.length,
+        waiting: jobs.filter((job) => job.holder === undefined).length,
+        failed: jobs.filter((job) => (job.failedUntil ?? 0) > now).length,
+        unhandled: jobs.filter((job) => job.unhandledSince !== undefined).length,
+        dead: this.deadJobs.rows.get(group)?.length ?? 0,
+      };
     });
   }
 
@@ -106,6 +129,7 @@ export class MemoryJobQueue extends JobQueue {
       if (canHandle(job, options) || (job.holder !== undefined && !this.isLeft(job, options))) continue;
       job.unhandledSince ??= this.engine.now();
       delete job.holder;
+      delete job.failedUntil;
     }
     return jobs.filter(([, job]) => canHandle(job, options));
   }

@@ -2,6 +2,8 @@ import { type DataLinks, LuaScript, type RedisKeys } from '@wss/redis';
 import {
   DEAD_JOB_MS,
   type DeadJob,
+  FAILED_MARK_MS,
+  type FailedJob,
   type JobCounts,
   JobQueue,
   MAX_DEAD_JOBS,
@@ -18,12 +20,13 @@ export const JOB_SCRIPTS = {
   take: new LuaScript<[entry: string, text: string, deliveries: number][]>(
     new URL('./lua/job_take.lua', import.meta.url),
   ),
+  mark: new LuaScript<0 | 1>(new URL('./lua/job_mark.lua', import.meta.url)),
   done: new LuaScript<0 | 1>(new URL('./lua/job_done.lua', import.meta.url)),
   bury: new LuaScript<0 | 1>(new URL('./lua/job_bury.lua', import.meta.url)),
   buryUnhandled: new LuaScript<number>(new URL('./lua/job_bury_unhandled.lua', import.meta.url)),
-  count: new LuaScript<[outstanding: number, unhandled: number, dead: number]>(
-    new URL('./lua/job_count.lua', import.meta.url),
-  ),
+  count: new LuaScript<
+    [outstanding: number, waiting: number, failed: number, unhandled: number, dead: number]
+  >(new URL('./lua/job_count.lua', import.meta.url)),
 };
 
 /** Jobs in Redis, one stream for each group. They are as durable as Redis. */
@@ -44,12 +47,21 @@ export class RedisJobQueue extends JobQueue {
     const { nodeId, count, held, events, version, dead } = options;
     const numbers = [count, dead?.afterMs ?? -1, version, held.length, events?.length ?? -1];
     const args = [nodeId, ...numbers, ...held, ...(events ?? []), ...(dead?.live ?? [])];
-    const taken = await JOB_SCRIPTS.take.run(this.links.commands, [this.keys.jobs(group)], args);
+    const taken = await JOB_SCRIPTS.take.run(this.links.commands, this.heldKeysOf(group), args);
     return taken.map(([entry, text, deliveries]) => ({ entry, text, deliveries }));
   }
 
   async done(group: string, entry: string): Promise<void> {
-    await JOB_SCRIPTS.done.run(this.links.commands, [this.keys.jobs(group)], [entry]);
+    await JOB_SCRIPTS.done.run(this.links.commands, this.heldKeysOf(group), [entry]);
+  }
+
+  async markFailed(group: string, entry: string, { nodeId, waitMs }: FailedJob): Promise<void> {
+    const args = [entry, nodeId, Math.ceil(waitMs) + FAILED_MARK_MS];
+    await JOB_SCRIPTS.mark.run(this.links.commands, this.heldKeysOf(group), args);
+  }
+
+  async markRunning(group: string, entry: string, nodeId: string): Promise<void> {
+    await JOB_SCRIPTS.mark.run(this.links.commands, this.heldKeysOf(group), [entry, nodeId, 0]);
   }
 
   async bury(
@@ -77,11 +89,15 @@ export class RedisJobQueue extends JobQueue {
 
   async count(group: string): Promise<JobCounts> {
     const counts = await JOB_SCRIPTS.count.run(this.links.commands, this.keysOf(group), []);
-    const [outstanding, unhandled, dead] = counts;
-    return { outstanding, unhandled, dead };
+    const [outstanding, waiting, failed, unhandled, dead] = counts;
+    return { outstanding, waiting, failed, unhandled, dead };
+  }
+
+  private heldKeysOf(group: string): string[] {
+    return [this.keys.jobs(group), this.keys.failedJobs(group)];
   }
 
   private keysOf(group: string): string[] {
-    return [this.keys.jobs(group), this.keys.deadJobs(group)];
+    return [...this.heldKeysOf(group), this.keys.deadJobs(group)];
   }
 }

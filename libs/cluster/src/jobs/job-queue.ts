@@ -33,11 +33,29 @@ export const UNHANDLED = { reason: 'no node that can read it has a handler for i
 /** Largest number of such jobs that are given up at a time. */
 export const MOST_UNHANDLED = 100;
 
-/** Numbers of a group's jobs. */
+/** How long a job counts as failed beyond the time of its next attempt, ms: a release without marks may have ended it. */
+export const FAILED_MARK_MS = 3_600_000;
+
+/** A job of a node whose attempt failed. */
+export interface FailedJob {
+  /** The node that holds it. */
+  readonly nodeId: string;
+  /** Time until its next attempt, ms. */
+  readonly waitMs: number;
+}
+
+/**
+ * Numbers of a group's jobs. An outstanding job waits, or has failed and is held for its next attempt, or runs. A job of
+ * a node that died counts as that node left it until another node takes it.
+ */
 export interface JobCounts {
-  /** Jobs that wait or are being done, on all nodes. */
+  /** Jobs that are not done and not given up, on all nodes. */
   readonly outstanding: number;
-  /** Those of them that only nodes have met that can't read them or have no handler for them. */
+  /** Those of them that no node holds. */
+  readonly waiting: number;
+  /** Those of them whose last attempt failed and whose next one has not begun. */
+  readonly failed: number;
+  /** Those that wait and that only nodes have met that can't read them or have no handler for them. */
   readonly unhandled: number;
   /** Given up and kept. */
   readonly dead: number;
@@ -88,6 +106,19 @@ export abstract class JobQueue {
    * @throws Error when the engine can't be reached or does not answer; jobs may be held by the node then
    */
   abstract take(group: string, options: TakeOptions): Promise<TakenJob[]>;
+
+  /**
+   * Notes that an attempt at a job failed, so that it waits for its next one. A job that the node does not hold any more
+   * stays as it is.
+   * @throws Error when the engine can't be reached or does not answer
+   */
+  abstract markFailed(group: string, entry: string, job: FailedJob): Promise<void>;
+
+  /**
+   * Notes that the next attempt at a job begins.
+   * @throws Error when the engine can't be reached or does not answer
+   */
+  abstract markRunning(group: string, entry: string, nodeId: string): Promise<void>;
 
   /**
    * Removes a job for good; one that is gone already is not an error.

@@ -10,6 +10,8 @@ export interface MemoryJob {
   holder?: string;
   takenAt: number;
   deliveries: number;
+  /** Until when it is believed to wait for its next attempt after one that failed, ms since 1970. */
+  failedUntil?: number;
 }
 
 /** One job that was given up. */

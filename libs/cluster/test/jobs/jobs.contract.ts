@@ -223,7 +223,7 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
       try {
         for (let i = 0; i < 20; i++) await a.cluster.one('reports').emit('test.newer', i);
         await eventually(() =>
-          expect(statsOf(a)).toMatchObject([{ outstanding: 20, unhandled: 20, running: 0 }]),
+          expect(statsOf(a)).toMatchObject([{ outstanding: 20, waiting: 20, unhandled: 20, running: 0 }]),
         );
         // The line tells how many waited at the first look, and is not repeated for those that came later.
         await eventually(() => expect(lines.join('\n')).toMatch(/\d jobs of "reports" wait for a node/));
@@ -310,6 +310,9 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
       for (const data of ['running', 'waiting']) await node.cluster.one('reports').emit('test.work', data);
       await eventually(() => expect(lines.join('\n')).toContain('failed in attempt 1')).finally(releaseLogs);
       await eventually(() => expect(runs()).toHaveLength(2));
+      await eventually(() =>
+        expect(statsOf(node)).toMatchObject([{ outstanding: 2, waiting: 0, running: 1, failed: 1 }]),
+      );
       const closed = node.transport.close();
       release();
       await closed;

@@ -14,7 +14,7 @@ export function showFigures(figures: NodeFigures, instruments: Instruments): voi
 
 /** The jobs of the groups that this node has handlers for. All numbers but `running` are those of the whole group. */
 function showJobs({ jobs }: NodeFigures, instruments: Instruments): void {
-  const states = ['outstanding', 'unhandled', 'dead', 'running'] as const;
+  const states = ['outstanding', 'waiting', 'running', 'failed', 'unhandled', 'dead'] as const;
   instruments.gauges('jobs', 'Jobs by their state', ['group', 'state'], () =>
     jobs().flatMap(([group, stats]) => states.map((state) => [{ group, state }, stats[state]] as const)),
   );

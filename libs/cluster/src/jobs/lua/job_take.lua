@@ -4,6 +4,7 @@
 -- A job that the node can't handle is set aside, without an attempt: held by the consumer "?<event>", or, from version 2
 -- of packets on, "?<version>?<event>", which only nodes that read that version look into.
 -- KEYS[1] jobs, stream: p text, e event (absent in jobs of older nodes); its consumer group "nodes" has a consumer per node
+-- KEYS[2] jobs that failed and wait for their next attempt, sorted set: entry id → until when that is believed
 -- ARGV[1] node id · [2] most jobs, from 1 · [3] ms since a dead node took a job, -1: leave dead nodes alone
 -- ARGV[4] newest version of packets that the node reads, from 1
 -- ARGV[5] number of entries that the node knows of · [6] number of events that it handles, -1: all
@@ -28,6 +29,10 @@ end
 
 local jobs, read = {}, 0
 
+-- Nodes of a release without this set end jobs and leave them in it.
+local time = redis.call('TIME')
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+
 local function eventOf(fields)
   if fields[3] == 'e' then return fields[4] end
   local fine, packet = pcall(cjson.decode, fields[2])
@@ -38,6 +43,7 @@ local function consumerOf(version, event) return (version > 1 and '?' .. version
 
 -- Keeps a job that was taken, or sets it aside; one without a readable event is for every node that reads its version.
 local function keep(id, fields, taken)
+  if taken > 1 then redis.call('ZREM', KEYS[2], id) end
   local version = tonumber(string.match(fields[2], '^{"v":([1-9]%d*)[,}]') or 0)
   local event = eventOf(fields)
   if version > newest or (number >= 0 and event and not handled[event]) then
