@@ -19,7 +19,17 @@ import { startApp } from './test-app.js';
 /** Decorators of Nest and of others that the document shows beside ours. */
 const FOREIGN = [
   ...['Body', 'ConnectedSocket', 'Controller', 'Ctx', 'EventPattern', 'Get', 'Injectable', 'MessageBody'],
-  ...['MessagePattern', 'Module', 'Param', 'Payload', 'Post', 'SubscribeMessage', 'UseGuards', 'UsePipes'],
+  ...[
+    'MessagePattern',
+    'Module',
+    'Param',
+    'Payload',
+    'Post',
+    'SubscribeMessage',
+    'Type',
+    'UseGuards',
+    'UsePipes',
+  ],
 ];
 
 it('has every decorator that the document on features names', () => {
