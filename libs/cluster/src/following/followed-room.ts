@@ -3,7 +3,7 @@ import { type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/pr
 import { epochNumber, type ResumeReply, type RoomStore, type RoomTop, StoreError } from '@wss/state';
 import { EarlyEntries } from './early-entries.js';
 import { withoutSeen } from './log-entries.js';
-import { RoomFaults } from './room-faults.js';
+import { type FeedFaults, RoomFaults } from './room-faults.js';
 import type { PresenceHearer, RoomListener } from './room-listener.js';
 import { type NodeReads, type RoomReader, RoomReads } from './room-reads.js';
 import { RoomStanding } from './room-standing.js';
@@ -19,6 +19,7 @@ const MAX_EPOCHS = 5;
 export interface FollowedRoomOptions extends Omit<RoomStartsOptions, 'parts'> {
   readonly store: RoomReader & Pick<RoomStore, 'tops'>;
   readonly reads: NodeReads;
+  readonly faults: FeedFaults;
   readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged' | 'letGo'>;
   readonly presence?: Pick<PresenceHearer, 'historyChanged'>;
 }
@@ -62,8 +63,8 @@ export class FollowedRoom {
   heardAt = -Infinity;
 
   constructor(private readonly options: FollowedRoomOptions) {
-    const { room, store, reads } = options;
-    this.faults = new RoomFaults(room, () => this.stopped);
+    const { room, store, reads, faults } = options;
+    this.faults = new RoomFaults(room, faults, () => this.stopped);
     this.reads = new RoomReads(room, store, reads);
     this.starts = new RoomStarts({ ...options, parts: reads.parts });
   }

@@ -3,26 +3,38 @@ import { Logger } from '@nestjs/common';
 import { isEngineError } from '@wss/core';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 
-const logger = new Logger('RoomFeed');
-/** Shared by all rooms: an outage of the engine is one fault. */
-const outages = new LogGate((line) => logger.warn(line));
-const bugs = new LogGate((line) => logger.error(line));
+/** Failures of a node's feed, one for all its rooms: an outage of the engine is one fault. */
+export class FeedFaults {
+  private readonly logger = new Logger('RoomFeed');
+  private readonly outages = new LogGate((line) => this.logger.warn(line));
+  private readonly bugs = new LogGate((line) => this.logger.error(line));
 
-/**
- * Logs failures of a regular task of this node's feed, one line for each kind of failure.
- * @param what completes "rooms with members can't …"
- */
-export function reportFailures(what: string, failures: readonly unknown[]): void {
-  const counts = new Map<string, number>();
-  for (const failure of failures) counts.set(kindOf(failure), (counts.get(kindOf(failure)) ?? 0) + 1);
-  for (const [kind, count] of counts) {
-    const failure = failures.findLast((each) => kindOf(each) === kind);
-    const gate = isEngineError(failure) ? outages : bugs;
-    const text = `rooms with members can't ${what} (${count} times), the node tries again soon`;
-    gate.report(
-      `${what}: ${kind}`,
-      `${text}: ${failure instanceof Error ? failure.message : String(failure)}`,
-    );
+  /**
+   * Logs failures of a regular task, one line for each kind of failure.
+   * @param what completes "rooms with members can't …"
+   */
+  report(what: string, failures: readonly unknown[]): void {
+    const counts = new Map<string, number>();
+    for (const failure of failures) counts.set(kindOf(failure), (counts.get(kindOf(failure)) ?? 0) + 1);
+    for (const [kind, count] of counts) {
+      const failure = failures.findLast((each) => kindOf(each) === kind);
+      const gate = isEngineError(failure) ? this.outages : this.bugs;
+      const text = `rooms with members can't ${what} (${count} times), the node tries again soon`;
+      gate.report(
+        `${what}: ${kind}`,
+        `${text}: ${failure instanceof Error ? failure.message : String(failure)}`,
+      );
+    }
+  }
+
+  /** A room can't be read. */
+  outage(room: string, error: Error): void {
+    this.outages.report('engine', `room ${room} can't be read; the node keeps trying: ${error.message}`);
+  }
+
+  /** A bug keeps members of a room from events. */
+  bug(room: string, bug: unknown): void {
+    this.bugs.report('bug', `members of room ${room} begin anew: ${stackOf(bug)}`);
   }
 }
 
@@ -30,6 +42,7 @@ export function reportFailures(what: string, failures: readonly unknown[]): void
 export class RoomFaults {
   constructor(
     private readonly room: string,
+    private readonly feed: FeedFaults,
     private readonly stopped: () => boolean,
   ) {}
 
@@ -43,8 +56,7 @@ export class RoomFaults {
         return await work();
       } catch (error) {
         if (!isEngineError(error)) throw error;
-        const line = `room ${this.room} can't be read; the node keeps trying: ${error.message}`;
-        if (attempt === 0) outages.report('engine', line);
+        if (attempt === 0) this.feed.outage(this.room, error);
         await delay(Math.min(1_000, 50 * 2 ** attempt) * (0.5 + Math.random()));
       }
     }
@@ -52,6 +64,6 @@ export class RoomFaults {
 
   /** Logs a bug that keeps members from events. */
   found(bug: unknown): void {
-    bugs.report('bug', `members of room ${this.room} begin anew: ${stackOf(bug)}`);
+    this.feed.bug(this.room, bug);
   }
 }

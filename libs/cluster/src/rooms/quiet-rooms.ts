@@ -1,6 +1,6 @@
 import { type RoomStore, UNUSED_MS } from '@wss/state';
 import type { FeedRoom } from './feed-room.js';
-import { reportFailures } from '../following/room-faults.js';
+import type { FeedFaults } from '../following/room-faults.js';
 
 /** Largest number of rooms in one comparison. */
 const MAX_COMPARED = 500;
@@ -10,6 +10,7 @@ const MAX_KEPT = 64;
 /** Dependencies and settings of a feed's regular looks. */
 export interface QuietRoomsOptions {
   readonly store: Pick<RoomStore, 'tops' | 'keep'>;
+  readonly faults: FeedFaults;
   /** The rooms that the feed follows. */
   readonly rooms: () => Iterable<FeedRoom>;
   /** How long a room of this name lives while nothing is committed in it, ms; 0 if it does not end. */
@@ -46,7 +47,7 @@ export class QuietRooms {
       await this.compare(now);
       await this.keepIdle(now);
     } catch (error) {
-      reportFailures('be compared with their logs', [error]);
+      this.options.faults.report('be compared with their logs', [error]);
     }
     this.looking = false;
   }
@@ -71,7 +72,7 @@ export class QuietRooms {
       const kept = await Promise.allSettled(part.map((room) => this.keepOne(room, now)));
       failures.push(...kept.flatMap((room) => (room.status === 'rejected' ? [room.reason as unknown] : [])));
     }
-    reportFailures('be kept from their idle end', failures);
+    this.options.faults.report('be kept from their idle end', failures);
   }
 
   private isDue({ name, room, isHeld, keptAt }: FeedRoom, now: number): boolean {

@@ -5,6 +5,7 @@ import type { Channels } from '../channels/channels.js';
 import { type DurabilityListener, DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FeedRoom } from './feed-room.js';
 import { FollowedRoom } from '../following/followed-room.js';
+import { FeedFaults } from '../following/room-faults.js';
 import type { LostHistories } from './lost-histories.js';
 import { QuietRooms } from './quiet-rooms.js';
 import type { PresenceHearer, RoomListener } from '../following/room-listener.js';
@@ -47,6 +48,7 @@ export interface RoomFeedOptions {
 export class RoomFeed {
   private readonly rooms = new Map<string, FeedRoom>();
   private readonly reads = new NodeReads();
+  private readonly faults = new FeedFaults();
   private readonly pauses: FeedPauses;
   private readonly quiet: QuietRooms;
   private readonly watermark?: DurableWatermark;
@@ -56,7 +58,8 @@ export class RoomFeed {
     const { channels, committer, keys, store, durability } = options;
     const { quietMs } = this.pauses;
     const rooms = (): Iterable<FeedRoom> => this.rooms.values();
-    this.quiet = new QuietRooms({ store, rooms, quietMs, idleTtlOf: (name) => this.idleTtlOf(name) }, () =>
+    const idleTtlOf = (name: string): number => this.idleTtlOf(name);
+    this.quiet = new QuietRooms({ store, faults: this.faults, rooms, quietMs, idleTtlOf }, () =>
       this.reads.parts.expire(),
     );
     if (durability) {
@@ -150,6 +153,7 @@ export class RoomFeed {
         tops: (rooms) => store.tops(rooms),
       },
       reads: this.reads,
+      faults: this.faults,
       listener,
       ...(presence && { presence }),
       historyEvents: typeOf(name)?.history.events ?? 1_000,

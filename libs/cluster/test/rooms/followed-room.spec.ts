@@ -14,6 +14,7 @@ import {
 } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { FollowedRoom, type FollowedRoomOptions } from '../../src/following/followed-room.js';
+import { FeedFaults } from '../../src/following/room-faults.js';
 import { MemoryClusterChannels } from '../../src/index.js';
 import { NodeReads } from '../../src/following/room-reads.js';
 
@@ -65,6 +66,7 @@ describe('a room that is followed', () => {
         tops: (rooms) => store.tops(rooms),
       },
       reads,
+      faults: new FeedFaults(),
       listener: {
         deliver: () => undefined,
         reset: async () => undefined,
