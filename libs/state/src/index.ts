@@ -12,7 +12,7 @@ export {
 } from './store/log-format.js';
 export { NodeGivens } from './node-givens.js';
 export { MemoryEngine } from './memory/engine.memory.js';
-export { BadSnapshot } from './memory/snapshot.memory.js';
+export { BadSnapshot, isSnapshot } from './memory/snapshot.memory.js';
 export { MemoryTable } from './memory/table.memory.js';
 export * from './memory/room-store.memory.js';
 export { valueOf } from './commits/outcomes.js';

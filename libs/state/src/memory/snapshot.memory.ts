@@ -28,19 +28,28 @@ export function encodeSnapshot(content: EngineContent): Uint8Array {
   return Buffer.concat([Buffer.from(`wss engine ${FORMAT} ${digestOf(body)}\n`), body]);
 }
 
+/** True if bytes begin as a snapshot does, of whatever version. */
+export function isSnapshot(bytes: Uint8Array): boolean {
+  return HEAD.test(textOf(bytes));
+}
+
 /** @throws BadSnapshot when the bytes are damaged, cut off, of another version or something else */
 export function decodeSnapshot(bytes: Uint8Array): EngineContent {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [head, format, digest] = HEAD.exec(buffer.toString('latin1', 0, HEAD_BYTES)) ?? [];
+  const [head, format, digest] = HEAD.exec(textOf(bytes)) ?? [];
   if (head === undefined) throw new BadSnapshot('it is no snapshot of an engine');
   if (Number(format) !== FORMAT) throw new BadSnapshot(`it has version ${format}, and ${FORMAT} is read`);
-  const body = buffer.subarray(head.length);
+  const body = bytes.subarray(head.length);
   if (digestOf(body) !== digest) throw new BadSnapshot('it is damaged or not whole');
   try {
     return deserialize(body) as EngineContent;
   } catch (cause) {
     throw new BadSnapshot('another version of Node wrote it', { cause });
   }
+}
+
+/** As much of the bytes as a head may have. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, HEAD_BYTES)).toString('latin1');
 }
 
 function digestOf(body: Uint8Array): string {
