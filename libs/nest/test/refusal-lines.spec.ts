@@ -109,6 +109,12 @@ it.each([
   expect(refusals()[0]).not.toContain(mark);
 });
 
+it('tells refusals of an application once, whatever it says to each client', async () => {
+  const port = await start({ auth: { use: Mine } });
+  for (let i = 0; i < 20; i++) await rawUpgrade(port, '/', { 'X-Secret': `s${i}` });
+  expect(refusals()).toEqual([expect.stringContaining('401: Mine (the option auth) refused it')]);
+});
+
 const NAMES = ['localhost', 'app.localhost', '127.0.0.1', '127.9.8.7', '[::1]'];
 const FOREIGN = ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', 'mylocalhost'];
 

@@ -64,7 +64,7 @@ export class Upgrades {
   /** Refuses an upgrade in the way that the client asks for. */
   refuse(request: IncomingMessage, refusal: UpgradeRefusal): void {
     this.answered(refusal.status);
-    this.tell(refusal.status, refusal.log ?? refusal.message, refusal.message);
+    this.tell(refusal.status, refusal.log ?? refusal.message, refusal.kind);
     refuseUpgrade(request, refusal);
   }
 

@@ -103,6 +103,8 @@ export interface RefusalDetails {
    * the client unless it is bounded and harmless. `''`: nothing is logged.
    */
   readonly log?: string;
+  /** Refusals of one kind share a line of the log a minute; few values, none from the client. Default: the message. */
+  readonly kind?: string;
 }
 
 /** Refuses an upgrade with a complete HTTP response. */
@@ -111,6 +113,8 @@ export class UpgradeRefusal extends Error {
   readonly headers: readonly string[];
   /** Text for the node's log; absent: the message. */
   readonly log: string | undefined;
+  /** Refusals of one kind share a line of the log a minute. */
+  readonly kind: string;
 
   constructor(
     readonly status: 400 | 401 | 403 | 404 | 405 | 429 | 503,
@@ -119,9 +123,10 @@ export class UpgradeRefusal extends Error {
   ) {
     super(message);
     this.name = 'UpgradeRefusal';
-    const { headers = [], log }: RefusalDetails = 'length' in details ? { headers: details } : details;
+    const { headers = [], log, kind }: RefusalDetails = 'length' in details ? { headers: details } : details;
     this.headers = headers;
     this.log = log;
+    this.kind = kind ?? message;
   }
 }
 

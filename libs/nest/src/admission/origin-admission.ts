@@ -48,8 +48,9 @@ export class OriginAdmission extends Admission implements OnModuleInit {
   private foreign(error: unknown): unknown {
     if (!(error instanceof UpgradeRefusal) || !(typeof this.auth === 'object' && 'use' in this.auth))
       return error;
-    const log = `${this.auth.use.name} (the option auth) refused it; the client got the reason`;
-    return new UpgradeRefusal(error.status, error.message, { headers: error.headers, log });
+    const { name } = this.auth.use;
+    const log = `${name} (the option auth) refused it; the client got the reason`;
+    return new UpgradeRefusal(error.status, error.message, { headers: error.headers, log, kind: name });
   }
 
   private way(): Promise<Admission> | Admission {
