@@ -6,6 +6,7 @@ export * from './commands/command-recorder.js';
 export { commandOf, CurrentCommand } from './commands/current-command.js';
 export * from './errors/engine-error.js';
 export { GatewayError, toGatewayError } from './errors/gateway-error.js';
+export { didYouMean } from './errors/near-names.js';
 export { GatewayErrorFilter } from './gateway-error-filter.js';
 export { HandlerContexts } from './handlers/handler-contexts.js';
 export { HandlerExecution } from './handlers/handler-execution.js';

@@ -133,6 +133,10 @@ describe('options', () => {
       'single is not an option; allowed are path, redis',
       'toString is not an option',
     ],
+    [
+      { auth: 'none', limits: { maxRoms: 1 } },
+      'limits.maxRoms is not an option; allowed are maxRooms; did you mean maxRooms?',
+    ],
     [{ auth: 'none', drain: null, session: [] }, 'drain must be an object', 'session must be an object'],
   ])('may not be %j', (options, ...expected) => {
     const problems = problemsOf(options);

@@ -1,5 +1,5 @@
 import { type DynamicModule, Inject, Module, type Provider, type Type } from '@nestjs/common';
-import { bindFactory, CommandRecorder, RoomTypeRegistry, roomDocumentOf } from '@wss/core';
+import { bindFactory, CommandRecorder, didYouMean, RoomTypeRegistry, roomDocumentOf } from '@wss/core';
 import { Committer, CommitterOptions } from './commits/committer.js';
 import { DocumentRegistry } from './documents/document-registry.js';
 import { DocumentType } from './documents/document-type.js';
@@ -92,7 +92,7 @@ export function requireDeclaredRooms(documents: DocumentRegistry, types: RoomTyp
   for (const { type, roomType } of documents.all()) {
     if (types.get(roomType)) continue;
     throw new Error(
-      `${type.name} is a document of rooms "${roomType}", which no class declares: add @RoomType('${roomType}', {}) to its handlers, or mend the name in @RoomDocument`,
+      `${type.name} is a document of rooms "${roomType}", which no class declares: add @RoomType('${roomType}', {}) to its handlers, or mend the name in @RoomDocument${didYouMean(roomType, types.all().keys())}`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { parseRoomName } from '@wss/protocol';
+import { didYouMean } from '../errors/near-names.js';
 import { RoomEvents } from './room-events.js';
 import { type RoomTypeDeclaration, type RoomTypeOptions, roomTypeOf } from './room-type.js';
 
@@ -61,7 +62,7 @@ export class RoomTypeRegistry {
     for (const [type, name] of mentioned) {
       if (!declared.has(type)) {
         throw new Error(
-          `${name} names room type "${type}", which no class declares: add options, e.g. @RoomType('${type}', {})`,
+          `${name} names room type "${type}", which no class declares: add options, e.g. @RoomType('${type}', {})${didYouMean(type, declared.keys())}`,
         );
       }
     }

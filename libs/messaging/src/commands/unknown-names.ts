@@ -1,7 +1,6 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { GatewayError, RoomTypeRegistry } from '@wss/core';
+import { didYouMean, GatewayError, RoomTypeRegistry } from '@wss/core';
 import { ErrorHints } from '../ports/ports.js';
-import { nearNames } from './near-names.js';
 
 /** Refuses names that nothing declares. In development it suggests declared ones; it never repeats the name. */
 @Injectable()
@@ -29,7 +28,6 @@ export class UnknownNames {
   }
 
   private hint(name: string, declared: Iterable<string>, remedy: string): string {
-    const near = this.hints?.showsNames ? nearNames(name, declared) : [];
-    return near.length === 0 ? `; ${remedy}` : `; did you mean ${near.join(' or ')}?`;
+    return (this.hints?.showsNames && didYouMean(name, declared)) || `; ${remedy}`;
   }
 }

@@ -1,3 +1,5 @@
+import { didYouMean } from '@wss/core';
+
 /** A fault of an option. */
 export interface WssOptionProblem {
   /** The option's name, e.g. `session.ttlMs`. */
@@ -36,7 +38,10 @@ export function options(checks: Readonly<Record<string, OptionCheck>>): OptionCh
       return [{ option: name || 'the options', problem: `must be an object with ${known}` }];
     return Object.entries(value).flatMap(([key, given]) => {
       const option = `${prefix}${key}`;
-      if (!Object.hasOwn(checks, key)) return [{ option, problem: `is not an option; allowed are ${known}` }];
+      if (!Object.hasOwn(checks, key)) {
+        const near = didYouMean(key, Object.keys(checks));
+        return [{ option, problem: `is not an option; allowed are ${known}${near}` }];
+      }
       return given === undefined ? [] : checks[key]!(given, option);
     });
   };

@@ -100,6 +100,10 @@ describe('a feature that does not boot', () => {
     await expect(starting(Poll)).rejects.toThrow(
       "which no class declares: add options, e.g. @RoomType('poll', {})",
     );
+    @Injectable()
+    @RoomType('noet')
+    class Slip {}
+    await expect(starting(Slip)).rejects.toThrow("@RoomType('noet', {}); did you mean note?");
   });
 
   it('tells that two classes declare its kind of room', async () => {
@@ -120,7 +124,7 @@ describe('a feature that does not boot', () => {
     @Module({ imports: [StateModule.forFeature([Draft])] })
     class Misspelt {}
     await expect(FeatureCluster.start({ features: [NoteModule, Misspelt] })).rejects.toThrow(
-      'Draft is a document of rooms "nite", which no class declares',
+      /^Draft is a document of rooms "nite", which no class declares: .*; did you mean note\?$/,
     );
   });
 

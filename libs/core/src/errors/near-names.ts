@@ -25,6 +25,12 @@ export function nearNames(name: string, declared: Iterable<string>): string[] {
   return nearest.sort().slice(0, MOST_NEAR);
 }
 
+/** A question with the nearest declared names, to be put behind the message of an error; empty if there are none. */
+export function didYouMean(name: string, declared: Iterable<string>): string {
+  const near = nearNames(name, declared);
+  return near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+}
+
 function bare(name: string): string {
   return name
     .slice(0, LONGEST)
