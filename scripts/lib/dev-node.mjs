@@ -66,8 +66,15 @@ export class DevNode {
     const how = `the node ended with code ${code}`;
     if (this.readyAt === undefined) return say(`${how}; it starts again at the next change`);
     const pauseMs = this.pause.next(performance.now() - this.readyAt);
-    say(`${how}; it starts again ${pauseMs > 0 ? `in ${pauseMs / 1_000} s` : 'at once'}, without its data`);
+    const lost = this.losesData(code) ? ', without its data' : '';
+    say(`${how}; it starts again ${pauseMs > 0 ? `in ${pauseMs / 1_000} s` : 'at once'}${lost}`);
     this.timer = setTimeout(() => this.restart(), pauseMs);
+  }
+
+  /** Redis keeps the data whatever becomes of a node; a file only when the node ends in order. */
+  losesData(code) {
+    const { REDIS_SERVER, REDIS_SERVER_FILE, ENGINE_FILE } = this.options.env;
+    return !REDIS_SERVER && !REDIS_SERVER_FILE && !(ENGINE_FILE && code === 0);
   }
 
   async end() {
