@@ -13,7 +13,7 @@ const LONG_MS = 10_000;
 
 /** An outage of the engine. */
 interface Outage {
-  /** By `performance.now()`. */
+  /** When the engine last proved that it served, by `performance.now()`: a loss is noticed seconds later. */
   readonly since: number;
   /** True once it was reported as an error. */
   isTold: boolean;
@@ -79,7 +79,7 @@ export class EngineWatch implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private begin(problem: string): void {
-    this.outage = { since: performance.now(), isTold: false };
+    this.outage = { since: performance.now() - this.options.engine.provenAgoMs(), isTold: false };
     this.losses.report('degraded', `degraded: ${problem}`);
     this.tell(true);
   }

@@ -33,7 +33,6 @@ import {
   type Fence,
   LinkProbe,
   parseRedisTarget,
-  type ProbeRecord,
   ProcessHold,
   RedisKeys,
   type RedisLinkOptions,
@@ -68,6 +67,8 @@ export abstract class Engine {
   abstract readonly canBeDurable: boolean;
   /** Checks of each part of the way to the engine; each returns the problem, or undefined while the part serves. */
   abstract readonly checks: Readonly<Record<string, () => string | undefined>>;
+  /** Time since the engine last proved that it serves, ms; 0 for the embedded engine. */
+  abstract readonly provenAgoMs: () => number;
   /** Problems, by part, that break the promises though the engine serves; such a node takes no new clients. */
   abstract readonly fitness?: Readonly<Record<string, () => string | undefined>>;
   /** The links to Redis; absent for the embedded engine. */
@@ -118,6 +119,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     presence: new MemoryPresenceStore(engine, channelOf),
     canBeDurable: true,
     checks: {},
+    provenAgoMs: () => 0,
     holdProcess: () => undefined,
     close: () => Promise.resolve(),
   };
@@ -160,7 +162,7 @@ interface RedisSide {
     close(): Promise<void>;
   };
   readonly channels: Channels;
-  readonly probe: { readonly record: ProbeRecord; problem(): string | undefined; stop(): void };
+  readonly probe: Pick<LinkProbe, 'record' | 'provenAgoMs' | 'problem' | 'stop'>;
   readonly fence: Fence | undefined;
   readonly servers: ServerWatch;
   readonly target: RedisLinkOptions['target'];
@@ -251,6 +253,7 @@ async function assemble(
       proofs: () => probe.problem(),
       channels: () => channels.problem(),
     },
+    provenAgoMs: () => probe.provenAgoMs,
     fitness: { server: () => servers.problem(), secrets: () => sessions.secrets.problem() },
     links: { counts: () => links.counts(), probes: probe.record },
     holdProcess: (isHeld) => void (hold.held = isHeld),

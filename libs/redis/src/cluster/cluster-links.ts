@@ -6,6 +6,7 @@ import { askSeed, askView, type ClusterView } from './cluster-view.js';
 import type { Commands, DataLinks, KeyGroup } from '../links/data-links.js';
 import { slotOf } from './hash-slot.js';
 import { countLinks, type LinkCount, linksOf } from '../links/link-count.js';
+import { LinkReport } from '../server/link-report.js';
 import {
   CONNECT_WITHIN_MS,
   openLink,
@@ -56,6 +57,7 @@ export class ClusterLinks implements DataLinks {
   readonly commands: Commands;
   readonly reads: Commands;
   private readonly faults = new LogGate((line) => new Logger('RedisLinks').error(line));
+  private readonly report = new LinkReport();
   private readonly byName = new Map<string, Shard>();
   private readonly openedListeners: ((subscriber: Redis) => void)[] = [];
   private readonly lookListeners: (() => void)[] = [];
@@ -248,7 +250,7 @@ export class ClusterLinks implements DataLinks {
   }
 
   private openShard(name: string, address: RedisAddress): void {
-    const { options } = this;
+    const options = { report: this.report, ...this.options };
     const at = options.translate?.(address) ?? address;
     const shard: Shard = {
       address,

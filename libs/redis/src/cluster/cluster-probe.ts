@@ -50,6 +50,11 @@ export class ClusterProbe {
     return undefined;
   }
 
+  /** Time since the oldest of the masters' last proofs, ms. */
+  get provenAgoMs(): number {
+    return Math.max(0, ...[...this.probed.values()].map(({ probe }) => probe.provenAgoMs));
+  }
+
   /** Probes all present masters, each over a channel of its own. */
   private follow(): void {
     if (this.stopped) return;

@@ -1,5 +1,3 @@
-import { Logger } from '@nestjs/common';
-import { LogGate } from '@wss/protocol';
 import type { Redis } from 'ioredis';
 import type { DataLinks } from './data-links.js';
 import { ProbeRecord } from './probe-record.js';
@@ -32,8 +30,6 @@ export interface ProbeWay {
  * have.
  */
 export class LinkProbe {
-  private readonly logger = new Logger(LinkProbe.name);
-  private readonly faults = new LogGate((line) => this.logger.warn(line));
   private timer?: NodeJS.Timeout;
   /** On the steady clock, since the system's clock may be set. */
   private provenAt = performance.now();
@@ -79,8 +75,13 @@ export class LinkProbe {
   problem(): string | undefined {
     if (this.refusal !== undefined) return `Redis: the probe of the links is refused: ${this.refusal}`;
     if (this.deaf) return 'Redis: the subscribing link was deaf and has not proven itself since';
-    const age = performance.now() - this.provenAt;
+    const age = this.provenAgoMs;
     return age <= PROOF_MS ? undefined : `Redis: no proof of the links for ${Math.round(age / 1_000)} s`;
+  }
+
+  /** Time since the last proof, or since the probe was made, ms. */
+  get provenAgoMs(): number {
+    return performance.now() - this.provenAt;
   }
 
   /** A demoted master still talks to clients that are linked to it; they belong to its successor. */
@@ -90,7 +91,7 @@ export class LinkProbe {
     // The probe itself finds a link that does not answer.
     const [actual] = (await redis.role().catch(() => ['master'])) as [string];
     if (actual === 'master') return;
-    this.faults.report('replica', 'a link leads to a replica of Redis; the node replaces it');
+    this.record.faults.report('replica', 'a link leads to a replica of Redis; the node replaces it');
     this.record.replaced(role, 'replica');
     redis.disconnect(true);
   }
@@ -104,7 +105,7 @@ export class LinkProbe {
     this.failedReads = own === undefined ? this.failedReads + 1 : 0;
     const elsewhere = own !== undefined && other !== undefined && own !== other;
     if (this.failedReads < 2 && !elsewhere) return;
-    this.faults.report(
+    this.record.faults.report(
       'reads',
       `the reading link to Redis ${elsewhere ? 'leads to another server' : 'does not answer'}; the node replaces it`,
     );
@@ -124,7 +125,7 @@ export class LinkProbe {
     if (channel !== this.channel) this.sent = this.heard;
     this.channel = channel;
     if (this.sent > this.heard && this.failures === 0 && subscriber.status === 'ready') {
-      this.faults.report('deaf', 'the subscribing link to Redis is deaf; the node replaces it');
+      this.record.faults.report('deaf', 'the subscribing link to Redis is deaf; the node replaces it');
       this.sent = this.heard;
       this.deaf = true;
       this.record.replaced('subscriber', 'deaf');
@@ -142,7 +143,7 @@ export class LinkProbe {
       // A link that brings a refusal is not mute; a new one would bring the same.
       if ((error as Error).name === 'ReplyError') return this.refuse(error as Error);
       if (++this.failures < 2 || commands.status !== 'ready') return;
-      this.faults.report('mute', 'the commanding link to Redis does not answer; the node replaces it');
+      this.record.faults.report('mute', 'the commanding link to Redis does not answer; the node replaces it');
       this.failures = 0;
       this.record.replaced('commands', 'mute');
       commands.disconnect(true);
@@ -152,7 +153,7 @@ export class LinkProbe {
   private refuse({ message }: Error): void {
     this.failures = 0;
     if (this.refusal === undefined)
-      this.faults.report('refused', `Redis refuses the probe of the links: ${message}`);
+      this.record.faults.report('refused', `Redis refuses the probe of the links: ${message}`);
     this.refusal = message;
   }
 

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
-import { LogGate, settledWithin } from '@wss/protocol';
+import { settledWithin } from '@wss/protocol';
 import type { Redis } from 'ioredis';
+import type { LinkReport } from '../server/link-report.js';
 import type { LuaScript } from './lua-script.js';
 import { type LinkSettings, PatientRedis } from './patient-redis.js';
 import type { ProcessHold } from './process-hold.js';
@@ -23,6 +24,8 @@ export interface RedisLinkOptions {
   readonly translate?: (address: RedisAddress) => RedisAddress;
   /** Decides if the links keep the process alive. Default: they do. */
   readonly hold?: ProcessHold;
+  /** Reports links that are lost and back. Default: nobody does. */
+  readonly report?: LinkReport;
   /** Scripts to load on every new connection, so that calls by hash do not miss. */
   readonly scripts?: readonly LuaScript<unknown>[];
 }
@@ -63,34 +66,9 @@ export function openLink(options: RedisLinkOptions, role: LinkRole, to: Sentinel
       ? to.open(settings, timeoutMs)
       : new PatientRedis({ ...settings, ...to }, timeoutMs);
   options.hold?.add(redis);
-  if (role !== 'seed')
-    reportChanges(
-      redis,
-      role,
-      to instanceof Sentinels ? describeTarget(options.target) : describeAddress(to),
-    );
+  const where = to instanceof Sentinels ? describeTarget(options.target) : describeAddress(to);
+  options.report?.follow(redis, role, where);
   return redis;
-}
-
-/**
- * Logs one line when a link is lost and one when it is back, however often it retries in between. A server that was made
- * a replica takes every link, and each refusal ends it: of such a link there is one line of each kind a minute.
- */
-function reportChanges(redis: Redis, role: string, where: string): void {
-  const logger = new Logger('RedisLinks');
-  const losses = new LogGate((line) => logger.warn(line));
-  const returns = new LogGate((line) => logger.log(line));
-  let lost = false;
-  redis.on('ready', () => {
-    if (lost) returns.report(role, `the ${role} link to ${where} is back`);
-    lost = false;
-  });
-  redis.on('close', () => {
-    if (!lost && redis.status !== 'end')
-      losses.report(role, `the ${role} link to ${where} is lost; reconnecting`);
-    lost = true;
-  });
-  redis.on('error', (error: Error) => logger.debug(`${role} link: ${error.message}`));
 }
 
 /**

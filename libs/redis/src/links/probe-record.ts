@@ -1,3 +1,5 @@
+import { Logger } from '@nestjs/common';
+import { LogGate } from '@wss/protocol';
 import { EngineClock } from '../server/engine-clock.js';
 import type { LinkRole } from './open-link.js';
 
@@ -18,6 +20,9 @@ export class ProbeRecord {
   missed = 0;
   /** The clocks of the servers that were probed. */
   readonly clock = new EngineClock();
+  private readonly logger = new Logger('LinkProbe');
+  /** Lines of all probes that share the record: an outage of many servers has one line of each kind. */
+  readonly faults = new LogGate((line) => this.logger.warn(line));
   private readonly byName = new Map<string, Replacement>();
 
   /** Links that were replaced. */

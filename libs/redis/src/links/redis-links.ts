@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { DataLinks, KeyGroup } from './data-links.js';
 import { countLinks, type LinkCount, linksOf } from './link-count.js';
+import { LinkReport } from '../server/link-report.js';
 import { firstReady, openLink, preload, type LinkRole, type RedisLinkOptions } from './open-link.js';
 import { Publications } from './publications.js';
 import { Sentinels } from './sentinels.js';
@@ -32,7 +33,8 @@ export class RedisLinks implements DataLinks {
   static async connect(options: RedisLinkOptions): Promise<RedisLinks> {
     const sentinels =
       options.target.kind === 'sentinel' ? new Sentinels(options.target, options.hold) : undefined;
-    const open = (role: LinkRole): Redis => openLink(options, role, sentinels ?? options.target.hosts[0]!);
+    const reported = { report: new LinkReport(), ...options };
+    const open = (role: LinkRole): Redis => openLink(reported, role, sentinels ?? options.target.hosts[0]!);
     const fence = options.withFence ? open('fence') : undefined;
     const links = new RedisLinks(open('commands'), open('reads'), open('subscriber'), fence, sentinels);
     const scripts = options.scripts ?? [];

@@ -35,6 +35,8 @@ export class Sentinels {
   private readonly links: MasterLink[] = [];
   private readonly timer: NodeJS.Timeout;
   private looking = false;
+  /** The master that the last line named. */
+  private told?: string;
 
   constructor(
     private readonly target: RedisTarget,
@@ -92,7 +94,11 @@ export class Sentinels {
       const master = describeAddress(await this.find());
       for (const { redis, address } of this.links) {
         if (redis.status !== 'ready' || !address || describeAddress(address) === master) continue;
-        this.logger.warn(`the master is at ${master} now; a link to ${describeAddress(address)} is replaced`);
+        if (this.told !== master)
+          this.logger.warn(
+            `the master is at ${master} now; the links to ${describeAddress(address)} are replaced`,
+          );
+        this.told = master;
         redis.disconnect(true);
       }
     } catch (error) {
