@@ -9,6 +9,7 @@ import { addressesOf, Config } from './config.js';
 import { CONTRACT_INFO } from './contract/contract-info.js';
 import { features } from './features/index.js';
 import { NodeNameModule } from './node-name.module.js';
+import { ForeignHosts } from './page/foreign-hosts.js';
 import { PageModule } from './page/page.module.js';
 import { wssOptionsOf } from './wss-options.js';
 
@@ -28,7 +29,7 @@ export class AppModule {
         ...features,
         ...(showsDemo(config) ? [PageModule.with(config, nodeId)] : []),
       ],
-      providers: [bindValue(Config, config)],
+      providers: [bindValue(Config, config), ForeignHosts],
     };
   }
 }

@@ -1,3 +1,4 @@
+export { isReboundHost } from './admission/origins.js';
 export { NodeFacts } from './assembly/node-facts.js';
 export { NodeDrain } from './assembly/node-drain.js';
 export { UnfitEngine } from './engine/engine.js';

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { WssClient } from '@wss/client';
+import { newSeed, Random } from '@wss/testing';
 import { WebSocket } from 'ws';
 import { AppModule } from '../app.module.js';
 import { loadConfig } from '../load-config.js';
@@ -61,4 +63,29 @@ it('is refused from elsewhere, and the log has the line of the document', async 
   await expect(client.room('chat:lobby').join()).rejects.toMatchObject({ code: 'forbidden' });
   expect(client.status).toMatchObject({ state: 'closed' });
   expect(warnings).toEqual([line]);
+});
+
+/** The status of an answer under a name, over a connection of this machine. */
+const statusOf = (path: string, host: string): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, path, headers: { host } };
+    get(options, (answer) => resolve(answer.resume().statusCode)).once('error', reject);
+  });
+
+it('shows the page and the contract under names of this machine alone, and its health under any', async () => {
+  const seed = newSeed();
+  const random = new Random(seed);
+  const own = ['localhost', 'app.localhost', '127.0.0.1', '[::1]', '192.168.1.7'];
+  const foreign = ['rebound.example', 'localhost.example', '127.0.0.1.example', 'localhostx'];
+  for (const path of ['/', '/page.css', '/contract', '/asyncapi.json', '/nowhere']) {
+    const [mine, other] = [random.pick(own), random.pick(foreign)];
+    const expected = path === '/nowhere' ? 404 : 200;
+    expect({ seed, path, mine, status: await statusOf(path, `${mine}:${port}`) }).toMatchObject({
+      status: expected,
+    });
+    expect({ seed, path, other, status: await statusOf(path, `${other}:${port}`) }).toMatchObject({
+      status: 403,
+    });
+  }
+  expect(await statusOf('/health/live', 'node-1')).toBe(200);
 });

@@ -58,6 +58,16 @@ export class Origins {
   }
 }
 
+/**
+ * Returns true if a request comes under a foreign name on a connection within this machine. Another site's DNS can lead its
+ * name here (DNS rebinding); its pages then read the answers as if they were their own. Where nothing else protects an
+ * answer, refuse such requests, except for names that you know, e.g. of a tunnel or a proxy that runs beside.
+ */
+export function isReboundHost({ headers: { host }, socket }: IncomingMessage): boolean {
+  const hostname = host === undefined ? undefined : urlOf(`http://${host}`)?.hostname;
+  return hostname !== undefined && canBeRebound(hostname, socket.localAddress);
+}
+
 /** True if another site's DNS can lead its name to this machine, on a connection within it. */
 function canBeRebound(hostname: string, localAddress = ''): boolean {
   const isAddress = isIP(hostname.replace(/^\[|\]$/g, '')) > 0;
