@@ -25,10 +25,19 @@ const ways = [
   () => process.emitWarning(`chatter ${inspect(text())} ${seed}`),
   () => process.emitWarning(`chatter ${seed}`, 'DeprecationWarning', 'CHATTER'),
 ];
+/** Number of writes, so that a slow machine sees as many as a fast one. */
+const ENOUGH = 40;
 // A node hears of errors before it writes its first line.
 const start = setInterval(() => {
   if (process.listenerCount('uncaughtException') === 0) return;
   clearInterval(start);
-  setInterval(() => ways[random(ways.length)](), 5).unref();
-  if (process.env.CHATTER_END) setTimeout(() => void Promise.reject(new Error('chatter ends')), 200);
+  setInterval(write, 5).unref();
 }, 5);
+
+let written = 0;
+function write() {
+  ways[random(ways.length)]();
+  if (++written !== ENOUGH) return;
+  console.log('chatter has written enough');
+  if (process.env.CHATTER_END) void Promise.reject(new Error('chatter ends'));
+}
