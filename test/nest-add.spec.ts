@@ -27,10 +27,11 @@ describe.each(names)('nest add @wss/nest in an application of %s', (template) =>
   afterAll(() => app?.remove());
 
   it(
-    'makes the two changes, as anybody would write them, and none the second time',
+    'makes its changes, as anybody would write them, and none the second time',
     () => {
       const { end } = TEMPLATES[template];
       const [main, module] = [app.read('src/main.ts'), app.read('src/app.module.ts')];
+      const settings = app.read('nest-cli.json');
       expect(app.run('nest-add', { sourceRoot: 'src' })).toMatchObject({ warnings: [] });
       expect(app.read('src/main.ts')).toBe(
         main
@@ -41,6 +42,9 @@ describe.each(names)('nest add @wss/nest in an application of %s', (template) =>
         module
           .replace("'@nestjs/common';\n", (all) => `${all}import { WssModule } from '@wss/nest';\n`)
           .replace('imports: []', "imports: [WssModule.forRoot({ path: '/live', auth: 'none' })]"),
+      );
+      expect(app.read('nest-cli.json')).toBe(
+        settings.replace('"deleteOutDir": true', (all) => `${all},\n    "plugins": ["@wss/nest/plugin"]`),
       );
       expect(app.complaints('src/main.ts')).toEqual([]);
       expect(app.read('src/main.ts')).toContain(`'./app.module${end}'`);
@@ -208,6 +212,70 @@ describe('nest add @wss/nest', () => {
     expect(app.run('nest-add', { project: 'amin' }).error).toBe(
       'nest-cli.json has no project "amin"; it has admin',
     );
+  });
+
+  describe('the plugin in nest-cli.json', () => {
+    const plugins = ['@nestjs/swagger', { name: '@nestjs/graphql', options: { introspectComments: true } }];
+    /** Adds to an application with these settings; tells what became of them. */
+    const addTo = (settings: object | string, options: { project?: string } = {}) => {
+      const text = typeof settings === 'string' ? settings : `${JSON.stringify(settings, null, 2)}\n`;
+      app.write('nest-cli.json', text);
+      writeAll(app, 'apps/admin/src', { 'main.ts': main, 'app.module.ts': MODULE });
+      const { error, warnings } = app.run('nest-add', options);
+      expect(error).toBeUndefined();
+      const changed = app.read('nest-cli.json');
+      return { warnings, text, changed, settings: JSON.parse(changed) as unknown };
+    };
+    const admin = { sourceRoot: 'apps/admin/src' };
+
+    it('comes after those that are there, and keeps all other settings', () => {
+      const before = {
+        sourceRoot: 'apps/admin/src',
+        compilerOptions: { webpack: false, plugins },
+        generateOptions: {},
+      };
+      expect(addTo(before).settings).toEqual({
+        ...before,
+        compilerOptions: { webpack: false, plugins: [...plugins, '@wss/nest/plugin'] },
+      });
+    });
+
+    it('comes into the list that the Nest CLI reads for the project', () => {
+      const own = { ...admin, compilerOptions: { plugins } };
+      expect(addTo({ projects: { admin: own } }, { project: 'admin' }).settings).toEqual({
+        projects: { admin: { ...admin, compilerOptions: { plugins: [...plugins, '@wss/nest/plugin'] } } },
+      });
+      const shared = { compilerOptions: { plugins }, projects: { admin: { ...admin, compilerOptions: {} } } };
+      expect(addTo(shared, { project: 'admin' }).settings).toEqual({
+        ...shared,
+        compilerOptions: { plugins: [...plugins, '@wss/nest/plugin'] },
+      });
+    });
+
+    it.each([['@wss/nest/plugin'], ['@wss/nest'], [{ name: '@wss/nest/plugin', options: {} }]])(
+      'is not listed twice: %j',
+      (plugin) => {
+        const { changed, text } = addTo({ ...admin, compilerOptions: { plugins: [plugin] } });
+        expect(changed).toBe(text);
+      },
+    );
+
+    it('keeps the indents and the line ends of the file', () => {
+      const before = { ...admin, compilerOptions: { deleteOutDir: true } };
+      const { changed } = addTo(JSON.stringify(before, null, '\t').replaceAll('\n', '\r\n'));
+      expect(changed).toContain('\r\n\t\t"deleteOutDir": true,\r\n\t\t"plugins": [');
+      expect(changed).not.toMatch(/[^\r]\n|\n$/);
+    });
+
+    it('is told where there is no list to add it to', () => {
+      const { changed, text, warnings } = addTo({ ...admin, compilerOptions: { plugins: 'swagger' } });
+      expect(changed).toBe(text);
+      expect(warnings).toEqual([
+        expect.stringMatching(
+          /^nest-cli\.json was not changed: its "plugins" are not a list\. .*"@wss\/nest\/plugin"/s,
+        ),
+      ]);
+    });
   });
 
   it('lists the packages that features import, in the range of the Nest that is there', () => {

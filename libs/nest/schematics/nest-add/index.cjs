@@ -12,6 +12,7 @@ const {
   statementsFor,
 } = require('./main-file.cjs');
 const { addPackages } = require('./packages.cjs');
+const { addPlugin } = require('./plugin.cjs');
 
 /** The element for the imports of the root module, in the quotes of its file. */
 const element = (quote = "'") =>
@@ -20,8 +21,8 @@ const element = (quote = "'") =>
 const OWN_PACKAGE = '../../package.json';
 
 /**
- * Adds `WssModule` to the root module of an application, and `useWss` and `enableShutdownHooks` to its main file. Changes
- * nothing the second time. Where it does not find the place it changes nothing, and says what to add by hand.
+ * Adds `WssModule` to the root module of an application, `useWss` and `enableShutdownHooks` to its main file, and to
+ * nest-cli.json the plugin that brings doc comments into the contract. Changes nothing the second time. Where it does not find the place it changes nothing, and says what to add by hand.
  */
 function nestAdd(options) {
   return async (tree, context) => {
@@ -31,6 +32,7 @@ function nestAdd(options) {
     const application = main ? findApplication(main) : {};
     await addModule(work, main, application);
     await addCalls(work, main, application);
+    await addComments(work);
     if (addPackages(tree, sourceRoot, require(OWN_PACKAGE)) && !options.skipInstall) context.addTask(install);
   };
 }
@@ -92,6 +94,14 @@ async function addCalls({ tree, context, classes, sourceRoot }, main, applicatio
   const lines = statementsFor(application.name ?? 'app', wanted).map((line) => `${line};`);
   context.logger.warn(
     `${path} was not changed: ${problem}. Add where the application is created, before it listens:\n${byHand('useWss', lines)}`,
+  );
+}
+
+async function addComments({ tree, context, sourceRoot }) {
+  const problem = await addPlugin(tree, sourceRoot);
+  if (!problem) return;
+  context.logger.warn(
+    `nest-cli.json was not changed: ${problem}. To bring doc comments into the contract, add to it:\n    "compilerOptions": { "plugins": ["@wss/nest/plugin"] }`,
   );
 }
 

@@ -14,10 +14,12 @@ function sourceRootOf(tree, { sourceRoot, project }) {
 /** The file with which an application starts, without its extension; Nest's default is `main`. */
 function entryFileOf(tree, sourceRoot) {
   const settings = readJson(tree, 'nest-cli.json') ?? {};
-  const project = Object.values(settings.projects ?? {}).find(
-    (each) => trim(each.sourceRoot ?? '') === sourceRoot,
-  );
-  return join(sourceRoot, project?.entryFile ?? settings.entryFile ?? 'main');
+  return join(sourceRoot, projectOf(settings, sourceRoot)?.entryFile ?? settings.entryFile ?? 'main');
+}
+
+/** The project of nest-cli.json that has these sources, in a repository of several. */
+function projectOf(settings, sourceRoot) {
+  return Object.values(settings.projects ?? {}).find((each) => trim(each.sourceRoot ?? '') === sourceRoot);
 }
 
 function trim(path) {
@@ -62,4 +64,4 @@ function sourcesBelow(tree, folder) {
   return found;
 }
 
-module.exports = { entryFileOf, packageOf, readJson, readText, sourceRootOf, sourcesBelow };
+module.exports = { entryFileOf, packageOf, projectOf, readJson, readText, sourceRootOf, sourcesBelow };
