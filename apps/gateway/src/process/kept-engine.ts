@@ -100,7 +100,8 @@ function take(path: string): Uint8Array | undefined {
 function restored(snapshot: Uint8Array): MemoryEngine | undefined {
   try {
     const engine = MemoryEngine.restore(snapshot);
-    logger.log(`the data of the last run are back: ${engine.rooms.size} rooms`);
+    const { size } = engine.rooms;
+    logger.log(`the data of the last run are back: ${size} ${size === 1 ? 'room' : 'rooms'}`);
     return engine;
   } catch (error) {
     if (!(error instanceof BadSnapshot)) throw error;
