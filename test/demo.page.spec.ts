@@ -209,6 +209,22 @@ describe('the demo page in two windows on two nodes', () => {
       async () => expect((await frames.allTextContents()).join()).toMatch(/"board\.card-added".*<b>two<\/b>/),
       WITHIN,
     );
+    const leave = page.locator('form[data-event="$leave"]');
+    await leave.locator('.key').fill(`board:${room}`);
+    await leave.locator('button').click();
+    await page.fill('#user', 'ben');
+    await form.locator('button').click();
+    await eventually(
+      async () => expect((await frames.allTextContents()).join()).toMatch(/"board\.card-added"[^]*"seq":3/),
+      WITHIN,
+    );
+    await form.locator('textarea').fill('{"title":"three"}');
+    await leave.locator('button').click();
+    await form.locator('button').click();
+    await eventually(
+      async () => expect((await frames.allTextContents()).join()).toMatch(/"seq":4[^]*"three"/),
+      WITHIN,
+    );
     await page.fill('#search', 'board.move-card command');
     expect(await page.locator('.item:visible h3').allTextContents()).toEqual(['board.move-card']);
   }

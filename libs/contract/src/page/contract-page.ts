@@ -68,8 +68,8 @@ class PageWriter {
 </head>
 <body${socket}>
 <header>
-<div class="brand"><h1>${escape(title)}</h1>
-<p class="hint">What clients may send and what they get, from the server’s code. <a href="asyncapi.json">AsyncAPI 3 document</a></p></div>
+<div class="brand">${LOGO}<div><h1>${escape(title)}</h1>
+<p class="hint">What clients may send and what they get, from the server’s code. <a href="asyncapi.json">AsyncAPI 3 document</a></p></div></div>
 <input id="search" type="search" placeholder="Search …" aria-label="Search" autocomplete="off">
 </header>
 <div class="columns">
@@ -136,7 +136,7 @@ ${tryAt === undefined ? '' : ASIDE}
     const isTried = this.options.tryAt !== undefined && from === 'client' && !['$skip', '$auth'].includes(event);
     const key = inRoom ? `${this.contract.rooms[0]?.type ?? 'room'}:demo` : undefined;
     const body = isTried ? this.form({ event, example, key }) : exampleBlock(example);
-    return item(from === 'client' ? 'command' : 'event', event, `<p class="text">${escape(text)}</p>${body}`);
+    return item(from === 'client' ? 'command' : 'event', event, `${comment(text)}${body}`);
   }
 
   /** A form that sends a command; the room is named by its key, or as a whole where its kind is open. */
@@ -152,14 +152,12 @@ ${key === undefined ? '' : field}
   }
 
   private type(name: string, schema: JsonSchema): string {
-    const text = schema.description === undefined ? '' : `<p class="text">${escape(schema.description)}</p>`;
-    return `<article class="item" id="${anchor(name)}"><div class="title"><h3>${escape(name)}</h3></div>${text}${fields(schema)}</article>`;
+    return `<article class="item" id="${anchor(name)}"><div class="title"><h3>${escape(name)}</h3></div>${comment(schema.description)}${fields(schema)}</article>`;
   }
 
   /** The doc comment of the class. */
   private text(schema: JsonSchema): string {
-    const { description } = resolve(schema, this.schemas);
-    return description === undefined ? '' : `<p class="text">${escape(description)}</p>`;
+    return comment(resolve(schema, this.schemas).description);
   }
 }
 
@@ -169,6 +167,10 @@ interface TrialForm {
   readonly key: string | undefined;
   readonly room?: string | undefined;
 }
+
+/** That of the demo page. */
+const LOGO =
+  '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><path d="M16 7 7 23h18z"/><circle cx="16" cy="7" r="4.5"/><circle cx="7" cy="23.5" r="4.5"/><circle cx="25" cy="23.5" r="4.5"/></svg>';
 
 const ASIDE = `<aside aria-label="Connection">
 <div class="head"><h2>Live</h2><p id="status" class="status" role="status"><span class="light" aria-hidden="true"></span><span id="status-text">not connected</span></p></div>
@@ -185,6 +187,15 @@ function item(kind: string, name: string, body: string): string {
   return `<article class="item"><div class="title"><h3><code>${escape(name)}</code></h3><span class="kind ${kind}">${kind}</span></div>${body}</article>`;
 }
 
+/** A doc comment; what it has between backticks is code. */
+function comment(text: string | undefined): string {
+  return text === undefined ? '' : `<p class="text">${prose(text)}</p>`;
+}
+
+function prose(text: string): string {
+  return escape(text).replace(/`([^`\n]+)`/g, '<code>$1</code>');
+}
+
 function list(parts: readonly (readonly [name: string, html: string])[]): string {
   return `<dl class="parts">${parts.map(([name, html]) => `<dt>${name}</dt><dd>${html}</dd>`).join('')}</dl>`;
 }
@@ -199,7 +210,7 @@ function fields(schema: JsonSchema): string {
   const items = Object.entries(properties).map(([name, field]) => {
     const mark = required.includes(name) ? '' : ' <span class="hint">optional</span>';
     const rules = rulesOf(field);
-    const text = rules.length > 0 ? ` <span class="rules">${escape(rules.join(', '))}</span>` : '';
+    const text = rules.length > 0 ? ` <span class="rules">${prose(rules.join(', '))}</span>` : '';
     return `<dt><code>${escape(name)}</code>${mark}</dt><dd>${typeLink(field)}${text}</dd>`;
   });
   return items.length === 0 ? '<p class="hint">no fields</p>' : `<dl class="fields">${items.join('')}</dl>`;

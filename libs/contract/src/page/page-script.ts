@@ -4,16 +4,27 @@
 interface Trial {
   readonly path: string;
   readonly waiting: Map<number, HTMLElement>;
+  /** The rooms that the page has asked to join, by the ids of the frames that wait for the answer. */
+  readonly joining: Map<number, string>;
   readonly joined: Set<string>;
   next: number;
   socket: WebSocket | undefined;
+  opened: Promise<WebSocket> | undefined;
 }
 
 function startPage(): void {
   searchPage();
   const path = document.body.dataset['socket'];
   if (path === undefined) return;
-  const trial: Trial = { path, waiting: new Map(), joined: new Set(), next: 1, socket: undefined };
+  const trial: Trial = {
+    path,
+    waiting: new Map(),
+    joining: new Map(),
+    joined: new Set(),
+    next: 1,
+    socket: undefined,
+    opened: undefined,
+  };
   for (const form of document.querySelectorAll<HTMLFormElement>('form.try')) {
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -23,7 +34,10 @@ function startPage(): void {
   document.getElementById('clear')!.addEventListener('click', () => {
     document.getElementById('frames')!.replaceChildren();
   });
-  document.getElementById('user')!.addEventListener('change', () => trial.socket?.close());
+  document.getElementById('user')!.addEventListener('change', () => {
+    trial.socket?.close();
+    forgetConnection(trial, 'not connected');
+  });
 }
 
 /** Shows the entries that have all words of the search. */
@@ -59,8 +73,10 @@ async function tryCommand(trial: Trial, form: HTMLFormElement): Promise<void> {
     const socket = await connected(trial);
     if (type !== undefined && !trial.joined.has(room!)) {
       trial.joined.add(room!);
+      trial.joining.set(trial.next, room!);
       sendFrame(trial, socket, { event: '$join', room, data: { state: true } });
     }
+    if (event === '$leave') trial.joined.delete(room!);
     trial.waiting.set(trial.next, output);
     showResult(output, 'waiting for the answer …', '');
     sendFrame(trial, socket, { event, ...(room !== undefined && { room }), data });
@@ -75,37 +91,56 @@ function sendFrame(trial: Trial, socket: WebSocket, frame: object): void {
   showFrame('sent', text);
 }
 
-/** The open connection, or a new one as the user of the field. */
+/** The connection of the page, or a new one as the user of the field. */
 function connected(trial: Trial): Promise<WebSocket> {
-  if (trial.socket?.readyState === 1) return Promise.resolve(trial.socket);
+  trial.opened ??= connect(trial);
+  return trial.opened;
+}
+
+function connect(trial: Trial): Promise<WebSocket> {
   const url = new URL(trial.path, location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   const user = (document.getElementById('user') as HTMLInputElement).value.trim();
   if (user !== '') url.searchParams.set('user', user);
   const socket = new WebSocket(url);
   trial.socket = socket;
-  socket.addEventListener('message', ({ data }) => receiveFrame(trial, String(data)));
+  showState('waiting', 'connecting');
+  socket.addEventListener('message', ({ data }) => {
+    if (trial.socket === socket) receiveFrame(trial, String(data));
+  });
   return new Promise((resolve, reject) => {
     socket.addEventListener('open', () => {
-      showState('open', 'connected');
+      if (trial.socket === socket) showState('open', 'connected');
       resolve(socket);
     });
     socket.addEventListener('close', ({ code }) => {
-      showState('closed', `closed (${code})`);
-      trial.joined.clear();
-      for (const output of trial.waiting.values()) showResult(output, 'the connection was closed', 'bad');
-      trial.waiting.clear();
       reject(new Error('the node can’t be reached'));
+      // Another user may have taken its place.
+      if (trial.socket === socket) forgetConnection(trial, `closed (${code})`);
     });
   });
+}
+
+function forgetConnection(trial: Trial, text: string): void {
+  showState('closed', text);
+  for (const output of trial.waiting.values()) showResult(output, 'the connection was closed', 'bad');
+  trial.waiting.clear();
+  trial.joining.clear();
+  trial.joined.clear();
+  trial.socket = undefined;
+  trial.opened = undefined;
 }
 
 function receiveFrame(trial: Trial, text: string): void {
   showFrame('got', text);
   const { id, data, error } = JSON.parse(text) as { id?: number; data?: unknown; error?: unknown };
-  const output = id === undefined ? undefined : trial.waiting.get(id);
+  if (id === undefined) return;
+  const room = trial.joining.get(id);
+  trial.joining.delete(id);
+  if (room !== undefined && error !== undefined) trial.joined.delete(room);
+  const output = trial.waiting.get(id);
   if (!output) return;
-  trial.waiting.delete(id!);
+  trial.waiting.delete(id);
   showResult(output, JSON.stringify(error ?? data, null, 2), error === undefined ? 'good' : 'bad');
 }
 
@@ -131,8 +166,8 @@ function showFrame(kind: string, text: string): void {
 }
 
 const FUNCTIONS = [
-  ...[startPage, searchPage, tryCommand, sendFrame, connected, receiveFrame],
-  ...[showResult, showState, showFrame],
+  ...[startPage, searchPage, tryCommand, sendFrame, connected, connect, forgetConnection],
+  ...[receiveFrame, showResult, showState, showFrame],
 ];
 
 /** The script of the page. Builds may mark functions with their names by `__name`. */
