@@ -75,7 +75,7 @@ describe('pulling a contract', () => {
     stored(8);
     expect(await pull(url, 'types.ts', { check: true })).toMatchObject({
       ok: false,
-      text: expect.stringContaining('which breaks nobody: pull again') as unknown,
+      text: expect.stringContaining('is not what the node has, which breaks nobody: pull again') as unknown,
     });
     stored(10);
     const broken = 'poll.vote, client to server, data field "by": maximum: 10 became 9';

@@ -49,7 +49,7 @@ function compared(files: ReadonlyMap<string, string>, broken: string): PullResul
     text:
       missing.length > 0
         ? `there is no ${missing.join(' and ')} yet: pull without --check`
-        : `the node has other than ${stale.join(' and ')}, which breaks nobody: pull again`,
+        : `${stale.join(' and ')} ${stale.length === 1 ? 'is' : 'are'} not what the node has, which breaks nobody: pull again`,
   };
 }
 
