@@ -15,9 +15,10 @@ export interface RoomDocumentMetadata {
 const ROOM_DOCUMENT = Symbol('wss:room-document');
 
 /**
- * Makes a class a document of every room of a type. Its class-validator rules are checked before each write;
- * a new instance is the value of a document that was never written, so every field needs a default. Documents are
- * stored as JSON: the start refuses a class whose values would not come back as they were, such as one with a `Set`.
+ * Makes a class a document of every room of a type. Its class-validator rules are checked before each write, which is
+ * refused if it breaks one that the stored document keeps. A new instance is the value of a document that was never
+ * written, so every field needs a default. Documents are stored as JSON: the start refuses a class whose values would
+ * not come back as they were, such as one with a `Set`.
  */
 export function RoomDocument(type: string, options: RoomDocumentOptions = {}): ClassDecorator {
   return (target) => {

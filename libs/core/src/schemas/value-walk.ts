@@ -1,6 +1,6 @@
 import type { ErrorDetail } from '@wss/protocol';
 
-/** Most problems that a walk notes. */
+/** Most problems that a walk over received data notes; a short list of wrong values must not cause a long answer. */
 const MAX_PROBLEMS = 20;
 
 /** Judges a value and notes what is wrong. */
@@ -15,7 +15,8 @@ export class ValueWalk {
   constructor(private readonly direction: 'received' | 'sent') {}
 
   refuse(message: string): void {
-    if (this.problems.length < MAX_PROBLEMS) this.problems.push({ path: this.path.join('.'), message });
+    const isFull = this.direction === 'received' && this.problems.length >= MAX_PROBLEMS;
+    if (!isFull) this.problems.push({ path: this.path.join('.'), message });
   }
 
   /** Refuses a field of the present value. */

@@ -15,7 +15,7 @@ const MAX_DETAILS = 20;
 /** Lists the class-validator rules that an instance breaks, with the path and the rule of each; never a value. */
 export function violationsOf(instance: object, options: ValidatorOptions = {}): ErrorDetail[] {
   const errors = brokenRules(instance, { forbidUnknownValues: false, ...options });
-  return errors.length === 0 ? [] : flatten(errors, '').slice(0, MAX_DETAILS);
+  return errors.length === 0 ? [] : flatten(errors, '');
 }
 
 function flatten(errors: readonly ValidationError[], parent: string): ErrorDetail[] {
@@ -27,7 +27,7 @@ function flatten(errors: readonly ValidationError[], parent: string): ErrorDetai
 }
 
 /**
- * Returns a function that lists what an instance breaks: the rules of its class, and what the published schema says
+ * Returns a function that lists all that an instance breaks: the rules of its class, and what the published schema says
  * beyond them. The class is looked at once.
  */
 export function instanceJudge(type: Type<object>): (instance: object) => readonly ErrorDetail[] {

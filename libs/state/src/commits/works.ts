@@ -53,7 +53,7 @@ function prepareUpdate<D extends object, R>(
       'an update function must be synchronous: it may run again, so it must not wait or have effects',
     );
   }
-  const json = type.toJson(value);
+  const json = type.toJson(value, before.value);
   return {
     events: draft.events,
     counters: draft.counters,

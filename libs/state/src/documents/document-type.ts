@@ -7,6 +7,8 @@ import { isLargerThan } from '../store/text-size.js';
 
 /** Largest document, bytes of its JSON. */
 const MAX_DOCUMENT_BYTES = 262_144;
+/** Most details of one refusal. */
+const MAX_DETAILS = 20;
 
 /** The one key that data may not have: programs that read such JSON may take it for the object's prototype. */
 const FORBIDDEN = '__proto__';
@@ -68,14 +70,17 @@ export class DocumentType<D extends object> {
   }
 
   /**
-   * The JSON to store.
+   * The JSON to store. A rule that the stored document breaks already is no reason to refuse a change: another release wrote
+   * it by other rules, and its room must not stay as it is forever.
    * @throws GatewayError `invalid` when the value breaks the rules of its class or has a key `__proto__`, `too_large`
    *   over {@link MAX_DOCUMENT_BYTES}.
    */
-  toJson(value: D): string {
-    const details = this.broken(value);
+  toJson(value: D, stored?: D): string {
+    const details = this.brokenAnew(value, stored);
     if (details.length > 0) {
-      throw new GatewayError('invalid', `the ${this.name} would break its rules`, { details });
+      throw new GatewayError('invalid', `the ${this.name} would break its rules`, {
+        details: details.slice(0, MAX_DETAILS),
+      });
     }
     const json = JSON.stringify(value);
     const forbidden = json.includes(FORBIDDEN) ? pathOfForbidden(value) : undefined;
@@ -92,6 +97,32 @@ export class DocumentType<D extends object> {
     }
     return json;
   }
+
+  private brokenAnew(value: D, stored: D | undefined): readonly ErrorDetail[] {
+    const details = this.broken(value);
+    if (details.length === 0 || stored === undefined) return details;
+    const known = new Map<string, number>();
+    for (const detail of this.broken(stored)) {
+      const key = breach(stored, detail);
+      known.set(key, (known.get(key) ?? 0) + 1);
+    }
+    return details.filter((detail) => {
+      const key = breach(value, detail);
+      const left = known.get(key) ?? 0;
+      known.set(key, left - 1);
+      return left <= 0;
+    });
+  }
+}
+
+/** A rule, and the value that breaks it, wherever in its list it stands. */
+function breach(value: unknown, { path = '', message }: ErrorDetail): string {
+  const keys = path.split('.');
+  const broken = keys.reduce<unknown>(
+    (inner, key) => (inner as Record<string, unknown> | undefined)?.[key],
+    value,
+  );
+  return JSON.stringify([keys.map((key) => (/^[0-9]+$/.test(key) ? 0 : key)), message, broken]);
 }
 
 /** Returns the path at which a value has the forbidden key. */
