@@ -292,6 +292,23 @@ describe('a body read as a DTO', () => {
     error.mockRestore();
   });
 
+  it('finds equal elements of a long list without comparing each with each', () => {
+    class Long {
+      @ArrayUnique((value: { id: number }) => value.id) items!: unknown[];
+      @ArrayUnique() numbers!: number[];
+    }
+    const read = dtoReader(Long);
+    const numbers = Array.from({ length: 400_000 }, (_, i) => i);
+    const items = numbers.map((id) => ({ id }));
+    expect((read({ items, numbers }) as Long).items).toHaveLength(400_000);
+    for (const data of [
+      { items: [...items, { id: 0 }], numbers },
+      { items, numbers: [...numbers, 0] },
+      { items: {}, numbers },
+    ])
+      expect(() => read(data)).toThrow(GatewayError);
+  });
+
   it('is refused with invalid where it is no object', () => {
     for (const data of [null, 1, 'text', [], [null], true]) expect(refusal(say, data)).toBeDefined();
     expect(refusal(say, undefined)?.details?.[0]?.path).toBe('text');
