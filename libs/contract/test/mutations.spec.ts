@@ -133,6 +133,18 @@ describe(`a changed contract (seed ${SEED})`, () => {
     expect(Math.min(verdicts.breaks, verdicts.harmless)).toBeGreaterThan(COUNT / 5);
   });
 
+  it('is judged by what a list must contain', () => {
+    const asking = (...values: string[]): Data => ({
+      root: { type: 'array', allOf: values.map((value) => ({ contains: { const: value } })) },
+      schemas: {},
+    });
+    const judged = (from: Data, to: Data): string[] =>
+      breakingChanges(contractWith('room command', from), contractWith('room command', to)).map(({ rule }) => rule);
+    expect(judged(asking('a'), asking('a', 'b'))[0]).toMatch(/^contains: /);
+    expect(judged(asking(), asking('b'))[0]).toMatch(/^contains: /);
+    expect(judged(asking('b', 'a'), asking('a'))).toEqual([]);
+  });
+
   it('is judged by its names: events, commands, rooms, documents and their reach', () => {
     const data = randomSchemas(new Chance(SEED));
     const old = contractWith('room command', data);

@@ -87,7 +87,10 @@ function opaqueRules(smaller: Form, larger: Form): Missed[] {
     case 'string':
       return ['pattern', 'format'].flatMap((rule) => missed(rule, isAmong));
     case 'array':
-      return missed('uniqueItems', (asked, own) => asked !== true || own.includes(true) || isSingle(smaller));
+      return [
+        ...missed('uniqueItems', (asked, own) => asked !== true || own.includes(true) || isSingle(smaller)),
+        ...missed('contains', isAmong),
+      ];
     case 'number':
     case 'integer': {
       const whole = smaller.type === 'integer' ? [1] : [];

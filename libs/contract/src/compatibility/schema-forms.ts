@@ -10,7 +10,7 @@ export interface Form extends JsonSchema {
 
 const LOWER = ['minLength', 'minItems', 'minProperties', 'minimum', 'exclusiveMinimum'];
 const UPPER = ['maxLength', 'maxItems', 'maxProperties', 'maximum', 'exclusiveMaximum'];
-const OPAQUE = ['pattern', 'format', 'multipleOf', 'uniqueItems', 'not'];
+const OPAQUE = ['pattern', 'format', 'multipleOf', 'uniqueItems', 'contains', 'not'];
 
 /** No value at all. */
 const NOTHING: JsonSchema = { not: {} };
