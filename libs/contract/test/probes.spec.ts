@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import { dtoReader, GatewayError } from '@wss/core';
-import { Expose, Transform, Type as ReadAs } from 'class-transformer';
+import { Exclude, Expose, Transform, Type as ReadAs } from 'class-transformer';
 import * as rules from 'class-validator';
 import { ClassSchemas } from '../src/class-schemas.js';
 import { schemaJudge } from './judges.js';
@@ -178,6 +178,88 @@ describe('the server and the schema that it publishes', () => {
       description: 'is transformed before its rules are checked',
     });
     expect(verdictOf(() => dtoReader(Trimmed)({ text: '  abc  ' }))).toBe('taken');
+  });
+});
+
+/** Classes of which some data once was judged otherwise by the server than by the schema. */
+describe('a class', () => {
+  class Named {
+    @rules.Length(1, 3) name = '';
+  }
+  class Filled {
+    @rules.ValidateNested() @ReadAs(() => Named) none = new Named();
+    @rules.ValidateNested({ each: true }) @ReadAs(() => Named) some = [Object.assign(new Named(), { name: 'a' })];
+  }
+  class Wrong {
+    @rules.IsOptional() @rules.IsInt() given: unknown = 'x';
+    @rules.IsOptional() @rules.IsInt() none: unknown = null;
+  }
+  class Listed {
+    @rules.ValidateBy({ name: 'own', validator: { validate: () => true } }) all!: string[];
+  }
+  class Ranged {
+    @rules.Matches(/^[0-z]+$/i) text!: string;
+  }
+  class Whole {
+    @rules.ValidateNested()
+    @ReadAs(() => Named, { discriminator: { property: 'kind', subTypes: [] } })
+    one!: Named;
+  }
+
+  it.each([
+    [Filled, {}, false],
+    [Filled, { none: { name: 'a' } }, true],
+    [Filled, { none: { name: 'a' }, some: null }, false],
+    [Wrong, {}, false],
+    [Wrong, { given: null }, true],
+    [Listed, { all: [] }, true],
+    [Listed, { all: 'a' }, false],
+    [Listed, { all: {} }, false],
+    [Ranged, { text: 'aZ_' }, true],
+    [Whole, { one: { name: 'a' } }, true],
+    [Whole, { one: { name: '' } }, false],
+  ] as const)('%p is judged alike: %j', (type, data, right) => {
+    const schemas = new ClassSchemas();
+    expect(schemaJudge(schemas.referTo(type as Type<object>, 'received'), schemas.all())(data)).toBe(right);
+    expect(verdictOf(() => dtoReader(type as Type<object>)(data)) === 'taken').toBe(right);
+  });
+
+  it('says in words that rules ask for what no data set', () => {
+    class Hidden {
+      @rules.IsString() @Exclude() secret!: string;
+      @rules.IsInt() a!: number;
+      @rules.IsInt() get sum(): number {
+        return this.a + 0.5;
+      }
+    }
+    rules.IsInt()(Hidden.prototype, Symbol('mark') as never);
+    const schemas = new ClassSchemas();
+    schemas.referTo(Hidden, 'received');
+    expect(schemas.all().Hidden).toEqual({
+      type: 'object',
+      description: 'is checked by rules of what no data set: secret, sum, Symbol(mark)',
+      properties: { a: { type: 'integer' } },
+      required: ['a'],
+    });
+  });
+
+  it('is named when its constructor needs arguments', () => {
+    class Needy {
+      @rules.IsInt() a: number;
+      constructor(from: { a: number }) {
+        this.a = from.a;
+      }
+    }
+    expect(() => dtoReader(Needy as never)).toThrow(/^Needy can't be read: its constructor must do without arguments/);
+  });
+
+  it('judges each text anew by a sticky pattern', () => {
+    class Sticky {
+      @rules.Matches(/ab/y) text!: string;
+    }
+    const read = dtoReader(Sticky);
+    const verdicts = ['ab', 'ab', 'xab', 'ab'].map((text) => verdictOf(() => read({ text })) === 'taken');
+    expect(verdicts).toEqual([true, true, false, true]);
   });
 });
 

@@ -3,7 +3,7 @@ import { ClassShape, type Field } from './class-shape.js';
 import { type Discriminator, type FieldSchema, fieldSchema, loose, type ReferTo } from './field-schema.js';
 import { type JsonSchema, valuesSchema } from './json-schema.js';
 import { mergeSchemas } from './merge-schemas.js';
-import { acceptsDefault, type Rule } from './rules.js';
+import { acceptDefault } from './rules.js';
 
 /**
  * The way that data of a class goes. The server reads what it got under the names of `@Expose` and by `@Transform`,
@@ -22,12 +22,13 @@ export function classFields(
   referTo: ReferTo,
 ): KeyedField[] {
   const shape = ClassShape.of(type);
-  const defaults = direction === 'received' ? (new type() as Record<string, unknown>) : undefined;
+  const defaults = direction === 'received' ? defaultsOf(type) : undefined;
   const fields: KeyedField[] = [];
   for (const [key, field] of direction === 'received' ? shape.ruled : shape.sent) {
     const { schema, required } = schemaOfField(shape, field, { direction, referTo });
-    const isFilled = !field.exposed && passes(shape.rules.get(field.property)!, defaults?.[field.property]);
-    fields.push({ key, schema, required: required && !isFilled });
+    const value = field.exposed ? undefined : defaults?.[field.property];
+    const rules = shape.rules.get(field.property)!;
+    fields.push({ key, schema, required: value === undefined ? required : !acceptDefault(rules, value) });
   }
   return discriminator ? named(fields, discriminator) : fields;
 }
@@ -42,9 +43,25 @@ function schemaOfField(
   return fieldSchema(shape.rules.get(field.property)!, field, referTo);
 }
 
-/** True if a new instance has a value there before data is read, and its rules accept it. */
-function passes(rules: readonly Rule[], value: unknown): boolean {
-  return value !== undefined && rules.every((rule) => acceptsDefault(rule, value));
+/** @throws Error with the class and the remedy when it can't be made */
+function defaultsOf(type: Type<object>): Record<string, unknown> {
+  try {
+    return new type() as Record<string, unknown>;
+  } catch (error) {
+    throw new Error(`${type.name} can't be read: its constructor must do without arguments`, {
+      cause: error,
+    });
+  }
+}
+
+/** Rules of properties that no data set are told in words: data can't keep them, and the server asks for them. */
+function unsetRules({ type, direction }: ClassReference): Pick<JsonSchema, 'description'> {
+  if (direction === 'sent') return {};
+  const { rules, ruled } = ClassShape.of(type);
+  const settable = new Set([...ruled.values()].map(({ property }) => property));
+  const unset = [...rules.keys()].filter((property) => !settable.has(property));
+  if (unset.length === 0) return {};
+  return { description: `is checked by rules of what no data set: ${unset.map(String).join(', ')}` };
 }
 
 /** A class of data that goes one way; with a discriminator, the data that it names. */
@@ -60,7 +77,8 @@ export function classSchema(
   referTo: ReferTo,
 ): JsonSchema {
   if (!discriminator && ClassShape.of(type).rules.size === 0) return { type: 'object' };
-  return objectSchema(classFields({ type, direction, discriminator }, referTo));
+  const reference = { type, direction, discriminator };
+  return { ...objectSchema(classFields(reference, referTo)), ...unsetRules(reference) };
 }
 
 /** The discriminator comes first, so that data of another class is told apart at once. */

@@ -141,7 +141,8 @@ function convertedBy(type: TypeMetadata | undefined): Pick<Field, 'converts' | '
 }
 
 /** Methods, getters and what every object inherits (`constructor`, `__proto__`, `toString`) can't be set by data. */
-function isSettable(prototype: object, property: string): boolean {
+function isSettable(prototype: object, property: string | symbol): boolean {
+  if (typeof property === 'symbol') return false;
   if (!(property in prototype)) return true;
   return Object.getOwnPropertyDescriptor(prototype, property)?.set !== undefined;
 }

@@ -118,7 +118,7 @@ class FieldRules {
     if (known) return known;
     if (!this.nested) return this.declared();
     const { property, subTypes } = type?.options?.discriminator ?? {};
-    if (property !== undefined && subTypes) {
+    if (property !== undefined && subTypes?.length) {
       const anyOf = subTypes.map(({ name, value }) => this.referTo(value as object, { property, name }));
       return anyOf.length === 1 ? anyOf[0]! : { anyOf };
     }
@@ -129,7 +129,9 @@ class FieldRules {
   /** A rule of the program may take anything; the property's type tells clients what is meant. */
   private declared(): JsonSchema {
     const isOurs = this.rules.some((rule) => isCustom(rule) && !rule.each);
-    return (isOurs && this.container === 'one' && conversionSchema(this.field.design)) || {};
+    if (!isOurs || this.container !== 'one') return {};
+    if (this.field.design === Array) return { type: ['array', 'null'] };
+    return conversionSchema(this.field.design) ?? {};
   }
 
   private described(schema: JsonSchema): JsonSchema {

@@ -51,6 +51,7 @@ function isNarrow(source: string, flags: string): boolean {
 /** The pattern with each letter in both cases; `undefined` if that can't be said simply. */
 function bothCases(source: string): string | undefined {
   if (/\\[^dws.\\^$*+?()[\]{}|/-]/.test(source) || /\(\?</.test(source)) return undefined;
+  if (hasMixedRange(source)) return undefined;
   let inClass = false;
   let pattern = '';
   for (const token of source.match(/\\.|[A-Za-z]-[A-Za-z]|[\s\S]/g) ?? []) {
@@ -65,6 +66,12 @@ function bothCases(source: string): string | undefined {
     } else pattern += token.replace(/[A-Za-z]/g, (letter) => letterCases(letter, inClass));
   }
   return pattern;
+}
+
+/** True if a range goes from a letter to a sign or digit, or back: it holds letters that it does not name. */
+function hasMixedRange(source: string): boolean {
+  const classes = source.replace(/\\./g, '.').matchAll(/\[\^?([^\]]*)\]/g);
+  return [...classes].some(([, inner = '']) => /[A-Za-z]-[^A-Za-z]|[^A-Za-z]-[A-Za-z]/.test(inner));
 }
 
 function letterCases(letter: string, inClass: boolean): string {

@@ -158,6 +158,10 @@ describe('the meaning of rules', () => {
     [/a/y, undefined],
     [/^[A-z]$/i, undefined],
     [/^\x41$/i, undefined],
+    [/^[0-z]$/i, undefined],
+    [/^[^ -z]$/i, undefined],
+    [/^[a-z0-9_.-]$/i, '^[A-Za-z0-9_.-]$'],
+    [/^[-a]$/i, '^[-Aa]$'],
     [/^(a)\1$/, undefined],
     [new RegExp('^a\\-b$'), undefined],
   ])('of the pattern %s is %s', (pattern, published) => {

@@ -1,4 +1,4 @@
-import { getMetadataStorage, ValidationTypes } from 'class-validator';
+import { getMetadataStorage, IS_OPTIONAL, ValidationTypes } from 'class-validator';
 import type { JsonSchema } from './json-schema.js';
 import { prose, type RuleSchema, type RuleUse } from './rule-schema.js';
 import { STRING_RULES } from './string-rules.js';
@@ -38,11 +38,40 @@ export function passesAbsent(rule: Rule): boolean {
   return isNested(rule) || hasCondition(rule) || verdictOf(rule)(undefined);
 }
 
-/** True if a rule accepts the value that a new instance has. */
-export function acceptsDefault(rule: Rule, value: unknown): boolean {
-  if (isNested(rule) || hasCondition(rule) || constraintOf(rule) === undefined) return true;
+/** True if all rules of a property accept the value that a new instance has, as far as code does not decide that. */
+export function acceptDefault(rules: readonly Rule[], value: unknown): boolean {
+  const isOpen = ({ type, name }: Rule): boolean =>
+    type === ValidationTypes.CONDITIONAL_VALIDATION && (name !== IS_OPTIONAL || (value ?? null) === null);
+  return rules.some(isOpen) || rules.every((rule) => accepts(rule, value));
+}
+
+function accepts(rule: Rule, value: unknown): boolean {
+  if (hasCondition(rule)) return true;
+  if (isNested(rule)) return (value ?? null) === null || elementsOf(value).every(keepsRules);
+  if (constraintOf(rule) === undefined) return true;
   const verdict = verdictOf(rule);
-  return rule.each && Array.isArray(value) ? value.every(verdict) : verdict(value);
+  return rule.each && isCollection(value) ? elementsOf(value).every(verdict) : verdict(value);
+}
+
+function keepsRules(instance: unknown): boolean {
+  if (typeof instance !== 'object' || instance === null) return false;
+  const { constructor } = instance;
+  const rules = typeof constructor === 'function' ? rulesOfClass(constructor) : [];
+  return [...new Set(rules.map(({ propertyName }) => propertyName))].every((property) =>
+    acceptDefault(
+      rules.filter(({ propertyName }) => propertyName === property),
+      (instance as Record<string, unknown>)[property],
+    ),
+  );
+}
+
+function isCollection(value: unknown): value is Iterable<unknown> {
+  return Array.isArray(value) || value instanceof Set || value instanceof Map;
+}
+
+function elementsOf(value: unknown): unknown[] {
+  if (value instanceof Map) return [...value.values()];
+  return isCollection(value) ? [...value] : [value];
 }
 
 function hasCondition(rule: Rule): boolean {
