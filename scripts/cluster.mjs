@@ -23,15 +23,13 @@ await main(async (args) => {
   if (!isRedisGiven) await ensureProgram('redis-server');
   await ensureBuilt();
   const port = await portBlock(isRedisGiven ? count + 1 : count + 2);
-  const redis = isRedisGiven ? undefined : await LocalRedis.start(port + count + 1);
+  const redisPort = port + count + 1;
+  const url = isRedisGiven ? undefined : LocalRedis.urlAt(redisPort);
+  const cluster = new LocalCluster({ count, port, folder: claimBuild(), redis: url });
+  // From here on something may run that a signal would leave behind.
+  onEndRequest((signal) => cluster.stop(signal));
+  const redis = isRedisGiven ? undefined : await LocalRedis.start(redisPort);
   try {
-    const cluster = new LocalCluster({
-      count,
-      port,
-      folder: claimBuild(),
-      redis: redis?.url,
-    });
-    onEndRequest((signal) => cluster.stop(signal));
     void redis?.exited.then(() => cluster.lostRedis());
     return await cluster.run();
   } finally {

@@ -29,6 +29,7 @@ export class LocalCluster {
    */
   async run() {
     const { count, port } = this.options;
+    if (this.isStopping) return 0;
     await this.front.listen(port, hostsOf(this.env));
     this.progress = new Progress(`starting ${count} nodes`);
     if (!this.isStopping) for (let number = 1; number <= count; number++) this.nodes.push(this.start(number));

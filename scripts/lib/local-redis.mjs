@@ -24,9 +24,13 @@ export class LocalRedis {
     throw new Failure(`redis-server ended with code ${code}.`, `is port ${port} taken?`);
   }
 
+  /** Its address, once it runs. */
+  static urlAt(port) {
+    return `redis://127.0.0.1:${port}`;
+  }
+
   constructor(port) {
     this.port = port;
-    this.url = `redis://127.0.0.1:${port}`;
     this.folder = mkdtempSync(join(tmpdir(), 'wss-redis-'));
     const options = ['--port', port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', ''];
     const more = ['--appendonly', 'yes', '--maxmemory-policy', 'noeviction'];

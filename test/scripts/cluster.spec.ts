@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { WssClient } from '@wss/client';
 import {
@@ -36,6 +37,13 @@ const output = (): string => script.output.lines.join('\n');
 const start = (env: NodeJS.ProcessEnv): Promise<ManagedProcess> =>
   ManagedProcess.start(process.execPath, [SCRIPT, '--nodes', String(NODES)], { env: hermeticEnv(env) });
 
+/** @throws Error while the process has started no other */
+function childOf({ pid }: ManagedProcess): number {
+  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  if (!child) throw new Error('it has no child');
+  return Number(child);
+}
+
 beforeAll(async () => {
   do {
     port = await freePort();
@@ -71,6 +79,14 @@ describe('npm run cluster', () => {
     expect(await other.lastWords()).toMatch(
       /port \d+ can't be listened on\.\n {2}Remedy: end the process that listens there, or set SERVER_PORT/,
     );
+  });
+
+  it('leaves no Redis behind when it is interrupted while that starts', async () => {
+    const other = await start({ SERVER_PORT: String(await freePort()) });
+    const redis = await eventually(() => childOf(other), { withinMs: WITHIN_MS, everyMs: 1 });
+    other.signal('SIGINT');
+    expect(await other.exited).toEqual({ code: 0, signal: null });
+    expect(() => process.kill(redis, 0)).toThrow('ESRCH');
   });
 
   it('loses no client and no command, and doubles none, when nodes are killed', async () => {
