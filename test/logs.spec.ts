@@ -15,7 +15,11 @@ const linesOf = (lines: readonly string[]): Line[] => lines.map((line) => JSON.p
 describe('logs in JSON', () => {
   let cluster: GatewayCluster;
   beforeAll(async () => {
-    cluster = await GatewayCluster.start({ nodes: 1, proxied: true, env: { LOG_FORMAT: 'json' } });
+    cluster = await GatewayCluster.start({
+      nodes: 1,
+      proxied: true,
+      env: { LOG_FORMAT: 'json', LOG_LEVEL: 'debug' },
+    });
   });
   afterAll(() => cluster?.stop());
 
