@@ -79,7 +79,7 @@ interface Line {
   askedMs?: number;
 }
 
-/** When the page came back or its network changed, a link that is alive answers within this time, ms. */
+/** When the page came back or its network changed, a link that is alive answers within this time, ms, at first. */
 const PROBE_MS = 3_000;
 /** Time within which written data leaves a socket, ms. */
 const FLUSH_MS = 200;
@@ -102,6 +102,8 @@ export class Connection {
   /** Bounds the present attempt, ends the present wait, or keeps the present connection. */
   private readonly timer = new Timer();
   private beatMs = 0;
+  /** How long a link may take when the page came back or its network changed, ms. */
+  private probeMs = PROBE_MS;
   private tokensRefused = 0;
 
   constructor(
@@ -180,10 +182,13 @@ export class Connection {
 
   /** The page came back, or its network changed: an open connection may be dead, and a failed one may succeed now. */
   private pageChanged(): void {
-    const { isHidden, isOffline } = pageState();
-    const { state } = this.progress.current;
-    if (state === 'waiting' && !isHidden && !isOffline) this.connectIn(this.waits.notBefore - now());
-    else if (this.line.socket && this.hasSession) this.probe(PROBE_MS);
+    const page = pageState();
+    if (!page.isHidden && !page.isOffline) {
+      // What failed on another network says nothing of this one.
+      this.waits.held(Infinity);
+      if (this.progress.current.state === 'waiting') this.connectIn(this.waits.notBefore - now());
+    }
+    if (this.line.socket && this.hasSession) this.probe(this.probeMs);
   }
 
   private connectIn(ms: number): void {
@@ -250,6 +255,7 @@ export class Connection {
     // Some servers accept any subprotocol; only ours greets.
     if (this.hasSession && protocol !== SUBPROTOCOL) return this.finish(otherServer());
     this.line.openedAt = now();
+    this.probeMs = PROBE_MS;
     this.timer.cancel();
     this.progress.become({ state: 'open' });
     if (!this.hasSession) this.mayBegin();
@@ -275,13 +281,17 @@ export class Connection {
   private probe(withinMs: number): void {
     const { line } = this;
     // Asking again gives no more time.
-    if (line.askedMs === PROBE_MS) return;
+    if (line.askedMs === this.probeMs) return;
     line.askedMs = withinMs;
     if (line.isReady) this.listener.beat();
     this.timer.schedule(withinMs, () => {
       if (!line.askedMs) return this.probe(this.beatMs);
-      // The network is another one: that the link is dead says nothing of the next.
-      if (withinMs === PROBE_MS) this.waits.advise(0);
+      if (withinMs === this.probeMs) {
+        // On a network that is slow and changes often, no attempt would succeed.
+        this.probeMs = 8 * PROBE_MS;
+        // The network is another one: that the link is dead says nothing of the next.
+        this.waits.advise(0);
+      }
       this.giveUp();
     });
   }
