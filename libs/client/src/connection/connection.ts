@@ -184,7 +184,7 @@ export class Connection {
   private pageChanged(): void {
     const page = pageState();
     if (!page.isHidden && !page.isOffline) {
-      // What failed on another network says nothing of this one.
+      // Failures on another network say nothing of this one.
       this.waits.held(Infinity);
       if (this.progress.current.state === 'waiting') this.connectIn(this.waits.notBefore - now());
     }
