@@ -17,6 +17,11 @@ export function nodeEnvironment(defaults = {}) {
   return { ...(isAdmissionGiven ? {} : { AUTH: 'none' }), ...defaults, ...given };
 }
 
+/** True if a node of this environment writes JSON lines and nothing else. */
+export function writesJson({ LOG_FORMAT, NODE_ENV }) {
+  return LOG_FORMAT ? LOG_FORMAT === 'json' : NODE_ENV === 'production';
+}
+
 /** A running gateway process. It stands in a process group of its own: the terminal's Ctrl-C reaches it through us. */
 export class GatewayNode {
   /**

@@ -13,10 +13,17 @@ export class Failure extends Error {
   }
 }
 
+let output = process.stdout;
+
+/** Leaves stdout to another program, whose lines somebody reads: from now on we say everything on stderr. */
+export function leaveStdout() {
+  output = process.stderr;
+}
+
 /** Says a line; without `end` on a terminal, the next one takes its place. */
 export function say(line, end = '\n') {
   erase();
-  process.stdout.write(`wss: ${line}${end}`);
+  output.write(`wss: ${line}${end}`);
 }
 
 /** Empties the line that a terminal's cursor is in: there may be one that was to be replaced. */
