@@ -27,8 +27,10 @@ import {
   Max,
   MaxLength,
   Min,
+  Validate,
   ValidateIf,
   ValidateNested,
+  ValidatorConstraint,
 } from 'class-validator';
 import { breakingChanges } from '../src/compatibility/compatibility.js';
 import { ClassSchemas } from '../src/class-schemas.js';
@@ -75,6 +77,8 @@ class Rules {
   @ValidateIf(() => true) @IsString() sometimes?: string;
 }
 
+/** A rule that only words tell. */
+const told = (rule: string): JsonSchema => ({ description: rule, $comment: JSON.stringify([rule]) });
 const schemas = new ClassSchemas();
 schemas.referTo(Rules, 'received');
 const all = schemas.all();
@@ -94,8 +98,8 @@ describe('rules of a class', () => {
     ['choice', { type: 'string', enum: ['a', 'b'] }],
     ['mixed', { type: ['number', 'string'], enum: [1, 'x'] }],
     ['fixed', { type: 'string', enum: ['yes'] }],
-    ['mail', { type: 'string', description: 'an email address' }],
-    ['link', { type: 'string', description: 'a URL' }],
+    ['mail', { type: 'string', ...told('an email address') }],
+    ['link', { type: 'string', ...told('a URL') }],
     ['lower', { type: 'string', pattern: '^[a-z]+$' }],
     ['anyCase', { type: 'string', pattern: '^[A-Za-z]+$' }],
     ['dotted', { type: 'string', pattern: 'a\\.b' }],
@@ -107,7 +111,7 @@ describe('rules of a class', () => {
     ['maybeItem', { anyOf: [item, { type: 'null' }] }],
     ['unchecked', item],
     ['free', {}],
-    ['sometimes', { description: 'has rules under a condition' }],
+    ['sometimes', told('has rules under a condition')],
   ])('of %s are in its schema', (name, schema) => {
     expect(rules.properties![name]).toEqual(schema);
   });
@@ -280,6 +284,32 @@ describe('a union by a discriminator', () => {
     }
     const found = breakingChanges(contractOf(Before), contractOf(After)).map(({ field }) => field);
     expect(found.sort()).toEqual(['pet.leash', 'pet.toy']);
+  });
+
+  it('shows the check a rule of a class that only words tell', () => {
+    const contractOf = (type: new () => object) => {
+      const own = new ClassSchemas();
+      const data = own.referTo(type, 'received');
+      return { commands: [{ event: 'mail.send', data }], events: [], rooms: [], schemas: own.all() };
+    };
+    class Before {
+      @IsOptional() @IsString() to?: string;
+      @ValidateNested() @Type(() => Cat) cat!: object;
+    }
+    class Lucky {
+      validate(value: unknown): boolean {
+        return value !== 13;
+      }
+    }
+    ValidatorConstraint({ name: 'lucky' })(Lucky);
+    class After {
+      @IsOptional() @IsUrl() @IsEmail() to?: string;
+      @Validate(Lucky) @ValidateNested() @Type(() => Cat) cat!: object;
+    }
+    const found = breakingChanges(contractOf(Before), contractOf(After)).map(({ field }) => field);
+    expect([...new Set(found)].sort()).toEqual(['cat', 'to']);
+    expect(breakingChanges(contractOf(After), contractOf(Before))).toEqual([]);
+    expect(breakingChanges(contractOf(After), contractOf(After))).toEqual([]);
   });
 
   function animals() {

@@ -145,6 +145,34 @@ describe(`a changed contract (seed ${SEED})`, () => {
     expect(judged(asking('b', 'a'), asking('a'))).toEqual([]);
   });
 
+  it('is judged by rules that only words tell, in either direction', () => {
+    const text = { type: 'string', minLength: 1 };
+    const having = (field: Draft): Data => ({
+      root: { type: 'object', properties: { mail: field }, required: ['mail'] },
+      schemas: {},
+    });
+    const bare = having(text);
+    const mail = (...rules: string[]): Data =>
+      having({ ...text, description: rules.join('; '), $comment: JSON.stringify(rules) });
+    const isBroken = (place: Place, from: Data, to: Data): boolean => {
+      const changes = breakingChanges(contractWith(place, from), contractWith(place, to));
+      for (const change of changes) expect(change).toMatchObject({ field: 'mail', rule: expect.stringMatching(/^rule: /) });
+      return changes.length > 0;
+    };
+    for (const place of PLACES) {
+      expect(isBroken(place, bare, mail('an email address'))).toBe(isSent(place));
+      expect(isBroken(place, mail('an email address'), bare)).toBe(!isSent(place));
+      expect(isBroken(place, mail('a'), mail('a', 'b'))).toBe(isSent(place));
+      expect(isBroken(place, mail('a'), mail('b'))).toBe(true);
+      expect(isBroken(place, mail('a', 'b'), mail('b', 'a'))).toBe(false);
+    }
+    const reworded = having({ ...text, description: 'in other words', $comment: '["a"]' });
+    expect(isBroken('command', mail('a'), reworded)).toBe(false);
+    expect(isBroken('command', bare, having({ ...text, $comment: 'not a list' }))).toBe(true);
+    const chosen = having({ type: 'string', enum: ['a@b.example'] });
+    expect(isBroken('command', chosen, mail('an email address'))).toBe(true);
+  });
+
   it('is judged by its names: events, commands, rooms, documents and their reach', () => {
     const data = randomSchemas(new Chance(SEED));
     const old = contractWith('room command', data);

@@ -176,6 +176,7 @@ describe('the server and the schema that it publishes', () => {
     own.referTo(Trimmed, 'received');
     expect(own.all().Trimmed!.properties!.text).toEqual({
       description: 'is transformed before its rules are checked',
+      $comment: '["is transformed before its rules are checked"]',
     });
     expect(verdictOf(() => dtoReader(Trimmed)({ text: '  abc  ' }))).toBe('taken');
   });
@@ -238,6 +239,7 @@ describe('a class', () => {
     expect(schemas.all().Hidden).toEqual({
       type: 'object',
       description: 'is checked by rules of what no data set: secret, sum, Symbol(mark)',
+      $comment: '["is checked by rules of what no data set: secret, sum, Symbol(mark)"]',
       properties: { a: { type: 'integer' } },
       required: ['a'],
     });

@@ -1,5 +1,5 @@
 import type { Difference, SubsetProblem } from './difference.js';
-import { type Form, rulesOf, same } from './schema-forms.js';
+import { type Form, rulesOf, same, toldRulesOf } from './schema-forms.js';
 import { isMultiple } from './schema-values.js';
 
 /** Rules about size, by type: what is at least, what is at most. */
@@ -13,7 +13,7 @@ const SIZES: Readonly<Record<string, readonly [least: string, most: string]>> = 
 export function ruleProblems(smaller: Form, larger: Form, [difference, field]: [Difference, string]): SubsetProblem[] {
   const type = smaller.type!;
   const missed = type === 'number' || type === 'integer' ? numberRules(smaller, larger) : sizes(smaller, larger);
-  return [...missed, ...opaqueRules(smaller, larger)].map(([rule, own, asked]) =>
+  return [...missed, ...opaqueRules(smaller, larger), ...toldRules(smaller, larger)].map(([rule, own, asked]) =>
     difference.of(field, rule, [own, asked]),
   );
 }
@@ -101,6 +101,13 @@ function opaqueRules(smaller: Form, larger: Form): Missed[] {
     default:
       return [];
   }
+}
+
+/** Only the names of such rules are known, so one that the smaller side has not is missed. */
+function toldRules(smaller: Form, larger: Form): Missed[] {
+  const own = toldRulesOf(smaller);
+  const missed = toldRulesOf(larger).filter((rule) => !own.includes(rule));
+  return missed.map((rule) => ['rule', own.length === 0 ? undefined : own.join('; '), rule]);
 }
 
 function isSingle({ maxItems = Infinity }: Form): boolean {

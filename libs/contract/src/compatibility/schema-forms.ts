@@ -10,7 +10,7 @@ export interface Form extends JsonSchema {
 
 const LOWER = ['minLength', 'minItems', 'minProperties', 'minimum', 'exclusiveMinimum'];
 const UPPER = ['maxLength', 'maxItems', 'maxProperties', 'maximum', 'exclusiveMaximum'];
-const OPAQUE = ['pattern', 'format', 'multipleOf', 'uniqueItems', 'contains', 'not'];
+const OPAQUE = ['pattern', 'format', 'multipleOf', 'uniqueItems', 'contains', 'not', '$comment'];
 
 /** No value at all. */
 const NOTHING: JsonSchema = { not: {} };
@@ -47,6 +47,18 @@ export function valuesOf({ type, enum: values, const: constant }: Form): readonl
 export function rulesOf(form: Form, keyword: string): unknown[] {
   const rules = [form, ...(form.allOf ?? [])].map((each) => each[keyword]);
   return rules.filter((rule) => rule !== undefined);
+}
+
+/** The rules of a form that only words tell. */
+export function toldRulesOf(form: Form): string[] {
+  return rulesOf(form, '$comment').flatMap((comment) => {
+    try {
+      return (JSON.parse(String(comment)) as unknown[]).map(String);
+    } catch {
+      // Somebody else's comment: it says something that this check can't know.
+      return [String(comment)];
+    }
+  });
 }
 
 /** True if no value can fit both; false if that is not known. */

@@ -1,7 +1,7 @@
 import { type JsonSchema, resolve, type Schemas } from '../json-schema.js';
 import { Difference, type SubsetOptions, type SubsetProblem } from './difference.js';
 import { ruleProblems } from './rule-problems.js';
-import { areApart, type Form, formsOf, rulesOf, same, valuesOf } from './schema-forms.js';
+import { areApart, type Form, formsOf, rulesOf, same, toldRulesOf, valuesOf } from './schema-forms.js';
 import { judge } from './schema-values.js';
 
 /** A schema with the named schemas that it refers to. */
@@ -85,7 +85,9 @@ class SubsetCheck {
   private allows(larger: Form, smaller: Form, value: unknown): boolean {
     const format = rulesOf(smaller, 'format');
     const { format: asked, ...others } = larger;
-    const isKept = asked === undefined || format.includes(asked);
+    const told = toldRulesOf(smaller);
+    const isKept =
+      (asked === undefined || format.includes(asked)) && toldRulesOf(larger).every((rule) => told.includes(rule));
     return isKept && judge(others, this.schemas[1], value) === true;
   }
 

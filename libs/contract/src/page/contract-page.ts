@@ -218,7 +218,7 @@ function fields(schema: JsonSchema): string {
 
 const NO_RULES = new Set([
   ...['$ref', 'type', 'enum', 'const', 'items', 'properties', 'required', 'anyOf', 'oneOf', 'allOf'],
-  ...['additionalProperties', 'discriminator'],
+  ...['additionalProperties', 'discriminator', '$comment'],
 ]);
 
 /** Rules beyond the type, in words. */

@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { ClassShape, type Field } from './class-shape.js';
 import { type Discriminator, type FieldSchema, fieldSchema, loose, type ReferTo } from './field-schema.js';
-import { type JsonSchema, valuesSchema } from './json-schema.js';
+import { inWords, type JsonSchema, valuesSchema } from './json-schema.js';
 import { mergeSchemas } from './merge-schemas.js';
 import { acceptDefault } from './rules.js';
 
@@ -55,13 +55,13 @@ function defaultsOf(type: Type<object>): Record<string, unknown> {
 }
 
 /** Rules of properties that no data set are told in words: data can't keep them, and the server asks for them. */
-function unsetRules({ type, direction }: ClassReference): Pick<JsonSchema, 'description'> {
+function unsetRules({ type, direction }: ClassReference): Pick<JsonSchema, 'description' | '$comment'> {
   if (direction === 'sent') return {};
   const { rules, ruled } = ClassShape.of(type);
   const settable = new Set([...ruled.values()].map(({ property }) => property));
   const unset = [...rules.keys()].filter((property) => !settable.has(property));
   if (unset.length === 0) return {};
-  return { description: `is checked by rules of what no data set: ${unset.map(String).join(', ')}` };
+  return inWords(`is checked by rules of what no data set: ${unset.map(String).join(', ')}`);
 }
 
 /** A class of data that goes one way; with a discriminator, the data that it names. */

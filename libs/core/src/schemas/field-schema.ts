@@ -1,7 +1,7 @@
 import { IS_OPTIONAL, ValidationTypes } from 'class-validator';
 import type { Field } from './class-shape.js';
 import { DATE_SCHEMA } from './date-schema.js';
-import { isNever, type JsonSchema, NEVER, typesOf } from './json-schema.js';
+import { inWords, isNever, type JsonSchema, NEVER, typesOf } from './json-schema.js';
 import { mergeAll, mergeSchemas } from './merge-schemas.js';
 import { isCustom, isNested, passesAbsent, type Rule, schemaOfRule } from './rules.js';
 
@@ -46,7 +46,7 @@ const NO_VERDICT = new Set<string>([
 
 /** A field of which the document says only in words what it takes. */
 export function loose(description: string): FieldSchema {
-  return { schema: { description }, required: false };
+  return { schema: inWords(description), required: false };
 }
 
 /** The schema, or `null`. */
@@ -136,7 +136,7 @@ class FieldRules {
 
   private described(schema: JsonSchema): JsonSchema {
     return this.field.isDynamic
-      ? { ...schema, description: 'is read by a class that the data chooses' }
+      ? { ...schema, ...inWords('is read by a class that the data chooses') }
       : schema;
   }
 }

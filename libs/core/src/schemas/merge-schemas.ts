@@ -21,7 +21,12 @@ const KEYWORDS: Readonly<Record<string, Merge>> = {
   additionalProperties: mergeSchemas,
   enum: (a: unknown[], b: unknown[]) => a.filter((value) => b.includes(value)),
   description: (a: string, b: string) => (a === b ? a : `${a}; ${b}`),
+  $comment: (a: string, b: string) => JSON.stringify([...new Set([a, b].flatMap(listed))]),
 };
+
+function listed(comment: string): string[] {
+  return JSON.parse(comment) as string[];
+}
 
 /** The schema of the values that all of these schemas allow. */
 export function mergeAll(schemas: readonly JsonSchema[]): JsonSchema {
@@ -62,9 +67,15 @@ function referenced(reference: JsonSchema, { type: _, ...more }: JsonSchema): Js
   const types = typesOf({ type: _ } as JsonSchema);
   if (types && !types.includes('object')) return NEVER;
   if (Object.keys(more).length === 0) return reference;
-  const { description, ...rules } = more as JsonSchema;
-  if (Object.keys(rules).length === 0) return { ...reference, description };
-  return { allOf: [reference, rules], ...(description !== undefined && { description }) };
+  const { description, $comment, ...rules } = more as JsonSchema;
+  const words = { ...(description !== undefined && { description }), ...($comment !== undefined && { $comment }) };
+  return Object.keys(rules).length === 0 ? mergeWords(reference, words) : { allOf: [reference, rules], ...words };
+}
+
+function mergeWords(schema: JsonSchema, words: JsonSchema): JsonSchema {
+  const merged: Record<string, unknown> = { ...schema };
+  for (const [keyword, value] of Object.entries(words)) mergeKeyword(merged, keyword, value);
+  return merged;
 }
 
 /** Types that both sides allow; `undefined` for any. */

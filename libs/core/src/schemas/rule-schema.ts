@@ -1,4 +1,4 @@
-import { type JsonSchema, NEVER } from './json-schema.js';
+import { inWords, type JsonSchema, NEVER } from './json-schema.js';
 
 /** One use of a rule. */
 export interface RuleUse {
@@ -17,7 +17,7 @@ export type RuleSchema = (use: RuleUse) => JsonSchema;
 
 /** A schema that says only a part of a rule. */
 export function prose(type: string | readonly string[] | undefined, description: string): JsonSchema {
-  return { ...(type !== undefined && { type }), description };
+  return { ...(type !== undefined && { type }), ...inWords(description) };
 }
 
 /** A lower bound of a count. */

@@ -1,6 +1,6 @@
 import * as rules from 'class-validator';
 import { DATE_SCHEMA } from './date-schema.js';
-import { isJsonPrimitive, type JsonSchema, NEVER, NOT_NULL, valuesSchema } from './json-schema.js';
+import { inWords, isJsonPrimitive, type JsonSchema, NEVER, NOT_NULL, valuesSchema } from './json-schema.js';
 import { atLeast, atMost, prose, type RuleSchema } from './rule-schema.js';
 
 const NUMBER: JsonSchema = { type: 'number' };
@@ -29,8 +29,8 @@ export const VALUE_RULES: Readonly<Record<string, RuleSchema>> = {
   [rules.IS_LONGITUDE]: () => prose(['number', 'string'], 'a longitude'),
 
   [rules.IS_DATE]: ({ type }) => (type === Date ? DATE_SCHEMA : NEVER),
-  [rules.MIN_DATE]: ({ type }) => (type === Date ? { ...DATE_SCHEMA, description: 'not too early' } : NEVER),
-  [rules.MAX_DATE]: ({ type }) => (type === Date ? { ...DATE_SCHEMA, description: 'not too late' } : NEVER),
+  [rules.MIN_DATE]: ({ type }) => (type === Date ? { ...DATE_SCHEMA, ...inWords('not too early') } : NEVER),
+  [rules.MAX_DATE]: ({ type }) => (type === Date ? { ...DATE_SCHEMA, ...inWords('not too late') } : NEVER),
 
   [rules.IS_ARRAY]: () => LIST,
   [rules.ARRAY_NOT_EMPTY]: () => ({ type: 'array', minItems: 1 }),
