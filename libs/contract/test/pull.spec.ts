@@ -86,6 +86,24 @@ describe('pulling a contract', () => {
     expect(await pull(url)).toMatchObject({ ok: true, text: expect.stringContaining(broken) as unknown });
   });
 
+  it('never shows a token that can not be sent', async () => {
+    const pulled = pull('http://127.0.0.1:1', 'types.ts', { token: 'first line\nsecond line' });
+    await expect(pulled).rejects.toThrow(/^the token has characters that can not be sent/);
+    await expect(pulled).rejects.not.toThrow('second');
+  });
+
+  it('reads no endless answer', async () => {
+    const server = createServer((_request, response) => {
+      const chunk = Buffer.alloc(1 << 20, ' ');
+      const more = (): void => void (response.destroyed || response.write(chunk, more));
+      more();
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await expect(pull(`http://127.0.0.1:${port}`)).rejects.toThrow('more than any contract has');
+  });
+
   it('says what is wrong', async () => {
     const url = await serve({ '/asyncapi.json': { asyncapi: '3.0.0', channels: { connection: {} } }, '/x.json': [] });
     await expect(pull(url)).rejects.toThrow('is not the contract of a wss node');

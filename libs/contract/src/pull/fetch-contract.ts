@@ -12,6 +12,10 @@ export interface FetchedContract {
 export class ContractUnavailable extends Error {}
 
 const WITHIN_MS = 30_000;
+/** No contract is larger, bytes. */
+const MOST_BYTES = 32 * 1_024 * 1_024;
+/** What a header can carry. */
+const TOKEN = /^[\x20-\x7e\xa0-\xff]+$/;
 const REMEDY =
   'where clients need a token, a node shows its contract to operators only: give the URL of its management port, with the token in --token-file or WSS_CONTRACT_TOKEN';
 
@@ -22,6 +26,10 @@ const REMEDY =
  * @throws ContractUnavailable
  */
 export async function fetchContract(address: string, token?: string): Promise<FetchedContract> {
+  if (token !== undefined && !TOKEN.test(token))
+    throw new ContractUnavailable(
+      'the token has characters that can not be sent, such as line ends: give it alone, on one line',
+    );
   const places = placesOf(address);
   let answer: Answer | undefined;
   for (const url of places) {
@@ -58,13 +66,26 @@ async function ask(url: string, token: string | undefined): Promise<Answer> {
       headers: { Accept: 'application/json', ...(token !== undefined && { Authorization: `Bearer ${token}` }) },
       signal: AbortSignal.timeout(WITHIN_MS),
     });
-    return { status: response.status, text: await response.text(), url };
+    return { status: response.status, text: await textOf(response), url };
   } catch (error) {
+    if (error instanceof ContractUnavailable) throw error;
     const { name, message, cause } = error as Error;
     const { code } = (cause ?? {}) as { code?: string };
     const why = name === 'TimeoutError' ? `no answer within ${WITHIN_MS / 1_000} s` : (code ?? message);
     throw new ContractUnavailable(`${url} can't be reached: ${why}`, { cause: error });
   }
+}
+
+async function textOf({ body, url }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let [text, bytes] = ['', 0];
+  // Leaving the loop ends the request.
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > MOST_BYTES) throw new ContractUnavailable(`${url} answers with more than any contract has: give the URL of a wss node`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function parsed(text: string, url: string): FetchedContract {

@@ -30,8 +30,19 @@ function optionsOf(words: string[]): PullOptions | number {
   const [command, url] = positionals;
   if (command !== 'pull' || url === undefined || positionals.length > 2) return 2;
   const file = values['token-file'];
-  const token = file === undefined ? env.WSS_CONTRACT_TOKEN : readFileSync(file, 'utf8').trim();
+  const token = (file === undefined ? env.WSS_CONTRACT_TOKEN : tokenIn(file))?.trim();
   return { url, out: values.out, check: values.check, ...(token && { token }) };
+}
+
+function tokenIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(`--token-file ${file} can't be read (${code ?? message}): give a file with the token alone`, {
+      cause: error,
+    });
+  }
 }
 
 async function main(): Promise<number> {
