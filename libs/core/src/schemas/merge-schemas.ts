@@ -68,8 +68,13 @@ function referenced(reference: JsonSchema, { type: _, ...more }: JsonSchema): Js
   if (types && !types.includes('object')) return NEVER;
   if (Object.keys(more).length === 0) return reference;
   const { description, $comment, ...rules } = more as JsonSchema;
-  const words = { ...(description !== undefined && { description }), ...($comment !== undefined && { $comment }) };
-  return Object.keys(rules).length === 0 ? mergeWords(reference, words) : { allOf: [reference, rules], ...words };
+  const words = {
+    ...(description !== undefined && { description }),
+    ...($comment !== undefined && { $comment }),
+  };
+  return Object.keys(rules).length === 0
+    ? mergeWords(reference, words)
+    : { allOf: [reference, rules], ...words };
 }
 
 function mergeWords(schema: JsonSchema, words: JsonSchema): JsonSchema {
