@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { claim, ENTRY } from './build.mjs';
 import { eachLine } from './lines.mjs';
 import { identify } from './process-identity.mjs';
 import { say } from './project.mjs';
-import { ended } from './run.mjs';
+import { ended, ENDING } from './run.mjs';
 
 const STOP_WITHIN_MS = 30_000;
 /** A line of its own, or the message of a JSON line. */
@@ -33,7 +34,9 @@ export class GatewayNode {
     const stdio = print ? ['ignore', 'pipe', 'pipe'] : 'inherit';
     const all = print ? { ...env, SUMMARY: 'line' } : env;
     this.process = spawn(process.execPath, args, { stdio, detached: true, env: all });
-    this.exited = ended(this.process).finally(() => (this.isRunning = false));
+    this.exited = ended(this.process)
+      .then((code) => (this.isOurs(code) ? 0 : code))
+      .finally(() => (this.isRunning = false));
     this.isRunning = true;
     if (this.process.pid) claim(folder, identify(this.process.pid));
     /** Resolves to { nodeId, url, port } when it serves; to undefined when it ends before. */
@@ -45,7 +48,14 @@ export class GatewayNode {
   }
 
   signal(name) {
-    if (this.isRunning) this.process.kill(name);
+    if (!this.isRunning) return;
+    this.asked = name;
+    this.process.kill(name);
+  }
+
+  /** A process that does not hear signals yet is ended by the one that we send: nothing has begun in it. */
+  isOurs(code) {
+    return ENDING.includes(this.asked) && code === 128 + constants.signals[this.asked];
   }
 
   /**

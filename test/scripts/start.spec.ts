@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { hermeticEnv, ManagedProcess } from '@wss/testing';
+import { eventually, hermeticEnv, ManagedProcess } from '@wss/testing';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url));
 const WITHIN_MS = 100_000;
@@ -27,4 +28,13 @@ it('says on stdout what it does, where lines are for people', async () => {
   expect(await stdout({ NODE_ENV: 'production', LOG_FORMAT: 'text', AUTH: 'none' })).toContain(
     'wss: starting a node …',
   );
+});
+
+it('ends in order when it is stopped before its node hears signals', async () => {
+  script = await ManagedProcess.start(process.execPath, [SCRIPT], { env: hermeticEnv({ AUTH: 'none' }) });
+  const { pid } = script;
+  const isThere = (): boolean => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') !== '';
+  await eventually(isThere, { withinMs: WITHIN_MS, everyMs: 1 });
+  script.signal('SIGTERM');
+  expect(await script.exited).toEqual({ code: 0, signal: null });
 });
