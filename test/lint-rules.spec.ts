@@ -15,7 +15,7 @@ const DIRECTIONS: Record<string, readonly string[]> = {
   cluster: ['redis', 'state', 'core', 'protocol'],
   messaging: ['core', 'protocol'],
   contract: ['state', 'core', 'protocol'],
-  nest: ['redis', 'state', 'cluster', 'messaging', 'core', 'protocol'],
+  nest: ['redis', 'state', 'cluster', 'messaging', 'contract', 'core', 'protocol'],
 };
 const LIBRARIES = [...Object.keys(DIRECTIONS), 'testing'];
 

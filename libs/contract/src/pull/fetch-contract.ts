@@ -14,7 +14,7 @@ export class ContractUnavailable extends Error {}
 const WITHIN_MS = 30_000;
 /** No contract is larger, bytes. */
 const MOST_BYTES = 32 * 1_024 * 1_024;
-/** What a header can carry. */
+/** A header can carry these. */
 const TOKEN = /^[\x20-\x7e\xa0-\xff]+$/;
 const REMEDY =
   'where clients need a token, a node shows its contract to operators only: give the URL of its management port, with the token in --token-file or WSS_CONTRACT_TOKEN';
