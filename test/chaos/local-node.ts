@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Channels,
+  FeedFaults,
   LostHistories,
   RedisChannels,
   RedisSessionStore,
@@ -116,6 +117,7 @@ export class LocalNode {
       typeOf: () => limits,
       emptyDocuments: () => new Map([['counter', this.counters.type.emptyJson]]),
       losses: this.losses,
+      faults: new FeedFaults(),
     });
   }
 

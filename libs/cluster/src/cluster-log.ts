@@ -7,6 +7,7 @@ import type { Channels } from './channels/channels.js';
 import { decodePacket, encodePacket, type EventPacket } from './channels/cluster-packet.js';
 import type { NodeRegistry } from './nodes/node-registry.js';
 import { subscriptionError } from './channels/channel-subscriptions.js';
+import type { FeedFaults } from './following/room-faults.js';
 import type { LostHistories } from './rooms/lost-histories.js';
 import { RoomFeed } from './rooms/room-feed.js';
 
@@ -32,6 +33,7 @@ export interface ClusterLogOptions {
   readonly keys: RedisKeys;
   readonly registry: NodeRegistry;
   readonly losses: LostHistories;
+  readonly faults: FeedFaults;
 }
 
 /**
@@ -45,7 +47,7 @@ export class ClusterLog implements OnApplicationShutdown {
   private hold?: RoomHold;
 
   constructor(private readonly options: ClusterLogOptions) {
-    const { store, channels, keys, registry, losses } = options;
+    const { store, channels, keys, registry, losses, faults } = options;
     const { nodeId } = registry.self;
     this.committer = new Committer(store, { of: () => LIMITS }, { nodeId });
     this.feed = new RoomFeed({
@@ -65,6 +67,7 @@ export class ClusterLog implements OnApplicationShutdown {
       typeOf: () => LIMITS,
       emptyDocuments: () => new Map(),
       losses,
+      faults,
     });
   }
 

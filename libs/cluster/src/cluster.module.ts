@@ -20,6 +20,7 @@ import { LiveContracts } from './nodes/live-contracts.js';
 import { NodeRegistry } from './nodes/node-registry.js';
 import { PacketChannels } from './events/packet-channels.js';
 import { PendingCalls } from './events/pending-calls.js';
+import { FeedFaults } from './following/room-faults.js';
 import { LostHistories } from './rooms/lost-histories.js';
 
 /** Dependencies and settings that a node needs to speak to the others. */
@@ -50,11 +51,12 @@ export const CLUSTER_PROVIDERS: readonly Provider[] = [
     useFactory: ({ jobSettings = {} }: ClusterModuleOptions) => jobSettings,
   },
   bindFactory(LostHistories, [], () => new LostHistories()),
+  bindFactory(FeedFaults, [], () => new FeedFaults()),
   bindFactory(
     ClusterLog,
-    [ClusterModuleOptions, LostHistories],
-    ({ store, channels, keys, registry }, losses) =>
-      new ClusterLog({ store, channels, keys, registry, losses }),
+    [ClusterModuleOptions, LostHistories, FeedFaults],
+    ({ store, channels, keys, registry }, losses, faults) =>
+      new ClusterLog({ store, channels, keys, registry, losses, faults }),
   ),
   NodeCluster,
   bind(Cluster, NodeCluster),

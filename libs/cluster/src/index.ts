@@ -29,6 +29,7 @@ export { PRESENCE_SCRIPTS, RedisPresenceStore } from './presence/presence-store.
 export { Presence, type RoomPresence } from './presence/presence.js';
 export { RoomFormats } from './presence/room-formats.js';
 export { FeedHold } from './rooms/feed-room.js';
+export { FeedFaults } from './following/room-faults.js';
 export { LostHistories } from './rooms/lost-histories.js';
 export { RoomFeed } from './rooms/room-feed.js';
 export { Appended, ClusterRooms, type DirectTarget, Rooms, type RoomTarget } from './rooms/rooms.js';

@@ -5,7 +5,7 @@ import type { Channels } from '../channels/channels.js';
 import { type DurabilityListener, DurableWatermark, type WatchedRoom } from './durable-watermark.js';
 import { FeedRoom } from './feed-room.js';
 import { FollowedRoom } from '../following/followed-room.js';
-import { FeedFaults } from '../following/room-faults.js';
+import type { FeedFaults } from '../following/room-faults.js';
 import type { LostHistories } from './lost-histories.js';
 import { QuietRooms } from './quiet-rooms.js';
 import type { PresenceHearer, RoomListener } from '../following/room-listener.js';
@@ -42,24 +42,25 @@ export interface RoomFeedOptions {
   readonly pauses?: Partial<FeedPauses>;
   /** Hears of rooms whose members can't go on; one for all feeds of a node. */
   readonly losses: LostHistories;
+  /** Tells of rooms that can't be read; one for all feeds of a node. */
+  readonly faults: FeedFaults;
 }
 
 /** Follows the rooms that this node has clients in, and only those. */
 export class RoomFeed {
   private readonly rooms = new Map<string, FeedRoom>();
   private readonly reads = new NodeReads();
-  private readonly faults = new FeedFaults();
   private readonly pauses: FeedPauses;
   private readonly quiet: QuietRooms;
   private readonly watermark?: DurableWatermark;
 
   constructor(private readonly options: RoomFeedOptions) {
     this.pauses = { ...PAUSES, ...options.pauses };
-    const { channels, committer, keys, store, durability } = options;
+    const { channels, committer, faults, keys, store, durability } = options;
     const { quietMs } = this.pauses;
     const rooms = (): Iterable<FeedRoom> => this.rooms.values();
     const idleTtlOf = (name: string): number => this.idleTtlOf(name);
-    this.quiet = new QuietRooms({ store, faults: this.faults, rooms, quietMs, idleTtlOf }, () =>
+    this.quiet = new QuietRooms({ store, faults, rooms, quietMs, idleTtlOf }, () =>
       this.reads.parts.expire(),
     );
     if (durability) {
@@ -144,7 +145,7 @@ export class RoomFeed {
   }
 
   private open(name: string): FollowedRoom {
-    const { store, listener, presence, typeOf, emptyDocuments } = this.options;
+    const { store, faults, listener, presence, typeOf, emptyDocuments } = this.options;
     const idleTtlMs = this.idleTtlOf(name);
     return new FollowedRoom({
       room: name,
@@ -153,7 +154,7 @@ export class RoomFeed {
         tops: (rooms) => store.tops(rooms),
       },
       reads: this.reads,
-      faults: this.faults,
+      faults,
       listener,
       ...(presence && { presence }),
       historyEvents: typeOf(name)?.history.events ?? 1_000,

@@ -3,7 +3,7 @@ import type { RoomHold, HistoryReset, RoomStart, StartRequest } from '@wss/core'
 import type { LogEntry, Position } from '@wss/protocol';
 import type { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, type ResumeReply, type ResumeRequest, type RoomStore } from '@wss/state';
-import { Channels, LostHistories, RoomFeed } from '../../src/index.js';
+import { Channels, FeedFaults, LostHistories, RoomFeed } from '../../src/index.js';
 import type { MessageListener } from '../../src/channels/channels.js';
 import type { RoomFeedOptions } from '../../src/rooms/room-feed.js';
 
@@ -99,6 +99,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
       typeOf: () => LIMITS,
       ...settings,
       losses: this.losses,
+      faults: new FeedFaults(),
       emptyDocuments: () => new Map(),
       durability: { durable: (_room, durable) => void this.told.push({ durable }) },
       listener: {

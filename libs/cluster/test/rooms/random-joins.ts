@@ -11,7 +11,7 @@ import {
   type Work,
 } from '@wss/state';
 import { eventually, type Random } from '@wss/testing';
-import { LostHistories, RoomFeed } from '../../src/index.js';
+import { FeedFaults, LostHistories, RoomFeed } from '../../src/index.js';
 import { FeedClient } from './feed-clients.js';
 import type { FeedEngine } from './feed-engine.js';
 import { SlowChannels } from './feed-node.js';
@@ -115,6 +115,7 @@ export class RandomJoins {
       typeOf: () => ({ history: { events: HISTORY }, idleTtlMs: 0 }),
       emptyDocuments: () => new Map(),
       losses,
+      faults: new FeedFaults(),
       listener: {
         deliver: (_room, epoch, entries) => this.each((client) => client.deliver(epoch, entries)),
         deliverVolatile: () => undefined,

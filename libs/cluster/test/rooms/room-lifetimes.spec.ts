@@ -4,7 +4,7 @@ import type { RoomStart } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, ROOM_FORMAT, type RoomStore, StoreError } from '@wss/state';
 import { eventually, RedisServer } from '@wss/testing';
-import { LostHistories, RoomFeed, RoomFormats, Sessions } from '../../src/index.js';
+import { FeedFaults, LostHistories, RoomFeed, RoomFormats, Sessions } from '../../src/index.js';
 import type { NodeInfo } from '../../src/nodes/node-registry.js';
 import { captureLogs, releaseLogs } from '../captured-logs.js';
 import { type NodeLinks, redisClusterOn } from '../engines.js';
@@ -53,6 +53,7 @@ describe('how long rooms live in Redis', () => {
       typeOf: () => type,
       pauses: { quietMs: 50 },
       losses,
+      faults: new FeedFaults(),
       emptyDocuments: () => new Map(),
       listener: {
         deliver: () => undefined,

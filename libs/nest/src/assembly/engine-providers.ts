@@ -5,6 +5,7 @@ import {
   ClusterModuleOptions,
   ClusterRooms,
   LiveContracts,
+  FeedFaults,
   LostHistories,
   NodePresence,
   RoomFeed,
@@ -45,8 +46,9 @@ const FEED: Provider = bindFactory(
     DocumentRegistry,
     NodePresence,
     LostHistories,
+    FeedFaults,
   ],
-  (...[engine, { nodeId }, committer, delivery, types, documents, presence, losses]) =>
+  (...[engine, { nodeId }, committer, delivery, types, documents, presence, losses, faults]) =>
     new RoomFeed({
       nodeId,
       store: engine.store,
@@ -56,6 +58,7 @@ const FEED: Provider = bindFactory(
       listener: delivery,
       presence,
       losses,
+      faults,
       typeOf: (room) => types.of(room),
       ...(engine.name === 'redis' && engine.canBeDurable && { durability: delivery }),
       emptyDocuments: (room) => new Map(documents.of(room).map(({ name, emptyJson }) => [name, emptyJson])),
