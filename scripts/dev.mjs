@@ -28,11 +28,12 @@ await main(async () => {
   const node = new DevNode({ folder, env: { ...keptIn(folder, env), ...env }, front, url });
   let compiling = new Progress('compiling; changes are watched');
   const compiled = () => (compiling = compiling?.end());
+  // Heard before the compiler exists, so that no signal leaves it behind.
+  onEndRequest(() => compiler.stop());
   const compiler = new WatchCompiler(folder, {
     onCompiled: () => (compiled(), node.restart()),
     onErrors: () => (compiled(), node.tellErrors()),
   });
-  onEndRequest(() => compiler.stop());
   await compiler.exited;
   compiled();
   front.stopListening();

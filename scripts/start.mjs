@@ -9,7 +9,8 @@ await main(async () => {
   await ensureInstalled();
   await ensureBuilt();
   say('starting a node …');
-  const node = new GatewayNode(claimBuild(), nodeEnvironment());
+  // Heard before the node exists, so that no signal leaves it behind.
   onEndRequest((signal) => node.signal(signal === 'SIGHUP' ? 'SIGTERM' : signal));
+  const node = new GatewayNode(claimBuild(), nodeEnvironment());
   return node.exited;
 });
