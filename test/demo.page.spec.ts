@@ -805,7 +805,8 @@ class Users {
   }
 
   private async kill(page: Page): Promise<void> {
-    if (this.kills === MOST_KILLS || !(await page.isEnabled('#kill'))) return;
+    // Without a connection the page knows no node, and hides them.
+    if (this.kills === MOST_KILLS || this.offline.has(page) || !(await page.isEnabled('#kill'))) return;
     this.kills++;
     const port = this.fronts.get(page)!.target;
     await page.click('#kill');
