@@ -38,7 +38,7 @@ export class MemorySessionStore extends SessionStore {
     return this.engine.call(() => {
       const known = this.table.rows.get(claim.id);
       if (known && (known.user !== claim.user || known.revoked)) return undefined;
-      if (this.engine.now() > (known?.endsAt ?? claim.endsAt)) return undefined;
+      if (this.engine.now() >= (known?.endsAt ?? claim.endsAt)) return undefined;
       const movedIn = this.engine.now() + ttlMs - (known?.endsAt ?? 0);
       const areExtended = known?.lanesEndAt === known?.endsAt && movedIn >= 0 && movedIn < ttlMs / 8;
       const endsAt = known && areExtended ? known.endsAt : this.engine.now() + ttlMs;

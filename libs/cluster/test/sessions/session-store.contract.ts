@@ -172,6 +172,17 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       });
     });
 
+    it('resumes no session that a node could claim as over, not even in the millisecond of its end', async () => {
+      const revived: number[] = [];
+      for (let round = 0; round < 200; round++) {
+        const id = `round-${round}`;
+        const claim = { ...claimOf(id, 0), endsAt: await store.create(claimOf(id, 0), round % 4) };
+        while (!idsOf(await claimEnded(10)).includes(id));
+        if (await store.resume(claim, 60_000)) revived.push(round);
+      }
+      expect(revived).toEqual([]);
+    });
+
     it.each(CLOCKS)(
       'R30: a session lives as long as it should from a node whose clock is %s',
       (_what, offset) =>

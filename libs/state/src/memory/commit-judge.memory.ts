@@ -74,7 +74,7 @@ export class CommitJudge {
   private judge(entry: CommitEntry): Verdict {
     const { generation, endsAt, ofNode } = entry.lane;
     const lane = this.laneOf(entry);
-    if (this.now > endsAt) return { kind: 'expired' };
+    if (this.now >= endsAt) return { kind: 'expired' };
     // The record would end first.
     if (ofNode && endsAt > this.now + NODE_LANE_MS) return { kind: 'expired' };
     if (generation < lane.generation) return { kind: 'expired' };

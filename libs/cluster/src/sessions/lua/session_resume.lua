@@ -12,7 +12,7 @@ local record = redis.call('HMGET', KEYS[1], 'u', 'g', 'e', 'x', 'f', 'l')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if record[1] and record[1] ~= ARGV[1] then return { 0, '0', 0, 0 } end
-if record[4] or now > tonumber(record[3] or ARGV[3]) then return { 0, '0', 0, 0 } end
+if record[4] or now >= tonumber(record[3] or ARGV[3]) then return { 0, '0', 0, 0 } end
 local generation = math.max(tonumber(record[2] or '0'), tonumber(ARGV[2])) + 1
 local lasts = tonumber(ARGV[4])
 local moved_in = now + lasts - tonumber(record[3] or '0')

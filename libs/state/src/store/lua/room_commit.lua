@@ -84,7 +84,7 @@ local function judge(key, i)
   if ends ~= '0' then
     local ends_at = ends + 0
     -- A node's lane ends no later than its record goes, or that there is none would prove nothing (R30).
-    if now > (ends_at < 0 and -ends_at or ends_at) or -ends_at > now + NODE_LANE_MS then return 'expired' end
+    if now >= (ends_at < 0 and -ends_at or ends_at) or -ends_at > now + NODE_LANE_MS then return 'expired' end
     lane.ends_at = ends_at
   elseif not lane.ends_at then
     return 'expired'
