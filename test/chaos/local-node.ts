@@ -7,7 +7,7 @@ import {
   RedisSessionStore,
   RoomFeed,
   SESSION_SCRIPTS,
-  Sessions,
+  SessionKeeper,
 } from '@wss/cluster';
 import {
   Command,
@@ -97,7 +97,7 @@ export class LocalNode {
   private constructor(
     readonly links: RedisLinks,
     readonly store: RoomStore,
-    private readonly sessions: Sessions,
+    private readonly sessions: SessionKeeper,
     private readonly options: LocalNodeOptions,
   ) {
     const { flaw, replicas = 0 } = options;
@@ -133,7 +133,7 @@ export class LocalNode {
     if (flaw?.resends) links.commands.options.autoResendUnfulfilledCommands = true;
     const fence = links.fence && new ReplicationFence(links.fence, KEYS.fence(randomUUID()), replicas);
     const store = new RedisRoomStore(links, KEYS, scripts, { fence });
-    const sessions = await Sessions.start(new RedisSessionStore(links, KEYS), { secret: 'chaos' });
+    const sessions = await SessionKeeper.start(new RedisSessionStore(links, KEYS), { secret: 'chaos' });
     return new LocalNode(links, flaw?.store?.(store) ?? store, sessions, options);
   }
 

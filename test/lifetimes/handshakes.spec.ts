@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { Sessions } from '@wss/cluster';
+import { SessionKeeper } from '@wss/cluster';
 import { SessionSource } from '@wss/messaging';
 import { eventually, FeatureCluster, type FeatureNode, keptState, rawUpgrade } from '@wss/testing';
 import { DenModule } from './den.feature.js';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-const sessions = (): number => keptState(node.app).get('Sessions.connected') ?? 0;
+const sessions = (): number => keptState(node.app).get('SessionKeeper.connected') ?? 0;
 const stored = (): number => keptState(node.app).get('SessionTable.rows') ?? 0;
 
 describe('R26: a handshake that can not be completed', () => {
@@ -50,7 +50,7 @@ describe('R26: a handshake that can not be completed', () => {
   });
 
   it('closes the session of a client that has gone while it was opened', async () => {
-    const source = node.get(SessionSource as never) as Sessions;
+    const source = node.get(SessionSource as never) as SessionKeeper;
     const open = source.open.bind(source);
     let gone = (): void => undefined;
     const hasGone = new Promise<void>((resolve) => (gone = resolve));

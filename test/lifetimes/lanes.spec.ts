@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Session, Sessions } from '@wss/cluster';
+import { Session, SessionKeeper } from '@wss/cluster';
 import { SessionSource } from '@wss/messaging';
 import { eventually, FeatureCluster, type FeatureNode, type TestClient } from '@wss/testing';
 import { DenModule } from './den.feature.js';
@@ -17,7 +17,7 @@ describe.each(['memory', 'redis'] as const)('R29: rooms with numbered commands, 
   });
   afterAll(() => cluster?.stop());
 
-  const sessions = (): Sessions => node.get(SessionSource as never);
+  const sessions = (): SessionKeeper => node.get(SessionSource as never);
   const sessionOf = (id: string): Session => {
     const { connected } = sessions() as unknown as { connected: Set<Session> };
     return [...connected].find((session) => session.id === id)!;

@@ -28,7 +28,7 @@ interface Planted {
 const PLANTED: readonly Planted[] = [
   {
     bug: 'R26: a session is opened before its handshake is judged, and closed by the client that it makes',
-    found: /Sessions\.connected/,
+    found: /SessionKeeper\.connected/,
     plant: () => {
       const undoJudging = instead(
         WebSocketServer.prototype,

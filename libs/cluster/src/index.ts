@@ -38,4 +38,4 @@ export { SessionExpiry } from './sessions/session-expiry.js';
 export { SessionStore } from './sessions/session-store.js';
 export { MemorySessionStore } from './sessions/session-store.memory.js';
 export { RedisSessionStore, SESSION_SCRIPTS } from './sessions/session-store.redis.js';
-export { Session, type SessionOptions, Sessions } from './sessions/sessions.js';
+export { Session, type SessionOptions, SessionKeeper } from './sessions/session-keeper.js';

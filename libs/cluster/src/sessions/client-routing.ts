@@ -2,7 +2,7 @@ import type { RedisKeys } from '@wss/redis';
 import type { Channels, MessageListener } from '../channels/channels.js';
 import { decodeDirect, encodeDirect } from '../channels/direct-message.js';
 import type { SessionStore } from './session-store.js';
-import type { Session } from './sessions.js';
+import type { Session } from './session-keeper.js';
 import { type SessionHere, TakeOvers } from './take-overs.js';
 
 /** Takes messages for users and clients to those of this node. */

@@ -6,7 +6,7 @@ import {
   RedisChannels,
   RedisSessionStore,
   type Session,
-  Sessions,
+  SessionKeeper,
   ShardedChannels,
 } from '../../src/index.js';
 import { type ChannelsUnderTest, wantedChannelsContract } from './wanted-channels.contract.js';
@@ -125,13 +125,13 @@ describe('R27: what is sent to users', () => {
   const ended: string[] = [];
   const here: Session[] = [];
   let routing: ClientRouting;
-  let sessions: Sessions;
+  let sessions: SessionKeeper;
 
   beforeAll(async () => {
     server = await RedisServer.start();
     links = await RedisLinks.connect({ target: parseRedisTarget(server.url) });
     store = new RedisSessionStore(links, keys);
-    sessions = await Sessions.start(store);
+    sessions = await SessionKeeper.start(store);
     routing = new ClientRouting({
       nodeId: 'a',
       channels: new RedisChannels(links),
@@ -171,7 +171,7 @@ describe('R27: what is sent to users', () => {
     const { session, token } = await sessions.open('user3');
     here.push(session);
     await kill(server);
-    const far = await Sessions.start(store);
+    const far = await SessionKeeper.start(store);
     // The take-over reaches no node, as if its publication came while nothing was subscribed.
     expect(await far.open('user3', token)).toMatchObject({ resumed: true });
     far.close();

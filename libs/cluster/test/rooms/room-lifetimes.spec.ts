@@ -4,7 +4,7 @@ import type { RoomStart } from '@wss/core';
 import { RedisKeys } from '@wss/redis';
 import { appendWork, Committer, ROOM_FORMAT, type RoomStore, StoreError } from '@wss/state';
 import { eventually, RedisServer } from '@wss/testing';
-import { FeedFaults, LostHistories, RoomFeed, RoomFormats, Sessions } from '../../src/index.js';
+import { FeedFaults, LostHistories, RoomFeed, RoomFormats, SessionKeeper } from '../../src/index.js';
 import type { NodeInfo } from '../../src/nodes/node-registry.js';
 import { captureLogs, releaseLogs } from '../captured-logs.js';
 import { type NodeLinks, redisClusterOn } from '../engines.js';
@@ -139,7 +139,7 @@ describe('how long rooms live in Redis', () => {
   });
 
   it('R36: the numbers of a session go on in a room that has ended while it was elsewhere', async () => {
-    const sessions = await Sessions.start(links.sessions, { ttlMs: DAY });
+    const sessions = await SessionKeeper.start(links.sessions, { ttlMs: DAY });
     closing.push(() => sessions.close());
     const { session } = await sessions.open('ann');
     await sessions.prepareLane(session, room);

@@ -7,14 +7,14 @@ import {
   RedisNodeRegistry,
   RedisSessionStore,
   SESSION_SCRIPTS,
-  Sessions,
+  SessionKeeper,
 } from '../../src/index.js';
 
 const [K1, K2, K3] = ['a', 'b', 'c'].map((letter) => letter.repeat(40)) as [string, string, string];
 
 /** One node, as far as sessions are concerned. */
 interface Node {
-  readonly sessions: Sessions;
+  readonly sessions: SessionKeeper;
   readonly registry: RedisNodeRegistry;
 }
 
@@ -42,7 +42,7 @@ describe('R33: the secrets of sessions', () => {
 
   const start = async (...secret: string[]): Promise<Node> => {
     const registry = new RedisNodeRegistry(links, keys, { nodeId: `n${nodes.length}`, heartbeatMs: 100 });
-    const sessions = await Sessions.start(new RedisSessionStore(links, keys), { secret });
+    const sessions = await SessionKeeper.start(new RedisSessionStore(links, keys), { secret });
     sessions.secrets.watch(registry, keys.namespace);
     await registry.join();
     const node = { sessions, registry };
@@ -151,7 +151,7 @@ describe('R33: the secrets of sessions', () => {
     expect(JSON.stringify(await server.cli('HGETALL', keys.nodeRecords))).not.toContain(K1);
     const other = new RedisKeys(`t${randomUUID().slice(0, 8)}`);
     const registry = new RedisNodeRegistry(links, other, { nodeId: 'other' });
-    const sessions = await Sessions.start(new RedisSessionStore(links, other), { secret: K1 });
+    const sessions = await SessionKeeper.start(new RedisSessionStore(links, other), { secret: K1 });
     sessions.secrets.watch(registry, other.namespace);
     await eventually(() => expect(registry.self.secrets).toHaveLength(1));
     expect(secrets).not.toContain(registry.self.secrets![0]);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@wss/testing';
-import { type SessionStore, Sessions } from '../../src/index.js';
+import { type SessionStore, SessionKeeper } from '../../src/index.js';
 import type { ClaimedSession, SessionClaim } from '../../src/sessions/session-store.js';
 import { CLOCKS, withClock } from '../off-clocks.js';
 import type { ClusterUnderTest, EngineUnderTest, NodeLinks } from '../engines.js';
@@ -187,7 +187,9 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       'R30: a session lives as long as it should from a node whose clock is %s',
       (_what, offset) =>
         withClock(offset, async () => {
-          const [near, far] = await Promise.all([1, 2].map(() => Sessions.start(store, { ttlMs: 60_000 })));
+          const [near, far] = await Promise.all(
+            [1, 2].map(() => SessionKeeper.start(store, { ttlMs: 60_000 })),
+          );
           const { session, token } = await near!.open('ann');
           expect(session.endsAt - (await cluster.now())).toBeGreaterThan(55_000);
           expect(session.endsAt - (await cluster.now())).toBeLessThanOrEqual(60_000);
@@ -202,7 +204,7 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
 
     it.each(CLOCKS)("R30: a session is over when it should be where a node's clock is %s", (_what, offset) =>
       withClock(offset, async () => {
-        const sessions = await Sessions.start(store, { ttlMs: 200 });
+        const sessions = await SessionKeeper.start(store, { ttlMs: 200 });
         const { session, token } = await sessions.open('ann');
         sessions.close();
         await eventually(async () => expect(idsOf(await claimEnded(10))).toEqual([session.id]));

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { MemoryEngine } from '@wss/state';
 import { eventually } from '@wss/testing';
-import { MemorySessionStore, type Session, type SessionOptions, Sessions } from '../../src/index.js';
+import { MemorySessionStore, type Session, type SessionOptions, SessionKeeper } from '../../src/index.js';
 
 /** As long as an eighth of it never passes here. */
 const TTL_MS = 3_600_000;
@@ -28,18 +28,20 @@ class WatchedStore extends MemorySessionStore {
 }
 
 describe('sessions of a node', () => {
-  const opened: Sessions[] = [];
+  const opened: SessionKeeper[] = [];
   afterEach(() => {
     for (const sessions of opened.splice(0)) sessions.close();
   });
 
-  async function start(options: SessionOptions = {}): Promise<{ sessions: Sessions; store: WatchedStore }> {
+  async function start(
+    options: SessionOptions = {},
+  ): Promise<{ sessions: SessionKeeper; store: WatchedStore }> {
     const store = new WatchedStore(new MemoryEngine());
-    const sessions = await Sessions.start(store, { ttlMs: TTL_MS, ...options });
+    const sessions = await SessionKeeper.start(store, { ttlMs: TTL_MS, ...options });
     opened.push(sessions);
     return { sessions, store };
   }
-  const openMany = (sessions: Sessions, count: number): Promise<Session[]> =>
+  const openMany = (sessions: SessionKeeper, count: number): Promise<Session[]> =>
     Promise.all(Array.from({ length: count }, async () => (await sessions.open('ann')).session));
 
   it('R6: one that can not be extended keeps no other from it, and is extended when it can be', async () => {

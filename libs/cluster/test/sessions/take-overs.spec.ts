@@ -3,8 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import { RedisKeys } from '@wss/redis';
 import { MemoryEngine } from '@wss/state';
 import { eventually } from '@wss/testing';
-import { ClientRouting, MemoryClusterChannels, MemorySessionStore, Sessions } from '../../src/index.js';
-import type { Session } from '../../src/sessions/sessions.js';
+import { ClientRouting, MemoryClusterChannels, MemorySessionStore, SessionKeeper } from '../../src/index.js';
+import type { Session } from '../../src/sessions/session-keeper.js';
 import { TakeOvers } from '../../src/sessions/take-overs.js';
 
 /** A node of the embedded engine, and the sessions that have a connection there. */
@@ -16,7 +16,7 @@ class TestNode {
 
   constructor(
     private readonly engine: MemoryEngine,
-    private readonly sessions: Sessions,
+    private readonly sessions: SessionKeeper,
   ) {
     this.channels = new MemoryClusterChannels(engine);
     const { publish } = this.channels;
@@ -55,7 +55,7 @@ class TestNode {
 describe('take-overs', () => {
   it('R8: are announced until nodes have heard of them', async () => {
     const engine = new MemoryEngine();
-    const sessions = await Sessions.start(new MemorySessionStore(engine));
+    const sessions = await SessionKeeper.start(new MemorySessionStore(engine));
     const [older, newer] = [new TestNode(engine, sessions), new TestNode(engine, sessions)];
     const token = await older.connect();
     newer.refusals = 2;
@@ -68,7 +68,7 @@ describe('take-overs', () => {
 
   it('R8: are found in the engine by a node that hears the user after they were announced', async () => {
     const engine = new MemoryEngine();
-    const sessions = await Sessions.start(new MemorySessionStore(engine));
+    const sessions = await SessionKeeper.start(new MemorySessionStore(engine));
     const [older, newer] = [new TestNode(engine, sessions), new TestNode(engine, sessions)];
     const { keep } = older.channels;
     let confirm = (): void => undefined;

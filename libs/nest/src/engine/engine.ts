@@ -21,7 +21,7 @@ import {
   SESSION_SCRIPTS,
   type SessionOptions,
   type SessionStore,
-  Sessions,
+  SessionKeeper,
   ShardedChannels,
 } from '@wss/cluster';
 import {
@@ -58,7 +58,7 @@ export abstract class Engine {
   abstract readonly keys: RedisKeys;
   abstract readonly store: RoomStore;
   abstract readonly channels: Channels;
-  abstract readonly sessions: Sessions;
+  abstract readonly sessions: SessionKeeper;
   abstract readonly sessionStore: SessionStore;
   abstract readonly registry: NodeRegistry;
   abstract readonly jobs: JobQueue;
@@ -112,7 +112,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     keys,
     store: new MemoryRoomStore(engine, channelOf),
     channels: new MemoryClusterChannels(engine),
-    sessions: await Sessions.start(sessionStore, sessionOptions(settings)),
+    sessions: await SessionKeeper.start(sessionStore, sessionOptions(settings)),
     sessionStore,
     registry: new MemoryNodeRegistry(engine, { nodeId }),
     jobs: new MemoryJobQueue(engine),
@@ -232,7 +232,7 @@ async function assemble(
   });
   await formats.start();
   const sessionStore = new RedisSessionStore(links, keys, { leavesStubs });
-  const sessions = await Sessions.start(sessionStore, sessionOptions(settings));
+  const sessions = await SessionKeeper.start(sessionStore, sessionOptions(settings));
   sessions.secrets.watch(registry, keys.namespace);
   probe.record.clock.onStep(() => sessions.extendAll());
   hold.held = false;

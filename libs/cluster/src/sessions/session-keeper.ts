@@ -55,7 +55,7 @@ export class Session implements ClientSession {
   }
 }
 
-/** Settings of {@link Sessions}. */
+/** Settings of {@link SessionKeeper}. */
 export interface SessionOptions {
   /** The first signs the tokens, all verify them; without any the nodes agree on one through the engine. */
   readonly secret?: string | readonly string[];
@@ -85,8 +85,8 @@ const EXTEND_AGAIN_MS = 5_000;
  * Keeps the sessions: the identity and numbered commands that survive a reconnect. The engine has a session from its
  * greeting on.
  */
-export class Sessions {
-  private readonly logger = new Logger(Sessions.name);
+export class SessionKeeper {
+  private readonly logger = new Logger('Sessions');
   private readonly connected = new Set<Session>();
   private readonly tokens: SessionTokens;
   private readonly ttlMs: number;
@@ -118,10 +118,14 @@ export class Sessions {
   }
 
   /** @throws RedisError when the secret can't be agreed on. */
-  static async start(store: SessionStore, options: SessionOptions = {}): Promise<Sessions> {
+  static async start(store: SessionStore, options: SessionOptions = {}): Promise<SessionKeeper> {
     const { secret = [], ttlMs = TTL_MS } = options;
     const configured = typeof secret === 'string' ? [secret] : secret;
-    const sessions = new Sessions(store, await SessionSecrets.start(store, { configured, ttlMs }), options);
+    const sessions = new SessionKeeper(
+      store,
+      await SessionSecrets.start(store, { configured, ttlMs }),
+      options,
+    );
     sessions.timer = setInterval(() => sessions.extendAll(), sessions.ttlMs / 8).unref();
     return sessions;
   }
