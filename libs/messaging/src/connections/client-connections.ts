@@ -5,7 +5,13 @@ import { type OpenedSession, SessionHooks, Slots } from '@wss/core';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { CommandRouter } from '../commands/command-router.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
-import { Admission, ClientListener, SessionSource, UpgradeRefusal } from '../ports/ports.js';
+import {
+  Admission,
+  ClientListener,
+  RevocationSource,
+  SessionSource,
+  UpgradeRefusal,
+} from '../ports/ports.js';
 import { RoomAccess } from '../rooms/room-access.js';
 import { SlowClients } from '../rooms/slow-clients.js';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
@@ -24,6 +30,7 @@ export class ConnectionPorts {
     readonly sessions: SessionSource,
     private readonly hooks: SessionHooks,
     @Optional() readonly observer?: MessagingObserver,
+    @Optional() readonly revocations?: RevocationSource,
   ) {}
 
   /** Tells the other nodes, and the features of this one, that a session goes on here. */
@@ -60,6 +67,7 @@ export class ClientConnections implements Connections {
     const offered = offeredProtocols(request);
     const url = new URL(request.url ?? '/', 'ws://node');
     const admitted = await this.ports.admission.admit(request, url);
+    await this.ports.revocations?.check(admitted);
     if (!offered.session) return admitted;
     const opened = await this.opening.run(() => {
       this.upgrades.requireOpen();

@@ -28,10 +28,13 @@ export class Sockets {
   ) {}
 
   begin(socket: RoutedSocket, stream: Duplex, accepted: AcceptedClient, context: PathContext): ClientSocket {
-    const { user, expiresAt, claims } = accepted;
+    const { user, expiresAt, issuedAt, claims } = accepted;
     const { flusher } = this;
     const id = `${this.identity.nodeId}.${(++this.count).toString(36)}`;
-    const client = new ClientSocket({ socket, id, user, expiresAt, claims, stream, flusher, context });
+    const client = new ClientSocket({
+      ...{ socket, id, user, stream, flusher, context },
+      ...{ expiresAt, issuedAt, claims },
+    });
     socket
       .on('message', onMessage as SocketListener)
       .on('close', onClose as SocketListener)

@@ -69,6 +69,11 @@ export interface Admitted {
   /** When the identity ends unless it is refreshed, ms since 1970; absent: never. */
   readonly expiresAt?: number;
   /**
+   * When the identity was proven, ms since 1970, such as `iat` of a token; a revocation ends those from before it.
+   * Default: the moment of the upgrade.
+   */
+  readonly issuedAt?: number;
+  /**
    * Further facts about the user, which handlers and guards see as `command.client.claims`. They are shared by all of
    * the client's messages, so an application's own are copied and frozen to the depth. Default none. A refreshed identity replaces them.
    */
@@ -92,6 +97,15 @@ export abstract class Admission {
   refresh(_token: string, _user: string): Promise<Admitted> | Admitted {
     throw new UpgradeRefusal(401, 'tokens are not renewed here; connect again');
   }
+}
+
+/** Knows which identities were revoked. An application without one revokes none. */
+export abstract class RevocationSource {
+  /**
+   * Asked at each upgrade, when the identity is known and before its session is opened, and at each `$auth`.
+   * @throws UpgradeRefusal when the identity is revoked; any other error is logged and answered 503
+   */
+  abstract check(admitted: Admitted): Promise<void> | void;
 }
 
 /** Further parts of a refusal. */

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, GatewayError, type PresencePage } from '@wss/core';
 import { isEpoch } from '@wss/protocol';
@@ -15,7 +15,7 @@ import {
 } from 'class-validator';
 import { Answers } from '../commands/answers.js';
 import { ClientSocket } from '../socket/client-socket.js';
-import { Admission, UpgradeRefusal } from '../ports/ports.js';
+import { Admission, RevocationSource, UpgradeRefusal } from '../ports/ports.js';
 import { RoomAccess } from './room-access.js';
 import { PresenceReader } from './presence-reader.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
@@ -85,6 +85,7 @@ export class SystemHandlers {
     private readonly presence: PresenceReader,
     private readonly answers: Answers,
     private readonly admission: Admission,
+    @Optional() private readonly revocations?: RevocationSource,
   ) {}
 
   @SubscribeMessage('$join')
@@ -138,6 +139,7 @@ export class SystemHandlers {
   ): Promise<{ expiresAt: number | null }> {
     try {
       const identity = await this.admission.refresh(token, client.user);
+      await this.revocations?.check(identity);
       client.identify(identity);
       return { expiresAt: identity.expiresAt ?? null };
     } catch (error) {

@@ -34,6 +34,8 @@ export interface ClientInit {
   readonly user: string;
   /** When its identity ends, ms since 1970; absent: never. */
   readonly expiresAt?: number;
+  /** When its identity was proven, ms since 1970; absent: now. */
+  readonly issuedAt?: number;
   readonly claims?: Client['claims'];
   /** The stream under the WebSocket. */
   readonly stream: Duplex;
@@ -94,6 +96,8 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   declare heartbeatSlot?: number;
   /** When its identity ends unless it is refreshed, ms on this process' steady clock; 0: never. */
   declare expiresAt: number;
+  /** When its identity was proven, ms since 1970, by the issuer's clock or, without a word of it, by this node's. */
+  declare issuedAt: number;
   /** Absent without the subprotocol. */
   declare session?: ClientSession;
   /** Handlers of native gateways; absent where there are none. */
@@ -133,7 +137,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   declare private roomStates?: Map<string, RoomState>;
 
   /** Makes an accepted socket a client. */
-  constructor({ socket, id, user, expiresAt, claims, stream, flusher, context }: ClientInit) {
+  constructor({ socket, id, user, stream, flusher, context, ...identity }: ClientInit) {
     this.socket = socket;
     this.pathContext = context;
     this.alive = true;
@@ -143,7 +147,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     this.hooks = 0;
     this.load = 0;
     this.loadBytes = 0;
-    this.identify({ expiresAt, claims });
+    this.identify(identity);
     this.id = id;
     this.user = user;
     this.outbound = new OutboundQueue(stream, flusher, this);
@@ -154,7 +158,8 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
    * Takes the end and the claims of an identity. The end is read once: from here on only the steady clock counts, so
    * that a step of the wall clock does not end connections.
    */
-  identify({ expiresAt, claims }: Pick<ClientInit, 'expiresAt' | 'claims'>): void {
+  identify({ expiresAt, issuedAt, claims }: Pick<ClientInit, 'expiresAt' | 'issuedAt' | 'claims'>): void {
+    this.issuedAt = issuedAt ?? Date.now();
     this.claims = claims ?? NO_CLAIMS;
     this.expiresAt =
       expiresAt === undefined ? 0 : performance.now() + expiresAt - Date.now() + IDENTITY_LEEWAY_MS;

@@ -25,14 +25,15 @@ export function meantRefusal(thrown: unknown): unknown {
  * @throws Error that names the part that is wrong, without data
  */
 export function provenIdentity(returned: Admitted, name: string): Admitted {
-  const { user, expiresAt, claims } = (returned ?? {}) as Partial<Record<keyof Admitted, unknown>>;
+  const { user, expiresAt, issuedAt, claims } = (returned ?? {}) as Partial<Record<keyof Admitted, unknown>>;
   if (typeof user !== 'string' || !USER.test(user)) {
     throw new Error(
       `the user that ${name} returns must be a text of 1 to 128 characters without control characters`,
     );
   }
-  if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
-    throw new Error(`the expiresAt that ${name} returns must be a number of ms since 1970`);
+  for (const [part, instant] of Object.entries({ expiresAt, issuedAt })) {
+    if (instant !== undefined && !Number.isFinite(instant))
+      throw new Error(`the ${part} that ${name} returns must be a number of ms since 1970`);
   }
   if (claims !== undefined && (typeof claims !== 'object' || claims === null || Array.isArray(claims))) {
     throw new Error(`the claims that ${name} returns must be an object`);

@@ -15,6 +15,8 @@ export interface TokenIdentity {
   readonly user: string;
   /** Ms since 1970; absent when the token does not end. */
   readonly expiresAt?: number;
+  /** Ms since 1970; absent when the token does not say it. */
+  readonly issuedAt?: number;
   /** Everything that the token says. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
@@ -87,8 +89,12 @@ export class TokenVerifier {
     if (typeof user !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(user)) {
       throw new TokenRefused(`the claim "${this.userClaim}" (it must name a user)`);
     }
-    const identity = { user, claims: payload };
-    return payload.exp === undefined ? identity : { ...identity, expiresAt: payload.exp * 1_000 };
+    const { exp, iat } = payload;
+    return {
+      ...{ user, claims: payload },
+      ...(exp !== undefined && { expiresAt: exp * 1_000 }),
+      ...(iat !== undefined && { issuedAt: iat * 1_000 }),
+    };
   }
 
   private async verifySignature(token: string): Promise<{ payload: JWTPayload }> {
