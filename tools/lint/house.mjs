@@ -30,7 +30,7 @@ export const HOUSE = {
   'libs/messaging': {
     uses: ['core', 'protocol'],
     without: ['ioredis'],
-    floors: ['ports', 'socket', 'commands', 'rooms', 'connections', 'adapter'],
+    floors: ['ports', 'reading', 'socket', 'commands', 'rooms', 'connections', 'adapter'],
   },
   'libs/contract': {
     uses: ['state', 'core', 'protocol'],

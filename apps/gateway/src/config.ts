@@ -124,6 +124,16 @@ export class Config {
   @IsOption
   readonly MAX_ROOMS_PER_SESSION: number = 1_000;
 
+  /** Frames that a client may send per second; beyond that it is read slowly. */
+  @toNumber
+  @IsOption
+  readonly MAX_FRAMES_PER_SECOND: number = 1_000;
+
+  /** The same for bytes. */
+  @toNumber
+  @IsOption
+  readonly MAX_BYTES_PER_SECOND: number = 1_048_576;
+
   /** How long a stopping node waits for the balancer to notice before it lets clients go, ms. */
   @toNumber
   @IsOption

@@ -60,6 +60,8 @@ const VARIABLES: Readonly<Record<string, Values>> = {
   ],
   SESSION_TTL_MS: numbers(1_000, 86_400_000),
   MAX_ROOMS_PER_SESSION: numbers(1, 100_000),
+  MAX_FRAMES_PER_SECOND: numbers(1, 1_000_000),
+  MAX_BYTES_PER_SECOND: numbers(16_384, 1_000_000_000),
   DRAIN_DELAY_MS: numbers(0, 600_000),
   DRAIN_WINDOW_MS: numbers(0, 600_000),
   DURABLE_REPLICAS: numbers(0, 10),

@@ -23,6 +23,8 @@ const VARIABLES: Readonly<Record<string, readonly [name: keyof Config, hint?: st
   'drain.delayMs': ['DRAIN_DELAY_MS'],
   'drain.windowMs': ['DRAIN_WINDOW_MS'],
   'limits.maxRooms': ['MAX_ROOMS_PER_SESSION'],
+  'limits.framesPerSecond': ['MAX_FRAMES_PER_SECOND'],
+  'limits.bytesPerSecond': ['MAX_BYTES_PER_SECOND'],
 };
 
 /** The fault of a variable: `<name> <problem>`. */
@@ -49,7 +51,8 @@ export function optionProblems(config: Config): VariableProblem[] {
     // Several keys for tokens: a contradiction.
     if (option === 'auth.jwt') return [];
     const [name, hint = ''] = VARIABLES[option] ?? [option];
-    return [{ name, problem: `${problem}${hint}` }];
+    // No variable is `false`.
+    return [{ name, problem: `${problem.replace(/, or false$/, '')}${hint}` }];
   });
 }
 
@@ -71,7 +74,11 @@ export function wssOptionsOf(config: Config): WssOptions {
       windowMs: config.DRAIN_WINDOW_MS,
       timeoutMs: Math.max(0, config.SHUTDOWN_TIMEOUT_MS - CLOSING_MS),
     },
-    limits: { maxRooms: config.MAX_ROOMS_PER_SESSION },
+    limits: {
+      maxRooms: config.MAX_ROOMS_PER_SESSION,
+      framesPerSecond: config.MAX_FRAMES_PER_SECOND,
+      bytesPerSecond: config.MAX_BYTES_PER_SECOND,
+    },
   };
 }
 

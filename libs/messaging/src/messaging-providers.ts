@@ -12,6 +12,7 @@ import { Hub } from './connections/hub.js';
 import { JoinGuards } from './rooms/join-guards.js';
 import { Memberships } from './rooms/memberships.js';
 import { PresenceReader } from './rooms/presence-reader.js';
+import { ReadingShares } from './reading/reading-shares.js';
 import { RoomAccess } from './rooms/room-access.js';
 import { RoomDelivery } from './rooms/room-delivery.js';
 import { RouteBuilder } from './commands/routes.js';
@@ -29,6 +30,7 @@ import { UnknownNames } from './commands/unknown-names.js';
  */
 export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,
+  ReadingShares,
   Hub,
   JoinGuards,
   SurvivingNumbers,

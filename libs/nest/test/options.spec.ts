@@ -40,6 +40,8 @@ describe('options', () => {
       presenceGraceMs: 5_000,
       drain: { delayMs: 0, windowMs: 2_000, timeoutMs: 20_000 },
       maxRooms: 1_000,
+      framesPerSecond: 1_000,
+      bytesPerSecond: 1_048_576,
       globalEnhancers: true,
     });
     expect(settingsOf({ auth: { use: Mine } }).origins).toEqual([]);
@@ -135,7 +137,7 @@ describe('options', () => {
     ],
     [
       { auth: 'none', limits: { maxRoms: 1 } },
-      'limits.maxRoms is not an option; allowed are maxRooms; did you mean maxRooms?',
+      'limits.maxRoms is not an option; allowed are maxRooms, framesPerSecond, bytesPerSecond; did you mean maxRooms?',
     ],
     [{ auth: 'none', drain: null, session: [] }, 'drain must be an object', 'session must be an object'],
   ])('may not be %j', (options, ...expected) => {

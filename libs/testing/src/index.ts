@@ -18,6 +18,13 @@ export { GatewayNode } from './gateways/gateway-node.js';
 export { type KeptState, keptState, keptSurplus } from './gateways/kept-state.js';
 export { hermeticEnv, ManagedProcess, type ProcessExit } from './processes/managed-process.js';
 export * from './random.js';
+export {
+  OPCODES,
+  RawClient,
+  rawFrame,
+  type RawFrameOptions,
+  type ReceivedFrame,
+} from './gateways/raw-client.js';
 export { rawUpgrade } from './gateways/raw-upgrade.js';
 export { RedisClusterServers } from './deployments/redis-cluster-servers.js';
 export * from './deployments/redis-faults.js';

@@ -6,7 +6,7 @@ import {
 } from 'ws';
 import type { IncomingMessage } from 'node:http';
 import { RESUME_PREFIX, SUBPROTOCOL, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
-import { MAX_FRAME_BYTES } from '../ports/limits.js';
+import { MAX_FRAGMENTS, MAX_FRAME_BYTES } from '../ports/limits.js';
 import { RoutedSocket } from '../socket/routed-socket.js';
 
 /** The server that a gateway asks for. */
@@ -19,11 +19,12 @@ export interface SocketServerRequest {
 }
 
 /** Default limits of the router's servers; a gateway's own options come after them. */
-// `closeTimeout` and `maxFragments` are newer than the published types.
-const LIMITS: ServerOptions & { closeTimeout: number; maxFragments: number } = {
+// The last ones are newer than the published types.
+const LIMITS: ServerOptions & { maxFragments: number; maxBufferedChunks: number; closeTimeout: number } = {
   noServer: true,
   maxPayload: MAX_FRAME_BYTES,
-  maxFragments: 1_024,
+  maxFragments: MAX_FRAGMENTS,
+  maxBufferedChunks: MAX_FRAGMENTS,
   closeTimeout: 5_000,
 };
 
@@ -80,6 +81,8 @@ export function routedServer({ options }: SocketServerRequest, end: HandshakeEnd
     ...options,
     // Closing the server must find its clients.
     clientTracking: true,
+    // Pongs go through the client's queue; `ws` would write them to a client that never reads.
+    autoPong: false,
     WebSocket: RoutedSocket,
     verifyClient: verifierOf(options.verifyClient, end),
   });

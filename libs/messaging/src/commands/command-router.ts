@@ -16,6 +16,7 @@ import type { RoomState } from '../socket/room-state.js';
 import { Deadlines } from './deadlines.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { SessionSource } from '../ports/ports.js';
+import { FRAMES_AT_ONCE } from '../reading/reading-turns.js';
 import { RoutedCommand } from './routed-command.js';
 import { type Route, RouteBuilder } from './routes.js';
 import { UnknownEvents } from './unknown-events.js';
@@ -193,14 +194,24 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     });
   }
 
-  /** Starts the waiting commands, in order, up to the next join or leave. */
+  /** Starts the waiting commands, in order, some of them in a turn, up to the next join or leave. */
   private goOn(state: RoomState): void {
-    while (!state.changing) {
+    for (let started = 0; !state.changing; started++) {
+      if (started === FRAMES_AT_ONCE) return this.goOnLater(state);
       const command = this.waiting.next(state);
       if (!command) return;
       if (command.client.readyState === WebSocket.OPEN) this.run(command, state);
       else this.drop(command);
     }
+  }
+
+  /** Commands that come meanwhile take their place behind those that wait. */
+  private goOnLater(state: RoomState): void {
+    state.changing = true;
+    setImmediate(() => {
+      state.changing = false;
+      this.goOn(state);
+    });
   }
 
   private drop(command: RoutedCommand): void {

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, Optional } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
 import { NodeIdentity } from '../ports/ports.js';
+import { ReadingShares } from '../reading/reading-shares.js';
 import { ClientSocket, type PathContext, type SocketOwner } from '../socket/client-socket.js';
 import { Flusher } from '../socket/flusher.js';
 import { CLIENT, type RoutedSocket } from '../socket/routed-socket.js';
@@ -25,20 +26,22 @@ export class Sockets {
   constructor(
     private readonly flusher: Flusher,
     private readonly identity: NodeIdentity,
+    @Optional() private readonly shares: ReadingShares = new ReadingShares(),
   ) {}
 
   begin(socket: RoutedSocket, stream: Duplex, accepted: AcceptedClient, context: PathContext): ClientSocket {
     const { user, expiresAt, issuedAt, claims } = accepted;
-    const { flusher } = this;
+    const { flusher, shares } = this;
     const id = `${this.identity.nodeId}.${(++this.count).toString(36)}`;
     const client = new ClientSocket({
-      ...{ socket, id, user, stream, flusher, context },
+      ...{ socket, id, user, stream, flusher, shares, context },
       ...{ expiresAt, issuedAt, claims },
     });
     socket
       .on('message', onMessage as SocketListener)
       .on('close', onClose as SocketListener)
       .on('error', onError as SocketListener)
+      .on('ping', onPing as SocketListener)
       .on('pong', onPong as SocketListener);
     return client;
   }
@@ -54,6 +57,10 @@ function onMessage(this: Socket, data: RawData, isBinary: boolean): void {
   client.alive = true;
   if (client.hold(data, isBinary)) return;
   client.pathContext.reader.read(client, data, isBinary, client.pathContext.router);
+}
+
+function onPing(this: Socket, payload: Buffer): void {
+  this[CLIENT]!.pinged(payload);
 }
 
 function onPong(this: Socket): void {

@@ -8,6 +8,18 @@ export const MAX_ROOMS = 1_000;
 export const MAX_FRAME_BYTES = 65_536;
 
 /**
+ * Frames that a client may send per second unless the application says otherwise, control frames and fragments
+ * included; beyond that, and what it saved, it is read slowly.
+ */
+export const FRAMES_PER_SECOND = 1_000;
+
+/** The same for bytes of frames. */
+export const BYTES_PER_SECOND = 1_048_576;
+
+/** Largest number of fragments of a message, and of pieces in which the network may bring a frame. */
+export const MAX_FRAGMENTS = 1_024;
+
+/**
  * Largest number of a connection's commands under way or waiting (R29); further frames are read when one is answered.
  */
 export const MAX_COMMANDS = 256;

@@ -27,6 +27,9 @@ export abstract class MessagingObserver {
 
   abstract clientSlow(action: SlowClientAction): void;
 
+  /** A client is not read from for a while, because it sent more than its share of frames or bytes per second. */
+  clientPaused?(by: 'frames' | 'bytes'): void;
+
   /** Events of the log, or volatile ones, were sent: the count is events times members. */
   abstract delivered(kind: 'log' | 'volatile', count: number): void;
 

@@ -153,6 +153,10 @@ export abstract class NodeIdentity {
 export abstract class ClientLimits {
   /** Largest number of rooms that a session, or a connection without one, may be in. */
   abstract readonly maxRooms: number;
+  /** Frames that a client may send per second; Infinity: any number. Default 1,000. */
+  abstract readonly framesPerSecond?: number;
+  /** Bytes of frames that a client may send per second; Infinity: any number. Default 1,048,576. */
+  abstract readonly bytesPerSecond?: number;
 }
 
 /** Decides what errors may tell about the application. */

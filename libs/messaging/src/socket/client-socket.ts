@@ -21,11 +21,14 @@ import {
   MAX_HOOK_MS,
 } from '../ports/limits.js';
 import { frameBytes } from './frame-size.js';
+import { Inbound } from '../reading/inbound.js';
+import { FRAMES_AT_ONCE } from '../reading/reading-turns.js';
+import type { ReadingShares } from '../reading/reading-shares.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { RoomState } from './room-state.js';
 import { CLIENT, RoutedSocket, type SocketSender } from './routed-socket.js';
-import { textFrame } from './text-frame.js';
+import { pongFrame, textFrame } from './text-frame.js';
 
 /** Everything that a socket needs to become a client. */
 export interface ClientInit {
@@ -40,6 +43,7 @@ export interface ClientInit {
   /** The stream under the WebSocket. */
   readonly stream: Duplex;
   readonly flusher: Flusher;
+  readonly shares: ReadingShares;
   readonly context: PathContext;
 }
 
@@ -133,11 +137,12 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   declare private readingSoon?: boolean;
   /** True if frames are dropped, because a connection hook failed or the client is let go. */
   declare private dropping?: boolean;
+  declare private inbound: Inbound;
   declare private outbound?: OutboundQueue;
   declare private roomStates?: Map<string, RoomState>;
 
   /** Makes an accepted socket a client. */
-  constructor({ socket, id, user, stream, flusher, context, ...identity }: ClientInit) {
+  constructor({ socket, id, user, stream, flusher, shares, context, ...identity }: ClientInit) {
     this.socket = socket;
     this.pathContext = context;
     this.alive = true;
@@ -151,6 +156,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     this.id = id;
     this.user = user;
     this.outbound = new OutboundQueue(stream, flusher, this);
+    this.inbound = new Inbound(this, stream, shares);
     socket[CLIENT] = this;
   }
 
@@ -217,18 +223,36 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   gaveBack(bytes: number): void {
     this.load--;
     this.loadBytes -= bytes;
-    if (!this.held || this.readingSoon) return;
-    this.readingSoon = true;
     // This does not run within the end of a command, which would then start the next ones, and so on.
+    if (this.held) this.readHeldSoon();
+  }
+
+  private readHeldSoon(): void {
+    if (this.readingSoon) return;
+    this.readingSoon = true;
     setImmediate(() => {
       this.readingSoon = false;
       this.readHeld();
     });
   }
 
-  /** True if it is not read from because too much is under way, so that it can't give a sign of life. */
+  /**
+   * True if it is not read from, because too much is under way or it is over its share, so that it can't give a sign of
+   * life.
+   */
   get throttled(): boolean {
-    return this.held !== undefined && this.hooks === 0;
+    return (this.held !== undefined && this.hooks === 0) || this.inbound.isOverShare;
+  }
+
+  /** Part of {@link SocketSender}. */
+  resumed(): void {
+    this.inbound.resumed();
+  }
+
+  /** Answers a ping, unless a newer one comes before the answer is written. */
+  pinged(payload: Buffer): void {
+    this.alive = true;
+    this.queue?.pushPong(pongFrame(payload));
   }
 
   /** Drops frames that were kept back, and all later ones. */
@@ -309,7 +333,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     if (code !== undefined && this.readyState === WebSocket.OPEN) this.closedWith = code;
     WebSocket.prototype.close.call(this.socket, code, reason);
     // Frames that were kept back are dropped, and the answer to the close frame is read.
-    if (this.throttled) this.readHeld();
+    if (this.held && this.hooks === 0) this.readHeld();
   }
 
   /** Sends for native gateways: plain text joins the replies, everything else goes out after them. */
@@ -325,12 +349,12 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     (WebSocket.prototype.send as (...all: unknown[]) => void).call(this.socket, content, ...rest);
   }
 
-  /** Reads frames that were kept back, in order, as far as limits allow. */
+  /** Reads frames that were kept back, in order, some of them in a turn, as far as limits allow. */
   private readHeld(): void {
     const { held } = this;
     if (!held) return;
     let next = 0;
-    while (next < held.length && !this.mustWait && this.takesFrames) {
+    while (next < held.length && next < FRAMES_AT_ONCE && !this.mustWait && this.takesFrames) {
       const { data, isBinary, arrivedAt } = held[next++]!;
       this.arrivedAt = arrivedAt;
       this.pathContext.reader.read(this, data, isBinary, this.pathContext.router);
@@ -339,6 +363,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     held.splice(0, next);
     if (held.length > 0 && this.takesFrames) {
       if (this.hooks === 0) this.pause();
+      if (!this.mustWait) this.readHeldSoon();
       return;
     }
     delete this.held;

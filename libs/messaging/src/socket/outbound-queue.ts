@@ -34,6 +34,7 @@ export class OutboundQueue implements Flushable {
 
   // Idle queues share one empty array, so that an idle client costs nothing here.
   private urgent: Chunk[] = NONE;
+  declare private pong?: Buffer;
   private bulk: Chunk[] = NONE;
   private dirty = false;
   private notify = false;
@@ -51,6 +52,12 @@ export class OutboundQueue implements Flushable {
   pushUrgent(frame: Buffer): void {
     if (this.urgent === NONE) this.urgent = [];
     this.urgent.push(frame);
+    this.touch();
+  }
+
+  /** Queues a pong in the place of one that was not written yet: only the newest ping needs an answer (RFC 6455 §5.5.3). */
+  pushPong(frame: Buffer): void {
+    this.pong = frame;
     this.touch();
   }
 
@@ -76,6 +83,7 @@ export class OutboundQueue implements Flushable {
   private writeOrWait(): void {
     if (this.gone) return this.clear();
     if (this.congested) return this.wait();
+    this.takePong();
     while (this.urgent.length + this.bulk.length > 0) {
       if (this.congested) return this.wait();
       this.write(WRITE_BYTES);
@@ -89,7 +97,17 @@ export class OutboundQueue implements Flushable {
   /** Writes the whole queue even to a slow client, so that e.g. a close frame can follow. */
   writeAll(): void {
     if (this.gone) return this.clear();
+    this.takePong();
     this.write(Infinity);
+  }
+
+  /** Once the socket takes data, a pong is a frame like others. */
+  private takePong(): void {
+    const { pong } = this;
+    if (!pong) return;
+    delete this.pong;
+    if (this.urgent === NONE) this.urgent = [];
+    this.urgent.push(pong);
   }
 
   /** Writes from the front of the queue, in one system call, until this many bytes are written. */

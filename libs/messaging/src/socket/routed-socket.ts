@@ -7,6 +7,8 @@ export const CLIENT = Symbol('client');
 export interface SocketSender {
   send(...args: unknown[]): void;
   close(code?: number, reason?: string | Buffer): void;
+  /** Its socket is read again. */
+  resumed(): void;
 }
 
 /**
@@ -24,5 +26,10 @@ export class RoutedSocket<T extends SocketSender = SocketSender> extends WebSock
   override close(code?: number, reason?: string | Buffer): void {
     if (this[CLIENT]) this[CLIENT].close(code, reason);
     else super.close(code, reason);
+  }
+
+  override resume(): void {
+    super.resume();
+    this[CLIENT]?.resumed();
   }
 }

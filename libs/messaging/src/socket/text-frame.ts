@@ -1,4 +1,5 @@
 const FIN_TEXT = 0x81;
+const FIN_PONG = 0x8a;
 
 /** Builds a whole, unmasked WebSocket text frame (RFC 6455 §5.2), header and payload in one buffer. */
 export function textFrame(payload: string): Buffer {
@@ -17,5 +18,14 @@ export function textFrame(payload: string): Buffer {
     frame.writeUInt32BE(length, 6);
   }
   frame.write(payload, header, 'utf8');
+  return frame;
+}
+
+/** Builds the answer to a ping, whose payload has at most 125 bytes. */
+export function pongFrame(payload: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(2 + payload.length);
+  frame[0] = FIN_PONG;
+  frame[1] = payload.length;
+  payload.copy(frame, 2);
   return frame;
 }

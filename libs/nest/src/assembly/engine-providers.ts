@@ -106,7 +106,11 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
   bindFactory(RoomStore, [Engine], ({ store }) => store),
   bindFactory(CommitterOptions, [Engine, NodeIdentity], ({ channels }, { nodeId }) => ({ nodeId, channels })),
   bindFactory(SessionSource, [Engine], ({ sessions }) => sessions),
-  bindFactory(ClientLimits, [WssSettings], ({ maxRooms }) => ({ maxRooms })),
+  bindFactory(ClientLimits, [WssSettings], ({ maxRooms, framesPerSecond, bytesPerSecond }) => ({
+    maxRooms,
+    framesPerSecond,
+    bytesPerSecond,
+  })),
   bindFactory(ErrorHints, [WssSettings], ({ auth }) => ({ showsNames: auth === 'none' })),
   bindFactory(HandlerOptions, [WssSettings], ({ globalEnhancers }) => ({ globalEnhancers })),
   bindFactory(LaneNumbers, [Engine, RoomTypeRegistry], ({ store }, types) => new StoredNumbers(store, types)),

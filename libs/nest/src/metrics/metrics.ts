@@ -34,6 +34,11 @@ export class Metrics extends MessagingObserver implements EngineObserver {
   private readonly slow = this.instruments.counter('slow_clients_total', 'Actions against slow clients', [
     'action',
   ]);
+  private readonly pauses = this.instruments.counter(
+    'client_pauses_total',
+    'Pauses of clients that sent more than their share',
+    ['by'],
+  );
   private readonly drained = this.instruments.counter(
     'drained_clients_total',
     'Clients of the stopping node',
@@ -103,6 +108,10 @@ export class Metrics extends MessagingObserver implements EngineObserver {
 
   clientSlow(action: SlowClientAction): void {
     this.slow.inc({ action });
+  }
+
+  override clientPaused(by: 'frames' | 'bytes'): void {
+    this.pauses.inc({ by });
   }
 
   clientDrained(how: 'closed' | 'cut'): void {

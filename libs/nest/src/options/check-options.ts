@@ -5,6 +5,7 @@ import {
   integer,
   isObject,
   must,
+  orFalse,
   type OptionCheck,
   options,
   text,
@@ -82,7 +83,11 @@ const all = options({
     windowMs: integer(0, 600_000),
     timeoutMs: integer(0, 600_000),
   }),
-  limits: options({ maxRooms: integer(1, 100_000) }),
+  limits: options({
+    maxRooms: integer(1, 100_000),
+    framesPerSecond: orFalse(integer(1, 1_000_000)),
+    bytesPerSecond: orFalse(integer(16_384, 1_000_000_000)),
+  }),
   globalEnhancers: must('true or false', (value) => typeof value === 'boolean'),
 });
 

@@ -24,6 +24,14 @@ export function integer(min: number, max: number): OptionCheck {
   );
 }
 
+/** Allows `false` besides. */
+export function orFalse(check: OptionCheck): OptionCheck {
+  return (value, option) => {
+    if (value === false) return [];
+    return check(value, option).map((found) => ({ ...found, problem: `${found.problem}, or false` }));
+  };
+}
+
 /** A text that a pattern describes. */
 export function text(be: string, pattern: RegExp): OptionCheck {
   return must(be, (value) => typeof value === 'string' && pattern.test(value));

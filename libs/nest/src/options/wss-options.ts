@@ -85,6 +85,13 @@ export interface WssDrainOptions {
 export interface WssLimits {
   /** Rooms that a session, or a connection without one, may be in at a time, 1 to 100,000. Default 1,000. */
   readonly maxRooms?: number;
+  /**
+   * Frames that a client may send per second, 1 to 1,000,000; pings, pongs and fragments count. Five seconds' worth may
+   * be sent at once; beyond that the client is read more slowly, and nothing is lost. `false`: any number. Default 1,000.
+   */
+  readonly framesPerSecond?: number | false;
+  /** The same for bytes, 16,384 to 1,000,000,000. Default 1,048,576. */
+  readonly bytesPerSecond?: number | false;
 }
 
 /** Options of `WssModule`. They are checked as a whole at boot: the error names every bad one. */

@@ -16,6 +16,10 @@ export abstract class WssSettings {
   abstract readonly presenceGraceMs: number;
   abstract readonly drain: Required<WssDrainOptions>;
   abstract readonly maxRooms: number;
+  /** Infinity without a limit. */
+  abstract readonly framesPerSecond: number;
+  /** Infinity without a limit. */
+  abstract readonly bytesPerSecond: number;
   abstract readonly globalEnhancers: boolean;
 }
 
@@ -50,6 +54,12 @@ export function settingsOf(options: WssOptions): WssSettings {
       timeoutMs: drain.timeoutMs ?? 20_000,
     },
     maxRooms: limits.maxRooms ?? 1_000,
+    framesPerSecond: limitOf(limits.framesPerSecond, 1_000),
+    bytesPerSecond: limitOf(limits.bytesPerSecond, 1_048_576),
     globalEnhancers: options.globalEnhancers ?? true,
   };
+}
+
+function limitOf(given: number | false | undefined, byDefault: number): number {
+  return given === false ? Infinity : (given ?? byDefault);
 }
