@@ -65,7 +65,7 @@ export const SCRIPT_FLAWS = {
     }),
   /** A number is judged after its session, and its record, have gone (R6). */
   judgesEndedSession: () =>
-    flawedScripts({ commit: [['if now > (ends_at < 0 and -ends_at or ends_at) or', 'if']] }),
+    flawedScripts({ commit: [['if now >= (ends_at < 0 and -ends_at or ends_at) or', 'if']] }),
   /** Replies name an epoch that is stored nowhere (R13). */
   mintsWithoutStoring: () => {
     const changes: Change[] = [[STORE_EPOCH, `if not room.past then ${STORE_EPOCH} end`]];

@@ -29,6 +29,7 @@ export { isPlainObject, PlainObject } from './validation/plain-object.js';
 export { Reply, replyTypeOf } from './handlers/reply.js';
 export { RoomDocument, type RoomDocumentOptions, roomDocumentOf } from './rooms/room-document.js';
 export * from './rooms/room-events.js';
+export * from './rooms/room-gate.js';
 export * from './rooms/room-start.js';
 export {
   type BackPressure,

@@ -78,6 +78,16 @@ export interface EncodedEvent {
   readonly data: string;
 }
 
+/** The end of memberships of a room, as it stands in the room's log (R38). */
+export interface Ending {
+  /** The user whose memberships end; with neither a user nor a session, everybody's do. */
+  readonly user?: string;
+  /** The session whose membership ends. */
+  readonly session?: string;
+  /** The members concerned are told; '' if none was given. */
+  readonly reason: string;
+}
+
 /** The events of one command in a room's log. Entries are read, replayed and trimmed whole. */
 export interface LogEntry {
   /** Sequence number of the first event; the others follow without a gap. */
@@ -90,6 +100,8 @@ export interface LogEntry {
    * "\x03<distance>\x04", because numbers are not known when the patch is made.
    */
   readonly patch?: string;
+  /** Ends memberships. Other members see the entry's one event; the ending itself is never part of a frame. */
+  readonly ending?: Ending;
 }
 
 /** A room's document as clients see it. */

@@ -31,7 +31,7 @@ const PUBLISHES_BEFORE_META: RoomScripts = {
 /** A script that judges no end of a node's lane, so that a record that is gone looks like one that never was. */
 const WITHOUT_LANE_END: RoomScripts = {
   ...ROOM_SCRIPTS,
-  commit: changedScript(ROOM_SCRIPTS.commit, [['if now > (ends_at < 0 and -ends_at or ends_at) or', 'if']]),
+  commit: changedScript(ROOM_SCRIPTS.commit, [['if now >= (ends_at < 0 and -ends_at or ends_at) or', 'if']]),
 };
 
 /** The script on a Redis whose clock is an hour ahead. */

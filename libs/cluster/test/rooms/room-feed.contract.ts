@@ -62,7 +62,7 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
     const has = (node: FeedNode, seqs: number[]): Promise<void> =>
       eventually(() => expect(node.seqs).toEqual(seqs));
     const forge = (epoch: string, seq: number): Promise<void> => {
-      const body = encodeBody([{ event: '"forged"', data: '"forged"' }]);
+      const body = encodeBody({ events: [{ event: '"forged"', data: '"forged"' }] });
       return writer.channels.publish(
         engine.keys.room(room).channel,
         encodeMessage({ epoch, seq }, seq, [body]),

@@ -1,3 +1,4 @@
+import { RoomGate } from '@wss/core';
 import { type MemoryLane, type MemoryRoom, NODE_LANE_MS } from './room.memory.js';
 import type { MemoryRoomLife } from './room-life.memory.js';
 import type {
@@ -46,7 +47,12 @@ export class CommitJudge {
 
   /** True if nothing may be written. */
   get refused(): boolean {
-    return this.conflict || this.verdicts.some(({ kind }) => kind !== 'ok');
+    return this.conflict || this.outdated || this.verdicts.some(({ kind }) => kind !== 'ok');
+  }
+
+  /** True if the node has applied another gate than the room's. */
+  private get outdated(): boolean {
+    return (this.request.gate ?? '') !== this.room.gate;
   }
 
   resultsOf(entry: number): number[] {
@@ -68,6 +74,7 @@ export class CommitJudge {
       ...(ahead !== undefined && { ahead }),
       replicationId: room.replicationId,
       documents,
+      ...(this.outdated && { gate: RoomGate.read(room.gate, room.endings) }),
     };
   }
 

@@ -49,7 +49,7 @@ function partAfter(room: MemoryRoom, from: number, limits: PartLimits): Part {
   const gap = (later[0]?.first ?? Infinity) > from + 1;
   let bytes = 0;
   const end = later.findIndex((entry, index) => {
-    bytes += Buffer.byteLength(encodeBody(entry.events, entry.patch));
+    bytes += Buffer.byteLength(encodeBody(entry));
     return index > 0 && (index === limits.entries || bytes > limits.bytes);
   });
   return end < 0 ? { entries: later, full: false, gap } : { entries: later.slice(0, end), full: true, gap };

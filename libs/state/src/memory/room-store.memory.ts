@@ -1,4 +1,5 @@
-import type { LogEntry, Position } from '@wss/protocol';
+import { gatePosition, RoomGate } from '@wss/core';
+import type { Ending, LogEntry, Position } from '@wss/protocol';
 import { fillSlots } from '../store/counter-slots.js';
 import { encodeBody, encodeMessage, positionKey } from '../store/log-format.js';
 import { LossReport } from '../store/lost-parts.js';
@@ -63,6 +64,7 @@ export class MemoryRoomStore extends RoomStore {
         documents: wanted && !found.more ? new Map(room.documents) : new Map<string, StoredDocument>(),
         replicationId: room.replicationId,
         lineage: [...room.lineage],
+        ...(room.gate !== (request.gate ?? '') && { gate: RoomGate.read(room.gate, room.endings) }),
         ...(lane && { n: lane.highest }),
       });
     });
@@ -129,7 +131,7 @@ export class MemoryRoomStore extends RoomStore {
     const bodies: string[] = [];
     const seqs = request.entries.map((entry, index) => {
       const written = append(room, entry, judge.resultsOf(index));
-      if (written) bodies.push(encodeBody(written.events, written.patch));
+      if (written) bodies.push(encodeBody(written));
       return room.seq;
     });
     for (const { name, json, entry } of request.documents) {
@@ -203,10 +205,18 @@ function append(room: MemoryRoom, entry: CommitEntry, results: readonly number[]
     first: room.seq + 1,
     events,
     ...(entry.patch !== undefined && { patch: fillSlots(entry.patch, results) }),
+    ...(entry.ending && { ending: entry.ending }),
   };
   room.log.push(written);
   room.seq += events.length;
+  if (entry.ending) raiseGate(room, entry.ending);
   return written;
+}
+
+function raiseGate(room: MemoryRoom, ending: Ending): void {
+  const gate = RoomGate.read(room.gate, room.endings).with(ending, gatePosition(positionOf(room)));
+  room.gate = gate.at;
+  room.endings = gate.list;
 }
 
 function record(

@@ -37,6 +37,10 @@ export interface MemoryRoom {
   namedUntil: number;
   /** Parts that were written in this life. */
   readonly written: Set<RoomPart>;
+  /** Position of the last ending of memberships; '' if there is none (R38). */
+  gate: string;
+  /** See `RoomGate.list`. */
+  endings: string;
   /** Newest first. */
   lineage: { epoch: string; end: number }[];
   log: LogEntry[];
@@ -89,6 +93,8 @@ function emptyMeta() {
     life: 1,
     metaExpiresAt: Infinity,
     namedUntil: 0,
+    gate: '',
+    endings: '',
     lineage: [] as MemoryRoom['lineage'],
   };
 }

@@ -1,3 +1,4 @@
+import { RoomGate } from '@wss/core';
 import { isEpoch, type Position } from '@wss/protocol';
 import type { DataLinks, RoomKeys } from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
@@ -21,8 +22,10 @@ export function encodeCommit(
   keys: RoomKeys,
   { publish, idle }: { readonly publish: DataLinks['publish']; readonly idle: string },
 ): { lanes: string[]; args: string[] } {
-  const { history, inQueue, judgeOnly, documents, entries } = request;
-  const mode = judgeOnly ? 2 : inQueue === undefined ? 0 : `@${inQueue}`;
+  const { history, inQueue, judgeOnly, documents, entries, gate = '' } = request;
+  const raises = entries.some(({ ending }) => ending);
+  const passed = gate === '' && !raises ? '' : `#${gate}${raises ? '!' : ''}`;
+  const mode = `${judgeOnly ? 2 : inQueue === undefined ? 0 : `@${inQueue}`}${passed}`;
   const total = entries.reduce((sum, { events }) => sum + events.length, 0);
   const counts = `${mode} ${entries.length} ${documents.length} ${total}`;
   const head = `${counts} ${publish} ${history.ttlMs} ${idle} ${history.events} ${newNonce()}`;
@@ -30,12 +33,12 @@ export function encodeCommit(
   const operations: string[] = [];
   const args = [head, ''];
   entries.forEach((entry, index) => {
-    const { events, patch, counters } = entry;
+    const { events, counters } = entry;
     const shift = counters ? operations.length + 1 : undefined;
     for (const { name, by, min = '-', max = '-' } of counters ?? []) {
       operations.push(`${index + 1} ${by} ${min} ${max} ${name}`);
     }
-    const body = events.length === 0 ? '' : shifted(encodeBody(events, patch), shift);
+    const body = events.length === 0 ? '' : shifted(encodeBody(entry), shift);
     if (body !== '') bodies.push(body);
     const goesOn = entry.lane === entries[index - 1]?.lane;
     args.push(encodeEntry(entry, { bodyBytes: Buffer.byteLength(body), shift, goesOn }));
@@ -72,14 +75,15 @@ export function decodeCommit(
   entries: readonly CommitEntry[],
 ): CommitReply {
   const reply = typeof answer === 'string' ? [answer] : answer;
-  const [status, epoch, digits, ahead, replicationId, lost, unheard] = reply[0]!.split(' ') as StatusLine;
+  const [line, list] = splitOnce(reply[0]!, '\n');
+  const [status, epoch, digits, ahead, replicationId, lost, more] = line.split(' ') as StatusLine;
   const position: Position = { epoch, seq: Number(digits) };
   if (status === 'committed') {
     const seqs = seqsOf(entries, position.seq);
     const counters = reply.slice(1).map(Number);
     const committed = { status, position, seqs, counters, ahead: Number(ahead), replicationId } as const;
-    const isPlain = lost === '-' && unheard === undefined;
-    return isPlain ? committed : { ...committed, ...lostParts(lost), ...(unheard && { unheard: true }) };
+    const isPlain = lost === '-' && more === undefined;
+    return isPlain ? committed : { ...committed, ...lostParts(lost), ...(more && { unheard: true }) };
   }
   return {
     status,
@@ -88,6 +92,7 @@ export function decodeCommit(
     ...(/\d/.test(ahead) && { ahead: Number(ahead) }),
     replicationId,
     ...lostParts(lost),
+    ...(more !== undefined && { gate: RoomGate.read(more, list) }),
     verdicts: reply.slice(1, 1 + entries.length).map(decodeVerdict),
     documents: decodeDocuments(reply.slice(1 + entries.length)),
   };
@@ -100,8 +105,15 @@ type StatusLine = [
   ahead: string,
   replicationId: string,
   lost: string,
-  unheard?: 'unheard',
+  /** Of a commit `unheard`, of a judgement the gate. */
+  more?: string,
 ];
+
+/** Both parts around a separator; the second one is '' without it. */
+export function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
 
 const PARTS: Record<string, RoomPart> = { m: 'meta', d: 'documents', x: 'log', v: 'counters' };
 

@@ -1,19 +1,22 @@
+import { decodeEnding, encodeEnding } from '@wss/core';
 import type { EncodedEvent, LogEntry, Position } from '@wss/protocol';
 
 /*
  * The format of log entries in the engine and on a room's channel. JSON holds no raw line break, so lines separate
  * the parts, and JSON need not be parsed to pass an event on.
  *
- * body     "<number of events>[+]" LF (event LF data)…  [LF patch, announced by the plus]
+ * body     "<number of events>[+|!]" LF (event LF data)…  [LF patch, announced by the plus, or LF ending]
  * log      body
  * message  "<epoch>:<last seq> <first seq>" LF body (LF body)…
  */
 
 /** Encodes the entry that one command appends to the log. */
-export function encodeBody(events: readonly EncodedEvent[], patch?: string): string {
-  const lines = [patch === undefined ? String(events.length) : `${events.length}+`];
+export function encodeBody({ events, patch, ending }: Omit<LogEntry, 'first'>): string {
+  const mark = ending ? '!' : patch === undefined ? '' : '+';
+  const lines = [`${events.length}${mark}`];
   for (const { event, data } of events) lines.push(event, data);
-  if (patch !== undefined) lines.push(patch);
+  if (ending) lines.push(encodeEnding(ending));
+  else if (patch !== undefined) lines.push(patch);
   return lines.join('\n');
 }
 
@@ -74,6 +77,7 @@ function takeEntry(lines: readonly string[], from: number, first: number): [LogE
   const events: EncodedEvent[] = [];
   let line = from + 1;
   for (let i = 0; i < count; i++, line += 2) events.push({ event: lines[line]!, data: lines[line + 1]! });
+  if (head.endsWith('!')) return [{ first, events, ending: decodeEnding(lines[line]!) }, line + 1];
   if (!head.endsWith('+')) return [{ first, events }, line];
   return [{ first, events, patch: lines[line]! }, line + 1];
 }

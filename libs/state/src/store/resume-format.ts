@@ -1,15 +1,16 @@
+import { RoomGate } from '@wss/core';
 import { type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/protocol';
 import { decodeBody } from './log-format.js';
-import { decodeDocuments, lostParts } from './commit-format.js';
+import { decodeDocuments, lostParts, splitOnce } from './commit-format.js';
 import { type ClosedEpoch, READ_PART, type ResumeReply, type ResumeRequest } from './room-store.js';
 
 /** The arguments that the head of `room_resume.lua` describes, without the nonce and the last. */
 export function encodeResume(request: ResumeRequest): (string | number)[] {
-  const { from, after, newest = 0, most = 1_000, limits = READ_PART, documents = false } = request;
+  const { from, after, newest = 0, most = 1_000, limits = READ_PART, documents = false, gate = '' } = request;
   const wanted = documents === 'ifLost' ? 2 : Number(documents);
   const { entries, bytes } = limits;
   // A position with an empty epoch is still a position.
-  return [from ? `=${from.epoch}` : '', from?.seq ?? after ?? '', newest, most, wanted, entries, bytes];
+  return [from ? `=${from.epoch}` : '', from?.seq ?? after ?? '', newest, most, wanted, entries, bytes, gate];
 }
 
 function decodeLineage(text: string): ClosedEpoch[] {
@@ -25,7 +26,8 @@ function decodeLineage(text: string): ClosedEpoch[] {
 /** Reads the reply of `room_resume.lua`. */
 export function decodeResume(reply: readonly (string | number)[]): ResumeReply {
   const [status, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
-  const [mode, lost] = String(status).split(' ');
+  const [line, list] = splitOnce(String(status), '\n');
+  const [mode, lost, gate] = line.split(' ');
   const entriesAt = 9 + 2 * Number(count);
   const entries: LogEntry[] = [];
   for (let i = entriesAt; i + 1 < reply.length; i += 2) {
@@ -42,6 +44,7 @@ export function decodeResume(reply: readonly (string | number)[]): ResumeReply {
     lineage: decodeLineage(String(lineage)),
     replicationId: String(replicationId),
     ...lostParts(lost!),
+    ...(gate !== undefined && { gate: RoomGate.read(gate, list) }),
     ...(reason && { reason }),
     ...(reason === 'rolled_back' && { lost: { from: Number(lostFrom), to: Number(lostTo) } }),
     ...(n !== '' && { n: Number(n) }),

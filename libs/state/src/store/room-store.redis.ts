@@ -45,6 +45,7 @@ export const ROOM_SCRIPTS: RoomScripts = {
   commit: new LuaScript(
     ...life,
     file('_queue'),
+    file('_gate'),
     file('_commit'),
     file('_commit_judge'),
     file('_commit_write'),
@@ -274,7 +275,8 @@ function highestOf(head: string | null): number | undefined {
 function topOf(meta: (string | null)[], replicationId: string | undefined, now: number): RoomTop {
   const [top, history, ends] = meta;
   if (!top || !history) return undefined;
-  const [replid, , epoch, keepAt, , idle] = history.split(' ') as (string | undefined)[];
+  const plain = history.startsWith('@') ? history.slice(history.indexOf(' ') + 1) : history;
+  const [replid, , epoch, keepAt, , idle] = plain.split(' ') as (string | undefined)[];
   // Judges ends as `room_ends.lua` does. A room that has ended has to be resumed, to begin its next life.
   const idleMs = Number.parseInt(idle ?? '0', 10);
   const endsAt = keepAt === undefined ? Number(ends?.split(' ')[1] ?? 0) : idleMs && Number(keepAt) + idleMs;

@@ -1,4 +1,5 @@
-import type { EncodedEvent, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
+import type { RoomGate } from '@wss/core';
+import type { EncodedEvent, Ending, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
 
 /** A lane: the numbered commands of a session, or of a node, in one room. */
 export interface CommitLane {
@@ -40,6 +41,8 @@ export interface CommitEntry {
   readonly patch?: string;
   readonly outcome: Outcome;
   readonly counters?: readonly CounterOperation[];
+  /** Ends memberships (R38); the entry has one event then, and no patch and counters. */
+  readonly ending?: Ending;
 }
 
 /** Adds to a bounded native counter; the whole entry is refused if the value would leave its bounds. */
@@ -80,6 +83,11 @@ export interface CommitRequest {
   readonly inQueue?: string;
   /** True: only judges; even a commit that could be written is answered with verdicts. */
   readonly judgeOnly?: boolean;
+  /**
+   * Position of the last ending of memberships that this node has applied in the room; default ''. If the room's is
+   * another one, nothing is written (R38).
+   */
+  readonly gate?: string;
 }
 
 /** A stored document. */
@@ -156,6 +164,8 @@ export interface Judged extends RoomFindings {
   readonly replicationId: string;
   /** The present documents of the request; documents that were never written are missing. */
   readonly documents: ReadonlyMap<string, StoredDocument>;
+  /** The room's gate, if it is not the one of the request. */
+  readonly gate?: RoomGate;
 }
 
 export type CommitReply = Committed | Judged;
@@ -194,6 +204,8 @@ export interface ResumeRequest {
    * was replaced: it counts only in the epoch that the room is known to be in.
    */
   readonly bulk?: boolean;
+  /** Position of the last ending of memberships that the reader knows; default ''. */
+  readonly gate?: string;
 }
 
 /** A closed epoch, and the last number that survived from it. */
@@ -206,6 +218,8 @@ export interface ClosedEpoch {
 export interface ResumeReply extends RoomFindings {
   /** The room's position now. */
   readonly position: Position;
+  /** The room's gate, if it is not the one of the request. */
+  readonly gate?: RoomGate;
   /** The entries that the reader missed, in order, or the first part of them; empty when `reason` is set. */
   readonly entries: readonly LogEntry[];
   /**

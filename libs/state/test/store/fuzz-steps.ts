@@ -27,6 +27,8 @@ export interface CommitStep {
   /** The node that may stand in the queue. */
   readonly inQueue?: string;
   readonly judgeOnly: boolean;
+  /** The how manieth last gate that was told the node has applied; absent: none. */
+  readonly knownGate?: number;
   /** The part that is over when the commit is: everything in the log, or the room. */
   readonly ages?: 'log' | 'room';
 }
@@ -44,6 +46,7 @@ export type Step =
       readonly documents: boolean | 'ifLost';
       readonly lane: string;
       readonly idleTtlMs: number;
+      readonly knownGate?: number;
     }
   | { readonly do: 'leave'; readonly node: string }
   | { readonly do: 'losePart'; readonly part: RoomPart }
@@ -88,6 +91,8 @@ const CHANGES_HISTORY = new Set<Step['do']>([
   'keep',
 ]);
 const LANES = ['s1', 's 2|\n\x010\x02ä', 'node'];
+/** Members whose memberships are ended. */
+const MEMBERS = ['ann', 'b o\tb"', '💥'];
 const DOCUMENTS = ['d1', 'd2 |ä%1@,\x01'];
 const PARTS = ['meta', 'documents', 'log', 'counters'] as const;
 /** Nodes that write the room. */
@@ -169,6 +174,7 @@ export class FuzzSteps {
       entries,
       documents,
       judgeOnly: random.below(12) === 0,
+      ...this.knownGate(),
       ...(random.below(4) > 0 && { inQueue: random.pick(NODES) }),
       ...(age === 0 && { ages: 'log' as const }),
       ...(age === 1 && { ages: 'room' as const }),
@@ -181,7 +187,8 @@ export class FuzzSteps {
     const highest = numbers.get(lane) ?? 0;
     const n = Math.max(1, highest + random.pick([1, 1, 1, 1, 1, 1, 1, 0, -1, 2, 34]));
     numbers.set(lane, Math.max(n, highest));
-    const counters = random.below(4) === 0 ? [this.counter()] : undefined;
+    const ending = random.below(20) === 0 ? this.ending() : undefined;
+    const counters = !ending && random.below(4) === 0 ? [this.counter()] : undefined;
     const epoch = random.below(3) === 0 ? this.anyEpoch(random.below(this.epoch + 2)) : undefined;
     return {
       lane,
@@ -190,7 +197,7 @@ export class FuzzSteps {
       ended: random.below(25) === 0,
       ack: random.pick([0, n - 1, n - 1, n, n + 3, Math.max(0, n - 2)]),
       fingerprint: random.below(15) === 0 ? 'other' : `f${n}`,
-      events: random.pick([0, 1, 1, 1, 2, 3]),
+      events: ending ? 1 : random.pick([0, 1, 1, 1, 2, 3]),
       text: random.pick(ODD),
       outcome: random.pick([
         {
@@ -201,10 +208,27 @@ export class FuzzSteps {
         { kind: 'position' },
         { kind: 'skipped' },
       ] as const),
-      ...(random.below(4) === 0 && { patch: '{"d1":{"base":0,"ops":[]}}' }),
+      ...(!ending && random.below(4) === 0 && { patch: '{"d1":{"base":0,"ops":[]}}' }),
+      ...(ending && { ending }),
       ...(counters && { counters }),
       ...(epoch !== undefined && { epoch }),
     };
+  }
+
+  private ending(): NonNullable<CommitEntry['ending']> {
+    const { random } = this;
+    const reason = random.pick(ODD);
+    const kind = random.below(8);
+    if (kind === 0) return { reason };
+    const name = random.below(4) === 0 ? `m${random.below(100)}` : random.pick(MEMBERS);
+    return kind < 3 ? { session: name, reason } : { user: name, reason };
+  }
+
+  /** The present one as a rule. */
+  private knownGate(): { readonly knownGate?: number } {
+    const { random } = this;
+    if (random.below(15) === 0) return {};
+    return { knownGate: random.below(12) === 0 ? 1 : 0 };
   }
 
   /** An epoch that is known, now and then what a client made up. */
@@ -264,6 +288,7 @@ export class FuzzSteps {
       documents,
       lane,
       idleTtlMs,
+      ...this.knownGate(),
       ...(random.below(2) === 0 && { limits }),
     } as const;
     if (random.below(4) > 0) return { ...what, from };

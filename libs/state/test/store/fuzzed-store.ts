@@ -1,5 +1,6 @@
+import { gatePosition } from '@wss/core';
 import type { Position } from '@wss/protocol';
-import { StoreError } from '../../src/index.js';
+import { type CommitReply, type ResumeReply, StoreError } from '../../src/index.js';
 import { type CommitLane } from '../../src/store/room-store.js';
 import { type CommitStep, NODES, type Step } from './fuzz-steps.js';
 import type { StoreUnderTest } from './room-store.contract.js';
@@ -15,6 +16,9 @@ const REST_MS = 4;
 export class FuzzedStore {
   private epochs: string[] = [];
   private histories: string[] = [];
+  /** Gates that were told, newest last. */
+  private gates: string[] = [];
+  private numbers: string[] = [];
 
   private constructor(
     private readonly engine: StoreUnderTest,
@@ -36,6 +40,8 @@ export class FuzzedStore {
     await this.engine.wipe();
     this.epochs = [];
     this.histories = [];
+    this.gates = [];
+    this.numbers = [];
   }
 
   /** Takes a step. Returns what came back, and what was published on the room's channel. */
@@ -58,8 +64,15 @@ export class FuzzedStore {
       case 'commit':
         return this.commit(step);
       case 'resume': {
-        const { from, ...rest } = step;
-        return engine.store.resume({ room, ...rest, ...(from && { from: this.position(from) }) });
+        const { from, knownGate, ...rest } = step;
+        const gate = this.gateAt(knownGate);
+        const resumed = await engine.store.resume({
+          room,
+          gate,
+          ...rest,
+          ...(from && { from: this.position(from) }),
+        });
+        return this.learn(resumed, []);
       }
       case 'numbers':
         return engine.store.numbers(room, step.lanes);
@@ -81,9 +94,10 @@ export class FuzzedStore {
     }
   }
 
-  private async commit({ entries, documents, ages, ...step }: CommitStep): Promise<unknown> {
+  private async commit({ entries, documents, ages, knownGate, ...step }: CommitStep): Promise<unknown> {
     const reply = await this.engine.store.commit({
       room: this.room,
+      gate: this.gateAt(knownGate),
       entries: entries.map(({ lane, generation, ended, epoch, events, text, ...entry }) => ({
         ...entry,
         lane: { id: lane, generation, ...endOf(lane, ended ? entry.n : undefined) },
@@ -102,6 +116,24 @@ export class FuzzedStore {
       ...step,
     });
     if (ages) await passed(REST_MS);
+    return this.learn(reply, entries);
+  }
+
+  private gateAt(knownGate: number | undefined): string {
+    return knownGate === undefined ? '' : (this.gates.at(-1 - knownGate) ?? '');
+  }
+
+  /** Learns the room's gate. */
+  private learn<Reply extends CommitReply | ResumeReply>(
+    reply: Reply,
+    entries: CommitStep['entries'],
+  ): Reply {
+    if ('gate' in reply && reply.gate) this.gates.push(reply.gate.at);
+    if (!('status' in reply) || reply.status !== 'committed') return reply;
+    const { epoch } = reply.position;
+    entries.forEach(({ ending }, i) => {
+      if (ending) this.gates.push(gatePosition({ epoch, seq: reply.seqs[i]! }));
+    });
     return reply;
   }
 
@@ -129,7 +161,11 @@ export class FuzzedStore {
 
   /** With each epoch by its index. */
   private named(text: string): string {
-    return text.replace(/\d{10,}\.[\w-]{8,}/g, (epoch) => `#${indexOf(this.epochs, epoch)}`);
+    const named = text.replace(/\d{10,}\.[\w-]{8,}/g, (epoch) => `#${indexOf(this.epochs, epoch)}`);
+    // Positions of endings have only the number of an epoch.
+    return named.replace(/(\d{10,})\.(\d{1,7})(?![\w-])/g, (_all, number: string, seq: string) => {
+      return `@${indexOf(this.numbers, number)}.${seq}`;
+    });
   }
 }
 

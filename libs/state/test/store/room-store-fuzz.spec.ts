@@ -33,7 +33,7 @@ describe('the memory engine and Redis', () => {
     expect(restarting.restarts).toBeGreaterThan(SEQUENCES);
   }, 300_000);
 
-  it.each<{ bug: string; changes: ScriptChange[] }>([
+  it.each<{ bug: string; changes: ScriptChange[]; onlyCommits?: true }>([
     {
       bug: 'R32: meta evicted, documents left',
       changes: [["if ends.parts('') == '' then return begin", 'if true then return begin']],
@@ -49,14 +49,28 @@ describe('the memory engine and Redis', () => {
       ],
     },
     {
+      bug: 'R38: a commit is written whatever gate its node has applied',
+      changes: [['if refused or conflict or outdated or', 'if refused or conflict or']],
+      onlyCommits: true,
+    },
+    {
+      bug: 'R38: a new epoch forgets the gate',
+      changes: [
+        [
+          "local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch\n    if",
+          "local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch\n    if",
+        ],
+      ],
+    },
+    {
       bug: 'R36: an idle end leaves older positions',
       changes: [['elseif life.has_ended() then\n      next_life', 'elseif false then\n      next_life']],
     },
   ])(
     'differ when this is planted: $bug',
-    async ({ changes }) => {
+    async ({ changes, onlyCommits = false }) => {
       const seed = newSeed();
-      twins = await FuzzTwins.open(flawed(changes));
+      twins = await FuzzTwins.open(flawed(changes, onlyCommits));
       const search = async (): Promise<void> => {
         for (let i = 0; i < SEQUENCES_FOR_BUGS; i++) await twins!.compare(seed + i);
       };
@@ -66,7 +80,11 @@ describe('the memory engine and Redis', () => {
   );
 });
 
-function flawed(changes: readonly ScriptChange[]): RoomScripts {
+function flawed(changes: readonly ScriptChange[], onlyCommits: boolean): RoomScripts {
   const { commit, resume } = ROOM_SCRIPTS;
-  return { ...ROOM_SCRIPTS, commit: changedScript(commit, changes), resume: changedScript(resume, changes) };
+  return {
+    ...ROOM_SCRIPTS,
+    commit: changedScript(commit, changes),
+    ...(!onlyCommits && { resume: changedScript(resume, changes) }),
+  };
 }

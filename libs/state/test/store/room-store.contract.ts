@@ -862,7 +862,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
               const from = inEpoch ? { epoch, seq: after } : undefined;
               const reply = await resume(from, { limits, documents: true, ...(!from && { after }) });
               expect(reply.documents.size).toBe(reply.more ? 0 : 1);
-              const size = reply.entries.reduce((sum, { events }) => sum + encodeBody(events).length, 0);
+              const size = reply.entries.reduce((sum, { events }) => sum + encodeBody({ events }).length, 0);
               expect(reply.entries.length === 1 || size <= limits.bytes).toBe(true);
               expect(reply.entries.length).toBeLessThanOrEqual(limits.entries);
               parts.push(reply.entries);

@@ -10,7 +10,8 @@
 -- Meta hash: s "last sequence number[ nodes that wait to write]" ·
 --   e "replication id, birth nonce, epoch[, when its keys are to be kept longer, ms, and how long: log, room]" ·
 --   l lineage, newest first, "epoch@end,…", at most 64. An epoch is "number.nonce", or "number." if it is unknown now ·
---   k see room_ends.lua, z see room_life.lua. An e of another form is a newer release's, which keeps the room in a way
+--   k see room_ends.lua, z see room_life.lua, g see room_gate.lua. Once memberships were ended, e begins with
+--   "@position of the last ending " (R38), which releases that know no gate refuse. An e of another form is a newer release's, which keeps the room in a way
 --   that this one does not know.
 -- ARGV[1] ends with a nonce for a new epoch.
 --
@@ -33,9 +34,13 @@ local function open_room(idle)
   local top, history = call('HGET', KEYS[1], 's') or '0', call('HGET', KEYS[1], 'e')
   local digits, queue = top, nil
   if string.find(digits, ' ', 1, true) then digits, queue = string.match(top, '^(%d+) (.*)$') end
-  local past, birth, epoch, number, keep_at, kept
+  local past, birth, epoch, number, keep_at, kept, gate
   if history then
     past, birth, epoch, number, keep_at, kept = string.match(history, '^(%x+) (%S+) ((%d+)%.%S+) ?(%d*) ?(.*)$')
+    if not past then
+      gate, past, birth, epoch, number, keep_at, kept =
+        string.match(history, '^@(%d+%.%d+) (%x+) (%S+) ((%d+)%.%S+) ?(%d*) ?(.*)$')
+    end
     if not past then return nil, redis.error_reply('NEWFORMAT a newer release keeps this room in another form') end
   end
   local info = call('INFO', 'replication')
@@ -52,6 +57,8 @@ local function open_room(idle)
     -- True if its keys need not be kept longer yet.
     fresh = past and keep_at ~= '' and now < keep_at + 0
   }
+  -- Every e that is written begins with it.
+  room.gate, room.head = gate, gate and '@' .. gate .. ' ' or ''
   if idle and not room.fresh and past == replid and keep_at ~= '' then
     local kept_ms = string.match(kept, ' (%d+)') + 0
     if kept_ms == 0 or now < keep_at + kept_ms then return room end

@@ -4,8 +4,9 @@
 --
 -- KEYS[5…] record hash of each entry's lane
 -- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
--- ARGV[1] "mode entries documents events publish ttl idle keep nonce": "@node", which joins the queue of writers
---   when others write the room too, 2 judge only, 0 neither; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
+-- ARGV[1] "mode[#gate[!]] entries documents events publish ttl idle keep nonce": "@node", which joins the queue of writers
+--   when others write the room too, 2 judge only, 0 neither; position of the last ending of memberships that the node has applied, and ! if
+--   the commit ends some; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
 --   long the log is kept, ms; idle, see room_ends.lua; how many events the log keeps at least;
 --   nonce for a new epoch
 -- ARGV[2] bodies of the entries that have events, LF between them
@@ -17,7 +18,7 @@
 -- A "\1i\2" in a body or outcome becomes the result of counter operation i.
 --
 -- Log: one stream entry per entry that has events (R16), id "epoch number-last sequence number", d body; it begins
---   with the number of its events.
+--   with the number of its events. "1!", an event, its data, target and reason: it ends memberships, see room_gate.lua.
 -- Document: "epoch:seq|json". A record is "seq|fingerprint|outcome".
 -- Record hash: h "highest n, acknowledged n, generation, birth of the room, record of the highest n" · <n> record of an
 --   older one that is not acknowledged.
@@ -25,8 +26,9 @@
 --   operation…; ahead counts the nodes that are to write before this one does again; lost, once: letters of the
 --   parts that Redis has lost, as in room_ends.lua, m for the meta, or '-'; unheard: everything is written, but a
 --   publication was refused
---   {'judged epoch seq ahead replid lost', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
---   no document differs, '?' if some do and the node is not in the queue.
+--   {'judged epoch seq ahead replid lost[ gate LF list]', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
+--   no document differs, '?' if some do and the node is not in the queue; gate, '-' for none, and what meta has of
+--   endings: where the node has applied another one.
 --   'again': nothing was written, for the log held a commit that was written in part; the room goes on behind it in a
 --   new epoch.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
@@ -42,6 +44,15 @@ local mode, entries, documents, total, publish, lifetimes, ttl, idle_text =
   match(ARGV[1], '^(%S+) (%d+) (%d+) (%d+) (%S+) ((%S+) (%S+))')
 local room, refusal = open_room(idle_text)
 if not room then return refusal end
+-- The gate that the node has applied, and whether the commit raises it.
+local gate, raises
+local gate_at = string.find(mode, '#', 1, true)
+if gate_at then
+  gate, raises = match(mode, '^(.-)(!?)$', gate_at + 1)
+  mode, raises = sub(mode, 1, gate_at - 1), raises == '!'
+  if gate == '' then gate = nil end
+end
+local outdated = gate ~= room.gate
 entries, documents = entries + 0, documents + 0
 local documents_from = 2 + entries
 local operations_from = documents_from + documents

@@ -44,7 +44,7 @@ for i = 1, documents do
   end
 end
 local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
-if refused or conflict or mode == '2' then
+if refused or conflict or outdated or mode == '2' then
   local ahead = conflict and '?' or '-'
   if conflict and node then
     local nodes = nodes_in(room.queue)
@@ -56,7 +56,9 @@ if refused or conflict or mode == '2' then
     end
     if place then ahead = string.format('%d', place - 1) end
   end
-  local reply = { 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid .. ' ' .. room.lost }
+  local head = 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid .. ' ' .. room.lost
+  if outdated then head = head .. ' ' .. (room.gate or '-') .. '\n' .. (call('HGET', KEYS[1], 'g') or '') end
+  local reply = { head }
   for i = 1, entries do reply[i + 1] = verdicts[i] end
   for i = 1, documents do
     reply[#reply + 1] = names[i]

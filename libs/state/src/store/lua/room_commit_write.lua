@@ -64,13 +64,30 @@ if room.queue then
   waiting = queue_text(nodes)
   ahead = node and nodes[#nodes] == node and #nodes - 1 or #nodes
 end
+if raises then
+  local list, at = call('HGET', KEYS[1], 'g') or '', 1
+  for i = 1, entries do
+    local ending = sizes[i] > 0 and match(sub(text, at, at + sizes[i] - 1), '^1!\n[^\n]*\n[^\n]*\n(.*)$')
+    if ending then
+      room.gate = room.number .. '.' .. seqs[i]
+      list = with_ending(list, room.gate, ending)
+    end
+    if sizes[i] > 0 then at = at + sizes[i] + 1 end
+  end
+  room.head = '@' .. room.gate .. ' '
+  call('HSET', KEYS[1], 'g', list)
+end
 local moves, stubs, idle, due_from = due and events > 0, nil, nil, nil
 if moves then
   idle, stubs = match(idle_text, '^(%d+)(%+?)$')
   idle, ttl = idle + 0, ttl + 0
   due_from = math.floor(now + (idle > 0 and math.min(ttl, idle) or ttl) * SLACK)
-  local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
+  local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
   call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
+elseif raises then
+  local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch
+  if room.keep_at ~= '' then history = history .. ' ' .. room.keep_at .. ' ' .. room.kept end
+  call('HSET', KEYS[1], 's', digits .. waiting, 'e', history)
 elseif events > 0 or room.queue then
   call('HSET', KEYS[1], 's', digits .. waiting)
 end

@@ -3,7 +3,8 @@
 -- KEYS[1] meta · ARGV[1] channel · [2] node · [3] PUBLISH or SPUBLISH
 -- Reply: how many nodes are left; 0 also where a newer release keeps the room in another form.
 local digits, queue = string.match(call('HGET', KEYS[1], 's') or '', '^(%d+) (.*)$')
-local epoch = string.match(call('HGET', KEYS[1], 'e') or '', '^%x+ %S+ (%d+%.%S+)')
+local history = call('HGET', KEYS[1], 'e') or ''
+local epoch = string.match(history, '^%x+ %S+ (%d+%.%S+)') or string.match(history, '^@%S+ %x+ %S+ (%d+%.%S+)')
 if not queue or not epoch then return 0 end
 local nodes = nodes_in(queue)
 local place = place_of(nodes, ARGV[2])

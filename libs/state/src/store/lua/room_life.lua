@@ -67,7 +67,7 @@ function life_of(room)
     room.number = string.format('%d', math.max(room.number + 1, log_number + 1, time[1] + 0))
     room.epoch = room.number .. '.' .. nonce
     room.birth = room.birth or nonce
-    local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch
+    local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch
     if room.keep_at ~= '' then history = history .. ' ' .. room.keep_at .. ' ' .. room.kept end
     call('HSET', KEYS[1], 's', room.top, 'e', history, 'l', table.concat(lineage, ','))
   end

@@ -4,12 +4,13 @@
 -- ARGV[1] nonce for a new epoch · [2] "=" and epoch of the reader's position, '' none · [3] its sequence number; without an
 --   epoch: read on from it, '' nothing · [4] newest events to return when there is neither · [5] most events to replay ·
 --   [6] 0 no documents · 1 documents where the part reaches the position · 2 only where a position can't be continued
---   · [7] most entries of a part · [8] most bytes of their bodies; one entry is always returned ·
+--   · [7] most entries of a part · [8] most bytes of their bodies; one entry is always returned · [9] position of the last ending that the reader knows, '' none ·
 --   last: idle, see room_ends.lua
--- Reply: {'mode lost', epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
+-- Reply: {'mode lost[ gate LF list]', epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
 --   number of documents, name, document, …, id, body, … oldest first}
 -- Modes: 'live' no position · 'replay' entries follow · 'trimmed', 'rolled_back', 'unknown_epoch', 'too_far':
 --   the position can't be continued and the documents are the state at seq. Lost, once: as in room_commit.lua.
+-- Gate and list as in room_commit.lua, where the reader does not know them.
 -- Without an epoch, entries begin as far back as the log goes.
 -- Nothing where the log holds a commit that was written in part: the room goes on behind it in a new epoch, then.
 local room, refusal = open_room(ARGV[#ARGV])
@@ -112,7 +113,11 @@ if head ~= '' and highest == '' then
   return redis.error_reply('NEWFORMAT a newer release keeps records of this room in another form')
 end
 local lineage = call('HGET', KEYS[1], 'l') or ''
-local reply = { mode .. ' ' .. room.lost, room.epoch, room.seq, highest, lost_from, lost_to, room.replid, lineage }
+local status = mode .. ' ' .. room.lost
+if (room.gate or '') ~= ARGV[9] then
+  status = status .. ' ' .. (room.gate or '-') .. '\n' .. (call('HGET', KEYS[1], 'g') or '')
+end
+local reply = { status, room.epoch, room.seq, highest, lost_from, lost_to, room.replid, lineage }
 local documents = {}
 local lost = mode ~= 'live' and mode ~= 'replay'
 if (ARGV[6] == '1' and not part.full) or (ARGV[6] == '2' and lost) then documents = call('HGETALL', KEYS[2]) end
