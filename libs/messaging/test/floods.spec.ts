@@ -141,6 +141,39 @@ describe('R29: a flood costs its sender only', () => {
     await eventually(() => expect(done).toHaveLength(12), { withinMs: 20_000 });
   });
 
+  it('reads no frame that is too big, nor the rest of it', async () => {
+    await restart({ bytesPerSecond: 100_000 });
+    const stream = (socket.socket as unknown as { _socket: { bytesRead: number } })._socket;
+    const bytes = rawFrame(OPCODES.text, Buffer.alloc(20 * 1_048_576));
+    client.write(bytes);
+    expect(await client.ended).toBe(1009);
+    expect(stream.bytesRead).toBeLessThan(2 * 1_048_576);
+  });
+
+  it.each([
+    [
+      'a message of 1,025 fragments',
+      Array.from({ length: 1_025 }, (_, i) => rawFrame(i === 0 ? 1 : 0, 'x', { fin: false })),
+    ],
+    ['data behind a close frame', [rawFrame(OPCODES.close), ...Array<Buffer>(5_000).fill(text('x'))]],
+  ])('ends the connection for %s', async (_what, frames) => {
+    client.write(Buffer.concat(frames));
+    const code = await client.ended;
+    expect([1005, 1008]).toContain(code);
+    expect(client.texts).toEqual([]);
+  });
+
+  it('counts a ping as a sign of life', async () => {
+    for (let tick = 0; tick < 3 * HEARTBEAT_SLOTS; tick++) {
+      native.app.get(Heartbeats).tick();
+      const pongs = client.frames.filter(({ opcode }) => opcode === OPCODES.pong).length;
+      client.write(rawFrame(OPCODES.ping));
+      const frames = (): unknown[] => client.frames.filter(({ opcode }) => opcode === OPCODES.pong);
+      await eventually(() => expect(frames().length).toBe(pongs + 1), { everyMs: 1 });
+    }
+    expect(socket.readyState).toBe(socket.socket.OPEN);
+  });
+
   it('sees at once that a client has gone that is over its share', async () => {
     await restart({ framesPerSecond: 1 });
     client.write(Buffer.concat(Array.from({ length: 1_000 }, (_, index) => text(request(index)))));

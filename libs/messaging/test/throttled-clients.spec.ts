@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { type CanActivate, Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { RoomType } from '@wss/core';
+import { bindValue, RoomType } from '@wss/core';
 import { eventually, type TestClient } from '@wss/testing';
 import { COMMAND_TIMEOUT_MS } from '../src/commands/command-router.js';
 import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';
-import { type ClientSocket, Drain, Hub } from '../src/index.js';
+import { ClientLimits, type ClientSocket, Drain, Hub } from '../src/index.js';
 import { MAX_COMMAND_BYTES, MAX_COMMANDS } from '../src/ports/limits.js';
 import { type Deferred, deferred, NativeApp } from './native/native-app.js';
 import { routerModule } from './test-ports.js';
@@ -43,7 +43,12 @@ describe('R29: what a client sends while a join is under way', () => {
   beforeEach(async () => {
     asked = deferred<boolean>();
     done = [];
-    native = await NativeApp.start(routerModule({ providers: [ClientGateway, SlowHandlers] }));
+    const limits = bindValue(ClientLimits, {
+      maxRooms: 10,
+      framesPerSecond: Infinity,
+      bytesPerSecond: Infinity,
+    });
+    native = await NativeApp.start(routerModule({ providers: [ClientGateway, SlowHandlers, limits] }));
     client = await native.client('/');
     [socket] = [...native.app.get(Hub).all()] as [ClientSocket];
   });

@@ -25,6 +25,7 @@ export {
   type RawFrameOptions,
   type ReceivedFrame,
 } from './gateways/raw-client.js';
+export { type Flood, FLOODS } from './gateways/floods.js';
 export { rawUpgrade } from './gateways/raw-upgrade.js';
 export { RedisClusterServers } from './deployments/redis-cluster-servers.js';
 export * from './deployments/redis-faults.js';

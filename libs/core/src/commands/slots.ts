@@ -6,6 +6,11 @@ export class Slots {
   /** @param most how many works may run at a time */
   constructor(private readonly most: number) {}
 
+  /** True if no work runs or waits. */
+  get isFree(): boolean {
+    return this.running === 0;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.running < this.most) this.running++;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));

@@ -2,12 +2,18 @@ import { Injectable, Optional } from '@nestjs/common';
 import { didYouMean, GatewayError, RoomTypeRegistry } from '@wss/core';
 import { ErrorHints } from '../ports/ports.js';
 
+/** Suggestions per second; the comparison of names costs much more than a refusal. */
+const HINTS_PER_SECOND = 20;
+
 /** Refuses names that nothing declares. In development it suggests declared ones; it never repeats the name. */
 @Injectable()
 export class UnknownNames {
+  private hints = 0;
+  private hintsSince = 0;
+
   constructor(
     private readonly types: RoomTypeRegistry,
-    @Optional() private readonly hints?: ErrorHints,
+    @Optional() private readonly errorHints?: ErrorHints,
   ) {}
 
   /** @param declared the events that have a handler */
@@ -28,6 +34,16 @@ export class UnknownNames {
   }
 
   private hint(name: string, declared: Iterable<string>, remedy: string): string {
-    return (this.hints?.showsNames && didYouMean(name, declared)) || `; ${remedy}`;
+    return (this.mayHint() && didYouMean(name, declared)) || `; ${remedy}`;
+  }
+
+  private mayHint(): boolean {
+    if (!this.errorHints?.showsNames) return false;
+    const now = performance.now();
+    if (now - this.hintsSince >= 1_000) {
+      this.hintsSince = now;
+      this.hints = 0;
+    }
+    return this.hints++ < HINTS_PER_SECOND;
   }
 }

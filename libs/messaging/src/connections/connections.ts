@@ -78,5 +78,6 @@ function onClose(this: Socket, code: number): void {
  * Protocol errors end the connection with their close code. The client causes them, so they are not logged as errors.
  */
 function onError(this: Socket, error: Error): void {
+  this[CLIENT]!.broke();
   new Logger('Connections').debug(`client ${this[CLIENT]!.id}: ${error.message}`);
 }

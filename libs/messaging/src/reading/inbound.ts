@@ -37,6 +37,7 @@ export class Inbound implements Pace, WaitingReader, PausedReader {
   private refilledAt = performance.now();
   declare private stop?: Stop;
   private ended = false;
+  declare private discards?: boolean;
   private listening = false;
   private readonly receiver: PacedReceiver | undefined;
 
@@ -124,7 +125,27 @@ export class Inbound implements Pace, WaitingReader, PausedReader {
     }
     delete this.stop;
     this.left = FRAMES_AT_ONCE;
-    this.receiver!.goOn(isPaused);
+    if (this.discards) this.stream.resume();
+    else this.receiver!.goOn(isPaused);
+  }
+
+  /**
+   * Reads what comes behind the last frame, up to the end of the connection, as fast as a client's share is: nobody needs
+   * it, and it may be endless. `ws` itself would read it as fast as it comes.
+   */
+  discardRest(): void {
+    if (this.discards) return;
+    this.discards = true;
+    this.bytes = Math.min(this.bytes, 0);
+    this.stream.on('data', (chunk: Buffer) => this.discarded(chunk.length));
+  }
+
+  private discarded(bytes: number): void {
+    this.bytes -= bytes;
+    if (this.bytes >= 0 || this.refill(performance.now()) || this.stop) return;
+    this.stop = 'share';
+    this.stream.pause();
+    this.shares.waitFor(this);
   }
 
   /** Otherwise the end of a connection would be told only when it is read again. */

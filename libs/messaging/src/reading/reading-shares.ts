@@ -44,6 +44,11 @@ export class ReadingShares {
   pause(reader: PausedReader, by: 'frames' | 'bytes', clientId: string): void {
     this.observer?.clientPaused?.(by);
     this.told.report(by, `client ${clientId} sends more ${by} per second than it may, so it is read slowly`);
+    this.waitFor(reader);
+  }
+
+  /** Keeps one whose connection ends, which concerns nobody else. */
+  waitFor(reader: PausedReader): void {
     this.paused.push(reader);
     this.timer ??= setInterval(this.tick, TICK_MS).unref();
   }

@@ -2,7 +2,7 @@
 export const FRAMES_AT_ONCE = 32;
 
 /** Bytes of a frame that cost as much as a frame. */
-const FRAME_COST_BYTES = 4_096;
+const FRAME_COST_BYTES = 2_048;
 
 /** How much of one turn of the event loop goes to the clients that wait here, ms. */
 const TURN_MS = 4;

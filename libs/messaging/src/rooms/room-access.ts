@@ -7,6 +7,7 @@ import {
   type RoomStart,
   type RoomTypeDeclaration,
   RoomTypeRegistry,
+  Slots,
   type StartRequest,
   toGatewayError,
 } from '@wss/core';
@@ -22,6 +23,12 @@ import { ClientLimits, LaneNumbers, RoomSource } from '../ports/ports.js';
 import { RoomDelivery } from './room-delivery.js';
 import { encodeStart } from './room-frames.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
+
+/**
+ * Joins of one client that the engine is asked for at a time. All of those that it answers together are finished in one
+ * turn of the event loop.
+ */
+const JOINS_AT_ONCE = 16;
 
 /** How long a join waits for the engine, ms. */
 const JOIN_TIMEOUT_MS = 2_000;
@@ -51,6 +58,9 @@ interface RoomEntrance {
 /** Joins and leaves of this node's clients. */
 @Injectable()
 export class RoomAccess {
+  /** Of clients that have a join under way. */
+  private readonly joining = new Map<ClientSocket, Slots>();
+
   constructor(
     private readonly delivery: RoomDelivery,
     private readonly types: RoomTypeRegistry,
@@ -86,12 +96,25 @@ export class RoomAccess {
   private async enterInTime(command: RoutedCommand, request: JoinRequest): Promise<void> {
     const beganAt = performance.now();
     try {
-      await this.serve(command, request);
+      await this.inItsTurn(command.client, () => {
+        if (performance.now() - beganAt >= JOIN_TIMEOUT_MS) throw noStart();
+        return this.serve(command, request);
+      });
     } catch (error) {
       // As `internal` the router logs it, and Nest does not.
       if (!isEngineError(error)) throw toGatewayError(error);
       await refusalIsDue(beganAt);
       throw outOfReach(error);
+    }
+  }
+
+  private async inItsTurn(client: ClientSocket, serve: () => Promise<void>): Promise<void> {
+    const slots = this.joining.get(client) ?? new Slots(JOINS_AT_ONCE);
+    this.joining.set(client, slots);
+    try {
+      await slots.run(async () => serve());
+    } finally {
+      if (slots.isFree) this.joining.delete(client);
     }
   }
 
@@ -186,9 +209,13 @@ async function begin(
   const late = new AbortController();
   const begun = hold.begin({ ...request, signal: late.signal }, complete);
   if (await settledWithin(begun, JOIN_TIMEOUT_MS)) return;
-  const reason = new GatewayError('unavailable', `no start within ${JOIN_TIMEOUT_MS} ms`);
+  const reason = noStart();
   late.abort(reason);
   throw reason;
+}
+
+function noStart(): GatewayError {
+  return new GatewayError('unavailable', `no start within ${JOIN_TIMEOUT_MS} ms`);
 }
 
 function outOfReach(cause: unknown): GatewayError {

@@ -244,6 +244,11 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     return (this.held !== undefined && this.hooks === 0) || this.inbound.isOverShare;
   }
 
+  /** Its frames broke the protocol, so no more of them are read. */
+  broke(): void {
+    this.inbound.discardRest();
+  }
+
   /** Part of {@link SocketSender}. */
   resumed(): void {
     this.inbound.resumed();
@@ -332,6 +337,8 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     this.queue?.writeAll();
     if (code !== undefined && this.readyState === WebSocket.OPEN) this.closedWith = code;
     WebSocket.prototype.close.call(this.socket, code, reason);
+    // This is how `ws` answers a close frame.
+    if ((this.socket as { _closeFrameReceived?: boolean })._closeFrameReceived) this.inbound.discardRest();
     // Frames that were kept back are dropped, and the answer to the close frame is read.
     if (this.held && this.hooks === 0) this.readHeld();
   }
