@@ -13,7 +13,7 @@ const { HOUSE } = (await import(pathToFileURL(`${root}tools/lint/house.mjs`).hre
 /** Words whose one meaning stands in the glossary. */
 const WORDS = [
   'batch birth call client command commit document entry epoch fence generation hold incarnation lane lease lineage',
-  'log node position record recorder room session slot turn user watermark writer_queue',
+  'log node position record recorder revocation room session slot standing turn user watermark writer_queue',
 ]
   .join(' ')
   .split(' ')

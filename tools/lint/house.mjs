@@ -25,7 +25,15 @@ export const HOUSE = {
   },
   'libs/cluster': {
     uses: ['redis', 'state', 'core', 'protocol'],
-    floors: ['channels', 'nodes', ['events', 'following'], 'rooms', ['jobs', 'presence', 'sessions']],
+    floors: [
+      'channels',
+      'nodes',
+      ['events', 'following'],
+      'rooms',
+      'users',
+      ['jobs', 'presence', 'sessions'],
+      'revocations',
+    ],
   },
   'libs/messaging': {
     uses: ['core', 'protocol'],

@@ -134,6 +134,16 @@ export class Config {
   @IsOption
   readonly MAX_BYTES_PER_SECOND: number = 1_048_576;
 
+  /** `1`: a user may have only one connection; a newer one closes the older ones, on all nodes. */
+  @IsOptional()
+  @IsIn(['0', '1'], { message: 'SINGLE_CONNECTION must be 1 or 0' })
+  readonly SINGLE_CONNECTION?: '0' | '1';
+
+  /** Longest life of tokens, ms: a revocation of a user is kept for that long, and older tokens are refused. */
+  @toNumber
+  @IsOption
+  readonly MAX_TOKEN_AGE_MS: number = 2_592_000_000;
+
   /** How long a stopping node waits for the balancer to notice before it lets clients go, ms. */
   @toNumber
   @IsOption

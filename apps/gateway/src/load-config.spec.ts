@@ -62,6 +62,11 @@ const VARIABLES: Readonly<Record<string, Values>> = {
   MAX_ROOMS_PER_SESSION: numbers(1, 100_000),
   MAX_FRAMES_PER_SECOND: numbers(1, 1_000_000),
   MAX_BYTES_PER_SECOND: numbers(16_384, 1_000_000_000),
+  SINGLE_CONNECTION: [
+    ['0', '1'],
+    ['true', '2'],
+  ],
+  MAX_TOKEN_AGE_MS: numbers(60_000, 31_622_400_000),
   DRAIN_DELAY_MS: numbers(0, 600_000),
   DRAIN_WINDOW_MS: numbers(0, 600_000),
   DURABLE_REPLICAS: numbers(0, 10),

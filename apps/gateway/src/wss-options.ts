@@ -25,6 +25,7 @@ const VARIABLES: Readonly<Record<string, readonly [name: keyof Config, hint?: st
   'limits.maxRooms': ['MAX_ROOMS_PER_SESSION'],
   'limits.framesPerSecond': ['MAX_FRAMES_PER_SECOND'],
   'limits.bytesPerSecond': ['MAX_BYTES_PER_SECOND'],
+  maxTokenAgeMs: ['MAX_TOKEN_AGE_MS'],
 };
 
 /** The fault of a variable: `<name> <problem>`. */
@@ -79,6 +80,8 @@ export function wssOptionsOf(config: Config): WssOptions {
       framesPerSecond: config.MAX_FRAMES_PER_SECOND,
       bytesPerSecond: config.MAX_BYTES_PER_SECOND,
     },
+    single: config.SINGLE_CONNECTION === '1',
+    maxTokenAgeMs: config.MAX_TOKEN_AGE_MS,
   };
 }
 

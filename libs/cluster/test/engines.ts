@@ -17,18 +17,23 @@ import {
   MemoryJobQueue,
   MemoryNodeRegistry,
   MemorySessionStore,
+  MemoryStandingStore,
   NODE_SCRIPTS,
   type NodeRegistry,
   RedisChannels,
   RedisJobQueue,
   RedisNodeRegistry,
   RedisSessionStore,
+  RedisStandingStore,
   SESSION_SCRIPTS,
   type SessionStore,
   ShardedChannels,
+  STANDING_SCRIPTS,
+  type StandingStore,
 } from '../src/index.js';
 import type { NodeRegistryOptions } from '../src/nodes/node-registry.js';
 import { ContractTable, NodeTable } from '../src/nodes/node-table.memory.js';
+import { SessionTable } from '../src/sessions/session-table.memory.js';
 
 /** One node's own way to the engine. */
 export interface NodeLinks {
@@ -38,6 +43,7 @@ export interface NodeLinks {
   readonly store: RoomStore;
   readonly jobs: JobQueue;
   readonly sessions: SessionStore;
+  readonly standings: StandingStore;
   setReachable(reachable: boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -53,6 +59,8 @@ export interface ClusterUnderTest {
   now(): Promise<number>;
   /** The engine loses everything. */
   wipe(): Promise<void>;
+  /** Removes the record of a session, with all that belongs to it. */
+  removeSession(id: string): Promise<void>;
 }
 
 export interface EngineUnderTest {
@@ -78,6 +86,7 @@ export function memoryEngine(Type = MemoryEngine): EngineUnderTest {
           engine.table(ContractTable).rows.clear();
           engine.rooms.clear();
         },
+        removeSession: async (id) => void engine.table(SessionTable).rows.delete(id),
       };
     },
     stop: () => Promise.resolve(),
@@ -97,6 +106,7 @@ function memoryLinks(engine: MemoryEngine, options: NodeRegistryOptions): NodeLi
     registry: new MemoryNodeRegistry(link, options),
     jobs: new MemoryJobQueue(link),
     sessions: new MemorySessionStore(link),
+    standings: new MemoryStandingStore(link),
     setReachable: async (value) => void (reachable = value),
     close: () => Promise.resolve(),
   };
@@ -133,6 +143,9 @@ function onServers(
         for (const key of (await server.cli('KEYS', `${keys.namespace}:*`)) as string[])
           await (await serverOf(key)).cli('DEL', key);
       }
+    },
+    removeSession: async (id) => {
+      for (const key of Object.values(keys.session(id))) await (await serverOf(key)).cli('DEL', key);
     },
   };
 }
@@ -177,6 +190,7 @@ const SCRIPTS = [
   ...Object.values(ROOM_SCRIPTS),
   ...Object.values(JOB_SCRIPTS),
   ...Object.values(SESSION_SCRIPTS),
+  ...Object.values(STANDING_SCRIPTS),
 ];
 
 async function redisLinks(
@@ -219,6 +233,7 @@ function nodeLinks(
     registry: new RedisNodeRegistry(links, keys, options),
     jobs: new RedisJobQueue(links, keys),
     sessions: new RedisSessionStore(links, keys),
+    standings: new RedisStandingStore(links, keys),
     setReachable: (reachable) => way.setMode(reachable ? 'pass' : 'cut'),
     async close() {
       // A link that is closed while it is down keeps the process for 2 s.

@@ -13,6 +13,7 @@ import { presenceStoreContract } from './presence/presence-store.contract.js';
 import type { FeedEngine } from './rooms/feed-engine.js';
 import { roomFeedContract, trimLog } from './rooms/room-feed.contract.js';
 import { sessionStoreContract } from './sessions/session-store.contract.js';
+import { standingStoreContract } from './users/standing-store.contract.js';
 
 let servers: RedisClusterServers;
 beforeAll(async () => {
@@ -24,6 +25,7 @@ afterAll(() => servers?.stop());
 const engine = (): Promise<EngineUnderTest> => Promise.resolve(redisClusterEngine(servers));
 clusterContract('Redis Cluster', engine);
 sessionStoreContract('Redis Cluster', engine);
+standingStoreContract('Redis Cluster', engine);
 jobQueueContract('Redis Cluster', engine);
 jobsContract('Redis Cluster', engine);
 presenceStoreContract('Redis Cluster', () => redisClusterPresence(servers));

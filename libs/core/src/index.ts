@@ -42,6 +42,7 @@ export {
 export * from './rooms/room-type-registry.js';
 export { type PresencePage, type PresenceRange, type PresentUser } from './rooms/room-users.js';
 export * from './sessions/client-session.js';
+export * from './sessions/standing.js';
 export {
   type ExpiredSession,
   OnSession,

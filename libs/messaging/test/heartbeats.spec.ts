@@ -31,7 +31,9 @@ class Beats {
     this.hub,
     {} as RoomAccess,
     { drained: () => undefined } as unknown as SlowClients,
-    { listener: { userCame: () => undefined, userLeft: () => undefined } } as unknown as ConnectionPorts,
+    {
+      listener: { userCame: () => undefined, userCameAgain: () => undefined, userLeft: () => undefined },
+    } as unknown as ConnectionPorts,
   );
   private sessions = 0;
   now = 0;

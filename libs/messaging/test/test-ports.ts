@@ -61,6 +61,7 @@ class OpenAdmission extends Admission {
 
 class NoListener extends ClientListener {
   userCame(): void {}
+  userCameAgain(): void {}
   userLeft(): void {}
   sessionResumed(): void {}
 }
@@ -84,6 +85,7 @@ class ShortSessions extends SessionSource {
   joined(): void {}
   left(): void {}
   disconnected(): void {}
+  revoked(): void {}
   prepareLane(): Promise<void> {
     return Promise.resolve();
   }

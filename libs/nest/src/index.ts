@@ -26,6 +26,7 @@ export {
   CLUSTER_TRANSPORT,
   ClusterContext,
   type DirectTarget,
+  type DisconnectOptions,
   type EmitOptions,
   type JobRun,
   type JobTarget,
@@ -33,9 +34,12 @@ export {
   type NodeTarget,
   Presence,
   RESYNC_EVENT,
+  type RevokeOptions,
   type RoomPresence,
   Rooms,
   type RoomTarget,
+  Sessions,
+  Users,
 } from '@wss/cluster';
 export {
   type BackPressure,

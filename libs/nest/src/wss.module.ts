@@ -8,7 +8,18 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { Cluster, ClusterPresence, ClusterRooms, NodeCluster, Presence, Rooms } from '@wss/cluster';
+import {
+  Cluster,
+  ClusterPresence,
+  ClusterRooms,
+  ClusterSessions,
+  ClusterUsers,
+  NodeCluster,
+  Presence,
+  Rooms,
+  Sessions,
+  Users,
+} from '@wss/cluster';
 import { bind, bindFactory } from '@wss/core';
 import { Committer, DocumentRegistry, RoomStore, SharedState, StateModule } from '@wss/state';
 import { CoreModule } from './assembly/core.module.js';
@@ -30,8 +41,8 @@ export interface WssAsyncOptions {
 
 /**
  * A node of a WebSocket cluster inside this application. Import it once, in the root module, by {@link forRoot} or
- * {@link forRootAsync}, and call `useWss(app)`. Every module can inject `Rooms`, `Presence`, `Cluster` and
- * `Readiness`; a module with documents imports {@link forFeature}.
+ * {@link forRootAsync}, and call `useWss(app)`. Every module can inject `Rooms`, `Presence`, `Users`, `Sessions`,
+ * `Cluster` and `Readiness`; a module with documents imports {@link forFeature}.
  *
  * It reads no environment variables, handles no signals and never ends the process. When the application closes, it
  * lets its clients go as the option `drain` says.
@@ -81,6 +92,8 @@ function nodeOf(
     providers: [
       bind(Rooms, ClusterRooms),
       bind(Presence, ClusterPresence),
+      bind(Users, ClusterUsers),
+      bind(Sessions, ClusterSessions),
       bind(Cluster, NodeCluster),
       bind(Readiness, NodeReadiness),
       bindFactory(SharedState, [RoomStore, Committer, DocumentRegistry], (store, committer, documents) => ({
@@ -89,6 +102,6 @@ function nodeOf(
         documents,
       })),
     ],
-    exports: [Rooms, Presence, Cluster, Readiness, SharedState],
+    exports: [Rooms, Presence, Users, Sessions, Cluster, Readiness, SharedState],
   };
 }

@@ -42,6 +42,8 @@ describe('options', () => {
       maxRooms: 1_000,
       framesPerSecond: 1_000,
       bytesPerSecond: 1_048_576,
+      single: false,
+      maxTokenAgeMs: 2_592_000_000,
       globalEnhancers: true,
     });
     expect(settingsOf({ auth: { use: Mine } }).origins).toEqual([]);
@@ -129,10 +131,11 @@ describe('options', () => {
     ...['/live/', '//live', '/a//b', '/.', '/a/../b', '/a/.', '//', '/a?b', '/ä', '/live\n'].map(
       (path): [unknown, string] => [{ auth: 'none', path }, 'path must be a path'],
     ),
+    [{ auth: 'none', single: 1, maxTokenAgeMs: 1 }, 'single must be', 'maxTokenAgeMs must be an integer'],
     [{ auth: 'none', path: 'live', globalEnhancers: 1 }, 'path must be a path', 'globalEnhancers must be'],
     [
-      { auth: 'none', single: true, toString: 1 },
-      'single is not an option; allowed are path, redis',
+      { auth: 'none', rooms: true, toString: 1 },
+      'rooms is not an option; allowed are path, redis',
       'toString is not an option',
     ],
     [

@@ -125,6 +125,11 @@ export class RedisKeys {
     return `${this.namespace}:secrets`;
   }
 
+  /** Hash: when a user was revoked, and which connections are too old. */
+  standing(user: string): string {
+    return `${this.namespace}:v:${user}`;
+  }
+
   /** Channel of everything that concerns one user's clients. */
   user(user: string): string {
     return `${this.namespace}:u:${user}`;

@@ -1,5 +1,5 @@
 import { toRedisError } from '@wss/redis';
-import { Channels, type MessageListener } from './channels.js';
+import { Channels, type MessageListener, type ReturnCallbacks } from './channels.js';
 import type { Subscriptions } from './subscriptions.js';
 
 /** Channels over links to Redis; where they are subscribed, and how a message is sent, depends on the deployment. */
@@ -31,6 +31,10 @@ export abstract class LinkedChannels extends Channels {
 
   onInterruption(callback: (channels: ReadonlySet<string>) => void): void {
     this.subscriptions.onInterruption(callback);
+  }
+
+  override onReturn(callbacks: ReturnCallbacks): void {
+    this.subscriptions.onReturn(callbacks);
   }
 
   override problem(): string | undefined {

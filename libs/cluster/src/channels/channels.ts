@@ -1,6 +1,14 @@
 /** Called with each message of a channel. */
 export type MessageListener = (message: string) => void;
 
+/** Hears of channels whose subscriptions were interrupted. */
+export interface ReturnCallbacks {
+  /** These are being subscribed again. */
+  returning(channels: readonly string[]): void;
+  /** These could not be; it will be tried again. */
+  failed(channels: readonly string[]): void;
+}
+
 /**
  * Messages between nodes: at most once, per channel in order of publication. Data that must not be lost has a log of
  * its own; channels only announce it early.
@@ -31,6 +39,14 @@ export abstract class Channels {
 
   /** Calls back whenever interrupted subscriptions hold again: messages of these channels may be missing. */
   abstract onInterruption(callback: (channels: Pick<ReadonlySet<string>, 'has'>) => void): void;
+
+  /**
+   * Calls back before interrupted subscriptions can hold again, and again if they do not: after the first call
+   * messages of other channels may come, too.
+   */
+  onReturn(_callbacks: ReturnCallbacks): void {
+    // Without links there are no interruptions.
+  }
 
   /** Says what is wrong with the subscriptions; `undefined` while the engine refuses none. */
   problem(): string | undefined {

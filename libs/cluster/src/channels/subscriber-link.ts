@@ -13,6 +13,8 @@ export interface SubscribeWay {
 
 /** Hears of changes to the subscriptions of a link. */
 export interface SubscriberListener {
+  /** The channels are about to be subscribed. */
+  asked(channels: readonly string[]): void;
   /** The channels are subscribed: no later message can be missed while the link holds. */
   confirmed(channels: readonly string[]): void;
   /** The channels are not subscribed now; the link keeps trying. */
@@ -142,6 +144,7 @@ export class SubscriberLink {
     if (redis.status !== 'ready')
       return this.listener.failed(channels, new RedisError('unsent', `the link to Redis is ${redis.status}`));
     for (const channel of channels) this.possible.add(channel);
+    this.listener.asked(channels);
     try {
       await this.way.subscribe(redis, channels);
     } catch (error) {

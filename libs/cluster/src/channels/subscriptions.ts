@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { callAll, type RedisError } from '@wss/redis';
 import { ChannelListeners } from './channel-listeners.js';
-import type { MessageListener } from './channels.js';
+import type { MessageListener, ReturnCallbacks } from './channels.js';
 import type { SubscriberListener } from './subscriber-link.js';
 
 /** Refusals that last this long make the node unready, ms. */
@@ -38,6 +38,7 @@ export class Subscriptions implements SubscriberListener {
   /** Channels that are wanted but were not heard for a while. */
   private readonly interrupted = new Set<string>();
   private readonly callbacks: ((channels: ReadonlySet<string>) => void)[] = [];
+  private readonly returns: ReturnCallbacks[] = [];
   private heardAgain = new Set<string>();
 
   /** @param patienceMs how long a subscription waits for failures that pass by themselves */
@@ -87,6 +88,11 @@ export class Subscriptions implements SubscriberListener {
     this.callbacks.push(callback);
   }
 
+  /** See `Channels.onReturn`. */
+  onReturn(callbacks: ReturnCallbacks): void {
+    this.returns.push(callbacks);
+  }
+
   /** Says what is wrong with the wanted channels; `undefined` while all are subscribed, or a link is down. */
   problem(): string | undefined {
     const { failingMs } = this.seats;
@@ -97,6 +103,12 @@ export class Subscriptions implements SubscriberListener {
   /** Hands a message to the channel's listeners. */
   deliver(channel: string, message: string): void {
     this.listeners.deliver(channel, message);
+  }
+
+  asked(channels: readonly string[]): void {
+    if (this.interrupted.size === 0 || this.returns.length === 0) return;
+    const returning = channels.filter((channel) => this.interrupted.has(channel));
+    if (returning.length > 0) for (const callbacks of this.returns) callbacks.returning(returning);
   }
 
   confirmed(channels: readonly string[]): void {
@@ -116,6 +128,7 @@ export class Subscriptions implements SubscriberListener {
       this.interrupted.add(channel);
       this.giveUp(channel, error);
     }
+    for (const callbacks of this.returns) callbacks.failed(channels);
   }
 
   lost(channels: readonly string[]): void {

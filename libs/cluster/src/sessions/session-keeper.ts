@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { type ClientSession, GatewayError, type OpenedSession, toReadError } from '@wss/core';
-import type { SessionClaim, SessionStore } from './session-store.js';
+import type { CreatedRecord, ResumedRecord, SessionClaim, SessionStore } from './session-store.js';
 import { SessionExtender } from './session-extender.js';
 import { SessionSecrets } from './session-secrets.js';
 import { SessionTokens } from './session-tokens.js';
@@ -109,6 +109,8 @@ export class SessionKeeper {
       {
         end: async (session) => void (session.endsAt = await store.extend(session, ttlMs)),
         rest: async (session) => {
+          // It was ended for good.
+          if (session.endsAt === 0) return;
           await store.extendLanes(session.id, session.endsAt);
           await this.forgetIdleLanes(session);
         },
@@ -133,11 +135,12 @@ export class SessionKeeper {
   /**
    * Opens a session for a connection of this user: the one that the token names, or a new one if the token is absent
    * or invalid, or names a session of another user or one that is over.
+   * @param revokedAt when the user was revoked: sessions that began before are over
    * @throws RedisError when the engine is out of reach.
    */
-  async open(user: string, token?: string): Promise<OpenedSession<Session>> {
+  async open(user: string, token?: string, revokedAt?: number): Promise<OpenedSession<Session>> {
     const claim = await this.claimOf(token);
-    const known = claim?.user === user ? await this.store.resume(claim, this.ttlMs) : undefined;
+    const known = claim?.user === user ? await this.store.resume(claim, this.ttlMs, revokedAt) : undefined;
     if (claim && known) {
       const session = new Session(claim.id, user, known.generation, known.endsAt);
       const usedAt = performance.now();
@@ -145,11 +148,11 @@ export class SessionKeeper {
       // The rooms that it came back to are not recorded.
       const isDoubtful = session.hasForgotten;
       for (const room of known.lanes) session.keepLane(room, { usedAt, isDoubtful });
-      return this.opened(session, true, known.rooms.slice(0, this.maxRooms));
+      return this.opened(session, known, known.rooms.slice(0, this.maxRooms));
     }
     const created = { id: randomBytes(16).toString('base64url'), user, generation: 1 };
-    const endsAt = await this.store.create(created, this.ttlMs);
-    return this.opened(new Session(created.id, user, 1, endsAt), false, []);
+    const record = await this.store.create(created, this.ttlMs);
+    return this.opened(new Session(created.id, user, 1, record.endsAt), record);
   }
 
   /** The session is a member of a room from now on, also after a reconnect. Best effort: a client that joins again loses nothing. */
@@ -164,6 +167,16 @@ export class SessionKeeper {
     this.store
       .removeRoom(session.id, room)
       .catch((error: Error) => this.logger.debug(`a membership could not be removed: ${error.message}`));
+  }
+
+  /**
+   * Ends a session for good because its user was revoked. Best effort: it can't be resumed anyway, and the node that
+   * revoked the user looks for all sessions of the user.
+   */
+  revoked({ id }: Session): void {
+    this.store
+      .end(id)
+      .catch((error: Error) => this.logger.debug(`a session could not be ended: ${error.message}`));
   }
 
   /** The connection of a session has gone; the session stays until its end. */
@@ -215,9 +228,23 @@ export class SessionKeeper {
     this.extender.extend(this.connected);
   }
 
-  private opened(session: Session, resumed: boolean, rooms: readonly string[]): OpenedSession<Session> {
+  /** @param rooms those of a session that goes on */
+  private opened(
+    session: Session,
+    { startedAt, history }: ResumedRecord | CreatedRecord,
+    rooms?: readonly string[],
+  ): OpenedSession<Session> {
     this.connected.add(session);
-    return { session, token: this.tokens.sign(session), resumed, rooms };
+    const { id, user, generation, endsAt } = session;
+    const token = this.tokens.sign({
+      id,
+      user,
+      generation,
+      endsAt,
+      history,
+      ...(startedAt && { startedAt }),
+    });
+    return { session, token, resumed: rooms !== undefined, rooms: rooms ?? [] };
   }
 
   private async claimOf(token: string | undefined): Promise<SessionClaim | undefined> {

@@ -1,15 +1,20 @@
+import { ENDED_GENERATION } from '@wss/core';
 import type { MemoryEngine } from '@wss/state';
 import {
   CLAIM_MS,
   type ClaimedSession,
   type Claims,
+  type CreatedRecord,
+  type EndedRecord,
+  ENDED_MS,
   type NewSession,
   RECORD_GRACE_MS,
   type ResumedRecord,
   type SessionClaim,
   SessionStore,
+  type UserSession,
 } from './session-store.js';
-import { SessionTable } from './session-table.memory.js';
+import { type MemorySession, SessionTable } from './session-table.memory.js';
 
 /** Sessions of the nodes of one process. */
 export class MemorySessionStore extends SessionStore {
@@ -19,26 +24,32 @@ export class MemorySessionStore extends SessionStore {
     super();
   }
 
-  create({ id, user, generation }: NewSession, ttlMs: number): Promise<number> {
+  create({ id, user, generation }: NewSession, ttlMs: number): Promise<CreatedRecord> {
     return this.engine.call(() => {
-      const endsAt = this.engine.now() + ttlMs;
+      const startedAt = this.engine.now();
+      const endsAt = startedAt + ttlMs;
       this.table.rows.set(id, {
         user,
         generation,
+        startedAt,
         endsAt,
         revoked: false,
         lanes: new Set(),
         rooms: new Set(),
       });
-      return endsAt;
+      return { endsAt, startedAt, history: this.engine.replicationId };
     });
   }
 
-  resume(claim: SessionClaim, ttlMs: number): Promise<ResumedRecord | undefined> {
+  resume(claim: SessionClaim, ttlMs: number, revokedAt?: number): Promise<ResumedRecord | undefined> {
     return this.engine.call(() => {
       const known = this.table.rows.get(claim.id);
       if (known && (known.user !== claim.user || known.revoked)) return undefined;
       if (this.engine.now() >= (known?.endsAt ?? claim.endsAt)) return undefined;
+      const startedAt = known ? known.startedAt : claim.startedAt;
+      if (revokedAt !== undefined && (startedAt ?? 0) <= revokedAt) return undefined;
+      const history = this.engine.replicationId;
+      if (!known && claim.history === history) return undefined;
       const movedIn = this.engine.now() + ttlMs - (known?.endsAt ?? 0);
       const areExtended = known?.lanesEndAt === known?.endsAt && movedIn >= 0 && movedIn < ttlMs / 8;
       const endsAt = known && areExtended ? known.endsAt : this.engine.now() + ttlMs;
@@ -49,6 +60,7 @@ export class MemorySessionStore extends SessionStore {
       this.table.rows.set(claim.id, {
         user: claim.user,
         generation,
+        startedAt,
         endsAt,
         revoked: false,
         lanes,
@@ -57,8 +69,35 @@ export class MemorySessionStore extends SessionStore {
         ...hasForgotten,
       });
       if (!areExtended) this.keepLanes(claim.id, lanes, endsAt);
-      return { generation, endsAt, lanes: [...lanes], rooms: [...rooms], ...hasForgotten };
+      const began = startedAt !== undefined && { startedAt };
+      return { generation, endsAt, lanes: [...lanes], rooms: [...rooms], history, ...began, ...hasForgotten };
     });
+  }
+
+  end(id: string, startedBy?: number): Promise<EndedRecord> {
+    return this.engine.call(() => {
+      const { rows } = this.table;
+      const history = this.engine.replicationId;
+      const known = rows.get(id);
+      const user = known && known.user !== '' && { user: known.user };
+      if (startedBy !== undefined && (known?.startedAt ?? 0) > startedBy)
+        return { ...user, isEnded: false, history };
+      const endsAt = this.engine.now();
+      if (!known) rows.set(id, endedSession(endsAt));
+      else if (!known.revoked) Object.assign(known, { revoked: true, endsAt });
+      known?.rooms.clear();
+      return { ...user, isEnded: true, history };
+    });
+  }
+
+  async *sessionsOf(users: ReadonlySet<string>): AsyncGenerator<UserSession[]> {
+    yield await this.engine.call(() =>
+      [...this.table.rows].flatMap(([id, { user }]) => (users.has(user) ? { id, user } : [])),
+    );
+  }
+
+  durable(_id: string, history: string): Promise<boolean> {
+    return this.engine.call(() => this.engine.replicationId === history);
   }
 
   addLane(id: string, room: string): Promise<void> {
@@ -89,6 +128,7 @@ export class MemorySessionStore extends SessionStore {
       const endsAt = this.engine.now() + ttlMs;
       const session = this.table.rows.get(id);
       if (!session) return endsAt;
+      if (session.revoked) return 0;
       session.endsAt = endsAt;
       return endsAt;
     });
@@ -106,8 +146,9 @@ export class MemorySessionStore extends SessionStore {
   claimEnded(most: number, claimMs = CLAIM_MS): Promise<Claims> {
     return this.engine.call(() => {
       const now = this.engine.now();
+      this.forgetEnded(now);
       const over = [...this.table.rows].filter(
-        ([, { endsAt, claimedUntil = 0 }]) => endsAt <= now && claimedUntil <= now,
+        ([, { user, endsAt, claimedUntil = 0 }]) => user !== '' && endsAt <= now && claimedUntil <= now,
       );
       const sessions = over.slice(0, most).map(([id, session]) => {
         session.claimedUntil = now + claimMs;
@@ -121,13 +162,25 @@ export class MemorySessionStore extends SessionStore {
     return this.engine.call(() => {
       const session = this.table.rows.get(id);
       const { rows } = this.table;
-      if (session && session.endsAt <= this.engine.now() && String(session.claimedUntil) === claim)
-        rows.delete(id);
+      if (!session || session.endsAt > this.engine.now() || String(session.claimedUntil) !== claim) return;
+      // Its tokens may outlive it.
+      if (session.revoked) rows.set(id, endedSession(session.endsAt));
+      else rows.delete(id);
     });
   }
 
+  private forgetEnded(now: number): void {
+    const { rows } = this.table;
+    for (const [id, { user, endsAt }] of rows) if (user === '' && endsAt + ENDED_MS <= now) rows.delete(id);
+  }
+
   generations(ids: readonly string[]): Promise<(number | undefined)[]> {
-    return this.engine.call(() => ids.map((id) => this.table.rows.get(id)?.generation));
+    return this.engine.call(() =>
+      ids.map((id) => {
+        const known = this.table.rows.get(id);
+        return known?.revoked ? ENDED_GENERATION : known?.generation;
+      }),
+    );
   }
 
   agree(): Promise<string[]> {
@@ -142,4 +195,9 @@ export class MemorySessionStore extends SessionStore {
   private keepLanes(id: string, rooms: Iterable<string>, endsAt: number): void {
     for (const room of rooms) this.engine.keepLane(room, id, endsAt + RECORD_GRACE_MS);
   }
+}
+
+/** The rest of a session that was ended for good and told. */
+function endedSession(endsAt: number): MemorySession {
+  return { user: '', generation: 0, endsAt, revoked: true, lanes: new Set(), rooms: new Set() };
 }

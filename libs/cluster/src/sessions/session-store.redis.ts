@@ -1,25 +1,42 @@
 import { randomBytes } from 'node:crypto';
+import { ENDED_GENERATION } from '@wss/core';
 import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
 import { laneKeys, type RedisRoomStoreOptions, ROOM_SCRIPTS } from '@wss/state';
 import {
   CLAIM_MS,
   type ClaimedSession,
   type Claims,
+  type CreatedRecord,
+  ENDED_MS,
+  type EndedRecord,
   type NewSession,
   RECORD_GRACE_MS,
   type SecretAgreement,
   type ResumedRecord,
   type SessionClaim,
   SessionStore,
+  type UserSession,
 } from './session-store.js';
+
+type ResumedReply = [
+  generation: number,
+  endsAt: string,
+  hasForgotten: 0 | 1,
+  areExtended: 0 | 1,
+  startedAt?: string,
+  history?: string,
+];
 
 /** Scripts of the session store, to be preloaded. */
 export const SESSION_SCRIPTS = {
-  create: new LuaScript<string>(new URL('./lua/session_create.lua', import.meta.url)),
-  extend: new LuaScript<string>(new URL('./lua/session_extend.lua', import.meta.url)),
-  resume: new LuaScript<[generation: number, endsAt: string, hasForgotten: 0 | 1, areExtended: 0 | 1]>(
-    new URL('./lua/session_resume.lua', import.meta.url),
+  create: new LuaScript<[endsAt: string, startedAt: string, history: string]>(
+    new URL('./lua/session_create.lua', import.meta.url),
   ),
+  end: new LuaScript<[user: string, endsAt: string, history: string, isNew: 0 | 1]>(
+    new URL('./lua/session_end.lua', import.meta.url),
+  ),
+  extend: new LuaScript<string>(new URL('./lua/session_extend.lua', import.meta.url)),
+  resume: new LuaScript<ResumedReply>(new URL('./lua/session_resume.lua', import.meta.url)),
   claim: new LuaScript<[now: string, claim: string, ...members: string[]]>(
     new URL('./lua/session_claim.lua', import.meta.url),
   ),
@@ -28,30 +45,36 @@ export const SESSION_SCRIPTS = {
 
 /** Most rooms of a session that are read or extended in one go. */
 const AT_ONCE = 256;
+/** Number of sessions that are looked at in one go, to find those of a user. */
+const SCANNED_AT_ONCE = 1_000;
 
 /** Sessions in Redis. */
 export class RedisSessionStore extends SessionStore {
   constructor(
     private readonly links: Pick<DataLinks, 'commands'>,
     private readonly keys: RedisKeys,
-    private readonly options: Pick<RedisRoomStoreOptions, 'leavesStubs'> = {},
+    private readonly options: Pick<RedisRoomStoreOptions, 'leavesStubs' | 'fence'> = {},
   ) {
     super();
   }
 
-  async create({ id, user, generation }: NewSession, ttlMs: number): Promise<number> {
+  async create({ id, user, generation }: NewSession, ttlMs: number): Promise<CreatedRecord> {
     const { record } = this.keys.session(id);
     const args = [user, generation, ttlMs, RECORD_GRACE_MS];
-    const endsAt = Number(await SESSION_SCRIPTS.create.run(this.links.commands, [record], args));
+    const [end, start, history] = await SESSION_SCRIPTS.create.run(this.links.commands, [record], args);
+    const endsAt = Number(end);
     await this.noteEnd({ id, user, endsAt });
-    return endsAt;
+    return { endsAt, startedAt: Number(start), history };
   }
 
-  async resume(claim: SessionClaim, ttlMs: number): Promise<ResumedRecord | undefined> {
+  async resume(claim: SessionClaim, ttlMs: number, revokedAt?: number): Promise<ResumedRecord | undefined> {
     const { record, lanes, rooms } = this.keys.session(claim.id);
-    const args = [claim.user, claim.generation, claim.endsAt, ttlMs, RECORD_GRACE_MS];
+    const args = [
+      ...[claim.user, claim.generation, claim.endsAt, ttlMs, RECORD_GRACE_MS],
+      ...[claim.startedAt ?? '', claim.history ?? '', revokedAt ?? ''],
+    ];
     const reply = await SESSION_SCRIPTS.resume.run(this.links.commands, [record, lanes, rooms], args);
-    const [generation, end, hasForgotten, areExtended] = reply;
+    const [generation, end, hasForgotten, areExtended, startedAt, history = ''] = reply;
     if (generation === 0) return undefined;
     const endsAt = Number(end);
     await this.noteEnd({ ...claim, endsAt });
@@ -61,8 +84,43 @@ export class RedisSessionStore extends SessionStore {
       endsAt,
       lanes: [...(await this.membersOf(lanes))],
       rooms: [...(await this.membersOf(rooms))],
+      history,
+      ...(startedAt && { startedAt: Number(startedAt) }),
       ...(hasForgotten === 1 && { hasForgotten: true }),
     };
+  }
+
+  async end(id: string, startedBy?: number): Promise<EndedRecord> {
+    const { record, rooms } = this.keys.session(id);
+    const args = [startedBy ?? '', ENDED_GENERATION, ENDED_MS];
+    const reply = await SESSION_SCRIPTS.end.run(this.links.commands, [record, rooms], args);
+    const [user, end, history, isNew] = reply;
+    // A claim moves the end too: what is noted again would be told again.
+    if (user !== '' && isNew === 1) await this.noteEnded({ id, user, endsAt: Number(end) });
+    return { ...(user !== '' && { user }), isEnded: end !== '0', history };
+  }
+
+  async *sessionsOf(users: ReadonlySet<string>): AsyncGenerator<UserSession[]> {
+    const [user] = users.size === 1 ? users : [];
+    // The pattern's own characters are escaped; ids have no spaces.
+    const match = user === undefined ? '*' : `* ${user.replace(/[\\*?[\]]/g, '\\$&')}`;
+    let cursor = '0';
+    do {
+      const from = cursor;
+      const [next, found] = await this.call(() =>
+        this.links.commands.zscan(this.keys.sessionEnds, from, 'MATCH', match, 'COUNT', SCANNED_AT_ONCE),
+      );
+      cursor = next;
+      // Each member is followed by its score.
+      const sessions = found.flatMap((member, i) => (i % 2 === 0 ? parseMember(member) : []));
+      yield sessions.filter((session) => users.has(session.user));
+    } while (cursor !== '0');
+  }
+
+  durable(id: string, history: string, withinMs: number): Promise<boolean> {
+    return (
+      this.options.fence?.wait(history, withinMs, this.keys.session(id).record) ?? Promise.resolve(false)
+    );
   }
 
   addLane(id: string, room: string): Promise<void> {
@@ -102,7 +160,7 @@ export class RedisSessionStore extends SessionStore {
     const args = [ttlMs, RECORD_GRACE_MS];
     const end = await SESSION_SCRIPTS.extend.run(this.links.commands, [record, lanes, rooms], args);
     const endsAt = Number(end);
-    await this.noteEnd({ id, user, endsAt });
+    if (endsAt > 0) await this.noteEnd({ id, user, endsAt });
     return endsAt;
   }
 
@@ -144,7 +202,13 @@ export class RedisSessionStore extends SessionStore {
     return false;
   }
 
-  private async noteEnd({ id, user, endsAt }: Omit<SessionClaim, 'generation'>): Promise<void> {
+  /** A session whose end was told has none any more. */
+  private async noteEnded({ id, user, endsAt }: Pick<SessionClaim, 'id' | 'user' | 'endsAt'>): Promise<void> {
+    const { sessionEnds } = this.keys;
+    await this.call(() => this.links.commands.zadd(sessionEnds, 'XX', 'LT', endsAt, memberOf(id, user)));
+  }
+
+  private async noteEnd({ id, user, endsAt }: Pick<SessionClaim, 'id' | 'user' | 'endsAt'>): Promise<void> {
     await this.call(() => this.links.commands.zadd(this.keys.sessionEnds, endsAt, memberOf(id, user)));
   }
 

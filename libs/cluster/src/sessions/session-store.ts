@@ -5,10 +5,30 @@ export interface SessionClaim {
   readonly generation: number;
   /** Ms since 1970 by the engine's clock. */
   readonly endsAt: number;
+  /** When it began, ms since 1970 by the engine's clock; absent in tokens of older releases. */
+  readonly startedAt?: number;
+  /** Replication id of its record's master when the token was made; absent in tokens of older releases. */
+  readonly history?: string;
 }
 
+/** A session, and its user. */
+export type UserSession = Pick<SessionClaim, 'id' | 'user'>;
+
 /** A session that begins. */
-export type NewSession = Omit<SessionClaim, 'endsAt'>;
+export type NewSession = Pick<SessionClaim, 'id' | 'user' | 'generation'>;
+
+/** The instants of a new session, and the history that its record is on. */
+export type CreatedRecord = Required<Pick<SessionClaim, 'endsAt' | 'startedAt' | 'history'>>;
+
+/** A session that was ended for good. */
+export interface EndedRecord {
+  /** Absent if the engine does not know the session. */
+  readonly user?: string;
+  /** False if it began too late, and goes on. */
+  readonly isEnded: boolean;
+  /** The history on which its end was written. */
+  readonly history: string;
+}
 
 /** A resumed session. */
 export interface ResumedRecord {
@@ -21,6 +41,10 @@ export interface ResumedRecord {
   readonly rooms: readonly string[];
   /** Its numbered commands in some rooms were forgotten, see {@link SessionStore.forgetLanes}. */
   readonly hasForgotten?: true;
+  /** When it began; absent for a session of an older release. */
+  readonly startedAt?: number;
+  /** The history that its record is on now. */
+  readonly history: string;
 }
 
 /** An ended session, which one node announces. */
@@ -55,17 +79,32 @@ export const CLAIM_MS = 60_000;
 export abstract class SessionStore {
   /**
    * Stores a new session, from the greeting on.
-   * @returns its end
+   * @returns its start and its end
    */
-  abstract create(session: NewSession, ttlMs: number): Promise<number>;
+  abstract create(session: NewSession, ttlMs: number): Promise<CreatedRecord>;
 
   /**
    * Resumes a session: raises its generation, so that commands of the former connection are refused, and moves its
    * end and those of the records of its commands (R6), unless all were moved within the last eighth of `ttlMs`. A
-   * session whose record is missing is made again from the claim alone (R7).
-   * @returns undefined if it is another user's, revoked or over
+   * session whose record is missing is made again from the claim alone (R7), unless the claim is from the present
+   * history: there the record was removed.
+   * @param revokedAt when its user was revoked: a session that began before is over
+   * @returns undefined if it is another user's, ended or over
    */
-  abstract resume(claim: SessionClaim, ttlMs: number): Promise<ResumedRecord | undefined>;
+  abstract resume(claim: SessionClaim, ttlMs: number, revokedAt?: number): Promise<ResumedRecord | undefined>;
+
+  /**
+   * Ends a session for good, so that it can't be resumed, and no longer has rooms; {@link claimEnded} finds it from
+   * now on. Repeating it changes nothing.
+   * @param startedBy ends it only if it began at this time or before, or at an unknown one
+   */
+  abstract end(id: string, startedBy?: number): Promise<EndedRecord>;
+
+  /** Yields the sessions of users whose end was not told yet, in parts that do not hold up other work. */
+  abstract sessionsOf(users: ReadonlySet<string>): AsyncIterable<readonly UserSession[]>;
+
+  /** Resolves to true if everything that was written on this history until now survives a failover. */
+  abstract durable(id: string, history: string, withinMs: number): Promise<boolean>;
 
   /** Notes that the session has numbered commands in a room, before the first of them is carried out. */
   abstract addLane(id: string, room: string): Promise<void>;
@@ -86,7 +125,7 @@ export abstract class SessionStore {
 
   /**
    * Moves the end of a session; {@link extendLanes} has to follow.
-   * @returns the new end
+   * @returns the new end; 0 if the session was ended for good
    */
   abstract extend(session: Pick<SessionClaim, 'id' | 'user'>, ttlMs: number): Promise<number>;
 
@@ -103,7 +142,10 @@ export abstract class SessionStore {
   /** Forgets a claimed session for good, unless it went on meanwhile. */
   abstract forget(session: ClaimedSession): Promise<void>;
 
-  /** The present generations of sessions; undefined for sessions that the engine does not know. */
+  /**
+   * The present generations of sessions; undefined for sessions that the engine does not know, `ENDED_GENERATION` for
+   * those that were ended for good.
+   */
   abstract generations(ids: readonly string[]): Promise<(number | undefined)[]>;
 
   /**
@@ -115,3 +157,6 @@ export abstract class SessionStore {
 
 /** Time by which records outlive their session, ms (R6). */
 export const RECORD_GRACE_MS = 3_600_000;
+
+/** How long the end of a session is remembered, ms: no token of it is valid for longer. */
+export const ENDED_MS = 86_400_000 + RECORD_GRACE_MS;

@@ -6,7 +6,9 @@ export interface MemorySession {
   user: string;
   generation: number;
   endsAt: number;
+  /** True if it was ended for good. */
   revoked: boolean;
+  startedAt?: number | undefined;
   /** Time until which a node has claimed the announcement of its end. */
   claimedUntil?: number;
   /** The end up to which the records of its commands were extended last. */

@@ -13,8 +13,16 @@ export function signingKey(secret: string): SigningKey {
   return { id, secret };
 }
 
-/** The content of a token; those of older releases name no key. */
-type TokenClaim = [id: string, generation: number, endsAt: number, user: string, key?: string];
+/** The content of a token; those of older releases name no key, or neither start nor history. */
+type TokenClaim = [
+  id: string,
+  generation: number,
+  endsAt: number,
+  user: string,
+  key?: string,
+  startedAt?: number | null,
+  history?: string | null,
+];
 
 /**
  * Resume tokens: `<claim>.<HMAC-SHA256>`, both base64url, so that they fit into a subprotocol. The bearer of a token
@@ -23,9 +31,9 @@ type TokenClaim = [id: string, generation: number, endsAt: number, user: string,
 export class SessionTokens {
   constructor(private readonly keys: () => readonly SigningKey[]) {}
 
-  sign({ id, user, generation, endsAt }: SessionClaim): string {
+  sign({ id, user, generation, endsAt, startedAt, history }: SessionClaim): string {
     const [key] = this.keys();
-    const parts: TokenClaim = [id, generation, endsAt, user, key!.id];
+    const parts: TokenClaim = [id, generation, endsAt, user, key!.id, startedAt ?? null, history || null];
     const claim = Buffer.from(JSON.stringify(parts)).toString('base64url');
     return `${claim}.${signatureOf(claim, key!)}`;
   }
@@ -35,10 +43,10 @@ export class SessionTokens {
     const [claim = '', signature = '', ...rest] = token.split('.');
     const parts = read(claim);
     if (rest.length > 0 || !parts) return undefined;
-    const [id, generation, endsAt, user, named] = parts;
+    const [id, generation, endsAt, user, named, startedAt, history] = parts;
     const keys = this.keys().filter((key) => named === undefined || key.id === named);
     if (!keys.some((key) => isEqual(signature, signatureOf(claim, key)))) return undefined;
-    return { id, generation, endsAt, user };
+    return { id, generation, endsAt, user, ...(startedAt && { startedAt }), ...(history && { history }) };
   }
 
   /** True if a token names a key that we do not have. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { Slots } from '@wss/core';
 import { GrowingPause, LogGate } from '@wss/protocol';
 
 /** A session with a connection on this node. */
@@ -18,6 +19,8 @@ export interface TakeOverOptions {
   readonly sessionsOf: (user: string) => readonly SessionHere[];
   /** Ends older connections of a session that goes on with this generation. */
   readonly takenOver: (session: string, generation: number) => void;
+  /** Compares the standings of users, too. Default: they have none. */
+  readonly judge?: (users: readonly string[]) => Promise<void>;
 }
 
 interface Resumed {
@@ -27,6 +30,10 @@ interface Resumed {
 
 /** Largest number of users in one comparison. */
 const MAX_COMPARED = 500;
+/** Comparisons at once, so that a node with many users holds up neither itself nor the engine when it comes back. */
+const COMPARED_AT_ONCE = 2;
+/** How long a comparison holds up the next ones, ms. */
+const FIRST_MS = 100;
 /** Pauses between attempts, ms. */
 const PAUSES = { firstMs: 100, mostMs: 5_000 };
 
@@ -46,6 +53,7 @@ export class TakeOvers {
   private readonly fresh = new Set<string>();
   /** Users whose sessions here are being compared → in which comparison. */
   private readonly compared = new Map<string, object>();
+  private readonly first = new Slots(COMPARED_AT_ONCE);
   private closed = false;
 
   constructor(private readonly options: TakeOverOptions) {}
@@ -85,7 +93,15 @@ export class TakeOvers {
     const users = [...this.fresh];
     this.fresh.clear();
     for (let from = 0; from < users.length; from += MAX_COMPARED)
-      void this.compare(users.slice(from, from + MAX_COMPARED), new GrowingPause(PAUSES));
+      this.compareFirst(users.slice(from, from + MAX_COMPARED));
+  }
+
+  /** Only first attempts wait for others: what can't be compared must not hold up the rest. */
+  private compareFirst(users: readonly string[]): void {
+    void this.first.run(async () => {
+      const attempt = this.compare(users, new GrowingPause(PAUSES));
+      await Promise.race([attempt, delay(FIRST_MS, undefined, { ref: false })]);
+    });
   }
 
   /** After a failure each half is compared by itself, until only the users that can't be compared are left. */
@@ -108,6 +124,10 @@ export class TakeOvers {
   }
 
   private async compareOnce(users: readonly string[]): Promise<void> {
+    await Promise.all([this.options.judge?.(users), this.compareSessions(users)]);
+  }
+
+  private async compareSessions(users: readonly string[]): Promise<void> {
     const here = users.flatMap((user) => this.options.sessionsOf(user));
     if (here.length === 0) return;
     const generations = await this.options.generationsOf(here.map(({ id }) => id));

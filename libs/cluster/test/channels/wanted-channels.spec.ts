@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ClusterLinks, parseRedisTarget, RedisKeys, RedisLinks, slotOf } from '@wss/redis';
 import { ClusterProxies, eventually, RedisClusterServers, RedisServer, TcpProxy } from '@wss/testing';
+import { NO_STANDINGS } from '../no-standings.js';
 import {
   ClientRouting,
   RedisChannels,
   RedisSessionStore,
   type Session,
+  RedisStandingStore,
   SessionKeeper,
   ShardedChannels,
 } from '../../src/index.js';
@@ -137,7 +139,9 @@ describe('R27: what is sent to users', () => {
       channels: new RedisChannels(links),
       keys,
       sessions: store,
+      standings: new RedisStandingStore(links, keys),
       listener: {
+        ...NO_STANDINGS,
         deliverToAll: () => undefined,
         deliverToClient: () => undefined,
         deliverToUser: (user) => void delivered.push(user),

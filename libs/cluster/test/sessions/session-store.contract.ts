@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ENDED_GENERATION } from '@wss/core';
 import { eventually } from '@wss/testing';
 import { type SessionStore, SessionKeeper } from '../../src/index.js';
-import type { ClaimedSession, SessionClaim } from '../../src/sessions/session-store.js';
+import type { ClaimedSession, CreatedRecord, SessionClaim } from '../../src/sessions/session-store.js';
 import { CLOCKS, withClock } from '../off-clocks.js';
 import type { ClusterUnderTest, EngineUnderTest, NodeLinks } from '../engines.js';
 
@@ -29,7 +30,7 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       generation: 1,
       endsAt,
     });
-    const create = (claim: SessionClaim): Promise<number> => store.create(claim, claim.endsAt - now);
+    const create = (claim: SessionClaim): Promise<CreatedRecord> => store.create(claim, claim.endsAt - now);
     const claimEnded = async (most: number, claimMs?: number): Promise<ClaimedSession[]> => [
       ...(await store.claimEnded(most, claimMs)).sessions,
     ];
@@ -47,7 +48,82 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
         endsAt: expect.any(Number),
         lanes: ['note:2'],
         rooms: ['note:1'],
+        startedAt: expect.any(Number),
+        history: expect.any(String),
       });
+    });
+
+    it('R7: makes no session again that was removed on the history that its token names', async () => {
+      const claim = claimOf('s', now + 60_000);
+      const record = await create(claim);
+      await cluster.removeSession('s');
+      expect(await store.resume({ ...claim, ...record }, 90_000)).toBeUndefined();
+      // Redis has lost it since, or the token is of an older release.
+      expect(await store.resume({ ...claim, ...record, history: 'another' }, 90_000)).toMatchObject({
+        startedAt: record.startedAt,
+        history: record.history,
+      });
+      await cluster.removeSession('s');
+      expect(await store.resume(claim, 90_000)).toMatchObject({ history: record.history });
+    });
+
+    it('R7: resumes no session that began before its user was revoked, whatever Redis lost', async () => {
+      const claim = claimOf('s', now + 60_000);
+      const { startedAt, history } = await create(claim);
+      const known = { ...claim, startedAt, history };
+      expect(await store.resume(known, 90_000, startedAt)).toBeUndefined();
+      expect(await store.resume(known, 90_000, startedAt - 1)).toMatchObject({ startedAt });
+      await cluster.removeSession('s');
+      const lost = { ...known, history: 'another' };
+      expect(await store.resume(lost, 90_000, startedAt)).toBeUndefined();
+      expect(await store.resume({ ...claim, history: 'another' }, 90_000, startedAt)).toBeUndefined();
+      expect(await store.resume(lost, 90_000, startedAt - 1)).toMatchObject({ startedAt });
+    });
+
+    it('ends a session for good, and has its end told once', async () => {
+      const claim = claimOf('s', now + 60_000);
+      const { startedAt, history } = await create(claim);
+      await store.addRoom('s', 'note:1');
+      expect(await store.end('s', startedAt - 1)).toEqual({ user: 'ann of x', isEnded: false, history });
+      expect(await store.resume(claim, 90_000)).toBeDefined();
+      expect(await store.end('s', startedAt)).toEqual({ user: 'ann of x', isEnded: true, history });
+      expect(await store.end('s')).toEqual({ user: 'ann of x', isEnded: true, history });
+      expect(await store.resume({ ...claim, history: 'another' }, 90_000)).toBeUndefined();
+      expect(await store.extend(claim, 60_000)).toBe(0);
+      expect(await store.generations(['s'])).toEqual([ENDED_GENERATION]);
+      const [told] = await eventually(async () => {
+        const claimed = await claimEnded(10);
+        expect(idsOf(claimed)).toEqual(['s']);
+        return claimed;
+      });
+      await store.end('s');
+      expect(await claimEnded(10)).toEqual([]);
+      await store.forget(told!);
+      await store.end('s');
+      expect(await claimEnded(10)).toEqual([]);
+      expect(await store.resume({ ...claim, history: 'another' }, 90_000)).toBeUndefined();
+    });
+
+    it('ends a session that it does not know, so that no token makes it again', async () => {
+      expect(await store.end('s')).toMatchObject({ isEnded: true });
+      const lost = { ...claimOf('s', now + 60_000), history: 'another' };
+      expect(await store.resume(lost, 90_000)).toBeUndefined();
+      expect(await claimEnded(10)).toEqual([]);
+    });
+
+    it('finds the sessions of users among many', async () => {
+      const users = ['ann', 'ann ', 'an', '*', 'a?n', '[ann]', 'x ann', 'b\\n'];
+      const all = Array.from({ length: 300 }, (_, i) =>
+        claimOf(`s${i}`, now + 60_000, users[i % users.length]),
+      );
+      await Promise.all(all.map(create));
+      for (const wanted of [...users.map((user) => [user]), users.slice(0, 2), ['nobody']]) {
+        const found = new Set<string>();
+        for await (const part of store.sessionsOf(new Set(wanted)))
+          for (const { id, user } of part) if (wanted.includes(user)) found.add(id);
+        const expected = all.filter(({ user }) => wanted.includes(user)).map(({ id }) => id);
+        expect([...found].sort()).toEqual(expected.sort());
+      }
     });
 
     it.each(['a b c', ' a', 'a|b', 'a\nb', '\x01\x02', '\x00', '{a}', '%1', '__proto__', 'ä€💥', '-'])(
@@ -176,7 +252,8 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       const revived: number[] = [];
       for (let round = 0; round < 200; round++) {
         const id = `round-${round}`;
-        const claim = { ...claimOf(id, 0), endsAt: await store.create(claimOf(id, 0), round % 4) };
+        const { endsAt } = await store.create(claimOf(id, 0), round % 4);
+        const claim = claimOf(id, endsAt);
         while (!idsOf(await claimEnded(10)).includes(id));
         if (await store.resume(claim, 60_000)) revived.push(round);
       }

@@ -3,8 +3,15 @@ import { setImmediate } from 'node:timers/promises';
 import { RedisKeys } from '@wss/redis';
 import { MemoryEngine } from '@wss/state';
 import { eventually } from '@wss/testing';
-import { ClientRouting, MemoryClusterChannels, MemorySessionStore, SessionKeeper } from '../../src/index.js';
+import {
+  ClientRouting,
+  MemoryClusterChannels,
+  MemorySessionStore,
+  MemoryStandingStore,
+  SessionKeeper,
+} from '../../src/index.js';
 import type { Session } from '../../src/sessions/session-keeper.js';
+import { NO_STANDINGS } from '../no-standings.js';
 import { TakeOvers } from '../../src/sessions/take-overs.js';
 
 /** A node of the embedded engine, and the sessions that have a connection there. */
@@ -29,7 +36,9 @@ class TestNode {
       channels: this.channels,
       keys: new RedisKeys('test'),
       sessions: new MemorySessionStore(engine),
+      standings: new MemoryStandingStore(engine),
       listener: {
+        ...NO_STANDINGS,
         deliverToAll: () => undefined,
         deliverToClient: () => undefined,
         deliverToUser: () => undefined,

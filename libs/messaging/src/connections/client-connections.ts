@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { type OpenedSession, SessionHooks, Slots } from '@wss/core';
+import { type OpenedSession, SessionHooks, Slots, type Standing } from '@wss/core';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { CommandRouter } from '../commands/command-router.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
@@ -17,7 +17,7 @@ import { SlowClients } from '../rooms/slow-clients.js';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import type { RoutedSocket } from '../socket/routed-socket.js';
 import { type Connections, Sockets } from './connections.js';
-import { greet, offeredProtocols } from './greeting.js';
+import { greet, type OfferedProtocols, offeredProtocols } from './greeting.js';
 import { Hub } from './hub.js';
 import { type AcceptedClient, Upgrades } from './upgrades.js';
 
@@ -67,15 +67,27 @@ export class ClientConnections implements Connections {
     const offered = offeredProtocols(request);
     const url = new URL(request.url ?? '/', 'ws://node');
     const admitted = await this.ports.admission.admit(request, url);
-    await this.ports.revocations?.check(admitted);
-    if (!offered.session) return admitted;
+    const { revocations } = this.ports;
+    const standing = await revocations?.check(admitted);
+    const opened = offered.session
+      ? await this.open(request, admitted.user, { ...offered, ...standing })
+      : undefined;
+    const generation = standing && (await revocations?.enter(admitted.user, standing));
+    return { ...admitted, ...(opened && { opened }), ...(generation !== undefined && { generation }) };
+  }
+
+  private async open(
+    request: IncomingMessage,
+    user: string,
+    { resume, revokedAt }: Pick<OfferedProtocols, 'resume'> & Pick<Standing, 'revokedAt'>,
+  ): Promise<OpenedSession> {
     const opened = await this.opening.run(() => {
       this.upgrades.requireOpen();
       if (request.socket.destroyed) throw new UpgradeRefusal(503, 'the client has gone');
-      return this.ports.sessions.open(admitted.user, offered.resume);
+      return this.ports.sessions.open(user, resume, revokedAt);
     });
     this.bindToSocket(opened, request.socket);
-    return { ...admitted, opened };
+    return opened;
   }
 
   /** Registers an accepted socket; a client with a session is greeted before anything else is sent. */
@@ -85,6 +97,7 @@ export class ClientConnections implements Connections {
     const client = this.sockets.begin(socket, stream, accepted, context);
     if (opened) greet(client, opened);
     if (this.hub.add(client)) void this.announce(client.user);
+    else this.ports.listener.userCameAgain(client.user);
     if (opened?.resumed) this.ports.resumed(client, opened);
   }
 
@@ -97,7 +110,13 @@ export class ClientConnections implements Connections {
   }
 
   end(client: ClientSocket, code: number): void {
-    for (const room of client.joinedRooms()) this.rooms.unfollow(client, room);
+    const isRevoked = client.closedWith === 4501;
+    for (const room of client.joinedRooms()) {
+      // A user who was revoked leaves at once, and never comes back in this session.
+      if (isRevoked) this.rooms.end(client, room);
+      else this.rooms.unfollow(client, room);
+    }
+    if (isRevoked && client.session) this.ports.sessions.revoked(client.session);
     // A dead line brings no close frame back, but the node knows its own close code.
     this.ports.observer?.clientGone(code === 1006 ? (client.closedWith ?? code) : code);
     if (this.hub.remove(client)) this.ports.listener.userLeft(client.user);

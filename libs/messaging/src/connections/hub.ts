@@ -1,9 +1,24 @@
 import { Injectable } from '@nestjs/common';
-import type { ClientSession } from '@wss/core';
-import { encodeEventJson } from '@wss/protocol';
+import {
+  type ClientSession,
+  ENDED_GENERATION,
+  type Standing,
+  type StandingVerdict,
+  verdictOn,
+} from '@wss/core';
+import { type CloseCode, encodeEventJson } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { SharedFrames } from '../socket/shared-frames.js';
 import { textFrame } from '../socket/text-frame.js';
+
+/** How long a client that is put out has to answer the close frame, ms. */
+const ANSWER_MS = 1_000;
+
+const CODES: Readonly<Record<StandingVerdict, CloseCode>> = {
+  revoked: 4501,
+  disconnected: 4402,
+  elsewhere: 4503,
+};
 
 /** Knows this node's clients by their ids, users and sessions, and sends them events outside of rooms. */
 @Injectable()
@@ -11,6 +26,8 @@ export class Hub {
   private readonly clients = new Map<string, ClientSocket>();
   private readonly byUser = new Map<string, Set<ClientSocket>>();
   private readonly bySession = new Map<string, ClientSocket>();
+  /** Users whose clients' frames wait until their standing is known again. */
+  private readonly held = new Set<string>();
 
   /** All clients of this node. */
   all(): IterableIterator<ClientSocket> {
@@ -30,6 +47,7 @@ export class Hub {
   add(client: ClientSocket): boolean {
     this.clients.set(client.id, client);
     if (client.session) this.addSession(client);
+    if (this.held.has(client.user)) client.queue?.hold();
     const set = this.byUser.get(client.user);
     if (set) {
       set.add(client);
@@ -48,6 +66,7 @@ export class Hub {
     set?.delete(client);
     if (set?.size !== 0) return false;
     this.byUser.delete(client.user);
+    this.held.delete(client.user);
     return true;
   }
 
@@ -59,10 +78,42 @@ export class Hub {
     else this.bySession.set(id, client);
   }
 
-  /** Closes an older connection of a session that another one goes on with. */
+  /** Closes an older connection of a session that another one goes on with, or that was ended for good. */
   sessionTakenOver(session: string, generation: number): void {
     const client = this.bySession.get(session);
-    if (client && client.session!.generation < generation) client.closeWith(4500);
+    if (!client || client.session!.generation >= generation) return;
+    if (generation === ENDED_GENERATION) putOut(client, CODES.revoked);
+    else client.closeWith(4500);
+  }
+
+  /** Puts out the clients of a user that the user's standing does not let go on; nothing that waits is sent to them. */
+  judge(user: string, standing: Standing): void {
+    for (const client of this.byUser.get(user) ?? []) {
+      const verdict = verdictOn(client, standing);
+      if (verdict) putOut(client, CODES[verdict]);
+    }
+    this.release(user);
+  }
+
+  /** Lets the frames of rooms and the like wait for a user's clients, until {@link judge} or {@link release}. */
+  hold(user: string): void {
+    const clients = this.byUser.get(user);
+    if (!clients) return;
+    this.held.add(user);
+    for (const client of clients) client.queue?.hold();
+  }
+
+  /** Ends {@link hold} though nothing new is known: the link over which it would come is down again. */
+  release(user: string): void {
+    if (!this.held.delete(user)) return;
+    for (const client of this.byUser.get(user) ?? []) client.queue?.release();
+  }
+
+  /** The highest generation of a user's clients here; 0 without any. */
+  newestOf(user: string): number {
+    let newest = 0;
+    for (const { generation } of this.byUser.get(user) ?? []) newest = Math.max(newest, generation);
+    return newest;
   }
 
   /** The sessions of a user that have a connection here. */
@@ -91,4 +142,13 @@ export class Hub {
     frames.add(textFrame(encodeEventJson(event, data)));
     for (const client of clients) client.queue?.push(frames);
   }
+}
+
+/** Closes a client that must get nothing more and do nothing more. */
+function putOut(client: ClientSocket, code: CloseCode): void {
+  if (!client.queue) return;
+  client.queue.clear();
+  client.dropFrames();
+  client.closeWith(code);
+  setTimeout(() => client.terminate(), ANSWER_MS).unref();
 }

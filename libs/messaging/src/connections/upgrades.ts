@@ -10,6 +10,8 @@ import { refuseUpgrade } from './upgrade-refusal.js';
 export interface AcceptedClient extends Admitted {
   /** Its session, and the parts of its greeting; present with the subprotocol. */
   readonly opened?: OpenedSession;
+  /** Generation of its user now. Default 0. */
+  readonly generation?: number;
 }
 
 /** An upgrade request whose path has a server, and whose handshake can be completed. */

@@ -6,6 +6,7 @@ import type {
   PresenceRange,
   RoomHold,
   RoomStart,
+  Standing,
   StartRequest,
 } from '@wss/core';
 
@@ -56,6 +57,8 @@ export abstract class LaneNumbers {
 export abstract class ClientListener {
   /** The first client of this user on this node will be admitted once this resolves. */
   abstract userCame(user: string): Promise<void> | void;
+  /** A further client of this user on this node was admitted; what was told of the user meanwhile concerns it, too. */
+  abstract userCameAgain(user: string): void;
   /** The last client of this user on this node has gone. */
   abstract userLeft(user: string): void;
   /** Called when a session goes on here; older connections of it, on any node, must end. */
@@ -69,8 +72,8 @@ export interface Admitted {
   /** When the identity ends unless it is refreshed, ms since 1970; absent: never. */
   readonly expiresAt?: number;
   /**
-   * When the identity was proven, ms since 1970, such as `iat` of a token; a revocation ends those from before it.
-   * Default: the moment of the upgrade.
+   * When the identity was proven, ms since 1970, such as `iat` of a token. Once the user was revoked, identities from
+   * before that are refused, and so are those without it. Absent: unknown.
    */
   readonly issuedAt?: number;
   /**
@@ -99,13 +102,22 @@ export abstract class Admission {
   }
 }
 
-/** Knows which identities were revoked. An application without one revokes none. */
+/** Knows who was revoked or disconnected. An application without one puts nobody out. */
 export abstract class RevocationSource {
   /**
    * Asked at each upgrade, when the identity is known and before its session is opened, and at each `$auth`.
+   * @returns the standing of the user
    * @throws UpgradeRefusal when the identity is revoked; any other error is logged and answered 503
    */
-  abstract check(admitted: Admitted): Promise<void> | void;
+  abstract check(admitted: Admitted): Promise<Standing>;
+
+  /**
+   * Called when a connection of this user begins, at the end of its admission: the older ones end if a user may have
+   * only one.
+   * @returns its generation
+   * @throws Error when the engine is out of reach
+   */
+  abstract enter(user: string, standing: Standing): Promise<number>;
 }
 
 /** Further parts of a refusal. */
@@ -167,8 +179,14 @@ export abstract class ErrorHints {
 
 /** Sessions of clients, kept in the engine. */
 export abstract class SessionSource {
-  /** Opens the session that the token names, or a new one. */
-  abstract open(user: string, token?: string): Promise<OpenedSession>;
+  /**
+   * Opens the session that the token names, or a new one.
+   * @param revokedAt when the user was revoked: sessions that began before are over
+   */
+  abstract open(user: string, token?: string, revokedAt?: number): Promise<OpenedSession>;
+
+  /** Ends a session for good: its user was revoked. Best effort. */
+  abstract revoked(session: ClientSession): void;
 
   /** Notes that the session is a member of the room from now on, also after a reconnect. Best effort. */
   abstract joined(session: ClientSession, room: string): void;

@@ -31,6 +31,11 @@ export class Memberships {
     this.presence.left(room, client.id);
   }
 
+  /** The client was put out for good, and its session with it. */
+  ended(client: ClientSocket, room: string): void {
+    this.presence.left(room, client.id);
+  }
+
   /** The client's connection has gone; it stays a member, for when its session is resumed. */
   cutOff(client: ClientSocket, room: string): void {
     this.presence.cutOff(room, client.id);

@@ -167,6 +167,12 @@ export class RoomAccess {
     this.memberships.cutOff(client, room);
   }
 
+  /** The client was put out for good: it is not a member any more, and its user leaves without a grace. */
+  end(client: ClientSocket, room: string): void {
+    this.stopSending(client, room);
+    this.memberships.ended(client, room);
+  }
+
   private stopSending(client: ClientSocket, room: string): void {
     const state = client.roomState(room);
     if (!state?.hold) return;

@@ -29,6 +29,7 @@ import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
 import type { RoomState } from './room-state.js';
 import { CLIENT, RoutedSocket, type SocketSender } from './routed-socket.js';
 import { pongFrame, textFrame } from './text-frame.js';
+import { withoutEcho } from './without-echo.js';
 
 /** Everything that a socket needs to become a client. */
 export interface ClientInit {
@@ -37,8 +38,10 @@ export interface ClientInit {
   readonly user: string;
   /** When its identity ends, ms since 1970; absent: never. */
   readonly expiresAt?: number;
-  /** When its identity was proven, ms since 1970; absent: now. */
+  /** When its identity was proven, ms since 1970; absent: unknown. */
   readonly issuedAt?: number;
+  /** Generation of its user when it came. Default 0. */
+  readonly generation?: number;
   readonly claims?: Client['claims'];
   /** The stream under the WebSocket. */
   readonly stream: Duplex;
@@ -100,8 +103,10 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   declare heartbeatSlot?: number;
   /** When its identity ends unless it is refreshed, ms on this process' steady clock; 0: never. */
   declare expiresAt: number;
-  /** When its identity was proven, ms since 1970, by the issuer's clock or, without a word of it, by this node's. */
+  /** When its identity was proven, ms since 1970; 0: unknown. */
   declare issuedAt: number;
+  /** Generation of its user when it came: one that is raised later ends the connection. */
+  declare generation: number;
   /** Absent without the subprotocol. */
   declare session?: ClientSession;
   /** Handlers of native gateways; absent where there are none. */
@@ -142,7 +147,17 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   declare private roomStates?: Map<string, RoomState>;
 
   /** Makes an accepted socket a client. */
-  constructor({ socket, id, user, stream, flusher, shares, context, ...identity }: ClientInit) {
+  constructor({
+    socket,
+    id,
+    user,
+    stream,
+    flusher,
+    shares,
+    context,
+    generation = 0,
+    ...identity
+  }: ClientInit) {
     this.socket = socket;
     this.pathContext = context;
     this.alive = true;
@@ -153,6 +168,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     this.load = 0;
     this.loadBytes = 0;
     this.identify(identity);
+    this.generation = generation;
     this.id = id;
     this.user = user;
     this.outbound = new OutboundQueue(stream, flusher, this);
@@ -165,7 +181,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
    * that a step of the wall clock does not end connections.
    */
   identify({ expiresAt, issuedAt, claims }: Pick<ClientInit, 'expiresAt' | 'issuedAt' | 'claims'>): void {
-    this.issuedAt = issuedAt ?? Date.now();
+    this.issuedAt = issuedAt ?? 0;
     this.claims = claims ?? NO_CLAIMS;
     this.expiresAt =
       expiresAt === undefined ? 0 : performance.now() + expiresAt - Date.now() + IDENTITY_LEEWAY_MS;
@@ -334,7 +350,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
 
   close(code?: number, reason?: string | Buffer): void {
     // `flush` could find the client too slow and close it again, without end.
-    this.queue?.writeAll();
+    this.queue?.finish();
     if (code !== undefined && this.readyState === WebSocket.OPEN) this.closedWith = code;
     WebSocket.prototype.close.call(this.socket, code, reason);
     // This is how `ws` answers a close frame.
@@ -413,18 +429,4 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   joinedRooms(): string[] {
     return [...(this.roomStates ?? [])].flatMap(([room, { joined }]) => (joined ? [room] : []));
   }
-}
-
-/** Nest's exception frames echo the client's own data as `cause.data`; no data of a client is sent back to it. */
-function withoutEcho(text: string): string {
-  if (!text.startsWith('{"event":"exception"')) return text;
-  let frame: { data?: { cause?: { data?: unknown } } };
-  try {
-    frame = JSON.parse(text) as typeof frame;
-  } catch {
-    return text;
-  }
-  if (typeof frame.data?.cause !== 'object' || frame.data.cause === null) return text;
-  delete frame.data.cause.data;
-  return JSON.stringify(frame);
 }

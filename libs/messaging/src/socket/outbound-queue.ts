@@ -38,6 +38,7 @@ export class OutboundQueue implements Flushable {
   private bulk: Chunk[] = NONE;
   private dirty = false;
   private notify = false;
+  private isHeld = false;
   private counted = 0;
   private countedUrgent = 0;
   private countedBulk = 0;
@@ -84,6 +85,7 @@ export class OutboundQueue implements Flushable {
     if (this.gone) return this.clear();
     if (this.congested) return this.wait();
     this.takePong();
+    if (this.isHeld) return this.writeHeld();
     while (this.urgent.length + this.bulk.length > 0) {
       if (this.congested) return this.wait();
       this.write(WRITE_BYTES);
@@ -98,7 +100,40 @@ export class OutboundQueue implements Flushable {
   writeAll(): void {
     if (this.gone) return this.clear();
     this.takePong();
+    if (this.isHeld) this.writeUrgent();
+    else this.write(Infinity);
+  }
+
+  /** Writes the queue before a close frame; frames that are held back must not follow that frame. */
+  finish(): void {
+    this.writeAll();
+    this.clear();
+  }
+
+  /** Lets all frames but those that may overtake wait, until {@link release}. */
+  hold(): void {
+    this.isHeld = true;
+  }
+
+  /** Ends {@link hold}. */
+  release(): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    // The client may have fallen behind meanwhile.
+    this.notifyWhenWritten();
+  }
+
+  private writeHeld(): void {
+    if (this.overflowing) this.observer.overflowed();
+    this.writeUrgent();
+  }
+
+  private writeUrgent(): void {
+    const { bulk } = this;
+    this.bulk = NONE;
     this.write(Infinity);
+    this.bulk = bulk;
+    this.recount();
   }
 
   /** Once the socket takes data, a pong is a frame like others. */

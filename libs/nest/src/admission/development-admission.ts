@@ -7,15 +7,16 @@ import { USER } from './proven-identity.js';
 export class DevelopmentAdmission extends Admission {
   admit(_request: IncomingMessage, url: URL): Admitted {
     const user = url.searchParams.get('user');
-    if (user === null || user === '') return { user: `guest-${randomInt(100_000, 1_000_000)}` };
+    const issuedAt = Date.now();
+    if (user === null || user === '') return { user: `guest-${randomInt(100_000, 1_000_000)}`, issuedAt };
     if (!USER.test(user)) {
       throw new UpgradeRefusal(400, 'user must be 1 to 128 characters without control characters');
     }
-    return { user };
+    return { user, issuedAt };
   }
 
   /** Names are not proven here, so nothing can be renewed. */
   override refresh(_token: string, user: string): Admitted {
-    return { user };
+    return { user, issuedAt: Date.now() };
   }
 }

@@ -5,10 +5,13 @@ import {
   CLUSTER_PROVIDERS,
   ClusterPresence,
   ClusterRooms,
+  ClusterSessions,
   ClusterTransport,
+  ClusterUsers,
   JobRunner,
   NodeCluster,
   NodePresence,
+  Revocations,
   RoomFeed,
   SessionExpiry,
 } from '@wss/cluster';
@@ -27,6 +30,8 @@ import { PRESENCE_PROVIDERS } from './presence-providers.js';
 /** The parts of the core that the modules around it use. */
 const EXPORTS = [
   ClusterRooms,
+  ClusterUsers,
+  ClusterSessions,
   ClusterPresence,
   NodeCluster,
   NodePresence,
@@ -56,6 +61,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     private readonly committer: Committer,
     private readonly documents: DocumentRegistry,
     private readonly types: RoomTypeRegistry,
+    private readonly revocations: Revocations,
   ) {
     placeInOrder(modules, CoreModule, 'innermost');
   }
@@ -89,6 +95,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     this.committer.close();
     this.feed.close();
     this.routing.close();
+    this.revocations.close();
     this.engine.sessions.close();
     await this.engine.close();
   }

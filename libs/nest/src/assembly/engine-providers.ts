@@ -4,10 +4,13 @@ import {
   ClientRouting,
   ClusterModuleOptions,
   ClusterRooms,
+  ClusterSessions,
+  ClusterUsers,
   LiveContracts,
   FeedFaults,
   LostHistories,
   NodePresence,
+  Revocations,
   RoomFeed,
   SessionExpiry,
 } from '@wss/cluster';
@@ -21,11 +24,13 @@ import {
   LaneNumbers,
   NodeIdentity,
   PeerContracts,
+  RevocationSource,
   RoomDelivery,
   RoomSource,
   SessionSource,
 } from '@wss/messaging';
 import { Committer, CommitterOptions, DocumentRegistry, RoomStore } from '@wss/state';
+import { KnownRevocations } from '../admission/known-revocations.js';
 import { OriginAdmission } from '../admission/origin-admission.js';
 import { Origins } from '../admission/origins.js';
 import { Engine } from '../engine/engine.js';
@@ -67,9 +72,9 @@ const FEED: Provider = bindFactory(
 
 const ROUTING: Provider = bindFactory(
   ClientRouting,
-  [Engine, NodeIdentity, Hub],
-  ({ channels, keys, sessionStore: sessions }, { nodeId }, listener) =>
-    new ClientRouting({ nodeId, channels, keys, sessions, listener }),
+  [Engine, NodeIdentity, Hub, WssSettings],
+  ({ channels, keys, standings, sessionStore: sessions }, { nodeId }, listener, { single }) =>
+    new ClientRouting({ nodeId, channels, keys, sessions, standings, listener, single }),
 );
 
 /** Parts of the libraries that are made with the engine. */
@@ -93,9 +98,36 @@ const PARTS: readonly Provider[] = [
   ),
 ];
 
+/** Providers that put users out. */
+const REVOCATIONS: readonly Provider[] = [
+  bindFactory(
+    Revocations,
+    [Engine, ClientRouting, WssSettings],
+    ({ name, standings, sessionStore: sessions, channels, ...engine }, routing, { maxTokenAgeMs }) => {
+      const canBeDurable = name === 'redis' && engine.canBeDurable;
+      const revocations = new Revocations({ standings, sessions, routing, maxTokenAgeMs, canBeDurable });
+      channels.onInterruption(() => revocations.kept.look());
+      return revocations;
+    },
+  ),
+  bindFactory(ClusterUsers, [Revocations], (revocations) => new ClusterUsers(revocations)),
+  bindFactory(ClusterSessions, [Revocations], (revocations) => new ClusterSessions(revocations)),
+  bindFactory(
+    RevocationSource,
+    [Engine, ClientRouting, WssSettings],
+    ({ standings }, routing, { maxTokenAgeMs }) =>
+      new KnownRevocations({
+        standings,
+        maxTokenAgeMs,
+        enter: (user, standing) => routing.standings.enter(user, standing),
+      }),
+  ),
+];
+
 /** Binds the ports of the libraries to the engine, and to each other. */
 export const ENGINE_PROVIDERS: readonly Provider[] = [
   ...PARTS,
+  ...REVOCATIONS,
   bindFactory(ClusterModuleOptions, [Engine], ({ channels, keys, store, registry, jobs }) => ({
     channels,
     keys,

@@ -8,6 +8,7 @@ import {
   MemoryNodeRegistry,
   MemoryPresenceStore,
   MemorySessionStore,
+  MemoryStandingStore,
   NODE_SCRIPTS,
   type NodeRegistry,
   PRESENCE_SCRIPTS,
@@ -17,12 +18,15 @@ import {
   RedisNodeRegistry,
   RedisPresenceStore,
   RedisSessionStore,
+  RedisStandingStore,
   RoomFormats,
   SESSION_SCRIPTS,
   type SessionOptions,
   type SessionStore,
   SessionKeeper,
   ShardedChannels,
+  STANDING_SCRIPTS,
+  type StandingStore,
 } from '@wss/cluster';
 import {
   ClusterFence,
@@ -60,6 +64,7 @@ export abstract class Engine {
   abstract readonly channels: Channels;
   abstract readonly sessions: SessionKeeper;
   abstract readonly sessionStore: SessionStore;
+  abstract readonly standings: StandingStore;
   abstract readonly registry: NodeRegistry;
   abstract readonly jobs: JobQueue;
   abstract readonly presence: PresenceStore;
@@ -114,6 +119,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     channels: new MemoryClusterChannels(engine),
     sessions: await SessionKeeper.start(sessionStore, sessionOptions(settings)),
     sessionStore,
+    standings: new MemoryStandingStore(engine),
     registry: new MemoryNodeRegistry(engine, { nodeId }),
     jobs: new MemoryJobQueue(engine),
     presence: new MemoryPresenceStore(engine, channelOf),
@@ -135,6 +141,7 @@ function redisEngine(url: string, settings: WssSettings, nodeId: string): Promis
     scripts: [
       ...Object.values(ROOM_SCRIPTS),
       ...Object.values(SESSION_SCRIPTS),
+      ...Object.values(STANDING_SCRIPTS),
       ...Object.values(NODE_SCRIPTS),
       ...Object.values(JOB_SCRIPTS),
       ...Object.values(PRESENCE_SCRIPTS),
@@ -231,7 +238,7 @@ async function assemble(
     onDenied: (message) => servers.denied(message),
   });
   await formats.start();
-  const sessionStore = new RedisSessionStore(links, keys, { leavesStubs });
+  const sessionStore = new RedisSessionStore(links, keys, { leavesStubs, fence });
   const sessions = await SessionKeeper.start(sessionStore, sessionOptions(settings));
   sessions.secrets.watch(registry, keys.namespace);
   probe.record.clock.onStep(() => sessions.extendAll());
@@ -244,6 +251,7 @@ async function assemble(
     channels,
     sessions,
     sessionStore,
+    standings: new RedisStandingStore(links, keys, fence),
     registry,
     jobs: new RedisJobQueue(links, keys),
     presence,

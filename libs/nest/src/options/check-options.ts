@@ -71,6 +71,8 @@ const secrets = must(`${SECRET}, or a list of them`, (value) => {
   return Array.isArray(list) && list.length > 0 && list.every(isSecret);
 });
 
+const flag = must('true or false', (value) => typeof value === 'boolean');
+
 const all = options({
   path: text(PATH, /^\/$|^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9_.-]+)+$/),
   redis,
@@ -88,7 +90,9 @@ const all = options({
     framesPerSecond: orFalse(integer(1, 1_000_000)),
     bytesPerSecond: orFalse(integer(16_384, 1_000_000_000)),
   }),
-  globalEnhancers: must('true or false', (value) => typeof value === 'boolean'),
+  single: flag,
+  maxTokenAgeMs: integer(60_000, 31_622_400_000),
+  globalEnhancers: flag,
 });
 
 /**

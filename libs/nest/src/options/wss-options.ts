@@ -113,6 +113,16 @@ export interface WssOptions {
   readonly drain?: WssDrainOptions;
   readonly limits?: WssLimits;
   /**
+   * True if a user may have only one connection: a newer one closes the older ones with 4503, on all nodes. Default
+   * false.
+   */
+  readonly single?: boolean;
+  /**
+   * Longest life of your tokens, ms, 60,000 to 31,622,400,000 (a year): a revocation of a user is kept for that long, and
+   * a token that was issued earlier is refused. Default 2,592,000,000, 30 days.
+   */
+  readonly maxTokenAgeMs?: number;
+  /**
    * True if guards, interceptors and pipes of the whole application (`APP_GUARD` and the like,
    * `app.useGlobalGuards()`) run on commands too, as on messages of Nest's gateways; default true. They never run on
    * `$` events, nor on cluster events, calls and jobs. Filters of the whole application run on none of these.

@@ -20,6 +20,8 @@ export abstract class WssSettings {
   abstract readonly framesPerSecond: number;
   /** Infinity without a limit. */
   abstract readonly bytesPerSecond: number;
+  abstract readonly single: boolean;
+  abstract readonly maxTokenAgeMs: number;
   abstract readonly globalEnhancers: boolean;
 }
 
@@ -56,6 +58,8 @@ export function settingsOf(options: WssOptions): WssSettings {
     maxRooms: limits.maxRooms ?? 1_000,
     framesPerSecond: limitOf(limits.framesPerSecond, 1_000),
     bytesPerSecond: limitOf(limits.bytesPerSecond, 1_048_576),
+    single: options.single ?? false,
+    maxTokenAgeMs: options.maxTokenAgeMs ?? 2_592_000_000,
     globalEnhancers: options.globalEnhancers ?? true,
   };
 }

@@ -29,6 +29,7 @@ type OneKey =
   | 'scard'
   | 'srandmember'
   | 'zadd'
+  | 'zscan'
   | 'zrem'
   | 'zcard'
   | 'zscore'

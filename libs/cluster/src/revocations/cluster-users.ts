@@ -1,0 +1,58 @@
+import { GatewayError } from '@wss/core';
+import type { Revocations } from './revocations.js';
+import { type DisconnectOptions, type RevokeOptions, Sessions, Users } from './users.js';
+
+const NAME = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+const SESSION = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** {@link Users} on this node's engine. */
+export class ClusterUsers extends Users {
+  constructor(private readonly revocations: Revocations) {
+    super();
+  }
+
+  disconnect(user: string, options: DisconnectOptions = {}): Promise<void> {
+    return this.revocations.audited(['disconnect', user, options], () => {
+      requireName(user);
+      return this.revocations.disconnect(user);
+    });
+  }
+
+  revoke(user: string, options: RevokeOptions): Promise<void> {
+    return this.revocations.audited(['revoke', user, options], () => {
+      requireName(user);
+      requireBy(options);
+      return this.revocations.revokeUser(user);
+    });
+  }
+}
+
+/** {@link Sessions} on this node's engine. */
+export class ClusterSessions extends Sessions {
+  constructor(private readonly revocations: Revocations) {
+    super();
+  }
+
+  revoke(id: string, options: RevokeOptions): Promise<void> {
+    return this.revocations.audited(['revoke_session', id, options], () => {
+      require(typeof id === 'string' &&
+        SESSION.test(id), 'the id of a session is 1 to 64 of A-Z a-z 0-9 _ -');
+      requireBy(options);
+      return this.revocations.revokeSession(id);
+    });
+  }
+}
+
+function requireName(user: string): void {
+  require(typeof user === 'string' &&
+    NAME.test(user), 'a user is a text of 1 to 128 characters, none of control');
+}
+
+function requireBy(options: RevokeOptions | undefined): void {
+  const by: unknown = options?.by;
+  require(typeof by === 'string' && NAME.test(by), '"by" names who asks for it, in 1 to 128 characters');
+}
+
+function require(isFit: boolean, message: string): void {
+  if (!isFit) throw new GatewayError('invalid', message);
+}

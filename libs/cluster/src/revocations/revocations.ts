@@ -1,0 +1,159 @@
+import { Logger } from '@nestjs/common';
+import { GatewayError, toWriteError } from '@wss/core';
+import { settledWithin } from '@wss/protocol';
+import type { ClientRouting } from '../sessions/client-routing.js';
+import type { SessionStore } from '../sessions/session-store.js';
+import type { StandingStore } from '../users/standing-store.js';
+import { EndedSessions } from './ended-sessions.js';
+import { KeptRevocations, type KeptRevocation } from './kept-revocations.js';
+import type { DisconnectOptions } from './users.js';
+
+/** Dependencies and settings of {@link Revocations}. */
+export interface RevocationOptions {
+  readonly standings: StandingStore;
+  readonly sessions: SessionStore;
+  readonly routing: ClientRouting;
+  /** How long a revocation is kept, ms: no token may be older. */
+  readonly maxTokenAgeMs: number;
+  /** True if it is proven that revocations survive a failover. */
+  readonly canBeDurable: boolean;
+  /** Hears of each call that took effect. Default: nobody does. */
+  readonly onPutOut?: (kind: PutOutKind) => void;
+}
+
+/** The way in which a user or a session was put out. */
+export type PutOutKind = 'disconnect' | 'revoke' | 'revoke_session';
+
+/** How long a call waits for the other nodes and the replicas, ms. */
+const WAIT_MS = 2_000;
+/** Longest name and reason in the log, characters. */
+const SHOWN = 200;
+/** Kept as long as any session can be resumed, at least. */
+const LEAST_KEPT_MS = 90_000_000;
+
+/** Carries revocations out, keeps them until they are safe, and writes the log. */
+export class Revocations {
+  private readonly logger = new Logger('Users');
+  readonly kept: KeptRevocations;
+  private readonly ended: EndedSessions;
+
+  constructor(private readonly options: RevocationOptions) {
+    const { standings, sessions, canBeDurable } = options;
+    this.kept = new KeptRevocations({
+      ...{ standings, sessions, canBeDurable },
+      repeat: (revocation, cause) => this.repeat(revocation, cause),
+    });
+    this.ended = new EndedSessions(sessions);
+  }
+
+  async disconnect(user: string): Promise<void> {
+    await write(() => this.options.standings.raise(user, 'disconnected'));
+    await this.requireTold(this.options.routing.standings.tell(user));
+  }
+
+  async revokeUser(user: string): Promise<void> {
+    const { standings } = this.options;
+    const { revokedAt: at, history } = await write(() => standings.revoke(user, this.keepMs));
+    const revocation = { user, at, history };
+    this.kept.keep(revocation);
+    await this.requireTold(this.spread(user, at));
+    await this.requireDurable(revocation, standings.durable(user, history, WAIT_MS));
+  }
+
+  async revokeSession(session: string): Promise<void> {
+    const { sessions } = this.options;
+    const { user, history } = await write(() => sessions.end(session));
+    const revocation = { session, history };
+    this.kept.keep(revocation);
+    await this.requireTold(this.options.routing.sessionEnded(session, user));
+    await this.requireDurable(revocation, sessions.durable(session, history, WAIT_MS));
+  }
+
+  /** Carries out what was asked for, and writes the one line that tells afterwards who asked for it. */
+  async audited(
+    [kind, whom, options]: readonly [PutOutKind, string, DisconnectOptions],
+    work: () => Promise<void>,
+  ): Promise<void> {
+    let failure: unknown;
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof GatewayError && error.applied)) throw error;
+      failure = error;
+    }
+    this.tell(kind, whom, options);
+    if (failure) throw failure;
+  }
+
+  private tell(kind: PutOutKind, whom: string, { by = 'the application', reason }: DisconnectOptions): void {
+    const verb = kind === 'disconnect' ? 'disconnected' : 'revoked';
+    const why = reason === undefined ? '' : `, reason ${shown(reason)}`;
+    const what = kind === 'revoke_session' ? 'session' : 'user';
+    this.logger.log(`${what} ${shown(whom)} was ${verb} by ${shown(by)}${why}`);
+    this.options.onPutOut?.(kind);
+  }
+
+  close(): void {
+    this.kept.close();
+    this.ended.close();
+  }
+
+  private get keepMs(): number {
+    return Math.max(this.options.maxTokenAgeMs, LEAST_KEPT_MS);
+  }
+
+  private spread(user: string, at: number): Promise<void> {
+    this.ended.end(user, at);
+    return this.options.routing.standings.tell(user);
+  }
+
+  /** A node that is not told in time finds it in the engine; it is told until that succeeds. */
+  private async requireTold(told: Promise<void>): Promise<void> {
+    if (!(await settledWithin(told, WAIT_MS))) throw unproven('it may not have reached all nodes yet');
+  }
+
+  private async requireDurable(revocation: KeptRevocation, proof: Promise<boolean>): Promise<void> {
+    if (!this.options.canBeDurable) return;
+    if (!(await proof)) throw unproven('applied, but not proven to survive a failover');
+    this.kept.proven(revocation);
+  }
+
+  private async repeat(revocation: KeptRevocation, cause: 'lost' | 'unproven'): Promise<void> {
+    const { standings, sessions, routing } = this.options;
+    const what = 'user' in revocation ? `user ${shown(revocation.user)}` : `session ${revocation.session}`;
+    if (cause === 'lost') this.logger.warn(`Redis had lost that ${what} was revoked; it is in force again`);
+    if ('user' in revocation) {
+      const { user, at } = revocation;
+      const { history } = await standings.revoke(user, this.keepMs, at);
+      this.kept.keep({ user, at, history });
+      if (cause === 'lost') void this.spread(user, at);
+    } else {
+      const { session } = revocation;
+      const { user, history } = await sessions.end(session);
+      this.kept.keep({ session, history });
+      if (cause === 'lost') void routing.sessionEnded(session, user);
+    }
+  }
+}
+
+/** Makes an error of the engine one that callers know. */
+async function write<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toWriteError(error);
+  }
+}
+
+function unproven(message: string): GatewayError {
+  return new GatewayError('unknown_outcome', message, { applied: true });
+}
+
+/** Text for a line of the log: bounded, on one line, and so that nothing in it can pass for another part. */
+function shown(text: string): string {
+  const escaped = JSON.stringify(String(text).slice(0, SHOWN));
+  return escaped.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,122 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { Standing } from '@wss/core';
+import { GrowingPause, LogGate } from '@wss/protocol';
+import type { StandingStore } from '../users/standing-store.js';
+
+/** This node's clients, as their users' standings concern them. */
+export interface StandingListener {
+  /** Puts out the clients of a user that the standing does not let go on, and lets the others have what waits. */
+  judge(user: string, standing: Standing): void;
+  /** Lets the frames of rooms wait for a user's clients until {@link judge}. */
+  hold(user: string): void;
+  /** Ends {@link hold} though nothing new is known. */
+  release(user: string): void;
+  /** The highest generation of a user's clients here; 0 without any. */
+  newestOf(user: string): number;
+}
+
+/** Dependencies and settings of the standings of a node's users. */
+export interface UserStandingsOptions {
+  readonly store: StandingStore;
+  readonly listener: StandingListener;
+  /** Sends a standing to all nodes that have clients of the user. */
+  readonly publish: (user: string, standing: Standing) => Promise<void>;
+  /** True if a user may have only one connection. */
+  readonly single: boolean;
+}
+
+/** Pauses between attempts to tell the other nodes, ms. */
+const PAUSES = { firstMs: 50, mostMs: 2_000 };
+
+/**
+ * Binds the connections of this node to their users' standings: by what is heard, and, where this node may have missed
+ * something, by comparison with the engine. Changes are told to the other nodes until that succeeds.
+ */
+export class UserStandings {
+  private readonly faults = new LogGate((line) => new Logger('Users').warn(line));
+  /** Users of whom the other nodes are still to hear. */
+  private readonly untold = new Map<string, Promise<void>>();
+  private closed = false;
+
+  constructor(private readonly options: UserStandingsOptions) {}
+
+  /** Takes a standing that was heard. */
+  heard(user: string, standing: Standing): void {
+    this.options.listener.judge(user, standing);
+  }
+
+  /**
+   * Compares the clients of these users with the engine.
+   * @throws RedisError when the engine is out of reach
+   */
+  async compare(users: readonly string[]): Promise<void> {
+    const { store, listener, single } = this.options;
+    const standings = await store.of(users);
+    users.forEach((user, index) => {
+      const standing = standings[index]!;
+      listener.judge(user, standing);
+      // Redis has lost that the newest connection is here, so that an older one elsewhere may have come through.
+      if (single && listener.newestOf(user) > Math.max(standing.newest, standing.disconnected))
+        void this.restore(user);
+    });
+  }
+
+  /**
+   * Gives a connection that begins its generation.
+   * @throws RedisError when the engine is out of reach
+   */
+  async enter(user: string, standing: Standing): Promise<number> {
+    if (!this.options.single) return Math.max(standing.newest, standing.disconnected);
+    const raised = await this.options.store.raise(user, 'newest');
+    void this.tell(user);
+    return raised.newest;
+  }
+
+  /** Tells all nodes the standing of a user as the engine has it; resolves when that has succeeded. */
+  tell(user: string): Promise<void> {
+    // One that is under way may have read it already.
+    const telling = (this.untold.get(user) ?? Promise.resolve()).then(() => this.tellOnce(user));
+    const told = telling.finally(() => {
+      if (this.untold.get(user) === told) this.untold.delete(user);
+    });
+    this.untold.set(user, told);
+    return told;
+  }
+
+  /** Stops telling. */
+  close(): void {
+    this.closed = true;
+  }
+
+  private tellOnce(user: string): Promise<void> {
+    return this.untilTold(async () => {
+      const [standing] = await this.options.store.of([user]);
+      await this.options.publish(user, standing!);
+    });
+  }
+
+  /** Tells other nodes something until that succeeds, or this node stops. */
+  async untilTold(tell: () => Promise<void>): Promise<void> {
+    const pause = new GrowingPause(PAUSES);
+    while (!this.closed) {
+      try {
+        return await tell();
+      } catch (error) {
+        this.faults.report('late', `other nodes can't be told of a user now: ${(error as Error).message}`);
+        await delay(pause.next(), undefined, { ref: false });
+      }
+    }
+  }
+
+  private async restore(user: string): Promise<void> {
+    const own = this.options.listener.newestOf(user);
+    try {
+      if (own > 0) await this.options.store.raise(user, 'newest', own);
+      await this.tell(user);
+    } catch (error) {
+      // The next comparison, after the link is back, finds it again.
+      this.faults.report('restore', `a user's newest connection can't be noted: ${(error as Error).message}`);
+    }
+  }
+}

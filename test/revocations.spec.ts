@@ -1,0 +1,258 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { IncomingMessage } from 'node:http';
+import { Injectable, Module } from '@nestjs/common';
+import { SubscribeMessage } from '@nestjs/websockets';
+import {
+  Admission,
+  type Admitted,
+  Command,
+  CurrentCommand,
+  type ExpiredSession,
+  GatewayError,
+  OnSession,
+  Presence,
+  RoomType,
+  Sessions,
+  Users,
+} from '@wss/nest';
+import { eventually, FeatureCluster, newSeed, Random, type TestClient, UpgradeRefused } from '@wss/testing';
+
+/** Admits everybody, with a token that was issued when the header says. */
+@Injectable()
+class HeaderAdmission extends Admission {
+  admit({ headers }: IncomingMessage, url: URL): Admitted {
+    return this.identityOf(url.searchParams.get('user')!, headers['x-issued'] as string | undefined);
+  }
+
+  override refresh(token: string, user: string): Admitted {
+    return this.identityOf(user, token === 'none' ? undefined : token);
+  }
+
+  private identityOf(user: string, issued: string | undefined): Admitted {
+    return { user, ...(issued !== undefined && { issuedAt: Number(issued) }) };
+  }
+}
+
+interface Greeting {
+  readonly session: string;
+  readonly token: string;
+  readonly resumed: boolean;
+  readonly user: string;
+}
+
+let expired: ExpiredSession[] = [];
+
+@Injectable()
+@RoomType('note', { presence: true })
+class Notes {
+  constructor(private readonly users: Users) {}
+
+  @SubscribeMessage('note.revoke-me')
+  revokeMe(@CurrentCommand() { user }: Command): Promise<void> {
+    return this.users.revoke(user, { by: user, reason: 'a feature can do it too' });
+  }
+
+  @OnSession('expired')
+  onExpired(session: ExpiredSession): void {
+    expired.push(session);
+  }
+}
+
+@Module({ providers: [Notes] })
+class NotesModule {}
+
+const ROOM = 'note:1';
+/** Instants before and after all revocations of this file. */
+const issued = { long_ago: () => Date.now() - 60_000, later: () => Date.now() + 3_600_000 };
+
+describe.each(['memory', 'redis'] as const)('users who must go on %s', (engine) => {
+  let cluster: FeatureCluster;
+  const lines: string[] = [];
+  const seed = newSeed();
+  const random = new Random(seed);
+  let names = 0;
+
+  beforeAll(async () => {
+    const options = { auth: { use: HeaderAdmission }, presence: { graceMs: 50_000 } } as const;
+    const log = (line: string): void => void lines.push(line);
+    const logger = {
+      log,
+      warn: log,
+      error: log,
+      fatal: log,
+      debug: () => undefined,
+      verbose: () => undefined,
+    };
+    cluster = await FeatureCluster.start({ features: [NotesModule], nodes: 3, engine, options, logger });
+  });
+  afterAll(() => cluster?.stop());
+  beforeEach(() => {
+    expired = [];
+    lines.length = 0;
+  });
+
+  const anybody = (): string => `${random.pick(['ann', 'a b', 'änne', '*', '"x"'])} ${++names}`;
+  const users = (node = random.below(3)): Users => cluster.nodes[node]!.get(Users);
+
+  async function connect(
+    user: string,
+    { issuedAt, token, node = random.below(3) }: { issuedAt?: number; token?: string; node?: number } = {},
+  ): Promise<{ client: TestClient; hello: Greeting }> {
+    const protocols = ['wss.v1', ...(token === undefined ? [] : [`wss.resume.${token}`])];
+    const headers: Record<string, string> = issuedAt === undefined ? {} : { 'x-issued': String(issuedAt) };
+    const client = await cluster.connect(user, { node, protocols, headers });
+    return { client, hello: (await client.event('$hello')).data as Greeting };
+  }
+  const refused = async (connecting: Promise<unknown>): Promise<number> => {
+    const error = (await connecting.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )) as UpgradeRefused;
+    expect(error).toBeInstanceOf(UpgradeRefused);
+    return error.status;
+  };
+
+  it('R39: are put out on all nodes, their tokens refused and their sessions over', async () => {
+    for (let round = 0; round < 5; round++) {
+      const user = anybody();
+      const here = await Promise.all(
+        Array.from({ length: 1 + random.below(6) }, () => connect(user, { issuedAt: issued.long_ago() })),
+      );
+      const witness = await connect('witness', { issuedAt: issued.later() });
+      for (const { client } of [...here, witness]) await client.join(ROOM);
+      await users().revoke(user, { by: 'tests' });
+      for (const { client } of here) expect(await client.closed).toEqual({ code: 4501, reason: 'revoked' });
+      expect(await refused(connect(user, { issuedAt: issued.long_ago() }))).toBe(401);
+      expect(await refused(connect(user))).toBe(401);
+      for (const { hello } of here) {
+        const again = await connect(user, { issuedAt: issued.later(), token: hello.token });
+        expect(again.hello).toMatchObject({ resumed: false, rooms: [] });
+        await again.client.close();
+      }
+      await witness.client.request('$ping', {});
+      await witness.client.close();
+    }
+  });
+
+  it('R39: cost nobody else anything, and nobody who comes while another is put out', async () => {
+    const [gone, stays] = [anybody(), anybody()];
+    const client = await connect(stays, { issuedAt: issued.long_ago() });
+    const coming = Array.from({ length: 20 }, () =>
+      connect(gone, { issuedAt: issued.long_ago() }).then(
+        ({ client: one }) => one.closed.then(({ code }) => code),
+        (error: UpgradeRefused) => error.status,
+      ),
+    );
+    await users().revoke(gone, { by: 'tests' });
+    expect(
+      [...new Set(await Promise.all(coming))].sort().filter((code) => ![401, 4501].includes(code)),
+    ).toEqual([]);
+    await client.client.request('$ping', {});
+    expect((await connect(stays, { issuedAt: issued.long_ago() })).hello.user).toBe(stays);
+  });
+
+  it('R39: who renews a token by $auth is judged by the new one', async () => {
+    const user = anybody();
+    const { client } = await connect(user, { issuedAt: issued.later() });
+    await users().revoke(user, { by: 'tests' });
+    for (const token of [String(issued.long_ago()), 'none']) {
+      const { error } = await client.request('$auth', { token });
+      expect(error).toMatchObject({ code: 'unauthenticated' });
+    }
+    expect((await client.request('$auth', { token: String(issued.later()) })).error).toBeUndefined();
+  });
+
+  it('leave the room at once, and have the ends of their sessions told once', async () => {
+    const user = anybody();
+    const [here, away] = [
+      await connect(user, { issuedAt: issued.long_ago() }),
+      await connect(user, { issuedAt: issued.long_ago() }),
+    ];
+    const watching = await connect('witness', { issuedAt: issued.later() });
+    await watching.client.join(ROOM);
+    await here.client.join(ROOM);
+    await away.client.close();
+    const presence = cluster.nodes[0]!.get(Presence).of(ROOM);
+    const present = async (): Promise<string[]> => (await presence.list()).users.map((one) => one.user);
+    await eventually(async () => expect(await present()).toContain(user));
+    await users().revoke(user, { by: 'tests' });
+    await eventually(async () => expect(await present()).not.toContain(user));
+    const ids = [here.hello.session, away.hello.session].sort();
+    const told = (): string[] => expired.flatMap((one) => (one.user === user ? one.id : [])).sort();
+    await eventually(() => expect(told()).toEqual(ids), { withinMs: 15_000 });
+    await watching.client.close();
+  });
+
+  it('may end themselves from a handler, and the log says who did it in one line', async () => {
+    const user = anybody();
+    const { client } = await connect(user, { issuedAt: issued.long_ago() });
+    await client.join(ROOM);
+    client.send({ event: 'note.revoke-me', room: ROOM, data: {} });
+    expect((await client.closed).code).toBe(4501);
+    await eventually(() =>
+      expect(lines.filter((line) => line.includes(JSON.stringify(user)))).toHaveLength(1),
+    );
+    await users().revoke(user, { by: 'x "y"\u2028', reason: `${'r'.repeat(300)}\n[Nest] fake` });
+    const last = lines.at(-1)!;
+    expect(last).not.toMatch(/[\n\u2028]/);
+    expect(last.length).toBeLessThan(900);
+  });
+
+  it('are disconnected and may come back, in their sessions', async () => {
+    const user = anybody();
+    const all = await Promise.all(Array.from({ length: 4 }, () => connect(user)));
+    await users().disconnect(user);
+    for (const { client } of all) expect((await client.closed).code).toBe(4402);
+    const again = await connect(user, { token: all[0]!.hello.token });
+    expect(again.hello.resumed).toBe(true);
+    await users().disconnect(user, { by: 'tests' });
+    expect((await again.client.closed).code).toBe(4402);
+  });
+
+  it('have single sessions ended for good', async () => {
+    const user = anybody();
+    const [ends, stays] = [await connect(user), await connect(user)];
+    const sessions = cluster.nodes[random.below(3)]!.get(Sessions);
+    await sessions.revoke(ends.hello.session, { by: 'tests' });
+    expect((await ends.client.closed).code).toBe(4501);
+    const again = await connect(user, { token: ends.hello.token });
+    expect(again.hello.resumed).toBe(false);
+    await stays.client.request('$ping', {});
+    const told = (): string[] => expired.flatMap((one) => (one.user === user ? one.id : []));
+    await eventually(() => expect(told()).toEqual([ends.hello.session]), { withinMs: 15_000 });
+    await sessions.revoke('unknown-session', { by: 'tests' });
+  });
+
+  it.each([
+    ['a user without a name', () => users().revoke('', { by: 'tests' })],
+    ['a user that is none', () => users().revoke({} as never, { by: 'tests' })],
+    ['nobody who asks', () => users().revoke('ann', {} as never)],
+    ['nothing', () => users().revoke('ann', undefined as never)],
+    ['an empty name', () => users().disconnect('')],
+    ['a session that is none', () => cluster.nodes[0]!.get(Sessions).revoke('a b', { by: 'tests' })],
+  ])('are not put out by %s', async (_what, call) => {
+    const error = await call().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(GatewayError);
+    expect(error).toMatchObject({ code: 'invalid' });
+  });
+
+  it('R7: stay out after a failover that loses what was written of them', async () => {
+    const user = anybody();
+    let hello!: Greeting;
+    let client!: TestClient;
+    await cluster.loseTail(async () => {
+      ({ client, hello } = await connect(user, { issuedAt: issued.long_ago() }));
+      const revoking = users(0).revoke(user, { by: 'tests' });
+      expect((await client.closed).code).toBe(4501);
+      await revoking.catch((error: GatewayError) => expect(error).toMatchObject({ applied: true }));
+    });
+    await eventually(async () => {
+      expect(await refused(connect(user, { issuedAt: issued.long_ago() }))).toBe(401);
+    });
+    const again = await connect(user, { issuedAt: issued.later(), token: hello.token });
+    expect(again.hello).toMatchObject({ resumed: false });
+  });
+});
