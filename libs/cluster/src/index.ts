@@ -31,6 +31,7 @@ export { RoomFormats } from './presence/room-formats.js';
 export { FeedHold } from './rooms/feed-room.js';
 export { FeedFaults } from './following/room-faults.js';
 export { LostHistories } from './rooms/lost-histories.js';
+export { type EndingOptions, type RemovedSession, RoomEndings } from './rooms/room-endings.js';
 export { RoomFeed } from './rooms/room-feed.js';
 export { Appended, ClusterRooms, type DirectTarget, Rooms, type RoomTarget } from './rooms/rooms.js';
 export { ClientRouting } from './sessions/client-routing.js';

@@ -1,11 +1,18 @@
 export * from './commands/client.js';
-export { Command, type CommandInit, type CommandNumber, type RecordedAnswer } from './commands/command.js';
+export {
+  Command,
+  type CommandInit,
+  type CommandMembership,
+  type CommandNumber,
+  type RecordedAnswer,
+} from './commands/command.js';
 export * from './bind.js';
 export * from './commands/command-order.js';
 export * from './commands/command-recorder.js';
 export { commandOf, CurrentCommand } from './commands/current-command.js';
 export * from './errors/engine-error.js';
 export { GatewayError, toGatewayError } from './errors/gateway-error.js';
+export { membershipEnded, membershipUnknown } from './errors/membership-errors.js';
 export { didYouMean } from './errors/near-names.js';
 export { GatewayErrorFilter } from './gateway-error-filter.js';
 export { HandlerContexts } from './handlers/handler-contexts.js';

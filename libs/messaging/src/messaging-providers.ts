@@ -13,6 +13,7 @@ import { JoinGuards } from './rooms/join-guards.js';
 import { Memberships } from './rooms/memberships.js';
 import { PresenceReader } from './rooms/presence-reader.js';
 import { ReadingShares } from './reading/reading-shares.js';
+import { Removals } from './rooms/removals.js';
 import { RoomAccess } from './rooms/room-access.js';
 import { RoomDelivery } from './rooms/room-delivery.js';
 import { RouteBuilder } from './commands/routes.js';
@@ -36,6 +37,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   SurvivingNumbers,
   RoomDelivery,
   Memberships,
+  Removals,
   CatchUp,
   RoomAccess,
   PresenceReader,

@@ -68,10 +68,12 @@ const PLANTED: readonly Planted[] = [
     found: /instead of \d+|though it is not in the room/,
     plant: () => {
       const { join } = RoomDelivery.prototype;
-      return instead(RoomDelivery.prototype, 'join', function (this: RoomDelivery, room, client, membership) {
+      return instead(RoomDelivery.prototype, 'join', function (this: RoomDelivery, ...args) {
+        const [room, client, membership] = args;
         const open = openFrames(this, room);
-        join.call(this, room, client, membership);
+        const place = join.apply(this, args);
         if (open) client.queue?.push(membership.withPatch ? open.patched : open.plain);
+        return place;
       });
     },
   },

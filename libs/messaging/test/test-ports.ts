@@ -86,6 +86,9 @@ class ShortSessions extends SessionSource {
   left(): void {}
   disconnected(): void {}
   revoked(): void {}
+  memberSince(): Promise<string> {
+    return Promise.resolve('');
+  }
   prepareLane(): Promise<void> {
     return Promise.resolve();
   }

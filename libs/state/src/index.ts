@@ -39,4 +39,10 @@ export {
 } from './state.module.js';
 export { type ReadDocument, RoomStateRepository, StateRepository } from './state-repository.js';
 export { type Work } from './commits/work.js';
-export { appendWork, type CommitOptions, type Update, type UpdateFunction } from './commits/works.js';
+export {
+  appendWork,
+  endingWork,
+  type CommitOptions,
+  type Update,
+  type UpdateFunction,
+} from './commits/works.js';

@@ -6,6 +6,8 @@ import type { SubscriberListener } from './subscriber-link.js';
 
 /** Refusals that last this long make the node unready, ms. */
 const FAILING_MS = 5_000;
+/** Largest number of messages that wait; others are lost, as in the interruption. */
+const MOST_EARLY = 10_000;
 
 interface WaitingListener {
   readonly listener: MessageListener;
@@ -40,6 +42,8 @@ export class Subscriptions implements SubscriberListener {
   private readonly callbacks: ((channels: ReadonlySet<string>) => void)[] = [];
   private readonly returns: ReturnCallbacks[] = [];
   private heardAgain = new Set<string>();
+  /** Messages of channels that were interrupted, until that has been told. */
+  private early: [channel: string, message: string][] = [];
 
   /** @param patienceMs how long a subscription waits for failures that pass by themselves */
   constructor(
@@ -100,8 +104,15 @@ export class Subscriptions implements SubscriberListener {
     return `Redis: channels have not been subscribed for ${Math.round(failingMs / 1_000)} s; if Redis is reachable, allow its user all channels of the namespace`;
   }
 
-  /** Hands a message to the channel's listeners. */
+  /**
+   * Hands a message to the channel's listeners. The first messages after an interruption wait until listeners were
+   * told of it: they would pass for the ones that follow what was heard last (R39).
+   */
   deliver(channel: string, message: string): void {
+    if (this.interrupted.has(channel) || this.heardAgain.has(channel)) {
+      if (this.early.length < MOST_EARLY) this.early.push([channel, message]);
+      return;
+    }
     this.listeners.deliver(channel, message);
   }
 
@@ -171,6 +182,8 @@ export class Subscriptions implements SubscriberListener {
       const channels = this.heardAgain;
       this.heardAgain = new Set();
       callAll(this.callbacks, channels, this.logger);
+      const early = this.early.splice(0);
+      for (const [channel, message] of early) this.deliver(channel, message);
     });
   }
 }

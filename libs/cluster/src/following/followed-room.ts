@@ -14,6 +14,8 @@ import { SharedCall } from './shared-call.js';
 const OWN_HOLE_MS = 50;
 /** How often a read may return another epoch than the room was just found in. */
 const MAX_EPOCHS = 5;
+/** Largest number of frames outside of the log that wait for a read; others are lost, as they may be. */
+const MOST_WAITING = 1_000;
 
 /** Dependencies and settings of a followed room. */
 export interface FollowedRoomOptions extends Omit<RoomStartsOptions, 'parts'> {
@@ -24,10 +26,8 @@ export interface FollowedRoomOptions extends Omit<RoomStartsOptions, 'parts'> {
   readonly presence?: Pick<PresenceHearer, 'historyChanged'>;
 }
 
-interface Arrival {
-  readonly epoch: string;
-  readonly entries: readonly LogEntry[];
-}
+/** Log entries, or a frame outside of the log, which is sent by a call. */
+type Arrival = { readonly epoch: string; readonly entries: readonly LogEntry[] } | (() => void);
 
 type State =
   /** Its position is not known yet: everything that arrives has to wait. */
@@ -127,7 +127,10 @@ export class FollowedRoom {
       // be caught.
       if (live?.epoch !== standing.position.epoch) live = standing.position;
       const start = this.starts.startFor(standing, request, { live, isCurrent });
-      if (typeof start === 'object') return complete(start);
+      if (typeof start === 'object') {
+        const { gate } = standing;
+        return complete(gate.at === '' ? start : { ...start, gate });
+      }
       isCurrent ||= start === 'truth';
       if (await this.find(start, request.signal)) continue;
       if (++epochs > MAX_EPOCHS) throw new StoreError('unavailable', 'reads come from another history');
@@ -151,6 +154,16 @@ export class FollowedRoom {
     if (this.early.size === 0) return;
     if (!own) this.repair();
     else this.holeTimer ??= setTimeout(() => this.repair(), OWN_HOLE_MS);
+  }
+
+  /**
+   * Sends a frame outside of the log in its place among the deliveries. While the room is read it waits: what is read
+   * may end memberships (R39). It may be lost.
+   */
+  pass(send: () => void): void {
+    const { state } = this;
+    if (state.kind === 'live') send();
+    else if (state.arrivals.length < MOST_WAITING) state.arrivals.push(send);
   }
 
   /** Reads missing entries, if any, and delivers them in order; keeps trying while the engine is out of reach. */
@@ -222,7 +235,8 @@ export class FollowedRoom {
   /** Gives members the present room when it is unknown what they got. */
   private async startAnew(standing: RoomStanding): Promise<void> {
     const { room, store, reads } = this.options;
-    const reply = await reads.repairing.run(() => store.resume({ room, documents: true }));
+    const request = { room, documents: true, gate: standing.gate.at };
+    const reply = await reads.repairing.run(() => store.resume(request));
     await this.resetTo(standing, { ...reply, reason: 'unknown_epoch' });
   }
 
@@ -230,8 +244,9 @@ export class FollowedRoom {
   private async takeMissed(standing: RoomStanding): Promise<void> {
     const { room, store, historyEvents: most, reads } = this.options;
     for (let more = true; more && !this.stopped;) {
-      const from = standing.position;
-      const reply = await reads.repairing.run(() => store.resume({ room, from, most, documents: 'ifLost' }));
+      const { position: from, gate } = standing;
+      const request = { room, from, most, gate: gate.at, documents: 'ifLost' } as const;
+      const reply = await reads.repairing.run(() => store.resume(request));
       await this.take(standing, reply);
       more = reply.more;
     }
@@ -257,7 +272,7 @@ export class FollowedRoom {
     }
     standing.moveTo({ ...reply, position });
     const missed = withoutSeen(entries, before.seq);
-    standing.history.append(missed);
+    standing.append(missed);
     if (missed.length > 0) this.deliver(standing, missed);
   }
 
@@ -266,10 +281,11 @@ export class FollowedRoom {
     reply: ResumeReply & { readonly reason: ResetReason },
   ): Promise<void> {
     const { room, listener, presence } = this.options;
-    const { position, reason, lost } = reply;
+    const { position, reason, lost, gate = standing.gate } = reply;
     const documents = this.starts.viewsOf(reply);
     presence?.historyChanged(room);
-    await listener.reset(room, standing.position, { reason, position, documents, ...(lost && { lost }) });
+    const reset = { reason, position, documents, ...(lost && { lost }), ...(gate.at !== '' && { gate }) };
+    await listener.reset(room, standing.position, reset);
     standing.moveTo(reply);
     this.starts.keep(position, documents);
     standing.history.restart(position.seq + 1);
@@ -289,7 +305,12 @@ export class FollowedRoom {
     const arrivals = this.state.kind === 'live' ? [] : this.state.arrivals;
     this.state = { kind: 'live', standing };
     this.early.clear();
-    for (const { epoch, entries } of arrivals) {
+    for (const arrival of arrivals) {
+      if (typeof arrival === 'function') {
+        this.pass(arrival);
+        continue;
+      }
+      const { epoch, entries } = arrival;
       // An epoch that was closed before the room was read is older than the result.
       if (epochNumber(epoch) < epochNumber(standing.position.epoch)) continue;
       this.accept(epoch, entries, false);
@@ -303,7 +324,7 @@ export class FollowedRoom {
     if (!last) return;
     standing.position = { epoch, seq: lastSeq(last) };
     if (this.early.size === 0) this.forgetHole();
-    standing.history.append(ready);
+    standing.append(ready);
     this.deliver(standing, ready);
   }
 

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { ROOM_FORMAT } from '@wss/state';
+import { GATES_FORMAT, ROOM_FORMAT, STUBS_FORMAT } from '@wss/state';
 import { HEARTBEAT_MS, LEASE_MS } from '../nodes/lease-keeper.js';
 import type { NodeRegistry } from '../nodes/node-registry.js';
 import type { PresenceStore } from './presence-store.js';
@@ -11,7 +11,7 @@ export interface RoomFormatsOptions {
   readonly presence: Pick<PresenceStore, 'look'>;
   /** Steady clock, ms. Default this process'. */
   readonly now?: () => number;
-  /** Called after each look that finds no older node. */
+  /** Called after each look that finds no node without stubs. */
   readonly onShared?: () => void;
 }
 
@@ -28,15 +28,25 @@ export class RoomFormats {
   private readonly now: () => number;
   private timer?: NodeJS.Timeout;
   private looking?: Promise<void>;
-  private shared = false;
+  /** The newest format that all live nodes know, as far as is known. */
+  private shared = 0;
+  private lowest = 0;
 
   constructor(private readonly options: RoomFormatsOptions) {
     this.now = options.now ?? (() => performance.now());
   }
 
-  /** True if, as far as is known, every live node keeps rooms in the same format as this one; false at first. */
-  get areShared(): boolean {
-    return this.shared;
+  /** True if, as far as is known, every live node knows stubs of ended rooms; false at first. */
+  get knowStubs(): boolean {
+    return this.shared >= STUBS_FORMAT;
+  }
+
+  /**
+   * True if every node that holds a lease knows gates. A node that held none meanwhile and is older refuses a room with
+   * a gate, so the list need not be complete.
+   */
+  get knowGates(): boolean {
+    return this.lowest >= GATES_FORMAT;
   }
 
   /** Looks now and from then on. */
@@ -60,8 +70,9 @@ export class RoomFormats {
       const startedAt = this.now();
       this.watch.saw(await presence.look(), (startedAt + this.now()) / 2);
       const nodes = await registry.alive();
-      if (nodes.some(({ rooms }) => rooms < ROOM_FORMAT)) this.shared = false;
-      else if (this.isComplete(nodes)) this.foundShared();
+      this.lowest = Math.min(ROOM_FORMAT, ...nodes.map(({ rooms }) => rooms));
+      this.shared = Math.min(this.shared, this.lowest);
+      if (this.lowest >= STUBS_FORMAT && this.isComplete(nodes)) this.foundShared();
     } catch (error) {
       this.watch.interrupted();
       this.logger.debug(`live nodes can't be asked for their formats: ${(error as Error).message}`);
@@ -69,7 +80,7 @@ export class RoomFormats {
   }
 
   private foundShared(): void {
-    this.shared = true;
+    this.shared = this.lowest;
     this.options.onShared?.();
   }
 

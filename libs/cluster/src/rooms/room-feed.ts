@@ -97,7 +97,7 @@ export class RoomFeed {
   async publishVolatile(room: string, event: string, data: string, except?: string): Promise<void> {
     const { nodeId, channels, keys, listener } = this.options;
     // Local clients get it without the engine.
-    listener.deliverVolatile(room, event, data, except);
+    this.pass(room, () => listener.deliverVolatile(room, event, data, except));
     await channels.publish(
       keys.room(room).channel,
       encodeVolatile({ nodeId, event, data, ...(except && { except }) }),
@@ -117,6 +117,13 @@ export class RoomFeed {
       const { position, replicationId } = room;
       yield { name, position, replicationId };
     }
+  }
+
+  /** Sends a frame outside of the log to members here. */
+  private pass(name: string, send: () => void): void {
+    const followed = this.rooms.get(name);
+    if (followed) followed.room.pass(send);
+    else send();
   }
 
   private idleTtlOf(name: string): number {
@@ -179,11 +186,12 @@ export class RoomFeed {
     const { nodeId, listener, presence } = this.options;
     if (message.kind === 'presence') {
       presence?.announced(name, message.delta);
-      listener.deliverPresence(name, message.delta);
+      room.pass(() => listener.deliverPresence(name, message.delta));
     } else if (message.kind === 'volatile') {
       // This node's own was delivered when it was published.
       const { event, data, except } = message;
-      if (message.nodeId !== nodeId) listener.deliverVolatile(name, event, data, except);
+      if (message.nodeId === nodeId) return;
+      room.pass(() => listener.deliverVolatile(name, event, data, except));
     } else if (!room.has(message.epoch, message.last)) {
       room.accept(message.epoch, message.entries(), false);
     }

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { Command, eventNameIn, type EventName } from '@wss/core';
+import { Command, eventNameIn, type EventName, GatewayError } from '@wss/core';
 import { IsInt, Min } from 'class-validator';
 import {
   type CommitOptions,
@@ -12,6 +12,7 @@ import {
 import type { RedisKeys } from '@wss/redis';
 import type { Channels } from '../channels/channels.js';
 import { encodeDirect } from '../channels/direct-message.js';
+import type { EndingOptions, RemovedSession, RoomEndings } from './room-endings.js';
 import type { RoomFeed } from './room-feed.js';
 
 /** Place of a logged event. */
@@ -50,6 +51,23 @@ export interface RoomTarget {
    */
   volatile(event: string, data?: unknown, options?: { readonly except?: string }): Promise<void>;
   volatile<D extends object>(event: Type<D>, data: D, options?: { readonly except?: string }): Promise<void>;
+
+  /**
+   * Ends the memberships of a user, or of one session, on every node. They are told by `$removed {reason}` and see
+   * nothing of the room after it; what they have under way there is `forbidden`. Others see the event `$changed`.
+   *
+   * It takes effect in the room's order, within a second on nodes whose links to Redis are proven, elsewhere before they
+   * deliver anything once they are; sessions without a connection are told when they come back. The room's guard
+   * decides who may join again, so change what it asks first. A user who is not a member may be removed, too. Removing again does
+   * no harm. With replicas it resolves when it survives a failover; else as far as Redis kept it.
+   * @returns its place in the room's log
+   * @throws GatewayError `invalid`, `not_found` for an undeclared kind of room, `unavailable` (nothing was done; also
+   * while a node of a release without removals runs), `unknown_outcome`, with `applied: true` if only the proof failed
+   */
+  remove(who: string | RemovedSession, options?: EndingOptions): Promise<Appended>;
+
+  /** Like {@link remove}, for all members. The room stays as it is, and whoever its guard lets join may. */
+  close(options?: EndingOptions): Promise<Appended>;
 }
 
 /** A receiver of events that are sent at most once and kept nowhere. */
@@ -75,6 +93,7 @@ export class ClusterRooms extends Rooms {
     private readonly committer: Committer,
     private readonly channels: Channels,
     private readonly keys: RedisKeys,
+    private readonly endings: RoomEndings,
   ) {
     super();
   }
@@ -95,6 +114,8 @@ export class ClusterRooms extends Rooms {
         const encoded = encodeLogEvent(name, JSON.stringify(data) ?? 'null');
         return this.feed.publishVolatile(room, encoded.event, encoded.data, except);
       },
+      remove: async (who, options) => this.endings.end(room, removedOf(who), options),
+      close: (options) => this.endings.end(room, {}, options),
     };
   }
 
@@ -127,6 +148,14 @@ export class ClusterRooms extends Rooms {
   ): Promise<Appended> {
     return valueOf(await this.committer.perform(appendWork(scope, event, options))) as Appended;
   }
+}
+
+/** @throws GatewayError `invalid`: a name that is missing must not stand for everybody. */
+function removedOf(who: string | RemovedSession): { user: string } | { session: string } {
+  if (typeof who === 'string') return { user: who };
+  const session: unknown = (who as RemovedSession | undefined)?.session;
+  if (typeof session === 'string') return { session };
+  throw new GatewayError('invalid', 'name a user, or { session } with the id of a session');
 }
 
 function scopeIn(room: string, scope: Command | 'by node', event: string): CommitScope {

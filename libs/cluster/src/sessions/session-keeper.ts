@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { type ClientSession, GatewayError, type OpenedSession, toReadError } from '@wss/core';
+import { type ClientSession, gatePosition, GatewayError, type OpenedSession, toReadError } from '@wss/core';
+import type { Position } from '@wss/protocol';
 import type { CreatedRecord, ResumedRecord, SessionClaim, SessionStore } from './session-store.js';
 import { SessionExtender } from './session-extender.js';
 import { SessionSecrets } from './session-secrets.js';
@@ -156,10 +157,22 @@ export class SessionKeeper {
   }
 
   /** The session is a member of a room from now on, also after a reconnect. Best effort: a client that joins again loses nothing. */
-  joined(session: Session, room: string): void {
+  joined(session: Session, room: string, since?: Position): void {
     this.store
-      .addRoom(session.id, room)
+      .addRoom(session.id, room, since && gatePosition(since))
       .catch((error: Error) => this.logger.debug(`a membership could not be stored: ${error.message}`));
+  }
+
+  /**
+   * Position since which the session is a member of a room; '' if none was noted.
+   * @throws GatewayError `unavailable` when the engine is out of reach
+   */
+  async memberSince(session: Session, room: string): Promise<string> {
+    try {
+      return await this.store.memberSince(session.id, room);
+    } catch (error) {
+      throw toReadError(error);
+    }
   }
 
   /** The session is not a member of a room any more. Best effort. */

@@ -36,6 +36,7 @@ export class MemorySessionStore extends SessionStore {
         revoked: false,
         lanes: new Set(),
         rooms: new Set(),
+        since: new Map(),
       });
       return { endsAt, startedAt, history: this.engine.replicationId };
     });
@@ -65,6 +66,7 @@ export class MemorySessionStore extends SessionStore {
         revoked: false,
         lanes,
         rooms,
+        since: known?.since ?? new Map<string, string>(),
         lanesEndAt: endsAt,
         ...hasForgotten,
       });
@@ -115,12 +117,24 @@ export class MemorySessionStore extends SessionStore {
     });
   }
 
-  addRoom(id: string, room: string): Promise<void> {
-    return this.engine.call(() => void this.table.rows.get(id)?.rooms.add(room));
+  addRoom(id: string, room: string, since?: string): Promise<void> {
+    return this.engine.call(() => {
+      const session = this.table.rows.get(id);
+      session?.rooms.add(room);
+      if (since !== undefined) session?.since.set(room, since);
+    });
+  }
+
+  memberSince(id: string, room: string): Promise<string> {
+    return this.engine.call(() => this.table.rows.get(id)?.since.get(room) ?? '');
   }
 
   removeRoom(id: string, room: string): Promise<void> {
-    return this.engine.call(() => void this.table.rows.get(id)?.rooms.delete(room));
+    return this.engine.call(() => {
+      const session = this.table.rows.get(id);
+      session?.rooms.delete(room);
+      session?.since.delete(room);
+    });
   }
 
   extend({ id }: Pick<SessionClaim, 'id'>, ttlMs: number): Promise<number> {
@@ -199,5 +213,13 @@ export class MemorySessionStore extends SessionStore {
 
 /** The rest of a session that was ended for good and told. */
 function endedSession(endsAt: number): MemorySession {
-  return { user: '', generation: 0, endsAt, revoked: true, lanes: new Set(), rooms: new Set() };
+  return {
+    user: '',
+    generation: 0,
+    endsAt,
+    revoked: true,
+    lanes: new Set(),
+    rooms: new Set(),
+    since: new Map(),
+  };
 }

@@ -40,6 +40,7 @@ export const SESSION_SCRIPTS = {
   claim: new LuaScript<[now: string, claim: string, ...members: string[]]>(
     new URL('./lua/session_claim.lua', import.meta.url),
   ),
+  note: new LuaScript<0 | 1>(new URL('./lua/session_note.lua', import.meta.url)),
   forget: new LuaScript<0 | 1>(new URL('./lua/session_forget.lua', import.meta.url)),
 };
 
@@ -147,12 +148,24 @@ export class RedisSessionStore extends SessionStore {
     return done;
   }
 
-  addRoom(id: string, room: string): Promise<void> {
-    return this.add(this.keys.session(id).rooms, room);
+  async addRoom(id: string, room: string, since?: string): Promise<void> {
+    await this.add(this.keys.session(id).rooms, room);
+    if (since === undefined) return;
+    const args = [sinceField(room), since];
+    await SESSION_SCRIPTS.note.run(this.links.commands, [this.keys.session(id).record], args);
+  }
+
+  async memberSince(id: string, room: string): Promise<string> {
+    const { record } = this.keys.session(id);
+    return (await this.call(() => this.links.commands.hget(record, sinceField(room)))) ?? '';
   }
 
   async removeRoom(id: string, room: string): Promise<void> {
-    await this.call(() => this.links.commands.srem(this.keys.session(id).rooms, room));
+    const { record, rooms } = this.keys.session(id);
+    await this.pipeline([
+      ['srem', rooms, room],
+      ['hdel', record, sinceField(room)],
+    ]);
   }
 
   async extend({ id, user }: Pick<SessionClaim, 'id' | 'user'>, ttlMs: number): Promise<number> {
@@ -283,6 +296,11 @@ export class RedisSessionStore extends SessionStore {
       throw toRedisError(error);
     }
   }
+}
+
+/** Field of a session's record with the position since which it is a member of a room; other fields are letters. */
+function sinceField(room: string): string {
+  return `r ${room}`;
 }
 
 /** True if a lane's record holds no reply but the newest; a missing record holds none. */

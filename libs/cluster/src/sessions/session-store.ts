@@ -117,8 +117,14 @@ export abstract class SessionStore {
    */
   abstract forgetLanes(id: string, rooms: readonly string[]): Promise<string[]>;
 
-  /** Notes that the session is a member of a room. */
-  abstract addRoom(id: string, room: string): Promise<void>;
+  /**
+   * Notes that the session is a member of a room.
+   * @param since position from which on it is, where memberships of the room were ended (R38)
+   */
+  abstract addRoom(id: string, room: string, since?: string): Promise<void>;
+
+  /** The position that was noted with {@link addRoom} last; '' for none. */
+  abstract memberSince(id: string, room: string): Promise<string>;
 
   /** Notes that the session is not a member of a room any more. */
   abstract removeRoom(id: string, room: string): Promise<void>;

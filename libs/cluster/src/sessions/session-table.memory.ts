@@ -15,6 +15,8 @@ export interface MemorySession {
   lanesEndAt?: number;
   readonly lanes: Set<string>;
   readonly rooms: Set<string>;
+  /** Room → position since which it is a member, where that was noted. */
+  readonly since: Map<string, string>;
   /** True if its numbered commands in some rooms are not kept any more. */
   hasForgotten?: true;
 }

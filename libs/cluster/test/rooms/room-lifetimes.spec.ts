@@ -187,7 +187,7 @@ describe('how long rooms live in Redis', () => {
         now += 1_000;
         await formats.look();
       }
-      return formats.areShared;
+      return formats.knowStubs;
     }
 
     it('while one lives, and until all nodes have had the time to take their leases', async () => {

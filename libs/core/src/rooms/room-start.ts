@@ -1,3 +1,4 @@
+import type { RoomGate } from './room-gate.js';
 import type { LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
 
 /** A document on its way to clients, without having been parsed. */
@@ -41,6 +42,8 @@ export interface RoomStart {
   readonly entries: readonly LogEntry[];
   /** True if the entries end before the live ones begin: the client has to begin again from their end. */
   readonly more: boolean;
+  /** The endings of memberships up to the position; absent if there are none. */
+  readonly gate?: RoomGate;
 }
 
 /** The reason for which members of a room must start anew, and the position. */
@@ -49,6 +52,8 @@ export interface HistoryReset {
   readonly position: Position;
   readonly lost?: LostRange;
   readonly documents: DocumentsJson;
+  /** The endings of memberships up to the position, if there are any: members get no log to find them in. */
+  readonly gate?: RoomGate;
 }
 
 /**

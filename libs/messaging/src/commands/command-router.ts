@@ -1,5 +1,11 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
-import { type CommandNumber, GatewayError, RoomTypeRegistry, toGatewayError } from '@wss/core';
+import {
+  type CommandMembership,
+  type CommandNumber,
+  GatewayError,
+  RoomTypeRegistry,
+  toGatewayError,
+} from '@wss/core';
 import {
   type ClientFrame,
   encodeError,
@@ -269,7 +275,12 @@ function commandFrom(
     deadline,
     ...(order && { order }),
     ...(number && { number }),
+    ...(state?.joined && { membership: membershipOf(client, state) }),
   });
+}
+
+function membershipOf({ session }: ClientSocket, { place }: RoomState): CommandMembership {
+  return { ...(session && { session: session.id }), ...(place && { heldUntil: place.seen }) };
 }
 
 function numberOf(

@@ -33,6 +33,9 @@ export abstract class MessagingObserver {
   /** Events of the log, or volatile ones, were sent: the count is events times members. */
   abstract delivered(kind: 'log' | 'volatile', count: number): void;
 
+  /** A membership was ended by the node, because the room's log says so. */
+  memberRemoved?(): void;
+
   /** A room's history changed: its members went on, or had to start anew. */
   abstract historyChanged(outcome: 'continued' | 'reset'): void;
 

@@ -9,6 +9,7 @@ import type {
   Standing,
   StartRequest,
 } from '@wss/core';
+import type { Position } from '@wss/protocol';
 
 /**
  * Source of the events of rooms. The application provides it; this library does not know the engine.
@@ -188,8 +189,17 @@ export abstract class SessionSource {
   /** Ends a session for good: its user was revoked. Best effort. */
   abstract revoked(session: ClientSession): void;
 
-  /** Notes that the session is a member of the room from now on, also after a reconnect. Best effort. */
-  abstract joined(session: ClientSession, room: string): void;
+  /**
+   * Notes that the session is a member of the room from now on, also after a reconnect. Best effort.
+   * @param since position from which on it is; present where memberships of the room were ended
+   */
+  abstract joined(session: ClientSession, room: string, since?: Position): void;
+
+  /**
+   * Position since which the session is a member of the room, as `gatePosition` writes it; '' if none was noted.
+   * @throws GatewayError `unavailable` when the engine is out of reach
+   */
+  abstract memberSince(session: ClientSession, room: string): Promise<string>;
 
   /** Notes that the session is not a member any more. Best effort. */
   abstract left(session: ClientSession, room: string): void;

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { PresenceSource, SessionSource } from '../ports/ports.js';
 
@@ -10,17 +11,25 @@ export class Memberships {
     private readonly presence: PresenceSource,
   ) {}
 
-  /** The client takes part in a room from now on; it may have been a member before. */
-  joined(client: ClientSocket, room: string, meta: object | undefined): void {
-    if (!client.roomState(room)?.joined) {
+  /**
+   * The client takes part in a room from now on; it may have been a member before.
+   * @param since present in a room whose log has ended memberships: the position from which on this one holds
+   */
+  joined(
+    client: ClientSocket,
+    room: string,
+    { meta, since }: { readonly meta?: object | undefined; readonly since?: Position },
+  ): void {
+    const isNew = !client.roomState(room)?.joined;
+    if (isNew) {
       client.useRoom(room).joined = true;
       client.places++;
-      if (client.session) this.sessions.joined(client.session, room);
     }
+    if (client.session && (isNew || since)) this.sessions.joined(client.session, room, since);
     this.presence.entered(room, client, meta);
   }
 
-  /** The client left a room by its own will. */
+  /** The client left a room by its own will, or was removed. */
   left(client: ClientSocket, room: string): void {
     const state = client.roomState(room);
     if (!state?.joined) return;

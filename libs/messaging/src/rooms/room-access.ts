@@ -3,6 +3,7 @@ import { Injectable, Optional } from '@nestjs/common';
 import {
   GatewayError,
   isEngineError,
+  membershipEnded,
   type RoomHold,
   type RoomStart,
   type RoomTypeDeclaration,
@@ -19,7 +20,9 @@ import { declaredTypeOf } from './declared-type.js';
 import { JoinGuards } from './join-guards.js';
 import { MAX_ROOMS } from '../ports/limits.js';
 import { Memberships } from './memberships.js';
-import { ClientLimits, LaneNumbers, RoomSource } from '../ports/ports.js';
+import { ClientLimits, LaneNumbers, RoomSource, SessionSource } from '../ports/ports.js';
+import { type Joining, JoinJudge } from './join-judge.js';
+import { Removals } from './removals.js';
 import { RoomDelivery } from './room-delivery.js';
 import { encodeStart } from './room-frames.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
@@ -41,6 +44,12 @@ const RETRY_MS = { least: 1_000, most: 3_000 };
 
 /** How often a room may change its epoch while a client joins. */
 const MAX_EPOCHS = 5;
+
+/** How often memberships of a client may end in a room while it joins. */
+const MAX_ENDINGS = 3;
+
+/** Judges a start, in the order of the room; returns true if the client does not enter with it. */
+type Stops = (start: RoomStart) => boolean;
 
 /** A client's wish how to begin in a room, and its meta. */
 export interface JoinRequest extends StartRequest {
@@ -68,37 +77,83 @@ export class RoomAccess {
     private readonly guards: JoinGuards,
     private readonly numbers: LaneNumbers,
     private readonly memberships: Memberships,
+    private readonly removals: Removals,
+    private readonly sessions: SessionSource,
     private readonly catchUp: CatchUp,
     @Optional() private readonly limits?: ClientLimits,
   ) {}
 
   /**
    * Joins the command's room and answers the command in the room's order: the reply, the missed events, then the live
-   * ones. The guard is not asked again for members whose session was resumed.
+   * ones. The guard is asked, except for a member that joins again.
    * @throws GatewayError `invalid` for a bad name, `not_found` for an undeclared type, `limit` when it is in too many rooms,
-   * `forbidden` by its guard, `unavailable`.
+   * `forbidden` by its guard and where its membership was ended, `unavailable`.
    */
   async join(command: RoutedCommand, request: JoinRequest): Promise<void> {
     const { client } = command;
-    const type = declaredTypeOf(this.types, command.room!);
-    if (client.roomState(command.room!)?.joined) return this.enterInTime(command, request);
+    const room = command.room!;
+    const type = declaredTypeOf(this.types, room);
+    const state = client.roomState(room);
+    if (state?.hold) return this.joinAgain(command, request);
+    if (state?.joined) return this.goOn(command, request, type);
     this.requirePlace(client);
     client.places++;
     try {
-      await this.askGuard(command, type);
-      await this.enterInTime(command, request);
+      await this.comeIn(command, request, { type });
     } finally {
       // From here on the membership, if any, has a place of its own.
       client.places--;
     }
   }
 
-  private async enterInTime(command: RoutedCommand, request: JoinRequest): Promise<void> {
+  /** A member begins anew, e.g. where it has missed something. */
+  private async joinAgain(command: RoutedCommand, request: JoinRequest): Promise<void> {
+    const { client } = command;
+    let ended = false;
+    await this.enterInTime(command, request, () => {
+      ended = !client.roomState(command.room!)?.hold;
+      return ended;
+    });
+    if (ended) throw membershipEnded({ reason: '' });
+  }
+
+  /** A session comes back to a room; the guard may say otherwise by now. */
+  private async goOn(command: RoutedCommand, request: JoinRequest, type: RoomTypeDeclaration): Promise<void> {
+    const { client } = command;
+    const room = command.room!;
+    const memberSince = (): Promise<string> => this.sessions.memberSince(client.session!, room);
+    try {
+      await this.comeIn(command, request, { type, memberSince });
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'forbidden') this.leave(client, room);
+      throw error;
+    }
+  }
+
+  /**
+   * Asks the guard and lets the client enter, unless its membership was ended. The guard's answer from before an ending
+   * does not count after it.
+   */
+  private async comeIn(command: RoutedCommand, request: JoinRequest, joining: Joining): Promise<void> {
+    const { client } = command;
+    const room = command.room!;
+    const judge = new JoinJudge({ user: client.user, session: client.session?.id }, request.from, joining);
+    for (let attempt = 0; attempt < MAX_ENDINGS; attempt++) {
+      await this.askGuard(command, joining.type);
+      await this.enterInTime(command, request, (start) => judge.stops(start));
+      if (judge.ended) throw this.removals.refuse(client, room, judge.ended);
+      if (!judge.isOpen) return;
+      await judge.prepare();
+    }
+    throw new GatewayError('unavailable', `memberships of room ${room} ended ${MAX_ENDINGS} times`);
+  }
+
+  private async enterInTime(command: RoutedCommand, request: JoinRequest, stops: Stops): Promise<void> {
     const beganAt = performance.now();
     try {
       await this.inItsTurn(command.client, () => {
         if (performance.now() - beganAt >= JOIN_TIMEOUT_MS) throw noStart();
-        return this.serve(command, request);
+        return this.serve(command, request, stops);
       });
     } catch (error) {
       // As `internal` the router logs it, and Nest does not.
@@ -124,13 +179,16 @@ export class RoomAccess {
       throw new GatewayError('limit', `at most ${maxRooms} rooms at a time: leave one first`);
   }
 
-  private async serve(command: RoutedCommand, request: JoinRequest): Promise<void> {
+  private async serve(command: RoutedCommand, request: JoinRequest, stops: Stops): Promise<void> {
     const room = command.room!;
     const { client } = command;
     const hold = this.source.hold(room);
     try {
-      if (client.session?.hasLane(room)) await this.joinWithNumber(command, request, hold);
-      else await begin(hold, request, (start) => this.enter(command, request, { hold, start }));
+      if (client.session?.hasLane(room)) await this.joinWithNumber(command, request, { hold, stops });
+      else
+        await begin(hold, request, (start) => {
+          if (!stops(start)) this.enter(command, request, { hold, start });
+        });
     } finally {
       // Unless the client has entered with the hold, it is not needed any more, even if the start is still to come.
       if (client.roomState(room)?.hold !== hold) hold.release();
@@ -141,44 +199,40 @@ export class RoomAccess {
    * Joins with the surviving number, which must belong to the epoch of the reply: a number from before a failover
    * would hide what the failover lost.
    */
-  private async joinWithNumber(command: RoutedCommand, request: JoinRequest, hold: RoomHold): Promise<void> {
+  private async joinWithNumber(
+    command: RoutedCommand,
+    request: JoinRequest,
+    { hold, stops }: { readonly hold: RoomHold; readonly stops: Stops },
+  ): Promise<void> {
     const room = command.room!;
     for (let attempt = 0; attempt < MAX_EPOCHS; attempt++) {
       const { n = 0, epoch } = await this.numbers.numberIn(room, command.client.session!.id);
-      let entered = false;
+      let isDone = false;
       await begin(hold, request, (start) => {
-        entered = start.position.epoch === epoch;
-        if (entered) this.enter(command, request, { hold, start, n });
+        isDone = start.position.epoch === epoch;
+        if (isDone && !stops(start)) this.enter(command, request, { hold, start, n });
       });
-      if (entered) return;
+      if (isDone) return;
     }
     throw new GatewayError('unavailable', `room ${room} changed its epoch ${MAX_EPOCHS} times`);
   }
 
   /** Leaves a room; has no effect in a room that was not joined. */
   leave(client: ClientSocket, room: string): void {
-    this.stopSending(client, room);
+    this.removals.stopSending(client, room);
     this.memberships.left(client, room);
   }
 
   /** The client's connection has gone; it stays a member, for when its session is resumed. */
   unfollow(client: ClientSocket, room: string): void {
-    this.stopSending(client, room);
+    this.removals.stopSending(client, room);
     this.memberships.cutOff(client, room);
   }
 
   /** The client was put out for good: it is not a member any more, and its user leaves without a grace. */
   end(client: ClientSocket, room: string): void {
-    this.stopSending(client, room);
+    this.removals.stopSending(client, room);
     this.memberships.ended(client, room);
-  }
-
-  private stopSending(client: ClientSocket, room: string): void {
-    const state = client.roomState(room);
-    if (!state?.hold) return;
-    this.delivery.leave(room, client);
-    state.hold.release();
-    delete state.hold;
   }
 
   private async askGuard(command: RoutedCommand, type: RoomTypeDeclaration): Promise<void> {
@@ -193,11 +247,14 @@ export class RoomAccess {
     // A client that has gone, or got an error, does not enter.
     if (command.answered || client.readyState !== WebSocket.OPEN) return;
     const state = client.roomState(room)!;
-    this.memberships.joined(client, room, request.meta);
+    this.memberships.joined(client, room, {
+      meta: request.meta,
+      ...(start.gate && { since: start.position }),
+    });
     state.hold?.release();
     state.hold = hold;
     client.queue?.keep(room);
-    this.delivery.join(room, client, { withPatch: request.documents });
+    state.place = this.delivery.join(room, client, { withPatch: request.documents }, start.position);
     command.answerInOrder(encodeStart(start, n));
     this.catchUp.replay(client, room, start);
   }

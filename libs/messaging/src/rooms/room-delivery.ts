@@ -1,19 +1,24 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { type HistoryReset, RoomTypeRegistry } from '@wss/core';
-import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
+import { gatePosition, type HistoryReset, RoomTypeRegistry } from '@wss/core';
+import { type Ending, encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { Flusher } from '../socket/flusher.js';
+import type { RoomPlace } from '../socket/room-state.js';
 import { textFrame } from '../socket/text-frame.js';
 import type { Lag } from './lag.js';
 import { encodeDurable, encodeEpoch, encodeReset } from './room-frames.js';
-import { type Membership, RoomMembers } from './room-members.js';
+import { type EndMembership, type Membership, RoomMembers } from './room-members.js';
 import { SurvivingNumbers, withLane } from './surviving-numbers.js';
+
+/** An ending, and its number in the room's log. */
+export type ListedAt = Ending & { readonly seq: number };
 
 /** Takes the events of rooms to their members on this node; the feed of the rooms calls it. */
 @Injectable()
 export class RoomDelivery {
   private readonly rooms = new Map<string, RoomMembers>();
+  private endMembership?: (room: string, client: ClientSocket, ending: ListedAt) => void;
 
   constructor(
     private readonly flusher: Flusher,
@@ -22,13 +27,24 @@ export class RoomDelivery {
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
-  join(room: string, client: ClientSocket, membership: Membership): void {
+  /** Calls back with each membership that the room's log ends, before anything that follows is sent (R38). */
+  onEnded(callback: (room: string, client: ClientSocket, ending: ListedAt) => void): void {
+    this.endMembership = callback;
+  }
+
+  /** @param position the room's position, from which on its events are delivered */
+  join(room: string, client: ClientSocket, membership: Membership, position: Position): RoomPlace {
     let members = this.rooms.get(room);
     if (!members) {
       const dropsNothing = this.types.of(room)?.backPressure === 'close';
-      this.rooms.set(room, (members = new RoomMembers(room, this.flusher, dropsNothing)));
+      const { flusher } = this;
+      const end: EndMembership = (...[member, ending, seq]) =>
+        this.endMembership?.(room, member, { ...ending, seq });
+      members = new RoomMembers({ name: room, flusher, dropsNothing, end }, position);
+      this.rooms.set(room, members);
     }
     members.join(client, membership);
+    return members.place;
   }
 
   leave(room: string, client: ClientSocket): void {
@@ -92,6 +108,9 @@ export class RoomDelivery {
   /** Sends members whose position can't be continued the present state, and how far their commands survived. */
   async reset(room: string, before: Position, reset: HistoryReset): Promise<void> {
     this.observer?.historyChanged('reset');
+    // Their sessions come back, and are judged as they join.
+    const unknown = this.rooms.get(room)?.catchUpEndings(reset, gatePosition(before)) ?? [];
+    for (const client of unknown) client.closeWith(1013);
     await this.tell(room, before, (n) => encodeReset(room, reset, n));
   }
 

@@ -21,6 +21,14 @@ export function encodeDurable(room: string, position: Position): string {
   return encodeEventJson('"$epoch"', JSON.stringify({ ...position, durable: position.seq }), room);
 }
 
+/** Encodes the `$removed` frame, which stands in the room's log for those whose membership ends. */
+export function encodeRemoved(
+  room: string,
+  { seq, reason }: { readonly seq: number; readonly reason: string },
+): string {
+  return `{"event":"$removed","room":${JSON.stringify(room)},"seq":${seq},"data":${JSON.stringify({ reason })}}`;
+}
+
 /** Encodes the reply to `$join`. */
 export function encodeStart(start: RoomStart, n: number | undefined): string {
   const { position, recovered, reason, lost, documents } = start;

@@ -1,7 +1,9 @@
-import type { LogEntry, Position } from '@wss/protocol';
+import { ends, type HistoryReset } from '@wss/core';
+import { type Ending, type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { entryFrames } from '../socket/entry-frames.js';
 import type { Flusher } from '../socket/flusher.js';
+import type { RoomPlace } from '../socket/room-state.js';
 import { SharedFrames } from '../socket/shared-frames.js';
 import { Lag } from './lag.js';
 
@@ -9,6 +11,18 @@ import { Lag } from './lag.js';
 export interface Membership {
   /** True if it keeps a live copy, so that its frames carry patches. */
   readonly withPatch: boolean;
+}
+
+/** Called with each member whose membership an ending ends, before anything else of the room is sent. */
+export type EndMembership = (client: ClientSocket, ending: Ending, seq: number) => void;
+
+/** Dependencies and settings of a room's members. */
+export interface RoomMembersOptions {
+  readonly name: string;
+  readonly flusher: Flusher;
+  /** True if volatile frames reach members who are still catching up, too. */
+  readonly dropsNothing: boolean;
+  readonly end: EndMembership;
 }
 
 /** Frames on their way to a room's members in this turn. */
@@ -26,12 +40,16 @@ export class RoomMembers {
   readonly paused = new Map<ClientSocket, Lag>();
   private open?: OpenFrames;
 
+  /** Where the members are; shared with the states of the room that they have. */
+  readonly place: RoomPlace;
+
+  /** @param seen the room's position when the first one joins */
   constructor(
-    private readonly name: string,
-    private readonly flusher: Flusher,
-    /** True if volatile frames reach members who are still catching up, too. */
-    private readonly dropsNothing: boolean,
-  ) {}
+    private readonly options: RoomMembersOptions,
+    seen: Position,
+  ) {
+    this.place = { seen };
+  }
 
   get size(): number {
     return this.members.size;
@@ -70,25 +88,53 @@ export class RoomMembers {
   /** Sends log entries to all members; every frame is built once. */
   deliver(epoch: string, entries: readonly LogEntry[]): void {
     for (const entry of entries) {
+      this.place.seen = { epoch, seq: lastSeq(entry) };
+      if (entry.ending) this.end(entry.ending, lastSeq(entry));
       const { plain, patched } = this.current({ epoch, seq: entry.first - 1 });
-      const frames = entryFrames(this.name, entry);
+      const frames = entryFrames(this.options.name, entry);
       for (const frame of frames.plain) plain.add(frame);
       if (plain !== patched) for (const frame of frames.patched()) patched.add(frame);
     }
   }
 
+  /**
+   * Ends the memberships that ended while the log did not reach this node, and those of which that is not known. Frames that follow belong to a position.
+   * @returns the members of whom it is not known
+   */
+  catchUpEndings({ gate, position }: Pick<HistoryReset, 'gate' | 'position'>, since: string): ClientSocket[] {
+    const unknown: ClientSocket[] = [];
+    for (const client of gate ? [...this.members.keys()] : []) {
+      const end = gate!.endOf({ user: client.user, session: client.session?.id }, since);
+      if (end === 'unknown') unknown.push(client);
+      else if (end) this.endOne(client, end, Number(end.at.split('.')[1]));
+    }
+    this.place.seen = position;
+    return unknown;
+  }
+
+  private end(ending: Ending, seq: number): void {
+    for (const client of [...this.members.keys()]) {
+      if (ends(ending, { user: client.user, session: client.session?.id })) this.endOne(client, ending, seq);
+    }
+  }
+
+  private endOne(client: ClientSocket, ending: Ending, seq: number): void {
+    this.leave(client);
+    this.options.end(client, ending, seq);
+  }
+
   /** Sends one volatile frame to all members but one; those who catch up miss it, unless the room drops nothing. */
   deliverVolatile(frame: Buffer, except?: string): void {
-    const frames = new SharedFrames({ room: this.name });
+    const frames = new SharedFrames({ room: this.options.name });
     frames.add(frame);
-    const clients = this.dropsNothing ? this.members.keys() : this.listening();
+    const clients = this.options.dropsNothing ? this.members.keys() : this.listening();
     for (const client of clients) if (client.id !== except) client.queue?.push(frames);
   }
 
   /** Sends one frame in the room's order to some members, who have seen the room up to a position; without one it may be lost. */
   deliverTo(clients: Iterable<ClientSocket>, frame: Buffer, after?: Position): void {
     this.seal();
-    const frames = new SharedFrames({ room: this.name, ...(after && { after }) });
+    const frames = new SharedFrames({ room: this.options.name, ...(after && { after }) });
     frames.add(frame);
     for (const client of clients) if (!this.paused.has(client)) client.queue?.push(frames);
   }
@@ -105,8 +151,8 @@ export class RoomMembers {
    */
   private current(after: Position): OpenFrames {
     const { open } = this;
-    if (open?.turn === this.flusher.turn && open.plain.open && open.patched.open) return open;
-    const origin = { room: this.name, after };
+    if (open?.turn === this.options.flusher.turn && open.plain.open && open.patched.open) return open;
+    const origin = { room: this.options.name, after };
     const plain = new SharedFrames(origin);
     let patched = plain;
     for (const [client, { withPatch }] of this.members) {
@@ -114,7 +160,7 @@ export class RoomMembers {
       if (withPatch && patched === plain) patched = new SharedFrames(origin);
       client.queue?.push(withPatch ? patched : plain);
     }
-    this.open = { turn: this.flusher.turn, plain, patched };
+    this.open = { turn: this.options.flusher.turn, plain, patched };
     return this.open;
   }
 

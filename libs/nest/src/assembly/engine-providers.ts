@@ -11,6 +11,7 @@ import {
   LostHistories,
   NodePresence,
   Revocations,
+  RoomEndings,
   RoomFeed,
   SessionExpiry,
 } from '@wss/cluster';
@@ -92,9 +93,16 @@ const PARTS: readonly Provider[] = [
     ({ sessionStore }, hooks, { sessionTtlMs }) => new SessionExpiry(sessionStore, hooks, sessionTtlMs),
   ),
   bindFactory(
+    RoomEndings,
+    [Committer, Engine],
+    (committer, { store, name, canBeDurable, knowsGates }) =>
+      new RoomEndings({ committer, store, canBeDurable: name === 'redis' && canBeDurable, knowsGates }),
+  ),
+  bindFactory(
     ClusterRooms,
-    [RoomFeed, Committer, Engine],
-    (feed, committer, { channels, keys }) => new ClusterRooms(feed, committer, channels, keys),
+    [RoomFeed, Committer, Engine, RoomEndings],
+    (feed, committer, { channels, keys }, endings) =>
+      new ClusterRooms(feed, committer, channels, keys, endings),
   ),
 ];
 

@@ -70,6 +70,8 @@ export abstract class Engine {
   abstract readonly presence: PresenceStore;
   /** True if commits can be proven to survive a failover. */
   abstract readonly canBeDurable: boolean;
+  /** True if every live node knows that memberships of rooms can be ended (R41). */
+  abstract readonly knowsGates: () => boolean;
   /** Checks of each part of the way to the engine; each returns the problem, or undefined while the part serves. */
   abstract readonly checks: Readonly<Record<string, () => string | undefined>>;
   /** Time since the engine last proved that it serves, ms; 0 for the embedded engine. */
@@ -124,6 +126,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     jobs: new MemoryJobQueue(engine),
     presence: new MemoryPresenceStore(engine, channelOf),
     canBeDurable: true,
+    knowsGates: () => true,
     checks: {},
     provenAgoMs: () => 0,
     holdProcess: () => undefined,
@@ -231,7 +234,7 @@ async function assemble(
   const registry = new RedisNodeRegistry(links, keys, { nodeId });
   const presence = new RedisPresenceStore(links, keys);
   const formats = new RoomFormats({ registry, presence, onShared: () => void store.endUnused() });
-  const leavesStubs = (): boolean => formats.areShared;
+  const leavesStubs = (): boolean => formats.knowStubs;
   const store = new RedisRoomStore(links, keys, ROOM_SCRIPTS, {
     fence,
     leavesStubs,
@@ -256,6 +259,7 @@ async function assemble(
     jobs: new RedisJobQueue(links, keys),
     presence,
     canBeDurable: fence !== undefined,
+    knowsGates: () => formats.knowGates,
     checks: {
       links: () => links.problem(),
       proofs: () => probe.problem(),

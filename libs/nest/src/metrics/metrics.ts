@@ -79,6 +79,10 @@ export class Metrics extends MessagingObserver implements EngineObserver {
     ['part'],
   );
   /** `continued`: members went on; `reset`: they had to start anew. */
+  private readonly removals = this.instruments.counter(
+    'members_removed_total',
+    'Memberships of rooms that this node ended, because a user was removed or the room closed',
+  );
   private readonly epochs = this.instruments.counter('room_epochs_total', 'Rooms whose history changed', [
     'outcome',
   ]);
@@ -120,6 +124,10 @@ export class Metrics extends MessagingObserver implements EngineObserver {
 
   delivered(kind: 'log' | 'volatile', count: number): void {
     this.deliveries.inc({ kind }, count);
+  }
+
+  override memberRemoved(): void {
+    this.removals.inc();
   }
 
   historyChanged(outcome: 'continued' | 'reset'): void {

@@ -11,7 +11,7 @@ import type { CopiedDocument, RoomCopy } from '../documents/room-copy.js';
 import type { BatchView, DocumentChange, Prepared, Work } from './work.js';
 
 /** The event of a document change without an event of its own (R16). */
-const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
+export const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -133,7 +133,8 @@ export class CommitPlan implements BatchView {
     this.steps.push({ work, prepared, entry });
   }
 
-  private push(work: Work, { events, changes, counters, outcome }: Prepared, mark: string): number {
+  private push(work: Work, prepared: Prepared, mark: string): number {
+    const { events, changes, counters, outcome, ending } = prepared;
     const alone = events.length === 0 && (changes.length > 0 || counters.length > 0);
     const logged = alone ? [CHANGED] : events;
     this.events += logged.length;
@@ -142,6 +143,7 @@ export class CommitPlan implements BatchView {
     const entry = this.identified(work, mark, { events: logged, outcome });
     if (patch !== undefined) entry.patch = patch;
     if (counters.length > 0) entry.counters = counters;
+    if (ending) entry.ending = ending;
     this.entries.push(entry);
     return index;
   }

@@ -9,13 +9,14 @@ export type CommittedListener = (room: string, epoch: string, entries: readonly 
 export function committedEntries(entries: readonly CommitEntry[], reply: Committed): LogEntry[] {
   const logged: LogEntry[] = [];
   let operation = 0;
-  for (const [index, { events, patch, counters }] of entries.entries()) {
+  for (const [index, { events, patch, counters, ending }] of entries.entries()) {
     const from = operation;
     operation += counters?.length ?? 0;
     if (events.length === 0) continue;
     const filled = counters ? withResults(events, reply.counters.slice(from, operation)) : events;
     const first = reply.seqs[index]! - events.length + 1;
-    logged.push(patch === undefined ? { first, events: filled } : { first, events: filled, patch });
+    if (ending) logged.push({ first, events, ending });
+    else logged.push(patch === undefined ? { first, events: filled } : { first, events: filled, patch });
   }
   return logged;
 }

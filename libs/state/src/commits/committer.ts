@@ -93,6 +93,11 @@ export class Committer {
     return this.types.of(room)?.idleTtlMs ?? 0;
   }
 
+  /** True if rooms of this kind are declared. */
+  declares(room: string): boolean {
+    return this.types.of(room) !== undefined;
+  }
+
   /** The events that a room's type declares; undefined if it declares none. */
   eventsOf(room: string | undefined): RoomEvents | undefined {
     return room === undefined ? undefined : this.types.of(room)?.events;

@@ -1,4 +1,12 @@
-import { type Command, engineUnavailable, GatewayError } from '@wss/core';
+import {
+  type Command,
+  engineUnavailable,
+  gatePosition,
+  GatewayError,
+  membershipEnded,
+  membershipUnknown,
+  RoomGate,
+} from '@wss/core';
 import type { Position } from '@wss/protocol';
 import { RoomCopy } from '../documents/room-copy.js';
 import { NodeLane } from '../lanes/node-lane.js';
@@ -39,6 +47,8 @@ export class RoomCommitter {
   private running = false;
   /** Epoch of the last answer. */
   private epoch = '';
+  /** The endings of memberships that are applied to the works (R38). */
+  private gate = RoomGate.OPEN;
   /** Largest number of works in the next batch. */
   private most = MAX_BATCH;
 
@@ -184,6 +194,11 @@ export class RoomCommitter {
   private dropLate(open: PendingWork[]): PendingWork[] {
     const now = this.context.now();
     return open.filter((pending) => {
+      const ended = endOf(pending, this.gate);
+      if (ended) {
+        this.answers.reject(pending, ended);
+        return false;
+      }
       const number = pending.work.command?.number;
       const expected = number && this.numbers.missingBefore(number);
       if (expected !== undefined) {
@@ -208,7 +223,8 @@ export class RoomCommitter {
 
   private requestOf(plan: CommitPlan): CommitRequest {
     const { history, idleTtlMs } = this.limits;
-    return { room: this.room, entries: plan.entries, documents: plan.writes, history, idleTtlMs };
+    const { room, gate } = this;
+    return { room, entries: plan.entries, documents: plan.writes, history, idleTtlMs, gate: gate.at };
   }
 
   private async giveUp({ open, plan }: Batch, givenUp: GivenUp): Promise<void> {
@@ -235,6 +251,9 @@ export class RoomCommitter {
     const { epoch } = reply.position;
     this.answers.committed(batch, reply);
     this.copy.written(plan.written(epoch, reply.seqs));
+    plan.entries.forEach(({ ending }, index) => {
+      if (ending) this.gate = this.gate.with(ending, gatePosition({ epoch, seq: reply.seqs[index]! }));
+    });
     const entries = committedEntries(plan.entries, reply);
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
   }
@@ -250,6 +269,7 @@ export class RoomCommitter {
 
   /** Returns the works that run again at once; those that can't be judged yet are queued behind them. */
   private answerVerdicts(batch: Batch, reply: Judged): readonly PendingWork[] {
+    if (reply.gate) this.gate = reply.gate;
     const { again, deferred, isLaneLost } = this.answers.judged(batch, reply);
     this.queue.unshift(...deferred);
     if (isLaneLost) this.loseLane();
@@ -262,6 +282,15 @@ export class RoomCommitter {
     this.context.time.forget();
     this.lane.renew();
   }
+}
+
+/** The error for a work whose sender is not a member any more. */
+function endOf({ work: { command } }: PendingWork, gate: RoomGate): GatewayError | undefined {
+  if (!command?.membership || gate.at === '') return undefined;
+  const { session, heldUntil } = command.membership;
+  const since = heldUntil ? gatePosition(heldUntil) : '';
+  const end = gate.endOf({ user: command.user, session }, since);
+  return end && (end === 'unknown' ? membershipUnknown() : membershipEnded(end));
 }
 
 /**

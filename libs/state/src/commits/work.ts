@@ -1,5 +1,5 @@
 import type { Command, GatewayError } from '@wss/core';
-import type { EncodedEvent } from '@wss/protocol';
+import type { EncodedEvent, Ending } from '@wss/protocol';
 import type { DocumentState, DocumentType } from '../documents/document-type.js';
 import type { CounterOperation, Outcome } from '../store/room-store.js';
 
@@ -22,6 +22,8 @@ export interface Prepared {
   readonly counters: readonly CounterOperation[];
   /** The outcome that is recorded, and returned to a repetition. */
   readonly outcome: Outcome;
+  /** Memberships that the step ends; then it has one event and nothing else. */
+  readonly ending?: Ending;
 }
 
 /** One step on a room, of a command or of the node itself. */

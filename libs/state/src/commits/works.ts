@@ -1,6 +1,8 @@
 import { Command, GatewayError, type RoomEvents } from '@wss/core';
+import type { Ending } from '@wss/protocol';
 import type { DocumentType } from '../documents/document-type.js';
 import { CollectedDraft, encodeLogEvent, type RoomDraft } from '../documents/room-draft.js';
+import { CHANGED } from './commit-plan.js';
 import type { CommitScope } from './committer.js';
 import type { Outcome } from '../store/room-store.js';
 import { isLargerThan } from '../store/text-size.js';
@@ -72,6 +74,18 @@ export function appendWork(
   const prepared: Prepared = { events: [encoded], changes: [], counters: [], outcome: { kind: 'position' } };
   const { room, command, deadline } = identify(scope);
   return { room, command, deadline, durable: options?.durable, prepare: () => prepared };
+}
+
+/** Ends memberships of a room; its result is `{seq}`. */
+export function endingWork(room: string, ending: Ending, options?: CommitOptions): Work {
+  const prepared: Prepared = {
+    events: [CHANGED],
+    changes: [],
+    counters: [],
+    outcome: { kind: 'position' },
+    ending,
+  };
+  return { ...identify({ room }), durable: options?.durable, prepare: () => prepared };
 }
 
 /** Records the answer of a numbered command that made no commit (R1, R4, R10). */

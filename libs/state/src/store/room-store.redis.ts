@@ -56,8 +56,12 @@ export const ROOM_SCRIPTS: RoomScripts = {
   keepLane: new LuaScript(...life, file('_keep_lane')),
 };
 
-/** Version of the room format; version 1 leaves no stub of an ended room, and does not know stubs (R36). */
-export const ROOM_FORMAT = 2;
+/** The first version of the room format that knows stubs of ended rooms (R36). */
+export const STUBS_FORMAT = 2;
+/** The first version of the room format that knows gates (R38). */
+export const GATES_FORMAT = 3;
+/** Version of the room format of this release. */
+export const ROOM_FORMAT = GATES_FORMAT;
 
 /** The parts that a store works with. */
 export interface RedisRoomStoreOptions {

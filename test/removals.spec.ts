@@ -1,0 +1,239 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { type CanActivate, type ExecutionContext, Injectable, Module } from '@nestjs/common';
+import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
+import { Appended, Rooms } from '@wss/cluster';
+import { Command, commandOf, CurrentCommand, RoomType } from '@wss/core';
+import { eventually, FeatureCluster, type ServerFrame, type TestClient } from '@wss/testing';
+import { IsString } from 'class-validator';
+
+class Said {
+  @IsString() text!: string;
+}
+
+/** Users who may not join; changed by the tests, like the state that a guard asks. */
+const banned = new Set<string>();
+/** Called when a guard has decided and not answered yet. */
+let afterDecision: (() => Promise<unknown>) | undefined;
+
+@Injectable()
+class NotBanned implements CanActivate {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const { user } = commandOf(context)!;
+    const allowed = !banned.has(user);
+    await afterDecision?.();
+    return allowed;
+  }
+}
+
+@Injectable()
+@RoomType('club', {
+  join: NotBanned,
+  presence: true,
+  events: { 'club.said': Said },
+  volatile: { 'club.typing': Said },
+})
+class ClubHandlers {
+  constructor(private readonly rooms: Rooms) {}
+
+  @SubscribeMessage('club.say')
+  say(@MessageBody() said: Said, @CurrentCommand() command: Command): Promise<Appended> {
+    return this.rooms.to(command.room!).append(command, Said, said);
+  }
+
+  @SubscribeMessage('club.type')
+  async type(@MessageBody() said: Said, @CurrentCommand() command: Command): Promise<object> {
+    await this.rooms.to(command.room!).volatile('club.typing', said);
+    return {};
+  }
+}
+
+/** Anybody may join. */
+@Injectable()
+@RoomType('open', { events: { 'open.said': Said } })
+class OpenHandlers {
+  constructor(private readonly rooms: Rooms) {}
+
+  @SubscribeMessage('open.say')
+  say(@MessageBody() { text }: Said, @CurrentCommand() command: Command): Promise<Appended> {
+    return this.rooms.to(command.room!).append(command, 'open.said', { text });
+  }
+}
+
+@Module({ providers: [ClubHandlers, OpenHandlers] })
+class ClubModule {}
+
+const room = 'club:1';
+
+describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine) => {
+  let cluster: FeatureCluster;
+  afterEach(async () => {
+    banned.clear();
+    afterDecision = undefined;
+    await cluster?.stop();
+  });
+
+  const start = async (nodes = 2): Promise<void> => {
+    cluster = await FeatureCluster.start({
+      features: [ClubModule],
+      nodes,
+      engine,
+      logger: ['error', 'fatal', 'warn'],
+    });
+  };
+  const rooms = (node = 0) => cluster.nodes[node]!.app.get(Rooms, { strict: false });
+  const say = (client: TestClient, text: string, envelope: object = {}, of = room) =>
+    client.request<{ seq: number }>(`${of.split(':')[0]}.say`, { text }, { room: of, ...envelope });
+  const member = async (user: string, node: number, session = false): Promise<TestClient> => {
+    const client = await cluster.connect(user, { node, session });
+    await client.join(room);
+    return client;
+  };
+  const ofRoom = (frames: readonly ServerFrame[], of = room) => frames.filter((frame) => frame.room === of);
+  /** Everything of the room that comes until what was said before has come. */
+  async function untilSaid(client: TestClient, text: string): Promise<ServerFrame[]> {
+    return ofRoom(await client.until((frame) => (frame.data as Partial<Said>)?.text === text));
+  }
+
+  it('ends with $removed what its user gets, on every node, and others see $changed', async () => {
+    await start();
+    const [ann, bob, eve] = [await member('ann', 0), await member('bob', 1), await member('bob', 0)];
+    await say(ann, 'before');
+    const { seq } = await rooms(0).to(room).remove('bob', { reason: 'spam "1"\n', by: 'ann' });
+    expect(seq).toBe(2);
+    await say(ann, 'after');
+    for (const client of [bob, eve]) {
+      await client.event('club.said');
+      expect(await client.event('$removed')).toMatchObject({ room, seq: 2, data: { reason: 'spam "1"\n' } });
+      await ann.request('club.type', { text: 'x' }, { room });
+      expect(ofRoom(await client.drain())).toEqual([]);
+      expect(await say(client, 'me')).toMatchObject({ error: { code: 'forbidden' } });
+    }
+    const seen = await untilSaid(ann, 'after');
+    expect(seen.map(({ event, seq: at }) => [event, at])).toEqual([
+      ['club.said', 1],
+      ['$changed', 2],
+    ]);
+    await eventually(() => expect(ann.presence.at(-1)).toMatchObject({ data: { left: ['bob'] } }));
+  });
+
+  it('is over for whoever joins again, if the guard allows it', async () => {
+    await start();
+    const [ann, bob] = [await member('ann', 0), await member('bob', 1, true)];
+    banned.add('bob');
+    await rooms(1).to(room).remove('bob');
+    await bob.event('$removed');
+    expect(await bob.request('$join', {}, { room })).toMatchObject({ error: { code: 'forbidden' } });
+    banned.clear();
+    await bob.join(room);
+    expect(await say(bob, 'back', { n: 1 })).toMatchObject({ data: { seq: 2 } });
+    await untilSaid(ann, 'back');
+    // And so it is after it came back.
+    await bob.reconnect();
+    expect(bob.hello.rooms).toEqual([room]);
+    await bob.join(room);
+    expect(await say(bob, 'again', { n: 2 })).toMatchObject({ data: { seq: 3 } });
+  });
+
+  it('is not undone by a session that comes back, at any position', async () => {
+    await start();
+    const ann = await member('ann', 0);
+    const bob = await cluster.connect('bob', { node: 1, session: true });
+    const at = await bob.join<{ epoch: string; seq: number }>('open:1');
+    const inClub = await bob.join<{ epoch: string; seq: number }>(room);
+    await bob.terminate();
+    await rooms(0).to('open:1').remove('bob', { reason: 'rude' });
+    await rooms(0).to(room).close({ reason: 'over' });
+    await ann.event('$removed');
+    await bob.reconnect();
+    expect(bob.hello).toMatchObject({ resumed: true });
+    expect(await say(bob, 'me', {}, 'open:1')).toMatchObject({ error: { code: 'forbidden' } });
+    const position = { epoch: at.epoch, seq: at.seq };
+    const again = await bob.request('$join', position, { room: 'open:1' });
+    expect(again).toMatchObject({ error: { code: 'forbidden', message: expect.stringContaining('rude') } });
+    expect(await bob.event('$removed')).toMatchObject({ room: 'open:1', data: { reason: 'rude' } });
+    const { epoch, seq } = inClub;
+    expect(await bob.request('$join', { epoch, seq }, { room })).toMatchObject({
+      error: { code: 'forbidden' },
+    });
+    // Without a session it can't be known, but by the position.
+    const other = await cluster.connect('bob', { node: 0 });
+    expect(await other.request('$join', position, { room: 'open:1' })).toMatchObject({
+      error: { code: 'forbidden' },
+    });
+    await bob.join('open:1');
+    expect(await say(bob, 'hi', {}, 'open:1')).toMatchObject({ data: { seq: 2 } });
+  });
+
+  it('is not undone by a join whose guard had decided before', async () => {
+    await start();
+    const ann = await member('ann', 0);
+    const bob = await cluster.connect('bob', { node: 1 });
+    afterDecision = async () => {
+      afterDecision = undefined;
+      banned.add('bob');
+      await rooms(0).to(room).remove('bob');
+    };
+    expect(await bob.request('$join', {}, { room })).toMatchObject({ error: { code: 'forbidden' } });
+    await say(ann, 'after');
+    expect(ofRoom(await bob.drain())).toEqual([]);
+  });
+
+  it('ends one session, and leaves the others of its user', async () => {
+    await start();
+    const [one, two] = [await member('bob', 0, true), await member('bob', 1, true)];
+    await rooms(1).to(room).remove({ session: one.hello.session }, { reason: 'old' });
+    await one.event('$removed');
+    expect(await say(two, 'still here')).toMatchObject({ data: { seq: 2 } });
+    expect(ofRoom(await one.drain())).toEqual([]);
+    await two.event('$changed');
+  });
+
+  it('refuses what its user has under way, and does the rest', async () => {
+    await start();
+    const [ann, bob] = [await member('ann', 0, true), await member('bob', 0, true)];
+    await Promise.all([say(ann, 'a', { n: 1 }), say(bob, 'b', { n: 1 })]);
+    // Node 0 learns of it from the room or from its next commit, whichever comes first.
+    const removed = rooms(1).to(room).remove('bob');
+    const sent = [2, 3, 4, 5].flatMap((n) => [say(bob, `b${n}`, { n }), say(ann, `a${n}`, { n })]);
+    const [{ seq }, ...replies] = await Promise.all([removed, ...sent]);
+    const [bobs, anns] = [replies.filter((_, i) => i % 2 === 0), replies.filter((_, i) => i % 2 === 1)];
+    expect(anns.every(({ error }) => error === undefined)).toBe(true);
+    for (const reply of bobs) {
+      if (reply.error) expect(['forbidden', 'out_of_order']).toContain(reply.error.code);
+      else expect(reply.data!.seq).toBeLessThan(seq);
+    }
+  });
+
+  it('tells nonsense, and takes what changes nothing', async () => {
+    await start(1);
+    const target = rooms().to(room);
+    await expect(target.remove('nobody')).resolves.toMatchObject({ seq: 1 });
+    await expect(target.remove('nobody')).resolves.toMatchObject({ seq: 2 });
+    await expect(target.close()).resolves.toMatchObject({ seq: 3 });
+    await expect(rooms().to('nothing:1').remove('ann')).rejects.toMatchObject({ code: 'not_found' });
+    for (const user of ['', 'a\n', 'a'.repeat(129), undefined!, {} as never, { session: '' }]) {
+      await expect(target.remove(user)).rejects.toMatchObject({ code: 'invalid' });
+    }
+    await expect(target.remove('ann', { reason: 'x'.repeat(129) })).rejects.toMatchObject({
+      code: 'invalid',
+    });
+    await expect(target.remove('ann', { by: 1 as unknown as string })).rejects.toMatchObject({
+      code: 'invalid',
+    });
+  });
+
+  it('is done again if a failover loses it', async () => {
+    await start();
+    const ann = await member('ann', 0);
+    await say(ann, 'one');
+    // Nothing is proven while the replica is away.
+    await cluster.loseTail(async () => {
+      const removed = rooms(0).to(room).remove('bob');
+      if (engine === 'redis')
+        await expect(removed).rejects.toMatchObject({ code: 'unknown_outcome', applied: true });
+      else await removed;
+    });
+    const bob = await member('bob', 1);
+    expect(await bob.event('$removed', 10_000)).toMatchObject({ room });
+  });
+});
