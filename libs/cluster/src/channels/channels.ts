@@ -1,12 +1,14 @@
 /** Called with each message of a channel. */
 export type MessageListener = (message: string) => void;
 
-/** Hears of channels whose subscriptions were interrupted. */
+/** Hears of channels whose subscriptions are interrupted. */
 export interface ReturnCallbacks {
-  /** These are being subscribed again. */
+  /** These may not be heard any more. */
+  lost(channels: readonly string[]): void;
+  /** These are about to be subscribed again. */
   returning(channels: readonly string[]): void;
-  /** These could not be; it will be tried again. */
-  failed(channels: readonly string[]): void;
+  /** The engine refuses these, though it can be reached; it will be tried again. */
+  refused(channels: readonly string[]): void;
 }
 
 /**
@@ -40,10 +42,7 @@ export abstract class Channels {
   /** Calls back whenever interrupted subscriptions hold again: messages of these channels may be missing. */
   abstract onInterruption(callback: (channels: Pick<ReadonlySet<string>, 'has'>) => void): void;
 
-  /**
-   * Calls back before interrupted subscriptions can hold again, and again if they do not: after the first call
-   * messages of other channels may come, too.
-   */
+  /** Calls back when subscriptions are interrupted, and before any message can come over a link that was. */
   onReturn(_callbacks: ReturnCallbacks): void {
     // Without links there are no interruptions.
   }

@@ -139,11 +139,15 @@ export class Subscriptions implements SubscriberListener {
       this.interrupted.add(channel);
       this.giveUp(channel, error);
     }
-    for (const callbacks of this.returns) callbacks.failed(channels);
+    for (const callbacks of this.returns) {
+      if (error.failure === 'refused') callbacks.refused(channels);
+      else callbacks.lost(channels);
+    }
   }
 
   lost(channels: readonly string[]): void {
     for (const channel of channels) if (this.listeners.has(channel)) this.interrupted.add(channel);
+    for (const callbacks of this.returns) callbacks.lost(channels);
   }
 
   private giveUp(channel: string, error: RedisError): void {

@@ -3,7 +3,7 @@ import { GatewayError, toWriteError } from '@wss/core';
 import { settledWithin } from '@wss/protocol';
 import type { ClientRouting } from '../sessions/client-routing.js';
 import type { SessionStore } from '../sessions/session-store.js';
-import type { StandingStore } from '../users/standing-store.js';
+import type { RevokedStanding, StandingStore } from '../users/standing-store.js';
 import { EndedSessions } from './ended-sessions.js';
 import { KeptRevocations, type KeptRevocation } from './kept-revocations.js';
 import type { DisconnectOptions } from './users.js';
@@ -47,16 +47,16 @@ export class Revocations {
   }
 
   async disconnect(user: string): Promise<void> {
-    await write(() => this.options.standings.raise(user, 'disconnected'));
-    await this.requireTold(this.options.routing.standings.tell(user));
+    const standing = await write(() => this.options.standings.raise(user, 'disconnected'));
+    await this.requireTold(this.options.routing.standings.tell(user, standing));
   }
 
   async revokeUser(user: string): Promise<void> {
     const { standings } = this.options;
-    const { revokedAt: at, history } = await write(() => standings.revoke(user, this.keepMs));
-    const revocation = { user, at, history };
+    const { history, ...standing } = await write(() => standings.revoke(user, this.keepMs));
+    const revocation = { user, at: standing.revokedAt, history };
     this.kept.keep(revocation);
-    await this.requireTold(this.spread(user, at));
+    await this.requireTold(this.spread(user, standing));
     await this.requireDurable(revocation, standings.durable(user, history, WAIT_MS));
   }
 
@@ -102,9 +102,9 @@ export class Revocations {
     return Math.max(this.options.maxTokenAgeMs, LEAST_KEPT_MS);
   }
 
-  private spread(user: string, at: number): Promise<void> {
-    this.ended.end(user, at);
-    return this.options.routing.standings.tell(user);
+  private spread(user: string, standing: Omit<RevokedStanding, 'history'>): Promise<void> {
+    this.ended.end(user, standing.revokedAt);
+    return this.options.routing.standings.tell(user, standing);
   }
 
   /** A node that is not told in time finds it in the engine; it is told until that succeeds. */
@@ -124,9 +124,9 @@ export class Revocations {
     if (cause === 'lost') this.logger.warn(`Redis had lost that ${what} was revoked; it is in force again`);
     if ('user' in revocation) {
       const { user, at } = revocation;
-      const { history } = await standings.revoke(user, this.keepMs, at);
+      const { history, ...standing } = await standings.revoke(user, this.keepMs, at);
       this.kept.keep({ user, at, history });
-      if (cause === 'lost') void this.spread(user, at);
+      if (cause === 'lost') void this.spread(user, standing);
     } else {
       const { session } = revocation;
       const { user, history } = await sessions.end(session);

@@ -68,15 +68,17 @@ export class ClientRouting {
     this.holdReturning();
   }
 
-  /** Lets frames wait for users whose channels are about to be heard again, until their standings are known. */
+  /** Lets frames wait for users whose channels are not heard, until they are and the standings are known. */
   private holdReturning(): void {
     const { channels, keys, listener } = this.options;
     const prefix = keys.user('');
     const usersOf = (of: readonly string[]): string[] =>
       of.filter((channel) => channel.startsWith(prefix)).map((channel) => channel.slice(prefix.length));
     channels.onReturn({
-      returning: (of) => usersOf(of).forEach((user) => listener.hold(user)),
-      failed: (of) => usersOf(of).forEach((user) => listener.release(user)),
+      // The log of a room may be read over another link before this one is back.
+      lost: (of) => usersOf(of).forEach((user) => listener.hold(user, 'rooms')),
+      returning: (of) => usersOf(of).forEach((user) => listener.hold(user, 'all')),
+      refused: (of) => usersOf(of).forEach((user) => listener.release(user)),
     });
   }
 

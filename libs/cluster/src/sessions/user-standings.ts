@@ -8,8 +8,11 @@ import type { StandingStore } from '../users/standing-store.js';
 export interface StandingListener {
   /** Puts out the clients of a user that the standing does not let go on, and lets the others have what waits. */
   judge(user: string, standing: Standing): void;
-  /** Lets the frames of rooms wait for a user's clients until {@link judge}. */
-  hold(user: string): void;
+  /**
+   * Lets the frames of rooms wait for a user's clients until {@link judge}, and whatever follows them; or all frames
+   * but those that may overtake.
+   */
+  hold(user: string, what: 'rooms' | 'all'): void;
   /** Ends {@link hold} though nothing new is known. */
   release(user: string): void;
   /** The highest generation of a user's clients here; 0 without any. */
@@ -35,8 +38,6 @@ const PAUSES = { firstMs: 50, mostMs: 2_000 };
  */
 export class UserStandings {
   private readonly faults = new LogGate((line) => new Logger('Users').warn(line));
-  /** Users of whom the other nodes are still to hear. */
-  private readonly untold = new Map<string, Promise<void>>();
   private closed = false;
 
   constructor(private readonly options: UserStandingsOptions) {}
@@ -69,31 +70,18 @@ export class UserStandings {
   async enter(user: string, standing: Standing): Promise<number> {
     if (!this.options.single) return Math.max(standing.newest, standing.disconnected);
     const raised = await this.options.store.raise(user, 'newest');
-    void this.tell(user);
+    void this.tell(user, raised);
     return raised.newest;
   }
 
-  /** Tells all nodes the standing of a user as the engine has it; resolves when that has succeeded. */
-  tell(user: string): Promise<void> {
-    // One that is under way may have read it already.
-    const telling = (this.untold.get(user) ?? Promise.resolve()).then(() => this.tellOnce(user));
-    const told = telling.finally(() => {
-      if (this.untold.get(user) === told) this.untold.delete(user);
-    });
-    this.untold.set(user, told);
-    return told;
+  /** Tells all nodes the standing of a user; resolves when that has succeeded. One that comes late changes nothing. */
+  tell(user: string, standing: Standing): Promise<void> {
+    return this.untilTold(() => this.options.publish(user, standing));
   }
 
   /** Stops telling. */
   close(): void {
     this.closed = true;
-  }
-
-  private tellOnce(user: string): Promise<void> {
-    return this.untilTold(async () => {
-      const [standing] = await this.options.store.of([user]);
-      await this.options.publish(user, standing!);
-    });
   }
 
   /** Tells other nodes something until that succeeds, or this node stops. */
@@ -112,8 +100,7 @@ export class UserStandings {
   private async restore(user: string): Promise<void> {
     const own = this.options.listener.newestOf(user);
     try {
-      if (own > 0) await this.options.store.raise(user, 'newest', own);
-      await this.tell(user);
+      if (own > 0) await this.tell(user, await this.options.store.raise(user, 'newest', own));
     } catch (error) {
       // The next comparison, after the link is back, finds it again.
       this.faults.report('restore', `a user's newest connection can't be noted: ${(error as Error).message}`);

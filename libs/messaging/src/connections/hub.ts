@@ -8,6 +8,7 @@ import {
 } from '@wss/core';
 import { type CloseCode, encodeEventJson } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
+import type { HeldFrames } from '../socket/outbound-queue.js';
 import { SharedFrames } from '../socket/shared-frames.js';
 import { textFrame } from '../socket/text-frame.js';
 
@@ -27,7 +28,7 @@ export class Hub {
   private readonly byUser = new Map<string, Set<ClientSocket>>();
   private readonly bySession = new Map<string, ClientSocket>();
   /** Users whose clients' frames wait until their standing is known again. */
-  private readonly held = new Set<string>();
+  private readonly held = new Map<string, HeldFrames>();
 
   /** All clients of this node. */
   all(): IterableIterator<ClientSocket> {
@@ -47,7 +48,8 @@ export class Hub {
   add(client: ClientSocket): boolean {
     this.clients.set(client.id, client);
     if (client.session) this.addSession(client);
-    if (this.held.has(client.user)) client.queue?.hold();
+    const held = this.held.get(client.user);
+    if (held) client.queue?.hold(held);
     const set = this.byUser.get(client.user);
     if (set) {
       set.add(client);
@@ -95,12 +97,12 @@ export class Hub {
     this.release(user);
   }
 
-  /** Lets the frames of rooms and the like wait for a user's clients, until {@link judge} or {@link release}. */
-  hold(user: string): void {
+  /** Lets frames wait for a user's clients, until {@link judge} or {@link release}. */
+  hold(user: string, what: HeldFrames): void {
     const clients = this.byUser.get(user);
     if (!clients) return;
-    this.held.add(user);
-    for (const client of clients) client.queue?.hold();
+    this.held.set(user, what);
+    for (const client of clients) client.queue?.hold(what);
   }
 
   /** Ends {@link hold} though nothing new is known: the link over which it would come is down again. */

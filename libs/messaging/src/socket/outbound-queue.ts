@@ -15,6 +15,9 @@ const WRITE_BYTES = 262_144;
 
 type Chunk = Buffer | SharedFrames;
 
+/** The frames that a held queue keeps back: those of rooms and all that follow them, or all that may not overtake. */
+export type HeldFrames = 'rooms' | 'all';
+
 /** Hears of a queue whose client reads too slowly. */
 export interface QueueObserver {
   /** More than {@link MAX_OUTBOUND_BYTES} are unread; called at most once per flush. */
@@ -38,7 +41,7 @@ export class OutboundQueue implements Flushable {
   private bulk: Chunk[] = NONE;
   private dirty = false;
   private notify = false;
-  private isHeld = false;
+  private held?: HeldFrames;
   private counted = 0;
   private countedUrgent = 0;
   private countedBulk = 0;
@@ -85,7 +88,7 @@ export class OutboundQueue implements Flushable {
     if (this.gone) return this.clear();
     if (this.congested) return this.wait();
     this.takePong();
-    if (this.isHeld) return this.writeHeld();
+    if (this.held) return this.writeHeld();
     while (this.urgent.length + this.bulk.length > 0) {
       if (this.congested) return this.wait();
       this.write(WRITE_BYTES);
@@ -100,7 +103,7 @@ export class OutboundQueue implements Flushable {
   writeAll(): void {
     if (this.gone) return this.clear();
     this.takePong();
-    if (this.isHeld) this.writeUrgent();
+    if (this.held) this.writeFree();
     else this.write(Infinity);
   }
 
@@ -110,29 +113,31 @@ export class OutboundQueue implements Flushable {
     this.clear();
   }
 
-  /** Lets all frames but those that may overtake wait, until {@link release}. */
-  hold(): void {
-    this.isHeld = true;
+  /** Lets frames wait until {@link release}. */
+  hold(what: HeldFrames): void {
+    this.held = what;
   }
 
   /** Ends {@link hold}. */
   release(): void {
-    if (!this.isHeld) return;
-    this.isHeld = false;
+    if (!this.held) return;
+    delete this.held;
     // The client may have fallen behind meanwhile.
     this.notifyWhenWritten();
   }
 
   private writeHeld(): void {
     if (this.overflowing) this.observer.overflowed();
-    this.writeUrgent();
+    this.writeFree();
   }
 
-  private writeUrgent(): void {
+  /** Writes what need not wait: it keeps its order. */
+  private writeFree(): void {
     const { bulk } = this;
-    this.bulk = NONE;
+    const first = this.held === 'all' ? 0 : bulk.findIndex(isOfRoom);
+    this.bulk = first < 0 ? bulk : bulk.slice(0, first);
     this.write(Infinity);
-    this.bulk = bulk;
+    if (first >= 0) this.bulk = bulk.slice(first);
     this.recount();
   }
 
@@ -267,4 +272,8 @@ function sizeOf(chunk: Chunk): number {
 
 function bufferOf(chunk: Chunk): Buffer {
   return chunk instanceof SharedFrames ? chunk.buffer : chunk;
+}
+
+function isOfRoom(chunk: Chunk): boolean {
+  return chunk instanceof SharedFrames && chunk.origin !== undefined;
 }
