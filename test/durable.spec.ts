@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Module } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { type Command, CurrentCommand, RoomDocument, RoomType } from '@wss/core';
+import { Sessions, Users } from '@wss/nest';
 import { InjectState, StateModule, type StateRepository } from '@wss/state';
 import {
   clusterOnServers,
@@ -144,3 +145,41 @@ it('R19: a reply that could not be proven durable is proven when the same number
   );
   expect(proven).toMatchObject({ data: { value: 2 }, dup: true });
 });
+
+it('R39: what was revoked stays so when the master dies, proven or not', async () => {
+  await servers.inStep();
+  await allServe();
+  const users = cluster.nodes[0]!.get(Users);
+  const sessions = cluster.nodes[1]!.get(Sessions);
+  const greeted = async (user: string, token?: string): Promise<Hello> => {
+    const protocols = ['wss.v1', ...(token === undefined ? [] : [`wss.resume.${token}`])];
+    return (await (await cluster.connect(user, { protocols })).event('$hello')).data as Hello;
+  };
+  const before = await Promise.all(['proven', 'lost', 'session'].map((user) => greeted(user)));
+  await users.revoke('proven', { by: 'tests' });
+
+  const former = await servers.master();
+  const replica = servers.servers.find((server) => server !== former)!;
+  await replica.pause();
+  await former.cli('CLIENT', 'KILL', 'TYPE', 'replica');
+  const late = await greeted('lost with its session');
+  const unproven = { code: 'unknown_outcome', applied: true };
+  for (const user of ['lost', 'lost with its session'])
+    await expect(users.revoke(user, { by: 'tests' })).rejects.toMatchObject(unproven);
+  await expect(sessions.revoke(before[2]!.session, { by: 'tests' })).rejects.toMatchObject(unproven);
+  await former.kill();
+  replica.resume();
+  await servers.promoted(former);
+  await allServe();
+  for (const { user, token } of [...before, late])
+    await eventually(async () => expect(await greeted(user, token)).toMatchObject({ resumed: false }), {
+      withinMs: 20_000,
+    });
+});
+
+interface Hello {
+  readonly session: string;
+  readonly token: string;
+  readonly user: string;
+  readonly resumed: boolean;
+}

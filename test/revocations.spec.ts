@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { IncomingMessage } from 'node:http';
 import { Injectable, Module } from '@nestjs/common';
+import { SignJWT } from 'jose';
 import { SubscribeMessage } from '@nestjs/websockets';
 import {
   Admission,
@@ -15,7 +16,16 @@ import {
   Sessions,
   Users,
 } from '@wss/nest';
-import { eventually, FeatureCluster, newSeed, Random, type TestClient, UpgradeRefused } from '@wss/testing';
+import {
+  clusterOnServers,
+  eventually,
+  FeatureCluster,
+  RedisClusterServers,
+  newSeed,
+  Random,
+  type TestClient,
+  UpgradeRefused,
+} from '@wss/testing';
 
 /** Admits everybody, with a token that was issued when the header says. */
 @Injectable()
@@ -65,7 +75,7 @@ const ROOM = 'note:1';
 /** Instants before and after all revocations of this file. */
 const issued = { long_ago: () => Date.now() - 60_000, later: () => Date.now() + 3_600_000 };
 
-describe.each(['memory', 'redis'] as const)('users who must go on %s', (engine) => {
+describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go on %s', (engine) => {
   let cluster: FeatureCluster;
   const lines: string[] = [];
   const seed = newSeed();
@@ -83,7 +93,10 @@ describe.each(['memory', 'redis'] as const)('users who must go on %s', (engine) 
       debug: () => undefined,
       verbose: () => undefined,
     };
-    cluster = await FeatureCluster.start({ features: [NotesModule], nodes: 3, engine, options, logger });
+    const nodes = { features: [NotesModule], nodes: 3, options, logger };
+    cluster = await (engine === 'Redis Cluster'
+      ? clusterOnServers(await RedisClusterServers.start({}), nodes)
+      : FeatureCluster.start({ ...nodes, engine }));
   });
   afterAll(() => cluster?.stop());
   beforeEach(() => {
@@ -239,20 +252,101 @@ describe.each(['memory', 'redis'] as const)('users who must go on %s', (engine) 
     expect(error).toMatchObject({ code: 'invalid' });
   });
 
-  it('R7: stay out after a failover that loses what was written of them', async () => {
-    const user = anybody();
-    let hello!: Greeting;
-    let client!: TestClient;
-    await cluster.loseTail(async () => {
-      ({ client, hello } = await connect(user, { issuedAt: issued.long_ago() }));
-      const revoking = users(0).revoke(user, { by: 'tests' });
-      expect((await client.closed).code).toBe(4501);
-      await revoking.catch((error: GatewayError) => expect(error).toMatchObject({ applied: true }));
+  if (engine !== 'Redis Cluster')
+    it('R7: stay out after a failover that loses what was written of them', async () => {
+      const user = anybody();
+      let hello!: Greeting;
+      let client!: TestClient;
+      await cluster.loseTail(async () => {
+        ({ client, hello } = await connect(user, { issuedAt: issued.long_ago() }));
+        const revoking = users(0).revoke(user, { by: 'tests' });
+        expect((await client.closed).code).toBe(4501);
+        await revoking.catch((error: GatewayError) => expect(error).toMatchObject({ applied: true }));
+      });
+      await eventually(async () => {
+        expect(await refused(connect(user, { issuedAt: issued.long_ago() }))).toBe(401);
+      });
+      const again = await connect(user, { issuedAt: issued.later(), token: hello.token });
+      expect(again.hello).toMatchObject({ resumed: false });
     });
-    await eventually(async () => {
-      expect(await refused(connect(user, { issuedAt: issued.long_ago() }))).toBe(401);
+});
+
+const SECRET = 'a secret of more than 32 characters';
+const HOUR_S = 3_600;
+
+describe('signed tokens of users who were revoked', () => {
+  let cluster: FeatureCluster;
+  const lines: string[] = [];
+  let users = 0;
+
+  beforeAll(async () => {
+    const log = (line: string): void => void lines.push(line);
+    const logger = {
+      log,
+      warn: log,
+      error: log,
+      fatal: log,
+      debug: () => undefined,
+      verbose: () => undefined,
+    };
+    const options = { auth: { jwt: { secret: SECRET } }, maxTokenAgeMs: 24 * HOUR_S * 1_000 };
+    cluster = await FeatureCluster.start({
+      features: [NotesModule],
+      nodes: 2,
+      engine: 'redis',
+      options,
+      logger,
     });
-    const again = await connect(user, { issuedAt: issued.later(), token: hello.token });
-    expect(again.hello).toMatchObject({ resumed: false });
+  });
+  afterAll(() => cluster?.stop());
+
+  const nowS = Math.floor(performance.timeOrigin / 1_000 + performance.now() / 1_000);
+  const tokenOf = (user: string, iat?: number): Promise<string> => {
+    const claims = { sub: user, exp: nowS + 12 * HOUR_S, ...(iat !== undefined && { iat }) };
+    return new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(SECRET));
+  };
+  const connect = async (token: string): Promise<TestClient> => {
+    const headers = { authorization: `Bearer ${token}` };
+    return cluster.connect('', { headers, protocols: ['wss.v1'] });
+  };
+  const statusOf = (token: string): Promise<number> =>
+    connect(token).then(
+      async (client) => {
+        await client.close();
+        return 101;
+      },
+      (error: UpgradeRefused) => error.status,
+    );
+  const trueSeconds = (): number => Math.ceil((performance.timeOrigin + performance.now()) / 1_000);
+
+  it.each([0, -3 * HOUR_S, 3 * HOUR_S])(
+    "R30, R39: are judged by Redis' clock, on nodes whose clock is off by %i s",
+    async (offS) => {
+      const wall = jest.spyOn(Date, 'now');
+      wall.mockImplementation(() => Math.floor(performance.timeOrigin + performance.now()) + offS * 1_000);
+      try {
+        const user = `user-${++users}`;
+        const client = await connect(await tokenOf(user, trueSeconds() - 60));
+        await cluster.nodes[0]!.get(Users).revoke(user, { by: 'tests' });
+        expect((await client.closed).code).toBe(4501);
+        const at = trueSeconds();
+        for (const iat of [at - 60, at - 1, at, undefined])
+          expect(await statusOf(await tokenOf(user, iat))).toBe(401);
+        const next = await connect(await tokenOf(user, at + 4));
+        const { error } = await next.request('$auth', { token: await tokenOf(user, at - 60) });
+        expect(error).toMatchObject({ code: 'unauthenticated' });
+        const renewed = await next.request('$auth', { token: await tokenOf(user, at + 5) });
+        expect(renewed.error).toBeUndefined();
+      } finally {
+        wall.mockRestore();
+      }
+    },
+  );
+
+  it('R39: are refused when they are older than a revocation is kept, with a reason', async () => {
+    expect(await statusOf(await tokenOf('old', nowS - 25 * HOUR_S))).toBe(401);
+    expect(await statusOf(await tokenOf('young', nowS - 23 * HOUR_S))).toBe(101);
+    expect(await statusOf(await tokenOf('ageless'))).toBe(101);
+    expect(lines.filter((line) => line.includes('maxTokenAgeMs'))).toHaveLength(1);
   });
 });
