@@ -152,7 +152,7 @@ describe('connecting', () => {
     await eventually(() =>
       expect(client.status).toMatchObject({ state: 'closed', error: { code: 'bad_token' } }),
     );
-    expect((client.status as { error: WssError }).error.message).toContain('8192');
+    expect((client.status as { error: WssError }).error.message).toContain('15360');
     expect(lines).toHaveLength(before);
   });
 

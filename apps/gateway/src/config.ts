@@ -3,6 +3,12 @@ import { IsIn, IsOptional, IsString, MinLength, ValidateBy } from 'class-validat
 
 const toNumber = Transform(({ value }) => (typeof value === 'string' ? Number(value) : (value as unknown)));
 
+/** A limit that may be `off`. */
+const toLimit = Transform(({ value }) => {
+  if (typeof value !== 'string') return value as unknown;
+  return value.trim() === 'off' ? false : Number(value);
+});
+
 /** An integer, both ends included. */
 const IsInteger = (min: number, max: number, hint = ''): PropertyDecorator =>
   ValidateBy({
@@ -124,15 +130,53 @@ export class Config {
   @IsOption
   readonly MAX_ROOMS_PER_SESSION: number = 1_000;
 
-  /** Frames that a client may send per second; beyond that it is read slowly. */
-  @toNumber
+  /** Frames that a client may send per second; beyond that it is read slowly. `off`: any number. */
+  @toLimit
   @IsOption
-  readonly MAX_FRAMES_PER_SECOND: number = 1_000;
+  readonly MAX_FRAMES_PER_SECOND: number | false = 1_000;
 
   /** The same for bytes. */
+  @toLimit
+  @IsOption
+  readonly MAX_BYTES_PER_SECOND: number | false = 1_048_576;
+
+  /** Connections of one address; `off`: any number. Addresses of private networks count only with `TRUSTED_PROXIES`. */
+  @toLimit
+  @IsOption
+  readonly MAX_CONNECTIONS_PER_ADDRESS: number | false = 5_000;
+
+  /** Connections of this node; `off`: any number. */
+  @toLimit
+  @IsOption
+  readonly MAX_CONNECTIONS: number | false = 100_000;
+
+  /** Upgrades per second of one address, ten seconds' worth at once; `off`: any number. */
+  @toLimit
+  @IsOption
+  readonly MAX_HANDSHAKES_PER_ADDRESS: number | false = 200;
+
+  /** Upgrades per second, ten seconds' worth at once; `off`: any number. */
+  @toLimit
+  @IsOption
+  readonly MAX_HANDSHAKES_PER_SECOND: number | false = 1_000;
+
+  /** Connections that have sent no complete request; `off`: any number. */
+  @toLimit
+  @IsOption
+  readonly MAX_HALF_OPEN: number | false = 4_096;
+
+  /** How long a connection's first request may take to come, and its admission after it, ms. */
   @toNumber
   @IsOption
-  readonly MAX_BYTES_PER_SECOND: number = 1_048_576;
+  readonly HANDSHAKE_TIMEOUT_MS: number = 10_000;
+
+  /**
+   * Networks of the proxies before this node, comma-separated, e.g. `10.0.0.0/8`; `none`: there are none. Unset: not known,
+   * so `X-Forwarded-For` does not count, nor do addresses of private networks.
+   */
+  @Transform(({ value }) => (typeof value === 'string' ? networksOf(value) : (value as unknown)))
+  @IsOption
+  readonly TRUSTED_PROXIES?: readonly string[];
 
   /** `1`: a user may have only one connection; a newer one closes the older ones, on all nodes. */
   @IsOptional()
@@ -216,9 +260,18 @@ export function addressesOf({ SERVER_HOST, AUTH }: Config): readonly [string, st
   return AUTH === 'none' ? ['127.0.0.1', '::1'] : ['0.0.0.0'];
 }
 
+/** The networks of a text; `none` alone is a word of its own. */
+function networksOf(list: string): readonly string[] {
+  return list.trim() === 'none' ? [] : itemsOf(list);
+}
+
 /** The origins of a text; `local` alone is a word of its own. */
 function originsOf(list: string): readonly string[] | 'local' {
   if (list.trim() === 'local') return 'local';
+  return itemsOf(list);
+}
+
+function itemsOf(list: string): readonly string[] {
   return list
     .split(',')
     .map((item) => item.trim())

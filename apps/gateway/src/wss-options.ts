@@ -26,6 +26,13 @@ const VARIABLES: Readonly<Record<string, readonly [name: keyof Config, hint?: st
   'limits.framesPerSecond': ['MAX_FRAMES_PER_SECOND'],
   'limits.bytesPerSecond': ['MAX_BYTES_PER_SECOND'],
   maxTokenAgeMs: ['MAX_TOKEN_AGE_MS'],
+  'limits.connectionsPerAddress': ['MAX_CONNECTIONS_PER_ADDRESS'],
+  'limits.connectionsPerNode': ['MAX_CONNECTIONS'],
+  'limits.handshakesPerAddress': ['MAX_HANDSHAKES_PER_ADDRESS'],
+  'limits.handshakesPerSecond': ['MAX_HANDSHAKES_PER_SECOND'],
+  'limits.halfOpen': ['MAX_HALF_OPEN'],
+  'limits.handshakeMs': ['HANDSHAKE_TIMEOUT_MS'],
+  trustedProxies: ['TRUSTED_PROXIES', '; commas separate them'],
 };
 
 /** The fault of a variable: `<name> <problem>`. */
@@ -53,7 +60,7 @@ export function optionProblems(config: Config): VariableProblem[] {
     if (option === 'auth.jwt') return [];
     const [name, hint = ''] = VARIABLES[option] ?? [option];
     // No variable is `false`.
-    return [{ name, problem: `${problem.replace(/, or false$/, '')}${hint}` }];
+    return [{ name, problem: `${problem.replace(/, or false$/, ', or off')}${hint}` }];
   });
 }
 
@@ -65,6 +72,7 @@ export function wssOptionsOf(config: Config): WssOptions {
     redis: redisOf(config),
     auth: authOf(config),
     ...(ALLOWED_ORIGINS && { origins: ALLOWED_ORIGINS }),
+    ...(config.TRUSTED_PROXIES && { trustedProxies: config.TRUSTED_PROXIES }),
     session: {
       ttlMs: SESSION_TTL_MS,
       ...(SESSION_SECRET !== undefined && { secret: SESSION_SECRET }),
@@ -79,6 +87,12 @@ export function wssOptionsOf(config: Config): WssOptions {
       maxRooms: config.MAX_ROOMS_PER_SESSION,
       framesPerSecond: config.MAX_FRAMES_PER_SECOND,
       bytesPerSecond: config.MAX_BYTES_PER_SECOND,
+      connectionsPerAddress: config.MAX_CONNECTIONS_PER_ADDRESS,
+      connectionsPerNode: config.MAX_CONNECTIONS,
+      handshakesPerAddress: config.MAX_HANDSHAKES_PER_ADDRESS,
+      handshakesPerSecond: config.MAX_HANDSHAKES_PER_SECOND,
+      halfOpen: config.MAX_HALF_OPEN,
+      handshakeMs: config.HANDSHAKE_TIMEOUT_MS,
     },
     single: config.SINGLE_CONNECTION === '1',
     maxTokenAgeMs: config.MAX_TOKEN_AGE_MS,

@@ -1,7 +1,11 @@
 import type { Provider } from '@nestjs/common';
 import { Answers } from './commands/answers.js';
 import { CatchUp } from './rooms/catch-up.js';
+import { Arrivals } from './connections/arrivals.js';
 import { ClientConnections, ConnectionPorts } from './connections/client-connections.js';
+import { ConnectGuards } from './connections/connect-guards.js';
+import { HalfOpen } from './connections/half-open.js';
+import { Identification } from './connections/identification.js';
 import { Sockets } from './connections/connections.js';
 import { Upgrades } from './connections/upgrades.js';
 import { CommandRouter } from './commands/command-router.js';
@@ -50,8 +54,12 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   CommandRouter,
   SharedPaths,
   Answers,
+  ConnectGuards,
+  Identification,
   ConnectionPorts,
   Upgrades,
+  Arrivals,
+  HalfOpen,
   Sockets,
   ClientConnections,
   Drain,

@@ -65,7 +65,13 @@ export {
   type RoomTypeOptions,
   Sends,
 } from '@wss/core';
-export { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
+export {
+  Admission,
+  type Admitted,
+  clientAddress,
+  type ConnectingClient,
+  UpgradeRefusal,
+} from '@wss/messaging';
 export type { ErrorCode, ErrorDetail } from '@wss/protocol';
 export {
   type CommitOptions,

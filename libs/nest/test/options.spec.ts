@@ -44,6 +44,16 @@ describe('options', () => {
       bytesPerSecond: 1_048_576,
       single: false,
       maxTokenAgeMs: 2_592_000_000,
+      connect: [],
+      upgrades: {
+        trustedProxies: undefined,
+        connectionsPerAddress: 5_000,
+        connectionsPerNode: 100_000,
+        handshakesPerAddress: 200,
+        handshakesPerSecond: 1_000,
+        halfOpen: 4_096,
+        handshakeMs: 10_000,
+      },
       globalEnhancers: true,
     });
     expect(settingsOf({ auth: { use: Mine } }).origins).toEqual([]);
@@ -140,7 +150,16 @@ describe('options', () => {
     ],
     [
       { auth: 'none', limits: { maxRoms: 1 } },
-      'limits.maxRoms is not an option; allowed are maxRooms, framesPerSecond, bytesPerSecond; did you mean maxRooms?',
+      'limits.maxRoms is not an option; allowed are maxRooms, framesPerSecond, bytesPerSecond, ',
+    ],
+    [
+      { auth: 'none', trustedProxies: ['10.0.0.0/33'], connect: [{}] },
+      'trustedProxies must be a list of networks',
+      'connect must be a list of guards',
+    ],
+    [
+      { auth: 'none', limits: { halfOpen: 3 } },
+      'limits.halfOpen must be an integer from 4 to 1000000, or false',
     ],
     [{ auth: 'none', drain: null, session: [] }, 'drain must be an object', 'session must be an object'],
   ])('may not be %j', (options, ...expected) => {

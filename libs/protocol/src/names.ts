@@ -16,8 +16,8 @@ export const TOKEN64_PREFIX = 'wss.token64.';
 /** Subprotocol of clients that want a refusal as a close code, since browsers hide the HTTP status. */
 export const REFUSALS_SUBPROTOCOL = 'wss.refusals';
 
-/** Longest access token, characters. */
-export const MAX_TOKEN_LENGTH = 8_192;
+/** Longest access token, bytes. */
+export const MAX_TOKEN_LENGTH = 15_360;
 
 /** Longest event name, characters. */
 export const MAX_EVENT_LENGTH = 128;

@@ -29,7 +29,7 @@ export interface ConnectionOptions {
   readonly session?: boolean;
   /**
    * An access token, or where to fetch one: asked before each attempt and by {@link WssClient.refreshToken}. It may
-   * have any characters and at most 8,192 bytes. One that is refused is fetched anew once before that is final.
+   * have any characters and at most 15,360 bytes. One that is refused is fetched anew once before that is final.
    */
   readonly token?: string | (() => string | Promise<string>);
   /** How long the token callback may take, ms; then it is asked again. Default 10,000. */

@@ -6,7 +6,9 @@ import type { Observable } from 'rxjs';
 import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { kindOf, LogGate, settledWithin, stackOf } from '@wss/protocol';
 import { ClientSocket, type PathContext } from '../socket/client-socket.js';
+import { Arrivals } from '../connections/arrivals.js';
 import { ClientConnections } from '../connections/client-connections.js';
+import { HalfOpen } from '../connections/half-open.js';
 import { type AcceptedClient, Upgrades } from '../connections/upgrades.js';
 import { failConnection, reportFault } from '../socket/connection-failure.js';
 import {
@@ -67,6 +69,9 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
   private readonly upgrades: Upgrades;
   /** Absent without the messaging providers: only native gateways are served then. */
   private readonly clients?: ClientConnections;
+  /** Absent without the messaging providers: then nothing is limited. */
+  private readonly arrivals?: Arrivals;
+  private readonly halfOpen?: HalfOpen;
   private readonly servers: SocketServers;
   private readonly paths: GatewayPaths;
   private readonly fallback?: Fallback;
@@ -86,6 +91,8 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
     this.reader = new FrameReader(options.messageParser);
     this.clients = providerOf(app, ClientConnections);
     this.upgrades = providerOf(app, Upgrades) ?? new Upgrades();
+    this.arrivals = providerOf(app, Arrivals);
+    this.halfOpen = providerOf(app, HalfOpen);
     this.servers = new SocketServers(this.doorkeeper());
   }
 
@@ -216,6 +223,10 @@ export class ClusterWsAdapter extends AbstractWsAdapter {
         return upgrades.isOpen;
       },
       requireOpen: () => this.upgrades.requireOpen(),
+      onServer: (httpServer) => this.halfOpen?.watch(httpServer),
+      onReleased: () => this.halfOpen?.release(),
+      onUpgrade: (request) => this.halfOpen?.asked(request),
+      onArrival: (request) => this.arrivals?.take(request),
       onHandshake: (request, accept) => this.admit(request, accept),
       onSocket: (target, socket, request) => this.announce(target, socket, request),
       refuse: (request, refusal) => this.upgrades.refuse(request, refusal),

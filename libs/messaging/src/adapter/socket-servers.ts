@@ -31,6 +31,17 @@ export interface Doorkeeper {
   readonly isOpen: boolean;
   /** @throws UpgradeRefusal when upgrades are refused */
   requireOpen(): void;
+  /** Called with each HTTP server whose upgrades are listened to. */
+  onServer(httpServer: HttpServer): void;
+  /** Called when all servers are released. */
+  onReleased(): void;
+  /** Called with each upgrade request, before anything else. */
+  onUpgrade(request: IncomingMessage): void;
+  /**
+   * Counts a request for one of the paths.
+   * @throws UpgradeRefusal when too many have come
+   */
+  onArrival(request: IncomingMessage): void;
   /**
    * Called with a request for a path of the router whose handshake is valid; `accept` makes it a WebSocket. Requests for
    * paths of native gateways alone are accepted without asking.
@@ -106,6 +117,7 @@ export class SocketServers {
       else release();
     }
     this.listeners.clear();
+    this.doorkeeper.onReleased();
     const own = [...this.own.values()];
     this.own.clear();
     this.servers.length = 0;
@@ -202,8 +214,10 @@ export class SocketServers {
       socket.on('error', destroy);
       let isUpgraded = false;
       try {
+        this.doorkeeper.onUpgrade(request);
         const target = this.targetOf(port, request);
         if (!target) return this.leaveToOthers(httpServer, port, request);
+        this.doorkeeper.onArrival(request);
         target.server.handleUpgrade(request, socket, head, (client) => {
           isUpgraded = true;
           this.doorkeeper.onSocket(target, client, request);
@@ -214,10 +228,15 @@ export class SocketServers {
         // A gateway's own check of the request has thrown: its client is answered as under Nest, nobody else is hurt.
         this.doorkeeper.onError(error as Error);
         if (isUpgraded) socket.destroy();
-        else this.doorkeeper.refuse(request, new UpgradeRefusal(400, 'the request was refused', { log: '' }));
+        else
+          this.doorkeeper.refuse(
+            request,
+            new UpgradeRefusal(400, 'the request was refused', { log: '', check: 'fault' }),
+          );
       }
     };
     httpServer.on('upgrade', listener);
+    this.doorkeeper.onServer(httpServer);
     this.listeners.set(httpServer, listener);
   }
 
@@ -229,7 +248,7 @@ export class SocketServers {
 
   /** Refuses a request for an unknown path: at once if nobody else listens, or else when nobody has answered it. */
   private leaveToOthers(httpServer: HttpServer, port: number, request: IncomingMessage): void {
-    const refusal = new UpgradeRefusal(404, 'no WebSocket here', { log: this.placesAt(port) });
+    const refusal = new UpgradeRefusal(404, 'no WebSocket here', { log: this.placesAt(port), check: 'path' });
     if (httpServer.listenerCount('upgrade') === 1) {
       // The path of a stopping node may be closed already; its clients shall come back.
       this.doorkeeper.requireOpen();
@@ -254,7 +273,7 @@ export class SocketServers {
   /** @throws UpgradeRefusal */
   private targetOf(port: number, request: IncomingMessage): SocketServer | undefined {
     const url = urlOf(request);
-    if (!url) throw new UpgradeRefusal(400, 'the request has no valid URL');
+    if (!url) throw new UpgradeRefusal(400, 'the request has no valid URL', { check: 'url' });
     const target = this.find(port, url.pathname);
     if (!target) return undefined;
     // Admission asks whether the node is open, for the router's paths.
@@ -272,7 +291,8 @@ export class SocketServers {
 /** Most paths that a line of the log lists. */
 const MOST_PATHS = 5;
 
-const closingRefusal = (): UpgradeRefusal => new UpgradeRefusal(503, 'shutting down; try again');
+const closingRefusal = (): UpgradeRefusal =>
+  new UpgradeRefusal(503, 'shutting down; try again', { check: 'stopping' });
 
 /** Keeps the clients of a server, as `ws` does unless a gateway's options say otherwise. */
 function trackClients(server: WebSocketServer): ReadonlySet<WebSocket> {
@@ -297,9 +317,11 @@ function destroy(this: Duplex): void {
 
 /** Answers with the fault that `ws` found. */
 function handshakeRefusal({ method, headers }: IncomingMessage, { message }: Error): UpgradeRefusal {
-  if (method !== 'GET') return new UpgradeRefusal(405, message, ['Allow: GET']);
+  const check = 'handshake';
+  if (method !== 'GET') return new UpgradeRefusal(405, message, { headers: ['Allow: GET'], check });
   const isSpoken = ['13', '8'].includes(headers['sec-websocket-version'] ?? '');
-  return new UpgradeRefusal(400, message, isSpoken ? [] : ['Sec-WebSocket-Version: 13, 8']);
+  const lines = isSpoken ? [] : ['Sec-WebSocket-Version: 13, 8'];
+  return new UpgradeRefusal(400, message, { headers: lines, check });
 }
 
 async function closePort(httpServer: HttpServer): Promise<void> {

@@ -5,27 +5,23 @@ import { type OpenedSession, SessionHooks, Slots, type Standing } from '@wss/cor
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { CommandRouter } from '../commands/command-router.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
-import {
-  Admission,
-  ClientListener,
-  RevocationSource,
-  SessionSource,
-  UpgradeRefusal,
-} from '../ports/ports.js';
+import { ClientListener, RevocationSource, SessionSource } from '../ports/ports.js';
 import { RoomAccess } from '../rooms/room-access.js';
 import { SlowClients } from '../rooms/slow-clients.js';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import type { RoutedSocket } from '../socket/routed-socket.js';
 import { type Connections, Sockets } from './connections.js';
 import { greet, type OfferedProtocols, offeredProtocols } from './greeting.js';
+import { goneRefusal } from './handshake-step.js';
 import { Hub } from './hub.js';
+import { Identification } from './identification.js';
 import { type AcceptedClient, Upgrades } from './upgrades.js';
 
 /** The ports that the application supplies for connections. */
 @Injectable()
 export class ConnectionPorts {
   constructor(
-    readonly admission: Admission,
+    readonly identification: Identification,
     readonly listener: ClientListener,
     readonly sessions: SessionSource,
     private readonly hooks: SessionHooks,
@@ -65,8 +61,7 @@ export class ClientConnections implements Connections {
 
   async admit(request: IncomingMessage): Promise<AcceptedClient> {
     const offered = offeredProtocols(request);
-    const url = new URL(request.url ?? '/', 'ws://node');
-    const admitted = await this.ports.admission.admit(request, url);
+    const admitted = await this.ports.identification.of(request);
     const { revocations } = this.ports;
     const standing = await revocations?.check(admitted);
     const opened = offered.session
@@ -83,7 +78,7 @@ export class ClientConnections implements Connections {
   ): Promise<OpenedSession> {
     const opened = await this.opening.run(() => {
       this.upgrades.requireOpen();
-      if (request.socket.destroyed) throw new UpgradeRefusal(503, 'the client has gone');
+      if (request.socket.destroyed) throw goneRefusal();
       return this.ports.sessions.open(user, resume, revokedAt);
     });
     this.bindToSocket(opened, request.socket);

@@ -30,12 +30,12 @@ export class Sockets {
   ) {}
 
   begin(socket: RoutedSocket, stream: Duplex, accepted: AcceptedClient, context: PathContext): ClientSocket {
-    const { user, expiresAt, issuedAt, claims, generation } = accepted;
+    const { user, expiresAt, issuedAt, claims, attached, generation } = accepted;
     const { flusher, shares } = this;
     const id = `${this.identity.nodeId}.${(++this.count).toString(36)}`;
     const client = new ClientSocket({
       ...{ socket, id, user, stream, flusher, shares, context },
-      ...{ expiresAt, issuedAt, claims, generation },
+      ...{ expiresAt, issuedAt, claims, attached, generation },
     });
     socket
       .on('message', onMessage as SocketListener)

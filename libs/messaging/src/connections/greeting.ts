@@ -31,7 +31,7 @@ export function offeredProtocols(request: IncomingMessage): OfferedProtocols {
   const session = names.includes(SUBPROTOCOL);
   if (names.length > 0 && !session) {
     const isSecret = names.some((name) => PREFIXES.some((prefix) => name.startsWith(prefix)));
-    throw new UpgradeRefusal(400, isSecret ? ALONE : UNKNOWN);
+    throw new UpgradeRefusal(400, isSecret ? ALONE : UNKNOWN, { check: 'subprotocol' });
   }
   const resume = names.find((name) => name.startsWith(RESUME_PREFIX))?.slice(RESUME_PREFIX.length);
   return { session, ...(resume !== undefined && { resume }) };

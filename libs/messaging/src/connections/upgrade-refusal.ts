@@ -4,14 +4,11 @@ import { WebSocketServer } from 'ws';
 import { subprotocolsOf } from './greeting.js';
 import type { UpgradeRefusal } from '../ports/ports.js';
 
-/** How long clients that were refused for a passing reason should wait, s. */
-const RETRY_AFTER_S = 1;
-
 /** Longest reason in a close frame, bytes: the payload of a control frame without the code. */
 const MAX_REASON_BYTES = 123;
 
 /** Close codes of refusals. */
-const CLOSE_CODES: Readonly<Partial<Record<UpgradeRefusal['status'], CloseCode>>> = {
+const CLOSE_CODES: Readonly<Partial<Record<number, CloseCode>>> = {
   400: 4900,
   401: 4901,
   403: 4903,
@@ -27,23 +24,44 @@ const refusing = new WebSocketServer({
   handleProtocols: () => REFUSALS_SUBPROTOCOL,
 });
 
+/** Most sockets at a time that live to give a reason: a flood of refusals is answered by HTTP. */
+const MOST_CLOSING = 1_024;
+
+let closing = 0;
+
 /**
  * Refuses an upgrade request: with a WebSocket that is closed with the reason if the client asks for that, since
  * browsers hide the HTTP status from their pages; else with a complete HTTP response.
  */
 export function refuseUpgrade(request: IncomingMessage, refusal: UpgradeRefusal): void {
-  const code = CLOSE_CODES[refusal.status];
-  if (code !== undefined && subprotocolsOf(request).includes(REFUSALS_SUBPROTOCOL)) {
+  const code = codeOf(refusal.status);
+  if (
+    code !== undefined &&
+    closing < MOST_CLOSING &&
+    subprotocolsOf(request).includes(REFUSALS_SUBPROTOCOL)
+  ) {
     refuseByClosing(request, refusal, code);
   } else respond(request, refusal);
 }
 
-function refuseByClosing(request: IncomingMessage, { message }: UpgradeRefusal, code: CloseCode): void {
+/** A status without a code of its own is a refusal for good, or one that passes. 405 comes from `ws` itself. */
+function codeOf(status: number): CloseCode | undefined {
+  if (status === 405) return undefined;
+  return CLOSE_CODES[status] ?? (status >= 500 ? 1013 : 4903);
+}
+
+function refuseByClosing(
+  request: IncomingMessage,
+  { message, retryAfterS }: UpgradeRefusal,
+  code: CloseCode,
+): void {
   refusing.handleUpgrade(request, request.socket, Buffer.alloc(0), (socket) => {
+    closing++;
+    socket.on('close', () => closing--);
     // Frames from a refused client do not matter, even if they break the protocol.
     socket.on('error', () => socket.terminate());
     const isPassing = code === 4429 || code === 1013;
-    socket.send(encodeEvent('$notice', isPassing ? { reconnectInMs: RETRY_AFTER_S * 1_000 } : {}));
+    socket.send(encodeEvent('$notice', isPassing ? { reconnectInMs: retryAfterS * 1_000 } : {}));
     socket.close(code, closeReason(message));
   });
 }
@@ -54,15 +72,18 @@ function closeReason(text: string): Buffer {
   return bytes.subarray(0, new TextEncoder().encodeInto(text, bytes).written);
 }
 
-function respond({ socket }: IncomingMessage, { status, message, headers }: UpgradeRefusal): void {
+function respond(
+  { socket }: IncomingMessage,
+  { status, message, headers, retryAfterS }: UpgradeRefusal,
+): void {
   const body = `${message}\n`;
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
     'Connection: close',
     'Content-Type: text/plain; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...headers,
-    ...(status === 503 || status === 429 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
+    ...(status === 503 || status === 429 ? [`Retry-After: ${retryAfterS}`] : []),
   ];
   socket.once('finish', () => socket.destroy());
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

@@ -2,12 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { isEngineError, type OpenedSession } from '@wss/core';
 import { LogGate, stackOf } from '@wss/protocol';
+import type { AttachedClaims } from '../ports/claims.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { type Admitted, UpgradeRefusal } from '../ports/ports.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
+/** A client that may connect: its identity, and what connect guards gave it. */
+export interface IdentifiedClient extends Admitted {
+  /** Absent without guards that attach claims. */
+  readonly attached?: AttachedClaims;
+}
+
 /** An admitted client: its identity and, with the subprotocol, its session. */
-export interface AcceptedClient extends Admitted {
+export interface AcceptedClient extends IdentifiedClient {
   /** Its session, and the parts of its greeting; present with the subprotocol. */
   readonly opened?: OpenedSession;
   /** Generation of its user now. Default 0. */
@@ -22,6 +29,12 @@ export interface Upgrade {
   /** Completes it, unless the client has gone. */
   accept(admitted: AcceptedClient): void;
 }
+
+/** Lines of the log for sockets without a request. */
+const HALF_OPEN = {
+  408: 'no complete request came in time (option limits.handshakeMs, of the gateway HANDSHAKE_TIMEOUT_MS)',
+  503: 'too many connections sent no request, so the oldest are cut (option limits.halfOpen, of the gateway MAX_HALF_OPEN)',
+} as const;
 
 /** Answers upgrade requests, on every path of the node. */
 @Injectable()
@@ -46,7 +59,8 @@ export class Upgrades {
 
   /** @throws UpgradeRefusal when upgrades are refused */
   requireOpen(): void {
-    if (!this.isOpen) throw new UpgradeRefusal(503, 'this node is shutting down; try again');
+    if (!this.isOpen)
+      throw new UpgradeRefusal(503, 'this node is shutting down; try again', { check: 'stopping' });
   }
 
   /** Accepts or refuses an upgrade. Never rejects. */
@@ -65,14 +79,14 @@ export class Upgrades {
 
   /** Refuses an upgrade in the way that the client asks for. */
   refuse(request: IncomingMessage, refusal: UpgradeRefusal): void {
-    this.answered(refusal.status);
+    this.answered(refusal.status, refusal.check);
     this.tell(refusal.status, refusal.log ?? refusal.message, refusal.kind);
     refuseUpgrade(request, refusal);
   }
 
   /** Counts and tells an upgrade that a gateway's own check, or `ws` itself, has refused. */
   refusedElsewhere(status: number): void {
-    this.answered(status);
+    this.answered(status, 'handshake');
     this.tell(status, "the handshake is not valid, or the gateway's own check refused it");
   }
 
@@ -82,9 +96,15 @@ export class Upgrades {
       this.refusals.report(`${status} ${kind}`, `an upgrade was refused with ${status}: ${why}`);
   }
 
+  /** Counts and tells a socket that was cut because no complete request came from it. */
+  cutHalfOpen(status: 408 | 503): void {
+    this.answered(status, 'half-open');
+    this.tell(status, HALF_OPEN[status]);
+  }
+
   /** Counts an upgrade request that was answered with this status; 101: it became a client. */
-  answered(status: number): void {
-    this.observer?.upgradeAnswered(status);
+  answered(status: number, check?: string): void {
+    this.observer?.upgradeAnswered(status, check);
   }
 
   private async answer({ request, admit, accept }: Upgrade): Promise<void> {
@@ -97,7 +117,11 @@ export class Upgrades {
     } catch (error) {
       if (error instanceof UpgradeRefusal) return this.refuse(request, error);
       this.failed(error);
-      this.refuse(request, new UpgradeRefusal(503, 'the node could not admit the connection', { log: '' }));
+      const check = isEngineError(error) ? 'engine' : 'fault';
+      this.refuse(
+        request,
+        new UpgradeRefusal(503, 'the node could not admit the connection', { log: '', check }),
+      );
     }
   }
 

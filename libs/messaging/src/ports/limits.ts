@@ -27,6 +27,9 @@ export const MAX_COMMANDS = 256;
 /** The same for the frames that brought them, bytes. */
 export const MAX_COMMAND_BYTES = 1_048_576;
 
+/** How long a handshake may take unless the application says otherwise, ms. */
+export const HANDSHAKE_MS = 10_000;
+
 /** How long frames of a client wait for the connection hooks of gateways, ms. */
 export const MAX_HOOK_MS = 5_000;
 

@@ -19,8 +19,11 @@ export abstract class MessagingObserver {
    */
   abstract commandEnded(event: string, outcome: string, seconds: number): void;
 
-  /** An upgrade was answered with this HTTP status; 101: it became a client. */
-  abstract upgradeAnswered(status: number): void;
+  /**
+   * An upgrade was answered with this HTTP status; 101: it became a client.
+   * @param check the one that failed, where it was refused; few values, all of them ours
+   */
+  abstract upgradeAnswered(status: number, check?: string): void;
 
   /** A client's connection ended with this close code, which may be any number that the client chose. */
   abstract clientGone(code: number): void;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { CanActivate, Type } from '@nestjs/common';
 import type {
   ClientSession,
   OpenedSession,
@@ -132,6 +133,10 @@ export interface RefusalDetails {
   readonly log?: string;
   /** Refusals of one kind share a line of the log a minute; few values, none from the client. Default: the message. */
   readonly kind?: string;
+  /** The check that failed, a label of metrics; few values, none from the client. Default `other`. */
+  readonly check?: string;
+  /** How long to wait before the next attempt, s; for refusals with 429 and 503. Default 1. */
+  readonly retryAfterS?: number;
 }
 
 /** Refuses an upgrade with a complete HTTP response. */
@@ -142,24 +147,54 @@ export class UpgradeRefusal extends Error {
   readonly log: string | undefined;
   /** Refusals of one kind share a line of the log a minute. */
   readonly kind: string;
+  /** The check that failed, a label of metrics. */
+  readonly check: string;
+  /** How long to wait before the next attempt, s. */
+  readonly retryAfterS: number;
 
+  /** @param status HTTP status, 400 to 599 */
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 405 | 429 | 503,
+    readonly status: number,
     message: string,
     details: readonly string[] | RefusalDetails = [],
   ) {
     super(message);
     this.name = 'UpgradeRefusal';
-    const { headers = [], log, kind }: RefusalDetails = 'length' in details ? { headers: details } : details;
-    this.headers = headers;
-    this.log = log;
-    this.kind = kind ?? message;
+    const given: RefusalDetails = 'length' in details ? { headers: details } : details;
+    this.headers = given.headers ?? [];
+    this.log = given.log;
+    this.kind = given.kind ?? message;
+    this.check = given.check ?? 'other';
+    this.retryAfterS = given.retryAfterS ?? 1;
   }
 }
 
 /** Identity of this node. */
 export abstract class NodeIdentity {
   abstract readonly nodeId: string;
+}
+
+/** Limits of upgrades on every path of this node; Infinity: no limit. */
+export abstract class UpgradeLimits {
+  /** Networks of proxies whose `X-Forwarded-For` counts; undefined: it is not known if there are any. */
+  abstract readonly trustedProxies: readonly string[] | undefined;
+  /** Connections of one address, those that are being admitted among them. */
+  abstract readonly connectionsPerAddress: number;
+  /** The same of all addresses. */
+  abstract readonly connectionsPerNode: number;
+  /** Upgrade requests per second of one address; ten seconds' worth may come at once. */
+  abstract readonly handshakesPerAddress: number;
+  /** The same of all addresses. */
+  abstract readonly handshakesPerSecond: number;
+  /** How long a handshake may take, ms: its head, and then the answer of admission and guards. */
+  abstract readonly handshakeMs: number;
+  /** Connections that have sent no complete request yet. */
+  abstract readonly halfOpen: number;
+}
+
+/** Guards that are asked at each upgrade, in order. */
+export abstract class ConnectGuardList {
+  abstract readonly guards: readonly (Type<CanActivate> | CanActivate)[];
 }
 
 /** Limits of clients. */

@@ -1,7 +1,7 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { CurrentCommand, GatewayError, type PresencePage } from '@wss/core';
-import { isEpoch } from '@wss/protocol';
+import { isEpoch, MAX_TOKEN_LENGTH } from '@wss/protocol';
 import {
   Allow,
   IsBoolean,
@@ -72,7 +72,7 @@ export class ReadPresence {
 /** Data of `$auth`. */
 export class RefreshToken {
   @IsString()
-  @MaxLength(8_192)
+  @MaxLength(MAX_TOKEN_LENGTH)
   token!: string;
 }
 

@@ -10,6 +10,7 @@ import {
   stackOf,
 } from '@wss/protocol';
 import { type RawData, WebSocket } from 'ws';
+import { type AttachedClaims, withAttached } from '../ports/claims.js';
 import { type GatewayClient, type GatewayPath, reportFault } from './connection-failure.js';
 import type { Flusher } from './flusher.js';
 import {
@@ -20,7 +21,7 @@ import {
   MAX_HELD_BYTES,
   MAX_HOOK_MS,
 } from '../ports/limits.js';
-import { frameBytes } from './frame-size.js';
+import { frameBytes, type HeldFrame } from './frame-size.js';
 import { Inbound } from '../reading/inbound.js';
 import { FRAMES_AT_ONCE } from '../reading/reading-turns.js';
 import type { ReadingShares } from '../reading/reading-shares.js';
@@ -42,7 +43,10 @@ export interface ClientInit {
   readonly issuedAt?: number;
   /** Generation of its user when it came. Default 0. */
   readonly generation?: number;
+  /** Those that its admission proved. */
   readonly claims?: Client['claims'];
+  /** Those that connect guards attached; they stay when the identity is renewed. */
+  readonly attached?: AttachedClaims;
   /** The stream under the WebSocket. */
   readonly stream: Duplex;
   readonly flusher: Flusher;
@@ -50,12 +54,8 @@ export interface ClientInit {
   readonly context: PathContext;
 }
 
-/** A frame that waits to be read, and when it came, ms on this process' steady clock. */
-interface HeldFrame {
-  readonly data: RawData;
-  readonly isBinary: boolean;
-  readonly arrivedAt: number;
-}
+/** The parts of an identity that a renewal replaces. */
+type ClientIdentity = Pick<ClientInit, 'expiresAt' | 'issuedAt' | 'claims' | 'attached'>;
 
 /** Takes parsed frames to their handlers; neither method throws. */
 export interface FrameRouter {
@@ -131,6 +131,8 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   /** Arrival of the frame that is being read, if it had to wait; ms on this process' steady clock. */
   declare arrivedAt?: number;
 
+  /** Claims of connect guards; absent where they gave none. */
+  declare private attached?: AttachedClaims;
   /** Connection hooks under way. */
   declare private hooks: number;
   /** Number of commands that are not answered yet, and the bytes of their frames. */
@@ -180,9 +182,10 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
    * Takes the end and the claims of an identity. The end is read once: from here on only the steady clock counts, so
    * that a step of the wall clock does not end connections.
    */
-  identify({ expiresAt, issuedAt, claims }: Pick<ClientInit, 'expiresAt' | 'issuedAt' | 'claims'>): void {
+  identify({ expiresAt, issuedAt, claims = NO_CLAIMS, attached }: ClientIdentity): void {
     this.issuedAt = issuedAt ?? 0;
-    this.claims = claims ?? NO_CLAIMS;
+    if (attached) this.attached = attached;
+    this.claims = this.attached ? withAttached(claims, this.attached) : claims;
     this.expiresAt =
       expiresAt === undefined ? 0 : performance.now() + expiresAt - Date.now() + IDENTITY_LEEWAY_MS;
   }

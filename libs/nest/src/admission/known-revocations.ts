@@ -13,6 +13,7 @@ export interface KnownRevocationsOptions {
 
 const REVOKED = {
   kind: 'revoked',
+  check: 'revoked',
   log: 'its identity was issued before its user was revoked, or does not say when it was; a new token is accepted',
 };
 
@@ -40,6 +41,7 @@ export class KnownRevocations extends RevocationSource {
     if (issuedAt === undefined || Date.now() - issuedAt <= maxTokenAgeMs + IDENTITY_LEEWAY_MS) return;
     throw new UpgradeRefusal(401, 'the token is too old; get a new one', {
       kind: 'too old',
+      check: 'too old',
       log: 'its token was issued longer ago than maxTokenAgeMs (of the gateway MAX_TOKEN_AGE_MS) allows',
     });
   }

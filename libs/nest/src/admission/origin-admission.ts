@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { OnModuleInit, Type } from '@nestjs/common';
+import type { OnModuleDestroy, OnModuleInit, Type } from '@nestjs/common';
 import { type ModuleRef } from '@nestjs/core';
 import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
 import type { WssAuth } from '../options/wss-options.js';
@@ -7,10 +7,9 @@ import { DevelopmentAdmission } from './development-admission.js';
 import type { Origins } from './origins.js';
 import { meantRefusal, provenIdentity, sameUser } from './proven-identity.js';
 import { TokenAdmission } from './token-admission.js';
-import { TokenVerifier } from './token-verifier.js';
 
 /** The application's way of admission, behind the check of origins; what it returns is checked. */
-export class OriginAdmission extends Admission implements OnModuleInit {
+export class OriginAdmission extends Admission implements OnModuleInit, OnModuleDestroy {
   private inner?: Admission;
 
   constructor(
@@ -24,6 +23,10 @@ export class OriginAdmission extends Admission implements OnModuleInit {
   /** @throws Error when the key of tokens is invalid, or the application's class can't be made */
   async onModuleInit(): Promise<void> {
     this.inner = await this.way();
+  }
+
+  onModuleDestroy(): void {
+    if (this.inner instanceof TokenAdmission) this.inner.close();
   }
 
   async admit(request: IncomingMessage, url: URL): Promise<Admitted> {
@@ -50,13 +53,18 @@ export class OriginAdmission extends Admission implements OnModuleInit {
       return error;
     const { name } = this.auth.use;
     const log = `${name} (the option auth) refused it; the client got the reason`;
-    return new UpgradeRefusal(error.status, error.message, { headers: error.headers, log, kind: name });
+    return new UpgradeRefusal(error.status, error.message, {
+      headers: error.headers,
+      log,
+      kind: name,
+      check: 'admission',
+    });
   }
 
   private way(): Promise<Admission> | Admission {
     const { auth } = this;
     if (auth === 'none') return new DevelopmentAdmission();
-    if ('jwt' in auth) return new TokenAdmission(new TokenVerifier(auth.jwt));
+    if ('jwt' in auth) return new TokenAdmission(auth.jwt);
     return this.find(auth.use);
   }
 

@@ -44,6 +44,7 @@ export class Origins {
       ? 'is a foreign name for this machine, which DNS rebinding can make, so it is not trusted'
       : 'is not allowed';
     throw new UpgradeRefusal(403, 'this origin may not connect', {
+      check: 'origin',
       log: `the origin ${shown(origin, from)} ${why}; ${REMEDY}`,
     });
   }

@@ -1,8 +1,13 @@
 import { HttpException } from '@nestjs/common';
-import { type Admitted, UpgradeRefusal } from '@wss/messaging';
+import { type Admitted, ownClaims, UpgradeRefusal } from '@wss/messaging';
 
 /** Names of users: any text of 1 to 128 characters without control characters. */
-export const USER = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+const USER = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+
+/** True for a text of 1 to 128 code points without control characters and halves of surrogate pairs. */
+export function isUserName(name: unknown): name is string {
+  return typeof name === 'string' && USER.test(name);
+}
 
 /** Statuses with which an upgrade can be refused. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 429, 503]);
@@ -16,7 +21,7 @@ export function meantRefusal(thrown: unknown): unknown {
   const status = thrown.getStatus();
   if (status !== 503 && status >= 500) return thrown;
   const known = REFUSALS.has(status) ? status : 403;
-  return new UpgradeRefusal(known as UpgradeRefusal['status'], thrown.message);
+  return new UpgradeRefusal(known, thrown.message);
 }
 
 /**
@@ -26,7 +31,7 @@ export function meantRefusal(thrown: unknown): unknown {
  */
 export function provenIdentity(returned: Admitted, name: string): Admitted {
   const { user, expiresAt, issuedAt, claims } = (returned ?? {}) as Partial<Record<keyof Admitted, unknown>>;
-  if (typeof user !== 'string' || !USER.test(user)) {
+  if (!isUserName(user)) {
     throw new Error(
       `the user that ${name} returns must be a text of 1 to 128 characters without control characters`,
     );
@@ -35,25 +40,7 @@ export function provenIdentity(returned: Admitted, name: string): Admitted {
     if (instant !== undefined && !Number.isFinite(instant))
       throw new Error(`the ${part} that ${name} returns must be a number of ms since 1970`);
   }
-  if (claims !== undefined && (typeof claims !== 'object' || claims === null || Array.isArray(claims))) {
-    throw new Error(`the claims that ${name} returns must be an object`);
-  }
-  return claims === undefined ? returned : { ...returned, claims: ownClaims(claims, name) };
-}
-
-/** A copy that is frozen to its depth: handlers of all messages share it. */
-function ownClaims(claims: object, name: string): Readonly<Record<string, unknown>> {
-  try {
-    return deepFrozen(structuredClone(claims) as Record<string, unknown>);
-  } catch (cause) {
-    throw new Error(`the claims that ${name} returns must be plain data`, { cause });
-  }
-}
-
-function deepFrozen<T extends object>(value: T): T {
-  for (const part of Object.values(value))
-    if (typeof part === 'object' && part !== null && !Object.isFrozen(part)) deepFrozen(part as object);
-  return Object.freeze(value);
+  return claims === undefined ? returned : { ...returned, claims: ownClaims(claims, `${name} returns`) };
 }
 
 /**
@@ -62,5 +49,5 @@ function deepFrozen<T extends object>(value: T): T {
  */
 export function sameUser(identity: Admitted, user: string): Admitted {
   if (identity.user === user) return identity;
-  throw new UpgradeRefusal(401, 'the token belongs to another user');
+  throw new UpgradeRefusal(401, 'the token belongs to another user', { check: 'name' });
 }

@@ -1,14 +1,10 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
-import {
-  createRemoteJWKSet,
-  errors,
-  type JWTPayload,
-  jwtVerify,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-} from 'jose';
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { IDENTITY_LEEWAY_MS } from '@wss/messaging';
+import { MAX_TOKEN_LENGTH } from '@wss/protocol';
 import type { WssJwtOptions } from '../options/wss-options.js';
+import { isUserName } from './proven-identity.js';
+import { type KeyObserver, type LocalKeys, PublishedKeys } from './published-keys.js';
 
 /** Identity of a token's bearer, as the token states it. */
 export interface TokenIdentity {
@@ -21,75 +17,93 @@ export interface TokenIdentity {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** The token proves nothing: it is malformed, expired, signed by another issuer, or meant for another audience. */
+/** The checks of a token, in words that hold nothing of it. */
+const CHECKS = {
+  form: `its form (a signed token of at most ${MAX_TOKEN_LENGTH} bytes)`,
+  algorithm: 'the algorithm',
+  'unknown key': 'the key (no published key has its name)',
+  signature: 'the signature (another key made it)',
+  expired: 'its end (expired)',
+  'not yet valid': 'its beginning (not yet valid)',
+  issuer: 'the issuer',
+  audience: 'the audience',
+  claims: 'its claims (exp, nbf and iat are numbers of seconds)',
+  name: 'the claim that names the user (a text of 1 to 128 characters without control characters)',
+} as const;
+
+/** A check of tokens. */
+export type TokenCheck = keyof typeof CHECKS;
+
+/** The token proves nothing, and no short wait can mend that. */
 export class TokenRefused extends Error {
   constructor(
-    /** The check that failed, in words that hold nothing of the token. */
-    readonly check: string,
+    /** The check that failed. */
+    readonly check: TokenCheck,
   ) {
-    super(`the token failed the check of ${check}`);
+    super(`its token failed the check of ${CHECKS[check]}`);
+  }
+}
+
+/** The token is valid in a moment, unless its issuer's clock is wrong. */
+export class TokenTooEarly extends Error {
+  constructor(readonly retryAfterS: number) {
+    super('the token is not valid yet');
   }
 }
 
 /** Claims of a token, by the checks that they fail. */
-const CLAIMS: Readonly<Record<string, string>> = {
-  exp: 'its end (expired)',
-  nbf: 'its beginning (not yet valid)',
-  iss: 'the issuer',
-  aud: 'the audience',
+const CLAIMS: Readonly<Record<string, TokenCheck>> = {
+  exp: 'expired',
+  nbf: 'not yet valid',
+  iss: 'issuer',
+  aud: 'audience',
 };
 
-/** The check that a token failed. */
-function checkOf(error: InstanceType<typeof errors.JOSEError>): string {
-  if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
-    return CLAIMS[error.claim] ?? 'its claims';
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'the signature (another key made it)';
-  if (error instanceof errors.JWKSNoMatchingKey) return 'the key (no published key has its name)';
-  if (error instanceof errors.JOSEAlgNotAllowed) return 'the algorithm';
-  return 'its form (it is no signed token)';
-}
+/** How far ahead the beginning of a token may be to be waited for, s. */
+const EARLY_S = 60;
+
+/** Most published keys that are tried for a token that names none. */
+const MOST_KEYS = 16;
 
 /** Codes of errors that mean that no keys are available; they say nothing about the token. */
-const NO_KEYS = new Set([
-  errors.JWKSTimeout.code,
-  errors.JWKSInvalid.code,
-  // The key server answered with an error status.
-  errors.JOSEError.code,
-]);
+const NO_KEYS = new Set<string>([errors.JWKSTimeout.code, errors.JWKSInvalid.code, errors.JOSEError.code]);
 
-/** Verifies signed tokens (JWT). */
+type Verified = { readonly payload: JWTPayload };
+
+/** Verifies signed tokens (JWT): the signature first, then the claims. */
 export class TokenVerifier {
-  private readonly key: KeyObject | JWTVerifyGetKey;
+  private readonly key: KeyObject | PublishedKeys;
   private readonly options: JWTVerifyOptions;
-
   private readonly userClaim: string;
 
   /** @throws Error when the key is invalid. */
-  constructor({ secret, publicKey, jwksUrl, issuer, audience, userClaim = 'sub' }: WssJwtOptions) {
-    const asymmetric = ['RS256', 'ES256'];
+  constructor(
+    { secret, publicKey, jwksUrl, issuer, audience, userClaim = 'sub' }: WssJwtOptions,
+    observer: KeyObserver,
+  ) {
     this.userClaim = userClaim;
     if (secret !== undefined) this.key = createSecretKey(Buffer.from(secret));
     else if (publicKey !== undefined) this.key = createPublicKey(publicKey);
-    else this.key = createRemoteJWKSet(new URL(jwksUrl!));
+    else this.key = new PublishedKeys(new URL(jwksUrl!).href, observer);
     this.options = {
       // The algorithms are named, so that a token can't choose how it is verified.
-      algorithms: secret !== undefined ? ['HS256'] : asymmetric,
+      algorithms: secret !== undefined ? ['HS256'] : ['RS256', 'ES256'],
       clockTolerance: IDENTITY_LEEWAY_MS / 1_000,
       ...(issuer !== undefined && { issuer }),
       ...(audience !== undefined && { audience }),
     };
   }
 
-  /**
-   * @throws TokenRefused; any other Error when the keys can't be fetched.
-   */
+  /** @throws TokenRefused, TokenTooEarly, KeysUnavailable; any other Error is a fault of the key. */
   async verify(token: string): Promise<TokenIdentity> {
-    const { payload } = await this.verifySignature(token);
-    const user: unknown = payload[this.userClaim];
-    if (typeof user !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(user)) {
-      throw new TokenRefused(`the claim "${this.userClaim}" (it must name a user)`);
-    }
+    if (Buffer.byteLength(token) > MAX_TOKEN_LENGTH) throw new TokenRefused('form');
+    const { payload } = await this.proven(token);
     const { exp, iat } = payload;
+    for (const instant of [exp, iat]) {
+      if (instant !== undefined && !Number.isFinite(instant * 1_000)) throw new TokenRefused('claims');
+    }
+    const user: unknown = payload[this.userClaim];
+    if (!isUserName(user)) throw new TokenRefused('name');
     return {
       ...{ user, claims: payload },
       ...(exp !== undefined && { expiresAt: exp * 1_000 }),
@@ -97,15 +111,85 @@ export class TokenVerifier {
     };
   }
 
-  private async verifySignature(token: string): Promise<{ payload: JWTPayload }> {
-    const { key, options } = this;
+  /** Ends waits for keys. */
+  close(): void {
+    if (this.key instanceof PublishedKeys) this.key.close();
+  }
+
+  private async proven(token: string): Promise<Verified> {
     try {
-      return await (typeof key === 'function'
-        ? jwtVerify(token, key, options)
-        : jwtVerify(token, key, options));
+      return await this.verified(token, this.options);
     } catch (error) {
+      const beginsAt = beginOf(error);
+      if (beginsAt !== undefined) await this.requireEarly(token, beginsAt);
       if (!(error instanceof errors.JOSEError) || NO_KEYS.has(error.code)) throw error;
       throw new TokenRefused(checkOf(error));
     }
   }
+
+  /**
+   * Finds out if a token is good when it begins.
+   * @throws TokenTooEarly when it is, and begins soon
+   */
+  private async requireEarly(token: string, beginsAt: number): Promise<void> {
+    const aheadS = beginsAt - Date.now() / 1_000;
+    if (aheadS > EARLY_S) return;
+    const then = { ...this.options, currentDate: new Date(beginsAt * 1_000) };
+    const isGood = await this.verified(token, then).then(
+      () => true,
+      () => false,
+    );
+    if (isGood) throw new TokenTooEarly(Math.max(1, Math.ceil(aheadS)));
+  }
+
+  private verified(token: string, options: JWTVerifyOptions): Promise<Verified> {
+    const { key } = this;
+    if (!(key instanceof PublishedKeys)) return jwtVerify(token, key, options);
+    return key.use(
+      (keys) => verifiedWith(keys, token, options),
+      (error) => lacksKey(error, token),
+    );
+  }
+}
+
+/** A token that names no key may be signed with any that fits. */
+async function verifiedWith(keys: LocalKeys, token: string, options: JWTVerifyOptions): Promise<Verified> {
+  try {
+    return await jwtVerify(token, keys, options);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    let tried = 0;
+    for await (const key of error) {
+      if (tried++ === MOST_KEYS) break;
+      const verified = await jwtVerify(token, key, options).catch((failed: unknown) => {
+        if (!(failed instanceof errors.JWSSignatureVerificationFailed)) throw failed;
+      });
+      if (verified) return verified;
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+/** True if the token may be signed with a key that was published just now. */
+function lacksKey(error: unknown, token: string): boolean {
+  if (error instanceof errors.JWKSNoMatchingKey) return true;
+  return (
+    error instanceof errors.JWSSignatureVerificationFailed && decodeProtectedHeader(token).kid === undefined
+  );
+}
+
+/** The beginning of a token that is refused because of it alone so far, s since 1970. */
+function beginOf(error: unknown): number | undefined {
+  const isEarly = error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf';
+  return isEarly && typeof error.payload.nbf === 'number' ? error.payload.nbf : undefined;
+}
+
+/** The check that a token failed. */
+function checkOf(error: InstanceType<typeof errors.JOSEError>): TokenCheck {
+  if (error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed)
+    return error.reason === 'invalid' ? 'claims' : (CLAIMS[error.claim] ?? 'claims');
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'unknown key';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm';
+  return 'form';
 }

@@ -20,6 +20,7 @@ import {
   Admission,
   ClientLimits,
   ClientListener,
+  ConnectGuardList,
   ErrorHints,
   Hub,
   LaneNumbers,
@@ -29,6 +30,7 @@ import {
   RoomDelivery,
   RoomSource,
   SessionSource,
+  UpgradeLimits,
 } from '@wss/messaging';
 import { Committer, CommitterOptions, DocumentRegistry, RoomStore } from '@wss/state';
 import { KnownRevocations } from '../admission/known-revocations.js';
@@ -151,6 +153,8 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
     framesPerSecond,
     bytesPerSecond,
   })),
+  bindFactory(UpgradeLimits, [WssSettings], ({ upgrades }) => upgrades),
+  bindFactory(ConnectGuardList, [WssSettings], ({ connect }) => ({ guards: connect })),
   bindFactory(ErrorHints, [WssSettings], ({ auth }) => ({ showsNames: auth === 'none' })),
   bindFactory(HandlerOptions, [WssSettings], ({ globalEnhancers }) => ({ globalEnhancers })),
   bindFactory(LaneNumbers, [Engine, RoomTypeRegistry], ({ store }, types) => new StoredNumbers(store, types)),

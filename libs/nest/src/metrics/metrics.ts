@@ -28,6 +28,11 @@ export class Metrics extends MessagingObserver implements EngineObserver {
   private readonly upgrades = this.instruments.counter('upgrades_total', 'Upgrades that were answered', [
     'status',
   ]);
+  private readonly refusals = this.instruments.counter(
+    'upgrade_refusals_total',
+    'Upgrades that were refused, by the check that failed',
+    ['check'],
+  );
   private readonly closes = this.instruments.counter('client_closes_total', 'Connections that have ended', [
     'code',
   ]);
@@ -101,8 +106,9 @@ export class Metrics extends MessagingObserver implements EngineObserver {
     this.commandSeconds.observe({ event }, seconds);
   }
 
-  upgradeAnswered(status: number): void {
+  upgradeAnswered(status: number, check?: string): void {
     this.upgrades.inc({ status });
+    if (check !== undefined) this.refusals.inc({ check });
   }
 
   clientGone(code: number): void {

@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto';
-import type { Admission } from '@wss/messaging';
+import type { CanActivate } from '@nestjs/common';
+import { type Admission, parseNetwork } from '@wss/messaging';
 import { parseRedisTarget } from '@wss/redis';
 import {
   integer,
@@ -78,6 +79,14 @@ const all = options({
   redis,
   auth,
   origins,
+  connect: must(
+    'a list of guards, each a class with canActivate() or an instance of one',
+    (value) => Array.isArray(value) && value.every(isGuard),
+  ),
+  trustedProxies: must(
+    'a list of networks, each an address or a CIDR such as 10.0.0.0/8',
+    (value) => Array.isArray(value) && value.every((network) => isNetwork(network)),
+  ),
   session: options({ ttlMs: integer(1_000, 86_400_000), secret: secrets }),
   presence: options({ graceMs: integer(0, 50_000) }),
   drain: options({
@@ -89,6 +98,12 @@ const all = options({
     maxRooms: integer(1, 100_000),
     framesPerSecond: orFalse(integer(1, 1_000_000)),
     bytesPerSecond: orFalse(integer(16_384, 1_000_000_000)),
+    connectionsPerAddress: orFalse(integer(1, 1_000_000)),
+    connectionsPerNode: orFalse(integer(1, 10_000_000)),
+    handshakesPerAddress: orFalse(integer(1, 1_000_000)),
+    handshakesPerSecond: orFalse(integer(1, 1_000_000)),
+    halfOpen: orFalse(integer(4, 1_000_000)),
+    handshakeMs: integer(1_000, 60_000),
   }),
   single: flag,
   maxTokenAgeMs: integer(60_000, 31_622_400_000),
@@ -128,6 +143,15 @@ function isAdmission(value: unknown): boolean {
   // A class may have `admit` as a property of its instances; `refresh` it has by inheritance.
   const refresh = (value.prototype as Partial<Admission> | undefined)?.refresh;
   return typeof refresh === 'function';
+}
+
+function isGuard(value: unknown): boolean {
+  if (typeof value === 'function') return (value.prototype as object | undefined) !== undefined;
+  return typeof (value as Partial<CanActivate> | null)?.canActivate === 'function';
+}
+
+function isNetwork(value: unknown): boolean {
+  return typeof value === 'string' && parseNetwork(value) !== undefined;
 }
 
 function isHttpUrl(url: string): boolean {

@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { CanActivate, Type } from '@nestjs/common';
 import type { Admission } from '@wss/messaging';
 
 /** Where shared data lives. */
@@ -92,6 +92,31 @@ export interface WssLimits {
   readonly framesPerSecond?: number | false;
   /** The same for bytes, 16,384 to 1,000,000,000. Default 1,048,576. */
   readonly bytesPerSecond?: number | false;
+  /**
+   * Connections of one address on a node, 1 to 1,000,000; of IPv6 a /64 counts as one address. Addresses of private networks
+   * count only with {@link trustedProxies}, because a proxy may stand there. Beyond it upgrades get 429. `false`: any
+   * number. Default 5,000.
+   */
+  readonly connectionsPerAddress?: number | false;
+  /** Connections of a node, 1 to 10,000,000; beyond it upgrades get 503. `false`: any number. Default 100,000. */
+  readonly connectionsPerNode?: number | false;
+  /**
+   * Upgrades per second of one address, 1 to 1,000,000; ten seconds' worth may come at once. Beyond it they get 429.
+   * `false`: any number. Default 200.
+   */
+  readonly handshakesPerAddress?: number | false;
+  /** The same of all addresses on a node; beyond it upgrades get 503. Default 1,000. */
+  readonly handshakesPerSecond?: number | false;
+  /**
+   * Connections of a node's server that have sent no complete request yet, 4 to 1,000,000, a quarter of them of one
+   * address; of more the oldest are cut. `false`: any number. Default 4,096.
+   */
+  readonly halfOpen?: number | false;
+  /**
+   * How long the first request of a connection may take to come, and after it `auth` and the guards of `connect` to
+   * answer, ms, 1,000 to 60,000. Default 10,000.
+   */
+  readonly handshakeMs?: number;
 }
 
 /** Options of `WssModule`. They are checked as a whole at boot: the error names every bad one. */
@@ -108,6 +133,17 @@ export interface WssOptions {
    * and of localhost. They are checked before {@link auth} is asked. Default `'local'` with `auth: 'none'`, else none.
    */
   readonly origins?: readonly string[] | 'local';
+  /**
+   * Guards that are asked at each upgrade, resumes included, after {@link auth}: classes or instances, in order. In
+   * their context `getClient()` is `{user, claims, request, address}` and `getPattern()` `$connect`. Claims that they add or change are at `command.client.claims`. Default none.
+   */
+  readonly connect?: readonly (Type<CanActivate> | CanActivate)[];
+  /**
+   * Networks of your proxies, e.g. `10.0.0.0/8` or one address. The address of a client is read from `X-Forwarded-For`,
+   * from the right, through these networks alone; `[]`: no proxy stands before the nodes. Default: not known, so none is
+   * trusted.
+   */
+  readonly trustedProxies?: readonly string[];
   readonly session?: WssSessionOptions;
   readonly presence?: WssPresenceOptions;
   readonly drain?: WssDrainOptions;

@@ -1,3 +1,4 @@
+import { HANDSHAKE_MS, type UpgradeLimits } from '@wss/messaging';
 import { checkWssOptions, linesOf } from './check-options.js';
 import type { WssAuth, WssDrainOptions, WssOptions } from './wss-options.js';
 
@@ -22,6 +23,9 @@ export abstract class WssSettings {
   abstract readonly bytesPerSecond: number;
   abstract readonly single: boolean;
   abstract readonly maxTokenAgeMs: number;
+  /** Limits of upgrades, and the proxies before the node. */
+  abstract readonly upgrades: UpgradeLimits;
+  abstract readonly connect: NonNullable<WssOptions['connect']>;
   abstract readonly globalEnhancers: boolean;
 }
 
@@ -60,7 +64,21 @@ export function settingsOf(options: WssOptions): WssSettings {
     bytesPerSecond: limitOf(limits.bytesPerSecond, 1_048_576),
     single: options.single ?? false,
     maxTokenAgeMs: options.maxTokenAgeMs ?? 2_592_000_000,
+    upgrades: upgradeLimitsOf(options),
+    connect: options.connect ?? [],
     globalEnhancers: options.globalEnhancers ?? true,
+  };
+}
+
+function upgradeLimitsOf({ limits = {}, trustedProxies }: WssOptions): UpgradeLimits {
+  return {
+    trustedProxies,
+    connectionsPerAddress: limitOf(limits.connectionsPerAddress, 5_000),
+    connectionsPerNode: limitOf(limits.connectionsPerNode, 100_000),
+    handshakesPerAddress: limitOf(limits.handshakesPerAddress, 200),
+    handshakesPerSecond: limitOf(limits.handshakesPerSecond, 1_000),
+    halfOpen: limitOf(limits.halfOpen, 4_096),
+    handshakeMs: limits.handshakeMs ?? HANDSHAKE_MS,
   };
 }
 

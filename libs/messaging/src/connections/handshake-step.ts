@@ -1,0 +1,32 @@
+import type { Duplex } from 'node:stream';
+import { settledWithin } from '@wss/protocol';
+import { UpgradeRefusal } from '../ports/ports.js';
+
+const LATE =
+  'the option auth or a guard of the option connect did not answer in time (limits.handshakeMs); see what it waits for';
+
+/**
+ * Waits for a step of a client's handshake, but no longer than this, ms, and not beyond the client.
+ * @throws UpgradeRefusal 503 when it is late, or the client has gone; what the step rejects with
+ */
+export async function stepOf<T>(socket: Duplex, step: Promise<T>, ms: number): Promise<T> {
+  const gone = new AbortController();
+  const leave = (): void => gone.abort();
+  socket.once('close', leave);
+  if (socket.destroyed) leave();
+  try {
+    if (await settledWithin(step, ms, gone.signal)) return await step;
+  } finally {
+    socket.off('close', leave);
+  }
+  if (gone.signal.aborted) throw goneRefusal();
+  throw new UpgradeRefusal(503, 'the node took too long to decide; try again', {
+    check: 'deadline',
+    log: LATE,
+  });
+}
+
+/** The refusal that nobody hears. */
+export function goneRefusal(): UpgradeRefusal {
+  return new UpgradeRefusal(503, 'the client has gone', { check: 'gone', log: '' });
+}

@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http';
+import { Injectable, Optional } from '@nestjs/common';
+import { HANDSHAKE_MS } from '../ports/limits.js';
+import { Admission, UpgradeLimits } from '../ports/ports.js';
+import { ConnectGuards } from './connect-guards.js';
+import { stepOf } from './handshake-step.js';
+import type { IdentifiedClient } from './upgrades.js';
+
+/** Finds out who asks to connect, and if they may: admission first, then the connect guards. */
+@Injectable()
+export class Identification {
+  private readonly withinMs: number;
+
+  constructor(
+    private readonly admission: Admission,
+    private readonly guards: ConnectGuards,
+    @Optional() limits?: UpgradeLimits,
+  ) {
+    this.withinMs = limits?.handshakeMs ?? HANDSHAKE_MS;
+  }
+
+  /**
+   * Identifies the client of an upgrade request, within the time of a handshake.
+   * @throws UpgradeRefusal
+   */
+  of(request: IncomingMessage): Promise<IdentifiedClient> {
+    return stepOf(request.socket, this.identify(request), this.withinMs);
+  }
+
+  private async identify(request: IncomingMessage): Promise<IdentifiedClient> {
+    const admitted = await this.admission.admit(request, new URL(request.url ?? '/', 'ws://node'));
+    const attached = await this.guards.ask(admitted, request);
+    return attached ? { ...admitted, attached } : admitted;
+  }
+}
