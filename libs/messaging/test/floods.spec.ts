@@ -174,6 +174,13 @@ describe('R29: a flood costs its sender only', () => {
     expect(socket.readyState).toBe(socket.socket.OPEN);
   });
 
+  it('takes a frame that does not get complete for silence', async () => {
+    client.write(rawFrame(OPCODES.text, '{"event":"flood.do"}').subarray(0, 9));
+    for (let tick = 0; tick < 3 * HEARTBEAT_SLOTS; tick++) native.app.get(Heartbeats).tick();
+    expect(socket.closedWith).toBe(4409);
+    await eventually(() => expect(client.closeCode).toBe(4409));
+  });
+
   it('sees at once that a client has gone that is over its share', async () => {
     await restart({ framesPerSecond: 1 });
     client.write(Buffer.concat(Array.from({ length: 1_000 }, (_, index) => text(request(index)))));

@@ -32,6 +32,7 @@ type Stop =
  */
 export class Inbound implements Pace, WaitingReader, PausedReader {
   private left = FRAMES_AT_ONCE;
+  private firstCost = 0;
   private frames: number;
   private bytes: number;
   private refilledAt = performance.now();
@@ -57,11 +58,15 @@ export class Inbound implements Pace, WaitingReader, PausedReader {
   }
 
   takes(bytes: number): boolean {
-    this.left -= costOf(bytes);
+    const cost = costOf(bytes);
+    this.left -= cost;
     this.frames--;
     this.bytes -= bytes + HEADER_BYTES;
     if (this.left >= 0 && this.frames >= 0 && this.bytes >= 0 && !this.client.socket.isPaused) return true;
-    return this.mayStill();
+    if (this.mayStill()) return true;
+    // It is the first one of the next part.
+    this.firstCost = cost;
+    return false;
   }
 
   private mayStill(): boolean {
@@ -124,7 +129,7 @@ export class Inbound implements Pace, WaitingReader, PausedReader {
       return this.noticeEnd();
     }
     delete this.stop;
-    this.left = FRAMES_AT_ONCE;
+    this.left = FRAMES_AT_ONCE - this.firstCost;
     if (this.discards) this.stream.resume();
     else this.receiver!.goOn(isPaused);
   }

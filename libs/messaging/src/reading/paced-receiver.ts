@@ -48,6 +48,7 @@ export class PacedReceiver {
   private readonly parser: Parser;
   private readonly stream: Duplex;
   private readonly pace: Pace;
+  private stoppedStream = false;
 
   private constructor(
     private readonly receiver: Paced,
@@ -79,6 +80,7 @@ export class PacedReceiver {
 
   /** Reads nothing more from the stream until the receiver goes on. */
   stopStream(): void {
+    this.stoppedStream = true;
     this.stream.pause();
   }
 
@@ -88,7 +90,9 @@ export class PacedReceiver {
     if (!callback) return;
     delete this.callback;
     receiver._state = this.stoppedIn;
-    if (!isPaused && !receiver.writableNeedDrain) this.stream.resume();
+    // Otherwise `ws` has paused it, if anybody.
+    if (this.stoppedStream && !isPaused && !receiver.writableNeedDrain) this.stream.resume();
+    this.stoppedStream = false;
     receiver.startLoop(callback);
   }
 
