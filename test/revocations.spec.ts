@@ -2,6 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@je
 import type { IncomingMessage } from 'node:http';
 import { Injectable, Module } from '@nestjs/common';
 import { SignJWT } from 'jose';
+import { WebSocket } from 'ws';
+import { WssClient, type WssError } from '@wss/client';
 import { SubscribeMessage } from '@nestjs/websockets';
 import {
   Admission,
@@ -70,6 +72,13 @@ class Notes {
 
 @Module({ providers: [Notes] })
 class NotesModule {}
+
+/** Opens with a token that was issued long before. */
+class WithIssued extends WebSocket {
+  constructor(url: string, protocols?: string | string[]) {
+    super(url, protocols, { headers: { 'x-issued': String(Date.now() - 60_000) } });
+  }
+}
 
 const ROOM = 'note:1';
 /** Instants before and after all revocations of this file. */
@@ -194,6 +203,21 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
     const told = (): string[] => expired.flatMap((one) => (one.user === user ? one.id : [])).sort();
     await eventually(() => expect(told()).toEqual(ids), { withinMs: 15_000 });
     await watching.client.close();
+  });
+
+  it('end for good in the SDK, which says why, or come back', async () => {
+    const user = `sdk${++names}`;
+    const client = new WssClient(`${cluster.nodes[0]!.url}?user=${user}`, { WebSocket: WithIssued });
+    const again: string[] = [];
+    client.onStatus(({ state }) => void again.push(state));
+    await eventually(() => expect(client.status.state).toBe('open'));
+    await users().disconnect(user);
+    await eventually(() => expect(again).toContain('waiting'));
+    await eventually(() => expect(client.status.state).toBe('open'));
+    await users().revoke(user, { by: 'tests' });
+    await eventually(() => expect(client.status).toMatchObject({ state: 'closed' }));
+    const { error } = client.status as { error?: WssError };
+    expect(error).toMatchObject({ code: 'refused', message: 'closed: 4501 revoked' });
   });
 
   it('may end themselves from a handler, and the log says who did it in one line', async () => {

@@ -36,7 +36,7 @@ export { RoomFeed } from './rooms/room-feed.js';
 export { Appended, ClusterRooms, type DirectTarget, Rooms, type RoomTarget } from './rooms/rooms.js';
 export { ClientRouting } from './sessions/client-routing.js';
 export { ClusterSessions, ClusterUsers } from './revocations/cluster-users.js';
-export { type PutOutKind, Revocations } from './revocations/revocations.js';
+export { Revocations } from './revocations/revocations.js';
 export { type DisconnectOptions, type RevokeOptions, Sessions, Users } from './revocations/users.js';
 export { SessionExpiry } from './sessions/session-expiry.js';
 export { SessionStore } from './sessions/session-store.js';

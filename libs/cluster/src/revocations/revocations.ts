@@ -17,8 +17,6 @@ export interface RevocationOptions {
   readonly maxTokenAgeMs: number;
   /** True if it is proven that revocations survive a failover. */
   readonly canBeDurable: boolean;
-  /** Hears of each call that took effect. Default: nobody does. */
-  readonly onPutOut?: (kind: PutOutKind) => void;
 }
 
 /** The way in which a user or a session was put out. */
@@ -35,6 +33,8 @@ const LEAST_KEPT_MS = 90_000_000;
 export class Revocations {
   private readonly logger = new Logger('Users');
   readonly kept: KeptRevocations;
+  /** Calls on this node that took effect. */
+  readonly counts: Record<PutOutKind, number> = { disconnect: 0, revoke: 0, revoke_session: 0 };
   private readonly ended: EndedSessions;
 
   constructor(private readonly options: RevocationOptions) {
@@ -90,7 +90,7 @@ export class Revocations {
     const why = reason === undefined ? '' : `, reason ${shown(reason)}`;
     const what = kind === 'revoke_session' ? 'session' : 'user';
     this.logger.log(`${what} ${shown(whom)} was ${verb} by ${shown(by)}${why}`);
-    this.options.onPutOut?.(kind);
+    this.counts[kind]++;
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { JobRunner, RoomFeed } from '@wss/cluster';
+import { JobRunner, Revocations, RoomFeed } from '@wss/cluster';
 import { Hub } from '@wss/messaging';
 import { EngineObserver } from '../engine/engine-observer.js';
 import { Engine } from '../engine/engine.js';
@@ -14,6 +14,7 @@ export class NodeMetering {
     feed: RoomFeed,
     readiness: NodeReadiness,
     runner: JobRunner,
+    revocations: Revocations,
     @Optional() observer?: EngineObserver,
   ) {
     observer?.nodeMade({
@@ -23,6 +24,8 @@ export class NodeMetering {
       engineServes: () => Object.values(checks).every((check) => check() === undefined),
       holdsLease: () => registry.holdsLease,
       jobs: () => runner.stats,
+      putOut: () => Object.entries(revocations.counts),
+      revocationsKept: () => revocations.kept.size,
       links,
     });
   }

@@ -16,6 +16,10 @@ export interface NodeFigures {
   holdsLease(): boolean;
   /** The jobs of the groups that this node has handlers for. */
   jobs(): readonly (readonly [group: string, stats: JobStats])[];
+  /** Users and sessions that this node was asked to put out, by kind. */
+  putOut(): readonly (readonly [kind: string, count: number])[];
+  /** Revocations that this node keeps until they are proven to survive a failover. */
+  revocationsKept(): number;
   /** The links to Redis; absent for the embedded engine. */
   readonly links?: EngineLinks | undefined;
 }

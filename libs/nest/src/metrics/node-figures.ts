@@ -9,6 +9,7 @@ export function showFigures(figures: NodeFigures, instruments: Instruments): voi
   instruments.gauge('engine_up', '1 if the engine serves', () => Number(figures.engineServes()));
   instruments.gauge('lease_held', '1 if the node holds its lease', () => Number(figures.holdsLease()));
   showJobs(figures, instruments);
+  showRevocations(figures, instruments);
   if (figures.links) showLinks(figures.links, instruments);
 }
 
@@ -27,6 +28,14 @@ function showJobs({ jobs }: NodeFigures, instruments: Instruments): void {
     ['group'],
     () => jobs().map(([group, { givenUp }]) => [{ group }, givenUp] as const),
   );
+}
+
+function showRevocations({ putOut, revocationsKept }: NodeFigures, instruments: Instruments): void {
+  const help = 'Users and sessions that this node was asked to put out';
+  instruments.counters('revocations_total', help, ['kind'], () =>
+    putOut().map(([kind, count]) => [{ kind }, count] as const),
+  );
+  instruments.gauge('revocations_kept', 'Revocations not proven to survive a failover', revocationsKept);
 }
 
 /** The links to Redis and the results of their probes. */
