@@ -6,14 +6,14 @@ import type { StandingStore } from '../users/standing-store.js';
 
 /** This node's clients, as their users' standings concern them. */
 export interface StandingListener {
-  /** Puts out the clients of a user that the standing does not let go on, and lets the others have what waits. */
+  /** Puts out the clients of a user that the standing does not let go on. */
   judge(user: string, standing: Standing): void;
   /**
-   * Lets the frames of rooms wait for a user's clients until {@link judge}, and whatever follows them; or all frames
+   * Lets the frames of rooms wait for a user's clients until {@link release}, and whatever follows them; or all frames
    * but those that may overtake.
    */
   hold(user: string, what: 'rooms' | 'all'): void;
-  /** Ends {@link hold} though nothing new is known. */
+  /** Lets the clients of a user have what waits. */
   release(user: string): void;
   /** The highest generation of a user's clients here; 0 without any. */
   newestOf(user: string): number;
@@ -42,7 +42,7 @@ export class UserStandings {
 
   constructor(private readonly options: UserStandingsOptions) {}
 
-  /** Takes a standing that was heard. */
+  /** Takes a standing that was heard. It may be an older one, so it ends no waiting. */
   heard(user: string, standing: Standing): void {
     this.options.listener.judge(user, standing);
   }
@@ -57,6 +57,7 @@ export class UserStandings {
     users.forEach((user, index) => {
       const standing = standings[index]!;
       listener.judge(user, standing);
+      listener.release(user);
       // Redis has lost that the newest connection is here, so that an older one elsewhere may have come through.
       if (single && listener.newestOf(user) > Math.max(standing.newest, standing.disconnected))
         void this.restore(user);

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { createHmac } from 'node:crypto';
 import { MemoryEngine } from '@wss/state';
 import { eventually } from '@wss/testing';
 import { MemorySessionStore, type Session, type SessionOptions, SessionKeeper } from '../../src/index.js';
@@ -43,6 +44,17 @@ describe('sessions of a node', () => {
   }
   const openMany = (sessions: SessionKeeper, count: number): Promise<Session[]> =>
     Promise.all(Array.from({ length: count }, async () => (await sessions.open('ann')).session));
+
+  it('R7, R41: are resumed by tokens of the release before, which name neither start nor history', async () => {
+    const { sessions } = await start();
+    const { session } = await sessions.open('ann');
+    const [key] = sessions.secrets.keys;
+    const parts = [session.id, 1, session.endsAt, 'ann', key!.id];
+    const claim = Buffer.from(JSON.stringify(parts)).toString('base64url');
+    const signature = createHmac('sha256', key!.secret).update(claim).digest('base64url');
+    const resumed = await sessions.open('ann', `${claim}.${signature}`);
+    expect(resumed).toMatchObject({ resumed: true, session: { id: session.id } });
+  });
 
   it('R6: one that can not be extended keeps no other from it, and is extended when it can be', async () => {
     const { sessions, store } = await start();

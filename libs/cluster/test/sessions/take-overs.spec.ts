@@ -134,6 +134,29 @@ describe('take-overs', () => {
       takeOvers.close();
     });
 
+    it('R39: ten thousand are compared in parts, few at a time', async () => {
+      let running = 0;
+      let most = 0;
+      const judged = new Set<string>();
+      const takeOvers = new TakeOvers({
+        announce: () => Promise.resolve(),
+        generationsOf: (ids) => Promise.resolve(ids.map(() => 1)),
+        sessionsOf: () => [],
+        takenOver: () => undefined,
+        judge: async (users) => {
+          expect(users.length).toBeLessThanOrEqual(500);
+          most = Math.max(most, ++running);
+          await setImmediate();
+          running--;
+          for (const user of users) judged.add(user);
+        },
+      });
+      for (let i = 0; i < 10_000; i++) takeOvers.heard(`u${i}`);
+      await eventually(() => expect(judged.size).toBe(10_000));
+      expect(most).toBe(2);
+      takeOvers.close();
+    });
+
     it('R8: others are compared, those that come later at once', async () => {
       const takeOvers = open();
       const users = Array.from({ length: 100 }, (_, i) => (i === 37 ? 'out' : `u${i}`));

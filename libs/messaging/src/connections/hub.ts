@@ -94,10 +94,9 @@ export class Hub {
       const verdict = verdictOn(client, standing);
       if (verdict) putOut(client, CODES[verdict]);
     }
-    this.release(user);
   }
 
-  /** Lets frames wait for a user's clients, until {@link judge} or {@link release}. */
+  /** Lets frames wait for a user's clients, until {@link release}. */
   hold(user: string, what: HeldFrames): void {
     const clients = this.byUser.get(user);
     if (!clients) return;
@@ -105,7 +104,7 @@ export class Hub {
     for (const client of clients) client.queue?.hold(what);
   }
 
-  /** Ends {@link hold} though nothing new is known: the link over which it would come is down again. */
+  /** Ends {@link hold}. */
   release(user: string): void {
     if (!this.held.delete(user)) return;
     for (const client of this.byUser.get(user) ?? []) client.queue?.release();

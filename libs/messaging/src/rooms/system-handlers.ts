@@ -1,6 +1,6 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { CurrentCommand, GatewayError, type PresencePage } from '@wss/core';
+import { CurrentCommand, GatewayError, isEngineError, type PresencePage, toReadError } from '@wss/core';
 import { isEpoch, MAX_TOKEN_LENGTH } from '@wss/protocol';
 import {
   Allow,
@@ -143,6 +143,7 @@ export class SystemHandlers {
       client.identify(identity);
       return { expiresAt: identity.expiresAt ?? null };
     } catch (error) {
+      if (isEngineError(error)) throw toReadError(error);
       if (!(error instanceof UpgradeRefusal)) throw error;
       throw new GatewayError(error.status === 503 ? 'unavailable' : 'unauthenticated', error.message);
     }
