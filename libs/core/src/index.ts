@@ -56,6 +56,7 @@ export {
   type ResumedSession,
   SessionHooks,
 } from './sessions/session-hooks.js';
+export * from './commands/rate-charge.js';
 export * from './commands/slots.js';
 export { type ClassReference, classSchema } from './schemas/class-schema.js';
 export type { JsonSchema } from './schemas/json-schema.js';

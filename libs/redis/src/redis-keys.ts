@@ -14,6 +14,8 @@ export interface RoomKeys {
   call(nodeId: string): string;
   /** Hash: record of the numbered commands of one lane. */
   lane(lane: string): string;
+  /** Time until which a rate limit is charged, µs since 1970; ends then. */
+  charge(limit: string): string;
 }
 
 /** Keys of one room's presence; all in its hash slot. All but {@link dead} vanish when nobody is in the room. */
@@ -69,6 +71,7 @@ export class RedisKeys {
       channel: prefix,
       call: (nodeId) => `${prefix}:t:${nodeId}`,
       lane: (lane) => `${prefix}:k:${lane}`,
+      charge: (limit) => `${prefix}:q:${limit}`,
     };
   }
 

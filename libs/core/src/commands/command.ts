@@ -1,6 +1,7 @@
 import type { ClientFrame, Position } from '@wss/protocol';
 import type { Client } from './client.js';
 import type { CommandOrder } from './command-order.js';
+import type { RateCharge } from './rate-charge.js';
 import { GatewayError } from '../errors/gateway-error.js';
 
 /** A command's answer as the engine recorded it. */
@@ -65,6 +66,8 @@ export class Command {
   effect: CommandEffect | undefined = undefined;
   /** The command entered its commit or ended; commands behind it may commit. */
   passed = false;
+  /** Limits of its room that its commit, or its record, is charged to. */
+  charges: readonly RateCharge[] | undefined = undefined;
 
   private committing = false;
   private expired = false;

@@ -144,6 +144,7 @@ export class CommitPlan implements BatchView {
     if (patch !== undefined) entry.patch = patch;
     if (counters.length > 0) entry.counters = counters;
     if (ending) entry.ending = ending;
+    if (work.command?.charges) entry.charges = work.command.charges;
     this.entries.push(entry);
     return index;
   }

@@ -22,6 +22,10 @@ export function refusalOf(verdict: RefusedVerdict): GatewayError {
         'session_expired',
         'the session is over; the outcome of earlier commands is unknown: open a new one and begin with 1',
       );
+    case 'limited':
+      return new GatewayError('rate_limited', 'too many commands; wait and send it again', {
+        details: [{ retryInMs: verdict.retryInMs }],
+      });
     case 'bound':
       return new GatewayError('rejected', 'a counter would leave its bounds; read it before you add');
   }

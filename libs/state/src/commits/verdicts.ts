@@ -22,7 +22,7 @@ export type Decision =
   | { readonly kind: 'answered'; readonly result: WorkResult }
   /** Its number is refused; nothing is recorded. */
   | { readonly kind: 'rejected'; readonly error: GatewayError }
-  /** It is unknown if it was done. */
+  /** Its number stays open; or it is unknown if it was done. */
   | { readonly kind: 'lost'; readonly error: GatewayError };
 
 /** The decisions on a batch that was judged and not written. */
@@ -54,6 +54,13 @@ function decideOne(
     // A missing record does not show what an attempt did whose answer was lost.
     if (!unknown || verdict.kind === 'reused') return { kind: 'again' };
     return { kind: 'lost', error: new GatewayError('unavailable', 'the record of the command is gone') };
+  }
+  if (verdict.kind === 'limited') {
+    const isOpen = isOwn && unknown;
+    const error = isOpen
+      ? new GatewayError('unavailable', 'an attempt may still be done')
+      : refusalOf(verdict);
+    return { kind: 'lost', error };
   }
   if (verdict.kind === 'bound') return { kind: 'refused', error: refusalOf(verdict) };
   if (verdict.kind !== 'duplicate') return { kind: 'rejected', error: refusalOf(verdict) };

@@ -1,5 +1,6 @@
 import { RoomGate } from '@wss/core';
 import { type MemoryLane, type MemoryRoom, NODE_LANE_MS } from './room.memory.js';
+import { ChargeJudge } from './rates.memory.js';
 import type { MemoryRoomLife } from './room-life.memory.js';
 import type {
   CommitEntry,
@@ -16,6 +17,8 @@ interface LaneState {
   readonly stored?: MemoryLane;
   highest: number;
   generation: number;
+  /** A limit refused its next number. */
+  limited?: boolean;
 }
 
 /** Judges all of a commit before anything is written (R2); the twin of the first half of `room_commit.lua`. */
@@ -28,16 +31,18 @@ export class CommitJudge {
   readonly values = new Map<string, number>();
 
   private readonly lanes = new Map<string, LaneState>();
+  private charges = 0;
   private readonly room: MemoryRoom;
 
   constructor(
     private readonly life: MemoryRoomLife,
     private readonly request: CommitRequest,
     private readonly now: number,
+    readonly rates: ChargeJudge,
   ) {
     const { room } = life;
     this.room = room;
-    this.verdicts = request.entries.map((entry) => this.judge(entry));
+    this.verdicts = request.entries.map((entry) => this.charge(entry, this.judge(entry)));
     this.judgeCounters();
     if (request.documents.some(({ name }) => !room.documents.has(name))) life.findLost();
     this.conflict = request.documents.some(
@@ -89,7 +94,7 @@ export class CommitJudge {
     if (entry.n <= lane.highest) return judgeRepeat(entry, lane);
     if (entry.n > lane.highest + 1) {
       const closed = this.room.lineage.some(({ epoch }) => epoch === entry.epoch);
-      if (lane.highest === 0 && !closed) return { kind: 'expired' };
+      if (lane.highest === 0 && !lane.limited && !closed) return { kind: 'expired' };
       return { kind: 'out_of_order', expected: lane.highest + 1 };
     }
     const ack = Math.max(lane.stored?.ack ?? 0, entry.ack);
@@ -97,6 +102,17 @@ export class CommitJudge {
     lane.highest = entry.n;
     lane.generation = generation;
     return { kind: 'ok' };
+  }
+
+  private charge(entry: CommitEntry, verdict: Verdict): Verdict {
+    const { charges = [] } = entry;
+    const firstIndex = this.charges;
+    this.charges += charges.length;
+    if (charges.length === 0 || verdict.kind !== 'ok') return verdict;
+    const limited = this.rates.charge(charges, firstIndex);
+    if (!limited) return verdict;
+    if (!entry.lane.ofNode) Object.assign(this.laneOf(entry), { highest: entry.n - 1, limited: true });
+    return { kind: 'limited', ...limited };
   }
 
   private laneOf({ lane: { id } }: CommitEntry): LaneState {

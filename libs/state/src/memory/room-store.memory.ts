@@ -5,6 +5,7 @@ import { encodeBody, encodeMessage, positionKey } from '../store/log-format.js';
 import { LossReport } from '../store/lost-parts.js';
 import type { MemoryEngine } from './engine.memory.js';
 import { CommitJudge } from './commit-judge.memory.js';
+import { ChargeJudge, RateTable } from './rates.memory.js';
 import { isWrittenInPart, MemoryRoomLife } from './room-life.memory.js';
 import { type CallNode, MemoryWriterQueue } from './writer-queue.memory.js';
 import { holdRoom, type MemoryLane, type MemoryRoom, NODE_LANE_MS } from './room.memory.js';
@@ -26,6 +27,7 @@ const RECORD_GRACE_MS = 3_600_000;
 /** Rooms in this process; the rules are those of the Lua scripts, and one contract suite holds both to them. */
 export class MemoryRoomStore extends RoomStore {
   private readonly losses = new LossReport();
+  private readonly rates: RateTable;
 
   constructor(
     private readonly engine: MemoryEngine,
@@ -33,13 +35,16 @@ export class MemoryRoomStore extends RoomStore {
     private readonly channelOf: (room: string) => string = (room) => room,
   ) {
     super();
+    this.rates = engine.table(RateTable);
   }
 
   commit(request: CommitRequest): Promise<CommitReply> {
     return this.engine.call(() => {
       const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs);
       const { room } = life;
-      const judge = new CommitJudge(life, request, this.engine.now());
+      const now = this.engine.now();
+      const rates = new ChargeJudge(this.rates, request.room, Math.round(now * 1_000));
+      const judge = new CommitJudge(life, request, now, rates);
       if (!judge.refused && !request.judgeOnly) {
         if (appends(request) && isWrittenInPart(room)) life.openEpoch();
         return this.told(request.room, life, this.write(life, request, judge));
@@ -140,6 +145,7 @@ export class MemoryRoomStore extends RoomStore {
       room.documents.set(name, { position, json });
     }
     for (const [name, value] of judge.values) room.counters.set(name, value);
+    judge.rates.write();
     life.wrote(request, bodies.length > 0);
     request.entries.forEach((entry, index) => {
       record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());

@@ -16,12 +16,12 @@ import type {
 
 /* The format of a commit on its way to `room_commit.lua` and back; the head of the script defines it. */
 
-/** Bodies of all entries, and the arguments that the head of `room_commit.lua` describes. */
+/** The keys behind those of the room, and the arguments, as the head of `room_commit.lua` describes them. */
 export function encodeCommit(
   request: CommitRequest,
   keys: RoomKeys,
   { publish, idle }: { readonly publish: DataLinks['publish']; readonly idle: string },
-): { lanes: string[]; args: string[] } {
+): { lanes: string[]; charged: string[]; args: string[] } {
   const { history, inQueue, judgeOnly, documents, entries, gate = '' } = request;
   const raises = entries.some(({ ending }) => ending);
   const passed = gate === '' && !raises ? '' : `#${gate}${raises ? '!' : ''}`;
@@ -31,12 +31,18 @@ export function encodeCommit(
   const head = `${counts} ${publish} ${history.ttlMs} ${idle} ${history.events} ${newNonce()}`;
   const bodies: string[] = [];
   const operations: string[] = [];
+  const charges: string[] = [];
+  const charged: string[] = [];
   const args = [head, ''];
   entries.forEach((entry, index) => {
     const { events, counters } = entry;
     const shift = counters ? operations.length + 1 : undefined;
     for (const { name, by, min = '-', max = '-' } of counters ?? []) {
       operations.push(`${index + 1} ${by} ${min} ${max} ${name}`);
+    }
+    for (const { name, stepUs, burstUs } of entry.charges ?? []) {
+      charged.push(keys.charge(name));
+      charges.push(`q ${index + 1} ${stepUs} ${burstUs}`);
     }
     const body = events.length === 0 ? '' : shifted(encodeBody(entry), shift);
     if (body !== '') bodies.push(body);
@@ -48,8 +54,8 @@ export function encodeCommit(
     // Without JSON the document is not stored.
     args.push(`${(entry ?? 0) + 1} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
   }
-  args.push(...operations);
-  return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), args };
+  args.push(...operations, ...charges);
+  return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), charged, args };
 }
 
 /** @param goesOn true if the entry before it is in the same lane */
@@ -139,6 +145,10 @@ function decodeVerdict(text: string): Verdict {
       return { kind: 'out_of_order', expected: Number(rest) };
     case 'bound':
       return { kind: 'bound', operation: Number(rest) - 1 };
+    case 'limited': {
+      const [charge, retryInMs] = rest.split(' ').map(Number);
+      return { kind: 'limited', charge: charge! - 1, retryInMs: retryInMs! };
+    }
     default:
       return { kind: kind as 'ok' | 'reused' | 'window' | 'expired' | 'later' };
   }

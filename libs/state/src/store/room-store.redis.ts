@@ -94,11 +94,12 @@ export class RedisRoomStore extends RoomStore {
     const { room, entries } = request;
     const keys = this.keys.room(room);
     const idle = this.idleOf(request);
-    const { lanes, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
+    const { lanes, charged, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
     const { commands } = this.links;
+    const own = [...roomKeys(keys), ...lanes, ...charged];
     try {
       for (let attempt = 1; attempt <= 2; attempt++) {
-        const reply = await this.scripts.commit.run(commands, [...roomKeys(keys), ...lanes], args);
+        const reply = await this.scripts.commit.run(commands, own, args);
         if (reply === 'again') continue;
         return this.losses.of(
           room,

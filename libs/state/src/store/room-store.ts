@@ -1,4 +1,4 @@
-import type { RoomGate } from '@wss/core';
+import type { RateCharge, RoomGate } from '@wss/core';
 import type { EncodedEvent, Ending, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
 
 /** A lane: the numbered commands of a session, or of a node, in one room. */
@@ -43,6 +43,8 @@ export interface CommitEntry {
   readonly counters?: readonly CounterOperation[];
   /** Ends memberships (R38); the entry has one event then, and no patch and counters. */
   readonly ending?: Ending;
+  /** Limits that it is charged to unless it repeats a number; it is refused if one of them is used up. */
+  readonly charges?: readonly RateCharge[];
 }
 
 /** Adds to a bounded native counter; the whole entry is refused if the value would leave its bounds. */
@@ -118,7 +120,9 @@ export type Verdict =
   /** The same number occurs earlier in this commit; ask again after it. */
   | { readonly kind: 'later' }
   /** Its counter operation with this index, among those of the commit, would leave the bounds. */
-  | { readonly kind: 'bound'; readonly operation: number };
+  | { readonly kind: 'bound'; readonly operation: number }
+  /** The limit of the charge with this index, among those of the commit, is used up; its number stays next. */
+  | { readonly kind: 'limited'; readonly charge: number; readonly retryInMs: number };
 
 /** How long a room in which nothing was committed is kept if its kind does not end, ms. */
 export const UNUSED_MS = 3_600_000;

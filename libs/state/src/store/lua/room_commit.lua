@@ -2,7 +2,7 @@
 -- This file is the contract and judges numbers; room_commit_judge.lua does all that may refuse the commit, and
 -- room_commit_write.lua what nothing may refuse any more.
 --
--- KEYS[5…] record hash of each entry's lane
+-- KEYS[5…] record hash of each entry's lane, then the key of each charge, see room_commit_judge.lua
 -- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
 -- ARGV[1] "mode[#gate[!]] entries documents events publish ttl idle keep nonce": "@node", which joins the queue of writers
 --   when others write the room too, 2 judge only, 0 neither; position of the last ending of memberships that the node has applied, and ! if
@@ -15,6 +15,7 @@
 -- then one per document: "entry base length name|json": the entry that changed it; position it was read at, nothing if
 --   never written; bytes of the name; nothing for JSON that is unchanged
 -- then one per counter operation: "entry by lowest highest name", "-" for no bound
+-- then one per charge, in the order of the entries: "q entry step burst", µs
 -- A "\1i\2" in a body or outcome becomes the result of counter operation i.
 --
 -- Log: one stream entry per entry that has events (R16), id "epoch number-last sequence number", d body; it begins
@@ -31,14 +32,16 @@
 --   endings: where the node has applied another one.
 --   'again': nothing was written, for the log held a commit that was written in part; the room goes on behind it in a
 --   new epoch.
--- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation'
+-- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation' ·
+--   'limited|charge retry in ms'
 local WINDOW = 32
 local RECORD_GRACE_MS = 3600000
 -- The log is trimmed when its numbers pass a multiple of this.
 local TRIM_EVERY = 64
 -- Keys are kept this part of their time longer than they must be, so that not every commit has to.
 local SLACK = 1 / 16
-local match, sub = string.match, string.sub
+local CHARGE = 113
+local match, sub, byte = string.match, string.sub, string.byte
 
 local mode, entries, documents, total, publish, lifetimes, ttl, idle_text =
   match(ARGV[1], '^(%S+) (%d+) (%d+) (%d+) (%S+) ((%S+) (%S+))')
@@ -56,7 +59,11 @@ local outdated = gate ~= room.gate
 entries, documents = entries + 0, documents + 0
 local documents_from = 2 + entries
 local operations_from = documents_from + documents
-local operations = #ARGV - operations_from
+local operations, charges = #ARGV - operations_from, 0
+while operations > 0 and byte(ARGV[operations_from + operations]) == CHARGE do
+  operations, charges = operations - 1, charges + 1
+end
+local charges_from = operations_from + operations
 -- The meta's key is the channel and ":m".
 local channel = sub(KEYS[1], 1, -3)
 
@@ -104,7 +111,7 @@ local function judge(key, i)
   if lane.birth and lane.birth ~= room.birth then return 'expired' end
   if n <= lane.highest then return judge_repeat(lane, key, n, digits, ARGV[2 + i]) end
   if n > lane.highest + 1 then
-    if lane.highest == 0 and not epoch_end(KEYS[1], epoch) then return 'expired' end
+    if lane.highest == 0 and not lane.limited and not epoch_end(KEYS[1], epoch) then return 'expired' end
     return 'order|' .. (lane.highest + 1)
   end
   if lane.ends_at > 0 and n > lane.ack + WINDOW and n > ack + WINDOW then return 'window' end

@@ -1,9 +1,42 @@
 -- All that may refuse a commit: the verdicts on numbers, counters and documents, and then the log, which is written first
 -- because it alone may still refuse. Nothing is changed before, and nothing refuses afterwards (R2, R35).
 
+-- Rate limits by the generic cell rate algorithm. The key of a charge holds the time at which all that was charged will
+-- have been worked off, µs; every charge moves it by a step, and it may lie at most a burst ahead. It ends at that time.
+local charge, charged, now_us
+if charges > 0 then
+  local next_charge = 1
+  charged, now_us = {}, time[1] * 1000000 + time[2]
+  -- Charges an entry, all of its limits or none; what is refused leaves the number of a session next.
+  function charge(i, lane)
+    local wait_us, limit, ahead = 0, nil, {}
+    while next_charge <= charges do
+      local entry, step, burst = match(ARGV[charges_from + next_charge], '^q (%d+) (%d+) (%d+)$')
+      if entry + 0 > i then break end
+      if entry + 0 == i then
+        local key = KEYS[4 + entries + next_charge]
+        local at = charged[key] or call('GET', key) or 0
+        -- It lies no further ahead than that unless the clock was set back.
+        at = math.min(math.max(at + 0, now_us), now_us + burst) + step
+        local wait = at - burst - now_us
+        if wait > wait_us then wait_us, limit = wait, next_charge end
+        ahead[key] = at
+      end
+      next_charge = next_charge + 1
+    end
+    if limit then
+      if lane.ends_at > 0 then lane.highest, lane.limited = lane.highest - 1, true end
+      return 'limited|' .. limit .. ' ' .. string.format('%d', math.ceil(wait_us / 1000))
+    end
+    for key, at in pairs(ahead) do charged[key] = at end
+    return 'ok'
+  end
+end
+
 local verdicts, refused = {}, false
 for i = 1, entries do
   local verdict = judge(KEYS[4 + i], i)
+  if charge and verdict == 'ok' then verdict = charge(i, lanes[KEYS[4 + i]]) end
   verdicts[i] = verdict
   if verdict ~= 'ok' then refused = true end
 end

@@ -14,6 +14,11 @@ end
 for name, value in pairs(values) do
   if call('HSET', KEYS[4], name, string.format('%.0f', value)) > 0 then created = created .. 'v' end
 end
+if charged then
+  for key, at in pairs(charged) do
+    call('SET', key, string.format('%.0f', at), 'PX', string.format('%d', math.ceil((at - now_us) / 1000)))
+  end
+end
 local named_until = 0
 local function write_lane(key, lane, n, record)
   local head = n .. ' ' .. lane.acked_digits .. ' ' .. lane.generation .. ' ' .. room.birth .. ' ' .. record
