@@ -12,12 +12,12 @@ const LATE =
 export async function stepOf<T>(socket: Duplex, step: Promise<T>, ms: number): Promise<T> {
   const gone = new AbortController();
   const leave = (): void => gone.abort();
-  socket.once('close', leave);
+  socket.once('close', leave).on('end', destroy).on('readable', look);
   if (socket.destroyed) leave();
   try {
     if (await settledWithin(step, ms, gone.signal)) return await step;
   } finally {
-    socket.off('close', leave);
+    socket.off('close', leave).off('end', destroy).off('readable', look);
   }
   if (gone.signal.aborted) throw goneRefusal();
   throw new UpgradeRefusal(503, 'the node took too long to decide; try again', {
@@ -29,4 +29,17 @@ export async function stepOf<T>(socket: Duplex, step: Promise<T>, ms: number): P
 /** The refusal that nobody hears. */
 export function goneRefusal(): UpgradeRefusal {
   return new UpgradeRefusal(503, 'the client has gone', { check: 'gone', log: '' });
+}
+
+/**
+ * Reads as far as nothing has come: nobody else reads a socket during its handshake, so nobody else would notice its end.
+ * Bytes that came too early stay in its buffer.
+ */
+function look(this: Duplex): void {
+  if (this.readableLength === 0) this.read();
+}
+
+/** The client has ended it; as a server of HTTP makes it, its other half would stay open. */
+function destroy(this: Duplex): void {
+  this.destroy();
 }

@@ -39,20 +39,22 @@ export function parseNetwork(text: string): Network | undefined {
 
 /** Addresses by the networks that they belong to. */
 export class Networks {
-  private readonly list = new BlockList();
+  // One list for each family: in a list, networks of IPv6 hold IPv4 addresses, too.
+  private readonly lists = { ipv4: new BlockList(), ipv6: new BlockList() };
 
   /** @param networks texts that {@link parseNetwork} knows */
   constructor(networks: readonly string[]) {
     for (const text of networks) {
       const network = parseNetwork(text);
       if (!network) throw new Error('a network is not an address or a CIDR');
-      this.list.addSubnet(network.address, network.bits, network.family);
+      this.lists[network.family].addSubnet(network.address, network.bits, network.family);
     }
   }
 
   /** True for an address in its canonical form that belongs to one of them. */
   has(address: string): boolean {
-    return this.list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    return this.lists[family].check(address, family);
   }
 }
 
