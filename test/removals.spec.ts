@@ -1,66 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type CanActivate, type ExecutionContext, Injectable, Module } from '@nestjs/common';
-import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { Appended, Rooms } from '@wss/cluster';
-import { Command, commandOf, CurrentCommand, RoomType } from '@wss/core';
+import { Rooms } from '@wss/cluster';
 import { eventually, FeatureCluster, type ServerFrame, type TestClient } from '@wss/testing';
-import { IsString } from 'class-validator';
-
-class Said {
-  @IsString() text!: string;
-}
-
-/** Users who may not join; changed by the tests, like the state that a guard asks. */
-const banned = new Set<string>();
-/** Called when a guard has decided and not answered yet. */
-let afterDecision: (() => Promise<unknown>) | undefined;
-
-@Injectable()
-class NotBanned implements CanActivate {
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { user } = commandOf(context)!;
-    const allowed = !banned.has(user);
-    await afterDecision?.();
-    return allowed;
-  }
-}
-
-@Injectable()
-@RoomType('club', {
-  join: NotBanned,
-  presence: true,
-  events: { 'club.said': Said },
-  volatile: { 'club.typing': Said },
-})
-class ClubHandlers {
-  constructor(private readonly rooms: Rooms) {}
-
-  @SubscribeMessage('club.say')
-  say(@MessageBody() said: Said, @CurrentCommand() command: Command): Promise<Appended> {
-    return this.rooms.to(command.room!).append(command, Said, said);
-  }
-
-  @SubscribeMessage('club.type')
-  async type(@MessageBody() said: Said, @CurrentCommand() command: Command): Promise<object> {
-    await this.rooms.to(command.room!).volatile('club.typing', said);
-    return {};
-  }
-}
-
-/** Anybody may join. */
-@Injectable()
-@RoomType('open', { events: { 'open.said': Said } })
-class OpenHandlers {
-  constructor(private readonly rooms: Rooms) {}
-
-  @SubscribeMessage('open.say')
-  say(@MessageBody() { text }: Said, @CurrentCommand() command: Command): Promise<Appended> {
-    return this.rooms.to(command.room!).append(command, 'open.said', { text });
-  }
-}
-
-@Module({ providers: [ClubHandlers, OpenHandlers] })
-class ClubModule {}
+import { banned, ClubModule, guarding, type Said } from './fixtures/club.js';
 
 const room = 'club:1';
 
@@ -68,7 +9,7 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
   let cluster: FeatureCluster;
   afterEach(async () => {
     banned.clear();
-    afterDecision = undefined;
+    guarding.afterDecision = undefined;
     await cluster?.stop();
   });
 
@@ -77,7 +18,7 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
       features: [ClubModule],
       nodes,
       engine,
-      logger: ['error', 'fatal', 'warn'],
+      logger: ['error', 'fatal'],
     });
   };
   const rooms = (node = 0) => cluster.nodes[node]!.app.get(Rooms, { strict: false });
@@ -168,8 +109,8 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
     await start();
     const ann = await member('ann', 0);
     const bob = await cluster.connect('bob', { node: 1 });
-    afterDecision = async () => {
-      afterDecision = undefined;
+    guarding.afterDecision = async () => {
+      guarding.afterDecision = undefined;
       banned.add('bob');
       await rooms(0).to(room).remove('bob');
     };

@@ -111,7 +111,7 @@ export class Link {
     const copy = snapshot(data, this.maxFrame);
     this.wire.end.throwIfAborted();
     if (this.unsent >= (this.settings.maxQueued ?? 1_000)) {
-      throw new WssError('queue_full', 'too many', true);
+      throw new WssError('queue_full', 'full', true);
     }
     return copy;
   }

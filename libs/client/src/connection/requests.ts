@@ -94,7 +94,7 @@ const lateError = (sentAt: number): WssError =>
   sentAt ? new WssError('timeout', 'no answer') : new WssError('not_sent', 'not sent', true);
 
 /** @internal */
-export const lostError = (): WssError => new WssError('disconnected', 'connection lost');
+export const lostError = (): WssError => new WssError('disconnected', 'lost');
 
 /** A command's data as it was when the command was given. */
 export interface Snapshot {

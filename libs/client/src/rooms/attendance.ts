@@ -130,7 +130,7 @@ export class Attendance {
 
   depart(): Promise<void> {
     const { promise } = this.departed;
-    if (this.isWanted) this.stop(new WssError('closed', 'room left'));
+    if (this.isWanted) this.stop(new WssError('closed', 'left'));
     this.sync();
     // Without a connection it is said when there is one again.
     if (!this.mayBeIn || !this.link.wire.isReady) this.departed.fulfil();
@@ -145,7 +145,7 @@ export class Attendance {
     this.departed.fulfil();
   }
 
-  /** The client has ended. */
+  /** The client has ended, or our membership. */
   over(error: WssError): void {
     this.gone();
     if (this.isWanted) this.stop(error);
@@ -194,7 +194,7 @@ export class Attendance {
   /** Keeps the user's meta for the next join, which is due when the room has caught up. */
   private keepMeta(meta: object): void {
     const { data } = snapshot(meta ?? 0, MOST_META);
-    if (Object(data) !== data || Array.isArray(data)) throw new WssError('invalid', 'meta: an object');
+    if (Object(data) !== data || Array.isArray(data)) throw new WssError('invalid', 'meta');
     this.about = data as object;
   }
 

@@ -98,7 +98,7 @@ export class Lane {
 
   /** The session is another one: unanswered commands have an unknown outcome, and numbers start anew. */
   expire(): void {
-    const error = new WssError('session_expired', 'session lost');
+    const error = new WssError('session_expired', 'lost');
     for (const entry of this.numbered.values()) {
       entry.answer.fail(error);
       this.lose(entry);

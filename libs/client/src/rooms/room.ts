@@ -251,7 +251,8 @@ export class Room<T extends RoomTypes = Loose> {
     else if (event === '$reset') {
       const reset = data as ResetFrame;
       if (attendance.isIn) attendance.begin({ ...reset, n: reset.applied ?? undefined }, true);
-    } else this.onEvent(frame);
+    } else if (event === '$removed') attendance.over(new WssError('forbidden', (data as RoomReset).reason));
+    else this.onEvent(frame);
   }
 
   private async carryOut(event: string, data: unknown, options: CommandOptions): Promise<unknown> {

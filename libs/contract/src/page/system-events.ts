@@ -22,5 +22,6 @@ export const SYSTEM_EVENTS: readonly SystemEvent[] = [
   { event: '$reset', from: 'server', inRoom: true, example: { reason: 'trimmed', epoch: '…', seq: 7, lost: [], documents: {} }, text: 'Says that a position can’t be continued, with the state from which to go on.' },
   { event: '$epoch', from: 'server', inRoom: true, example: { epoch: '…', seq: 7 }, text: 'Says that later positions belong to a new epoch; nothing that was seen is lost.' },
   { event: '$changed', from: 'server', inRoom: true, example: {}, text: 'Numbers a change of documents that has no event of its own.' },
+  { event: '$removed', from: 'server', inRoom: true, example: { reason: 'spam' }, text: 'Ends the membership, in the room’s order: nothing of the room follows.' },
   { event: '$notice', from: 'server', inRoom: false, example: { reconnectInMs: 1_500 }, text: 'Says when to come back after the close that follows, or that Redis is out of reach.' },
 ];
