@@ -148,7 +148,7 @@ describe('connecting', () => {
       expect(plain ?? Buffer.from(coded!, 'base64url').toString()).toBe(token);
     }
     const before = lines.length;
-    const client = open(url, { token: 'x'.repeat(8_193) });
+    const client = open(url, { token: 'x'.repeat(15_361) });
     await eventually(() =>
       expect(client.status).toMatchObject({ state: 'closed', error: { code: 'bad_token' } }),
     );

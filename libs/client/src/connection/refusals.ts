@@ -7,7 +7,7 @@ type Refusal = readonly [code: ClientErrorCode | ErrorCode, message: string, ret
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   400: ['bad_request', 'correct the URL'],
   401: ['unauthenticated', 'token refused'],
-  403: ['forbidden', 'origin refused'],
+  403: ['forbidden', 'refused'],
   404: ['bad_url', 'correct the URL'],
   429: ['rate_limited', 'try again', true],
   431: ['too_large', 'too large'],
