@@ -12,6 +12,7 @@ import { ConnectedSocket, SubscribeMessage } from '@nestjs/websockets';
 import { Client, type ConnectingClient, useWss, WssModule, type WssOptions } from '@wss/nest';
 import { eventually, rawUpgrade, RedisServer, TestClient } from '@wss/testing';
 import { type INestApplication } from '@nestjs/common';
+import { connect } from 'node:net';
 import { SignJWT } from 'jose';
 import { of } from 'rxjs';
 import { createApp } from './test-app.js';
@@ -191,3 +192,35 @@ it('asks instances in order, stops at the first that refuses, and bounds those t
   expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
   await eventually(() => expect(order).toEqual([1, 2, 3, 5]));
 });
+
+it('loses no frame that came while a guard was asked', async () => {
+  let ask: (() => void) | undefined;
+  let allow: ((isFit: boolean) => void) | undefined;
+  const guard = {
+    canActivate: () => new Promise<boolean>((resolve) => ((allow = resolve), ask?.())),
+  };
+  const { port } = await start({ auth: 'none', connect: [guard] });
+  for (let i = 0; i < 10; i++) {
+    const asked = new Promise<void>((resolve) => (ask = resolve));
+    const socket = connect(port, '127.0.0.1');
+    const frame = maskedText(JSON.stringify({ event: '$ping', id: i }));
+    const cut = random(frame.length);
+    socket.write(HANDSHAKE);
+    await asked;
+    await new Promise((resolve) => socket.write(frame.subarray(0, cut), resolve));
+    if (random(2)) await new Promise(setImmediate);
+    allow!(true);
+    socket.write(frame.subarray(cut));
+    let answer = '';
+    for await (const part of socket) if ((answer += String(part)).includes(`"id":${i}`)) break;
+    expect([seed, answer.slice(0, 12)]).toEqual([seed, 'HTTP/1.1 101']);
+  }
+});
+
+const HANDSHAKE =
+  'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+
+/** A text frame of a client, masked with zeros. */
+function maskedText(text: string): Buffer {
+  return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
+}
