@@ -111,6 +111,9 @@ class NoRecords extends CommandRecorder {
   skip(): Promise<void> {
     return Promise.resolve();
   }
+  charge(): Promise<void> {
+    return Promise.resolve();
+  }
   noteMissing(): void {}
 }
 

@@ -57,6 +57,8 @@ export {
   type PresencePage,
   type PresenceRange,
   type PresentUser,
+  RateLimit,
+  type RateLimitOptions,
   Reply,
   type ResumedSession,
   RoomDocument,

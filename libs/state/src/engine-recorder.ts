@@ -1,7 +1,7 @@
 import { type Command, CommandRecorder, GatewayError, type RecordedAnswer } from '@wss/core';
 import type { Committer } from './commits/committer.js';
 import type { Outcome } from './store/room-store.js';
-import { recordable, recordWork } from './commits/works.js';
+import { chargeWork, recordable, recordWork } from './commits/works.js';
 
 /**
  * Records numbered commands that made no commit in the engine: nothing is answered before the engine has judged the
@@ -22,6 +22,10 @@ export class EngineRecorder extends CommandRecorder {
 
   async skip(command: Command): Promise<void> {
     await this.committer.perform(recordWork(command, { kind: 'skipped' }));
+  }
+
+  async charge(command: Command): Promise<void> {
+    await this.committer.perform(chargeWork(command));
   }
 
   noteMissing(command: Command): void {

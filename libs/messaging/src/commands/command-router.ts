@@ -133,6 +133,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
   private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {
     try {
       if (command.number) await this.sessions.prepareLane(command.client.session!, command.room!);
+      if (route?.limits) await this.answers.admit(command, route.limits);
     } catch (error) {
       return this.answers.refuse(command, this.errorOf(route, command, error));
     }

@@ -13,6 +13,8 @@ export class RoutedCommand extends Command {
   readonly startedAt = performance.now();
   /** True if its end has been reported to the observer. */
   observed = false;
+  /** True if its event has limits that are counted in its room. */
+  limited = false;
 
   /** Size of its frame. */
   readonly bytes: number;

@@ -8,6 +8,7 @@ import {
   hasRules,
   isPrimitive,
   messageBodiesOf,
+  RateLimits,
   requireCarriedData,
   roomTypeOf,
   WsParamsFactory,
@@ -35,6 +36,8 @@ export interface Route {
   readonly roomType?: string;
   /** True for the system's own events, which check membership themselves. */
   readonly system: boolean;
+  /** How often it may be sent; absent without `@RateLimit`. */
+  readonly limits?: RateLimits;
   readonly handler: CommandHandler;
 }
 
@@ -73,11 +76,15 @@ export class RouteBuilder {
       commands: !system,
     });
     const roomType = roomTypeOf(found.class)?.type;
+    const limits = RateLimits.of(found.callback, event);
+    const problem = limits?.problem(roomType !== undefined);
+    if (problem) throw new Error(`${name}: @RateLimit: ${problem}`);
     return {
       event,
       name,
       system,
       ...(roomType !== undefined && { roomType }),
+      ...(limits && { limits }),
       handler,
     };
   }

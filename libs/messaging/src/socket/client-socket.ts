@@ -115,6 +115,8 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   declare pathContext: PathContext;
   /** Number of rooms that it is a member of or is about to join. */
   declare places: number;
+  /** Until when each of its own rate limits is charged, µs of this process' steady clock; no more than the handlers have. */
+  declare rates?: Map<string, number>;
   /** Number of rooms that it is behind in; the rooms count them. */
   declare lags: number;
   /** Number of commands under way, including those that wait for a join or leave. */

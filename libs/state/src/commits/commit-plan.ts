@@ -67,7 +67,8 @@ export class CommitPlan implements BatchView {
       this.addPrepared(work, work.prepare(this), mark);
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      if (!work.command?.number || !ERROR_CODES[error.code].consumesN) {
+      const counts = work.command?.number !== undefined || chargesOf(work) !== undefined;
+      if (!counts || !ERROR_CODES[error.code].consumesN) {
         this.steps.push({ work, error });
         if (work.command?.number) this.unrecorded.set(work.command.number.session, work.command.number.n);
         return;
@@ -125,7 +126,7 @@ export class CommitPlan implements BatchView {
   private addPrepared(work: Work, prepared: Prepared, mark: string): void {
     const silent =
       prepared.events.length === 0 && prepared.changes.length === 0 && prepared.counters.length === 0;
-    if (silent && !work.command?.number) {
+    if (silent && !work.command?.number && !chargesOf(work)) {
       this.steps.push({ work, prepared });
       return;
     }
@@ -144,7 +145,8 @@ export class CommitPlan implements BatchView {
     if (patch !== undefined) entry.patch = patch;
     if (counters.length > 0) entry.counters = counters;
     if (ending) entry.ending = ending;
-    if (work.command?.charges) entry.charges = work.command.charges;
+    const charges = chargesOf(work);
+    if (charges) entry.charges = charges;
     this.entries.push(entry);
     return index;
   }
@@ -193,4 +195,8 @@ export class CommitPlan implements BatchView {
     this.documents.set(type.name, { type, base: before.base, value, json, plain, changed });
     return `${type.jsonName}:{"base":${distance ?? seqOf(before.base)},"ops":${ops}}`;
   }
+}
+
+function chargesOf({ charges, command }: Work): CommitEntry['charges'] {
+  return charges ?? command?.charges;
 }

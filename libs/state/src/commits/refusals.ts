@@ -1,4 +1,4 @@
-import { GatewayError } from '@wss/core';
+import { GatewayError, rateLimited } from '@wss/core';
 import type { Verdict } from '../store/room-store.js';
 
 type RefusedVerdict = Exclude<Verdict, { kind: 'ok' | 'duplicate' | 'later' }>;
@@ -23,9 +23,7 @@ export function refusalOf(verdict: RefusedVerdict): GatewayError {
         'the session is over; the outcome of earlier commands is unknown: open a new one and begin with 1',
       );
     case 'limited':
-      return new GatewayError('rate_limited', 'too many commands; wait and send it again', {
-        details: [{ retryInMs: verdict.retryInMs }],
-      });
+      return rateLimited(verdict.retryInMs);
     case 'bound':
       return new GatewayError('rejected', 'a counter would leave its bounds; read it before you add');
   }

@@ -1,4 +1,4 @@
-import type { Command, GatewayError } from '@wss/core';
+import type { Command, GatewayError, RateCharge } from '@wss/core';
 import type { EncodedEvent, Ending } from '@wss/protocol';
 import type { DocumentState, DocumentType } from '../documents/document-type.js';
 import type { CounterOperation, Outcome } from '../store/room-store.js';
@@ -31,6 +31,8 @@ export interface Work {
   readonly room: string;
   /** Absent for work that the node does by itself. */
   readonly command?: Command | undefined;
+  /** Limits of the room that it is charged to; default those of its command. */
+  readonly charges?: readonly RateCharge[] | undefined;
   /** Time after which no new attempt is made, ms on this process' steady clock. */
   readonly deadline: number;
   /** True if the answer waits until the step survives a failover (R19). */

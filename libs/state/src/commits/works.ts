@@ -100,6 +100,13 @@ export function recordWork(command: Command, outcome: Outcome): Work {
   };
 }
 
+/** Charges a command to the limits of its room in the node's own lane, so that a lost answer charges it once. */
+export function chargeWork({ room, charges, deadline }: Command): Work {
+  const outcome = { kind: 'skipped' } as const;
+  const prepared: Prepared = { events: [], changes: [], counters: [], outcome };
+  return { room: room!, charges, deadline, prepare: () => prepared };
+}
+
 /**
  * Checks that a reply may be recorded.
  * @throws GatewayError `too_large` over {@link MAX_RECORDED_BYTES} when the command is numbered.

@@ -1,0 +1,114 @@
+import { GatewayError } from '../errors/gateway-error.js';
+import type { RateCharge } from './rate-charge.js';
+
+/** A limit of a command: so many in a window, from all who share it. */
+export interface RateLimitOptions {
+  /**
+   * Those who share it. `room`: everybody in the command's room, on all nodes. `user`: all clients of a user in the
+   * command's room, on all nodes. `client`: one connection. The first two need a class with `@RoomType`.
+   */
+  readonly per: 'room' | 'user' | 'client';
+  /** Commands that may come at once, and in a window on average; 1 to 1,000,000. */
+  readonly limit: number;
+  /** Length of the window, ms, 1 to 86,400,000; at least a microsecond for each command. */
+  readonly windowMs: number;
+}
+
+const RATE_LIMITS = Symbol('wss:rate-limits');
+const PER = ['room', 'user', 'client'];
+
+/**
+ * Limits how often a command may come; several may stand on one method. A command beyond a limit is refused with
+ * `rate_limited`, nothing is done, and its number stays next: `details` say when to send it again. A repeat that has a
+ * record is not charged. Every other command is, whatever its answer.
+ *
+ * It counts by the generic cell rate algorithm: `limit` commands may come at once, then one for each
+ * `windowMs / limit`.
+ */
+export function RateLimit(options: RateLimitOptions): MethodDecorator {
+  return (_target, _method, descriptor: PropertyDescriptor): void => {
+    const method = descriptor.value as object;
+    const others = (Reflect.getMetadata(RATE_LIMITS, method) as RateLimitOptions[] | undefined) ?? [];
+    Reflect.defineMetadata(RATE_LIMITS, [options, ...others], method);
+  };
+}
+
+/** The limits of one event's commands, ready to be judged. */
+export class RateLimits {
+  private readonly local: readonly RateCharge[];
+  private readonly room: readonly RateCharge[];
+  private readonly user: readonly RateCharge[];
+
+  /** The limits that stand on a method; undefined if there are none. */
+  static of(method: object, event: string): RateLimits | undefined {
+    const limits = Reflect.getMetadata(RATE_LIMITS, method) as readonly RateLimitOptions[] | undefined;
+    return limits && new RateLimits(limits, event);
+  }
+
+  private constructor(
+    private readonly limits: readonly RateLimitOptions[],
+    event: string,
+  ) {
+    const those = (wanted: string): RateCharge[] =>
+      limits.filter(({ per }) => per === wanted).map((limit) => chargeOf(limit, event));
+    this.local = those('client');
+    this.room = those('room');
+    this.user = those('user');
+  }
+
+  /** The fault of the options, if they have one. */
+  problem(hasRoom: boolean): string | undefined {
+    const seen = new Set<string>();
+    for (const { per, limit, windowMs } of this.limits) {
+      if (!PER.includes(per)) return "per must be 'room', 'user' or 'client'";
+      if (!isBetween(limit, 1_000_000)) return 'limit must be an integer from 1 to 1000000';
+      if (!isBetween(windowMs, 86_400_000)) return 'windowMs must be an integer from 1 to 86400000';
+      if (windowMs * 1_000 < limit) return 'windowMs must be a microsecond or more for each command';
+      if (per !== 'client' && !hasRoom) {
+        return `per: '${per}' needs a room: put @RoomType on the class, or limit per: 'client'`;
+      }
+      if (seen.has(`${per} ${windowMs}`)) return `per: '${per}' stands twice with windowMs ${windowMs}`;
+      seen.add(`${per} ${windowMs}`);
+    }
+    return undefined;
+  }
+
+  /** The charges of a user's command to the limits of its room; undefined if there are none. */
+  chargesOf(user: string): readonly RateCharge[] | undefined {
+    if (this.user.length === 0) return this.room.length === 0 ? undefined : this.room;
+    return [...this.room, ...this.user.map((charge) => ({ ...charge, name: `${charge.name}:${user}` }))];
+  }
+
+  /**
+   * Charges a client's command to the limits of its connection.
+   * @param rates until when each limit of the connection is charged, µs
+   * @param nowMs this process' steady clock
+   * @throws GatewayError `rate_limited`; then none is charged
+   */
+  chargeClient(rates: () => Map<string, number>, nowMs: number): void {
+    if (this.local.length === 0) return;
+    const charged = rates();
+    const now = nowMs * 1_000;
+    const next = this.local.map(({ name, stepUs }) => Math.max(charged.get(name) ?? 0, now) + stepUs);
+    const waitUs = Math.max(...next.map((at, index) => at - this.local[index]!.burstUs - now));
+    // The clock has fractions of a microsecond.
+    if (waitUs > 1) throw rateLimited(Math.ceil(waitUs / 1_000));
+    this.local.forEach(({ name }, index) => charged.set(name, next[index]!));
+  }
+}
+
+/** The error of a command beyond a limit. */
+export function rateLimited(retryInMs: number): GatewayError {
+  return new GatewayError('rate_limited', 'too many commands; wait and send it again', {
+    details: [{ retryInMs }],
+  });
+}
+
+function chargeOf({ per, limit, windowMs }: RateLimitOptions, event: string): RateCharge {
+  const stepUs = Math.ceil((windowMs * 1_000) / limit);
+  return { name: `${event}:${per[0]}${windowMs}`, stepUs, burstUs: limit * stepUs };
+}
+
+function isBetween(value: unknown, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most;
+}
