@@ -31,7 +31,7 @@ export const HOUSE = {
       ['events', 'following'],
       'rooms',
       'users',
-      ['jobs', 'presence', 'sessions'],
+      ['jobs', 'places', 'presence', 'sessions'],
       'revocations',
     ],
   },

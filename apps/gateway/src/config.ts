@@ -145,6 +145,16 @@ export class Config {
   @IsOption
   readonly MAX_CONNECTIONS_PER_ADDRESS: number | false = 5_000;
 
+  /** Connections of one user over all nodes; `off`: any number. */
+  @toLimit
+  @IsOption
+  readonly MAX_CONNECTIONS_PER_USER?: number | false;
+
+  /** Members of one room over all nodes; `off`: any number. */
+  @toLimit
+  @IsOption
+  readonly MAX_MEMBERS_PER_ROOM?: number | false;
+
   /** Connections of this node; `off`: any number. */
   @toLimit
   @IsOption

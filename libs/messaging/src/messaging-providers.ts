@@ -21,6 +21,7 @@ import { Removals } from './rooms/removals.js';
 import { RoomAccess } from './rooms/room-access.js';
 import { RoomDelivery } from './rooms/room-delivery.js';
 import { RouteBuilder } from './commands/routes.js';
+import { Seats } from './ports/seats.js';
 import { SharedPaths } from './adapter/shared-paths.js';
 import { SlowClients } from './rooms/slow-clients.js';
 import { SystemHandlers } from './rooms/system-handlers.js';
@@ -43,6 +44,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Memberships,
   Removals,
   CatchUp,
+  Seats,
   RoomAccess,
   PresenceReader,
   SlowClients,

@@ -40,6 +40,8 @@ describe('options', () => {
       presenceGraceMs: 5_000,
       drain: { delayMs: 0, windowMs: 2_000, timeoutMs: 20_000 },
       maxRooms: 1_000,
+      connectionsPerUser: { most: 1_000, from: 10 },
+      membersPerRoom: { most: 100_000, from: 1_000 },
       framesPerSecond: 1_000,
       bytesPerSecond: 1_048_576,
       single: false,

@@ -92,6 +92,11 @@ export class RedisKeys {
     };
   }
 
+  /** Hash: node → how many of the places of this name it has taken. */
+  places(name: string): string {
+    return `${this.namespace}:q:{${name}}`;
+  }
+
   /** Set of all owners of presence entries; in the hash slot of {@link nodes}. */
   get presenceOwners(): string {
     return `${this.namespace}:{${this.nodes}}:owners`;

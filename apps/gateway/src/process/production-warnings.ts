@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 const LIMITS = {
   MAX_FRAMES_PER_SECOND: 'a client may send any number of frames',
   MAX_BYTES_PER_SECOND: 'a client may send any number of bytes',
+  MAX_CONNECTIONS_PER_USER: 'one user may take all connections',
   MAX_CONNECTIONS_PER_ADDRESS: 'one address may take all connections',
   MAX_CONNECTIONS: 'the node takes connections until it has no memory left',
   MAX_HANDSHAKES_PER_ADDRESS: 'one address may keep the node busy with handshakes',

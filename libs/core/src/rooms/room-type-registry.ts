@@ -11,6 +11,7 @@ const DEFAULTS = {
   openToAll: false,
   durable: false,
   idleTtlMs: 0,
+  maxMembers: 0,
 } as const;
 const DEFAULT_HISTORY = { events: 1_000, ttlMs: 86_400_000 };
 
@@ -85,6 +86,13 @@ function declaration(type: string, options: RoomTypeOptions): RoomTypeDeclaratio
   }
   if (!Number.isSafeInteger(declared.idleTtlMs) || declared.idleTtlMs < 0) {
     throw new Error(`room type "${type}": idleTtlMs must be an integer from 0`);
+  }
+  if (
+    !Number.isSafeInteger(declared.maxMembers) ||
+    declared.maxMembers < 0 ||
+    declared.maxMembers > 10_000_000
+  ) {
+    throw new Error(`room type "${type}": maxMembers must be an integer from 0 to 10000000`);
   }
   const closed = events !== undefined || volatile !== undefined;
   return {

@@ -42,6 +42,11 @@ export interface RoomTypeOptions {
   readonly openToAll?: boolean;
   /** A room expires as a whole this long after its last commit, ms, unless it has members. Default 0: never. */
   readonly idleTtlMs?: number;
+  /**
+   * Members of a room over all nodes, clients counted, at most 10,000,000; beyond it `$join` is `limit`. A session that
+   * comes back to a room always gets in. Default 0: as many as the application's limit says.
+   */
+  readonly maxMembers?: number;
 }
 
 /** A declared room type with all defaults filled in. */

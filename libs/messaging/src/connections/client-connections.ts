@@ -5,7 +5,13 @@ import { type OpenedSession, SessionHooks, Slots, type Standing } from '@wss/cor
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { CommandRouter } from '../commands/command-router.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
-import { ClientListener, RevocationSource, SessionSource } from '../ports/ports.js';
+import {
+  ClientListener,
+  PlaceSource,
+  RevocationSource,
+  SessionSource,
+  UpgradeRefusal,
+} from '../ports/ports.js';
 import { RoomAccess } from '../rooms/room-access.js';
 import { SlowClients } from '../rooms/slow-clients.js';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
@@ -27,6 +33,7 @@ export class ConnectionPorts {
     private readonly hooks: SessionHooks,
     @Optional() readonly observer?: MessagingObserver,
     @Optional() readonly revocations?: RevocationSource,
+    @Optional() readonly places?: PlaceSource,
   ) {}
 
   /** Tells the other nodes, and the features of this one, that a session goes on here. */
@@ -62,6 +69,7 @@ export class ClientConnections implements Connections {
   async admit(request: IncomingMessage): Promise<AcceptedClient> {
     const offered = offeredProtocols(request);
     const admitted = await this.ports.identification.of(request);
+    await this.takePlace(request, admitted.user);
     const { revocations } = this.ports;
     const standing = await revocations?.check(admitted);
     const opened = offered.session
@@ -69,6 +77,21 @@ export class ClientConnections implements Connections {
       : undefined;
     const generation = standing && (await revocations?.enter(admitted.user, standing));
     return { ...admitted, ...(opened && { opened }), ...(generation !== undefined && { generation }) };
+  }
+
+  /** A connection has its user's place until its socket is closed, whatever becomes of the handshake. */
+  private async takePlace({ socket }: IncomingMessage, user: string): Promise<void> {
+    const { places } = this.ports;
+    if (!places) return;
+    const giveBack = await places.ofUser(user);
+    if (!giveBack) {
+      throw new UpgradeRefusal(429, 'this user has too many connections; close one first', {
+        log: 'a user has too many connections; see the option limits.connectionsPerUser',
+        kind: 'user connections',
+      });
+    }
+    if (socket.destroyed) giveBack();
+    else socket.once('close', giveBack);
   }
 
   private async open(

@@ -207,6 +207,28 @@ export abstract class ClientLimits {
   abstract readonly bytesPerSecond?: number;
 }
 
+/** Gives a place back; it is called once. */
+export type GiveBack = () => void;
+
+/** Places whose number is limited over all nodes. */
+export abstract class PlaceSource {
+  /**
+   * Takes a place in a room for a member.
+   * @param most of the room's kind; 0: the application's
+   * @param isMember true for a session that comes back: it gets one in any case
+   * @returns undefined if the room is full
+   * @throws Error when the engine is out of reach
+   */
+  abstract inRoom(room: string, most: number, isMember: boolean): Promise<GiveBack | undefined>;
+
+  /**
+   * Takes a place for a connection of a user.
+   * @returns undefined if the user has too many
+   * @throws Error when the engine is out of reach
+   */
+  abstract ofUser(user: string): Promise<GiveBack | undefined>;
+}
+
 /** Decides what errors may tell about the application. */
 export abstract class ErrorHints {
   /** True in development: errors may suggest the names of declared events and kinds of rooms. */

@@ -20,10 +20,11 @@ import { declaredTypeOf } from './declared-type.js';
 import { JoinGuards } from './join-guards.js';
 import { MAX_ROOMS } from '../ports/limits.js';
 import { Memberships } from './memberships.js';
-import { ClientLimits, LaneNumbers, RoomSource, SessionSource } from '../ports/ports.js';
+import { ClientLimits, LaneNumbers, SessionSource } from '../ports/ports.js';
 import { type Joining, JoinJudge } from './join-judge.js';
 import { Removals } from './removals.js';
 import { RoomDelivery } from './room-delivery.js';
+import { Seats } from '../ports/seats.js';
 import { encodeStart } from './room-frames.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 
@@ -73,7 +74,7 @@ export class RoomAccess {
   constructor(
     private readonly delivery: RoomDelivery,
     private readonly types: RoomTypeRegistry,
-    private readonly source: RoomSource,
+    private readonly seats: Seats,
     private readonly guards: JoinGuards,
     private readonly numbers: LaneNumbers,
     private readonly memberships: Memberships,
@@ -182,7 +183,7 @@ export class RoomAccess {
   private async serve(command: RoutedCommand, request: JoinRequest, stops: Stops): Promise<void> {
     const room = command.room!;
     const { client } = command;
-    const hold = this.source.hold(room);
+    const hold = await this.seats.hold(room, client.roomState(room)?.joined === true);
     try {
       if (client.session?.hasLane(room)) await this.joinWithNumber(command, request, { hold, stops });
       else

@@ -11,6 +11,7 @@ import {
   JobRunner,
   NodeCluster,
   NodePresence,
+  PlaceCounts,
   Revocations,
   RoomFeed,
   SessionExpiry,
@@ -62,6 +63,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     private readonly documents: DocumentRegistry,
     private readonly types: RoomTypeRegistry,
     private readonly revocations: Revocations,
+    private readonly places: PlaceCounts,
   ) {
     placeInOrder(modules, CoreModule, 'innermost');
   }
@@ -94,6 +96,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.committer.close();
     this.feed.close();
+    this.places.close();
     this.routing.close();
     this.revocations.close();
     this.engine.sessions.close();

@@ -10,6 +10,7 @@ import {
   FeedFaults,
   LostHistories,
   NodePresence,
+  PlaceCounts,
   Revocations,
   RoomEndings,
   RoomFeed,
@@ -26,6 +27,7 @@ import {
   LaneNumbers,
   NodeIdentity,
   PeerContracts,
+  PlaceSource,
   RevocationSource,
   RoomDelivery,
   RoomSource,
@@ -39,6 +41,7 @@ import { Origins } from '../admission/origins.js';
 import { Engine } from '../engine/engine.js';
 import { EngineWatch } from '../engine/engine-watch.js';
 import { StoredNumbers } from '../engine/stored-numbers.js';
+import { ClusterPlaces } from './cluster-places.js';
 import { NodeReadiness } from '../health/readiness.js';
 import { WssSettings } from '../options/wss-settings.js';
 
@@ -164,6 +167,8 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
     ({ auth, origins: allowed }, modules) =>
       new OriginAdmission(auth, new Origins({ allowed, trustsHost: auth !== 'none' }), modules),
   ),
+  bindFactory(PlaceCounts, [Engine], ({ places, registry }) => new PlaceCounts(places, registry)),
+  bindFactory(PlaceSource, [PlaceCounts, WssSettings], (counts, limits) => new ClusterPlaces(counts, limits)),
   bind(RoomSource, RoomFeed),
   bind(ClientListener, ClientRouting),
   bind(PeerContracts, LiveContracts),

@@ -6,16 +6,20 @@ import {
   MemoryClusterChannels,
   MemoryJobQueue,
   MemoryNodeRegistry,
+  MemoryPlaceStore,
   MemoryPresenceStore,
   MemorySessionStore,
   MemoryStandingStore,
   NODE_SCRIPTS,
   type NodeRegistry,
+  PLACE_SCRIPTS,
+  type PlaceStore,
   PRESENCE_SCRIPTS,
   type PresenceStore,
   RedisChannels,
   RedisJobQueue,
   RedisNodeRegistry,
+  RedisPlaceStore,
   RedisPresenceStore,
   RedisSessionStore,
   RedisStandingStore,
@@ -68,6 +72,7 @@ export abstract class Engine {
   abstract readonly registry: NodeRegistry;
   abstract readonly jobs: JobQueue;
   abstract readonly presence: PresenceStore;
+  abstract readonly places: PlaceStore;
   /** True if commits can be proven to survive a failover. */
   abstract readonly canBeDurable: boolean;
   /** True if every live node knows that memberships of rooms can be ended (R41). */
@@ -125,6 +130,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     registry: new MemoryNodeRegistry(engine, { nodeId }),
     jobs: new MemoryJobQueue(engine),
     presence: new MemoryPresenceStore(engine, channelOf),
+    places: new MemoryPlaceStore(engine, nodeId),
     canBeDurable: true,
     knowsGates: () => true,
     checks: {},
@@ -148,6 +154,7 @@ function redisEngine(url: string, settings: WssSettings, nodeId: string): Promis
       ...Object.values(NODE_SCRIPTS),
       ...Object.values(JOB_SCRIPTS),
       ...Object.values(PRESENCE_SCRIPTS),
+      ...Object.values(PLACE_SCRIPTS),
     ],
     withFence: settings.durableReplicas > 0,
   };
@@ -227,6 +234,18 @@ async function closingOnFailure<T>(links: { close(): Promise<void> }, work: () =
   }
 }
 
+function checksOf({
+  links,
+  probe,
+  channels,
+}: Pick<RedisSide, 'links' | 'probe' | 'channels'>): Engine['checks'] {
+  return {
+    links: () => links.problem(),
+    proofs: () => probe.problem(),
+    channels: () => channels.problem(),
+  };
+}
+
 async function assemble(
   { links, channels, probe, fence, servers, target }: RedisSide,
   { settings, keys, nodeId, hold }: EngineParts,
@@ -258,13 +277,10 @@ async function assemble(
     registry,
     jobs: new RedisJobQueue(links, keys),
     presence,
+    places: new RedisPlaceStore(links, keys, nodeId),
     canBeDurable: fence !== undefined,
     knowsGates: () => formats.knowGates,
-    checks: {
-      links: () => links.problem(),
-      proofs: () => probe.problem(),
-      channels: () => channels.problem(),
-    },
+    checks: checksOf({ links, probe, channels }),
     provenAgoMs: () => probe.provenAgoMs,
     fitness: { server: () => servers.problem(), secrets: () => sessions.secrets.problem() },
     links: { counts: () => links.counts(), probes: probe.record },

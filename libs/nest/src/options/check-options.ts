@@ -98,6 +98,8 @@ const all = options({
     maxRooms: integer(1, 100_000),
     framesPerSecond: orFalse(integer(1, 1_000_000)),
     bytesPerSecond: orFalse(integer(16_384, 1_000_000_000)),
+    connectionsPerUser: orFalse(integer(1, 1_000_000)),
+    membersPerRoom: orFalse(integer(1, 10_000_000)),
     connectionsPerAddress: orFalse(integer(1, 1_000_000)),
     connectionsPerNode: orFalse(integer(1, 10_000_000)),
     handshakesPerAddress: orFalse(integer(1, 1_000_000)),

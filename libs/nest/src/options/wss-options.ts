@@ -86,6 +86,16 @@ export interface WssLimits {
   /** Rooms that a session, or a connection without one, may be in at a time, 1 to 100,000. Default 1,000. */
   readonly maxRooms?: number;
   /**
+   * Connections of a user over all nodes, 1 to 1,000,000; beyond it upgrades get 429. `false`: any number. Default 1,000,
+   * of which nodes where the user has fewer than 10 do not count theirs.
+   */
+  readonly connectionsPerUser?: number | false;
+  /**
+   * Members of a room over all nodes, 1 to 10,000,000, unless its kind says otherwise; beyond it `$join` is `limit`. `false`:
+   * any number. Default 100,000, of which nodes with fewer than 1,000 of them do not count theirs.
+   */
+  readonly membersPerRoom?: number | false;
+  /**
    * Frames that a client may send per second, 1 to 1,000,000; pings, pongs and fragments count. Five seconds' worth may
    * be sent at once; beyond that the client is read more slowly, and nothing is lost. `false`: any number. Default 1,000.
    */

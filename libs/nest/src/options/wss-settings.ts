@@ -1,5 +1,6 @@
 import { HANDSHAKE_MS, type UpgradeLimits } from '@wss/messaging';
 import { checkWssOptions, linesOf } from './check-options.js';
+import type { PlaceLimit } from '@wss/cluster';
 import type { WssAuth, WssDrainOptions, WssOptions } from './wss-options.js';
 
 /** The options of `WssModule` with their defaults. */
@@ -17,6 +18,8 @@ export abstract class WssSettings {
   abstract readonly presenceGraceMs: number;
   abstract readonly drain: Required<WssDrainOptions>;
   abstract readonly maxRooms: number;
+  abstract readonly connectionsPerUser: PlaceLimit;
+  abstract readonly membersPerRoom: PlaceLimit;
   /** Infinity without a limit. */
   abstract readonly framesPerSecond: number;
   /** Infinity without a limit. */
@@ -60,6 +63,8 @@ export function settingsOf(options: WssOptions): WssSettings {
       timeoutMs: drain.timeoutMs ?? 20_000,
     },
     maxRooms: limits.maxRooms ?? 1_000,
+    connectionsPerUser: placesOf(limits.connectionsPerUser, { most: 1_000, from: 10 }),
+    membersPerRoom: placesOf(limits.membersPerRoom, { most: 100_000, from: 1_000 }),
     framesPerSecond: limitOf(limits.framesPerSecond, 1_000),
     bytesPerSecond: limitOf(limits.bytesPerSecond, 1_048_576),
     single: options.single ?? false,
@@ -80,6 +85,11 @@ function upgradeLimitsOf({ limits = {}, trustedProxies }: WssOptions): UpgradeLi
     halfOpen: limitOf(limits.halfOpen, 4_096),
     handshakeMs: limits.handshakeMs ?? HANDSHAKE_MS,
   };
+}
+
+/** A limit that was chosen counts from the first place on. */
+function placesOf(given: number | false | undefined, byDefault: PlaceLimit): PlaceLimit {
+  return given === undefined ? byDefault : { most: given === false ? Infinity : given };
 }
 
 function limitOf(given: number | false | undefined, byDefault: number): number {
