@@ -16,6 +16,11 @@ const numbers = (min: number, max: number): Values => [
   ['abc', String(min - 1), String(max + 1), `${min}.5`, 'Infinity', '--', '9007199254740993'],
 ];
 
+const orOff = ([good, bad]: Values): Values => [
+  [...good, 'off'],
+  [...bad, 'false', 'OFF'],
+];
+
 /** Values that a variable may have, and values that it may not. */
 type Values = readonly [good: readonly string[], bad: readonly string[]];
 
@@ -60,8 +65,14 @@ const VARIABLES: Readonly<Record<string, Values>> = {
   ],
   SESSION_TTL_MS: numbers(1_000, 86_400_000),
   MAX_ROOMS_PER_SESSION: numbers(1, 100_000),
-  MAX_FRAMES_PER_SECOND: numbers(1, 1_000_000),
-  MAX_BYTES_PER_SECOND: numbers(16_384, 1_000_000_000),
+  MAX_FRAMES_PER_SECOND: orOff(numbers(1, 1_000_000)),
+  MAX_BYTES_PER_SECOND: orOff(numbers(16_384, 1_000_000_000)),
+  MAX_CONNECTIONS_PER_ADDRESS: orOff(numbers(1, 1_000_000)),
+  MAX_CONNECTIONS: orOff(numbers(1, 10_000_000)),
+  MAX_HANDSHAKES_PER_ADDRESS: orOff(numbers(1, 1_000_000)),
+  MAX_HANDSHAKES_PER_SECOND: orOff(numbers(1, 1_000_000)),
+  MAX_HALF_OPEN: orOff(numbers(4, 1_000_000)),
+  HANDSHAKE_TIMEOUT_MS: numbers(1_000, 60_000),
   SINGLE_CONNECTION: [
     ['0', '1'],
     ['true', '2'],

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { type OpenedSession, SessionHooks, Slots, type Standing } from '@wss/core';
+import { isEngineError, type OpenedSession, SessionHooks, Slots, type Standing } from '@wss/core';
 import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { CommandRouter } from '../commands/command-router.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import {
+  type Admitted,
   ClientListener,
   PlaceSource,
   RevocationSource,
@@ -71,7 +72,8 @@ export class ClientConnections implements Connections {
     const admitted = await this.ports.identification.of(request);
     await this.takePlace(request, admitted.user);
     const { revocations } = this.ports;
-    const standing = await revocations?.check(admitted);
+    const standing = await this.standingOf(admitted, offered.session);
+    if (standing === 'unknown') return { ...admitted, isUnjudged: true };
     const opened = offered.session
       ? await this.open(request, admitted.user, { ...offered, ...standing })
       : undefined;
@@ -94,6 +96,20 @@ export class ClientConnections implements Connections {
     else socket.once('close', giveBack);
   }
 
+  /** @returns the user's standing; nothing where nobody is put out; `unknown` if that is to be found out later */
+  private async standingOf(
+    admitted: Admitted,
+    hasSession: boolean,
+  ): Promise<Standing | 'unknown' | undefined> {
+    const { revocations } = this.ports;
+    try {
+      return await revocations?.check(admitted);
+    } catch (error) {
+      if (hasSession || !revocations!.canJudgeLater || !isEngineError(error)) throw error;
+      return 'unknown';
+    }
+  }
+
   private async open(
     request: IncomingMessage,
     user: string,
@@ -114,7 +130,10 @@ export class ClientConnections implements Connections {
     this.upgrades.answered(101);
     const client = this.sockets.begin(socket, stream, accepted, context);
     if (opened) greet(client, opened);
-    if (this.hub.add(client)) void this.announce(client.user);
+    const isFirst = this.hub.add(client);
+    // Until the user's standing is compared, which the next lines lead to.
+    if (accepted.isUnjudged) this.hub.hold(client.user, 'rooms');
+    if (isFirst) void this.announce(client.user);
     else this.ports.listener.userCameAgain(client.user);
     if (opened?.resumed) this.ports.resumed(client, opened);
   }

@@ -19,6 +19,8 @@ export interface AcceptedClient extends IdentifiedClient {
   readonly opened?: OpenedSession;
   /** Generation of its user now. Default 0. */
   readonly generation?: number;
+  /** True if it is not known yet that its user was not revoked. */
+  readonly isUnjudged?: true;
 }
 
 /** An upgrade request whose path has a server, and whose handshake can be completed. */

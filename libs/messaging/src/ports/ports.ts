@@ -107,6 +107,12 @@ export abstract class Admission {
 /** Knows who was revoked or disconnected. An application without one puts nobody out. */
 export abstract class RevocationSource {
   /**
+   * True if a client without a session may come while the engine can't be asked: it is judged as soon as that can be
+   * asked, and gets nothing of rooms before.
+   */
+  abstract readonly canJudgeLater: boolean;
+
+  /**
    * Asked at each upgrade, when the identity is known and before its session is opened, and at each `$auth`.
    * @returns the standing of the user
    * @throws UpgradeRefusal when the identity is revoked; any other error is logged and answered 503

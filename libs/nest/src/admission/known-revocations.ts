@@ -9,6 +9,8 @@ export interface KnownRevocationsOptions {
   readonly enter: (user: string, standing: Standing) => Promise<number>;
   /** Identities that were issued longer ago are refused: a revocation may have been forgotten since. */
   readonly maxTokenAgeMs: number;
+  /** True if a user may have only one connection. */
+  readonly single: boolean;
 }
 
 const REVOKED = {
@@ -21,6 +23,11 @@ const REVOKED = {
 export class KnownRevocations extends RevocationSource {
   constructor(private readonly options: KnownRevocationsOptions) {
     super();
+  }
+
+  /** A connection that may be the only one has to learn its generation. */
+  get canJudgeLater(): boolean {
+    return !this.options.single;
   }
 
   async check({ user, issuedAt }: Admitted): Promise<Standing> {

@@ -128,10 +128,11 @@ const REVOCATIONS: readonly Provider[] = [
   bindFactory(
     RevocationSource,
     [Engine, ClientRouting, WssSettings],
-    ({ standings }, routing, { maxTokenAgeMs }) =>
+    ({ standings }, routing, { maxTokenAgeMs, single }) =>
       new KnownRevocations({
         standings,
         maxTokenAgeMs,
+        single,
         enter: (user, standing) => routing.standings.enter(user, standing),
       }),
   ),

@@ -7,6 +7,7 @@ import type { Redis } from 'ioredis';
 export const SCRIPT_CALLS = [
   'DEL @',
   'EXISTS @',
+  'GET @',
   'HDEL @ f',
   'HEXISTS @ f',
   'HGET @ f',
@@ -21,6 +22,8 @@ export const SCRIPT_CALLS = [
   'PEXPIRE @ 1',
   'PEXPIREAT @ 1',
   'PEXPIRETIME @',
+  'PTTL @',
+  'SET @ v',
   'SMEMBERS @',
   'TIME',
   'XACK @ g 1-1',

@@ -53,5 +53,9 @@ export const DIFFERENCES: readonly Difference[] = [
     underNest: 'The subprotocol is the first that the client offers.',
     random: 'no subprotocol carries a token',
   },
+  {
+    underNest: 'Any number of connections and handshakes, and of sockets that send no request.',
+    random: 'there are few',
+  },
   { underNest: 'Protocol errors of clients are logged as errors.', random: 'the log is not compared' },
 ];
