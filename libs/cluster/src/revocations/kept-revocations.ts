@@ -47,8 +47,11 @@ export class KeptRevocations {
     this.timer = setInterval(() => this.look(), EVERY_MS).unref();
   }
 
+  /** Keeps one in the place of an older one; a repeated one does not take the place of a later one. */
   keep(revocation: KeptRevocation): void {
     const key = keyOf(revocation);
+    const known = this.kept.get(key)?.revocation;
+    if (known && 'user' in known && 'user' in revocation && known.at > revocation.at) return;
     this.kept.delete(key);
     this.kept.set(key, { revocation, since: performance.now() });
     if (this.kept.size > MOST) this.kept.delete(this.kept.keys().next().value!);
