@@ -63,22 +63,25 @@ export class ClientRouting {
       judge: (users) => this.standings.compare(users),
     });
     channels.onInterruption((heard) => {
-      for (const user of this.users.keys()) if (heard.has(keys.user(user))) this.takeOvers.heard(user);
+      for (const user of this.users.keys()) {
+        if (!heard.has(keys.user(user))) continue;
+        this.standings.heardAgain(user);
+        this.takeOvers.heard(user);
+      }
     });
     this.holdReturning();
   }
 
   /** Lets frames wait for users whose channels are not heard, until they are and the standings are known. */
   private holdReturning(): void {
-    const { channels, keys, listener } = this.options;
+    const { channels, keys } = this.options;
     const prefix = keys.user('');
     const usersOf = (of: readonly string[]): string[] =>
       of.filter((channel) => channel.startsWith(prefix)).map((channel) => channel.slice(prefix.length));
     channels.onReturn({
-      // The log of a room may be read over another link before this one is back.
-      lost: (of) => usersOf(of).forEach((user) => listener.hold(user, 'rooms')),
-      returning: (of) => usersOf(of).forEach((user) => listener.hold(user, 'all')),
-      refused: (of) => usersOf(of).forEach((user) => listener.release(user)),
+      lost: (of) => usersOf(of).forEach((user) => this.users.has(user) && this.standings.lost(user)),
+      returning: (of) => usersOf(of).forEach((user) => this.standings.returning(user)),
+      refused: (of) => usersOf(of).forEach((user) => this.standings.letGo(user)),
     });
   }
 
@@ -107,13 +110,14 @@ export class ClientRouting {
       else if ('standing' in message) this.standings.heard(user, message.standing);
       else listener.sessionTakenOver(message.session, message.generation);
     };
+    const here: UserHere = { onMessage, heard: HEARD };
+    // The channel may be lost at once.
+    this.users.set(user, here);
     const kept = channels.keep(keys.user(user), onMessage);
-    const heard = kept.then(() => {
+    here.heard = kept.then(() => {
       here.heard = HEARD;
       this.takeOvers.heard(user);
     });
-    const here: UserHere = { onMessage, heard };
-    this.users.set(user, here);
     return kept;
   }
 
@@ -133,6 +137,7 @@ export class ClientRouting {
     const known = this.users.get(user);
     if (!known) return;
     this.users.delete(user);
+    this.standings.letGo(user);
     const { channels, keys } = this.options;
     channels.unsubscribe(keys.user(user), known.onMessage);
   }

@@ -29,6 +29,12 @@ export interface UserStandingsOptions {
   readonly single: boolean;
 }
 
+/** Why a user's clients wait. */
+interface Wait {
+  /** True once the user's channel is heard again. */
+  isHeard: boolean;
+}
+
 /** Pauses between attempts to tell the other nodes, ms. */
 const PAUSES = { firstMs: 50, mostMs: 2_000 };
 
@@ -38,9 +44,34 @@ const PAUSES = { firstMs: 50, mostMs: 2_000 };
  */
 export class UserStandings {
   private readonly faults = new LogGate((line) => new Logger('Users').warn(line));
+  /** Users with clients here whose channels were lost, until a comparison that began after they were heard again. */
+  private readonly waits = new Map<string, Wait>();
   private closed = false;
 
   constructor(private readonly options: UserStandingsOptions) {}
+
+  /** A user's channel may not be heard any more. The log of a room may be read over another link before it is. */
+  lost(user: string): void {
+    this.waits.set(user, { isHeard: false });
+    this.options.listener.hold(user, 'rooms');
+  }
+
+  /** A user's channel is about to be heard again. */
+  returning(user: string): void {
+    this.options.listener.hold(user, 'all');
+  }
+
+  /** A user's channel is heard again: the next comparison ends the waiting. */
+  heardAgain(user: string): void {
+    const wait = this.waits.get(user);
+    if (wait) wait.isHeard = true;
+  }
+
+  /** Nothing is to be waited for: the user's channel can't be heard, or no client of the user is here. */
+  letGo(user: string): void {
+    this.waits.delete(user);
+    this.options.listener.release(user);
+  }
 
   /** Takes a standing that was heard. It may be an older one, so it ends no waiting. */
   heard(user: string, standing: Standing): void {
@@ -53,11 +84,14 @@ export class UserStandings {
    */
   async compare(users: readonly string[]): Promise<void> {
     const { store, listener, single } = this.options;
+    const waits = users.map((user) => this.waits.get(user));
+    const areHeard = waits.map((wait) => wait?.isHeard ?? true);
     const standings = await store.of(users);
     users.forEach((user, index) => {
       const standing = standings[index]!;
       listener.judge(user, standing);
-      listener.release(user);
+      // A standing that was read before the channel was heard again says nothing about the time in between.
+      if (areHeard[index] && this.waits.get(user) === waits[index]) this.letGo(user);
       // Redis has lost that the newest connection is here, so that an older one elsewhere may have come through.
       if (single && listener.newestOf(user) > Math.max(standing.newest, standing.disconnected))
         void this.restore(user);
