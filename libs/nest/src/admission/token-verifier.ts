@@ -62,17 +62,6 @@ const CLAIMS: Readonly<Record<string, TokenCheck>> = {
 /** How far ahead the beginning of a token may be to be waited for, s. */
 const EARLY_S = 60;
 
-/**
- * A token from the future would outlive the revocations until then.
- * @throws TokenTooEarly when it will have been issued soon, TokenRefused when later
- */
-function requireIssued(iat: number): void {
-  const aheadS = iat - Date.now() / 1_000;
-  if (aheadS <= IDENTITY_LEEWAY_MS / 1_000) return;
-  if (aheadS > EARLY_S) throw new TokenRefused('not yet valid');
-  throw new TokenTooEarly(Math.ceil(aheadS));
-}
-
 /** Most published keys that are tried for a token that names none. */
 const MOST_KEYS = 16;
 
@@ -113,7 +102,6 @@ export class TokenVerifier {
     for (const instant of [exp, iat]) {
       if (instant !== undefined && !Number.isFinite(instant * 1_000)) throw new TokenRefused('claims');
     }
-    if (iat !== undefined) requireIssued(iat);
     const user: unknown = payload[this.userClaim];
     if (!isUserName(user)) throw new TokenRefused('name');
     return {
