@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Rooms } from '@wss/cluster';
+import { RoomEndings, Rooms } from '@wss/cluster';
+import { RoomStore } from '@wss/state';
 import { eventually, FeatureCluster, type ServerFrame, type TestClient } from '@wss/testing';
 import { banned, ClubModule, guarding, type Said } from './fixtures/club.js';
 
@@ -161,6 +162,26 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
     await expect(target.remove('ann', { by: 1 as unknown as string })).rejects.toMatchObject({
       code: 'invalid',
     });
+  });
+
+  it('wakes no room that has ended, and is written at most once in its next life', async () => {
+    await start(1);
+    const { app } = cluster.nodes[0]!;
+    const [endings, store] = [app.get(RoomEndings, { strict: false }), app.get(RoomStore, { strict: false })];
+    const brief = 'brief:1';
+    await endings.end(brief, { user: 'bob' });
+    const isOver = async () => expect(await store.tops([brief])).toEqual([undefined]);
+    await eventually(isOver);
+    await endings.look();
+    await isOver();
+    const ann = await cluster.connect('ann', { node: 0 });
+    await say(ann, 'again', {}, brief);
+    const seqs: unknown[] = [];
+    for (let look = 0; look < 3; look++) {
+      await endings.look();
+      seqs.push((await store.tops([brief]))[0]);
+    }
+    expect(new Set(seqs.map((top) => JSON.stringify(top))).size).toBe(1);
   });
 
   it('is done again if a failover loses it', async () => {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { encodeEnding } from '@wss/core';
+import { encodeEnding, gatePosition, RoomGate } from '@wss/core';
 import { type Ending, kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import type { RoomStore } from '@wss/state';
 
@@ -10,6 +10,13 @@ export interface KeptEnding {
   readonly position: Position;
   /** The history of the engine on which it was written. */
   readonly history: string;
+}
+
+interface WatchedEnding extends KeptEnding {
+  /** Its place in the room's list of endings, which a new epoch does not change. */
+  readonly at: string;
+  /** Since when it is kept, ms of this process' steady clock. */
+  readonly since: number;
 }
 
 /** Dependencies and settings of the endings that a node keeps. */
@@ -41,8 +48,8 @@ const PROOF_MS = 1_000;
  */
 export class KeptEndings {
   private readonly faults = new LogGate((line) => new Logger('Rooms').warn(line));
-  /** By room and whose memberships end → ending, and since when it is kept on this process' steady clock, ms. */
-  private readonly kept = new Map<string, KeptEnding & { readonly since: number }>();
+  /** By room and whose memberships end. */
+  private readonly kept = new Map<string, WatchedEnding>();
   private readonly timer: NodeJS.Timeout;
   private looking?: Promise<void>;
 
@@ -53,7 +60,7 @@ export class KeptEndings {
   keep(ending: KeptEnding): void {
     const key = keyOf(ending);
     this.kept.delete(key);
-    this.kept.set(key, { ...ending, since: performance.now() });
+    this.kept.set(key, { ...ending, at: gatePosition(ending.position), since: performance.now() });
     if (this.kept.size > MOST) this.kept.delete(this.kept.keys().next().value!);
   }
 
@@ -89,12 +96,13 @@ export class KeptEndings {
     for (let from = 0; from < all.length; from += AT_ONCE) await this.lookAt(all.slice(from, from + AT_ONCE));
   }
 
-  private async lookAt(endings: readonly KeptEnding[]): Promise<void> {
+  private async lookAt(endings: readonly WatchedEnding[]): Promise<void> {
     const { store, canBeDurable } = this.options;
     const tops = await store.tops(endings.map(({ room }) => room));
     for (const [index, kept] of endings.entries()) {
       const top = tops[index];
-      if (top === 'unreachable') continue;
+      // A room that has ended concerns nobody before its next use; to read it would begin its next life.
+      if (top === 'unreachable' || (top === undefined && this.options.idleTtlOf(kept.room) > 0)) continue;
       if (top?.epoch === kept.position.epoch) {
         if (canBeDurable) await this.prove(kept);
       } else await this.lookAtHistory(kept);
@@ -102,8 +110,8 @@ export class KeptEndings {
   }
 
   /** The room is in another epoch: the ending may be lost. */
-  private async lookAtHistory(kept: KeptEnding): Promise<void> {
-    const { store, repeat, idleTtlOf } = this.options;
+  private async lookAtHistory(kept: WatchedEnding): Promise<void> {
+    const { store, idleTtlOf } = this.options;
     const { room, position: from } = kept;
     const reply = await store.resume({
       room,
@@ -111,13 +119,21 @@ export class KeptEndings {
       idleTtlMs: idleTtlOf(room),
       limits: { entries: 1, bytes: 1 },
     });
-    const isLost = reply.reason === 'rolled_back' || reply.reason === 'unknown_epoch';
-    if (isLost) return repeat(kept);
-    // It is a part of the present history.
-    if (reply.position.epoch !== from.epoch && this.kept.get(keyOf(kept))?.position === from) {
-      const position = { epoch: reply.position.epoch, seq: from.seq };
-      this.keep({ ...kept, position, history: reply.replicationId });
-    }
+    // A room that went on in its next life, or behind a cut, still lists it.
+    const isInForce = (reply.gate ?? RoomGate.OPEN).lists(kept.ending, kept.at);
+    if (!isInForce) return this.writeAgain(kept);
+    const key = keyOf(kept);
+    if (reply.position.epoch === from.epoch || this.kept.get(key)?.position !== from) return;
+    const position = { epoch: reply.position.epoch, seq: from.seq };
+    this.kept.set(key, { ...kept, position, history: reply.replicationId });
+  }
+
+  /** It is kept no longer for that. */
+  private async writeAgain(kept: WatchedEnding): Promise<void> {
+    await this.options.repeat(kept);
+    const key = keyOf(kept);
+    const again = this.kept.get(key);
+    if (again) this.kept.set(key, { ...again, since: kept.since });
   }
 
   private async prove(kept: KeptEnding): Promise<void> {

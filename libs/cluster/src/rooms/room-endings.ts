@@ -80,6 +80,11 @@ export class RoomEndings implements OnApplicationShutdown {
     return this.kept.size;
   }
 
+  /** Looks now if the engine still has what was ended, and writes again what it has lost. Never rejects. */
+  look(): Promise<void> {
+    return this.kept.look();
+  }
+
   /** Stops looking after what was ended. */
   onApplicationShutdown(): void {
     this.kept.close();

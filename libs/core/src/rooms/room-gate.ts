@@ -81,6 +81,13 @@ export class RoomGate {
     }
     return isLater(this.floor, from) ? 'unknown' : undefined;
   }
+
+  /** True if an ending that took effect at a position, or a later one for the same members, is or was in the list. */
+  lists(ending: Ending, at: string): boolean {
+    if (!isLater(at, this.floor)) return true;
+    const targets = new Set(['*', targetOf(ending)]);
+    return this.endings.some((known) => targets.has(targetOf(known)) && !isLater(at, known.at));
+  }
 }
 
 /** True if an ending ends the memberships of this member. */
