@@ -13,7 +13,7 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 export function checkToken(token: unknown): string | undefined {
   if (!token) return undefined;
   if (typeof token === 'string' && utf8(token).length <= MAX_TOKEN_LENGTH) return token;
-  throw new WssError('bad_token', `token: at most ${MAX_TOKEN_LENGTH} bytes`);
+  throw new WssError('bad_token', `token: string, at most ${MAX_TOKEN_LENGTH} bytes`);
 }
 
 /**
