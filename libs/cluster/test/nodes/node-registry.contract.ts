@@ -46,7 +46,7 @@ export function nodeRegistryContract(name: string, start: () => Promise<EngineUn
         startedAt: 1,
         address: 'b:80',
         packets: 1,
-        rooms: 2,
+        rooms: 3,
       });
     });
 
