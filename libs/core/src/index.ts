@@ -15,6 +15,7 @@ export { GatewayError, toGatewayError } from './errors/gateway-error.js';
 export { membershipEnded, membershipUnknown } from './errors/membership-errors.js';
 export { didYouMean } from './errors/near-names.js';
 export { GatewayErrorFilter } from './gateway-error-filter.js';
+export { AskedGuard, providedOrMade } from './handlers/asked-guard.js';
 export { HandlerContexts } from './handlers/handler-contexts.js';
 export { HandlerExecution } from './handlers/handler-execution.js';
 export * from './handlers/handler-explorer.js';

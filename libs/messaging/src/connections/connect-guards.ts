@@ -8,8 +8,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { HandlerExecution, NO_CLAIMS } from '@wss/core';
-import { isObservable, lastValueFrom } from 'rxjs';
+import { AskedGuard, NO_CLAIMS, providedOrMade } from '@wss/core';
 import { type AttachedClaims, attachedTo, ownClaims } from '../ports/claims.js';
 import { type Admitted, ConnectGuardList, UpgradeRefusal } from '../ports/ports.js';
 import { clientAddress } from './client-addresses.js';
@@ -29,16 +28,10 @@ export interface ConnectingClient {
   claims: Record<string, unknown>;
 }
 
-interface ReadyGuard {
-  readonly type: Type<CanActivate>;
-  readonly guard: CanActivate;
-  readonly handler: CanActivate['canActivate'];
-}
-
 /** Asks the guards of the option `connect`, in order, at each upgrade. */
 @Injectable()
 export class ConnectGuards implements OnModuleInit {
-  private guards: readonly ReadyGuard[] = [];
+  private guards: readonly AskedGuard[] = [];
 
   constructor(
     private readonly modules: ModuleRef,
@@ -62,19 +55,8 @@ export class ConnectGuards implements OnModuleInit {
     return attachedTo(proven, ownClaims(client.claims, 'the guards of the option connect leave'));
   }
 
-  private async ready(given: Type<CanActivate> | CanActivate): Promise<ReadyGuard> {
-    const guard = typeof given === 'function' ? await this.find(given) : given;
-    const type = guard.constructor as Type<CanActivate>;
-    return { type, guard, handler: guard.canActivate.bind(guard) };
-  }
-
-  /** A guard that some module provides, else one made with its dependencies injected. */
-  private find(type: Type<CanActivate>): Promise<CanActivate> | CanActivate {
-    try {
-      return this.modules.get(type, { strict: false });
-    } catch {
-      return this.modules.create(type);
-    }
+  private async ready(given: Type<CanActivate> | CanActivate): Promise<AskedGuard> {
+    return new AskedGuard(typeof given === 'function' ? await providedOrMade(this.modules, given) : given);
   }
 }
 
@@ -89,13 +71,12 @@ function connectingClient(
   return client;
 }
 
-async function requireLeave({ type, guard, handler }: ReadyGuard, client: ConnectingClient): Promise<void> {
-  const log = `${type.name} (the option connect) refused it`;
-  const details = { log, kind: type.name, check: 'guard' };
+async function requireLeave(guard: AskedGuard, client: ConnectingClient): Promise<void> {
+  const { name } = guard.type;
+  const details = { log: `${name} (the option connect) refused it`, kind: name, check: 'guard' };
   let answer: unknown;
   try {
-    const given = guard.canActivate(new HandlerExecution('ws', [client, {}, CONNECT], type, handler));
-    answer = await (isObservable(given) ? lastValueFrom(given) : given);
+    answer = await guard.allows([client, {}, CONNECT]);
   } catch (error) {
     throw refusalOf(error, details) ?? error;
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { OnModuleDestroy, OnModuleInit, Type } from '@nestjs/common';
+import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { type ModuleRef } from '@nestjs/core';
+import { providedOrMade } from '@wss/core';
 import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
 import type { WssAuth } from '../options/wss-options.js';
 import { DevelopmentAdmission } from './development-admission.js';
@@ -65,15 +66,6 @@ export class OriginAdmission extends Admission implements OnModuleInit, OnModule
     const { auth } = this;
     if (auth === 'none') return new DevelopmentAdmission();
     if ('jwt' in auth) return new TokenAdmission(auth.jwt);
-    return this.find(auth.use);
-  }
-
-  /** The instance that a module provides, else one that is made with its dependencies injected. */
-  private find(type: Type<Admission>): Promise<Admission> | Admission {
-    try {
-      return this.modules.get(type, { strict: false });
-    } catch {
-      return this.modules.create(type);
-    }
+    return providedOrMade(this.modules, auth.use);
   }
 }
