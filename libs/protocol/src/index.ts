@@ -6,4 +6,5 @@ export * from './frame.js';
 export * from './growing-pause.js';
 export * from './json-patch.js';
 export * from './log-gate.js';
+export * from './log-text.js';
 export * from './names.js';

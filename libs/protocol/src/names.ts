@@ -38,6 +38,13 @@ export function parseRoomName(name: string): RoomName | undefined {
   return match ? { type: match[1]!, key: match[2]! } : undefined;
 }
 
+const USER = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
+
+/** True for a text of 1 to 128 code points without control characters and halves of surrogate pairs. */
+export function isUserName(name: unknown): name is string {
+  return typeof name === 'string' && USER.test(name);
+}
+
 const EPOCH = /^\d{1,16}\.[\w-]{1,47}$/;
 
 /** True if a value has the form of an epoch: a number of at most 16 digits, a dot, and 1 to 47 of `A-Z a-z 0-9 _ -`. */

@@ -1,8 +1,8 @@
 import { GatewayError } from '@wss/core';
+import { isUserName } from '@wss/protocol';
 import type { Revocations } from './revocations.js';
 import { type DisconnectOptions, type RevokeOptions, Sessions, Users } from './users.js';
 
-const NAME = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
 const SESSION = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** {@link Users} on this node's engine. */
@@ -35,8 +35,7 @@ export class ClusterSessions extends Sessions {
 
   revoke(id: string, options: RevokeOptions): Promise<void> {
     return this.revocations.audited(['revoke_session', id, options], () => {
-      require(typeof id === 'string' &&
-        SESSION.test(id), 'the id of a session is 1 to 64 of A-Z a-z 0-9 _ -');
+      demand(typeof id === 'string' && SESSION.test(id), 'the id of a session is 1 to 64 of A-Z a-z 0-9 _ -');
       requireBy(options);
       return this.revocations.revokeSession(id);
     });
@@ -44,15 +43,13 @@ export class ClusterSessions extends Sessions {
 }
 
 function requireName(user: string): void {
-  require(typeof user === 'string' &&
-    NAME.test(user), 'a user is a text of 1 to 128 characters, none of control');
+  demand(isUserName(user), 'a user is a text of 1 to 128 characters, none of control');
 }
 
 function requireBy(options: RevokeOptions | undefined): void {
-  const by: unknown = options?.by;
-  require(typeof by === 'string' && NAME.test(by), '"by" names who asks for it, in 1 to 128 characters');
+  demand(isUserName(options?.by), '"by" names who asks for it, in 1 to 128 characters');
 }
 
-function require(isFit: boolean, message: string): void {
+function demand(isFit: boolean, message: string): void {
   if (!isFit) throw new GatewayError('invalid', message);
 }

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { GatewayError, toWriteError } from '@wss/core';
-import { settledWithin } from '@wss/protocol';
+import { logText, settledWithin } from '@wss/protocol';
 import type { ClientRouting } from '../sessions/client-routing.js';
 import type { SessionStore } from '../sessions/session-store.js';
 import type { RevokedStanding, StandingStore } from '../users/standing-store.js';
@@ -24,8 +24,6 @@ export type PutOutKind = 'disconnect' | 'revoke' | 'revoke_session';
 
 /** How long a call waits for the other nodes and the replicas, ms. */
 const WAIT_MS = 2_000;
-/** Longest name and reason in the log, characters. */
-const SHOWN = 200;
 /** Kept as long as any session can be resumed, at least. */
 const LEAST_KEPT_MS = 90_000_000;
 
@@ -87,9 +85,9 @@ export class Revocations {
 
   private tell(kind: PutOutKind, whom: string, { by = 'the application', reason }: DisconnectOptions): void {
     const verb = kind === 'disconnect' ? 'disconnected' : 'revoked';
-    const why = reason === undefined ? '' : `, reason ${shown(reason)}`;
+    const why = reason === undefined ? '' : `, reason ${logText(reason)}`;
     const what = kind === 'revoke_session' ? 'session' : 'user';
-    this.logger.log(`${what} ${shown(whom)} was ${verb} by ${shown(by)}${why}`);
+    this.logger.log(`${what} ${logText(whom)} was ${verb} by ${logText(by)}${why}`);
     this.counts[kind]++;
   }
 
@@ -120,7 +118,7 @@ export class Revocations {
 
   private async repeat(revocation: KeptRevocation, cause: 'lost' | 'unproven'): Promise<void> {
     const { standings, sessions, routing } = this.options;
-    const what = 'user' in revocation ? `user ${shown(revocation.user)}` : `session ${revocation.session}`;
+    const what = 'user' in revocation ? `user ${logText(revocation.user)}` : `session ${revocation.session}`;
     if (cause === 'lost') this.logger.warn(`Redis had lost that ${what} was revoked; it is in force again`);
     if ('user' in revocation) {
       const { user, at } = revocation;
@@ -147,13 +145,4 @@ async function write<T>(work: () => Promise<T>): Promise<T> {
 
 function unproven(message: string): GatewayError {
   return new GatewayError('unknown_outcome', message, { applied: true });
-}
-
-/** Text for a line of the log: bounded, on one line, and so that nothing in it can pass for another part. */
-function shown(text: string): string {
-  const escaped = JSON.stringify(String(text).slice(0, SHOWN));
-  return escaped.replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -1,14 +1,13 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { GatewayError } from '@wss/core';
-import type { Ending } from '@wss/protocol';
+import { type Ending, isUserName, logText } from '@wss/protocol';
 import { type Committer, endingWork, type RoomStore } from '@wss/state';
 import { KeptEndings, type KeptEnding } from './kept-endings.js';
 
-/** Largest reason and name of who did it, characters. */
+/** Longest reason, and longest name of the one who wants it, characters. */
 const MOST_CHARACTERS = 128;
 /** How long a proof that an ending survives a failover may take, ms. */
 const PROOF_MS = 2_000;
-const NAME = /^[^\p{Cc}]{1,128}$/u;
 
 /** Dependencies and settings of endings. */
 export interface RoomEndingsOptions {
@@ -123,21 +122,20 @@ export class RoomEndings implements OnApplicationShutdown {
   }
 
   private audit({ room, ending, position }: KeptEnding, by: string | undefined): void {
-    const who = by === undefined ? '-' : JSON.stringify(by);
+    const who = by === undefined ? '-' : logText(by);
     this.logger.log(`removed: ${described({ room, ending })} by=${who} seq=${position.seq}`);
   }
 }
 
-/** In JSON strings, so that no name can end the line or look like another field. */
 function described({ room, ending }: Pick<KeptEnding, 'room' | 'ending'>): string {
   const { user, session, reason } = ending;
   const who =
     user === undefined
       ? session === undefined
         ? 'everybody'
-        : `session=${JSON.stringify(session)}`
-      : `user=${JSON.stringify(user)}`;
-  return `room=${room} ${who} reason=${JSON.stringify(reason)}`;
+        : `session=${logText(session)}`
+      : `user=${logText(user)}`;
+  return `room=${room} ${who} reason=${logText(reason)}`;
 }
 
 function requireText(path: string, text: string): void {
@@ -146,7 +144,7 @@ function requireText(path: string, text: string): void {
 }
 
 function requireName(path: string, name: string): void {
-  if (typeof name === 'string' && NAME.test(name)) return;
+  if (isUserName(name)) return;
   throw invalid(path, 'must be a text of 1 to 128 characters without control characters');
 }
 

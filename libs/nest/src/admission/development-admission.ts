@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
-import { isUserName } from './proven-identity.js';
+import { isUserName } from '@wss/protocol';
 
 /** `auth: 'none'`: everybody may connect, under the name in `?user=` or as a guest. */
 export class DevelopmentAdmission extends Admission {

@@ -1,13 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { type Admitted, ownClaims, UpgradeRefusal } from '@wss/messaging';
-
-/** Names of users: any text of 1 to 128 characters without control characters. */
-const USER = /^[^\p{Cc}\p{Cs}]{1,128}$/u;
-
-/** True for a text of 1 to 128 code points without control characters and halves of surrogate pairs. */
-export function isUserName(name: unknown): name is string {
-  return typeof name === 'string' && USER.test(name);
-}
+import { isUserName } from '@wss/protocol';
 
 /** Statuses with which an upgrade can be refused. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 429, 503]);

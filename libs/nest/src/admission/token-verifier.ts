@@ -1,9 +1,8 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { IDENTITY_LEEWAY_MS } from '@wss/messaging';
-import { MAX_TOKEN_LENGTH } from '@wss/protocol';
+import { isUserName, MAX_TOKEN_LENGTH } from '@wss/protocol';
 import type { WssJwtOptions } from '../options/wss-options.js';
-import { isUserName } from './proven-identity.js';
 import { type KeyObserver, type LocalKeys, PublishedKeys } from './published-keys.js';
 
 /** Identity of a token's bearer, as the token states it. */
