@@ -10,8 +10,12 @@ it.each([
   [{ ...jwt, ALLOWED_ORIGINS: '' }, [/^ALLOWED_ORIGINS is not set: .*; list/]],
   [{ ...jwt, ALLOWED_ORIGINS: '*' }, [/^ALLOWED_ORIGINS=\*: .*; list/]],
   [
-    { ...jwt, MAX_CONNECTIONS: 'off', MAX_HALF_OPEN: 'off' },
-    [/^MAX_CONNECTIONS=off: .*; set a number/, /^MAX_HALF_OPEN=off: .*; set a number/],
+    { ...jwt, MAX_MEMBERS_PER_ROOM: 'off', MAX_CONNECTIONS: 'off', MAX_HALF_OPEN: 'off' },
+    [
+      /^MAX_MEMBERS_PER_ROOM=off: .*; set a number/,
+      /^MAX_CONNECTIONS=off: .*; set a number/,
+      /^MAX_HALF_OPEN=off: .*; set a number/,
+    ],
   ],
 ])('warns of %j in production, a line each, and never elsewhere', (env, expected) => {
   const warnings = productionWarnings(loadConfig({ ...env, NODE_ENV: 'production' }));
