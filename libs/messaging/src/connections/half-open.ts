@@ -2,11 +2,17 @@ import { type IncomingMessage, Server } from 'node:http';
 import { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { Injectable, Optional } from '@nestjs/common';
-import { UpgradeLimits } from '../ports/ports.js';
+import { UpgradeLimits, UpgradeRefusal } from '../ports/ports.js';
+import { respond } from './upgrade-refusal.js';
 import { Upgrades } from './upgrades.js';
 
 /** How often sockets are looked through, ms. Ages count in such ticks: while the process stands still nobody ages. */
 const TICK_MS = 1_000;
+
+const REASONS = {
+  408: 'the request took too long',
+  503: 'too many connections without a request',
+} as const;
 
 /** Of one address no more than this part of the limit may wait. */
 const SHARE = 4;
@@ -93,15 +99,8 @@ export class HalfOpen {
     // Somebody has answered it, e.g. a CONNECT: it is no HTTP any more.
     if (socket.bytesWritten > 0) return;
     this.upgrades.cutHalfOpen(status);
-    const text = status === 408 ? 'the request took too long\n' : 'too many connections without a request\n';
-    const name = status === 408 ? 'Request Timeout' : 'Service Unavailable';
-    const wait = status === 503 ? 'Retry-After: 1\r\n' : '';
-    if (socket.writable) {
-      socket.once('finish', () => socket.destroy());
-      socket.end(
-        `HTTP/1.1 ${status} ${name}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length}\r\n${wait}\r\n${text}`,
-      );
-    } else socket.destroy();
+    if (socket.writable) respond(socket, new UpgradeRefusal(status, REASONS[status]));
+    else socket.destroy();
   }
 }
 

@@ -1,4 +1,5 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { type CloseCode, encodeEvent, REFUSALS_SUBPROTOCOL } from '@wss/protocol';
 import { WebSocketServer } from 'ws';
 import { subprotocolsOf } from './greeting.js';
@@ -41,7 +42,7 @@ export function refuseUpgrade(request: IncomingMessage, refusal: UpgradeRefusal)
     subprotocolsOf(request).includes(REFUSALS_SUBPROTOCOL)
   ) {
     refuseByClosing(request, refusal, code);
-  } else respond(request, refusal);
+  } else respond(request.socket, refusal);
 }
 
 /** A status without a code of its own is a refusal for good, or one that passes. 405 comes from `ws` itself. */
@@ -72,10 +73,8 @@ function closeReason(text: string): Buffer {
   return bytes.subarray(0, new TextEncoder().encodeInto(text, bytes).written);
 }
 
-function respond(
-  { socket }: IncomingMessage,
-  { status, message, headers, retryAfterS }: UpgradeRefusal,
-): void {
+/** Ends a socket with a complete HTTP response. */
+export function respond(socket: Socket, { status, message, headers, retryAfterS }: UpgradeRefusal): void {
   const body = `${message}\n`;
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
