@@ -104,6 +104,11 @@ export function gatePosition({ epoch, seq }: { readonly epoch: string; readonly 
   return `${Number.parseInt(epoch, 10)}.${seq}`;
 }
 
+/** The sequence number of a {@link gatePosition}. */
+export function gateSeq(at: string): number {
+  return Number(at.slice(at.indexOf('.') + 1));
+}
+
 /** Encodes the part of a log entry that ends memberships: target, tab, reason. */
 export function encodeEnding(ending: Ending): string {
   return `${targetOf(ending)}\t${JSON.stringify(ending.reason)}`;

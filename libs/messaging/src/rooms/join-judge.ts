@@ -1,6 +1,7 @@
 import {
   type GateMember,
   gatePosition,
+  gateSeq,
   type ListedEnding,
   type RoomStart,
   type RoomTypeDeclaration,
@@ -60,7 +61,7 @@ export class JoinJudge {
     ].filter((end): end is ListedEnding => typeof end === 'object');
     if (ends[0]) {
       const { at, ...ending } = ends[0];
-      this.ended = { ...ending, seq: Number(at.split('.')[1]) };
+      this.ended = { ...ending, seq: gateSeq(at) };
       return false;
     }
     const { askedAt } = this;

@@ -1,4 +1,4 @@
-import { ends, type HistoryReset } from '@wss/core';
+import { ends, gateSeq, type HistoryReset } from '@wss/core';
 import { type Ending, type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { entryFrames } from '../socket/entry-frames.js';
@@ -106,7 +106,7 @@ export class RoomMembers {
     for (const client of gate ? [...this.members.keys()] : []) {
       const end = gate!.endOf({ user: client.user, session: client.session?.id }, since);
       if (end === 'unknown') unknown.push(client);
-      else if (end) this.endOne(client, end, Number(end.at.split('.')[1]));
+      else if (end) this.endOne(client, end, gateSeq(end.at));
     }
     this.place.seen = position;
     return unknown;
