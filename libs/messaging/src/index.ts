@@ -13,7 +13,13 @@ export { Drain } from './connections/drain.js';
 export { Hub } from './connections/hub.js';
 export { MESSAGING_PROVIDERS } from './messaging-providers.js';
 export { ownClaims } from './ports/claims.js';
-export { HANDSHAKE_MS, IDENTITY_LEEWAY_MS, LISTEN_BACKLOG } from './ports/limits.js';
+export {
+  BYTES_PER_SECOND,
+  FRAMES_PER_SECOND,
+  HANDSHAKE_MS,
+  IDENTITY_LEEWAY_MS,
+  LISTEN_BACKLOG,
+} from './ports/limits.js';
 export * from './ports/messaging-observer.js';
 export { parseNetwork } from './ports/networks.js';
 export * from './ports/ports.js';

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 
 /** Shortest time from the begin of a fetch to that of the next, ms. */
@@ -138,12 +139,7 @@ export class PublishedKeys {
 
   private async pause(ms: number): Promise<void> {
     const { signal } = this.closed;
-    if (ms > 0 && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms).unref();
-        signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-      });
-    }
+    if (ms > 0) await delay(ms, undefined, { signal, ref: false }).catch(() => undefined);
     if (signal.aborted) throw new KeysUnavailable('the node stops');
   }
 

@@ -1,4 +1,4 @@
-import { HANDSHAKE_MS, type UpgradeLimits } from '@wss/messaging';
+import { BYTES_PER_SECOND, FRAMES_PER_SECOND, HANDSHAKE_MS, type UpgradeLimits } from '@wss/messaging';
 import { checkWssOptions, linesOf } from './check-options.js';
 import type { PlaceLimit } from '@wss/cluster';
 import type { WssAuth, WssDrainOptions, WssOptions } from './wss-options.js';
@@ -65,8 +65,8 @@ export function settingsOf(options: WssOptions): WssSettings {
     maxRooms: limits.maxRooms ?? 1_000,
     connectionsPerUser: placesOf(limits.connectionsPerUser, { most: 1_000, from: 10 }),
     membersPerRoom: placesOf(limits.membersPerRoom, { most: 100_000, from: 1_000 }),
-    framesPerSecond: limitOf(limits.framesPerSecond, 1_000),
-    bytesPerSecond: limitOf(limits.bytesPerSecond, 1_048_576),
+    framesPerSecond: limitOf(limits.framesPerSecond, FRAMES_PER_SECOND),
+    bytesPerSecond: limitOf(limits.bytesPerSecond, BYTES_PER_SECOND),
     single: options.single ?? false,
     maxTokenAgeMs: options.maxTokenAgeMs ?? 2_592_000_000,
     upgrades: upgradeLimitsOf(options),
