@@ -26,7 +26,7 @@ local moved_in = now + lasts - tonumber(record[3] or '0')
 local are_extended = record[3] and record[6] == record[3] and moved_in >= 0 and moved_in < lasts / 8
 local ends = are_extended and record[3] or string.format('%.0f', now + lasts)
 redis.call('HSET', KEYS[1], 'u', ARGV[1], 'g', generation, 'e', ends)
-if starts ~= '' then redis.call('HSET', KEYS[1], 'b', starts) end
+if not record[7] and starts ~= '' then redis.call('HSET', KEYS[1], 'b', starts) end
 local at = string.format('%.0f', ends + tonumber(ARGV[5]))
 for i = 1, 3 do redis.call('PEXPIREAT', KEYS[i], at) end
 return { generation, ends, record[5] and 1 or 0, are_extended and 1 or 0, starts, replid }

@@ -1,8 +1,8 @@
 -- The writes after the log. Nothing here depends on rights or settings (R35): the commit is complete with
 -- the meta; expiries and publications come last.
 
--- True if the room's keys must be kept longer; and from when on they would have to be.
-local due = not room.fresh or room.kept ~= lifetimes
+-- True if the room's keys must be kept longer, or e is written anyway; and from when on they would have to be.
+local due = not room.fresh or room.kept ~= lifetimes or raises
 for i = 1, documents do
   local json = sub(ARGV[documents_from + i], json_from[i])
   if json ~= '|' then
@@ -89,10 +89,6 @@ if moves then
   due_from = math.floor(now + (idle > 0 and math.min(ttl, idle) or ttl) * SLACK)
   local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
   call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
-elseif raises then
-  local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch
-  if room.keep_at ~= '' then history = history .. ' ' .. room.keep_at .. ' ' .. room.kept end
-  call('HSET', KEYS[1], 's', digits .. waiting, 'e', history)
 elseif events > 0 or room.queue then
   call('HSET', KEYS[1], 's', digits .. waiting)
 end
