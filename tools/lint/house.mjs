@@ -28,7 +28,7 @@ export const HOUSE = {
     floors: [
       'channels',
       'nodes',
-      ['events', 'following'],
+      ['events', 'following', 'keeping'],
       'rooms',
       'users',
       ['jobs', 'places', 'presence', 'sessions'],

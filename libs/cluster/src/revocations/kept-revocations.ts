@@ -1,6 +1,5 @@
-import { Logger } from '@nestjs/common';
 import { ENDED_GENERATION } from '@wss/core';
-import { LogGate } from '@wss/protocol';
+import { KeptWrites } from '../keeping/kept-writes.js';
 import type { SessionStore } from '../sessions/session-store.js';
 import type { StandingStore } from '../users/standing-store.js';
 
@@ -21,45 +20,31 @@ export interface KeptRevocationsOptions {
   readonly canBeDurable: boolean;
 }
 
-/** How often the engine is asked if it still has them, ms. */
-const EVERY_MS = 1_000;
-/** Number that is looked at in one go. */
-const AT_ONCE = 500;
-/** Largest number that is kept; the oldest is dropped. */
-const MOST = 10_000;
-/** How long one is kept that can't be proven to survive a failover, ms. */
-const KEPT_MS = 3_600_000;
 /** How long a proof may take, ms. */
 const PROOF_MS = 1_000;
 
-/**
- * Keeps the revocations of this node until they are proven to survive every failover, and repeats those that one has
- * lost (R39). Where nothing can be proven they are kept for an hour, at most 10,000 of them.
- */
+/** Keeps the revocations of this node, and repeats those that a failover has lost (R39). */
 export class KeptRevocations {
-  private readonly faults = new LogGate((line) => new Logger('Users').warn(line));
-  /** By what they revoke → revocation, and since when it is kept on this process' steady clock, ms. */
-  private readonly kept = new Map<string, { readonly revocation: KeptRevocation; readonly since: number }>();
-  private readonly timer: NodeJS.Timeout;
-  private looking?: Promise<void>;
+  /** By what they revoke. */
+  private readonly kept: KeptWrites<KeptRevocation>;
 
   constructor(private readonly options: KeptRevocationsOptions) {
-    this.timer = setInterval(() => this.look(), EVERY_MS).unref();
+    const lookAt = (revocations: readonly KeptRevocation[]): Promise<void> => this.lookAt(revocations);
+    this.kept = new KeptWrites({ logger: 'Users', what: 'revocations', lookAt });
   }
 
   /** Keeps one in the place of an older one; a repeated one does not take the place of a later one. */
   keep(revocation: KeptRevocation): void {
     const key = keyOf(revocation);
-    const known = this.kept.get(key)?.revocation;
+    const known = this.kept.get(key);
     if (known && 'user' in known && 'user' in revocation && known.at > revocation.at) return;
-    this.kept.delete(key);
-    this.kept.set(key, { revocation, since: performance.now() });
-    if (this.kept.size > MOST) this.kept.delete(this.kept.keys().next().value!);
+    this.kept.keep(key, revocation);
   }
 
   /** Forgets one that survives every failover, unless a later one has taken its place. */
   proven(revocation: KeptRevocation): void {
-    if (this.kept.get(keyOf(revocation))?.revocation === revocation) this.kept.delete(keyOf(revocation));
+    const key = keyOf(revocation);
+    if (this.kept.get(key) === revocation) this.kept.forget(key);
   }
 
   /** Number of revocations that are kept. */
@@ -68,24 +53,12 @@ export class KeptRevocations {
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.kept.close();
   }
 
-  /** Looks now: the engine may have lost some. */
-  look(): void {
-    if (this.kept.size === 0) return;
-    this.looking ??= this.lookAtAll()
-      .catch((error: Error) =>
-        this.faults.report('look', `it is not known now if revocations are in force: ${error.message}`),
-      )
-      .finally(() => delete this.looking);
-  }
-
-  private async lookAtAll(): Promise<void> {
-    const before = performance.now() - KEPT_MS;
-    for (const [key, { since }] of this.kept) if (since < before) this.kept.delete(key);
-    const all = [...this.kept.values()].map(({ revocation }) => revocation);
-    for (let from = 0; from < all.length; from += AT_ONCE) await this.lookAt(all.slice(from, from + AT_ONCE));
+  /** Looks now: the engine may have lost some. Never rejects. */
+  look(): Promise<void> {
+    return this.kept.look();
   }
 
   private async lookAt(revocations: readonly KeptRevocation[]): Promise<void> {

@@ -1,7 +1,7 @@
-import { Logger } from '@nestjs/common';
 import { encodeEnding, gatePosition, RoomGate } from '@wss/core';
-import { type Ending, kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
+import type { Ending, Position } from '@wss/protocol';
 import type { RoomStore } from '@wss/state';
+import { KeptWrites } from '../keeping/kept-writes.js';
 
 /** An ending of memberships that this node has written to a room's log. */
 export interface KeptEnding {
@@ -15,8 +15,6 @@ export interface KeptEnding {
 interface WatchedEnding extends KeptEnding {
   /** Its place in the room's list of endings, which a new epoch does not change. */
   readonly at: string;
-  /** Since when it is kept, ms of this process' steady clock. */
-  readonly since: number;
 }
 
 /** Dependencies and settings of the endings that a node keeps. */
@@ -32,42 +30,28 @@ export interface KeptEndingsOptions {
   readonly everyMs?: number;
 }
 
-const EVERY_MS = 1_000;
-/** Number of rooms that are looked at in one go. */
-const AT_ONCE = 500;
-/** Largest number that is kept; the oldest is dropped. */
-const MOST = 10_000;
-/** How long one is kept that can't be proven to survive a failover, ms. */
-const KEPT_MS = 3_600_000;
 /** How long a proof may take, ms. */
 const PROOF_MS = 1_000;
 
-/**
- * Keeps the endings of memberships that this node wrote until they are proven to survive every failover, and repeats
- * those that one has lost (R39). Where nothing can be proven they are kept for an hour, at most 10,000 of them.
- */
+/** Keeps the endings of memberships that this node wrote, and repeats those that a failover has lost (R39). */
 export class KeptEndings {
-  private readonly faults = new LogGate((line) => new Logger('Rooms').warn(line));
   /** By room and whose memberships end. */
-  private readonly kept = new Map<string, WatchedEnding>();
-  private readonly timer: NodeJS.Timeout;
-  private looking?: Promise<void>;
+  private readonly kept: KeptWrites<WatchedEnding>;
 
   constructor(private readonly options: KeptEndingsOptions) {
-    this.timer = setInterval(() => void this.look(), options.everyMs ?? EVERY_MS).unref();
+    const { everyMs } = options;
+    const lookAt = (endings: readonly WatchedEnding[]): Promise<void> => this.lookAt(endings);
+    this.kept = new KeptWrites({ logger: 'Rooms', what: 'removals', lookAt, everyMs });
   }
 
   keep(ending: KeptEnding): void {
-    const key = keyOf(ending);
-    this.kept.delete(key);
-    this.kept.set(key, { ...ending, at: gatePosition(ending.position), since: performance.now() });
-    if (this.kept.size > MOST) this.kept.delete(this.kept.keys().next().value!);
+    this.kept.keep(keyOf(ending), { ...ending, at: gatePosition(ending.position) });
   }
 
   /** Forgets one that survives every failover, unless a later one has taken its place. */
   proven({ room, ending, position }: KeptEnding): void {
     const key = keyOf({ room, ending });
-    if (this.kept.get(key)?.position === position) this.kept.delete(key);
+    if (this.kept.get(key)?.position === position) this.kept.forget(key);
   }
 
   /** Number of endings that are kept. */
@@ -76,24 +60,12 @@ export class KeptEndings {
   }
 
   close(): void {
-    clearInterval(this.timer);
-    this.kept.clear();
+    this.kept.close();
   }
 
   /** Looks now: the engine may have lost some. Never rejects. */
   look(): Promise<void> {
-    return (this.looking ??= this.lookAtAll()
-      .catch((error: unknown) => {
-        this.faults.report(kindOf(error), `it is not known now if removals are in force: ${stackOf(error)}`);
-      })
-      .finally(() => delete this.looking));
-  }
-
-  private async lookAtAll(): Promise<void> {
-    const before = performance.now() - KEPT_MS;
-    for (const [key, { since }] of this.kept) if (since < before) this.kept.delete(key);
-    const all = [...this.kept.values()];
-    for (let from = 0; from < all.length; from += AT_ONCE) await this.lookAt(all.slice(from, from + AT_ONCE));
+    return this.kept.look();
   }
 
   private async lookAt(endings: readonly WatchedEnding[]): Promise<void> {
@@ -125,15 +97,16 @@ export class KeptEndings {
     const key = keyOf(kept);
     if (reply.position.epoch === from.epoch || this.kept.get(key)?.position !== from) return;
     const position = { epoch: reply.position.epoch, seq: from.seq };
-    this.kept.set(key, { ...kept, position, history: reply.replicationId });
+    this.kept.replace(key, { ...kept, position, history: reply.replicationId }, this.kept.sinceOf(key));
   }
 
   /** It is kept no longer for that. */
   private async writeAgain(kept: WatchedEnding): Promise<void> {
-    await this.options.repeat(kept);
     const key = keyOf(kept);
+    const since = this.kept.sinceOf(key);
+    await this.options.repeat(kept);
     const again = this.kept.get(key);
-    if (again) this.kept.set(key, { ...again, since: kept.since });
+    if (again) this.kept.replace(key, again, since);
   }
 
   private async prove(kept: KeptEnding): Promise<void> {
