@@ -13,14 +13,10 @@ interface KeptStanding {
   readonly until: number;
 }
 
-/** Number of rows from which on those that are over are looked for. */
-const MIN_SWEEP = 1_024;
-
 /** User → standing. */
 export class StandingTable extends MemoryTable<KeptStanding> {
   readonly name = 'standings';
   override readonly isReplicated = true;
-  sweepAt = MIN_SWEEP;
 }
 
 /** Standings of the users of one process. */
@@ -69,14 +65,8 @@ export class MemoryStandingStore extends StandingStore {
     const { rows } = this.table;
     const before = rows.get(user)?.until ?? 0;
     rows.set(user, { standing, until: Math.max(before, until) });
-    if (rows.size >= this.table.sweepAt) this.sweep();
-    return standing;
-  }
-
-  private sweep(): void {
-    const { rows } = this.table;
     const now = this.engine.now();
-    for (const [user, { until }] of rows) if (until <= now) rows.delete(user);
-    this.table.sweepAt = Math.max(MIN_SWEEP, 2 * rows.size);
+    this.table.sweep((row) => row.until <= now);
+    return standing;
   }
 }

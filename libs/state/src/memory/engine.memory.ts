@@ -15,9 +15,6 @@ import {
 import { decodeSnapshot, encodeSnapshot } from './snapshot.memory.js';
 import type { MemoryTable } from './table.memory.js';
 
-/** Number of rooms from which on ended ones are looked for. */
-const MIN_SWEEP = 1_024;
-
 /** The class by which a library declares a table. */
 type TableType = new () => MemoryTable<unknown>;
 
@@ -38,7 +35,6 @@ export class MemoryEngine {
   /** Tables of a snapshot that were not asked for yet, by their names. */
   private readonly restored = new Map<string, object>();
   private readonly roomTable = this.table(RoomTable);
-  private sweepAt = MIN_SWEEP;
   /** Rows that {@link promote} brings back. */
   private replica?: Map<MemoryTable<unknown>, Map<string, unknown>>;
   private repliesToLose = 0;
@@ -100,7 +96,10 @@ export class MemoryEngine {
   room(name: string): MemoryRoom {
     const known = this.rooms.get(name);
     if (known) return known;
-    if (this.rooms.size >= this.sweepAt) this.sweepRooms();
+    this.roomTable.sweep((each) => {
+      expire(each, this.now());
+      return isGone(each);
+    });
     const room = emptyRoom();
     this.rooms.set(name, room);
     return room;
@@ -129,14 +128,6 @@ export class MemoryEngine {
     if (!lane) return;
     lane.expiresAt = until;
     if (lane.birth === room!.birth) holdRoom(room!, until);
-  }
-
-  private sweepRooms(): void {
-    for (const [name, room] of this.rooms) {
-      expire(room, this.now());
-      if (isGone(room)) this.rooms.delete(name);
-    }
-    this.sweepAt = Math.max(MIN_SWEEP, 2 * this.rooms.size);
   }
 
   /** From now on a failover brings back the data of this moment: later changes get lost. */

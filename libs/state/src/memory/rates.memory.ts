@@ -1,23 +1,10 @@
 import { MemoryTable } from './table.memory.js';
 import type { RateCharge } from '@wss/core';
 
-/** Number of rates from which on those that are over are looked for. */
-const MIN_SWEEP = 1_024;
-
 /** Rate limits by name → the time until which each is charged, µs since 1970. */
 export class RateTable extends MemoryTable<number> {
   readonly name = 'rates';
   override readonly isReplicated = true;
-  private sweepAt = MIN_SWEEP;
-
-  /** Notes until when a limit is charged; limits that are not charged any more are forgotten now and then. */
-  charge(name: string, untilUs: number, nowUs: number): void {
-    if (this.rows.size >= this.sweepAt) {
-      for (const [known, until] of this.rows) if (until <= nowUs) this.rows.delete(known);
-      this.sweepAt = Math.max(MIN_SWEEP, 2 * this.rows.size);
-    }
-    this.rows.set(name, untilUs);
-  }
 }
 
 /** The verdict on the charges of one entry. */
@@ -55,6 +42,8 @@ export class ChargeJudge {
 
   /** Notes what was charged, once the commit is written. */
   write(): void {
-    for (const [key, at] of this.charged) this.rates.charge(key, at, this.nowUs);
+    const { rates, nowUs } = this;
+    if (this.charged.size > 0) rates.sweep((until) => until <= nowUs);
+    for (const [key, at] of this.charged) rates.rows.set(key, at);
   }
 }
