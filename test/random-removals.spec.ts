@@ -116,7 +116,7 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
     await near?.stop();
   });
 
-  it('bring nothing of the room to who was removed, and everything to the others', async () => {
+  it('bring nothing of the room to the removed users, and everything to the others', async () => {
     const seed = newSeed();
     const random = new Random(seed);
     const counts: Record<string, number> = {};

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { IncomingMessage } from 'node:http';
-import { Injectable, Module } from '@nestjs/common';
+import { Injectable, type LoggerService, Module } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import { WebSocket } from 'ws';
 import { WssClient, type WssError } from '@wss/client';
@@ -84,6 +84,13 @@ const ROOM = 'note:1';
 /** Instants before and after all revocations of this file. */
 const issued = { long_ago: () => Date.now() - 60_000, later: () => Date.now() + 3_600_000 };
 
+/** A logger whose lines are kept, but for those of development. */
+function keptIn(lines: string[]): LoggerService {
+  const log = (line: string): void => void lines.push(line);
+  const quiet = (): void => undefined;
+  return { log, warn: log, error: log, fatal: log, debug: quiet, verbose: quiet };
+}
+
 describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go on %s', (engine) => {
   let cluster: FeatureCluster;
   const lines: string[] = [];
@@ -93,16 +100,7 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
 
   beforeAll(async () => {
     const options = { auth: { use: HeaderAdmission }, presence: { graceMs: 50_000 } } as const;
-    const log = (line: string): void => void lines.push(line);
-    const logger = {
-      log,
-      warn: log,
-      error: log,
-      fatal: log,
-      debug: () => undefined,
-      verbose: () => undefined,
-    };
-    const nodes = { features: [NotesModule], nodes: 3, options, logger };
+    const nodes = { features: [NotesModule], nodes: 3, options, logger: keptIn(lines) };
     cluster = await (engine === 'Redis Cluster'
       ? clusterOnServers(await RedisClusterServers.start({}), nodes)
       : FeatureCluster.start({ ...nodes, engine }));
@@ -304,22 +302,13 @@ describe('signed tokens of users who were revoked', () => {
   let users = 0;
 
   beforeAll(async () => {
-    const log = (line: string): void => void lines.push(line);
-    const logger = {
-      log,
-      warn: log,
-      error: log,
-      fatal: log,
-      debug: () => undefined,
-      verbose: () => undefined,
-    };
     const options = { auth: { jwt: { secret: SECRET } }, maxTokenAgeMs: 24 * HOUR_S * 1_000 };
     cluster = await FeatureCluster.start({
       features: [NotesModule],
       nodes: 2,
       engine: 'redis',
       options,
-      logger,
+      logger: keptIn(lines),
     });
   });
   afterAll(() => cluster?.stop());

@@ -20,7 +20,7 @@ export abstract class Users {
   /**
    * Closes all connections that the user has now, with 4402. They may come back, which asks the admission and the
    * guards of connections again, so it makes changed rights count. Sessions go on.
-   * @throws GatewayError `unavailable`, `unknown_outcome`; `invalid` for what is no name of a user
+   * @throws GatewayError `unavailable`, `unknown_outcome`; `invalid` for a text that can't name a user
    */
   abstract disconnect(user: string, options?: DisconnectOptions): Promise<void>;
 
@@ -32,7 +32,7 @@ export abstract class Users {
    * Where Redis has replicas that may be promoted (`redis.durableReplicas`), it resolves when they have it. Otherwise it
    * is kept as far as Redis keeps it; this node repeats what a failover lost, while it runs.
    * @throws GatewayError `unknown_outcome`, with `applied` if it is in force and only its durability is unknown;
-   *   `unavailable`; `invalid` for what is no name of a user
+   *   `unavailable`; `invalid` for a text that can't name a user
    */
   abstract revoke(user: string, options: RevokeOptions): Promise<void>;
 }

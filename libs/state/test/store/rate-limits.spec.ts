@@ -14,10 +14,12 @@ import { entry } from './room-store.contract.js';
 const DEBUG = { args: ['--enable-debug-command', 'local'] };
 
 /** Scripts that take the time from a key of the room. */
-function clocked(): RoomScripts {
-  const clock = "call('HMGET', KEYS[1] .. ':clock', 's', 'u')";
-  return { ...ROOM_SCRIPTS, commit: changedScript(ROOM_SCRIPTS.commit, [["call('TIME')", clock]]) };
-}
+const SCRIPTS: RoomScripts = {
+  ...ROOM_SCRIPTS,
+  commit: changedScript(ROOM_SCRIPTS.commit, [
+    ["call('TIME')", "call('HMGET', KEYS[1] .. ':clock', 's', 'u')"],
+  ]),
+};
 
 const seconds = (us: number): [number, number] => [Math.floor(us / 1e6), us % 1e6];
 
@@ -34,48 +36,35 @@ rateLimitContract('memory', () => {
   return Promise.resolve(rated);
 });
 
-rateLimitContract('Redis', async () => {
-  const server = await RedisServer.start(DEBUG);
-  const scripts = clocked();
-  const links = await RedisLinks.connect({
-    target: parseRedisTarget(server.url),
-    scripts: Object.values(scripts),
-  });
+/** A store on Redis whose scripts take the time from the room's clock. */
+function ratedOn(links: RedisLinks | ClusterLinks, servers: { stop(): Promise<void> }): RatedStore {
   const keys = new RedisKeys('test');
+  const masters =
+    links instanceof ClusterLinks ? links.shards.map(({ commands }) => commands) : [links.commands];
   return {
-    store: new RedisRoomStore(links, keys, scripts),
+    store: new RedisRoomStore(links, keys, SCRIPTS),
     async setTime(room, us) {
       const [s, u] = seconds(us);
       await links.commands.hset(`${keys.room(room).meta}:clock`, { s, u });
     },
-    ...redisFaults([links.commands]),
-    async stop() {
-      await links.close();
-      await server.stop();
-    },
-  };
-});
-
-rateLimitContract('Redis Cluster', async () => {
-  const servers = await RedisClusterServers.start(DEBUG);
-  const scripts = clocked();
-  const links = await ClusterLinks.connect({
-    target: parseRedisTarget(servers.url),
-    scripts: Object.values(scripts),
-  });
-  const keys = new RedisKeys('test');
-  return {
-    store: new RedisRoomStore(links, keys, scripts),
-    async setTime(room, us) {
-      const [s, u] = seconds(us);
-      await links.commands.hset(`${keys.room(room).meta}:clock`, { s, u });
-    },
-    ...redisFaults(links.shards.map(({ commands }) => commands)),
+    ...redisFaults(masters),
     async stop() {
       await links.close();
       await servers.stop();
     },
   };
+}
+
+rateLimitContract('Redis', async () => {
+  const server = await RedisServer.start(DEBUG);
+  const target = parseRedisTarget(server.url);
+  return ratedOn(await RedisLinks.connect({ target, scripts: Object.values(SCRIPTS) }), server);
+});
+
+rateLimitContract('Redis Cluster', async () => {
+  const servers = await RedisClusterServers.start(DEBUG);
+  const target = parseRedisTarget(servers.url);
+  return ratedOn(await ClusterLinks.connect({ target, scripts: Object.values(SCRIPTS) }), servers);
 });
 
 it('a limit in Redis ends by itself when its last command is worked off', async () => {
