@@ -161,8 +161,15 @@ it('cuts connections without a complete request in time with 408, and of too man
 });
 
 const NEWLINES = ['\r\n', '\r\n', '\r\n', '\n', '\r'];
-/** A handshake with some things wrong. */
+const CHUNKED = 'Transfer-Encoding: chunked';
+
+/** A handshake with some things wrong, and with the end of its body: Express waits for that before it refuses one. */
 function malformed(): Buffer {
+  const bytes = malformedHead();
+  return bytes.includes(CHUNKED) ? Buffer.concat([bytes, Buffer.from('0\r\n\r\n')]) : bytes;
+}
+
+function malformedHead(): Buffer {
   const lines = [
     pick([
       'GET / HTTP/1.1',
@@ -194,7 +201,7 @@ function malformed(): Buffer {
       'Sec-WebSocket-Extensions: permessage-deflate; =',
       `Cookie: ${'c'.repeat(random(30_000))}`,
       'Content-Length: -1',
-      'Transfer-Encoding: chunked',
+      CHUNKED,
       `${'H: h\r\n'.repeat(random(2_500))}Z: z`,
     ]),
     pick([
