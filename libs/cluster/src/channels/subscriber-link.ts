@@ -11,7 +11,10 @@ export interface SubscribeWay {
   readonly most: number;
 }
 
-/** Hears of changes to the subscriptions of a link. */
+/**
+ * Hears of changes to the subscriptions of a link, for channels that are wanted from it at that moment: what was asked
+ * before a channel went to another link may fail much later.
+ */
 export interface SubscriberListener {
   /** The channels are about to be subscribed. */
   asked(channels: readonly string[]): void;
@@ -83,7 +86,7 @@ export class SubscriberLink {
     const held = [...this.held];
     this.held.clear();
     for (const channel of this.wanted) this.unsettled.add(channel);
-    this.listener.lost(held);
+    this.lose(held);
     void this.settle();
   }
 
@@ -100,7 +103,21 @@ export class SubscriberLink {
     clearTimeout(this.timer);
     delete this.timer;
     this.succeed();
-    if (held.length > 0) this.listener.lost(held);
+    this.lose(held);
+  }
+
+  private lose(channels: readonly string[]): void {
+    const lost = this.stillWanted(channels);
+    if (lost.length > 0) this.listener.lost(lost);
+  }
+
+  private fail(channels: readonly string[], error: RedisError): void {
+    const failed = this.stillWanted(channels);
+    if (failed.length > 0) this.listener.failed(failed, error);
+  }
+
+  private stillWanted(channels: readonly string[]): readonly string[] {
+    return channels.filter((channel) => this.wanted.has(channel));
   }
 
   private unsettle(channel: string): void {
@@ -142,7 +159,7 @@ export class SubscriberLink {
   private async subscribe(channels: readonly string[]): Promise<void> {
     const { life, redis } = this;
     if (redis.status !== 'ready')
-      return this.listener.failed(channels, new RedisError('unsent', `the link to Redis is ${redis.status}`));
+      return this.fail(channels, new RedisError('unsent', `the link to Redis is ${redis.status}`));
     for (const channel of channels) this.possible.add(channel);
     this.listener.asked(channels);
     try {
@@ -157,7 +174,7 @@ export class SubscriberLink {
       this.resting.delete(channel);
     }
     for (const channel of channels) if (!this.wanted.has(channel)) this.unsettled.add(channel);
-    this.listener.confirmed(channels.filter((channel) => this.wanted.has(channel)));
+    this.listener.confirmed(this.stillWanted(channels));
   }
 
   private async onFailure(channels: readonly string[], error: RedisError, life: number): Promise<void> {
@@ -169,7 +186,7 @@ export class SubscriberLink {
       for (const channel of channels) this.possible.delete(channel);
     }
     if (life === this.life) this.rest(channels, error);
-    this.listener.failed(channels, error);
+    this.fail(channels, error);
   }
 
   private rest(channels: readonly string[], error: RedisError): void {
