@@ -111,8 +111,14 @@ class NoRecords extends CommandRecorder {
   skip(): Promise<void> {
     return Promise.resolve();
   }
+  find(): Promise<void> {
+    return Promise.resolve();
+  }
   charge(): Promise<void> {
     return Promise.resolve();
+  }
+  waitOf(): number {
+    return 0;
   }
   noteMissing(): void {}
 }

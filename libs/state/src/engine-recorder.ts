@@ -28,6 +28,14 @@ export class EngineRecorder extends CommandRecorder {
     await this.committer.perform(chargeWork(command));
   }
 
+  find(command: Command): Promise<void> {
+    return this.committer.find(command);
+  }
+
+  waitOf(command: Command): number {
+    return this.committer.waitOf(command);
+  }
+
   noteMissing(command: Command): void {
     this.committer.noteMissing(command);
   }

@@ -19,8 +19,9 @@ const PER = ['room', 'user', 'client'];
 
 /**
  * Limits how often a command may come; several may stand on one method. A command beyond a limit is refused with
- * `rate_limited`, nothing is done, and its number stays next: `details` say when to send it again. A repeat that has a
- * record is not charged. Every other command is, whatever its answer.
+ * `rate_limited`, nothing is done, and its number stays next: `details` say when to send it again. Its handler does not
+ * run, unless only the commit that it makes can tell. A repeat that has a record is not charged. Every other command
+ * is, whatever its answer.
  *
  * It counts by the generic cell rate algorithm: `limit` commands may come at once, then one for each
  * `windowMs / limit`.
@@ -35,6 +36,8 @@ export function RateLimit(options: RateLimitOptions): MethodDecorator {
 
 /** The limits of one event's commands, ready to be judged. */
 export class RateLimits {
+  /** True if some count a connection. */
+  readonly countClients: boolean;
   private readonly local: readonly RateCharge[];
   private readonly room: readonly RateCharge[];
   private readonly user: readonly RateCharge[];
@@ -52,6 +55,7 @@ export class RateLimits {
     const those = (wanted: string): RateCharge[] =>
       limits.filter(({ per }) => per === wanted).map((limit) => chargeOf(limit, event));
     this.local = those('client');
+    this.countClients = this.local.length > 0;
     this.room = those('room');
     this.user = those('user');
   }
@@ -86,7 +90,7 @@ export class RateLimits {
    * @throws GatewayError `rate_limited`; then none is charged
    */
   chargeClient(rates: () => Map<string, number>, nowMs: number): void {
-    if (this.local.length === 0) return;
+    if (!this.countClients) return;
     const charged = rates();
     const now = nowMs * 1_000;
     const next = this.local.map(({ name, stepUs }) => Math.max(charged.get(name) ?? 0, now) + stepUs);
@@ -94,6 +98,11 @@ export class RateLimits {
     // The clock has fractions of a microsecond.
     if (waitUs > 1) throw rateLimited(Math.ceil(waitUs / 1_000));
     this.local.forEach(({ name }, index) => charged.set(name, next[index]!));
+  }
+
+  /** Takes back a charge of {@link chargeClient}: the command was refused for another reason. */
+  refundClient(rates: Map<string, number> | undefined): void {
+    for (const { name, stepUs } of this.local) rates?.set(name, (rates.get(name) ?? 0) - stepUs);
   }
 }
 

@@ -1,39 +1,20 @@
 import { Injectable } from '@nestjs/common';
-import {
-  CommandRecorder,
-  GatewayError,
-  type RateLimits,
-  type RecordedAnswer,
-  toGatewayError,
-} from '@wss/core';
+import { CommandRecorder, GatewayError, type RecordedAnswer, toGatewayError } from '@wss/core';
 import { ERROR_CODES, type ReplyPosition } from '@wss/protocol';
+import { Charges } from './charges.js';
 import type { RoutedCommand } from './routed-command.js';
 
 /** Answers commands; numbered ones only after the engine has recorded their number (R1). */
 @Injectable()
 export class Answers {
-  /** Events with limits whose handlers make commits; no more than there are handlers. */
-  private readonly committing = new Set<string>();
+  readonly charges: Charges;
 
-  constructor(private readonly recorder: CommandRecorder) {}
-
-  /**
-   * Charges a command to its limits before its handler runs, or leaves that to its commit or record. A command
-   * without a number is charged now, unless commands of its event are known to make commits.
-   * @throws GatewayError `rate_limited`; `unavailable` when the engine is out of reach
-   */
-  async admit(command: RoutedCommand, limits: RateLimits): Promise<void> {
-    limits.chargeClient(() => (command.client.rates ??= new Map()), performance.now());
-    command.charges = limits.chargesOf(command.user);
-    command.limited = command.charges !== undefined;
-    if (!command.charges || command.number || this.committing.has(command.event)) return;
-    await this.recorder.charge(command);
-    command.charges = undefined;
+  constructor(private readonly recorder: CommandRecorder) {
+    this.charges = new Charges(recorder);
   }
 
   /** Answers with the handler's result or error. */
   async settle(command: RoutedCommand, answer: RecordedAnswer): Promise<void> {
-    if (command.limited && command.claimed) this.committing.add(command.event);
     if (!command.number || command.answered) return this.settleUnnumbered(command, answer);
     if (!command.effect && mayRecord(answer)) {
       try {

@@ -3,6 +3,7 @@ import {
   type CommandMembership,
   type CommandNumber,
   GatewayError,
+  type RecordedAnswer,
   RoomTypeRegistry,
   toGatewayError,
 } from '@wss/core';
@@ -133,7 +134,9 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
   private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {
     try {
       if (command.number) await this.sessions.prepareLane(command.client.session!, command.room!);
-      if (route?.limits) await this.answers.admit(command, route.limits);
+      if (route?.limits && !(await this.answers.charges.admit(command, route.limits))) {
+        return await this.answers.settle(command, { data: undefined });
+      }
     } catch (error) {
       return this.answers.refuse(command, this.errorOf(route, command, error));
     }
@@ -141,10 +144,15 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
       const data = route
         ? await route.handler(command.client, command.data ?? {}, command, route.event)
         : await this.unknown.judge(command, this.names.event(command.event, this.routes.keys()));
-      await this.answers.settle(command, data instanceof GatewayError ? { error: data } : { data });
+      await this.settle(route, command, data instanceof GatewayError ? { error: data } : { data });
     } catch (error) {
-      await this.answers.settle(command, { error: this.errorOf(route, command, error) });
+      await this.settle(route, command, { error: this.errorOf(route, command, error) });
     }
+  }
+
+  private settle(route: Route | undefined, command: RoutedCommand, answer: RecordedAnswer): Promise<void> {
+    if (route?.limits) this.answers.charges.ended(command, route.limits, answer);
+    return this.answers.settle(command, answer);
   }
 
   /** Turns a thrown value into the client's error, and logs the part that the client must not see. */

@@ -13,8 +13,8 @@ export class RoutedCommand extends Command {
   readonly startedAt = performance.now();
   /** True if its end has been reported to the observer. */
   observed = false;
-  /** True if its event has limits that are counted in its room. */
-  limited = false;
+  /** True while it is charged to the limits of its connection. */
+  paid = false;
 
   /** Size of its frame. */
   readonly bytes: number;

@@ -6,7 +6,7 @@ import { fillOutcome } from '../store/counter-slots.js';
 import type { Committed, Judged, Verdict } from '../store/room-store.js';
 import type { Batch } from './batch-sender.js';
 import type { PlannedStep } from './commit-plan.js';
-import { finalError, type PendingWork, refused } from './pending-work.js';
+import { finalError, numberOf, type PendingWork, refused } from './pending-work.js';
 import { decide, type Decision } from './verdicts.js';
 
 /** The verdict on a work that writes nothing. */
@@ -57,7 +57,7 @@ export class BatchAnswers {
 
   /** Answers a work with an error that leaves no record. */
   reject(pending: PendingWork, error: GatewayError): void {
-    const number = pending.work.command?.number;
+    const number = numberOf(pending);
     if (number) this.numbers.unrecorded(number);
     pending.reject(finalError(pending, error));
   }
@@ -89,7 +89,7 @@ export class BatchAnswers {
         return [{ ...pending, work: refused(pending.work, decision.error) }];
       case 'answered':
         if (isOwn) this.lane.advance(1);
-        else if (pending.work.command?.number) this.numbers.recorded(pending.work.command.number);
+        else if (pending.work.command?.number) this.numbers.found(pending.work.command.number);
         pending.resolve(decision.result);
         return [];
       case 'rejected':

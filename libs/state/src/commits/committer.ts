@@ -9,6 +9,7 @@ import { RoomCommitter } from './room-committer.js';
 import type { RoomStore } from '../store/room-store.js';
 import type { CallChannels } from './writer-queue.js';
 import type { Work, WorkResult } from './work.js';
+import { findWork } from './pending-work.js';
 
 /** Number of rooms whose documents and numbers a node keeps at hand; the least recently used ones are dropped. */
 const MAX_ROOMS = 2_000;
@@ -82,10 +83,31 @@ export class Committer {
     const submitted = room.submit(work);
     command?.pass();
     const result = await submitted;
+    await this.note(work, result, room);
+    return result;
+  }
+
+  /** Notes the effect on the work's command, once it is as lasting as it has to be. */
+  private async note(work: Work, result: WorkResult, room: RoomCommitter): Promise<void> {
     if (work.durable ?? room.limits.durable) await this.requireDurable(work, result);
     const { position, duplicate } = result;
-    if (command) command.effect = { position, duplicate, answer: () => answerOf(result) };
-    return result;
+    if (work.command) work.command.effect = { position, duplicate, answer: () => answerOf(result) };
+  }
+
+  /**
+   * Finds the record of a numbered command and notes it on the command, out of the order of commits; nothing is noted if
+   * there is none.
+   * @throws GatewayError when the number is refused or the engine is out of reach
+   */
+  async find(command: Command): Promise<void> {
+    const room = this.roomOf(command.room!);
+    const result = await room.find(command);
+    if (result) await this.note(findWork(command), result, room);
+  }
+
+  /** How long a command's charges are known to be refused, ms; 0 if that is not known. */
+  waitOf({ room, charges }: Command): number {
+    return charges ? this.roomOf(room!).waitOf(charges) : 0;
   }
 
   /** How long an idle room lives, ms; 0: for good. */

@@ -1,4 +1,4 @@
-import { GatewayError } from '@wss/core';
+import { type Command, type CommandNumber, GatewayError } from '@wss/core';
 import type { CommitEntry } from '../store/room-store.js';
 import type { Work, WorkResult } from './work.js';
 
@@ -23,9 +23,19 @@ export const NOWHERE = { epoch: '', seq: 0 };
 /** The result of a work without any effect. */
 export const NOTHING = { events: [], changes: [], counters: [], outcome: { kind: 'skipped' } } as const;
 
+/** The number that stays open if the work is refused; undefined if no client numbered it. */
+export function numberOf({ work: { command, payer } }: PendingWork): CommandNumber | undefined {
+  return (command ?? payer)?.number;
+}
+
 /** A work's identity, without what it does. */
 export function workIdentity({ room, command, deadline }: Work): Omit<Work, 'prepare'> {
   return command ? { room, command, deadline } : { room, deadline };
+}
+
+/** Finds the record of a numbered command. */
+export function findWork(command: Command): Work {
+  return { room: command.room!, command, finds: true, deadline: command.deadline, prepare: () => NOTHING };
 }
 
 /** Returns a work that takes the place of another with an error. */

@@ -1,11 +1,14 @@
 import {
   type Command,
+  type CommandNumber,
   engineUnavailable,
   gatePosition,
   GatewayError,
   membershipEnded,
   membershipUnknown,
+  type RateCharge,
   RoomGate,
+  toGatewayError,
 } from '@wss/core';
 import type { Position } from '@wss/protocol';
 import { RoomCopy } from '../documents/room-copy.js';
@@ -24,10 +27,21 @@ import {
 import { CommitPlan } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
 import { type CommitterContext, placeOf, type RoomLimits } from './committer-context.js';
-import { MAX_BATCH, NOTHING, NOWHERE, type PendingWork, workIdentity } from './pending-work.js';
+import {
+  findWork,
+  MAX_BATCH,
+  NOTHING,
+  NOWHERE,
+  numberOf,
+  type PendingWork,
+  workIdentity,
+} from './pending-work.js';
 import { refusalOf } from './refusals.js';
+import { UsedUpLimits } from './used-up-limits.js';
 import type { Work, WorkResult } from './work.js';
 import { WriterQueue } from './writer-queue.js';
+
+const NO_RECORD: WorkResult = { outcome: NOTHING.outcome, position: NOWHERE, duplicate: false };
 
 /**
  * One room's commits on one node: works that arrive while a commit is under way go out together in the next one.
@@ -43,6 +57,7 @@ export class RoomCommitter {
   private readonly answers: BatchAnswers;
   private readonly numbers = new SessionNumbers();
   private readonly writers: WriterQueue;
+  private readonly usedUp = new UsedUpLimits();
   private knownLimits: RoomLimits | undefined;
   private running = false;
   /** Epoch of the last answer. */
@@ -178,12 +193,48 @@ export class RoomCommitter {
     }
     const again = this.answerVerdicts({ open: repeats, plan }, reply as Judged);
     if (again.length === 0) return others;
-    for (const { work } of again) this.numbers.forget(work.command!.number!.session);
-    return batch.filter((pending) => !repeats.includes(pending) || again.includes(pending));
+    for (const { work, resolve } of again) {
+      if (work.finds) resolve(NO_RECORD);
+      else this.numbers.forget(work.command!.number!.session);
+    }
+    return batch.filter(
+      (pending) => !repeats.includes(pending) || (again.includes(pending) && !pending.work.finds),
+    );
   }
 
-  private isRepeat({ work: { command } }: PendingWork): boolean {
-    return command?.number !== undefined && this.numbers.isRepeat(command.number);
+  /** True for a work that the engine judges and does not carry out. */
+  private isRepeat({ work: { command, finds } }: PendingWork): boolean {
+    return finds || (command?.number !== undefined && this.numbers.isRepeat(command.number));
+  }
+
+  /** @throws GatewayError `out_of_order` if an earlier number left no record */
+  private requireOrder(number: CommandNumber): void {
+    const expected = this.numbers.missingBefore(number);
+    if (expected !== undefined) throw refusalOf({ kind: 'out_of_order', expected });
+  }
+
+  /**
+   * Finds the record of a numbered command; undefined if there is none.
+   * @throws GatewayError when the number is refused or the engine is out of reach
+   */
+  async find(command: Command): Promise<WorkResult | undefined> {
+    const number = command.number!;
+    this.numbers.came(number);
+    this.requireOrder(number);
+    if (this.numbers.isNew(number)) return undefined;
+    try {
+      const result = await this.submit(findWork(command));
+      return result === NO_RECORD ? undefined : result;
+    } catch (error) {
+      // The numbers before it may be under way, so this is judged when it is recorded.
+      if (['out_of_order', 'session_expired'].includes(toGatewayError(error).code)) return undefined;
+      throw error;
+    }
+  }
+
+  /** How long charges are known to be refused, ms; 0 if that is not known. */
+  waitOf(charges: readonly RateCharge[]): number {
+    return this.usedUp.waitOf(charges, this.context.now());
   }
 
   /** Notes that a numbered command ended without a record. */
@@ -199,7 +250,7 @@ export class RoomCommitter {
         this.answers.reject(pending, ended);
         return false;
       }
-      const number = pending.work.command?.number;
+      const number = numberOf(pending);
       const expected = number && this.numbers.missingBefore(number);
       if (expected !== undefined) {
         pending.reject(refusalOf({ kind: 'out_of_order', expected }));
@@ -270,6 +321,7 @@ export class RoomCommitter {
   /** Returns the works that run again at once; those that can't be judged yet are queued behind them. */
   private answerVerdicts(batch: Batch, reply: Judged): readonly PendingWork[] {
     if (reply.gate) this.gate = reply.gate;
+    this.usedUp.note(batch.plan.entries, reply.verdicts, this.context.now());
     const { again, deferred, isLaneLost } = this.answers.judged(batch, reply);
     this.queue.unshift(...deferred);
     if (isLaneLost) this.loseLane();

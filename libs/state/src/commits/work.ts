@@ -33,6 +33,10 @@ export interface Work {
   readonly command?: Command | undefined;
   /** Limits of the room that it is charged to; default those of its command. */
   readonly charges?: readonly RateCharge[] | undefined;
+  /** The numbered command that it is charged for. */
+  readonly payer?: Command | undefined;
+  /** True if it only finds the record of its command. */
+  readonly finds?: boolean | undefined;
   /** Time after which no new attempt is made, ms on this process' steady clock. */
   readonly deadline: number;
   /** True if the answer waits until the step survives a failover (R19). */

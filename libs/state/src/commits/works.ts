@@ -3,6 +3,7 @@ import type { Ending } from '@wss/protocol';
 import type { DocumentType } from '../documents/document-type.js';
 import { CollectedDraft, encodeLogEvent, type RoomDraft } from '../documents/room-draft.js';
 import { CHANGED } from './commit-plan.js';
+import { NOTHING } from './pending-work.js';
 import type { CommitScope } from './committer.js';
 import type { Outcome } from '../store/room-store.js';
 import { isLargerThan } from '../store/text-size.js';
@@ -101,10 +102,10 @@ export function recordWork(command: Command, outcome: Outcome): Work {
 }
 
 /** Charges a command to the limits of its room in the node's own lane, so that a lost answer charges it once. */
-export function chargeWork({ room, charges, deadline }: Command): Work {
-  const outcome = { kind: 'skipped' } as const;
-  const prepared: Prepared = { events: [], changes: [], counters: [], outcome };
-  return { room: room!, charges, deadline, prepare: () => prepared };
+export function chargeWork(command: Command): Work {
+  const { room, charges, deadline } = command;
+  const payer = command.number && command;
+  return { room: room!, charges, payer, deadline, prepare: () => NOTHING };
 }
 
 /**
