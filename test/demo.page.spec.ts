@@ -430,7 +430,7 @@ describe('the user of the page', () => {
       await first.reload();
       await isLive(first);
       expect(await name(first)).toBe(guest);
-      expect(await faces(first)).toEqual([guest]);
+      await eventually(async () => expect(await faces(first)).toEqual([guest]), WITHIN);
       const [second] = await Promise.all([first.context().waitForEvent('page'), first.click('#second')]);
       watch(second, new URL(first.url()).host);
       await isLive(second);
