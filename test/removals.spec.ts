@@ -146,6 +146,19 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
     }
   });
 
+  it('refuses what its user sent behind a join that was not answered yet', async () => {
+    await start();
+    const ann = await member('ann', 0);
+    const bob = await cluster.connect('bob', { node: 0, session: true });
+    guarding.afterDecision = () => rooms(1).to('open:1').remove('nobody');
+    const joined = bob.join(room);
+    const sent = Array.from({ length: 40 }, (_, n) => say(bob, `b${n}`, { n: n + 1 }));
+    await joined;
+    const { seq } = await rooms(1).to(room).remove('bob');
+    for (const { data } of await Promise.all(sent)) if (data) expect(data.seq).toBeLessThan(seq);
+    expect(await say(ann, 'after')).toMatchObject({ data: { seq: seq + 1 } });
+  });
+
   it('tells nonsense, and takes what changes nothing', async () => {
     await start(1);
     const target = rooms().to(room);

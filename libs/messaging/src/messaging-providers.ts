@@ -1,4 +1,5 @@
 import type { Provider } from '@nestjs/common';
+import { bindClass } from '@wss/core';
 import { Answers } from './commands/answers.js';
 import { CatchUp } from './rooms/catch-up.js';
 import { Arrivals } from './connections/arrivals.js';
@@ -14,10 +15,12 @@ import { Flusher } from './socket/flusher.js';
 import { Heartbeats } from './connections/heartbeats.js';
 import { Hub } from './connections/hub.js';
 import { JoinGuards } from './rooms/join-guards.js';
+import { MemberJudge } from './commands/member-judge.js';
 import { Memberships } from './rooms/memberships.js';
 import { PresenceReader } from './rooms/presence-reader.js';
 import { ReadingShares } from './reading/reading-shares.js';
 import { Removals } from './rooms/removals.js';
+import { ReturnedMembers } from './rooms/returned-members.js';
 import { RoomAccess } from './rooms/room-access.js';
 import { RoomDelivery } from './rooms/room-delivery.js';
 import { RouteBuilder } from './commands/routes.js';
@@ -43,6 +46,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   RoomDelivery,
   Memberships,
   Removals,
+  bindClass(MemberJudge, ReturnedMembers),
   CatchUp,
   Seats,
   RoomAccess,

@@ -26,7 +26,11 @@ class SlowRooms extends RoomSource {
   readonly waiting: (() => void)[] = [];
 
   hold(): RoomHold {
-    return { begin: (request, complete) => this.begin('', request, complete), release: () => undefined };
+    return {
+      begin: (request, complete) => this.begin('', request, complete),
+      current: () => undefined,
+      release: () => undefined,
+    };
   }
 
   begin(_room: string, _request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {

@@ -28,7 +28,11 @@ import {
 /** Rooms in which nothing ever happens. */
 class EmptyRooms extends RoomSource {
   hold(): RoomHold {
-    return { begin: (request, complete) => this.begin('', request, complete), release: () => undefined };
+    return {
+      begin: (request, complete) => this.begin('', request, complete),
+      current: () => undefined,
+      release: () => undefined,
+    };
   }
 
   begin(_room: string, _request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {

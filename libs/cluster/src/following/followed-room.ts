@@ -3,6 +3,7 @@ import { type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/pr
 import { epochNumber, type ResumeReply, type RoomStore, type RoomTop, StoreError } from '@wss/state';
 import { EarlyEntries } from './early-entries.js';
 import { withoutSeen } from './log-entries.js';
+import { RoomDoubt } from './room-doubt.js';
 import { type FeedFaults, RoomFaults } from './room-faults.js';
 import type { PresenceHearer, RoomListener } from './room-listener.js';
 import { type NodeReads, type RoomReader, RoomReads } from './room-reads.js';
@@ -52,6 +53,9 @@ export class FollowedRoom {
   private state: State = { kind: 'opening', arrivals: [] };
   private readonly early = new EarlyEntries();
   private stopped = false;
+  private doubt?: RoomDoubt;
+  /** True if the channel was heard again during a read, which may have come too early to show what was missed. */
+  private isReadLate = false;
   private holeTimer?: NodeJS.Timeout;
   private readonly starts: RoomStarts;
   private readonly reads: RoomReads;
@@ -93,6 +97,34 @@ export class FollowedRoom {
   stop(): void {
     this.stopped = true;
     clearTimeout(this.holeTimer);
+    this.endDoubt();
+  }
+
+  /**
+   * Resolves when it is known which memberships have ended, as far as this node may have missed that (R38); undefined if it
+   * has not. It may have to be asked again.
+   */
+  get current(): Promise<void> | undefined {
+    return this.doubt?.over ?? (this.state.kind === 'reading' ? this.state.ended : undefined);
+  }
+
+  /** The room's channel is about to be heard again: endings may have been missed. */
+  returning(): void {
+    this.doubt ??= new RoomDoubt();
+    this.doubt.isHeard = false;
+  }
+
+  /** The room's channel is heard again. */
+  heardAgain(): void {
+    if (this.doubt) this.doubt.isHeard = true;
+    if (this.state.kind === 'live') this.repair();
+    else this.isReadLate = true;
+  }
+
+  /** The room's channel can't be heard, and nothing is waited for. */
+  endDoubt(): void {
+    this.doubt?.end();
+    delete this.doubt;
   }
 
   /** True if everything up to this point was delivered already. */
@@ -305,6 +337,10 @@ export class FollowedRoom {
     const arrivals = this.state.kind === 'live' ? [] : this.state.arrivals;
     this.state = { kind: 'live', standing };
     this.early.clear();
+    if (this.isReadLate) {
+      this.isReadLate = false;
+      this.repair();
+    } else if (this.doubt?.isHeard) this.endDoubt();
     for (const arrival of arrivals) {
       if (typeof arrival === 'function') {
         this.pass(arrival);

@@ -28,6 +28,10 @@ export class FeedHold implements RoomHold {
     }
   }
 
+  current(): Promise<void> | undefined {
+    return this.held.room.current;
+  }
+
   release(): void {
     if (this.released) return;
     this.released = true;

@@ -69,7 +69,24 @@ export class RoomFeed {
     }
     committer.onCommitted((room, epoch, entries) => this.rooms.get(room)?.room.accept(epoch, entries, true));
     channels.onInterruption((interrupted) => {
-      for (const [name, { room }] of this.rooms) if (interrupted.has(keys.room(name).channel)) room.repair();
+      for (const [name, { room }] of this.rooms)
+        if (interrupted.has(keys.room(name).channel)) room.heardAgain();
+    });
+    this.doubtReturning();
+  }
+
+  /** A member whose membership may have ended unheard does nothing before that is known (R38). */
+  private doubtReturning(): void {
+    const { channels, keys } = this.options;
+    const each = (of: readonly string[], call: (room: FollowedRoom) => void): void => {
+      const names = new Set(of);
+      for (const [name, { room }] of this.rooms) if (names.has(keys.room(name).channel)) call(room);
+    };
+    channels.onReturn({
+      // Until the link is back nobody can be told anything.
+      lost: () => undefined,
+      returning: (of) => each(of, (room) => room.returning()),
+      refused: (of) => each(of, (room) => room.endDoubt()),
     });
   }
 

@@ -29,7 +29,7 @@ export interface CommandNumber {
   readonly epoch?: string;
 }
 
-/** A sender's membership of the room, as its node saw it when the command came. */
+/** A sender's membership of the room, as its node saw it when the command began. */
 export interface CommandMembership {
   readonly session?: string;
   /** Position up to which the membership holds; absent: of one that a session came back to, that is not known. */
@@ -44,7 +44,6 @@ export interface CommandInit {
   readonly deadline: number;
   readonly order?: CommandOrder;
   readonly number?: CommandNumber;
-  readonly membership?: CommandMembership;
 }
 
 /** A client's event on its way through a handler: `@CurrentCommand() command: Command`. */
@@ -58,8 +57,8 @@ export class Command {
   readonly deadline: number;
   /** Present if the client numbered the command. */
   readonly number: CommandNumber | undefined;
-  /** Present if the sender was a member of the room; a commit refuses the command if that has ended (R38). */
-  readonly membership: CommandMembership | undefined;
+  /** Present if the sender was a member of the room as it began; a commit refuses the command if that has ended (R38). */
+  membership: CommandMembership | undefined = undefined;
   /** The client's data, for the fingerprint of a numbered command. */
   readonly data: unknown;
   /** The engine's verdict; undefined until there is one. */
@@ -73,7 +72,7 @@ export class Command {
   private expired = false;
   private readonly order: CommandOrder | undefined;
 
-  constructor({ frame, client, deadline, order, number, membership }: CommandInit) {
+  constructor({ frame, client, deadline, order, number }: CommandInit) {
     this.event = frame.event;
     this.data = frame.data;
     this.client = client;
@@ -81,7 +80,6 @@ export class Command {
     this.room = frame.room;
     this.id = frame.id;
     this.number = number;
-    this.membership = membership;
     this.order = order;
     order?.add(this);
   }

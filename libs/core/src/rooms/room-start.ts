@@ -69,6 +69,12 @@ export interface RoomHold {
    */
   begin(request: StartRequest, complete: (start: RoomStart) => void): Promise<void>;
 
+  /**
+   * Resolves when the room's endings of memberships are known that this node may have missed; a second call may follow.
+   * @returns undefined if it has missed none, as far as it knows
+   */
+  current(): Promise<void> | undefined;
+
   /** Gives it back; calling it again has no effect. */
   release(): void;
 }

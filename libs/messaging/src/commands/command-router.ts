@@ -21,6 +21,7 @@ import { Answers } from './answers.js';
 import type { ClientSocket, FrameRouter } from '../socket/client-socket.js';
 import type { RoomState } from '../socket/room-state.js';
 import { Deadlines } from './deadlines.js';
+import { MemberJudge } from './member-judge.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { SessionSource } from '../ports/ports.js';
 import { FRAMES_AT_ONCE } from '../reading/reading-turns.js';
@@ -56,6 +57,7 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
     private readonly sessions: SessionSource,
     private readonly unknown: UnknownEvents,
     private readonly names: UnknownNames,
+    private readonly members: MemberJudge,
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
@@ -117,6 +119,8 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
       return;
     }
     this.deadlines.add(command);
+    // A join that it waited for counts.
+    if (state?.joined) command.membership = membershipOf(command.client, state);
     const handling = isForeign ? this.refuseRoom(command, refusal) : this.handle(route, command);
     const running = handling.finally(() => this.finish(command, state));
     if (route?.system && state && route.event !== '$presence') this.holdRoom(state, running);
@@ -137,6 +141,8 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
       if (route?.limits && !(await this.answers.charges.admit(command, route.limits))) {
         return await this.answers.settle(command, { data: undefined });
       }
+      const judging = route && isOfMembers(route) ? this.members.judge(command) : undefined;
+      if (judging) await judging;
     } catch (error) {
       return this.answers.refuse(command, this.errorOf(route, command, error));
     }
@@ -268,6 +274,11 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
   }
 }
 
+/** True for an event that only members may send, unless the room is open to all. */
+function isOfMembers({ system, event }: Route): boolean {
+  return !system || event === '$presence';
+}
+
 /** Creates the command. Its time runs from its arrival, whatever it waits for. */
 function commandFrom(
   client: ClientSocket,
@@ -284,7 +295,6 @@ function commandFrom(
     deadline,
     ...(order && { order }),
     ...(number && { number }),
-    ...(state?.joined && { membership: membershipOf(client, state) }),
   });
 }
 

@@ -37,6 +37,10 @@ class SeatedHold implements RoomHold {
     return this.hold.begin(...args);
   }
 
+  current(): Promise<void> | undefined {
+    return this.hold.current();
+  }
+
   release(): void {
     this.hold.release();
     if (this.released) return;

@@ -3,7 +3,7 @@ import type { RoomStart } from '@wss/core';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { entryFrames } from '../socket/entry-frames.js';
-import type { Lag } from './lag.js';
+import type { Lag } from './room-members.js';
 import { MAX_OUTBOUND_BYTES } from '../socket/outbound-queue.js';
 import { LaneNumbers, RoomSource } from '../ports/ports.js';
 import { RoomDelivery } from './room-delivery.js';

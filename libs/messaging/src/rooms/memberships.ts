@@ -25,6 +25,7 @@ export class Memberships {
       client.useRoom(room).joined = true;
       client.places++;
     }
+    delete client.roomState(room)!.ended;
     if (client.session && (isNew || since)) this.sessions.joined(client.session, room, since);
     this.presence.entered(room, client, meta);
   }

@@ -31,6 +31,8 @@ export class Removals {
   /** Ends a membership and tells the client, in the order of the room: nothing of it is sent afterwards. */
   remove(client: ClientSocket, room: string, ending: ListedAt): void {
     this.stopSending(client, room);
+    const state = client.roomState(room);
+    if (state) state.ended = ending;
     client.queue?.push(textFrame(encodeRemoved(room, ending)));
     this.memberships.left(client, room);
     this.observer?.memberRemoved?.();

@@ -6,9 +6,8 @@ import type { ClientSocket } from '../socket/client-socket.js';
 import { Flusher } from '../socket/flusher.js';
 import type { RoomPlace } from '../socket/room-state.js';
 import { textFrame } from '../socket/text-frame.js';
-import type { Lag } from './lag.js';
 import { encodeDurable, encodeEpoch, encodeReset } from './room-frames.js';
-import { type EndMembership, type Membership, RoomMembers } from './room-members.js';
+import { type EndMembership, type Lag, type Membership, RoomMembers } from './room-members.js';
 import { SurvivingNumbers, withLane } from './surviving-numbers.js';
 
 /** An ending, and its number in the room's log. */

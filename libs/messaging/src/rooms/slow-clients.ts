@@ -3,7 +3,7 @@ import { type BackPressure, isEngineError, RoomTypeRegistry } from '@wss/core';
 import { kindOf, LogGate, type Position, stackOf } from '@wss/protocol';
 import { CatchUp, FEED_BELOW_BYTES } from './catch-up.js';
 import type { ClientSocket } from '../socket/client-socket.js';
-import type { Lag } from './lag.js';
+import type { Lag } from './room-members.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { RoomDelivery } from './room-delivery.js';
 import type { FramesOrigin } from '../socket/shared-frames.js';

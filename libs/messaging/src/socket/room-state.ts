@@ -1,5 +1,5 @@
 import type { CommandOrder, RoomHold } from '@wss/core';
-import type { Position } from '@wss/protocol';
+import type { Ending, Position } from '@wss/protocol';
 
 /** Where a room's members on this node are. */
 export interface RoomPlace {
@@ -15,6 +15,8 @@ export interface RoomState {
   hold?: RoomHold;
   /** The position up to which members on this node have been sent the room; present with {@link hold}. */
   place?: RoomPlace;
+  /** The ending of its membership, if that was ended and it has not joined since. */
+  ended?: Ending;
   /** True while a join or leave is under way; later commands in this room wait for it. */
   changing: boolean;
   readonly order: CommandOrder;

@@ -60,6 +60,7 @@ export class LogRoom {
     this.holds++;
     return {
       begin: (request, complete) => this.begin(request, (start) => held && complete(start)),
+      current: () => undefined,
       release: () => {
         if (held) this.holds--;
         held = false;
