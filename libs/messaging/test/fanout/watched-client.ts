@@ -26,7 +26,7 @@ type Attach = { setSocket(socket: Line, head: Buffer, options: object): void };
 interface ReplyFrame {
   readonly id: string;
   readonly data?: StartData;
-  readonly error?: { readonly code: string };
+  readonly error?: { readonly code: string; readonly message: string };
 }
 
 type ServerFrame = ReplyFrame | (EventFrame & { readonly id?: undefined; readonly room?: string });
@@ -122,7 +122,10 @@ export class WatchedClient {
   }
 
   private onReply({ id, data, error }: ReplyFrame, judgement: Judgement): void {
-    if (error) return judgement.problem(`${this.socket.id}: ${id} was answered ${error.code}`);
+    // A process that stalled for the time limit says so, and the client stays where it was.
+    if (error?.message.includes('no start within')) return judgement.count('stalled');
+    if (error)
+      return judgement.problem(`${this.socket.id}: ${id} was answered ${error.code}: ${error.message}`);
     const { room, wish } = this.asked.get(id)!;
     if (wish) this.rooms.get(room)!.onJoined(wish, data!, judgement);
     else this.rooms.get(room)!.onLeft();
