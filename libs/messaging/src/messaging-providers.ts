@@ -31,6 +31,7 @@ import { SystemHandlers } from './rooms/system-handlers.js';
 import { SurvivingNumbers } from './rooms/surviving-numbers.js';
 import { UnknownEvents } from './commands/unknown-events.js';
 import { UnknownNames } from './commands/unknown-names.js';
+import { UsersHere } from './connections/users-here.js';
 
 /**
  * Providers of clients, their rooms on this node, and the way of their frames to handlers. The module that provides
@@ -62,6 +63,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Answers,
   ConnectGuards,
   Identification,
+  UsersHere,
   ConnectionPorts,
   Upgrades,
   Arrivals,

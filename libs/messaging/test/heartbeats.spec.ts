@@ -32,7 +32,7 @@ class Beats {
     {} as RoomAccess,
     { drained: () => undefined } as unknown as SlowClients,
     {
-      listener: { userCame: () => undefined, userCameAgain: () => undefined, userLeft: () => undefined },
+      listener: { userCame: () => undefined, clientCame: () => undefined, userLeft: () => undefined },
     } as unknown as ConnectionPorts,
   );
   private sessions = 0;

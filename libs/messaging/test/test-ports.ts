@@ -65,7 +65,7 @@ class OpenAdmission extends Admission {
 
 class NoListener extends ClientListener {
   userCame(): void {}
-  userCameAgain(): void {}
+  clientCame(): void {}
   userLeft(): void {}
   sessionResumed(): void {}
 }

@@ -78,7 +78,7 @@ export interface DirectTarget {
 /** Sends events to rooms, users and clients, wherever they are connected. */
 export abstract class Rooms {
   abstract to(room: string): RoomTarget;
-  /** All clients of a user. */
+  /** All clients of a user that are connected; those with a session miss nothing that is sent after their `$hello`, while links hold. */
   abstract toUser(user: string): DirectTarget;
   /** One client. */
   abstract toClient(clientId: string): DirectTarget;

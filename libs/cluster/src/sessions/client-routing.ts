@@ -80,7 +80,8 @@ export class ClientRouting {
       of.filter((channel) => channel.startsWith(prefix)).map((channel) => channel.slice(prefix.length));
     channels.onReturn({
       lost: (of) => usersOf(of).forEach((user) => this.users.has(user) && this.standings.lost(user)),
-      returning: (of) => usersOf(of).forEach((user) => this.standings.returning(user)),
+      returning: (of) =>
+        usersOf(of).forEach((user) => this.users.has(user) && this.standings.returning(user)),
       refused: (of) => usersOf(of).forEach((user) => this.standings.letGo(user)),
     });
   }
@@ -101,7 +102,7 @@ export class ClientRouting {
     ]);
   }
 
-  /** The first client of a user came to this node. Resolves when no message to the user can be missed any more. */
+  /** The first client of a user comes to this node. Resolves when no message to the user can be missed any more. */
   userCame(user: string): Promise<void> {
     const { channels, keys, listener } = this.options;
     const onMessage = (text: string): void => {
@@ -121,8 +122,8 @@ export class ClientRouting {
     return kept;
   }
 
-  /** A further client of a user came: it may have missed what was heard while it was admitted. */
-  userCameAgain(user: string): void {
+  /** A client of a user was admitted: it may have missed what was heard meanwhile. */
+  clientCame(user: string): void {
     void this.users.get(user)?.heard.then(() => this.takeOvers.heard(user));
   }
 

@@ -54,7 +54,7 @@ describe('R39: frames for a user whose channel is not heard', () => {
 
   it('wait though another connection of the user comes', async () => {
     link.lost([channel]);
-    routing.userCameAgain('ann');
+    routing.clientCame('ann');
     await eventually(() => expect(calls).toContain('judge'));
     expect(calls).not.toContain('release');
     link.returning([channel]);

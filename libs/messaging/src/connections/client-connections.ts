@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Injectable, Logger, Optional } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { isEngineError, type OpenedSession, SessionHooks, Slots, type Standing } from '@wss/core';
-import { kindOf, LogGate, stackOf } from '@wss/protocol';
 import { CommandRouter } from '../commands/command-router.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import {
@@ -23,6 +22,7 @@ import { goneRefusal } from './handshake-step.js';
 import { Hub } from './hub.js';
 import { Identification } from './identification.js';
 import { type AcceptedClient, Upgrades } from './upgrades.js';
+import { UsersHere } from './users-here.js';
 
 /** The ports that the application supplies for connections. */
 @Injectable()
@@ -31,6 +31,7 @@ export class ConnectionPorts {
     readonly identification: Identification,
     readonly listener: ClientListener,
     readonly sessions: SessionSource,
+    readonly users: UsersHere,
     private readonly hooks: SessionHooks,
     @Optional() readonly observer?: MessagingObserver,
     @Optional() readonly revocations?: RevocationSource,
@@ -53,8 +54,6 @@ const OPENING_AT_ONCE = 100;
 /** Connections of paths that the command router serves: admission, sessions, registration, clean-up. */
 @Injectable()
 export class ClientConnections implements Connections {
-  private readonly logger = new Logger('Connections');
-  private readonly warnings = new LogGate((line) => this.logger.warn(line));
   private readonly opening = new Slots(OPENING_AT_ONCE);
 
   constructor(
@@ -73,11 +72,13 @@ export class ClientConnections implements Connections {
     await this.takePlace(request, admitted.user);
     const { revocations } = this.ports;
     const standing = await this.standingOf(admitted, offered.session);
+    const heard = this.ports.users.came(admitted.user, request.socket);
     if (standing === 'unknown') return { ...admitted, isUnjudged: true };
     const opened = offered.session
       ? await this.open(request, admitted.user, { ...offered, ...standing })
       : undefined;
     const generation = standing && (await revocations?.enter(admitted.user, standing));
+    await heard;
     return { ...admitted, ...(opened && { opened }), ...(generation !== undefined && { generation }) };
   }
 
@@ -130,11 +131,10 @@ export class ClientConnections implements Connections {
     this.upgrades.answered(101);
     const client = this.sockets.begin(socket, stream, accepted, context);
     if (opened) greet(client, opened);
-    const isFirst = this.hub.add(client);
+    this.hub.add(client);
     // Until the user's standing is compared, which the next lines lead to.
     if (accepted.isUnjudged) this.hub.hold(client.user, 'rooms');
-    if (isFirst) void this.announce(client.user);
-    else this.ports.listener.userCameAgain(client.user);
+    this.ports.listener.clientCame(client.user);
     if (opened?.resumed) this.ports.resumed(client, opened);
   }
 
@@ -156,7 +156,7 @@ export class ClientConnections implements Connections {
     if (isRevoked && client.session) this.ports.sessions.revoked(client.session);
     // A dead line brings no close frame back, but the node knows its own close code.
     this.ports.observer?.clientGone(code === 1006 ? (client.closedWith ?? code) : code);
-    if (this.hub.remove(client)) this.ports.listener.userLeft(client.user);
+    this.hub.remove(client);
     this.router.clientGone(client);
   }
 
@@ -166,14 +166,5 @@ export class ClientConnections implements Connections {
     if (socket.destroyed) release();
     // It comes once; `once` would keep three more objects for each client.
     else socket.on('close', release);
-  }
-
-  private async announce(user: string): Promise<void> {
-    try {
-      await this.ports.listener.userCame(user);
-    } catch (error) {
-      const line = `messages to a user may not arrive: ${stackOf(error)}`;
-      this.warnings.report(`announce ${kindOf(error)}`, line);
-    }
   }
 }

@@ -68,7 +68,6 @@ export class Hub {
     set?.delete(client);
     if (set?.size !== 0) return false;
     this.byUser.delete(client.user);
-    this.held.delete(client.user);
     return true;
   }
 
@@ -96,12 +95,11 @@ export class Hub {
     }
   }
 
-  /** Lets frames wait for a user's clients, until {@link release}. */
+  /** Lets frames wait for a user's clients, those that are still to come among them, until {@link release}. Frames that wait already go on waiting. */
   hold(user: string, what: HeldFrames): void {
-    const clients = this.byUser.get(user);
-    if (!clients) return;
-    this.held.set(user, what);
-    for (const client of clients) client.queue?.hold(what);
+    const held = this.held.get(user) === 'all' ? 'all' : what;
+    this.held.set(user, held);
+    for (const client of this.byUser.get(user) ?? []) client.queue?.hold(held);
   }
 
   /** Ends {@link hold}. */

@@ -57,11 +57,11 @@ export abstract class LaneNumbers {
 
 /** Hears of clients that come and go, so that messages to users can be routed. */
 export abstract class ClientListener {
-  /** The first client of this user on this node will be admitted once this resolves. */
+  /** The first connection of this user on this node is being admitted; resolves when messages to the user are heard. */
   abstract userCame(user: string): Promise<void> | void;
-  /** A further client of this user on this node was admitted; what was told of the user meanwhile concerns it, too. */
-  abstract userCameAgain(user: string): void;
-  /** The last client of this user on this node has gone. */
+  /** A client of this user on this node was admitted; what was told of the user meanwhile concerns it, too. */
+  abstract clientCame(user: string): void;
+  /** The last connection of this user on this node has gone. */
   abstract userLeft(user: string): void;
   /** Called when a session goes on here; older connections of it, on any node, must end. */
   abstract sessionResumed(session: ClientSession): void;
