@@ -3,6 +3,11 @@ import type { NodePresence } from './node-presence.js';
 import type { PresenceStore } from './presence-store.js';
 import { MAX_PRESENCE_PAGE, Presence, PRESENCE_PAGE, type RoomPresence } from './presence.js';
 
+/** Knows whose a session is. */
+export interface SessionUsers {
+  membershipsOf(id: string): Promise<{ readonly user?: string }>;
+}
+
 /**
  * {@link Presence} over the cluster, and the entrance for this node's clients. A read sees everything that this
  * node's clients did before.
@@ -30,6 +35,34 @@ export class ClusterPresence extends Presence {
   /** A client's connection has gone. */
   cutOff(room: string, clientId: string): void {
     this.node.cutOff(room, clientId);
+  }
+
+  /** A user was put out of a room; see {@link NodePresence.putOut}. */
+  async putOut(room: string, user: string, everywhere: boolean): Promise<void> {
+    if (this.isShown(room)) await this.node.putOut(room, user, everywhere);
+  }
+
+  /**
+   * Memberships of a room were ended: of a user, of a session, or of everybody. Without a connection nobody goes on as
+   * present. Never rejects.
+   */
+  async ended(
+    room: string,
+    { user, session }: { readonly user?: string; readonly session?: string },
+    sessions: SessionUsers,
+  ): Promise<void> {
+    if (!this.isShown(room)) return;
+    const who = user ?? (session === undefined ? '' : await this.userOf(session, sessions));
+    if (who !== undefined) await this.node.putOut(room, who, user !== undefined);
+  }
+
+  private async userOf(session: string, sessions: SessionUsers): Promise<string | undefined> {
+    try {
+      return (await sessions.membershipsOf(session)).user;
+    } catch {
+      // The grace period ends by itself.
+      return undefined;
+    }
   }
 
   of(room: string): RoomPresence {

@@ -5,6 +5,7 @@ import type { NodeRegistry } from '../nodes/node-registry.js';
 import type { PresenceDelta } from '../rooms/room-message.js';
 import { AttendedRoom, type PresenceHost, type PresenceTimes } from './presence-room.js';
 import { ownerOf, type PresenceStore } from './presence-store.js';
+import { PresenceExits } from './presence-exits.js';
 import { PresenceSweeper } from './presence-sweeper.js';
 
 /** Dependencies and settings of a node's presence. */
@@ -38,6 +39,7 @@ export class NodePresence implements PresenceHost {
   private readonly store: PresenceStore;
   private readonly registry: NodeRegistry;
   private readonly times: PresenceTimes;
+  private readonly exits: PresenceExits;
   private incarnation = 0;
   /** Number of clients in rooms; a client in two rooms counts twice. */
   private clients = 0;
@@ -51,8 +53,10 @@ export class NodePresence implements PresenceHost {
     const { lingerMs = Math.min(5_000, Math.max(graceMs, pauseMs)) } = options;
     this.times = { graceMs, pauseMs, lingerMs, reconcileMs };
     const owner = (): string => this.owner;
+    const isOpen = (): boolean => !this.closing;
     const attend = (room: string): AttendedRoom => this.attend(room);
     const { nodeId } = registry.self;
+    this.exits = new PresenceExits({ store, attend, isOpen, leaseMs, heartbeatMs });
     this.sweeper = new PresenceSweeper({
       nodeId,
       store,
@@ -124,6 +128,16 @@ export class NodePresence implements PresenceHost {
   async settled(room: string): Promise<void> {
     const attended = this.rooms.get(room);
     if (attended) await settledWithin(attended.settled(), SETTLE_MS);
+  }
+
+  /**
+   * Lets a user leave a room at once who counts as present without a connection, because of a grace period or on a node
+   * that gives no sign of life.
+   * @param everywhere takes out the entries on other nodes, too; one that has the user all the same brings him in again
+   * @returns resolves when no grace period counts any more; never rejects
+   */
+  putOut(room: string, user: string, everywhere: boolean): Promise<void> {
+    return this.exits.putOut(room, { user, everywhere });
   }
 
   /** Number of rooms that the node looks after. */

@@ -127,9 +127,48 @@ export class AttendedRoom {
 
   /** Takes a dead owner's entries out of the room, after this node's own clients have been brought in. */
   sweep(owner: string, goneAt: number): Promise<void> {
+    return this.inTurn(() => this.sweepAll(owner, goneAt));
+  }
+
+  /** Runs a task behind what this node's own clients did. */
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.tasks.push(() => this.sweepAll(owner, goneAt).then(resolve, reject));
+      this.tasks.push(() => task().then(resolve, reject));
       this.wake();
+    });
+  }
+
+  /**
+   * Ends the grace period of a user in the room, or of all for ''.
+   * @returns true if the user has entries
+   */
+  endGrace(user: string): Promise<boolean> {
+    return this.inTurn(async () => {
+      const { owner, pauseMs } = this.host;
+      await this.list(owner);
+      const { room } = this;
+      const updated = await this.store.update({ room, owner, changes: [], pauseMs, withoutGrace: user });
+      if (updated.status === 'dead') return true;
+      this.callAgain(updated.dueInMs);
+      return updated.isHere === true;
+    });
+  }
+
+  /** Takes a user's entries out of the room, those of certain owners other than this node. */
+  takeOut(user: string, isOf: (owner: string) => boolean): Promise<void> {
+    return this.inTurn(async () => {
+      const { room, host } = this;
+      const { owners } = await this.store.inspect(room, host.owner);
+      for (const owner of owners) {
+        if (owner === host.owner || !isOf(owner)) continue;
+        const { entries } = await this.store.inspect(room, owner);
+        const changes = [...entries].flatMap(([client, of]) => (of === user ? { client, graceMs: 0 } : []));
+        for (let from = 0; from < changes.length; from += MAX_PRESENCE_CHANGES) {
+          const part = changes.slice(from, from + MAX_PRESENCE_CHANGES);
+          const updated = await this.store.update({ room, owner, changes: part, pauseMs: host.pauseMs });
+          if (updated.status === 'done') this.callAgain(updated.dueInMs);
+        }
+      }
     });
   }
 

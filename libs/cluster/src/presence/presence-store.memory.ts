@@ -4,6 +4,7 @@ import {
   announce,
   dueIn,
   emptyPresence,
+  endGrace,
   enter,
   leave,
   type MemoryPresence,
@@ -64,7 +65,14 @@ export class MemoryPresenceStore extends PresenceStore {
     });
   }
 
-  update({ room, owner, changes, pauseMs, heardForMs }: PresenceUpdate): Promise<PresenceUpdated> {
+  update({
+    room,
+    owner,
+    changes,
+    pauseMs,
+    heardForMs,
+    withoutGrace,
+  }: PresenceUpdate): Promise<PresenceUpdated> {
     return this.engine.call(() => {
       const now = this.engine.now();
       if (now < (this.table.rows.get(room)?.dead.get(owner) ?? 0)) return { status: 'dead' };
@@ -73,7 +81,9 @@ export class MemoryPresenceStore extends PresenceStore {
           if ('user' in change) enter(presence, owner, change, now);
           else leave(presence, { owner, client: change.client }, { now, goneAt: now + change.graceMs });
         }
-        return { status: 'done' };
+        if (withoutGrace === undefined) return { status: 'done' };
+        endGrace(presence, withoutGrace, now);
+        return { status: 'done', ...(presence.clients.has(withoutGrace) && { isHere: true }) };
       });
     });
   }

@@ -24,7 +24,7 @@ const changing = [file(''), file('_announce')] as const;
 
 /** Scripts of the presence store, to be preloaded. */
 export const PRESENCE_SCRIPTS = {
-  update: new LuaScript<['done', number, number, number] | ['late' | 'dead', number]>(
+  update: new LuaScript<['done', number, number, number, number] | ['late' | 'dead', number]>(
     ...changing,
     file('_update'),
   ),
@@ -78,11 +78,12 @@ export class RedisPresenceStore extends PresenceStore {
   }
 
   async update(update: PresenceUpdate): Promise<PresenceUpdated> {
-    const { room, owner, changes, pauseMs, heardForMs } = update;
+    const { room, owner, changes, pauseMs, heardForMs, withoutGrace } = update;
     const keys = changingKeys(this.keys.presence(room), owner);
     const { channel } = this.keys.room(room);
     const head = [owner, channel, this.links.publish, pauseMs];
-    const tail = changes.flatMap(encodeChange);
+    const over = withoutGrace === undefined ? [] : [`!${withoutGrace}`, '', ''];
+    const tail = [...changes.flatMap(encodeChange), ...over];
     const server = this.links.byServer([keys[0]!])[0]?.redis ?? this.links;
     for (let attempt = 0; attempt < 3; attempt++) {
       const validUntil = Math.floor(
@@ -94,7 +95,14 @@ export class RedisPresenceStore extends PresenceStore {
       const [status, now] = reply;
       this.offsets.set(server, now - performance.now());
       if (status === 'dead') return { status };
-      if (status === 'done') return { status, ...this.announced(channel, reply[2], reply[3]) };
+      if (status === 'done') {
+        const [, , dueInMs, refused, isHere] = reply;
+        return {
+          status,
+          ...this.announced(channel, dueInMs, refused),
+          ...(isHere === 1 && { isHere: true }),
+        };
+      }
       // Redis' clock differs from our estimate; nothing was done.
     }
     throw new RedisError('refused', 'the clock of Redis is not steady long enough');

@@ -29,12 +29,19 @@ export interface PresenceUpdate {
    * without a change; its version shows if clients missed one. Absent: none was missed.
    */
   readonly heardForMs?: number;
+  /** A user for whom no grace period counts any more; '': for nobody. Absent: it does. */
+  readonly withoutGrace?: string;
 }
 
 /** The outcome of an update. */
 export type PresenceUpdated =
   /** Done. `dueInMs`: time after which a node has to call again for the next announcement; absent: never. */
-  | { readonly status: 'done'; readonly dueInMs?: number }
+  | {
+      readonly status: 'done';
+      readonly dueInMs?: number;
+      /** True if the user of {@link PresenceUpdate.withoutGrace} has entries. */
+      readonly isHere?: boolean;
+    }
   /** Nothing was done: the owner was taken for dead, and may not write in this room any more. */
   | { readonly status: 'dead' };
 

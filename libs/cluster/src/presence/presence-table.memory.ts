@@ -108,6 +108,11 @@ export function leave(
   }
 }
 
+/** Those who are still in their grace period leave now. @param user '': all */
+export function endGrace({ going }: MemoryPresence, user: string, now: number): void {
+  for (const [one, at] of going) if (at > now && (user === '' || user === one)) going.set(one, now);
+}
+
 export function enter(
   presence: MemoryPresence,
   owner: string,

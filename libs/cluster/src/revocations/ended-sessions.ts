@@ -1,29 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { GrowingPause, LogGate } from '@wss/protocol';
-import type { SessionStore } from '../sessions/session-store.js';
+import type { SessionStore, UserSession } from '../sessions/session-store.js';
 
 /** Pauses between attempts, ms. */
 const PAUSES = { firstMs: 500, mostMs: 30_000 };
 /** Sessions that are ended at the same time. */
 const AT_ONCE = 16;
 
+/** Lets a user leave a room's presence, see `NodePresence.putOut`. */
+export type PutOutOfRoom = (room: string, user: string, everywhere: boolean) => Promise<void>;
+
 /**
- * Ends the sessions of revoked users that have no connection now, so that features hear of their ends soon. Nobody
- * depends on it: the revocation alone keeps them from being resumed. One pass looks for all users who wait.
+ * Ends the sessions of revoked users that have no connection now, so that features hear of their ends soon, and lets the
+ * users leave presence in the rooms of the sessions; of users who were disconnected, only that. Nobody depends on it: the
+ * revocation alone keeps sessions from being resumed. One pass looks for all users who wait.
  */
 export class EndedSessions {
   private readonly faults = new LogGate((line) => new Logger('Users').debug(line));
-  /** User → when they were revoked. */
+  /** User → when they were revoked; 0: they were disconnected. */
   private readonly wanted = new Map<string, number>();
   private running = false;
   private closed = false;
 
-  constructor(private readonly store: SessionStore) {}
+  constructor(
+    private readonly store: SessionStore,
+    private readonly putOut: PutOutOfRoom,
+  ) {}
 
-  /** Ends the sessions of a user that began at this time or before. */
+  /** Ends the sessions of a user that began at this time or before; 0: they all go on, without presence. */
   end(user: string, revokedAt: number): void {
-    this.wanted.set(user, revokedAt);
+    this.wanted.set(user, Math.max(revokedAt, this.wanted.get(user) ?? 0));
     if (!this.running) void this.run();
   }
 
@@ -56,8 +63,16 @@ export class EndedSessions {
       if (this.closed) return;
       for (let from = 0; from < part.length; from += AT_ONCE)
         await Promise.all(
-          part.slice(from, from + AT_ONCE).map(({ id, user }) => this.store.end(id, users.get(user))),
+          part.slice(from, from + AT_ONCE).map((session) => this.endOne(session, users.get(session.user)!)),
         );
     }
+  }
+
+  private async endOne({ id, user }: UserSession, revokedAt: number): Promise<void> {
+    const { rooms } = await this.store.membershipsOf(id);
+    const isRevoked = revokedAt > 0;
+    if (isRevoked && !(await this.store.end(id, revokedAt)).isEnded) return;
+    // A user who was disconnected may be back already.
+    await Promise.all(rooms.map((room) => this.putOut(room, user, isRevoked)));
   }
 }

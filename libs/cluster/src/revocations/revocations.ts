@@ -4,7 +4,7 @@ import { logText, settledWithin } from '@wss/protocol';
 import type { ClientRouting } from '../sessions/client-routing.js';
 import type { SessionStore } from '../sessions/session-store.js';
 import type { RevokedStanding, StandingStore } from '../users/standing-store.js';
-import { EndedSessions } from './ended-sessions.js';
+import { EndedSessions, type PutOutOfRoom } from './ended-sessions.js';
 import { KeptRevocations, type KeptRevocation } from './kept-revocations.js';
 import type { DisconnectOptions } from './users.js';
 
@@ -17,6 +17,7 @@ export interface RevocationOptions {
   readonly maxTokenAgeMs: number;
   /** True if it is proven that revocations survive a failover. */
   readonly canBeDurable: boolean;
+  readonly putOut: PutOutOfRoom;
 }
 
 /** The way in which a user or a session was put out. */
@@ -41,11 +42,12 @@ export class Revocations {
       ...{ standings, sessions, canBeDurable },
       repeat: (revocation, cause) => this.repeat(revocation, cause),
     });
-    this.ended = new EndedSessions(sessions);
+    this.ended = new EndedSessions(sessions, options.putOut);
   }
 
   async disconnect(user: string): Promise<void> {
     const standing = await write(() => this.options.standings.raise(user, 'disconnected'));
+    this.ended.end(user, 0);
     await this.requireTold(this.options.routing.standings.tell(user, standing));
   }
 
@@ -59,8 +61,11 @@ export class Revocations {
   }
 
   async revokeSession(session: string): Promise<void> {
-    const { sessions } = this.options;
+    const { sessions, putOut } = this.options;
+    const { rooms } = await write(() => sessions.membershipsOf(session));
     const { user, history } = await write(() => sessions.end(session));
+    // Another session of the user may be there.
+    if (user !== undefined) for (const room of rooms) void putOut(room, user, false);
     const revocation = { session, history };
     this.kept.keep(revocation);
     await this.requireTold(this.options.routing.sessionEnded(session, user));

@@ -17,6 +17,8 @@ export interface RoomEndingsOptions {
   readonly canBeDurable: boolean;
   /** True if every live node knows that memberships can end. */
   readonly knowsGates: () => boolean;
+  /** Lets those whose memberships end leave presence, where they have no connection; never rejects. */
+  readonly putOut?: (room: string, who: Omit<Ending, 'reason'>) => Promise<void>;
   readonly everyMs?: number;
 }
 
@@ -70,7 +72,9 @@ export class RoomEndings implements OnApplicationShutdown {
     this.requireGates();
     const kept = await this.write(room, { ...who, reason });
     this.audit(kept, by);
+    const left = this.options.putOut?.(room, who);
     await this.requireDurable(kept);
+    await left;
     return { seq: kept.position.seq };
   }
 

@@ -11,6 +11,7 @@ import {
   RECORD_GRACE_MS,
   type ResumedRecord,
   type SessionClaim,
+  type SessionMemberships,
   SessionStore,
   type UserSession,
 } from './session-store.js';
@@ -89,6 +90,13 @@ export class MemorySessionStore extends SessionStore {
       else if (!known.revoked) Object.assign(known, { revoked: true, endsAt });
       known?.rooms.clear();
       return { ...user, isEnded: true, history };
+    });
+  }
+
+  membershipsOf(id: string): Promise<SessionMemberships> {
+    return this.engine.call(() => {
+      const { user, rooms = [] } = this.table.rows.get(id) ?? {};
+      return { ...(user && { user }), rooms: [...rooms] };
     });
   }
 

@@ -14,6 +14,7 @@ import {
   type SecretAgreement,
   type ResumedRecord,
   type SessionClaim,
+  type SessionMemberships,
   SessionStore,
   type UserSession,
 } from './session-store.js';
@@ -99,6 +100,12 @@ export class RedisSessionStore extends SessionStore {
     // A claim moves the end too: what is noted again would be told again.
     if (user !== '' && isNew === 1) await this.noteEnded({ id, user, endsAt: Number(end) });
     return { ...(user !== '' && { user }), isEnded: end !== '0', history };
+  }
+
+  async membershipsOf(id: string): Promise<SessionMemberships> {
+    const { record, rooms } = this.keys.session(id);
+    const user = await this.call(() => this.links.commands.hget(record, 'u'));
+    return { ...(user && { user }), rooms: [...(await this.membersOf(rooms))] };
   }
 
   async *sessionsOf(users: ReadonlySet<string>): AsyncGenerator<UserSession[]> {

@@ -20,6 +20,12 @@ export type NewSession = Pick<SessionClaim, 'id' | 'user' | 'generation'>;
 /** The instants of a new session, and the history that its record is on. */
 export type CreatedRecord = Required<Pick<SessionClaim, 'endsAt' | 'startedAt' | 'history'>>;
 
+/** The rooms of a session. */
+export interface SessionMemberships {
+  readonly user?: string;
+  readonly rooms: readonly string[];
+}
+
 /** A session that was ended for good. */
 export interface EndedRecord {
   /** Absent if the engine does not know the session. */
@@ -99,6 +105,9 @@ export abstract class SessionStore {
    * @param startedBy ends it only if it began at this time or before, or at an unknown one
    */
   abstract end(id: string, startedBy?: number): Promise<EndedRecord>;
+
+  /** The user of a session, absent if the engine does not know it, and the rooms that it is a member of. */
+  abstract membershipsOf(id: string): Promise<SessionMemberships>;
 
   /** Yields the sessions of users whose end was not told yet, in parts that do not hold up other work. */
   abstract sessionsOf(users: ReadonlySet<string>): AsyncIterable<readonly UserSession[]>;

@@ -52,7 +52,8 @@ function steps(room: string, seed: number, count: number): Step[] {
       const meta = JSON.stringify({ n: below(9), text: pick(USERS) });
       return { client, user: pick(USERS), ...(below(3) === 0 && { meta }) };
     });
-    return { room, owner, changes, pauseMs: 0 };
+    const withoutGrace = below(6) === 0 ? { withoutGrace: pick(['', ...USERS]) } : {};
+    return { room, owner, changes, pauseMs: 0, ...withoutGrace };
   });
 }
 
@@ -84,9 +85,10 @@ describe('the script and its twin in memory', () => {
             const { more } = await engine.store.sweep({ room, owner: step.sweep, goneAt: 0, pauseMs: 0 });
             answers.push(more);
           } else {
-            const { status } = await engine.store.update(step);
+            const updated = await engine.store.update(step);
             const { count, users } = await engine.store.list(room, '', 500);
-            answers.push([status, count, users]);
+            const isHere = 'isHere' in updated && updated.isHere;
+            answers.push([updated.status, isHere, count, users]);
           }
         }
         const { users } = await engine.store.list(room, '', 500);

@@ -53,6 +53,15 @@ export function sessionStoreContract(name: string, start: () => Promise<EngineUn
       });
     });
 
+    it('knows whose a session is, and its rooms until it is ended', async () => {
+      await create(claimOf('s', now + 60_000));
+      await store.addRoom('s', 'note:1');
+      expect(await store.membershipsOf('s')).toEqual({ user: 'ann of x', rooms: ['note:1'] });
+      await store.end('s');
+      expect(await store.membershipsOf('s')).toEqual({ user: 'ann of x', rooms: [] });
+      expect(await store.membershipsOf('unknown')).toEqual({ rooms: [] });
+    });
+
     it('R7: makes no session again that was removed on the history that its token names', async () => {
       const claim = claimOf('s', now + 60_000);
       const record = await create(claim);

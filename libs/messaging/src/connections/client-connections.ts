@@ -149,8 +149,8 @@ export class ClientConnections implements Connections {
   end(client: ClientSocket, code: number): void {
     const isRevoked = client.closedWith === 4501;
     for (const room of client.joinedRooms()) {
-      // A user who was revoked leaves at once, and never comes back in this session.
-      if (isRevoked) this.rooms.end(client, room);
+      // A user who is put out leaves at once.
+      if (isRevoked || client.closedWith === 4402) this.rooms.end(client, room);
       else this.rooms.unfollow(client, room);
     }
     if (isRevoked && client.session) this.ports.sessions.revoked(client.session);

@@ -41,7 +41,7 @@ export class Memberships {
     this.presence.left(room, client.id);
   }
 
-  /** The client was put out for good, and its session with it. */
+  /** The client was put out, for good or not: nobody waits for it. */
   ended(client: ClientSocket, room: string): void {
     this.presence.left(room, client.id);
   }

@@ -230,7 +230,7 @@ export class RoomAccess {
     this.memberships.cutOff(client, room);
   }
 
-  /** The client was put out for good: it is not a member any more, and its user leaves without a grace. */
+  /** The client was put out: its user leaves without a grace. */
   end(client: ClientSocket, room: string): void {
     this.removals.stopSending(client, room);
     this.memberships.ended(client, room);

@@ -2,6 +2,7 @@ import type { Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import {
   ClientRouting,
+  ClusterPresence,
   ClusterModuleOptions,
   ClusterRooms,
   ClusterSessions,
@@ -11,10 +12,12 @@ import {
   LostHistories,
   NodePresence,
   PlaceCounts,
+  PresenceStore,
   Revocations,
   RoomEndings,
   RoomFeed,
   SessionExpiry,
+  SessionStore,
 } from '@wss/cluster';
 import { bind, bindFactory, HandlerOptions, RoomTypeRegistry, SessionHooks } from '@wss/core';
 import {
@@ -99,9 +102,12 @@ const PARTS: readonly Provider[] = [
   ),
   bindFactory(
     RoomEndings,
-    [Committer, Engine],
-    (committer, { store, name, canBeDurable, knowsGates }) =>
-      new RoomEndings({ committer, store, canBeDurable: name === 'redis' && canBeDurable, knowsGates }),
+    [Committer, Engine, ClusterPresence],
+    (committer, { store, name, canBeDurable, knowsGates, sessionStore }, presence) =>
+      new RoomEndings({
+        ...{ committer, store, canBeDurable: name === 'redis' && canBeDurable, knowsGates },
+        putOut: (room, who) => presence.ended(room, who, sessionStore),
+      }),
   ),
   bindFactory(
     ClusterRooms,
@@ -115,10 +121,18 @@ const PARTS: readonly Provider[] = [
 const REVOCATIONS: readonly Provider[] = [
   bindFactory(
     Revocations,
-    [Engine, ClientRouting, WssSettings],
-    ({ name, standings, sessionStore: sessions, channels, ...engine }, routing, { maxTokenAgeMs }) => {
+    [Engine, ClientRouting, WssSettings, ClusterPresence],
+    (
+      { name, standings, sessionStore: sessions, channels, ...engine },
+      routing,
+      { maxTokenAgeMs },
+      presence,
+    ) => {
       const canBeDurable = name === 'redis' && engine.canBeDurable;
-      const revocations = new Revocations({ standings, sessions, routing, maxTokenAgeMs, canBeDurable });
+      const putOut = presence.putOut.bind(presence);
+      const revocations = new Revocations({
+        ...{ standings, sessions, routing, maxTokenAgeMs, canBeDurable, putOut },
+      });
       channels.onInterruption(() => revocations.kept.look());
       return revocations;
     },
@@ -150,6 +164,8 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
     jobs,
   })),
   bindFactory(RoomStore, [Engine], ({ store }) => store),
+  bindFactory(PresenceStore, [Engine], ({ presence }) => presence),
+  bindFactory(SessionStore, [Engine], ({ sessionStore }) => sessionStore),
   bindFactory(CommitterOptions, [Engine, NodeIdentity], ({ channels }, { nodeId }) => ({ nodeId, channels })),
   bindFactory(SessionSource, [Engine], ({ sessions }) => sessions),
   bindFactory(ClientLimits, [WssSettings], ({ maxRooms, framesPerSecond, bytesPerSecond }) => ({
