@@ -81,8 +81,11 @@ class WithIssued extends WebSocket {
 }
 
 const ROOM = 'note:1';
-/** Instants before and after all revocations of this file. */
-const issued = { long_ago: () => Date.now() - 60_000, later: () => Date.now() + 3_600_000 };
+const HOUR_S = 3_600;
+/** True time, whatever the clock of the process shows. */
+const trueTime = (): number => performance.timeOrigin + performance.now();
+/** Issued before a revocation, and as late as Redis' clock and the leeway of issuers allow. */
+const issued = { long_ago: () => Date.now() - 60_000, just_now: () => trueTime() + 1_900 };
 
 /** A logger whose lines are kept, but for those of development. */
 function keptIn(lines: string[]): LoggerService {
@@ -123,6 +126,9 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
     const client = await cluster.connect(user, { node, protocols, headers });
     return { client, hello: (await client.event('$hello')).data as Greeting };
   }
+  /** Connects as soon as a new token is accepted: those of the second of a revocation and of two more are not. */
+  const connectAgain = (user: string, token?: string): ReturnType<typeof connect> =>
+    eventually(() => connect(user, { issuedAt: issued.just_now(), ...(token !== undefined && { token }) }));
   const refused = async (connecting: Promise<unknown>): Promise<number> => {
     const error = (await connecting.then(
       () => undefined,
@@ -138,14 +144,14 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
       const here = await Promise.all(
         Array.from({ length: 1 + random.below(6) }, () => connect(user, { issuedAt: issued.long_ago() })),
       );
-      const witness = await connect('witness', { issuedAt: issued.later() });
+      const witness = await connect('witness', { issuedAt: issued.just_now() });
       for (const { client } of [...here, witness]) await client.join(ROOM);
       await users().revoke(user, { by: 'tests' });
       for (const { client } of here) expect(await client.closed).toEqual({ code: 4501, reason: 'revoked' });
       expect(await refused(connect(user, { issuedAt: issued.long_ago() }))).toBe(401);
       expect(await refused(connect(user))).toBe(401);
       for (const { hello } of here) {
-        const again = await connect(user, { issuedAt: issued.later(), token: hello.token });
+        const again = await connectAgain(user, hello.token);
         expect(again.hello).toMatchObject({ resumed: false, rooms: [] });
         await again.client.close();
       }
@@ -173,14 +179,45 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
 
   it('R39: who renews a token by $auth is judged by the new one', async () => {
     const user = anybody();
-    const { client } = await connect(user, { issuedAt: issued.later() });
     await users().revoke(user, { by: 'tests' });
+    const { client } = await connectAgain(user);
     for (const token of [String(issued.long_ago()), 'none']) {
       const { error } = await client.request('$auth', { token });
       expect(error).toMatchObject({ code: 'unauthenticated' });
     }
-    expect((await client.request('$auth', { token: String(issued.later()) })).error).toBeUndefined();
+    expect((await client.request('$auth', { token: String(issued.just_now()) })).error).toBeUndefined();
   });
+
+  it.each([0, -3 * HOUR_S, 3 * HOUR_S])(
+    'R30, R39: gain nothing by tokens of the future, on nodes whose clock is off by %i s',
+    async (offS) => {
+      const wall = jest.spyOn(Date, 'now').mockImplementation(() => Math.floor(trueTime()) + offS * 1_000);
+      try {
+        const user = anybody();
+        const ahead = (): number => trueTime() + random.pick([3_500, 59_000, 65_000, 3_600_000, 1e12]);
+        // Nobody is refused for the clock of the issuer alone, and nobody stays for it.
+        const here = await Promise.all(Array.from({ length: 4 }, () => connect(user, { issuedAt: ahead() })));
+        const renewed = await connect(user, { issuedAt: issued.long_ago() });
+        const { error } = await renewed.client.request('$auth', { token: String(ahead()) });
+        expect(error).toBeUndefined();
+        await users().revoke(user, { by: 'tests' });
+        for (const { client } of [...here, renewed]) expect((await client.closed).code).toBe(4501);
+        for (const [aheadMs, status] of [
+          [30_000, 503],
+          [70_000, 401],
+          [3_600_000, 401],
+        ] as const)
+          expect(await refused(connect(user, { issuedAt: trueTime() + aheadMs }))).toBe(status);
+        const { client } = await connectAgain(user);
+        const later = await client.request('$auth', { token: String(ahead()) });
+        expect(later.error).toBeDefined();
+        await client.request('$ping', {});
+        await client.close();
+      } finally {
+        wall.mockRestore();
+      }
+    },
+  );
 
   it('leave the room at once, and have the ends of their sessions told once', async () => {
     const user = anybody();
@@ -188,7 +225,7 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
       await connect(user, { issuedAt: issued.long_ago() }),
       await connect(user, { issuedAt: issued.long_ago() }),
     ];
-    const watching = await connect('witness', { issuedAt: issued.later() });
+    const watching = await connect('witness', { issuedAt: issued.just_now() });
     await watching.client.join(ROOM);
     await here.client.join(ROOM);
     await away.client.close();
@@ -288,13 +325,39 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
       await eventually(async () => {
         expect(await refused(connect(user, { issuedAt: issued.long_ago() }))).toBe(401);
       });
-      const again = await connect(user, { issuedAt: issued.later(), token: hello.token });
+      const again = await connectAgain(user, hello.token);
       expect(again.hello).toMatchObject({ resumed: false });
     });
 });
 
+describe('names that nobody proves', () => {
+  let cluster: FeatureCluster;
+  beforeAll(async () => {
+    cluster = await FeatureCluster.start({ features: [NotesModule], nodes: 2, engine: 'redis' });
+  });
+  afterAll(() => cluster?.stop());
+
+  it.each([-3 * HOUR_S, 3 * HOUR_S])(
+    "R30, R39: are dated by Redis' clock, on nodes whose clock is off by %i s",
+    async (offS) => {
+      const wall = jest.spyOn(Date, 'now').mockImplementation(() => Math.floor(trueTime()) + offS * 1_000);
+      try {
+        const user = `user ${offS}`;
+        const client = await cluster.connect(user);
+        expect((await client.request('$auth', { token: 'any' })).error).toBeUndefined();
+        await cluster.nodes[1]!.get(Users).revoke(user, { by: 'tests' });
+        expect((await client.closed).code).toBe(4501);
+        await expect(cluster.connect(user)).rejects.toMatchObject({ status: 401 });
+        const again = await eventually(() => cluster.connect(user));
+        await again.request('$ping', {});
+      } finally {
+        wall.mockRestore();
+      }
+    },
+  );
+});
+
 const SECRET = 'a secret of more than 32 characters';
-const HOUR_S = 3_600;
 
 describe('signed tokens of users who were revoked', () => {
   let cluster: FeatureCluster;
@@ -345,10 +408,10 @@ describe('signed tokens of users who were revoked', () => {
         const at = trueSeconds();
         for (const iat of [at - 60, at - 1, at, undefined])
           expect(await statusOf(await tokenOf(user, iat))).toBe(401);
-        const next = await connect(await tokenOf(user, at + 4));
+        const next = await eventually(async () => connect(await tokenOf(user, trueSeconds() + 1)));
         const { error } = await next.request('$auth', { token: await tokenOf(user, at - 60) });
         expect(error).toMatchObject({ code: 'unauthenticated' });
-        const renewed = await next.request('$auth', { token: await tokenOf(user, at + 5) });
+        const renewed = await next.request('$auth', { token: await tokenOf(user, trueSeconds() + 1) });
         expect(renewed.error).toBeUndefined();
       } finally {
         wall.mockRestore();

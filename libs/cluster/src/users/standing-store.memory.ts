@@ -3,6 +3,7 @@ import { type MemoryEngine, MemoryTable } from '@wss/state';
 import {
   GENERATION_MS,
   type RaisedGeneration,
+  type ReadStanding,
   type RevokedStanding,
   StandingStore,
 } from './standing-store.js';
@@ -25,6 +26,10 @@ export class MemoryStandingStore extends StandingStore {
 
   constructor(private readonly engine: MemoryEngine) {
     super();
+  }
+
+  read(user: string): Promise<ReadStanding> {
+    return this.engine.call(() => ({ standing: this.standing(user), now: this.engine.now() }));
   }
 
   of(users: readonly string[]): Promise<Standing[]> {

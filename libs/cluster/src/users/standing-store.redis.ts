@@ -3,12 +3,16 @@ import { type DataLinks, type Fence, LuaScript, type RedisKeys, toRedisError } f
 import {
   GENERATION_MS,
   type RaisedGeneration,
+  type ReadStanding,
   type RevokedStanding,
   StandingStore,
 } from './standing-store.js';
 
 /** Scripts of the standings, to be preloaded. */
 export const STANDING_SCRIPTS = {
+  read: new LuaScript<[revokedAt: string, disconnected: string, newest: string, now: string]>(
+    new URL('./lua/user_read.lua', import.meta.url),
+  ),
   raise: new LuaScript<[revokedAt: string, disconnected: string, newest: string]>(
     new URL('./lua/user_raise.lua', import.meta.url),
   ),
@@ -28,6 +32,11 @@ export class RedisStandingStore extends StandingStore {
     private readonly fence?: Fence,
   ) {
     super();
+  }
+
+  async read(user: string): Promise<ReadStanding> {
+    const reply = await STANDING_SCRIPTS.read.run(this.links.commands, [this.keys.standing(user)], []);
+    return { standing: standingOf(reply), now: Number(reply[3]) };
   }
 
   async of(users: readonly string[]): Promise<Standing[]> {

@@ -7,6 +7,13 @@ export interface RevokedStanding extends Standing {
   readonly history: string;
 }
 
+/** A user's standing, and the engine's clock when it was read. */
+export interface ReadStanding {
+  readonly standing: Standing;
+  /** Ms since 1970. */
+  readonly now: number;
+}
+
 /** The generation that is raised: of a user who is disconnected, or of a user's newest connection. */
 export type RaisedGeneration = 'disconnected' | 'newest';
 
@@ -15,6 +22,9 @@ export const GENERATION_MS = 86_400_000;
 
 /** Keeps the standings of users in the engine, one record for each. All instants are those of the engine's clock (R30). */
 export abstract class StandingStore {
+  /** The standing of a user, with the time by which its instants count. */
+  abstract read(user: string): Promise<ReadStanding>;
+
   /** The standings of users, in their order. */
   abstract of(users: readonly string[]): Promise<Standing[]>;
 

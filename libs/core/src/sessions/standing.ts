@@ -26,7 +26,7 @@ export interface JudgedConnection {
 export type StandingVerdict = 'revoked' | 'disconnected' | 'elsewhere';
 
 /** How far the clocks of issuers of tokens may be ahead of Redis', ms. */
-const ISSUER_LEEWAY_MS = 2_000;
+export const ISSUER_LEEWAY_MS = 2_000;
 
 /** The generation of a session that was ended for good: no connection has a newer one. */
 export const ENDED_GENERATION = Number.MAX_SAFE_INTEGER;

@@ -7,6 +7,7 @@ import { MessagingObserver } from '../ports/messaging-observer.js';
 import {
   type Admitted,
   ClientListener,
+  type KnownIdentity,
   PlaceSource,
   RevocationSource,
   SessionSource,
@@ -21,7 +22,7 @@ import { greet, type OfferedProtocols, offeredProtocols } from './greeting.js';
 import { goneRefusal } from './handshake-step.js';
 import { Hub } from './hub.js';
 import { Identification } from './identification.js';
-import { type AcceptedClient, Upgrades } from './upgrades.js';
+import { type AcceptedClient, type IdentifiedClient, Upgrades } from './upgrades.js';
 import { UsersHere } from './users-here.js';
 
 /** The ports that the application supplies for connections. */
@@ -68,18 +69,29 @@ export class ClientConnections implements Connections {
 
   async admit(request: IncomingMessage): Promise<AcceptedClient> {
     const offered = offeredProtocols(request);
-    const admitted = await this.ports.identification.of(request);
-    await this.takePlace(request, admitted.user);
-    const { revocations } = this.ports;
-    const standing = await this.standingOf(admitted, offered.session);
-    const heard = this.ports.users.came(admitted.user, request.socket);
-    if (standing === 'unknown') return { ...admitted, isUnjudged: true };
-    const opened = offered.session
-      ? await this.open(request, admitted.user, { ...offered, ...standing })
-      : undefined;
-    const generation = standing && (await revocations?.enter(admitted.user, standing));
+    const { identification } = this.ports;
+    const startedAt = performance.now();
+    const admitted = await identification.of(request);
+    return identification.within(request, startedAt, this.accepted(request, admitted, offered));
+  }
+
+  /** Asks the engine about an identity; what is opened for it belongs to its socket, also if the answers come late. */
+  private async accepted(
+    request: IncomingMessage,
+    { issuedAt: claimed, ...identity }: IdentifiedClient,
+    offered: OfferedProtocols,
+  ): Promise<AcceptedClient> {
+    const { user } = identity;
+    await this.takePlace(request, user);
+    const admitted = { ...identity, ...(claimed !== undefined && { issuedAt: claimed }) };
+    const { standing, issuedAt } = (await this.known(admitted, offered.session)) ?? {};
+    const dated = { ...identity, ...(issuedAt !== undefined && { issuedAt }) };
+    const heard = this.ports.users.came(user, request.socket);
+    if (standing === 'unknown') return { ...dated, isUnjudged: true };
+    const opened = offered.session ? await this.open(request, user, { ...offered, ...standing }) : undefined;
+    const generation = standing && (await this.ports.revocations?.enter(user, standing));
     await heard;
-    return { ...admitted, ...(opened && { opened }), ...(generation !== undefined && { generation }) };
+    return { ...dated, ...(opened && { opened }), ...(generation !== undefined && { generation }) };
   }
 
   /** A connection has its user's place until its socket is closed, whatever becomes of the handshake. */
@@ -97,17 +109,18 @@ export class ClientConnections implements Connections {
     else socket.once('close', giveBack);
   }
 
-  /** @returns the user's standing; nothing where nobody is put out; `unknown` if that is to be found out later */
-  private async standingOf(
+  /** @returns nothing where nobody is put out; a standing `unknown` is to be found out later */
+  private async known(
     admitted: Admitted,
     hasSession: boolean,
-  ): Promise<Standing | 'unknown' | undefined> {
+  ): Promise<(Pick<KnownIdentity, 'issuedAt'> & { standing: Standing | 'unknown' }) | undefined> {
     const { revocations } = this.ports;
     try {
       return await revocations?.check(admitted);
     } catch (error) {
       if (hasSession || !revocations!.canJudgeLater || !isEngineError(error)) throw error;
-      return 'unknown';
+      const issuedAt = revocations!.issuedAt(admitted);
+      return { standing: 'unknown', ...(issuedAt !== undefined && { issuedAt }) };
     }
   }
 

@@ -2,27 +2,32 @@ import type { Duplex } from 'node:stream';
 import { settledWithin } from '@wss/protocol';
 import { UpgradeRefusal } from '../ports/ports.js';
 
-const LATE =
-  'the option auth or a guard of the option connect did not answer in time (limits.handshakeMs); see what it waits for';
+/** How long a step may take. */
+export interface StepTime {
+  readonly withinMs: number;
+  /** Text for the log when it took longer. */
+  readonly late: string;
+}
 
 /**
- * Waits for a step of a client's handshake, but no longer than this, ms, and not beyond the client.
+ * Waits for a step of a client's handshake, but no longer than its time, and not beyond the client.
  * @throws UpgradeRefusal 503 when it is late, or the client has gone; what the step rejects with
  */
-export async function stepOf<T>(socket: Duplex, step: Promise<T>, ms: number): Promise<T> {
+export async function stepOf<T>(socket: Duplex, step: Promise<T>, { withinMs, late }: StepTime): Promise<T> {
   const gone = new AbortController();
   const leave = (): void => gone.abort();
   socket.once('close', leave).on('end', destroy).on('readable', look);
   if (socket.destroyed) leave();
   try {
-    if (await settledWithin(step, ms, gone.signal)) return await step;
+    if (await settledWithin(step, withinMs, gone.signal)) return await step;
   } finally {
     socket.off('close', leave).off('end', destroy).off('readable', look);
   }
   if (gone.signal.aborted) throw goneRefusal();
   throw new UpgradeRefusal(503, 'the node took too long to decide; try again', {
     check: 'deadline',
-    log: LATE,
+    log: late,
+    kind: late,
   });
 }
 

@@ -6,6 +6,12 @@ import { ConnectGuards } from './connect-guards.js';
 import { stepOf } from './handshake-step.js';
 import type { IdentifiedClient } from './upgrades.js';
 
+const UNDECIDED =
+  'the option auth or a guard of the option connect did not answer in time (limits.handshakeMs); see what it waits for';
+
+const UNANSWERED =
+  'Redis did not say in time if its user may come (limits.handshakeMs); see why it answers slowly';
+
 /** Finds out who asks to connect, and if they may: admission first, then the connect guards. */
 @Injectable()
 export class Identification {
@@ -24,7 +30,17 @@ export class Identification {
    * @throws UpgradeRefusal
    */
   of(request: IncomingMessage): Promise<IdentifiedClient> {
-    return stepOf(request.socket, this.identify(request), this.withinMs);
+    return stepOf(request.socket, this.identify(request), { withinMs: this.withinMs, late: UNDECIDED });
+  }
+
+  /**
+   * Waits for what follows the identification, within what is left of the time.
+   * @param startedAt when the identification began, ms on the steady clock
+   * @throws UpgradeRefusal 503 when it is late
+   */
+  within<T>({ socket }: IncomingMessage, startedAt: number, step: Promise<T>): Promise<T> {
+    const withinMs = Math.max(1, startedAt + this.withinMs - performance.now());
+    return stepOf(socket, step, { withinMs, late: UNANSWERED });
   }
 
   private async identify(request: IncomingMessage): Promise<IdentifiedClient> {

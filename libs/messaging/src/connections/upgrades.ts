@@ -14,7 +14,9 @@ export interface IdentifiedClient extends Admitted {
 }
 
 /** An admitted client: its identity and, with the subprotocol, its session. */
-export interface AcceptedClient extends IdentifiedClient {
+export interface AcceptedClient extends Omit<IdentifiedClient, 'issuedAt'> {
+  /** When its identity was proven, ms since 1970 by the engine's clock; absent: unknown. */
+  readonly issuedAt?: number;
   /** Its session, and the parts of its greeting; present with the subprotocol. */
   readonly opened?: OpenedSession;
   /** Generation of its user now. Default 0. */

@@ -74,10 +74,11 @@ export interface Admitted {
   /** When the identity ends unless it is refreshed, ms since 1970; absent: never. */
   readonly expiresAt?: number;
   /**
-   * When the identity was proven, ms since 1970, such as `iat` of a token. Once the user was revoked, identities from
-   * before that are refused, and so are those without it. Absent: unknown.
+   * When the identity was proven, ms since 1970, such as `iat` of a token; `now`: by this very request, on the engine's
+   * clock. Once the user was revoked, identities from before that are refused, and so are those without it and those of
+   * the future. Absent: unknown.
    */
-  readonly issuedAt?: number;
+  readonly issuedAt?: number | 'now';
   /**
    * Further facts about the user, which handlers and guards see as `command.client.claims`. They are shared by all of
    * the client's messages, so an application's own are copied and frozen to the depth. Default none. A refreshed identity replaces them.
@@ -104,6 +105,13 @@ export abstract class Admission {
   }
 }
 
+/** An identity as the engine knows it. */
+export interface KnownIdentity {
+  readonly standing: Standing;
+  /** When it was issued, ms since 1970 by the engine's clock; absent: unknown. */
+  readonly issuedAt?: number;
+}
+
 /** Knows who was revoked or disconnected. An application without one puts nobody out. */
 export abstract class RevocationSource {
   /**
@@ -114,10 +122,16 @@ export abstract class RevocationSource {
 
   /**
    * Asked at each upgrade, when the identity is known and before its session is opened, and at each `$auth`.
-   * @returns the standing of the user
-   * @throws UpgradeRefusal when the identity is revoked; any other error is logged and answered 503
+   * @throws UpgradeRefusal when the identity is revoked, or may be; any other error is logged and answered 503
    */
-  abstract check(admitted: Admitted): Promise<Standing>;
+  abstract check(admitted: Admitted): Promise<KnownIdentity>;
+
+  /**
+   * Asked instead while the engine can't be.
+   * @returns when the identity was issued, as far as the engine's clock is known here
+   * @throws UpgradeRefusal when it is too old
+   */
+  abstract issuedAt(admitted: Admitted): number | undefined;
 
   /**
    * Called when a connection of this user begins, at the end of its admission: the older ones end if a user may have

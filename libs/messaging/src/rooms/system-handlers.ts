@@ -14,7 +14,7 @@ import {
   Min,
 } from 'class-validator';
 import { Answers } from '../commands/answers.js';
-import { ClientSocket } from '../socket/client-socket.js';
+import { type ClientIdentity, ClientSocket } from '../socket/client-socket.js';
 import { Admission, RevocationSource, UpgradeRefusal } from '../ports/ports.js';
 import { RoomAccess } from './room-access.js';
 import { PresenceReader } from './presence-reader.js';
@@ -139,8 +139,9 @@ export class SystemHandlers {
   ): Promise<{ expiresAt: number | null }> {
     try {
       const identity = await this.admission.refresh(token, client.user);
-      await this.revocations?.check(identity);
-      client.identify(identity);
+      const { issuedAt } = (await this.revocations?.check(identity)) ?? {};
+      const { expiresAt, claims } = identity;
+      client.identify(withoutNulls({ expiresAt, claims, issuedAt }) as ClientIdentity);
       return { expiresAt: identity.expiresAt ?? null };
     } catch (error) {
       if (isEngineError(error)) throw toReadError(error);

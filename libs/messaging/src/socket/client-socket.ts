@@ -55,7 +55,7 @@ export interface ClientInit {
 }
 
 /** The parts of an identity that a renewal replaces. */
-type ClientIdentity = Pick<ClientInit, 'expiresAt' | 'issuedAt' | 'claims' | 'attached'>;
+export type ClientIdentity = Pick<ClientInit, 'expiresAt' | 'issuedAt' | 'claims' | 'attached'>;
 
 /** Takes parsed frames to their handlers; neither method throws. */
 export interface FrameRouter {

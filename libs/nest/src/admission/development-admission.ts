@@ -7,7 +7,7 @@ import { isUserName } from '@wss/protocol';
 export class DevelopmentAdmission extends Admission {
   admit(_request: IncomingMessage, url: URL): Admitted {
     const user = url.searchParams.get('user');
-    const issuedAt = Date.now();
+    const issuedAt = 'now';
     if (user === null || user === '') return { user: `guest-${randomInt(100_000, 1_000_000)}`, issuedAt };
     if (!isUserName(user) || !isText(url)) {
       throw new UpgradeRefusal(400, 'user must be 1 to 128 characters without control characters', {
@@ -19,7 +19,7 @@ export class DevelopmentAdmission extends Admission {
 
   /** Names are not proven here, so nothing can be renewed. */
   override refresh(_token: string, user: string): Admitted {
-    return { user, issuedAt: Date.now() };
+    return { user, issuedAt: 'now' };
   }
 }
 

@@ -9,12 +9,21 @@ import type { Origins } from './origins.js';
 import { meantRefusal, provenIdentity, sameUser } from './proven-identity.js';
 import { TokenAdmission } from './token-admission.js';
 
+/** The way of admission, and the time of a handshake, ms. */
+export interface AdmissionSettings {
+  readonly auth: WssAuth;
+  readonly handshakeMs: number;
+}
+
+/** The part of a handshake's time in which keys have to come: the refusal takes some, too. */
+const KEYS_PART = 0.9;
+
 /** The application's way of admission, behind the check of origins; what it returns is checked. */
 export class OriginAdmission extends Admission implements OnModuleInit, OnModuleDestroy {
   private inner?: Admission;
 
   constructor(
-    private readonly auth: WssAuth,
+    private readonly settings: AdmissionSettings,
     private readonly origins: Origins,
     private readonly modules: ModuleRef,
   ) {
@@ -50,9 +59,9 @@ export class OriginAdmission extends Admission implements OnModuleInit, OnModule
 
   /** The text of a refusal by the application's class is its own, and may hold what the client sent. */
   private foreign(error: unknown): unknown {
-    if (!(error instanceof UpgradeRefusal) || !(typeof this.auth === 'object' && 'use' in this.auth))
-      return error;
-    const { name } = this.auth.use;
+    const { auth } = this.settings;
+    if (!(error instanceof UpgradeRefusal) || !(typeof auth === 'object' && 'use' in auth)) return error;
+    const { name } = auth.use;
     const log = `${name} (the option auth) refused it; the client got the reason`;
     return new UpgradeRefusal(error.status, error.message, {
       headers: error.headers,
@@ -63,9 +72,9 @@ export class OriginAdmission extends Admission implements OnModuleInit, OnModule
   }
 
   private way(): Promise<Admission> | Admission {
-    const { auth } = this;
+    const { auth, handshakeMs } = this.settings;
     if (auth === 'none') return new DevelopmentAdmission();
-    if ('jwt' in auth) return new TokenAdmission(auth.jwt);
+    if ('jwt' in auth) return new TokenAdmission({ ...auth.jwt, keysWithinMs: handshakeMs * KEYS_PART });
     return providedOrMade(this.modules, auth.use);
   }
 }

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { settledWithin } from '@wss/protocol';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 
 /** Shortest time from the begin of a fetch to that of the next, ms. */
 const FETCH_EVERY_MS = 5_000;
 
-/** Longest time for a fetch, ms: with the wait before it, it stays within a handshake. */
+/** Longest time for a fetch, ms: with the wait before it, it stays within a handshake of the default time. */
 const FETCH_MS = 4_000;
 
 /** Keys of this age are fetched again beside the tokens that come, ms. */
@@ -52,12 +53,15 @@ export class PublishedKeys {
   private next?: Promise<void>;
   private askedAt = -Infinity;
   private failing = false;
+  private isFetching = false;
   private waiting = 0;
   private readonly closed = new AbortController();
 
   constructor(
     private readonly url: string,
     private readonly observer: KeyObserver,
+    /** How long a token may wait for keys, ms. */
+    private readonly withinMs = FETCH_EVERY_MS + FETCH_MS,
   ) {}
 
   /**
@@ -68,13 +72,14 @@ export class PublishedKeys {
    */
   async use<T>(work: (keys: LocalKeys) => Promise<T>, lacksKey: (error: unknown) => boolean): Promise<T> {
     const arrivedAt = performance.now();
-    let set = await this.current();
+    const until = arrivedAt + this.withinMs;
+    let set = await this.current(until);
     for (;;) {
       try {
         return await work(set.keys);
       } catch (error) {
         if (!lacksKey(error) || set.askedAt >= arrivedAt) throw error;
-        set = await this.fetched();
+        set = await this.fetched(until);
       }
     }
   }
@@ -85,32 +90,39 @@ export class PublishedKeys {
   }
 
   /** The keys at hand while they count, else those of the next fetch. */
-  private async current(): Promise<KeySet> {
+  private async current(until: number): Promise<KeySet> {
     const { set } = this;
     const age = set ? performance.now() - set.gotAt : Infinity;
     if (age > FRESH_MS) {
       // A server that has failed just now is not waited for while there are keys that count.
-      if (age > 2 * FRESH_MS && !(this.failing && age <= KEPT_MS)) return this.newest(age);
-      this.begin().catch(() => undefined);
+      if (age > 2 * FRESH_MS && !(this.failing && age <= KEPT_MS)) return this.newest(age, until);
+      void this.begin();
     }
     return set!;
   }
 
-  private async newest(age: number): Promise<KeySet> {
+  private async newest(age: number, until: number): Promise<KeySet> {
     try {
-      return await this.fetched();
+      return await this.fetched(until);
     } catch (error) {
       if (age <= KEPT_MS) return this.set!;
       throw error;
     }
   }
 
-  /** @throws KeysUnavailable */
-  private async fetched(): Promise<KeySet> {
+  /**
+   * The keys of the next fetch.
+   * @throws KeysUnavailable, at once where they would come too late; they are fetched all the same
+   */
+  private async fetched(until: number): Promise<KeySet> {
     if (this.waiting >= MOST_WAITING) throw new KeysUnavailable('too many tokens wait for keys');
     this.waiting++;
     try {
-      await this.begin();
+      const next = this.begin();
+      const isLate = !this.isFetching && this.nextAt > until;
+      if (isLate || !(await settledWithin(next, until - performance.now())))
+        throw new KeysUnavailable('the keys come too late for the handshake');
+      await next;
     } finally {
       this.waiting--;
     }
@@ -118,13 +130,18 @@ export class PublishedKeys {
   }
 
   private begin(): Promise<void> {
-    this.next ??= this.fetchWhenAllowed().finally(() => delete this.next);
+    if (!this.next) {
+      this.next = this.fetchWhenAllowed().finally(() => delete this.next);
+      // Those who wait for it may have given up.
+      this.next.catch(() => undefined);
+    }
     return this.next;
   }
 
   private async fetchWhenAllowed(): Promise<void> {
-    await this.pause(this.askedAt + FETCH_EVERY_MS - performance.now());
+    await this.pause(this.nextAt - performance.now());
     const askedAt = (this.askedAt = performance.now());
+    this.isFetching = true;
     try {
       const keys = createLocalJWKSet(await this.fetch());
       this.set = { keys, askedAt, gotAt: performance.now() };
@@ -132,9 +149,16 @@ export class PublishedKeys {
       this.failing = true;
       this.observer.failed(reasonOf(error));
       throw new KeysUnavailable("the keys can't be fetched");
+    } finally {
+      this.isFetching = false;
     }
     this.failing = false;
     this.observer.fetched();
+  }
+
+  /** When the next fetch may begin. */
+  private get nextAt(): number {
+    return this.askedAt + FETCH_EVERY_MS;
   }
 
   private async pause(ms: number): Promise<void> {
@@ -143,8 +167,21 @@ export class PublishedKeys {
     if (signal.aborted) throw new KeysUnavailable('the node stops');
   }
 
+  /** Fetches in time. Node 20 may collect the joint of a time-out and another signal, and then it never ends. */
   private async fetch(): Promise<JSONWebKeySet> {
-    const signal = AbortSignal.any([AbortSignal.timeout(FETCH_MS), this.closed.signal]);
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(new Error('it did not answer in time')), FETCH_MS);
+    const close = (): void => over.abort(this.closed.signal.reason);
+    this.closed.signal.addEventListener('abort', close);
+    try {
+      return await this.answer(over.signal);
+    } finally {
+      clearTimeout(timer);
+      this.closed.signal.removeEventListener('abort', close);
+    }
+  }
+
+  private async answer(signal: AbortSignal): Promise<JSONWebKeySet> {
     const headers = { Accept: 'application/json, application/jwk-set+json' };
     const response = await fetch(this.url, { signal, headers, redirect: 'manual' });
     if (response.status !== 200) {

@@ -4,7 +4,7 @@ import { Admission, type Admitted, UpgradeRefusal } from '@wss/messaging';
 import { kindOf, LogGate, stackOf, TOKEN64_PREFIX, TOKEN_PREFIX } from '@wss/protocol';
 import type { WssJwtOptions } from '../options/wss-options.js';
 import { KeysUnavailable } from './published-keys.js';
-import { TokenRefused, TokenTooEarly, TokenVerifier } from './token-verifier.js';
+import { type KeyTime, TokenRefused, TokenTooEarly, TokenVerifier } from './token-verifier.js';
 
 const MISSING =
   'it has no token; clients send one as Authorization: Bearer, as a subprotocol or as ?access_token= (the SDK: the option token)';
@@ -18,7 +18,7 @@ export class TokenAdmission extends Admission {
   private readonly verifier: TokenVerifier;
 
   /** @throws Error when the key is invalid */
-  constructor(options: WssJwtOptions) {
+  constructor(options: WssJwtOptions & Partial<KeyTime>) {
     super();
     this.verifier = new TokenVerifier(options, {
       failed: (why) => this.keysFailed(why),

@@ -69,6 +69,11 @@ const NO_KEYS = new Set<string>([errors.JWKSTimeout.code, errors.JWKSInvalid.cod
 
 type Verified = { readonly payload: JWTPayload };
 
+/** How long a token may wait for keys, ms. */
+export interface KeyTime {
+  readonly keysWithinMs: number;
+}
+
 /** Verifies signed tokens (JWT): the signature first, then the claims. */
 export class TokenVerifier {
   private readonly key: KeyObject | PublishedKeys;
@@ -77,13 +82,21 @@ export class TokenVerifier {
 
   /** @throws Error when the key is invalid. */
   constructor(
-    { secret, publicKey, jwksUrl, issuer, audience, userClaim = 'sub' }: WssJwtOptions,
+    {
+      secret,
+      publicKey,
+      jwksUrl,
+      issuer,
+      audience,
+      userClaim = 'sub',
+      keysWithinMs,
+    }: WssJwtOptions & Partial<KeyTime>,
     observer: KeyObserver,
   ) {
     this.userClaim = userClaim;
     if (secret !== undefined) this.key = createSecretKey(Buffer.from(secret));
     else if (publicKey !== undefined) this.key = createPublicKey(publicKey);
-    else this.key = new PublishedKeys(new URL(jwksUrl!).href, observer);
+    else this.key = new PublishedKeys(new URL(jwksUrl!).href, observer, keysWithinMs);
     this.options = {
       // The algorithms are named, so that a token can't choose how it is verified.
       algorithms: secret !== undefined ? ['HS256'] : ['RS256', 'ES256'],

@@ -181,8 +181,12 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
   bindFactory(
     Admission,
     [WssSettings, ModuleRef],
-    ({ auth, origins: allowed }, modules) =>
-      new OriginAdmission(auth, new Origins({ allowed, trustsHost: auth !== 'none' }), modules),
+    ({ auth, origins: allowed, upgrades: { handshakeMs } }, modules) =>
+      new OriginAdmission(
+        { auth, handshakeMs },
+        new Origins({ allowed, trustsHost: auth !== 'none' }),
+        modules,
+      ),
   ),
   bindFactory(PlaceCounts, [Engine], ({ places, registry }) => new PlaceCounts(places, registry)),
   bindFactory(PlaceSource, [PlaceCounts, WssSettings], (counts, limits) => new ClusterPlaces(counts, limits)),

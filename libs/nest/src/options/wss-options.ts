@@ -123,8 +123,8 @@ export interface WssLimits {
    */
   readonly halfOpen?: number | false;
   /**
-   * How long the first request of a connection may take to come, and after it `auth` and the guards of `connect` to
-   * answer, ms, 1,000 to 60,000. Default 10,000.
+   * How long the first request of a connection may take to come, and after it `auth`, the guards of `connect` and Redis
+   * to answer, ms, 1,000 to 60,000. Default 10,000.
    */
   readonly handshakeMs?: number;
 }
