@@ -138,6 +138,6 @@ function usage(library: string): { readonly unused: readonly string[]; readonly 
 
 function textsUnder(path: string): string[] {
   if (/\.(mjs|md)$/.test(path)) return [readFileSync(path, 'utf8')];
-  if (/\.[^/]*$/.test(path)) return [];
+  if (/\.[^/]*$|\/(node_modules|dist)$/.test(path)) return [];
   return readdirSync(path).flatMap((name) => textsUnder(join(path, name)));
 }

@@ -20,7 +20,7 @@ export function sourceFiles(...folders: string[]): SourceFile[] {
   return folders.flatMap((folder) =>
     (readdirSync(folder, { recursive: true }) as string[])
       .map((file) => join(folder, file.replaceAll('\\', '/')))
-      .filter((path) => path.endsWith('.ts'))
+      .filter((path) => path.endsWith('.ts') && !/(^|\/)(node_modules|dist)\//.test(path))
       .map((path) => ({ path, text: readFileSync(path, 'utf8') })),
   );
 }
