@@ -21,7 +21,7 @@ export const HOUSE = {
   },
   'libs/state': {
     uses: ['redis', 'core', 'protocol'],
-    floors: ['store', ['documents', 'memory', 'lanes'], 'commits'],
+    floors: ['store', ['documents', 'memory', 'lanes'], ['commits', 'rates']],
   },
   'libs/cluster': {
     uses: ['redis', 'state', 'core', 'protocol'],

@@ -58,6 +58,7 @@ export {
   SessionHooks,
 } from './sessions/session-hooks.js';
 export * from './commands/rate-charge.js';
+export { type UserCharge, type UserLimit, UserRates } from './commands/user-rates.js';
 export { RateLimit, rateLimited, type RateLimitOptions, RateLimits } from './commands/rate-limit.js';
 export * from './commands/slots.js';
 export { type ClassReference, classSchema } from './schemas/class-schema.js';

@@ -97,6 +97,11 @@ export class RedisKeys {
     return `${this.namespace}:q:{${name}}`;
   }
 
+  /** Commands of a user that were given away of a limit over all rooms. */
+  userLimit(user: string, limit: string): string {
+    return `${this.namespace}:a:{${user}}:${limit.replace(/[%}]/g, encodeURIComponent)}`;
+  }
+
   /** Set of all owners of presence entries; in the hash slot of {@link nodes}. */
   get presenceOwners(): string {
     return `${this.namespace}:{${this.nodes}}:owners`;
