@@ -192,7 +192,8 @@ function moduleWith(options: object, inRoom: boolean): Type<object> {
 
 it.each([
   [{ per: 'room', limit: 1, windowMs: 1_000 }, false, "per: 'room' needs a room"],
-  [{ per: 'user', limit: 1, windowMs: 1_000 }, false, "per: 'user' needs a room"],
+  [{ per: 'room', overRooms: true, limit: 1, windowMs: 1_000 }, true, "overRooms needs per: 'user'"],
+  [{ per: 'user', overRooms: 'all', limit: 1, windowMs: 1_000 }, true, 'overRooms must be true or false'],
   [{ per: 'all', limit: 1, windowMs: 1_000 }, true, 'per must be'],
   [{ per: 'room', limit: 0, windowMs: 1_000 }, true, 'limit must be an integer from 1'],
   [{ per: 'room', limit: 1.5, windowMs: 1_000 }, true, 'limit must be an integer from 1'],

@@ -36,7 +36,7 @@ import { UsersHere } from './connections/users-here.js';
 /**
  * Providers of clients, their rooms on this node, and the way of their frames to handlers. The module that provides
  * them also provides the ports: `RoomSource`, `PresenceSource`, `ClientListener`, `Admission`, `NodeIdentity`,
- * `SessionSource`, `LaneNumbers`, `CommandRecorder`, `PeerContracts`.
+ * `SessionSource`, `LaneNumbers`, `CommandRecorder`, `UserRates`, `PeerContracts`.
  */
 export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,

@@ -10,6 +10,8 @@ import {
   type RoomHold,
   type RoomStart,
   type StartRequest,
+  type UserCharge,
+  UserRates,
 } from '@wss/core';
 import {
   Admission,
@@ -127,6 +129,12 @@ class NoRecords extends CommandRecorder {
   noteMissing(): void {}
 }
 
+class NoUserRates extends UserRates {
+  take(): UserCharge {
+    return { refund: () => undefined };
+  }
+}
+
 class NoPeers extends PeerContracts {
   knows(): Promise<boolean> {
     return Promise.resolve(false);
@@ -151,6 +159,7 @@ export function routerModule(metadata: ModuleMetadata): ModuleMetadata {
       bindClass(SessionSource, ShortSessions),
       bindClass(LaneNumbers, NoNumbers),
       bindClass(CommandRecorder, NoRecords),
+      bindClass(UserRates, NoUserRates),
       bindClass(PeerContracts, NoPeers),
       ...(metadata.providers ?? []),
     ],

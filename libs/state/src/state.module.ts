@@ -1,9 +1,19 @@
 import { type DynamicModule, Inject, Module, type Provider, type Type } from '@nestjs/common';
-import { bindFactory, CommandRecorder, didYouMean, RoomTypeRegistry, roomDocumentOf } from '@wss/core';
+import {
+  bind,
+  bindFactory,
+  CommandRecorder,
+  didYouMean,
+  RoomTypeRegistry,
+  roomDocumentOf,
+  UserRates,
+} from '@wss/core';
 import { Committer, CommitterOptions } from './commits/committer.js';
 import { DocumentRegistry } from './documents/document-registry.js';
 import { DocumentType } from './documents/document-type.js';
 import { EngineRecorder } from './engine-recorder.js';
+import { EngineUserRates } from './rates/engine-user-rates.js';
+import { PartStore } from './rates/part-store.js';
 import { RoomStore } from './store/room-store.js';
 import { RoomStateRepository } from './state-repository.js';
 
@@ -44,8 +54,8 @@ export abstract class SharedState {
 }
 
 /**
- * Providers of the shared state of rooms. The module that provides them also provides {@link RoomStore} and
- * {@link CommitterOptions}, and imports `HandlersModule`.
+ * Providers of the shared state of rooms. The module that provides them also provides {@link RoomStore},
+ * {@link PartStore} and {@link CommitterOptions}, and imports `HandlersModule`.
  */
 export const STATE_PROVIDERS: readonly Provider[] = [
   bindFactory(
@@ -54,6 +64,8 @@ export const STATE_PROVIDERS: readonly Provider[] = [
     (store, types, options) => new Committer(store, types, options),
   ),
   bindFactory(CommandRecorder, [Committer], (committer) => new EngineRecorder(committer)),
+  bindFactory(EngineUserRates, [PartStore], (store) => new EngineUserRates(store)),
+  bind(UserRates, EngineUserRates),
   DocumentRegistry,
 ];
 

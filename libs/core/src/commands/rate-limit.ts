@@ -1,14 +1,21 @@
 import { GatewayError } from '../errors/gateway-error.js';
 import type { RateCharge } from './rate-charge.js';
+import type { UserLimit } from './user-rates.js';
 
 /** A limit of a command: so many in a window, from all who share it. */
 export interface RateLimitOptions {
   /**
-   * Those who share it. `room`: everybody in the command's room, on all nodes. `user`: all clients of a user in the
-   * command's room, on all nodes. `client`: one connection. The first two need a class with `@RoomType`.
+   * Those who share it. `room`: everybody in the command's room, on all nodes; it needs a class with `@RoomType`. `user`:
+   * all clients of a user, on all nodes; in a class with `@RoomType` each room counts by itself, unless `overRooms` is
+   * set. `client`: one connection.
    */
   readonly per: 'room' | 'user' | 'client';
-  /** Commands that may come at once, and in a window on average; 1 to 1,000,000. */
+  /** True: a user's commands count in all rooms together. Default false; without a room they always do. */
+  readonly overRooms?: boolean;
+  /**
+   * Commands that may come at once, and in a window on average; 1 to 1,000,000. Of a user over all rooms: most commands
+   * in any window.
+   */
   readonly limit: number;
   /** Length of the window, ms, 1 to 86,400,000; at least a microsecond for each command. */
   readonly windowMs: number;
@@ -24,7 +31,8 @@ const PER = ['room', 'user', 'client'];
  * is, whatever its answer.
  *
  * It counts by the generic cell rate algorithm: `limit` commands may come at once, then one for each
- * `windowMs / limit`.
+ * `windowMs / limit`. A user's limit over all rooms is another: never more than `limit` commands in any window, on all
+ * nodes together.
  */
 export function RateLimit(options: RateLimitOptions): MethodDecorator {
   return (_target, _method, descriptor: PropertyDescriptor): void => {
@@ -41,19 +49,25 @@ export class RateLimits {
   private readonly local: readonly RateCharge[];
   private readonly room: readonly RateCharge[];
   private readonly user: readonly RateCharge[];
+  /** Those of a user over all rooms. */
+  readonly overRooms: readonly UserLimit[];
 
   /** The limits that stand on a method; undefined if there are none. */
-  static of(method: object, event: string): RateLimits | undefined {
+  static of(method: object, event: string, hasRoom: boolean): RateLimits | undefined {
     const limits = Reflect.getMetadata(RATE_LIMITS, method) as readonly RateLimitOptions[] | undefined;
-    return limits && new RateLimits(limits, event);
+    return limits && new RateLimits(limits, event, hasRoom);
   }
 
   private constructor(
     private readonly limits: readonly RateLimitOptions[],
     event: string,
+    private readonly hasRoom: boolean,
   ) {
+    const isOver = ({ per, overRooms = false }: RateLimitOptions): boolean =>
+      per === 'user' && (overRooms || !hasRoom);
     const those = (wanted: string): RateCharge[] =>
-      limits.filter(({ per }) => per === wanted).map((limit) => chargeOf(limit, event));
+      limits.filter((limit) => limit.per === wanted && !isOver(limit)).map((limit) => chargeOf(limit, event));
+    this.overRooms = limits.filter(isOver).map((limit) => userLimitOf(limit, event));
     this.local = those('client');
     this.countClients = this.local.length > 0;
     this.room = those('room');
@@ -61,18 +75,21 @@ export class RateLimits {
   }
 
   /** The fault of the options, if they have one. */
-  problem(hasRoom: boolean): string | undefined {
+  problem(): string | undefined {
     const seen = new Set<string>();
-    for (const { per, limit, windowMs } of this.limits) {
+    for (const { per, overRooms = false, limit, windowMs } of this.limits) {
       if (!PER.includes(per)) return "per must be 'room', 'user' or 'client'";
+      if (typeof overRooms !== 'boolean') return 'overRooms must be true or false';
+      if (overRooms && per !== 'user') return "overRooms needs per: 'user'";
       if (!isBetween(limit, 1_000_000)) return 'limit must be an integer from 1 to 1000000';
       if (!isBetween(windowMs, 86_400_000)) return 'windowMs must be an integer from 1 to 86400000';
       if (windowMs * 1_000 < limit) return 'windowMs must be a microsecond or more for each command';
-      if (per !== 'client' && !hasRoom) {
-        return `per: '${per}' needs a room: put @RoomType on the class, or limit per: 'client'`;
+      if (per === 'room' && !this.hasRoom) {
+        return "per: 'room' needs a room: put @RoomType on the class, or limit per: 'user' or 'client'";
       }
-      if (seen.has(`${per} ${windowMs}`)) return `per: '${per}' stands twice with windowMs ${windowMs}`;
-      seen.add(`${per} ${windowMs}`);
+      const key = `${per} ${overRooms && this.hasRoom} ${windowMs}`;
+      if (seen.has(key)) return `per: '${per}' stands twice with windowMs ${windowMs}`;
+      seen.add(key);
     }
     return undefined;
   }
@@ -116,6 +133,10 @@ export function rateLimited(retryInMs: number): GatewayError {
 function chargeOf({ per, limit, windowMs }: RateLimitOptions, event: string): RateCharge {
   const stepUs = Math.ceil((windowMs * 1_000) / limit);
   return { name: `${event}:${per[0]}${windowMs}`, stepUs, burstUs: limit * stepUs };
+}
+
+function userLimitOf({ limit, windowMs }: RateLimitOptions, event: string): UserLimit {
+  return { name: `${event}:${windowMs}`, limit, windowMs };
 }
 
 function isBetween(value: unknown, most: number): boolean {

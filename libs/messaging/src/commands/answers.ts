@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { CommandRecorder, GatewayError, type RecordedAnswer, toGatewayError } from '@wss/core';
+import { CommandRecorder, GatewayError, type RecordedAnswer, toGatewayError, UserRates } from '@wss/core';
 import { ERROR_CODES, type ReplyPosition } from '@wss/protocol';
 import { Charges } from './charges.js';
 import type { RoutedCommand } from './routed-command.js';
@@ -9,8 +9,11 @@ import type { RoutedCommand } from './routed-command.js';
 export class Answers {
   readonly charges: Charges;
 
-  constructor(private readonly recorder: CommandRecorder) {
-    this.charges = new Charges(recorder);
+  constructor(
+    private readonly recorder: CommandRecorder,
+    rates: UserRates,
+  ) {
+    this.charges = new Charges(recorder, rates);
   }
 
   /** Answers with the handler's result or error. */

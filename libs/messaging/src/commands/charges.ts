@@ -1,4 +1,12 @@
-import { type CommandRecorder, rateLimited, type RateLimits, type RecordedAnswer } from '@wss/core';
+import {
+  type CommandRecorder,
+  GatewayError,
+  rateLimited,
+  type RateLimits,
+  type RecordedAnswer,
+  type UserCharge,
+  type UserRates,
+} from '@wss/core';
 import type { RoutedCommand } from './routed-command.js';
 
 /** What the handler of an event with limits was seen to do. */
@@ -17,7 +25,10 @@ export class Charges {
   /** No more than there are events with limits. */
   private readonly habits = new Map<string, Habits>();
 
-  constructor(private readonly recorder: CommandRecorder) {}
+  constructor(
+    private readonly recorder: CommandRecorder,
+    private readonly rates: UserRates,
+  ) {}
 
   /**
    * Charges a command, unless its commit does or it has its answer already; that is then noted as its effect.
@@ -30,19 +41,24 @@ export class Charges {
     const byCommit = commits && !silent;
     command.charges = limits.chargesOf(command.user);
     const waitMs = this.recorder.waitOf(command);
-    if (command.number && (!byCommit || limits.countClients || waitMs > 0)) {
+    const isJudgedHere = limits.countClients || limits.overRooms.length > 0;
+    if (command.number && (!byCommit || isJudgedHere || waitMs > 0)) {
       await this.recorder.find(command);
       if (command.effect) return commits || !silent;
     }
     if (waitMs > 0) throw rateLimited(Math.ceil(waitMs));
     limits.chargeClient(() => (command.client.rates ??= new Map()), performance.now());
     command.paid = true;
-    if (command.charges && !byCommit) await this.chargeNow(command, limits);
+    const now = command.charges && !byCommit;
+    if (now || limits.overRooms.length > 0) await this.chargeNow(command, limits, now);
     return true;
   }
 
-  private async chargeNow(command: RoutedCommand, limits: RateLimits): Promise<void> {
+  /** Charges the limits of the user over all rooms, and, where `room` is set, those of the room. */
+  private async chargeNow(command: RoutedCommand, limits: RateLimits, room = false): Promise<void> {
     try {
+      if (limits.overRooms.length > 0) await this.chargeUser(command, limits);
+      if (!room) return;
       await this.recorder.charge(command);
       command.charges = undefined;
     } catch (error) {
@@ -51,17 +67,31 @@ export class Charges {
     }
   }
 
+  private async chargeUser(command: RoutedCommand, { overRooms }: RateLimits): Promise<void> {
+    const charges: UserCharge[] = [];
+    command.userCharges = charges;
+    for (const limit of overRooms) {
+      const charge = this.rates.take(limit, command.user, command.deadline);
+      charges.push(charge instanceof Promise ? await charge : charge);
+    }
+    // It has been answered meanwhile.
+    if (performance.now() >= command.deadline)
+      throw new GatewayError('unavailable', 'the command was not done in time');
+  }
+
   /** Learns from a command that its handler has ended. */
   ended(command: RoutedCommand, limits: RateLimits, answer: RecordedAnswer): void {
     if (command.claimed) this.habitsOf(command).commits = true;
     else if ('data' in answer && !command.effect) this.habitsOf(command).silent = true;
     const isRefused = 'error' in answer && answer.error.code === 'rate_limited' && !command.effect;
-    if (isRefused && command.charges) this.refund(command, limits);
+    if ((isRefused && command.charges) || command.effect?.duplicate) this.refund(command, limits);
   }
 
   private refund(command: RoutedCommand, limits: RateLimits): void {
     if (command.paid) limits.refundClient(command.client.rates);
     command.paid = false;
+    for (const charge of command.userCharges) charge.refund();
+    command.userCharges = [];
   }
 
   private habitsOf({ event }: RoutedCommand): Habits {

@@ -1,7 +1,9 @@
-import { Command, type CommandInit, type GatewayError } from '@wss/core';
+import { Command, type CommandInit, type GatewayError, type UserCharge } from '@wss/core';
 import { encodeError, encodeReply, encodeReplyJson, type ReplyPosition } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { textFrame } from '../socket/text-frame.js';
+
+const NO_CHARGES: readonly UserCharge[] = [];
 
 /** A command that knows its way back: it is answered once, by the first answer. */
 export class RoutedCommand extends Command {
@@ -15,6 +17,8 @@ export class RoutedCommand extends Command {
   observed = false;
   /** True while it is charged to the limits of its connection. */
   paid = false;
+  /** Charges to the limits of its user over all rooms. */
+  userCharges: readonly UserCharge[] = NO_CHARGES;
 
   /** Size of its frame. */
   readonly bytes: number;

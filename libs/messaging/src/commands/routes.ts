@@ -76,8 +76,8 @@ export class RouteBuilder {
       commands: !system,
     });
     const roomType = roomTypeOf(found.class)?.type;
-    const limits = RateLimits.of(found.callback, event);
-    const problem = limits?.problem(roomType !== undefined);
+    const limits = RateLimits.of(found.callback, event, roomType !== undefined);
+    const problem = limits?.problem();
     if (problem) throw new Error(`${name}: @RateLimit: ${problem}`);
     return {
       event,

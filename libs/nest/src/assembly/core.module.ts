@@ -18,7 +18,14 @@ import {
 } from '@wss/cluster';
 import { HandlersModule, RoomTypeRegistry } from '@wss/core';
 import { CommandRouter, Drain, MESSAGING_PROVIDERS } from '@wss/messaging';
-import { Committer, DocumentRegistry, requireDeclaredRooms, RoomStore, STATE_PROVIDERS } from '@wss/state';
+import {
+  Committer,
+  DocumentRegistry,
+  EngineUserRates,
+  requireDeclaredRooms,
+  RoomStore,
+  STATE_PROVIDERS,
+} from '@wss/state';
 import { Engine } from '../engine/engine.js';
 import { ClientGateway } from './client.gateway.js';
 import { ENGINE_PROVIDERS } from './engine-providers.js';
@@ -64,6 +71,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     private readonly types: RoomTypeRegistry,
     private readonly revocations: Revocations,
     private readonly places: PlaceCounts,
+    private readonly rates: EngineUserRates,
   ) {
     placeInOrder(modules, CoreModule, 'innermost');
   }
@@ -97,6 +105,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     this.committer.close();
     this.feed.close();
     this.places.close();
+    this.rates.close();
     this.routing.close();
     this.revocations.close();
     this.engine.sessions.close();

@@ -37,7 +37,7 @@ import {
   SessionSource,
   UpgradeLimits,
 } from '@wss/messaging';
-import { Committer, CommitterOptions, DocumentRegistry, RoomStore } from '@wss/state';
+import { Committer, CommitterOptions, DocumentRegistry, PartStore, RoomStore } from '@wss/state';
 import { KnownRevocations } from '../admission/known-revocations.js';
 import { OriginAdmission } from '../admission/origin-admission.js';
 import { Origins } from '../admission/origins.js';
@@ -166,6 +166,7 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
   bindFactory(RoomStore, [Engine], ({ store }) => store),
   bindFactory(PresenceStore, [Engine], ({ presence }) => presence),
   bindFactory(SessionStore, [Engine], ({ sessionStore }) => sessionStore),
+  bindFactory(PartStore, [Engine], ({ userLimits }) => userLimits),
   bindFactory(CommitterOptions, [Engine, NodeIdentity], ({ channels }, { nodeId }) => ({ nodeId, channels })),
   bindFactory(SessionSource, [Engine], ({ sessions }) => sessions),
   bindFactory(ClientLimits, [WssSettings], ({ maxRooms, framesPerSecond, bytesPerSecond }) => ({

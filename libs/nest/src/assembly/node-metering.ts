@@ -1,6 +1,7 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { JobRunner, Revocations, RoomFeed } from '@wss/cluster';
 import { Hub } from '@wss/messaging';
+import { EngineUserRates } from '@wss/state';
 import { EngineObserver } from '../engine/engine-observer.js';
 import { Engine } from '../engine/engine.js';
 import { NodeReadiness } from '../health/readiness.js';
@@ -15,6 +16,7 @@ export class NodeMetering {
     readiness: NodeReadiness,
     runner: JobRunner,
     revocations: Revocations,
+    rates: EngineUserRates,
     @Optional() observer?: EngineObserver,
   ) {
     observer?.nodeMade({
@@ -26,6 +28,7 @@ export class NodeMetering {
       jobs: () => runner.stats,
       putOut: () => Object.entries(revocations.counts),
       revocationsKept: () => revocations.kept.size,
+      partsAsked: () => Object.entries(rates.counts),
       links,
     });
   }

@@ -20,6 +20,8 @@ export interface NodeFigures {
   putOut(): readonly (readonly [kind: string, count: number])[];
   /** Revocations that this node keeps until they are proven to survive a failover. */
   revocationsKept(): number;
+  /** Parts of users' limits over all rooms that this node asked the engine for, by outcome. */
+  partsAsked(): readonly (readonly [outcome: string, count: number])[];
   /** The links to Redis; absent for the embedded engine. */
   readonly links?: EngineLinks | undefined;
 }

@@ -49,7 +49,17 @@ import {
   ServerWatch,
   type ServerWatchOptions,
 } from '@wss/redis';
-import { MemoryEngine, MemoryRoomStore, RedisRoomStore, ROOM_SCRIPTS, type RoomStore } from '@wss/state';
+import {
+  MemoryEngine,
+  MemoryPartStore,
+  MemoryRoomStore,
+  PART_SCRIPTS,
+  type PartStore,
+  RedisPartStore,
+  RedisRoomStore,
+  ROOM_SCRIPTS,
+  type RoomStore,
+} from '@wss/state';
 import type { WssSettings } from '../options/wss-settings.js';
 import type { EngineLinks } from './engine-links.js';
 import type { EngineObserver } from './engine-observer.js';
@@ -73,6 +83,7 @@ export abstract class Engine {
   abstract readonly jobs: JobQueue;
   abstract readonly presence: PresenceStore;
   abstract readonly places: PlaceStore;
+  abstract readonly userLimits: PartStore;
   /** True if commits can be proven to survive a failover. */
   abstract readonly canBeDurable: boolean;
   /** True if every live node knows that memberships of rooms can be ended (R41). */
@@ -131,6 +142,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     jobs: new MemoryJobQueue(engine),
     presence: new MemoryPresenceStore(engine, channelOf),
     places: new MemoryPlaceStore(engine, nodeId),
+    userLimits: new MemoryPartStore(engine),
     canBeDurable: true,
     knowsGates: () => true,
     checks: {},
@@ -155,6 +167,7 @@ function redisEngine(url: string, settings: WssSettings, nodeId: string): Promis
       ...Object.values(JOB_SCRIPTS),
       ...Object.values(PRESENCE_SCRIPTS),
       ...Object.values(PLACE_SCRIPTS),
+      ...Object.values(PART_SCRIPTS),
     ],
     withFence: settings.durableReplicas > 0,
   };
@@ -278,6 +291,7 @@ async function assemble(
     jobs: new RedisJobQueue(links, keys),
     presence,
     places: new RedisPlaceStore(links, keys, nodeId),
+    userLimits: new RedisPartStore(links, keys),
     canBeDurable: fence !== undefined,
     knowsGates: () => formats.knowGates,
     checks: checksOf({ links, probe, channels }),

@@ -10,6 +10,9 @@ export function showFigures(figures: NodeFigures, instruments: Instruments): voi
   instruments.gauge('lease_held', '1 if the node holds its lease', () => Number(figures.holdsLease()));
   showJobs(figures, instruments);
   showRevocations(figures, instruments);
+  instruments.counters('rate_parts_total', "Parts of users' limits that were asked for", ['outcome'], () =>
+    figures.partsAsked().map(([outcome, count]) => [{ outcome }, count] as const),
+  );
   if (figures.links) showLinks(figures.links, instruments);
 }
 

@@ -90,7 +90,8 @@ export class EngineUserRates extends UserRates {
     }
   }
 
-  private sweep(): void {
+  /** Forgets users and limits of which nothing is of use any more; called every 10 s. */
+  sweep(): void {
     const now = this.now();
     for (const [key, parts] of this.parts) if (parts.isOver(now)) this.parts.delete(key);
     if (this.parts.size > 0) return;

@@ -2,7 +2,7 @@ import type { MemoryEngine } from '../memory/engine.memory.js';
 import { MemoryTable } from '../memory/table.memory.js';
 import {
   MOST_INSTANTS,
-  type Part,
+  type LimitPart,
   partLifeUs,
   type PartReply,
   type PartRequest,
@@ -10,9 +10,9 @@ import {
   SLICES,
 } from './part-store.js';
 
-/** What was given away of a limit, in the order of instants. */
+/** The commands of a limit that were given away, in the order of instants. */
 interface Given {
-  readonly parts: readonly Part[];
+  readonly parts: readonly LimitPart[];
   /** When none of it counts any more, µs since 1970. */
   readonly endsAt: number;
 }
@@ -58,12 +58,12 @@ export class MemoryPartStore extends PartStore {
   }
 
   /** The parts that count; after a step of the clock back nobody waits longer than for a window. */
-  private counting(key: string, latest: number, since: number): Part[] {
+  private counting(key: string, latest: number, since: number): LimitPart[] {
     const { parts } = this.table.rows.get(key) ?? { parts: [] };
     return parts.map(({ at, count }) => ({ at: Math.min(at, latest), count })).filter(({ at }) => at > since);
   }
 
-  private keep(key: string, parts: readonly Part[], windowUs: number): void {
+  private keep(key: string, parts: readonly LimitPart[], windowUs: number): void {
     const { rows } = this.table;
     const last = parts.at(-1);
     if (!last) return void rows.delete(key);
@@ -74,7 +74,7 @@ export class MemoryPartStore extends PartStore {
 }
 
 /** Takes what was not used of a part back, and counts the rest from now on at the latest. */
-function settle(parts: Part[], before: NonNullable<PartRequest['before']>, now: number): void {
+function settle(parts: LimitPart[], before: NonNullable<PartRequest['before']>, now: number): void {
   const found = parts.findIndex(({ at, count }) => at >= before.at && count >= before.count);
   if (found < 0) return;
   const { at, count } = parts[found]!;
@@ -83,16 +83,16 @@ function settle(parts: Part[], before: NonNullable<PartRequest['before']>, now: 
 }
 
 /** The instant at which so many of the commands end to count. */
-function waitOf(parts: readonly Part[], wanted: number): number {
+function waitOf(parts: readonly LimitPart[], wanted: number): number {
   let freed = 0;
   const sorted = parts.toSorted(byInstant);
   return sorted.find(({ count }) => (freed += count) >= wanted)!.at;
 }
 
 /** The parts in their order; those of one instant are one, and if there are too many, those that are near each other. */
-function joined(parts: readonly Part[], windowUs: number): Part[] {
+function joined(parts: readonly LimitPart[], windowUs: number): LimitPart[] {
   const width = parts.length > MOST_INSTANTS ? Math.ceil(windowUs / SLICES) : 1;
-  const kept: Part[] = [];
+  const kept: LimitPart[] = [];
   for (const part of parts.toSorted(byInstant)) {
     const last = kept.at(-1);
     const isNear = last && Math.floor(last.at / width) === Math.floor(part.at / width);
@@ -102,6 +102,6 @@ function joined(parts: readonly Part[], windowUs: number): Part[] {
   return kept.filter(({ count }) => count > 0);
 }
 
-function byInstant(a: Part, b: Part): number {
+function byInstant(a: LimitPart, b: LimitPart): number {
   return a.at - b.at;
 }

@@ -11,7 +11,7 @@ export function partLifeUs(windowMs: number): number {
 }
 
 /** A part of a user's limit that one node may use without asking. */
-export interface Part {
+export interface LimitPart {
   /** The instant that it counts for: nothing of it is used later, µs since 1970 by the engine's clock. */
   readonly at: number;
   /** Its commands. */
@@ -29,11 +29,11 @@ export interface PartRequest {
   /** Commands wanted; 1 or more. */
   readonly wanted: number;
   /** The part that the node had before, and how many of its commands were carried out: it is over. */
-  readonly before?: Part & { readonly used: number };
+  readonly before?: LimitPart & { readonly used: number };
 }
 
 /** The engine's answer: a part, or the time until there is one, µs. */
-export type PartReply = Part | { readonly waitUs: number };
+export type PartReply = LimitPart | { readonly waitUs: number };
 
 /**
  * Gives nodes parts of users' limits, so that most commands need no call.

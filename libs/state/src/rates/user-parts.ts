@@ -6,7 +6,7 @@ import {
   type UserCharge,
   type UserLimit,
 } from '@wss/core';
-import { type Part, partLifeUs, type PartRequest } from './part-store.js';
+import { type LimitPart, partLifeUs, type PartRequest } from './part-store.js';
 
 /** Longest time for which a refusal is believed, ms: another node may give back what it did not use. */
 const BELIEVED_MS = 1_000;
@@ -18,7 +18,7 @@ class HeldPart implements UserCharge {
   told = false;
 
   constructor(
-    readonly part: Part,
+    readonly part: LimitPart,
     /** When the others than the first may not be used any more, ms of the node's steady clock. */
     readonly until: number,
     private readonly onRefund: () => void,
@@ -37,7 +37,7 @@ class HeldPart implements UserCharge {
   }
 }
 
-interface Waiting {
+interface WaitingCharge {
   readonly deadline: number;
   readonly resolve: (charge: UserCharge) => void;
   readonly reject: (error: Error) => void;
@@ -54,7 +54,7 @@ export class UserParts {
   /** True while the engine is asked. */
   isAsking = false;
   private held: HeldPart | undefined;
-  private readonly waiting: Waiting[] = [];
+  private readonly waiting: WaitingCharge[] = [];
   /** Commands to ask for: twice as many as were used of a part that was used up. */
   private pace = 1;
   /** When a refusal is not believed any more, and when it ends, ms of the node's steady clock. */
@@ -101,7 +101,7 @@ export class UserParts {
   }
 
   /** Lets as many go on as the part has commands; what is left stays at hand. */
-  given(part: Part, { askedAt, now }: { readonly askedAt: number; readonly now: number }): void {
+  given(part: LimitPart, { askedAt, now }: { readonly askedAt: number; readonly now: number }): void {
     const lifeMs = partLifeUs(this.limit.windowMs) / 1_000;
     const until = part.count > 1 ? askedAt + lifeMs : askedAt;
     const held = new HeldPart(part, until, () => void (this.refusal = { believedUntil: 0, until: 0 }));
@@ -119,7 +119,7 @@ export class UserParts {
     this.rejectAll(() => rateLimited(waitMs));
   }
 
-  /** The engine was out of reach. What was at hand is forgotten: the engine may have been told. */
+  /** The engine was out of reach. Nothing is at hand any more: the engine may have been told that it is over. */
   failed(error: unknown): void {
     this.rejectAll(() => toGatewayError(toReadError(error)));
   }
