@@ -18,7 +18,6 @@ import { Redis } from 'ioredis';
 const HISTORY = { events: 1_000, ttlMs: 86_400_000 };
 const DAY_MS = 86_400_000;
 const EVENT = { event: '"bench.added"', data: '{"by":1,"value":1}' };
-const client = { id: 'bench', user: 'bench' };
 const types = { of: () => ({ type: 'bench', history: HISTORY, idleTtlMs: 0 }) };
 
 /** About 200 bytes of JSON. */
@@ -59,8 +58,9 @@ const kinds = {
         const session = laneOf(workload, writer).id;
         const room = roomOf(workload, writer);
         const order = new CommandOrder();
+        const client = { id: session, user: 'bench' };
         let n = 0;
-        return () => update(documents, { room, session, order, n: ++n });
+        return () => update(documents, { room, session, client, order, n: ++n });
       },
       close: () => {
         committer.close();
@@ -158,7 +158,7 @@ async function commit(store, room, lane, n) {
   if (reply.status !== 'committed') throw new Error(JSON.stringify(reply.verdicts));
 }
 
-async function update(documents, { room, session, order, n }) {
+async function update(documents, { room, session, client, order, n }) {
   const number = { session, generation: 1, sessionEndsAt: Date.now() + DAY_MS, n, ack: n - 1 };
   const frame = { event: 'bench.add', data: { by: 1 }, id: n, room };
   const command = new Command({ frame, client, deadline: performance.now() + 10_000, order, number });

@@ -10,7 +10,7 @@ import { Identification } from './connections/identification.js';
 import { Sockets } from './connections/connections.js';
 import { Upgrades } from './connections/upgrades.js';
 import { CommandRouter } from './commands/command-router.js';
-import { Drain } from './connections/drain.js';
+import { Departures, Drain } from './connections/drain.js';
 import { Flusher } from './socket/flusher.js';
 import { Heartbeats } from './connections/heartbeats.js';
 import { Hub } from './connections/hub.js';
@@ -69,6 +69,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Arrivals,
   HalfOpen,
   Sockets,
+  Departures,
   ClientConnections,
   Drain,
 ];

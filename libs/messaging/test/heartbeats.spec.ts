@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { newSeed, Random } from '@wss/testing';
 import { ClientConnections, type ConnectionPorts } from '../src/connections/client-connections.js';
+import { Departures } from '../src/connections/drain.js';
 import { Sockets } from '../src/connections/connections.js';
 import type { CommandRouter } from '../src/commands/command-router.js';
 import { Flusher } from '../src/socket/flusher.js';
@@ -29,7 +30,7 @@ class Beats {
     new Sockets(this.flusher, { nodeId: 'n' }),
     this.router,
     this.hub,
-    {} as RoomAccess,
+    new Departures({} as RoomAccess),
     { drained: () => undefined } as unknown as SlowClients,
     {
       listener: { userCame: () => undefined, clientCame: () => undefined, userLeft: () => undefined },

@@ -9,7 +9,7 @@ import { NativeApp } from './native/native-app.js';
 import { routerModule } from './test-ports.js';
 
 const JOINS = 200;
-const JOINS_AT_ONCE = 16;
+const JOINS_AT_ONCE = 4;
 
 @WebSocketGateway({ commands: true })
 class ClientGateway {}

@@ -9,7 +9,7 @@ import {
 } from '@wss/core';
 import type { RoutedCommand } from './routed-command.js';
 
-/** What the handler of an event with limits was seen to do. */
+/** The ways in which the handler of an event with limits was seen to end. */
 interface Habits {
   /** It made a commit. */
   commits: boolean;

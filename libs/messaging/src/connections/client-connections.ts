@@ -13,11 +13,11 @@ import {
   SessionSource,
   UpgradeRefusal,
 } from '../ports/ports.js';
-import { RoomAccess } from '../rooms/room-access.js';
 import { SlowClients } from '../rooms/slow-clients.js';
 import type { ClientSocket, PathContext } from '../socket/client-socket.js';
 import type { RoutedSocket } from '../socket/routed-socket.js';
 import { type Connections, Sockets } from './connections.js';
+import { Departures } from './drain.js';
 import { greet, type OfferedProtocols, offeredProtocols } from './greeting.js';
 import { goneRefusal } from './handshake-step.js';
 import { Hub } from './hub.js';
@@ -62,7 +62,7 @@ export class ClientConnections implements Connections {
     private readonly sockets: Sockets,
     readonly router: CommandRouter,
     private readonly hub: Hub,
-    private readonly rooms: RoomAccess,
+    private readonly departures: Departures,
     private readonly slowClients: SlowClients,
     private readonly ports: ConnectionPorts,
   ) {}
@@ -161,11 +161,8 @@ export class ClientConnections implements Connections {
 
   end(client: ClientSocket, code: number): void {
     const isRevoked = client.closedWith === 4501;
-    for (const room of client.joinedRooms()) {
-      // A user who is put out leaves at once.
-      if (isRevoked || client.closedWith === 4402) this.rooms.end(client, room);
-      else this.rooms.unfollow(client, room);
-    }
+    // A user who is put out leaves at once.
+    this.departures.begin(client, isRevoked || client.closedWith === 4402);
     if (isRevoked && client.session) this.ports.sessions.revoked(client.session);
     // A dead line brings no close frame back, but the node knows its own close code.
     this.ports.observer?.clientGone(code === 1006 ? (client.closedWith ?? code) : code);

@@ -1,10 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, Optional } from '@nestjs/common';
 import { encodeEvent } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { Hub } from './hub.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
+import { RoomAccess } from '../rooms/room-access.js';
 import { Upgrades } from './upgrades.js';
+
+/** Rooms that one client leaves in a turn of the event loop. */
+const ROOMS_AT_ONCE = 32;
 
 /** How often a group of clients is let go, ms. */
 const GROUP_MS = 50;
@@ -21,6 +25,45 @@ export interface DrainOptions {
   readonly over: AbortSignal;
 }
 
+/** Takes clients whose connections have gone out of their rooms, each of them out of some rooms in a turn. */
+@Injectable()
+export class Departures {
+  private readonly underWay = new Set<Promise<void>>();
+
+  constructor(private readonly rooms: RoomAccess) {}
+
+  /**
+   * Takes a client out of all of its rooms: out of the first ones at once, out of the others soon.
+   * @param forGood true if its user does not come back, so that presence keeps no grace
+   */
+  begin(client: ClientSocket, forGood: boolean): void {
+    const rooms = client.joinedRooms();
+    this.leaveSome(client, rooms, forGood);
+    if (rooms.length === 0) return;
+    const rest = this.leaveRest(client, rooms, forGood).finally(() => this.underWay.delete(rest));
+    this.underWay.add(rest);
+  }
+
+  /** Resolves when the clients that have gone are in no room any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.underWay);
+  }
+
+  private async leaveRest(client: ClientSocket, rooms: string[], forGood: boolean): Promise<void> {
+    while (rooms.length > 0) {
+      await nextTurn();
+      this.leaveSome(client, rooms, forGood);
+    }
+  }
+
+  private leaveSome(client: ClientSocket, rooms: string[], forGood: boolean): void {
+    for (const room of rooms.splice(0, ROOMS_AT_ONCE)) {
+      if (forGood) this.rooms.end(client, room);
+      else this.rooms.unfollow(client, room);
+    }
+  }
+}
+
 /**
  * Lets all clients go: in groups spread over a window, each told when to come back, so that the other nodes do not
  * get them all at once. Each has a place in the window: a client that leaves at its place may come back at once, one
@@ -34,6 +77,7 @@ export class Drain {
   constructor(
     private readonly hub: Hub,
     private readonly upgrades: Upgrades,
+    private readonly departures: Departures,
     @Optional() private readonly observer?: MessagingObserver,
   ) {}
 
@@ -42,7 +86,7 @@ export class Drain {
     this.upgrades.refuseAll();
   }
 
-  /** Resolves when no client is left, at most a second after it is over. */
+  /** Resolves when no client is left, and none in a room; at most a second after it is over. */
   async run({ delayMs = 0, windowMs, over }: DrainOptions): Promise<void> {
     this.refuseNew();
     await pause(delayMs, over);
@@ -67,6 +111,7 @@ export class Drain {
       client.terminate();
       this.observer?.clientDrained('cut');
     }
+    await this.departures.settled();
   }
 
   /** @param backAt when the client may come back, on the steady clock */

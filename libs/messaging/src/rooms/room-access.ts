@@ -30,9 +30,9 @@ import type { RoutedCommand } from '../commands/routed-command.js';
 
 /**
  * Joins of one client that the engine is asked for at a time. All of those that it answers together are finished in one
- * turn of the event loop.
+ * turn of the event loop, and each is followed by more work: the room's channel, presence.
  */
-const JOINS_AT_ONCE = 16;
+const JOINS_AT_ONCE = 4;
 
 /** How long a join waits for the engine, ms. */
 const JOIN_TIMEOUT_MS = 2_000;

@@ -1,9 +1,12 @@
-import { type Command, type CommandNumber, GatewayError } from '@wss/core';
+import { type Client, type Command, type CommandNumber, GatewayError } from '@wss/core';
 import type { CommitEntry } from '../store/room-store.js';
 import type { Work, WorkResult } from './work.js';
 
 /** Largest number of works in one commit. */
 export const MAX_BATCH = 256;
+
+/** Largest number of works of one client in a commit: what it sends at once does not hold up the others. */
+export const CLIENT_SHARE = 16;
 
 /** A work that waits for its commit. */
 export interface PendingWork {
@@ -22,6 +25,29 @@ export interface PendingWork {
 export const NOWHERE = { epoch: '', seq: 0 };
 /** The result of a work without any effect. */
 export const NOTHING = { events: [], changes: [], counters: [], outcome: { kind: 'skipped' } } as const;
+
+/**
+ * Takes the works of the next commit out of the queue. The works of one client keep their order, and no work of the node
+ * itself overtakes another one.
+ */
+export function takeBatch(queue: PendingWork[], most: number): PendingWork[] {
+  if (queue.length <= CLIENT_SHARE) return queue.splice(0, most);
+  const taken: PendingWork[] = [];
+  const left: PendingWork[] = [];
+  const shares = new Map<Client, number>();
+  let isFull = false;
+  for (const pending of queue) {
+    const { client } = pending.work.command ?? pending.work.payer ?? {};
+    const share = client ? (shares.get(client) ?? 0) : 0;
+    if (client) shares.set(client, share + 1);
+    // Nothing overtakes a work of the node, such as the end of a membership.
+    isFull ||= taken.length >= most || (!client && left.length > 0);
+    if (isFull || share >= CLIENT_SHARE) left.push(pending);
+    else taken.push(pending);
+  }
+  queue.splice(0, queue.length, ...left);
+  return taken;
+}
 
 /** The number that stays open if the work is refused; undefined if no client numbered it. */
 export function numberOf({ work: { command, payer } }: PendingWork): CommandNumber | undefined {

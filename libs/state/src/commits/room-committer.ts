@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Command,
   type CommandNumber,
@@ -34,6 +35,7 @@ import {
   NOWHERE,
   numberOf,
   type PendingWork,
+  takeBatch,
   workIdentity,
 } from './pending-work.js';
 import { refusalOf } from './refusals.js';
@@ -123,7 +125,8 @@ export class RoomCommitter {
     while (this.queue.length > 0) {
       if (this.writers.waits) await this.awaitCall();
       await afterwards();
-      const works = this.queue.splice(0, this.most);
+      const works = takeBatch(this.queue, this.most);
+      const hasLeft = this.queue.length > 0;
       this.most = MAX_BATCH;
       try {
         await this.runBatch(works);
@@ -134,6 +137,8 @@ export class RoomCommitter {
         // A new lane keeps later works from the records of these.
         this.lane.renew();
       }
+      // The rest waits for a later turn, so that others have theirs.
+      if (hasLeft) await nextTurn();
     }
     this.running = false;
     this.writers.rest();

@@ -1,0 +1,71 @@
+import { expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { bindValue, type RoomHold, type RoomStart, RoomType } from '@wss/core';
+import { eventually } from '@wss/testing';
+import { ClientLimits, Drain, RoomSource } from '../src/index.js';
+import { NativeApp } from './native/native-app.js';
+import { routerModule } from './test-ports.js';
+
+const ROOMS = 500;
+/** That a client leaves in one turn of the event loop. */
+const MOST = 32;
+
+@WebSocketGateway({ commands: true })
+class ClientGateway {}
+
+@Injectable()
+@RoomType('left', {})
+class LeftHandlers {
+  @SubscribeMessage('left.do')
+  do(): void {}
+}
+
+/** Notes the turn of the event loop in which each room is given back. */
+class CountedRooms extends RoomSource {
+  turn = 0;
+  readonly released: number[] = [];
+
+  hold(): RoomHold {
+    return {
+      begin: (request, complete) => this.begin('', request, complete),
+      current: () => undefined,
+      release: () => this.released.push(this.turn),
+    };
+  }
+
+  begin(_room: string, _request: unknown, complete: (start: RoomStart) => void): Promise<void> {
+    complete({ position: { epoch: 'e', seq: 0 }, recovered: true, missed: 0, entries: [], more: false });
+    return Promise.resolve();
+  }
+}
+
+it('R29: a client that goes leaves its rooms in parts, and a drain waits for the last one', async () => {
+  const rooms = new CountedRooms();
+  const native = await NativeApp.start(
+    routerModule({
+      providers: [
+        ...[ClientGateway, LeftHandlers, bindValue(RoomSource, rooms)],
+        bindValue(ClientLimits, { maxRooms: ROOMS }),
+      ],
+    }),
+  );
+  const client = await native.client('/');
+  for (let id = 0; id < ROOMS; id++) client.send({ event: '$join', room: `left:${id}`, id });
+  await eventually(() => expect(client.frames).toHaveLength(ROOMS));
+  let counting = true;
+  const count = (): void => {
+    rooms.turn++;
+    if (counting) setImmediate(count);
+  };
+  count();
+  client.socket.terminate();
+  await eventually(() => expect(rooms.released.length).toBeGreaterThan(0));
+  await native.app.get(Drain).run({ windowMs: 0, over: new AbortController().signal });
+  expect(rooms.released).toHaveLength(ROOMS);
+  counting = false;
+  const perTurn = new Map<number, number>();
+  for (const turn of rooms.released) perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+  expect(Math.max(...perTurn.values())).toBeLessThanOrEqual(MOST);
+  await native.stop();
+});
