@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Rooms } from '@wss/cluster';
+import { RoomStore } from '@wss/state';
 import {
   clusterOnServers,
   eventually,
@@ -18,23 +19,65 @@ const room = 'club:1';
 const STEPS = process.env.CHAOS === 'long' ? 600 : 120;
 const USERS = ['ann', 'bob', 'cid', 'dan', 'eve'];
 
+let guestCount = 0;
+
+interface End {
+  readonly user: string;
+  readonly seq: number;
+}
+
+/** Lets a node write as if it knew each ending: its commits ask for the room's gate. */
+function ignoreGates(store: RoomStore): void {
+  const commit = store.commit.bind(store);
+  store.commit = async (request) => {
+    const reply = await commit(request);
+    if (reply.status !== 'judged' || !reply.gate) return reply;
+    return commit({ ...request, gate: reply.gate.at });
+  };
+}
+
+/** What was said in the room by somebody who had been removed since the last join. */
+async function unlawful(store: RoomStore, guests: readonly Guest[], ends: readonly End[]): Promise<string[]> {
+  const limits = { entries: 10_000, bytes: 100_000_000 };
+  const { entries } = await store.resume({ room, after: 0, most: 10_000, limits, idleTtlMs: 0 });
+  return entries.flatMap(({ first, events }) =>
+    events.flatMap(({ data }, index) => {
+      const { text } = (JSON.parse(data) ?? {}) as { text?: string };
+      const guest = guests.find(({ name }) => text?.startsWith(`${name} `));
+      const seq = first + index;
+      const own = ends.filter(({ user, seq: at }) => (user === guest?.user || user === '*') && at < seq);
+      const endedAt = Math.max(0, ...own.map(({ seq: at }) => at));
+      return guest && guest.joinedBefore(seq) < endedAt ? [`${text} at ${seq}, removed at ${endedAt}`] : [];
+    }),
+  );
+}
+
 /** A user that records everything in the order in which it came. */
 class Guest {
   readonly frames: ServerFrame[] = [];
+  /** Stands before all that it says. */
+  readonly name: string;
   private joins = 0;
 
   constructor(
     readonly user: string,
     readonly client: TestClient,
   ) {
+    this.name = `${user}.${++guestCount}`;
     client.socket.on('message', (bytes: Buffer) => {
       this.frames.push(JSON.parse(String(bytes)) as ServerFrame);
     });
   }
 
-  send(event: string, data: object): void {
+  send(event: string, text: string): void {
     if (this.client.socket.readyState !== 1) return;
-    this.client.send({ event, room, data, id: `s${this.frames.length}` });
+    this.client.send({ event, room, data: { text: `${this.name} ${text}` }, id: `s${this.frames.length}` });
+  }
+
+  /** Number of its last join before a number of the log; 0 without one. */
+  joinedBefore(seq: number): number {
+    const joins = this.frames.filter(isJoin).map(({ data }) => (data as { seq: number }).seq);
+    return Math.max(0, ...joins.filter((at) => at < seq));
   }
 
   /** True while a join is not answered. */
@@ -117,6 +160,18 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
   });
 
   it('bring nothing of the room to the removed users, and everything to the others', async () => {
+    await play(STEPS, (found) => expect(found.unlawful).toEqual([]));
+  }, 120_000);
+
+  it('show a node that ignores the gate', async () => {
+    await play(40, (found) => expect(found.unlawful).not.toEqual([]), ignoreGates);
+  }, 120_000);
+
+  async function play(
+    steps: number,
+    judge: (found: { unlawful: string[] }) => void,
+    plant?: (store: RoomStore) => void,
+  ): Promise<void> {
     const seed = newSeed();
     const random = new Random(seed);
     const counts: Record<string, number> = {};
@@ -130,8 +185,9 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
       features,
       nodes: 1,
     });
+    const storeOf = ({ nodes }: FeatureCluster): RoomStore => nodes[0]!.app.get(RoomStore, { strict: false });
     const rooms = (): Rooms => near!.nodes[random.below(2)]!.app.get(Rooms, { strict: false });
-    const ends: { user: string; seq: number }[] = [];
+    const ends: End[] = [];
     const end = async (user: string, reason: string): Promise<void> => {
       const target = rooms().to(room);
       const { seq } = await (user === '*' ? target.close({ reason }) : target.remove(user, { reason }));
@@ -146,22 +202,39 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
     for (const guest of [...guests, witness, distant]) guest.join();
     await eventually(() => expect(guests.every(({ isIn }) => isIn)).toBe(true));
 
-    for (let i = 0; i < STEPS; i++) {
+    if (plant) {
+      // What is on its way from there to Redis when somebody is removed is then judged by the gate alone.
+      plant(storeOf(far));
+      proxy.latencyMs = 10;
+    }
+    for (let i = 0; i < steps; i++) {
+      // Otherwise most removals would concern nobody who is back.
+      if (random.below(2) === 0) await distant.client.request('$ping');
       const guest = random.pick(guests);
       const dice = random.below(100);
-      if (dice < 30) random.pick([guest, witness, distant]).send('club.say', { text: `t${i}` });
-      else if (dice < 50) random.pick([guest, witness, distant]).send('club.type', { text: `v${i}` });
+      if (dice < 30) random.pick([guest, witness, distant]).send('club.say', `t${i}`);
+      else if (dice < 50) random.pick([guest, witness, distant]).send('club.type', `v${i}`);
       else if (dice < 68 && !guest.isIn) guest.join();
       else if (dice < 83) {
+        // What is on its way is judged by the commit alone.
+        const mates = guests.filter(({ user }) => user === guest.user);
+        const areBack = (): void => {
+          for (const mate of mates) if (!mate.isIn) mate.join();
+          expect(mates.every(({ isIn }) => isIn)).toBe(true);
+        };
+        if (plant) await eventually(areBack);
+        for (const mate of mates) mate.send('club.say', `before r${i}`);
         const removed = end(guest.user, `r${i}`);
+        for (const mate of mates) mate.send('club.say', `beside r${i}`);
+        setImmediate(() => mates.forEach((mate) => mate.send('club.say', `behind r${i}`)));
         if (random.below(2) === 0) await removed;
         count('removed');
       } else if (dice < 84) await end('*', 'over');
-      else if (dice < 90) {
+      else if (dice < 90 && !plant) {
         const mode = random.pick(['cut', 'mute', 'dropReplies', 'pass'] as const);
         count(mode);
         await proxy.setMode(mode);
-      } else if (dice < 92) proxy.latencyMs = random.pick([0, 0, 5, 50]);
+      } else if (dice < 92 && !plant) proxy.latencyMs = random.pick([0, 0, 5, 50]);
       else await witness.client.request('$ping');
       if (!witness.isIn) witness.join();
       if (!distant.isIn && random.below(8) === 0) distant.join();
@@ -200,6 +273,8 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
       expect({ seed, breaks: guest.breaks }).toEqual({ seed, breaks: [] });
     }
     expect({ seed, hasLast: hasLast(witness) }).toEqual({ seed, hasLast: true });
+    judge({ unlawful: await unlawful(storeOf(near), [...guests, witness, distant], ends) });
+    if (plant) return;
     for (const user of USERS) await end(user, 'end');
     // A node closes clients that it can't serve meanwhile.
     const open = guests.filter(({ client }) => client.socket.readyState === 1);
@@ -216,5 +291,5 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
       0,
     );
     writeSync(process.stderr.fd, `removals: ${JSON.stringify({ seed, heard, ...counts })}\n`);
-  }, 120_000);
+  }
 });

@@ -28,9 +28,12 @@ export const NOTHING = { events: [], changes: [], counters: [], outcome: { kind:
 
 /**
  * Takes the works of the next commit out of the queue. The works of one client keep their order, and no work of the node
- * itself overtakes another one.
+ * itself overtakes another one. An ending of memberships is the last one: works behind it are judged by it (R38).
+ * @param limit largest number of works
  */
-export function takeBatch(queue: PendingWork[], most: number): PendingWork[] {
+export function takeBatch(queue: PendingWork[], limit: number): PendingWork[] {
+  const end = queue.findIndex(({ work }) => work.ends);
+  const most = end < 0 ? limit : Math.min(limit, end + 1);
   if (queue.length <= CLIENT_SHARE) return queue.splice(0, most);
   const taken: PendingWork[] = [];
   const left: PendingWork[] = [];

@@ -37,6 +37,8 @@ export interface Work {
   readonly payer?: Command | undefined;
   /** True if it only finds the record of its command. */
   readonly finds?: boolean | undefined;
+  /** True if it ends memberships: works behind it are judged by that, so they come in a later batch (R38). */
+  readonly ends?: boolean | undefined;
   /** Time after which no new attempt is made, ms on this process' steady clock. */
   readonly deadline: number;
   /** True if the answer waits until the step survives a failover (R19). */

@@ -86,7 +86,7 @@ export function endingWork(room: string, ending: Ending, options?: CommitOptions
     outcome: { kind: 'position' },
     ending,
   };
-  return { ...identify({ room }), durable: options?.durable, prepare: () => prepared };
+  return { ...identify({ room }), durable: options?.durable, ends: true, prepare: () => prepared };
 }
 
 /** Records the answer of a numbered command that made no commit (R1, R4, R10). */
