@@ -31,6 +31,7 @@ export {
   unreadKey,
 } from './validation/json-fields.js';
 export { requireCarriedData } from './validation/handler-data.js';
+export { uncompiledClasses } from './validation/compiled-rules.js';
 export { isPrimitive, messageBodiesOf } from './validation/message-body.js';
 export { RpcParamsFactory, WsParamsFactory } from './validation/params-factories.js';
 export { isPlainObject, PlainObject } from './validation/plain-object.js';

@@ -94,9 +94,17 @@ function verdictOf(rule: Rule): RuleUse['passes'] {
     if (constraint === undefined) return true;
     try {
       const args = { value, constraints, property, targetName: '', object: {} };
-      return Boolean(constraint.instance.validate(value, args));
+      return passesNow(constraint.instance.validate(value, args));
     } catch {
       return false;
     }
   };
+}
+
+/** The verdict of a rule that nobody waits for: a promise passes, and its failure must not end the process. */
+export function passesNow(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null) return Boolean(answer);
+  const { then } = answer as { then?: unknown };
+  if (typeof then === 'function') then.call(answer, undefined, () => undefined);
+  return true;
 }

@@ -13,15 +13,17 @@ import {
   type ValidatorOptions,
 } from 'class-validator';
 import { ValidationExecutor } from 'class-validator/cjs/validation/ValidationExecutor.js';
+import { passesNow } from '../schemas/rules.js';
 import { PlainObject } from './plain-object.js';
 
 type Storage = ReturnType<typeof getMetadataStorage>;
-type Rules = ReturnType<Storage['getTargetValidationMetadatas']>;
-type Constraints = ReturnType<Storage['getTargetValidatorConstraints']>;
+export type Rules = ReturnType<Storage['getTargetValidationMetadatas']>;
+export type Constraints = ReturnType<Storage['getTargetValidatorConstraints']>;
 
 /**
- * Judges an instance by its class-validator rules. No rule reaches inherited properties, since data may have fields
- * of the same names. A rule that throws on a value refuses it.
+ * Judges an instance by class-validator itself, which looks up each rule for each value: the slow way. `CompiledRules`
+ * gives the same answer faster, and leaves to this what it does not know. No rule reaches inherited properties, since
+ * data may have fields of the same names. A rule that throws on a value refuses it.
  */
 export function brokenRules(instance: object, options: ValidatorOptions): ValidationError[] {
   const executor = new RuleExecutor(options);
@@ -30,21 +32,26 @@ export function brokenRules(instance: object, options: ValidatorOptions): Valida
   return executor.stripEmptyErrors(errors);
 }
 
-class RuleExecutor extends ValidationExecutor {
+/** The library's judge of one value, without asynchronous rules. */
+export class RuleExecutor extends ValidationExecutor {
   constructor(options: ValidatorOptions) {
     super(undefined, options);
     this.metadataStorage = storage();
     this.ignoreAsyncValidations = true;
   }
 
-  /** Plain objects have no class and therefore no rules; class-validator would not take them for objects. */
-  override nestedValidations(value: unknown, metadatas: unknown, error: ValidationError): void {
-    if (!(value instanceof Object) && isBare(value)) return;
-    super.nestedValidations(value, metadatas, error);
+  /**
+   * Plain objects have no class and therefore no rules; class-validator would not take them for objects. Of several
+   * nested rules the last one says all: the library judges each element by each of them, which for lists in lists
+   * multiplies at each level.
+   */
+  override nestedValidations(value: unknown, metadatas: Rules, error: ValidationError): void {
+    if (!isBare(value)) super.nestedValidations(value, metadatas.slice(-1), error);
   }
 }
 
-function isBare(value: unknown): boolean {
+/** True for an object that inherits nothing, and therefore has no class. */
+export function isBare(value: unknown): boolean {
   return (
     typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === PlainObject.prototype
   );
@@ -52,8 +59,8 @@ function isBare(value: unknown): boolean {
 
 let guarded: Storage | undefined;
 
-/** Caches the lookups of class-validator's storage, which would repeat them for each value. */
-function storage(): Storage {
+/** Class-validator's rules, with what is kept of its lookups: it would repeat them for each value. */
+export function storage(): Storage {
   if (guarded) return guarded;
   const original = getMetadataStorage();
   const rules = remembered((type) =>
@@ -146,7 +153,7 @@ function guardedRule(
   const library: Validate = rule.validate.bind(rule);
   const safe: Validate = (value, args) => {
     try {
-      return own ? own(value, args, library) : library(value, args);
+      return passesNow(own ? own(value, args, library) : library(value, args));
     } catch {
       return false;
     }

@@ -7,7 +7,14 @@ declare module 'class-validator/cjs/validation/ValidationExecutor.js' {
     metadataStorage: unknown;
     ignoreAsyncValidations: boolean;
     execute(value: object, schema: string, errors: ValidationError[]): void;
-    nestedValidations(value: unknown, metadatas: unknown, error: ValidationError): void;
+    nestedValidations(value: unknown, metadatas: readonly object[], error: ValidationError): void;
+    /** @returns the name of the rule and the message that tells of it */
+    createValidationError(
+      object: object,
+      value: unknown,
+      metadata: unknown,
+      constraint?: unknown,
+    ): [name: string, message: string];
     stripEmptyErrors(errors: ValidationError[]): ValidationError[];
   }
 }

@@ -1,24 +1,29 @@
 import { HttpException, Logger, type Type } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
-import type { ValidationError, ValidatorOptions } from 'class-validator';
 import type { ErrorDetail } from '@wss/protocol';
 import { ClassReader } from './class-reader.js';
-import { brokenRules } from './class-rules.js';
+import { CompiledRules, judgeInstance } from './compiled-rules.js';
 import { GatewayError } from '../errors/gateway-error.js';
 import { ClassChecks } from '../schemas/class-check.js';
 import { rulesOf } from '../schemas/class-shape.js';
+import { typedClasses } from './json-fields.js';
 import type { BodyReader } from './params-factories.js';
+import type { BrokenProperty } from './property-rules.js';
 
 /** Most details of one refusal: a short list of wrong values must not cause a long answer. */
 const MAX_DETAILS = 20;
 
-/** Lists the class-validator rules that an instance breaks, with the path and the rule of each; never a value. */
-export function violationsOf(instance: object, options: ValidatorOptions = {}): ErrorDetail[] {
-  const errors = brokenRules(instance, { forbidUnknownValues: false, ...options });
-  return errors.length === 0 ? [] : flatten(errors, '');
+/** Judges an instance; `whitelist` takes properties without rules away. */
+type Judge = (instance: object, whitelist: boolean) => readonly BrokenProperty[];
+
+/** The rules that an instance breaks, with the path and the rule of each; never a value. */
+function violations(broken: readonly BrokenProperty[]): readonly ErrorDetail[] {
+  return broken.length === 0 ? NONE : flatten(broken, '');
 }
 
-function flatten(errors: readonly ValidationError[], parent: string): ErrorDetail[] {
+const NONE: readonly ErrorDetail[] = [];
+
+function flatten(errors: readonly BrokenProperty[], parent: string): ErrorDetail[] {
   return errors.flatMap(({ property, constraints, children }) => {
     const path = parent === '' ? property : `${parent}.${property}`;
     const own = Object.values(constraints ?? {}).map((message) => ({ path, message }));
@@ -32,9 +37,11 @@ function flatten(errors: readonly ValidationError[], parent: string): ErrorDetai
  */
 export function instanceJudge(type: Type<object>): (instance: object) => readonly ErrorDetail[] {
   const check = ClassChecks.of(type, 'sent');
+  compile(type);
   return (instance) => {
-    const violations = violationsOf(instance);
-    return [...violations, ...unnamed(check(instance), violations)];
+    const broken = violations(judgeInstance(instance, false));
+    const problems = check(instance);
+    return problems.length === 0 ? broken : [...broken, ...unnamed(problems, broken)];
   };
 }
 
@@ -49,8 +56,10 @@ export function toInstance<T extends object>(type: Type<T>, data: unknown): T {
 /**
  * Reads a body as a DTO: unknown properties are dropped silently and never inspected; absent data counts as `{}`. The
  * reader throws GatewayError `invalid` with path and rule of every fault.
+ * @param judge asks the rules; default: as they were compiled
  */
-export function dtoReader(type: Type<object>): BodyReader {
+export function dtoReader(type: Type<object>, judge: Judge = judgeInstance): BodyReader {
+  compile(type);
   const check = ClassChecks.of(type, 'received');
   const reportOnce = onceReporter(type);
   return (data = {}) => {
@@ -62,9 +71,9 @@ export function dtoReader(type: Type<object>): BodyReader {
     try {
       const instance = reader.read(type, data);
       // The rules say best what is wrong; the check knows what they do not ask for.
-      const violations = violationsOf(instance, { whitelist: true });
-      if (violations.length + problems.length + reader.problems.length === 0) return instance;
-      const details = [...violations, ...unnamed([...problems, ...reader.problems], violations)];
+      const broken = violations(judge(instance, true));
+      if (broken.length + problems.length + reader.problems.length === 0) return instance;
+      const details = [...broken, ...unnamed([...problems, ...reader.problems], broken)];
       throw invalid(details.slice(0, MAX_DETAILS));
     } catch (error) {
       if (isRefusal(error)) throw error;
@@ -73,6 +82,14 @@ export function dtoReader(type: Type<object>): BodyReader {
       throw invalid([{ path: reader.place, message: 'can not be read' }]);
     }
   };
+}
+
+/** Compiles the rules of a class and of all that `@Type` names in it, at boot. */
+function compile(type: Type<object>, known = new Set<Type<object>>()): void {
+  if (known.has(type)) return;
+  known.add(type);
+  CompiledRules.of(type);
+  for (const [, nested] of typedClasses(type)) compile(nested, known);
 }
 
 /** Problems of which no other detail names the place. */

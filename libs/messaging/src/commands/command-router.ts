@@ -1,4 +1,11 @@
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit, Optional } from '@nestjs/common';
+import {
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  Optional,
+} from '@nestjs/common';
 import {
   type CommandMembership,
   type CommandNumber,
@@ -6,6 +13,7 @@ import {
   type RecordedAnswer,
   RoomTypeRegistry,
   toGatewayError,
+  uncompiledClasses,
 } from '@wss/core';
 import {
   type ClientFrame,
@@ -43,7 +51,9 @@ const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 
  * it throws is the error. Neither affects the connection's other commands or other clients.
  */
 @Injectable()
-export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationShutdown {
+export class CommandRouter
+  implements FrameRouter, OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
+{
   private readonly logger = new Logger(CommandRouter.name);
   private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly deadlines = new Deadlines((command) => this.expire(command));
@@ -64,6 +74,12 @@ export class CommandRouter implements FrameRouter, OnModuleInit, OnApplicationSh
   onModuleInit(): void {
     this.types.all();
     this.routes = this.builder.build();
+  }
+
+  /** Messages and documents are known by now. */
+  onApplicationBootstrap(): void {
+    const left = uncompiledClasses();
+    if (left !== undefined) this.logger.log(left);
   }
 
   onApplicationShutdown(): void {
