@@ -164,7 +164,7 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
   }, 120_000);
 
   it('show a node that ignores the gate', async () => {
-    await play(40, (found) => expect(found.unlawful).not.toEqual([]), ignoreGates);
+    await play(2_000, (found) => expect(found.unlawful).not.toEqual([]), ignoreGates);
   }, 120_000);
 
   async function play(
@@ -208,6 +208,11 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
       proxy.latencyMs = 10;
     }
     for (let i = 0; i < steps; i++) {
+      if (plant && i % 20 === 19) {
+        // The machine decides which commands meet a removal, so it goes on until some did.
+        if ((await unlawful(storeOf(near), guests, ends)).length > 0) break;
+        proxy.latencyMs = random.pick([5, 20, 50]);
+      }
       // Otherwise most removals would concern nobody who is back.
       if (random.below(2) === 0) await distant.client.request('$ping');
       const guest = random.pick(guests);
