@@ -36,7 +36,7 @@ function ignoreGates(store: RoomStore): void {
   };
 }
 
-/** What was said in the room by somebody who had been removed since the last join. */
+/** Everything that was said in the room by somebody who had been removed since the last join. */
 async function unlawful(store: RoomStore, guests: readonly Guest[], ends: readonly End[]): Promise<string[]> {
   const limits = { entries: 10_000, bytes: 100_000_000 };
   const { entries } = await store.resume({ room, after: 0, most: 10_000, limits, idleTtlMs: 0 });
@@ -203,7 +203,7 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
     await eventually(() => expect(guests.every(({ isIn }) => isIn)).toBe(true));
 
     if (plant) {
-      // What is on its way from there to Redis when somebody is removed is then judged by the gate alone.
+      // The gate alone then judges the commands that are on their way from there to Redis when somebody is removed.
       plant(storeOf(far));
       proxy.latencyMs = 10;
     }
@@ -221,7 +221,7 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
       else if (dice < 50) random.pick([guest, witness, distant]).send('club.type', `v${i}`);
       else if (dice < 68 && !guest.isIn) guest.join();
       else if (dice < 83) {
-        // What is on its way is judged by the commit alone.
+        // The commit alone judges the commands on their way.
         const mates = guests.filter(({ user }) => user === guest.user);
         const areBack = (): void => {
           for (const mate of mates) if (!mate.isIn) mate.join();

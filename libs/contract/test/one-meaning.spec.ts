@@ -119,8 +119,9 @@ function isComparable(data: unknown): boolean {
   return !JSON.stringify(data).includes('"extra"');
 }
 
-/** JSON has `null` for an invalid date and for no number, which the rules do not see. */
+/** JSON has `null` for an invalid date, for no number, and for nothing in a list, which the rules do not see. */
 function hasNoJson(value: unknown): boolean {
+  if (Array.isArray(value) && value.includes(undefined)) return true;
   if (typeof value === 'number') return !Number.isFinite(value);
   if (value instanceof Date) return Number.isNaN(value.getTime());
   return typeof value === 'object' && value !== null && Object.values(value).some(hasNoJson);

@@ -57,7 +57,7 @@ describe('R27: a link that a channel is not wanted from any more', () => {
     }
   });
 
-  /** What was asked of the old connection has failed when it resolves. */
+  /** When it resolves, all that was asked of the old connection has failed. */
   async function linkAnew(): Promise<void> {
     await proxy.setMode('pass');
     await eventually(() => links.subscriber.status === 'ready');

@@ -666,7 +666,7 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
           await update(b!, add());
           return commit(request);
         };
-        expect(await codeOf(update(a!, add(1_000), { withinMs: 200 }))).toBe('conflict');
+        expect(await codeOf(update(a!, add(1_000), { withinMs: 1_000 }))).toBe('conflict');
         const { value } = await a!.tallies.read({ room });
         expect(value.value).toBe((await logOf(a!)).length);
         expect(value.value).toBeGreaterThan(1);
