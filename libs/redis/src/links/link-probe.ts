@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { DataLinks } from './data-links.js';
 import { ProbeRecord } from './probe-record.js';
 import { isRedirection } from './redis-errors.js';
+import { roleOf, timeOf } from '../server/replies.js';
 
 /** How often each link has to prove itself, ms. */
 const EVERY_MS = 2_000;
@@ -89,8 +90,7 @@ export class LinkProbe {
     const redis = this.links[role];
     if (redis.status !== 'ready') return;
     // The probe itself finds a link that does not answer.
-    const [actual] = (await redis.role().catch(() => ['master'])) as [string];
-    if (actual === 'master') return;
+    if (roleOf(await redis.role().catch(() => undefined)) !== 'slave') return;
     this.record.faults.report('replica', 'a link leads to a replica of Redis; the node replaces it');
     this.record.replaced(role, 'replica');
     redis.disconnect(true);
@@ -169,9 +169,8 @@ export class LinkProbe {
   private async readClock(): Promise<void> {
     const sentAt = performance.now();
     // The probe itself finds a link that does not answer.
-    const told = await this.links.commands.time().catch(() => undefined);
-    if (!told) return;
-    const time = Number(told[0]) * 1_000 + Number(told[1]) / 1_000;
+    const time = timeOf(await this.links.commands.time().catch(() => undefined));
+    if (time === undefined) return;
     this.record.clock.saw(this.way.server, { sentAt, answeredAt: performance.now(), time });
   }
 
