@@ -45,7 +45,7 @@ function choiceOf(args) {
   };
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const unknown = positionals.find((name) => !PLANS[name]);
-  if (unknown !== undefined) throw new Failure(`there is no workload "${unknown}".`, USAGE);
+  if (unknown !== undefined) throw new Failure(`"${unknown}" is not a workload.`, USAGE);
   const [rounds, ms, warm, quiet] = ['rounds', 'ms', 'warm', 'quiet'].map((name) => {
     const number = Number(values[name]);
     if (Number.isInteger(number) && number >= (name === 'quiet' ? 0 : 1)) return number;

@@ -1,4 +1,5 @@
 import { RedisClient } from 'bun';
+import { answer, isPublication, isText, plainHandlers, refuse } from './plain-wire.mjs';
 
 /** Near what the machine can do: Bun's own server (uWebSockets) with its topics, and its own client of Redis. */
 const { PORT, REDIS_SERVER } = process.env;
@@ -9,6 +10,7 @@ const [commands, subscriber] = REDIS_SERVER
   : [];
 
 const handlers = {
+  ...plainHandlers({ commands, collect: () => Bun.gc(true) }),
   join(socket, { room }) {
     if (!isText(room, 64)) return refuse(socket);
     socket.subscribe(room);
@@ -17,23 +19,11 @@ const handlers = {
     answer(socket, 'join', { ok: true });
   },
   pub(socket, data) {
-    const { room, t, n, p } = data;
-    if (!isText(room, 64) || !Number.isInteger(t) || !Number.isInteger(n) || !isText(p, 4_096))
-      return refuse(socket);
+    if (!isPublication(data)) return refuse(socket);
+    const { room } = data;
     const text = JSON.stringify({ event: 'msg', data });
     server.publish(room, text);
     commands?.publish(room, NODE_ID + text);
-  },
-  echo(socket, { id, text }) {
-    if (!Number.isInteger(id) || id < 0 || !isText(text, 200)) return refuse(socket);
-    answer(socket, 'echo', { id, ok: true });
-  },
-  async incr(socket, { key }) {
-    answer(socket, 'incr', { v: await commands.incr(key) });
-  },
-  collect(socket) {
-    Bun.gc(true);
-    answer(socket, 'collect', {});
   },
 };
 
@@ -58,16 +48,4 @@ async function connected(url) {
   const client = new RedisClient(url);
   await client.connect();
   return client;
-}
-
-function isText(value, longest) {
-  return typeof value === 'string' && value.length > 0 && value.length <= longest;
-}
-
-function answer(socket, event, data) {
-  socket.send(JSON.stringify({ event, data }));
-}
-
-function refuse(socket) {
-  answer(socket, 'exception', { message: 'invalid' });
 }

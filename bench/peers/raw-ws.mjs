@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { WebSocketServer } from 'ws';
+import { answer, isPublication, isText, plainHandlers, refuse } from './plain-wire.mjs';
 
 /**
  * The reference: `ws` with routing, rooms and checks written by hand, and one channel of Redis per room. It promises
@@ -15,6 +16,7 @@ subscriber?.on('messageBuffer', (channel, bytes) => {
 });
 
 const handlers = {
+  ...plainHandlers({ commands, collect: () => globalThis.gc() }),
   join(socket, { room }) {
     if (!isText(room, 64)) return refuse(socket);
     if (!rooms.has(room)) {
@@ -26,23 +28,11 @@ const handlers = {
     answer(socket, 'join', { ok: true });
   },
   pub(socket, data) {
-    const { room, t, n, p } = data;
-    if (!isText(room, 64) || !Number.isInteger(t) || !Number.isInteger(n) || !isText(p, 4_096))
-      return refuse(socket);
+    if (!isPublication(data)) return refuse(socket);
+    const { room } = data;
     const bytes = Buffer.from(JSON.stringify({ event: 'msg', data }));
     deliver(room, bytes);
     commands?.publish(room, Buffer.concat([NODE_ID, bytes]));
-  },
-  echo(socket, { id, text }) {
-    if (!Number.isInteger(id) || id < 0 || !isText(text, 200)) return refuse(socket);
-    answer(socket, 'echo', { id, ok: true });
-  },
-  async incr(socket, { key }) {
-    answer(socket, 'incr', { v: await commands.incr(key) });
-  },
-  collect(socket) {
-    globalThis.gc();
-    answer(socket, 'collect', {});
   },
 };
 
@@ -66,16 +56,4 @@ function leave(socket, room) {
 
 function deliver(room, bytes) {
   for (const member of rooms.get(room) ?? []) member.send(bytes, { binary: false });
-}
-
-function isText(value, longest) {
-  return typeof value === 'string' && value.length > 0 && value.length <= longest;
-}
-
-function answer(socket, event, data) {
-  socket.send(JSON.stringify({ event, data }));
-}
-
-function refuse(socket) {
-  answer(socket, 'exception', { message: 'invalid' });
 }

@@ -65,7 +65,7 @@ function bun() {
   return found;
 }
 
-/** Its program is no package of npm. */
+/** Npm does not have its program. */
 function centrifugo() {
   const program = process.env.CENTRIFUGO ?? 'centrifugo';
   if (!process.env.CENTRIFUGO && !isInPath(program)) {
