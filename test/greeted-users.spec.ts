@@ -1,28 +1,20 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Rooms } from '@wss/cluster';
-import { clusterOnServers, type FeatureCluster, newSeed, Random, RedisServer, TcpProxy } from '@wss/testing';
+import { newSeed, Random } from '@wss/testing';
 import { ClubModule } from './fixtures/club.js';
+import { nearAndFar, type NearAndFar } from './fixtures/near-and-far.js';
 
 const seed = newSeed();
 const random = new Random(seed);
-let near: FeatureCluster;
-let far: FeatureCluster;
-let proxy: TcpProxy;
+let cluster: NearAndFar;
 
 beforeAll(async () => {
-  const server = await RedisServer.start();
-  proxy = await TcpProxy.start({ to: server.port });
-  const nodes = { features: [ClubModule], nodes: 1 };
-  const url = `redis://127.0.0.1:${server.port}`;
-  near = await clusterOnServers({ url, stop: () => server.stop() } as never, nodes);
-  far = await clusterOnServers({ url: proxy.url, stop: () => proxy.stop() } as never, nodes);
+  cluster = await nearAndFar([ClubModule]);
 });
-afterAll(async () => {
-  await far?.stop();
-  await near?.stop();
-});
+afterAll(() => cluster?.stop());
 
 it('sends a greeted client what is sent to its user from then on, by any node', async () => {
+  const { near, far, proxy } = cluster;
   const rooms = near.nodes[0]!.app.get(Rooms, { strict: false });
   for (let round = 0; round < 20; round++) {
     proxy.latencyMs = random.below(30);

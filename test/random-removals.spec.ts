@@ -2,18 +2,16 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Rooms } from '@wss/cluster';
 import { RoomStore } from '@wss/state';
 import {
-  clusterOnServers,
   eventually,
   type FeatureCluster,
   newSeed,
   Random,
-  RedisServer,
   type ServerFrame,
-  TcpProxy,
   type TestClient,
 } from '@wss/testing';
 import { writeSync } from 'node:fs';
 import { banned, ClubModule } from './fixtures/club.js';
+import { nearAndFar, type NearAndFar } from './fixtures/near-and-far.js';
 
 const room = 'club:1';
 const STEPS = process.env.CHAOS === 'long' ? 600 : 120;
@@ -151,12 +149,10 @@ function after(frame: ServerFrame, isIn: boolean): boolean {
 }
 
 describe('R38, R39: removals at random, with a node that is cut off now and then', () => {
-  let near: FeatureCluster | undefined;
-  let far: FeatureCluster | undefined;
+  let cluster: NearAndFar | undefined;
   afterEach(async () => {
     banned.clear();
-    await far?.stop();
-    await near?.stop();
+    await cluster?.stop();
   });
 
   it('bring nothing of the room to the removed users, and everything to the others', async () => {
@@ -176,17 +172,10 @@ describe('R38, R39: removals at random, with a node that is cut off now and then
     const random = new Random(seed);
     const counts: Record<string, number> = {};
     const count = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1);
-    const server = await RedisServer.start();
-    const proxy = await TcpProxy.start({ to: server.port });
-    const url = `redis://127.0.0.1:${server.port}`;
-    const features = [ClubModule];
-    near = await clusterOnServers({ url, stop: () => server.stop() } as never, { features, nodes: 2 });
-    far = await clusterOnServers({ url: proxy.url, stop: () => proxy.stop() } as never, {
-      features,
-      nodes: 1,
-    });
+    cluster = await nearAndFar([ClubModule], 2);
+    const { near, far, proxy } = cluster;
     const storeOf = ({ nodes }: FeatureCluster): RoomStore => nodes[0]!.app.get(RoomStore, { strict: false });
-    const rooms = (): Rooms => near!.nodes[random.below(2)]!.app.get(Rooms, { strict: false });
+    const rooms = (): Rooms => near.nodes[random.below(2)]!.app.get(Rooms, { strict: false });
     const ends: End[] = [];
     const end = async (user: string, reason: string): Promise<void> => {
       const target = rooms().to(room);

@@ -1,16 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Channels, Rooms } from '@wss/cluster';
-import {
-  clusterOnServers,
-  eventually,
-  FeatureCluster,
-  newSeed,
-  Random,
-  RedisServer,
-  TcpProxy,
-  type TestClient,
-} from '@wss/testing';
+import { eventually, FeatureCluster, newSeed, Random, type TestClient } from '@wss/testing';
 import { ClubModule, runs } from './fixtures/club.js';
+import { nearAndFar, type NearAndFar } from './fixtures/near-and-far.js';
 
 const room = 'club:1';
 const COMMANDS = ['club.look', 'club.type', 'club.say', '$presence'];
@@ -82,23 +74,14 @@ describe.each(['memory', 'redis'] as const)(
 );
 
 describe('R38: commands on a node that was cut off', () => {
-  let near: FeatureCluster;
-  let far: FeatureCluster;
-  let proxy: TcpProxy;
+  let cluster: NearAndFar;
   beforeAll(async () => {
-    const server = await RedisServer.start();
-    proxy = await TcpProxy.start({ to: server.port });
-    const url = `redis://127.0.0.1:${server.port}`;
-    const nodes = { features: [ClubModule], nodes: 1 };
-    near = await clusterOnServers({ url, stop: () => server.stop() } as never, nodes);
-    far = await clusterOnServers({ url: proxy.url, stop: () => proxy.stop() } as never, nodes);
+    cluster = await nearAndFar([ClubModule]);
   });
-  afterAll(async () => {
-    await far?.stop();
-    await near?.stop();
-  });
+  afterAll(() => cluster?.stop());
 
   it('of a removed user run no more once its channels are heard again', async () => {
+    const { near, far, proxy } = cluster;
     let isHeard = false;
     far.nodes[0]!.app.get(Channels, { strict: false }).onReturn({
       lost: () => undefined,

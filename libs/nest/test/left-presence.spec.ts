@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { PresenceStore, SessionStore } from '@wss/cluster';
-import { Presence, Rooms, Sessions, Users } from '@wss/nest';
+import { Injectable, Module } from '@nestjs/common';
+import { Presence, Rooms, RoomType, Sessions, Users } from '@wss/nest';
 import { eventually, FeatureCluster, newSeed, Random, type TestClient } from '@wss/testing';
-import { ClubModule } from './fixtures/club.js';
+import { Engine } from '../src/engine/engine.js';
+
+@Injectable()
+@RoomType('club', { presence: true })
+class Clubs {}
+
+@Module({ providers: [Clubs] })
+class ClubModule {}
 
 const seed = newSeed();
 const random = new Random(seed);
@@ -38,8 +45,7 @@ describe.each(['memory', 'redis'] as const)('R39: presence of users who are put 
 
   /** Was in the rooms on a node that was killed. */
   async function onDeadNode(user: string): Promise<string> {
-    const sessions: SessionStore = app().get(SessionStore, { strict: false });
-    const presence: PresenceStore = app().get(PresenceStore, { strict: false });
+    const { sessionStore: sessions, presence } = app().get(Engine, { strict: false });
     const id = randomUUID();
     await sessions.create({ id, user, generation: 1 }, 86_400_000);
     for (const room of ROOMS) {

@@ -12,12 +12,10 @@ import {
   LostHistories,
   NodePresence,
   PlaceCounts,
-  PresenceStore,
   Revocations,
   RoomEndings,
   RoomFeed,
   SessionExpiry,
-  SessionStore,
 } from '@wss/cluster';
 import { bind, bindFactory, HandlerOptions, RoomTypeRegistry, SessionHooks } from '@wss/core';
 import {
@@ -164,8 +162,6 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
     jobs,
   })),
   bindFactory(RoomStore, [Engine], ({ store }) => store),
-  bindFactory(PresenceStore, [Engine], ({ presence }) => presence),
-  bindFactory(SessionStore, [Engine], ({ sessionStore }) => sessionStore),
   bindFactory(PartStore, [Engine], ({ userLimits }) => userLimits),
   bindFactory(CommitterOptions, [Engine, NodeIdentity], ({ channels }, { nodeId }) => ({ nodeId, channels })),
   bindFactory(SessionSource, [Engine], ({ sessions }) => sessions),
