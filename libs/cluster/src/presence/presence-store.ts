@@ -29,7 +29,7 @@ export interface PresenceUpdate {
    * without a change; its version shows if clients missed one. Absent: none was missed.
    */
   readonly heardForMs?: number;
-  /** A user for whom no grace period counts any more; '': for nobody. Absent: it does. */
+  /** A user whose grace period ends now; '' for that of everybody. Absent: it goes on. */
   readonly withoutGrace?: string;
 }
 

@@ -65,7 +65,10 @@ function keepsRules(instance: unknown): boolean {
   );
 }
 
-function isCollection(value: unknown): value is Iterable<unknown> {
+/** True for a value whose elements are judged one by one by rules with `each`. */
+export function isCollection(
+  value: unknown,
+): value is readonly unknown[] | Set<unknown> | Map<unknown, unknown> {
   return Array.isArray(value) || value instanceof Set || value instanceof Map;
 }
 

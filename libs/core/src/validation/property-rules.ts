@@ -1,6 +1,6 @@
 import { IS_OPTIONAL, type ValidationError, ValidationTypes } from 'class-validator';
 import type { Type } from '@nestjs/common';
-import type { Rule } from '../schemas/rules.js';
+import { isCollection, type Rule } from '../schemas/rules.js';
 import { type Constraints, isBare, RuleExecutor, type Rules, storage } from './class-rules.js';
 
 /** A property that breaks rules, and its rules or the properties of its value that are broken. */
@@ -161,8 +161,4 @@ function constraintsOf({ constraintCls }: Rule): Constraints {
 function isAbsent(instance: object, property: string): boolean {
   const value = (instance as Record<string, unknown>)[property];
   return value === null || value === undefined;
-}
-
-function isCollection(value: unknown): value is readonly unknown[] | Set<unknown> | Map<unknown, unknown> {
-  return Array.isArray(value) || value instanceof Set || value instanceof Map;
 }

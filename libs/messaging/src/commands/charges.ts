@@ -1,13 +1,12 @@
 import {
   type CommandRecorder,
-  GatewayError,
   rateLimited,
   type RateLimits,
   type RecordedAnswer,
   type UserCharge,
   type UserRates,
 } from '@wss/core';
-import type { RoutedCommand } from './routed-command.js';
+import { notInTime, type RoutedCommand } from './routed-command.js';
 
 /** The ways in which the handler of an event with limits was seen to end. */
 interface Habits {
@@ -49,16 +48,16 @@ export class Charges {
     if (waitMs > 0) throw rateLimited(Math.ceil(waitMs));
     limits.chargeClient(() => (command.client.rates ??= new Map()), performance.now());
     command.paid = true;
-    const now = command.charges && !byCommit;
-    if (now || limits.overRooms.length > 0) await this.chargeNow(command, limits, now);
+    const chargesRoom = command.charges !== undefined && !byCommit;
+    if (chargesRoom || limits.overRooms.length > 0) await this.chargeNow(command, limits, chargesRoom);
     return true;
   }
 
-  /** Charges the limits of the user over all rooms, and, where `room` is set, those of the room. */
-  private async chargeNow(command: RoutedCommand, limits: RateLimits, room = false): Promise<void> {
+  /** Charges the limits of the user over all rooms, and those of the room unless its commit does. */
+  private async chargeNow(command: RoutedCommand, limits: RateLimits, chargesRoom: boolean): Promise<void> {
     try {
       if (limits.overRooms.length > 0) await this.chargeUser(command, limits);
-      if (!room) return;
+      if (!chargesRoom) return;
       await this.recorder.charge(command);
       command.charges = undefined;
     } catch (error) {
@@ -75,8 +74,7 @@ export class Charges {
       charges.push(charge instanceof Promise ? await charge : charge);
     }
     // It has been answered meanwhile.
-    if (performance.now() >= command.deadline)
-      throw new GatewayError('unavailable', 'the command was not done in time');
+    if (performance.now() >= command.deadline) throw notInTime();
   }
 
   /** Learns from a command that its handler has ended. */

@@ -33,7 +33,7 @@ import { MemberJudge } from './member-judge.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { SessionSource } from '../ports/ports.js';
 import { FRAMES_AT_ONCE } from '../reading/reading-turns.js';
-import { RoutedCommand } from './routed-command.js';
+import { notInTime, RoutedCommand } from './routed-command.js';
 import { type Route, RouteBuilder } from './routes.js';
 import { UnknownEvents } from './unknown-events.js';
 import { UnknownNames } from './unknown-names.js';
@@ -258,7 +258,7 @@ export class CommandRouter
 
   private expire(command: RoutedCommand): void {
     if (!command.expire()) return;
-    this.answers.refuse(command, new GatewayError('unavailable', 'the command was not done in time'));
+    this.answers.refuse(command, notInTime());
     this.observe(command);
     command.release();
     // A command that has not begun never will.

@@ -1,9 +1,14 @@
-import { Command, type CommandInit, type GatewayError, type UserCharge } from '@wss/core';
+import { Command, type CommandInit, GatewayError, type UserCharge } from '@wss/core';
 import { encodeError, encodeReply, encodeReplyJson, type ReplyPosition } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { textFrame } from '../socket/text-frame.js';
 
 const NO_CHARGES: readonly UserCharge[] = [];
+
+/** The error of a command whose deadline has passed. */
+export function notInTime(): GatewayError {
+  return new GatewayError('unavailable', 'the command was not done in time');
+}
 
 /** A command that knows its way back: it is answered once, by the first answer. */
 export class RoutedCommand extends Command {

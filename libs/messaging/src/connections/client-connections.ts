@@ -78,12 +78,12 @@ export class ClientConnections implements Connections {
   /** Asks the engine about an identity; what is opened for it belongs to its socket, also if the answers come late. */
   private async accepted(
     request: IncomingMessage,
-    { issuedAt: claimed, ...identity }: IdentifiedClient,
+    admitted: IdentifiedClient,
     offered: OfferedProtocols,
   ): Promise<AcceptedClient> {
+    const { issuedAt: _claimed, ...identity } = admitted;
     const { user } = identity;
     await this.takePlace(request, user);
-    const admitted = { ...identity, ...(claimed !== undefined && { issuedAt: claimed }) };
     const { standing, issuedAt } = (await this.known(admitted, offered.session)) ?? {};
     const dated = { ...identity, ...(issuedAt !== undefined && { issuedAt }) };
     const heard = this.ports.users.came(user, request.socket);

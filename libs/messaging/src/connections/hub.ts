@@ -44,31 +44,23 @@ export class Hub {
     return this.clients.get(clientId);
   }
 
-  /** @returns true if this is the user's first client on this node */
-  add(client: ClientSocket): boolean {
+  add(client: ClientSocket): void {
     this.clients.set(client.id, client);
     if (client.session) this.addSession(client);
     const held = this.held.get(client.user);
     if (held) client.queue?.hold(held);
     const set = this.byUser.get(client.user);
-    if (set) {
-      set.add(client);
-      return false;
-    }
-    this.byUser.set(client.user, new Set([client]));
-    return true;
+    if (set) set.add(client);
+    else this.byUser.set(client.user, new Set([client]));
   }
 
-  /** @returns true if it was the user's last client on this node */
-  remove(client: ClientSocket): boolean {
+  remove(client: ClientSocket): void {
     this.clients.delete(client.id);
     const session = client.session?.id;
     if (session !== undefined && this.bySession.get(session) === client) this.bySession.delete(session);
     const set = this.byUser.get(client.user);
     set?.delete(client);
-    if (set?.size !== 0) return false;
-    this.byUser.delete(client.user);
-    return true;
+    if (set?.size === 0) this.byUser.delete(client.user);
   }
 
   private addSession(client: ClientSocket): void {
@@ -95,7 +87,10 @@ export class Hub {
     }
   }
 
-  /** Lets frames wait for a user's clients, those that are still to come among them, until {@link release}. Frames that wait already go on waiting. */
+  /**
+   * Lets frames wait for a user's clients, those that are still to come among them, until {@link release}. Frames that
+   * wait already go on waiting.
+   */
   hold(user: string, what: HeldFrames): void {
     const held = this.held.get(user) === 'all' ? 'all' : what;
     this.held.set(user, held);
