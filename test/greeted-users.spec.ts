@@ -14,10 +14,12 @@ beforeAll(async () => {
 afterAll(() => cluster?.stop());
 
 it('sends a greeted client what is sent to its user from then on, by any node', async () => {
-  const { near, far, proxy } = cluster;
+  const { near, far, proxy, server } = cluster;
   const rooms = near.nodes[0]!.app.get(Rooms, { strict: false });
   for (let round = 0; round < 20; round++) {
     proxy.latencyMs = random.below(30);
+    // Then the link that hears messages is made anew while clients are admitted.
+    if (random.below(2) === 0) await server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
     const user = `user ${round}`;
     const connecting = Array.from({ length: 1 + random.below(3) }, async () => {
       const client = await far.connect(user, { session: true });
