@@ -129,13 +129,7 @@ describe('npm run cluster', () => {
   it('leads no client to a node that stops', async () => {
     const { pid, nodeId, url } = nodes.get(1)!;
     process.kill(pid, 'SIGTERM');
-    await eventually(async () => {
-      const status = await fetch(new URL('health/ready', url)).then(
-        (response) => response.status,
-        () => 0,
-      );
-      expect(status).not.toBe(200);
-    });
+    await eventually(async () => expect(await stops(url)).toBe(true));
     for (let i = 0; i < 10; i++) {
       const response = await fetch(`http://127.0.0.1:${port}/health/live`, {
         headers: { connection: 'close' },
@@ -159,6 +153,19 @@ describe('npm run cluster with nodes that can not start', () => {
     expect(words.match(/before it was ready/g)).toHaveLength(1);
   });
 });
+
+/**
+ * A node that stops says so, until nothing listens at its port. Other failures tell nothing: `fetch` may use a kept
+ * connection that just ends, and a node whose Redis is slow takes no clients for a moment.
+ */
+async function stops(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(new URL('health/ready', url), { headers: { connection: 'close' } });
+    return (await response.text()).includes('the node is shutting down');
+  } catch (error) {
+    return ((error as Error).cause as { code?: string } | undefined)?.code === 'ECONNREFUSED';
+  }
+}
 
 const valueOf = (reply: unknown): number => (reply as { value: number }).value;
 
