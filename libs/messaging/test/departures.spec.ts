@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { bindValue, type RoomHold, type RoomStart, RoomType } from '@wss/core';
-import { eventually } from '@wss/testing';
+import { eventually, type TestClient } from '@wss/testing';
 import { ClientLimits, Drain, RoomSource } from '../src/index.js';
 import { NativeApp } from './native/native-app.js';
 import { routerModule } from './test-ports.js';
@@ -40,8 +40,7 @@ class CountedRooms extends RoomSource {
   }
 }
 
-it('R29: a client that goes leaves its rooms in parts, and a drain waits for the last one', async () => {
-  const rooms = new CountedRooms();
+async function startWith(rooms: CountedRooms): Promise<{ native: NativeApp; client: TestClient }> {
   const native = await NativeApp.start(
     routerModule({
       providers: [
@@ -53,6 +52,12 @@ it('R29: a client that goes leaves its rooms in parts, and a drain waits for the
   const client = await native.client('/');
   for (let id = 0; id < ROOMS; id++) client.send({ event: '$join', room: `left:${id}`, id });
   await eventually(() => expect(client.frames).toHaveLength(ROOMS));
+  return { native, client };
+}
+
+it('R29: a client that goes leaves its rooms in parts, and a drain waits for the last one', async () => {
+  const rooms = new CountedRooms();
+  const { native, client } = await startWith(rooms);
   let counting = true;
   const count = (): void => {
     rooms.turn++;
@@ -67,5 +72,16 @@ it('R29: a client that goes leaves its rooms in parts, and a drain waits for the
   const perTurn = new Map<number, number>();
   for (const turn of rooms.released) perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
   expect(Math.max(...perTurn.values())).toBeLessThanOrEqual(MOST);
+  await native.stop();
+});
+
+it('R29: a drain waits until the clients that it cuts are in no room', async () => {
+  const rooms = new CountedRooms();
+  const { native, client } = await startWith(rooms);
+  // The close frame stays without an answer.
+  client.socket.pause();
+  await native.app.get(Drain).run({ windowMs: 0, over: AbortSignal.abort() });
+  expect(rooms.released).toHaveLength(ROOMS);
+  client.socket.resume();
   await native.stop();
 });

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Logger, Optional } from '@nestjs/common';
-import { encodeEvent } from '@wss/protocol';
+import { encodeEvent, settledWithin } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { Hub } from './hub.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
@@ -12,7 +12,7 @@ const ROOMS_AT_ONCE = 32;
 
 /** How often a group of clients is let go, ms. */
 const GROUP_MS = 50;
-/** How long clients have to answer the close frame after the deadline, ms. */
+/** How long clients have to answer the close frame after the deadline, and then sockets to tell their end, ms. */
 const ANSWER_MS = 1_000;
 
 /** Options of a drain. */
@@ -86,7 +86,7 @@ export class Drain {
     this.upgrades.refuseAll();
   }
 
-  /** Resolves when no client is left, and none in a room; at most a second after it is over. */
+  /** Resolves when no client is left, and none in a room; at most two seconds after it is over. */
   async run({ delayMs = 0, windowMs, over }: DrainOptions): Promise<void> {
     this.refuseNew();
     await pause(delayMs, over);
@@ -107,16 +107,21 @@ export class Drain {
     const late = new AbortController();
     await Promise.race([Promise.all(gone), overEvent.then(() => pause(ANSWER_MS, late.signal))]);
     late.abort();
-    for (const client of this.hub.all()) {
-      client.terminate();
-      this.observer?.clientDrained('cut');
-    }
+    await settledWithin(Promise.all([...this.hub.all()].map((client) => this.cut(client))), ANSWER_MS);
     await this.departures.settled();
+  }
+
+  /** Its rooms are known to be left only when its socket has told its end. */
+  private async cut(client: ClientSocket): Promise<void> {
+    const closed = closeOf(client);
+    client.terminate();
+    this.observer?.clientDrained('cut');
+    await closed;
   }
 
   /** @param backAt when the client may come back, on the steady clock */
   private async letGo(client: ClientSocket, backAt: number, over: Promise<void>): Promise<void> {
-    const closed = new Promise<void>((resolve) => client.socket.once('close', () => resolve()));
+    const closed = closeOf(client);
     if (client.inFlight > 0) {
       // Otherwise a client that sends without a pause would never be idle.
       client.pause();
@@ -132,6 +137,11 @@ export class Drain {
     await closed;
     this.observer?.clientDrained('closed');
   }
+}
+
+/** Resolves when a client's socket is closed, and those that were told before have done their part. */
+function closeOf({ socket }: ClientSocket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
 /** Waits, but no longer than until the signal is aborted. */
