@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Module } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { WssClient } from '@wss/client';
@@ -14,12 +14,16 @@ import {
   WssModule,
 } from '@wss/nest';
 import { FeatureCluster, type TestClient, TestRoom } from '@wss/nest/testing';
-import { newSeed, Random } from '@wss/testing';
+import { PartStore } from '@wss/state';
+import { eventually, newSeed, Random } from '@wss/testing';
 import { IsInt } from 'class-validator';
 import { WebSocket } from 'ws';
 
 const HOUR = 3_600_000;
 const LIMIT = 20;
+const FAR = 100;
+/** Two seconds without use, one for the timer, and one for which a refusal is believed; and a busy machine. */
+const RETURNED = { withinMs: 30_000 };
 
 class Step {
   @IsInt()
@@ -50,6 +54,14 @@ class WalkHandlers {
   twice(@ConnectedSocket() { user }: Client): string {
     return user;
   }
+
+  @SubscribeMessage('walk.far')
+  @RateLimit({ per: 'user', limit: FAR, windowMs: HOUR })
+  far(): void {}
+
+  @SubscribeMessage('walk.soon')
+  @RateLimit({ per: 'user', limit: FAR, windowMs: 120_000 })
+  soon(): void {}
 
   @SubscribeMessage('walk.free')
   free(@ConnectedSocket() { user }: Client): string {
@@ -156,6 +168,55 @@ describe.each(['memory', 'redis'] as const)("a user's limit over rooms, on three
     // A node may keep one that it did not use.
     expect(done).toBeLessThanOrEqual(LIMIT);
     expect(done).toBeGreaterThanOrEqual(LIMIT - 2);
+  });
+
+  /** Sends so many, some at a time, now to this node, now to that one; resolves with the number that was admitted. */
+  async function load(event: string, count: number, random: Random): Promise<number> {
+    let done = 0;
+    for (let left = count; left > 0;) {
+      const burst = Math.min(left, 1 + random.below(9));
+      const { ok = 0 } = await flood(event, burst, [random.pick(clients)]);
+      done += ok;
+      left -= burst;
+    }
+    return done;
+  }
+
+  it('gives a user all of it under random load, wherever the last ones come', async () => {
+    const random = new Random(newSeed());
+    let done = await load('walk.soon', 80, random);
+    const last = random.pick(clients);
+    // Other nodes give back parts that they do not use.
+    await eventually(async () => {
+      done += (await flood('walk.soon', 5, [last])).ok ?? 0;
+      expect(done).toBe(FAR);
+    }, RETURNED);
+    expect(await flood('walk.soon', 5)).toEqual({ rate_limited: 15 });
+  }, 60_000);
+
+  it('lets through no more than it and what a lost tail had granted, under random load', async () => {
+    const random = new Random(newSeed());
+    let granted = 0;
+    for (const node of cluster.nodes) {
+      const store = node.get<PartStore>(PartStore as never);
+      const take = store.take.bind(store);
+      jest.spyOn(store, 'take').mockImplementation(async (request) => {
+        const reply = await take(request);
+        if ('count' in reply) granted += reply.count;
+        return reply;
+      });
+    }
+    const early = await load('walk.far', random.below(30), random);
+    granted = 0;
+    let lost = 0;
+    await cluster.loseTail(async () => {
+      lost = await load('walk.far', 10 + random.below(40), random);
+    });
+    const lostGrants = granted;
+    jest.restoreAllMocks();
+    const late = await load('walk.far', 2 * FAR, random);
+    expect(early + lost + late).toBeGreaterThanOrEqual(FAR);
+    expect(early + lost + late).toBeLessThanOrEqual(FAR + lostGrants);
   });
 
   it('takes the narrowest of several limits, and charges none when another refuses', async () => {

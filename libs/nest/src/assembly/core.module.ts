@@ -105,7 +105,7 @@ export class CoreModule implements OnModuleInit, OnApplicationShutdown {
     this.committer.close();
     this.feed.close();
     this.places.close();
-    this.rates.close();
+    await this.rates.close();
     this.routing.close();
     this.revocations.close();
     this.engine.sessions.close();

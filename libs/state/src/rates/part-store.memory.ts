@@ -7,6 +7,7 @@ import {
   type PartReply,
   type PartRequest,
   PartStore,
+  RETURN_US,
   SLICES,
 } from './part-store.js';
 
@@ -46,12 +47,15 @@ export class MemoryPartStore extends PartStore {
     if (request.before && request.before.at > now - windowUs) settle(parts, request.before, now);
     const left = parts.reduce((rest, { count }) => rest - count, limit);
     let reply: PartReply;
-    if (left >= 1) {
+    if (wanted === 0) {
+      reply = { waitUs: 0 };
+    } else if (left >= 1) {
       const count = Math.min(wanted, Math.max(1, Math.floor(left / 10)));
       reply = { at: count > 1 ? latest : now, count };
       parts.push(reply);
     } else {
-      reply = { waitUs: waitOf(parts, 1 - left) + windowUs - now };
+      const ends = parts.filter(({ at, count }) => at > now && count > 0).map(({ at }) => at + RETURN_US);
+      reply = { waitUs: Math.min(waitOf(parts, 1 - left) + windowUs, ...ends) - now };
     }
     this.keep(key, joined(parts, windowUs), windowUs);
     return reply;

@@ -6,6 +6,7 @@ import {
   type PartReply,
   type PartRequest,
   PartStore,
+  RETURN_US,
   SLICES,
 } from './part-store.js';
 
@@ -29,7 +30,8 @@ export class RedisPartStore extends PartStore {
   async take({ user, name, limit, windowMs, wanted, before }: PartRequest): Promise<PartReply> {
     const width = Math.ceil((windowMs * 1_000) / SLICES);
     const own = before ? [before.at, before.count, before.used] : ['', '', ''];
-    const args = [limit, windowMs * 1_000, partLifeUs(windowMs), wanted, MOST_INSTANTS, width, ...own];
+    const settings = [limit, windowMs * 1_000, partLifeUs(windowMs)];
+    const args = [...settings, wanted, MOST_INSTANTS, width, RETURN_US, ...own];
     const [count, at, waitUs] = await this.scripts.take
       .run(this.links.commands, [this.keys.userLimit(user, name)], args)
       .catch((error: unknown) => Promise.reject(toStoreError(error) as Error));

@@ -4,6 +4,8 @@ export const MOST_INSTANTS = 64;
 export const SLICES = 32;
 /** Longest time for which a part may be used, ms. */
 const MOST_PART_MS = 60_000;
+/** When what was not used of a part has come back after its end at the latest, if its node lives, µs. */
+export const RETURN_US = 2_000_000;
 
 /** How long a part of more than one command may be used, µs: a tenth of the window, at most a minute. */
 export function partLifeUs(windowMs: number): number {
@@ -26,13 +28,13 @@ export interface PartRequest {
   /** Most commands in any window. */
   readonly limit: number;
   readonly windowMs: number;
-  /** Commands wanted; 1 or more. */
+  /** Commands wanted; 0: it only says what became of the part before. */
   readonly wanted: number;
   /** The part that the node had before, and how many of its commands were carried out: it is over. */
   readonly before?: LimitPart & { readonly used: number };
 }
 
-/** The engine's answer: a part, or the time until there is one, µs. */
+/** The engine's answer: a part, or the time until there may be one, µs. */
 export type PartReply = LimitPart | { readonly waitUs: number };
 
 /**
@@ -44,7 +46,8 @@ export type PartReply = LimitPart | { readonly waitUs: number };
 export abstract class PartStore {
   /**
    * Gives one command, or a part: as many as are wanted, at most a tenth of what is left. The first is carried out now,
-   * the others within {@link partLifeUs} from the moment at which the node asked.
+   * the others within {@link partLifeUs} from the moment at which the node asked. The time until there may be one is no
+   * longer than until the first of the parts that are at hand somewhere is over: what is left of it comes back.
    * @throws StoreError
    */
   abstract take(request: PartRequest): Promise<PartReply>;

@@ -6,14 +6,19 @@ import {
   type UserCharge,
   type UserLimit,
 } from '@wss/core';
+import { StoreError } from '../store/store-errors.js';
 import { type LimitPart, partLifeUs, type PartRequest } from './part-store.js';
 
 /** Longest time for which a refusal is believed, ms: another node may give back what it did not use. */
 const BELIEVED_MS = 1_000;
+/** A part that is not used for a sixth of its time is given back, but not before this, ms. */
+const LEAST_IDLE_MS = 1_000;
 
 /** A part at hand, and what of it was used. */
 class HeldPart implements UserCharge {
   used = 0;
+  /** When a command was taken last, ms of the node's steady clock. */
+  usedAt = 0;
   /** The engine was told what was used: nothing can be taken back any more. */
   told = false;
 
@@ -26,8 +31,18 @@ class HeldPart implements UserCharge {
 
   take(now: number): boolean {
     if (this.used >= this.part.count || now >= this.until) return false;
-    this.used++;
+    this.use(now);
     return true;
+  }
+
+  use(now: number): void {
+    this.used++;
+    this.usedAt = now;
+  }
+
+  /** Commands that nobody has used. */
+  get left(): number {
+    return this.part.count - this.used;
   }
 
   refund(): void {
@@ -54,6 +69,8 @@ export class UserParts {
   /** True while the engine is asked. */
   isAsking = false;
   private held: HeldPart | undefined;
+  /** The part of which the engine is being told. */
+  private telling: HeldPart | undefined;
   private readonly waiting: WaitingCharge[] = [];
   /** Commands to ask for: twice as many as were used of a part that was used up. */
   private pace = 1;
@@ -89,15 +106,45 @@ export class UserParts {
     this.dropLate(now);
     this.isAsking = this.waiting.length > 0;
     if (!this.isAsking) return undefined;
-    const { held, user } = this;
+    const before = this.tell(now);
+    return { at: now, request: this.request(Math.max(this.pace, this.waiting.length), before) };
+  }
+
+  /** True while there is something that {@link giveBack} may have to give back. */
+  get lends(): boolean {
+    return !this.isAsking && this.held !== undefined && this.held.left > 0;
+  }
+
+  /** True if the part at hand was not used for so long that others may need it more. */
+  isIdle(now: number): boolean {
+    return this.held !== undefined && (now >= this.held.until || now - this.held.usedAt >= this.idleMs);
+  }
+
+  /** The request that only gives back what was not used; call it only while it {@link lends}. */
+  giveBack(now: number): Asked {
+    this.isAsking = true;
+    return { at: now, request: this.request(0, this.tell(now)) };
+  }
+
+  private get idleMs(): number {
+    const lifeMs = partLifeUs(this.limit.windowMs) / 1_000;
+    return Math.min(lifeMs, Math.max(lifeMs / 6, LEAST_IDLE_MS));
+  }
+
+  private request(wanted: number, before: PartRequest['before']): PartRequest {
+    return { user: this.user, ...this.limit, wanted, ...(before && { before }) };
+  }
+
+  /** Ends the part at hand. Only one that was used up soon lets the next one be bigger. */
+  private tell(now: number): PartRequest['before'] {
+    const { held } = this;
+    this.telling = held;
     this.held = undefined;
-    if (held) {
-      held.told = true;
-      this.pace = held.used >= held.part.count ? 2 * held.used : Math.max(1, held.used);
-    }
-    const wanted = Math.max(this.pace, this.waiting.length);
-    const before = held && { ...held.part, used: held.used };
-    return { at: now, request: { user, ...this.limit, wanted, ...(before && { before }) } };
+    if (!held) return undefined;
+    held.told = true;
+    const isQuick = held.left <= 0 && now - held.usedAt < this.idleMs;
+    this.pace = isQuick ? 2 * held.used : Math.max(1, held.used);
+    return { ...held.part, used: held.used };
   }
 
   /** Lets as many go on as the part has commands; what is left stays at hand. */
@@ -107,7 +154,7 @@ export class UserParts {
     const held = new HeldPart(part, until, () => void (this.refusal = { believedUntil: 0, until: 0 }));
     this.held = held;
     this.keptUntil = askedAt + lifeMs;
-    held.used = 1;
+    held.use(now);
     this.waiting.shift()!.resolve(held);
     while (this.waiting.length > 0 && held.take(now)) this.waiting.shift()!.resolve(held);
   }
@@ -119,14 +166,18 @@ export class UserParts {
     this.rejectAll(() => rateLimited(waitMs));
   }
 
-  /** The engine was out of reach. Nothing is at hand any more: the engine may have been told that it is over. */
+  /** The engine was out of reach. If it may have been told that a part is over, nothing of it is at hand any more. */
   failed(error: unknown): void {
+    if (this.telling && error instanceof StoreError && error.outcome === 'unavailable') {
+      this.held = this.telling;
+      this.held.told = false;
+    }
     this.rejectAll(() => toGatewayError(toReadError(error)));
   }
 
   /** True if nothing here is of use any more. */
   isOver(now: number): boolean {
-    return !this.isAsking && now >= this.keptUntil;
+    return !this.isAsking && !this.lends && now >= this.keptUntil;
   }
 
   private rejectAll(error: () => Error): void {

@@ -49,6 +49,8 @@ export class Simulation {
   attackOneIn = 5;
   /** How much longer the engine's answers take, µs. */
   answerUs = 0;
+  /** True while no call leaves the node. */
+  isOut = false;
   /** How far the engine's clock was set ahead, µs. */
   stepUs = 0;
   /** How long the ways to the engine and back take at most, thousandths of the window. */
@@ -94,7 +96,7 @@ export class Simulation {
     const latencyUs = this.random.pick(this.latencies) * request.windowMs;
     this.now += this.random.below(latencyUs + 1);
     const fault = this.isFaulty ? this.random.below(20) : -1;
-    if (fault === 0) throw new StoreError('unavailable', 'never sent');
+    if (fault === 0 || this.isOut) throw new StoreError('unavailable', 'never sent');
     await this.engine.setTime(request.user, request.name, this.now + this.stepUs);
     const { now } = this;
     const reply = await this.engine.store.take(request);
@@ -160,6 +162,11 @@ export class Simulation {
     this.given = new Map();
   }
 
+  /** Commands of a user that were let through. */
+  through({ name }: UserLimit, user: string): number {
+    return this.successes.get(`${name} ${user}`)?.length ?? 0;
+  }
+
   /** Commands that no window may have: the first one too many of each limit and user. */
   excess(): string[] {
     const found: string[] = [];
@@ -180,6 +187,8 @@ export class Simulation {
     const limit = random.pick(this.limits);
     if (random.below(this.attackOneIn) === 0) return this.attack(limit, random.pick(this.users));
     const windowUs = limit.windowMs * 1_000;
+    // Timers fire whenever they like.
+    if (random.below(3) === 0) random.pick(this.nodes).rates.returnUnused();
     const waits = [
       0,
       0,
@@ -214,8 +223,17 @@ export class Simulation {
     await this.send(limit, user, times(2 * limit.limit, others));
   }
 
+  /** A second passes on every node, so many times. */
+  seconds(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.now += 1e6;
+      for (const { rates } of this.nodes) rates.returnUnused();
+    }
+  }
+
+  /** Nodes that are gone without a word. */
   close(): void {
-    for (const { rates } of this.nodes) rates.close();
+    for (const { rates } of this.nodes) rates.forget();
   }
 }
 
@@ -280,6 +298,14 @@ export async function lateReturn(engine: UserLimitEngine): Promise<string[]> {
   await simulation.send(limit, 'ann', [node!, node!]);
   simulation.close();
   return simulation.excess();
+}
+
+async function refusalOf(take: () => UserCharge | Promise<UserCharge>): Promise<unknown> {
+  try {
+    return await take();
+  } catch (error) {
+    return error;
+  }
 }
 
 /** Limits of users over all rooms, on any engine, under a clock that the test sets. */
@@ -359,6 +385,71 @@ export function userRatesContract(name: string, create: () => Promise<UserLimitE
         expect(share).toBeGreaterThanOrEqual(0.9);
       },
     );
+
+    it('let a user have all of it, wherever and in whatever bursts the commands come', async () => {
+      const random = new Random(newSeed());
+      for (let i = 0; i < 10; i++) {
+        const simulation = new QuietSimulation(engine, random);
+        const limit = { name: randomUUID(), limit: 20 + random.below(180), windowMs: 3_600_000 };
+        for (let sent = 0; sent < limit.limit + 20;) {
+          const node = random.pick(simulation.nodes);
+          const burst = 1 + random.below(15);
+          sent += burst;
+          await simulation.send(
+            limit,
+            'eve',
+            Array.from({ length: burst }, () => node),
+          );
+          simulation.seconds(11);
+        }
+        expect(simulation.through(limit, 'eve')).toBe(limit.limit);
+        simulation.close();
+      }
+    });
+
+    it('let wait no longer than until a part that is at hand elsewhere is over', async () => {
+      const simulation = new QuietSimulation(engine, new Random(newSeed()));
+      const [keeper, other] = simulation.nodes;
+      const limit = { name: randomUUID(), limit: 100, windowMs: 86_400_000 };
+      const send = (count: number, node = other!): Promise<void> =>
+        simulation.send(
+          limit,
+          'eve',
+          Array.from({ length: count }, () => node),
+        );
+      // It asks for one, for two, and for four, of which it uses one.
+      for (let i = 0; i < 4; i++) await send(1, keeper);
+      await send(100);
+      expect(simulation.through(limit, 'eve')).toBe(97);
+      const refusal: unknown = await refusalOf(() => other!.rates.take(limit, 'eve', LATER));
+      const [{ retryInMs }] = (refusal as GatewayError).details as [{ retryInMs: number }];
+      expect(retryInMs).toBeLessThanOrEqual(62_000);
+      simulation.seconds(Math.ceil(retryInMs / 1_000));
+      await send(10);
+      expect(simulation.through(limit, 'eve')).toBe(100);
+      simulation.close();
+    });
+
+    it('have back what a node that stops did not use, and what it could not give back before', async () => {
+      const simulation = new QuietSimulation(engine, new Random(newSeed()));
+      const [first, second, other] = simulation.nodes;
+      const limit = { name: randomUUID(), limit: 100, windowMs: 86_400_000 };
+      const send = (count: number, node = other!): Promise<void> =>
+        simulation.send(
+          limit,
+          'eve',
+          Array.from({ length: count }, () => node),
+        );
+      for (const node of [first!, second!]) for (let i = 0; i < 4; i++) await send(1, node);
+      await first!.rates.close();
+      simulation.isOut = true;
+      simulation.seconds(70);
+      simulation.isOut = false;
+      simulation.seconds(2);
+      await send(100);
+      expect(simulation.through(limit, 'eve')).toBe(100);
+      simulation.close();
+    });
 
     it('need a call for a small part of the commands of a user who is far from the limit', async () => {
       const { share, calls } = await pace({ name: randomUUID(), limit: 10_000, windowMs: 60_000 }, 600);

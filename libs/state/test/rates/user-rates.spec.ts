@@ -28,14 +28,14 @@ describe('R29: limits of users over all rooms', () => {
     await rates.take(limit, 'u1', Infinity);
     rates.sweep();
     expect(rates.size).toBe(1);
-    rates.close();
+    rates.forget();
   });
 
   it('are remembered for so many users at most', async () => {
     const rates = new EngineUserRates(new MemoryPartStore(new MemoryEngine()), { now: () => 0 });
     for (let i = 0; i < 100_100; i++) await rates.take(limit, `u${i}`, Infinity);
     expect(rates.size).toBe(100_000);
-    rates.close();
+    rates.forget();
   });
 
   it('end in Redis by themselves', async () => {

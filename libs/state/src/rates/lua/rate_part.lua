@@ -3,8 +3,9 @@
 --
 -- KEYS[1] "instant:commands ...", µs since 1970: commands that were given away, each until this instant
 -- ARGV[1] limit · [2] window, µs · [3] how long a part may be used, µs · [4] commands wanted · [5] most instants kept
---   · [6] width within which instants may become one, µs · [7] instant of the part before, '' there is none · [8] its
---   commands · [9] those that were carried out
+--   · [6] width within which instants may become one, µs · [7] time after which what was not used of a part that is over
+--   has come back, µs · [8] instant of the part before, '' there is none · [9] its commands · [10] those that were
+--   carried out
 -- Reply: {commands given, their instant, 0}, or {0, 0, wait in µs}
 local limit, window, life, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
@@ -18,7 +19,7 @@ for at, count in string.gmatch(redis.call('GET', KEYS[1]) or '', '(%d+):(%d+)') 
   if at > now - window then parts[#parts + 1] = {at = at, count = tonumber(count)} end
 end
 
-local instant, count, used = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local instant, count, used = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 -- A part that does not count any more has nothing to give back.
 if instant and instant > now - window then
   for i = 1, #parts do
@@ -35,16 +36,22 @@ table.sort(parts, earlier)
 local left = limit
 for i = 1, #parts do left = left - parts[i].count end
 local given, until_at, wait = 0, 0, 0
-if left >= 1 then
+if wanted > 0 and left >= 1 then
   given = math.min(wanted, math.max(1, math.floor(left / 10)))
   until_at = given > 1 and latest or now
   parts[#parts + 1] = {at = until_at, count = given}
   table.sort(parts, earlier)
-else
+elseif wanted > 0 then
   for i = 1, #parts do
     left = left + parts[i].count
     if left >= 1 then
       wait = parts[i].at + window - now
+      break
+    end
+  end
+  for i = 1, #parts do
+    if parts[i].at > now and parts[i].count > 0 then
+      wait = math.min(wait, parts[i].at + tonumber(ARGV[7]) - now)
       break
     end
   end
