@@ -32,7 +32,7 @@ import { Deadlines } from './deadlines.js';
 import { MemberJudge } from './member-judge.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { SessionSource } from '../ports/ports.js';
-import { FRAMES_AT_ONCE } from '../reading/reading-turns.js';
+import { WAITING_AT_ONCE } from '../reading/reading-turns.js';
 import { notInTime, RoutedCommand } from './routed-command.js';
 import { type Route, RouteBuilder } from './routes.js';
 import { UnknownEvents } from './unknown-events.js';
@@ -234,7 +234,7 @@ export class CommandRouter
   /** Starts the waiting commands, in order, some of them in a turn, up to the next join or leave. */
   private goOn(state: RoomState): void {
     for (let started = 0; !state.changing; started++) {
-      if (started === FRAMES_AT_ONCE) return this.goOnLater(state);
+      if (started === WAITING_AT_ONCE) return this.goOnLater(state);
       const command = this.waiting.next(state);
       if (!command) return;
       if (command.client.readyState === WebSocket.OPEN) this.run(command, state);

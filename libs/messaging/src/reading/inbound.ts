@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { type Pace, PacedReceiver } from './paced-receiver.js';
 import { OWED_SECONDS, type PausedReader, type ReadingShares, SAVED_SECONDS } from './reading-shares.js';
-import { costOf, FRAMES_AT_ONCE, type WaitingReader } from './reading-turns.js';
+import { costOf, FRAMES_AT_ONCE, nextPart, type WaitingReader } from './reading-turns.js';
 
 /** Bytes of a client's frame beside its payload, at least. */
 const HEADER_BYTES = 6;
@@ -32,6 +32,8 @@ type Stop =
  */
 export class Inbound implements Pace, WaitingReader, PausedReader {
   private left = FRAMES_AT_ONCE;
+  /** Frames of the next part of a turn. */
+  private part = FRAMES_AT_ONCE;
   private firstCost = 0;
   private frames: number;
   private bytes: number;
@@ -129,9 +131,13 @@ export class Inbound implements Pace, WaitingReader, PausedReader {
       return this.noticeEnd();
     }
     delete this.stop;
-    this.left = FRAMES_AT_ONCE - this.firstCost;
+    this.left = this.part - this.firstCost;
     if (this.discards) this.stream.resume();
     else this.receiver!.goOn(isPaused);
+  }
+
+  took(ms: number): void {
+    this.part = nextPart(this.part, ms);
   }
 
   /**

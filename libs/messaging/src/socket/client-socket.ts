@@ -23,7 +23,7 @@ import {
 } from '../ports/limits.js';
 import { frameBytes, type HeldFrame } from './frame-size.js';
 import { Inbound } from '../reading/inbound.js';
-import { FRAMES_AT_ONCE } from '../reading/reading-turns.js';
+import { WAITING_AT_ONCE } from '../reading/reading-turns.js';
 import type { ReadingShares } from '../reading/reading-shares.js';
 import type { NativeHandlers } from './native-handlers.js';
 import { OutboundQueue, type QueueObserver } from './outbound-queue.js';
@@ -382,7 +382,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     const { held } = this;
     if (!held) return;
     let next = 0;
-    while (next < held.length && next < FRAMES_AT_ONCE && !this.mustWait && this.takesFrames) {
+    while (next < held.length && next < WAITING_AT_ONCE && !this.mustWait && this.takesFrames) {
       const { data, isBinary, arrivedAt } = held[next++]!;
       this.arrivedAt = arrivedAt;
       this.pathContext.reader.read(this, data, isBinary, this.pathContext.router);
