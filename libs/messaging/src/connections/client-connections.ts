@@ -101,8 +101,9 @@ export class ClientConnections implements Connections {
     const giveBack = await places.ofUser(user);
     if (!giveBack) {
       throw new UpgradeRefusal(429, 'this user has too many connections; close one first', {
-        log: 'a user has too many connections; see the option limits.connectionsPerUser',
+        log: 'a user has too many connections; see the option limits.connectionsPerUser, of the gateway MAX_CONNECTIONS_PER_USER',
         kind: 'user connections',
+        check: 'user connections',
       });
     }
     if (socket.destroyed) giveBack();

@@ -7,6 +7,9 @@ export type SlowClientAction =
   /** Its connection was closed. */
   | 'closed';
 
+/** Limit for which a client is not read from. */
+export type PauseCause = 'frames' | 'bytes' | 'commands';
+
 /**
  * Hears of events of clients and their commands, for metrics; provide an implementation to use it. All methods are
  * called on the path of messages, so they must be cheap and never throw. No argument comes from a client.
@@ -30,8 +33,11 @@ export abstract class MessagingObserver {
 
   abstract clientSlow(action: SlowClientAction): void;
 
-  /** A client is not read from for a while, because it sent more than its share of frames or bytes per second. */
-  clientPaused?(by: 'frames' | 'bytes'): void;
+  /**
+   * A client is not read from for a while, because it sent more than its share of frames or bytes per second, or because
+   * too many of its commands are under way.
+   */
+  clientPaused?(by: PauseCause): void;
 
   /** Events of the log, or volatile ones, were sent: the count is events times members. */
   abstract delivered(kind: 'log' | 'volatile', count: number): void;

@@ -112,6 +112,11 @@ export class Inbound implements Pace, WaitingReader, PausedReader {
     return true;
   }
 
+  /** Its frames are kept back, because too many of its commands are under way. */
+  keptBack(): void {
+    this.shares.keptBack();
+  }
+
   /** Its socket is not paused any more. */
   resumed(): void {
     if (this.stop === 'pause') this.awaitTurn();

@@ -47,6 +47,11 @@ export class ReadingShares {
     this.waitFor(reader);
   }
 
+  /** Counts a client whose frames are kept back until one of its commands is answered. */
+  keptBack(): void {
+    this.observer?.clientPaused?.('commands');
+  }
+
   /** Keeps one whose connection ends, which concerns nobody else. */
   waitFor(reader: PausedReader): void {
     this.paused.push(reader);

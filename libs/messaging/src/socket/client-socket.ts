@@ -295,8 +295,8 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
     if (this.dropping) return true;
     if (!this.held) {
       if (!this.mustWait) return false;
-      this.held = [];
-      this.heldBytes = 0;
+      [this.held, this.heldBytes] = [[], 0];
+      if (this.hooks === 0) this.inbound.keptBack();
     }
     this.held.push({ data, isBinary, arrivedAt: performance.now() });
     this.heldBytes! += frameBytes(data) + HELD_FRAME_BYTES;

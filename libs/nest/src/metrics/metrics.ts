@@ -1,4 +1,4 @@
-import { MessagingObserver, type SlowClientAction } from '@wss/messaging';
+import { MessagingObserver, type PauseCause, type SlowClientAction } from '@wss/messaging';
 import { CLOSE_CODES } from '@wss/protocol';
 import type { Registry } from 'prom-client';
 import type { CommitOutcome, EngineObserver, NodeFigures } from '../engine/engine-observer.js';
@@ -41,7 +41,7 @@ export class Metrics extends MessagingObserver implements EngineObserver {
   ]);
   private readonly pauses = this.instruments.counter(
     'client_pauses_total',
-    'Pauses of clients that sent more than their share',
+    'Pauses of clients that are at a limit of what is read from them',
     ['by'],
   );
   private readonly drained = this.instruments.counter(
@@ -120,7 +120,7 @@ export class Metrics extends MessagingObserver implements EngineObserver {
     this.slow.inc({ action });
   }
 
-  override clientPaused(by: 'frames' | 'bytes'): void {
+  override clientPaused(by: PauseCause): void {
     this.pauses.inc({ by });
   }
 
