@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { minify } from '@swc/core';
@@ -7,6 +6,7 @@ import { bundle } from './bundle.mjs';
 import { internalNames } from './internal-names.mjs';
 import { withLock } from './lock.mjs';
 import { Failure } from './project.mjs';
+import { librarySources, remembered } from './remembered.mjs';
 import { run } from './run.mjs';
 import { placeholder, withShortNames } from './short-names.mjs';
 
@@ -19,8 +19,8 @@ const DIST = join(CLIENT, 'dist');
 const ENTRY = join(CLIENT, 'src/index.ts');
 /** The program of the package; it is made of the contract's library. */
 const PROGRAM = 'libs/contract/src/pull/main.ts';
-/** The last program with short names. */
-const SHORT_NAMES = 'build/.short-names';
+/** The types of its own sources, among those that the compiler writes. */
+const OWN_TYPES = join('client', 'src');
 
 /**
  * Makes one minified ES module and its types, and the program `wss-contract`.
@@ -42,28 +42,24 @@ const weight = (code) => gzipSync(code, { level: 9 }).length;
 
 /** Names that are not used outside are short. */
 async function smallest() {
-  const neighbours = internalNames(ENTRY, join(CLIENT, 'src'));
+  const neighbours = await namesToShorten();
   const names = [...neighbours.keys()];
   const mangleProps = new RegExp(`^(${names.join('|')})$`);
   const mangleCache = Object.fromEntries(names.map((name, index) => [name, placeholder(index)]));
   const code = await minified(await bundle({ entryPoints: [ENTRY], mangleProps, mangleCache, write: false }));
-  return remembered(code, neighbours);
+  const texts = [methodOf('short-names'), JSON.stringify([...neighbours]), code];
+  return remembered('short-names', texts, () => withShortNames(code, neighbours, weight));
 }
 
-/** Short names take most of the time, and the same program always gets the same ones; they are kept by its digest. */
-function remembered(code, neighbours) {
-  const method = readFileSync(new URL('./short-names.mjs', import.meta.url));
-  const digest = createHash('sha256')
-    .update(method)
-    .update(JSON.stringify([...neighbours]))
-    .update(code);
-  const file = join(SHORT_NAMES, `${digest.digest('hex')}.js`);
-  if (existsSync(file)) return readFileSync(file, 'utf8');
-  const short = withShortNames(code, neighbours, weight);
-  rmSync(SHORT_NAMES, { recursive: true, force: true });
-  mkdirSync(SHORT_NAMES, { recursive: true });
-  writeFileSync(file, short);
-  return short;
+async function namesToShorten() {
+  const texts = [methodOf('internal-names'), ...librarySources()];
+  return new Map(
+    await remembered('internal-names', texts, () => [...internalNames(ENTRY, join(CLIENT, 'src'))]),
+  );
+}
+
+function methodOf(module) {
+  return readFileSync(new URL(`./${module}.mjs`, import.meta.url));
 }
 
 /** swc's compressor finds two percent that esbuild's does not. */
@@ -82,11 +78,38 @@ async function writeProgram(dist) {
   await bundle({ entryPoints: [PROGRAM], outfile, platform: 'node', target: 'node20', banner });
 }
 
-/** The compiler writes a file per source; the one library that they import moves in with them. */
 async function writeTypes(dist) {
-  const types = join(dist, 'types');
-  const settings = join(dist, 'tsconfig.json');
-  const root = relative(dist, '.');
+  const texts = [methodOf('client-package'), ...librarySources()];
+  const types = await remembered('client-types', texts, () => compileTypes(join(dist, 'types')));
+  for (const [path, text] of types) {
+    const file = join(dist, 'types', path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+}
+
+/**
+ * The compiler writes a file per source; the one library that they import is among them.
+ * @returns the text of each by its path in the folder
+ */
+async function compileTypes(folder) {
+  const settings = join(dirname(folder), 'tsconfig.json');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(settings, JSON.stringify(settingsOfTypes(relative(dirname(folder), '.'))));
+  const { code } = await run([process.execPath, 'node_modules/typescript/bin/tsc', '-p', settings]);
+  if (code !== 0) throw new Failure("the client's types could not be made.", 'mend the errors above.');
+  rmSync(settings);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.ts'),
+  );
+  return files.map((path) => {
+    const text = readFileSync(join(folder, path), 'utf8');
+    return [path, path.startsWith(OWN_TYPES) ? withProtocolBeside(path, text) : text];
+  });
+}
+
+/** @param root the repository, from the folder of the settings */
+function settingsOfTypes(root) {
   const compilerOptions = {
     rootDir: join(root, 'libs'),
     outDir: 'types',
@@ -97,24 +120,15 @@ async function writeTypes(dist) {
     stripInternal: true,
     types: [],
   };
-  mkdirSync(types, { recursive: true });
-  writeFileSync(
-    settings,
-    JSON.stringify({
-      extends: join(root, 'tsconfig.json'),
-      compilerOptions,
-      include: [join(root, CLIENT, 'src')],
-      exclude: [join(root, CLIENT, 'src/**/*.spec.ts')],
-    }),
-  );
-  const { code } = await run([process.execPath, 'node_modules/typescript/bin/tsc', '-p', settings]);
-  if (code !== 0) throw new Failure("the client's types could not be made.", 'mend the errors above.');
-  rmSync(settings);
-  const folder = join(types, 'client/src');
-  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.ts')) continue;
-    const path = join(folder, file);
-    const protocol = join(relative(dirname(path), types), 'protocol/src/index.js');
-    writeFileSync(path, readFileSync(path, 'utf8').replaceAll("'@wss/protocol'", `'${protocol}'`));
-  }
+  return {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions,
+    include: [join(root, CLIENT, 'src')],
+    exclude: [join(root, CLIENT, 'src/**/*.spec.ts')],
+  };
+}
+
+function withProtocolBeside(path, text) {
+  const protocol = join(relative(dirname(path), '.'), 'protocol/src/index.js');
+  return text.replaceAll("'@wss/protocol'", `'${protocol}'`);
 }

@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { dirname, join, posix } from 'node:path';
 import { toCommonJs } from './commonjs.mjs';
 import { compileModules, importsOf } from './nest-modules.mjs';
+import { librarySources, remembered } from './remembered.mjs';
 
 /** The package's folder: its manifest and its README are there. */
 export const NEST_PACKAGE = 'libs/nest';
@@ -17,7 +18,7 @@ const FOLDERS = ['schematics', 'plugin'];
 export async function buildNestPackage() {
   const manifest = JSON.parse(readFileSync(join(NEST_PACKAGE, 'package.json'), 'utf8'));
   const entries = entriesOf(manifest);
-  const files = compileModules(entries.map((path) => `libs/${path}.ts`));
+  const files = await compiled(entries.map((path) => `libs/${path}.ts`));
   const types = reachableTypes(files, entries);
   const modules = new Map([...files].filter(([path]) => !path.endsWith('.d.ts')));
   rmSync(STAGE, { recursive: true, force: true });
@@ -29,6 +30,13 @@ export async function buildNestPackage() {
       cpSync(join(NEST_PACKAGE, path), join(STAGE, path), { recursive: true });
   }
   return STAGE;
+}
+
+/** Compiling takes most of the time. */
+async function compiled(entries) {
+  const method = readFileSync(new URL('./nest-modules.mjs', import.meta.url));
+  const texts = [method, entries.join(), ...librarySources()];
+  return new Map(await remembered('nest-modules', texts, () => [...compileModules(entries)]));
 }
 
 /** The modules that the manifest exports, by their path under `libs` without an ending. */
