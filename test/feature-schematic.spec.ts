@@ -36,26 +36,26 @@ const asPassed = (name: string, options: SchematicOptions = {}): SchematicOption
 });
 
 const applications = new Map<TemplateName, FreshApplication>();
-const application = (template: TemplateName): FreshApplication => {
-  const app = applications.get(template) ?? new FreshApplication(template);
+const application = async (template: TemplateName): Promise<FreshApplication> => {
+  const app = applications.get(template) ?? (await FreshApplication.create(template));
   applications.set(template, app);
   return app;
 };
-afterAll(() => applications.forEach((app) => app.remove()));
+afterAll(() => Promise.all([...applications.values()].map((app) => app.remove())));
 
 describe.each(Object.keys(TEMPLATES) as TemplateName[])(
   'nest g feature in an application of %s',
   (template) => {
     const { end } = TEMPLATES[template];
     let app: FreshApplication;
-    beforeAll(() => {
-      app = application(template);
+    beforeAll(async () => {
+      app = await application(template);
       app.write('src/globals.d.ts', GLOBALS);
     }, TIMEOUT_MS);
 
     /** Makes features, and sees that they compile, that no import is unused, and that Prettier would change nothing. */
-    const expectSound = (options: readonly SchematicOptions[]): string[] => {
-      const results = app.runAll('feature', options);
+    const expectSound = async (options: readonly SchematicOptions[]): Promise<string[]> => {
+      const results = await app.runAll('feature', options);
       expect(results.map(({ error, warnings }) => [error, ...warnings])).toEqual(
         options.map(() => [undefined]),
       );
@@ -70,8 +70,8 @@ describe.each(Object.keys(TEMPLATES) as TemplateName[])(
 
     it(
       'makes files that fit the application, and adds the module to it',
-      () => {
-        const made = expectSound([asPassed('poll')]);
+      async () => {
+        const made = await expectSound([asPassed('poll')]);
         expect(made).toEqual([...PARTS.map((part) => `src/poll/poll.${part}.ts`), 'src/app.module.ts']);
         const module = app.read('src/app.module.ts');
         expect(module).toContain(`import { PollModule } from './poll/poll.module${end}';\n`);
@@ -86,7 +86,7 @@ describe.each(Object.keys(TEMPLATES) as TemplateName[])(
 
     it(
       'takes names that are words of TypeScript, plural, short or long',
-      () => {
+      async () => {
         const names = [
           'class',
           'default',
@@ -98,7 +98,7 @@ describe.each(Object.keys(TEMPLATES) as TemplateName[])(
           'b2b-orders',
           'feature-cluster',
         ];
-        expectSound([...names, `a${'-long-name'.repeat(3)}`].map((name) => asPassed(name)));
+        await expectSound([...names, `a${'-long-name'.repeat(3)}`].map((name) => asPassed(name)));
       },
       TIMEOUT_MS,
     );
@@ -107,11 +107,11 @@ describe.each(Object.keys(TEMPLATES) as TemplateName[])(
 
 describe('nest g feature', () => {
   let app: FreshApplication;
-  beforeAll(() => {
-    app = application('Nest 11');
+  beforeAll(async () => {
+    app = await application('Nest 11');
   }, TIMEOUT_MS);
 
-  it('refuses names that the server does not take, and those of classes that are there', () => {
+  it('refuses names that the server does not take, and those of classes that are there', async () => {
     const invalid = ['Poll', '-poll', '2polls', 'pay$', 'pôll', 'poll_two', 'poll--two', '', 'p'.repeat(33)];
     const taken = [
       'command',
@@ -124,7 +124,7 @@ describe('nest g feature', () => {
       'room-type',
       'is-string',
     ];
-    const results = app.runAll(
+    const results = await app.runAll(
       'feature',
       [...invalid, ...taken].map((name) => asPassed(name)),
     );
@@ -139,44 +139,46 @@ describe('nest g feature', () => {
     expect(results.flatMap(({ changes }) => changes)).toEqual([]);
   });
 
-  it('refuses what is there already, in the same folder or as a kind of room', () => {
-    app.run('feature', asPassed('first'));
-    expect(app.run('feature', asPassed('first')).error).toBe(
+  it('refuses what is there already, in the same folder or as a kind of room', async () => {
+    await app.run('feature', asPassed('first'));
+    expect((await app.run('feature', asPassed('first'))).error).toBe(
       'src/first/first.messages.ts is there already; choose another name or remove it',
     );
-    expect(app.run('feature', asPassed('games/first')).error).toBe(
+    expect((await app.run('feature', asPassed('games/first'))).error).toBe(
       'src/first/first.handlers.ts declares rooms "first" already; choose another name',
     );
   });
 
-  it('takes folders of names and paths, and the nearest module', () => {
+  it('takes folders of names and paths, and the nearest module', async () => {
     app.write('src/games/games.module.ts', MODULE);
-    expect(app.run('feature', asPassed('games/chess')).changes).toContain('update src/games/games.module.ts');
+    expect((await app.run('feature', asPassed('games/chess'))).changes).toContain(
+      'update src/games/games.module.ts',
+    );
     expect(app.read('src/games/games.module.ts')).toContain("'./chess/chess.module'");
-    expect(app.run('feature', asPassed('go', { path: 'games/board' })).changes).toContain(
+    expect((await app.run('feature', asPassed('go', { path: 'games/board' }))).changes).toContain(
       'create src/games/board/go/go.module.ts',
     );
     expect(app.read('src/games/games.module.ts')).toContain("'./board/go/go.module'");
-    const { changes } = app.run('feature', asPassed('dice', { path: 'games', flat: true }));
+    const { changes } = await app.run('feature', asPassed('dice', { path: 'games', flat: true }));
     expect(changes).toContain('create src/games/dice.module.ts');
     expect(app.read('src/games/games.module.ts')).toContain("'./dice.module'");
   });
 
-  it('makes no test, another suffix, or no import, as it is told', () => {
-    const without = app.run('feature', asPassed('without', { spec: false, skipImport: true }));
+  it('makes no test, another suffix, or no import, as it is told', async () => {
+    const without = await app.run('feature', asPassed('without', { spec: false, skipImport: true }));
     expect(without.changes).toEqual(PARTS.slice(0, 4).map((part) => `create src/without/without.${part}.ts`));
-    const other = app.run('feature', asPassed('other', { specFileSuffix: 'test' }));
+    const other = await app.run('feature', asPassed('other', { specFileSuffix: 'test' }));
     expect(other.changes).toContain('create src/other/other.test.ts');
   });
 
-  it('says which module was not changed, and what to add', () => {
+  it('says which module was not changed, and what to add', async () => {
     app.write('lib/lonely/src/index.ts', '');
-    const lonely = app.run('feature', asPassed('lonely', { sourceRoot: 'lib/lonely/src' }));
+    const lonely = await app.run('feature', asPassed('lonely', { sourceRoot: 'lib/lonely/src' }));
     expect(lonely.warnings).toEqual([
       "no file of a module was found. Add LonelyModule to the imports of a module:\n    import { LonelyModule } from './lonely/lonely.module';",
     ]);
     app.write('lib/odd/src/odd.module.ts', MODULE.replace('{}', '{ ...base }'));
-    const odd = app.run('feature', asPassed('strange', { sourceRoot: 'lib/odd/src' }));
+    const odd = await app.run('feature', asPassed('strange', { sourceRoot: 'lib/odd/src' }));
     expect(odd.changes).not.toContain('update lib/odd/src/odd.module.ts');
     expect(odd.warnings).toEqual([
       expect.stringContaining(
@@ -185,13 +187,13 @@ describe('nest g feature', () => {
     ]);
   });
 
-  it('ends imports as the module next to it does, else by the type of the package', () => {
+  it('ends imports as the module next to it does, else by the type of the package', async () => {
     app.write('lib/esm/package.json', '{ "type": "module" }');
     app.write('lib/esm/src/esm.module.ts', MODULE);
-    app.run('feature', asPassed('by-type', { sourceRoot: 'lib/esm/src' }));
+    await app.run('feature', asPassed('by-type', { sourceRoot: 'lib/esm/src' }));
     expect(app.read('lib/esm/src/by-type/by-type.module.ts')).toContain("'./by-type.document.js'");
     app.write('lib/ts/src/ts.module.ts', `${MODULE}import './side.ts';\n`);
-    app.run('feature', asPassed('by-neighbor', { sourceRoot: 'lib/ts/src' }));
+    await app.run('feature', asPassed('by-neighbor', { sourceRoot: 'lib/ts/src' }));
     expect(app.read('lib/ts/src/by-neighbor/by-neighbor.module.ts')).toContain("'./by-neighbor.document.ts'");
   });
 
@@ -213,22 +215,22 @@ describe('nest g feature', () => {
       { devDependencies: { ...VITEST, ...JEST }, scripts: { test: 'vitest run' } },
       'vitest',
     ],
-  ])('writes the test for %s', (title, content, runner) => {
+  ])('writes the test for %s', async (title, content, runner) => {
     const folder = `lib/${title.replace(/\W/g, '')}`;
     const name = `r-${title.toLowerCase().replace(/\W+/g, '-')}`.slice(0, 32).replace(/-$/, '');
     // The application's own package.json counts too, as in a repository of several.
     const own = app.read('package.json');
     app.write('package.json', JSON.stringify(content));
-    app.run('feature', asPassed(name, { sourceRoot: `${folder}/src` }));
+    await app.run('feature', asPassed(name, { sourceRoot: `${folder}/src` }));
     app.write('package.json', own);
     const spec = app.read(`${folder}/src/${name}/${name}.spec.ts`);
     expect(/ from '(vitest|@jest\/globals)';/.exec(spec)?.[1]).toBe(runner);
   });
 
-  it('makes no test without a runner, and says so', () => {
+  it('makes no test without a runner, and says so', async () => {
     const own = app.read('package.json');
     app.write('package.json', '{}');
-    const { changes, warnings } = app.run('feature', asPassed('untested'));
+    const { changes, warnings } = await app.run('feature', asPassed('untested'));
     app.write('package.json', own);
     expect(changes).not.toContain('create src/untested/untested.spec.ts');
     expect(warnings).toEqual(['package.json has neither Jest nor Vitest, so the feature has no test.']);

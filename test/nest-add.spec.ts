@@ -21,18 +21,18 @@ const HOOKS =
 
 describe.each(names)('nest add @wss/nest in an application of %s', (template) => {
   let app: FreshApplication;
-  beforeAll(() => {
-    app = new FreshApplication(template);
+  beforeAll(async () => {
+    app = await FreshApplication.create(template);
   }, TIMEOUT_MS);
   afterAll(() => app?.remove());
 
   it(
     'makes its changes, as anybody would write them, and none the second time',
-    () => {
+    async () => {
       const { end } = TEMPLATES[template];
       const [main, module] = [app.read('src/main.ts'), app.read('src/app.module.ts')];
       const settings = app.read('nest-cli.json');
-      expect(app.run('nest-add', { sourceRoot: 'src' })).toMatchObject({ warnings: [] });
+      expect(await app.run('nest-add', { sourceRoot: 'src' })).toMatchObject({ warnings: [] });
       expect(app.read('src/main.ts')).toBe(
         main
           .replace("'@nestjs/core';\n", (all) => `${all}import { useWss } from '@wss/nest';\n`)
@@ -48,7 +48,7 @@ describe.each(names)('nest add @wss/nest in an application of %s', (template) =>
       );
       expect(app.complaints('src/main.ts')).toEqual([]);
       expect(app.read('src/main.ts')).toContain(`'./app.module${end}'`);
-      expect(app.run('nest-add', { sourceRoot: 'src' })).toEqual({ changes: [], warnings: [] });
+      expect(await app.run('nest-add', { sourceRoot: 'src' })).toEqual({ changes: [], warnings: [] });
     },
     TIMEOUT_MS,
   );
@@ -69,8 +69,8 @@ describe.each(names)('nest add @wss/nest in an application of %s', (template) =>
 
 describe('nest add @wss/nest', () => {
   let app: FreshApplication;
-  beforeAll(() => {
-    app = new FreshApplication('Nest 12, ESM');
+  beforeAll(async () => {
+    app = await FreshApplication.create('Nest 12, ESM');
   }, TIMEOUT_MS);
   afterAll(() => app?.remove());
 
@@ -78,10 +78,13 @@ describe('nest add @wss/nest', () => {
   const OWN = "import { AppModule } from './app.module.js';\n";
   let cases = 0;
   /** Adds to a project of this main file and this module; tells what became of them. */
-  const add = ({ main = '', module = MODULE, more = {} }: Files, sourceRoot = `apps/case${++cases}/src`) => {
+  const add = async (
+    { main = '', module = MODULE, more = {} }: Files,
+    sourceRoot = `apps/case${++cases}/src`,
+  ) => {
     const files = { 'main.ts': main, 'app.module.ts': module, ...more };
     writeAll(app, sourceRoot, files);
-    const { warnings, error } = app.run('nest-add', { sourceRoot });
+    const { warnings, error } = await app.run('nest-add', { sourceRoot });
     expect(error).toBeUndefined();
     const changed = Object.entries(files)
       .filter(([path, text]) => app.read(`${sourceRoot}/${path}`) !== text)
@@ -109,8 +112,8 @@ describe('nest add @wss/nest', () => {
     ['a pattern', `const { listen } = ${create};\nvoid listen;`],
     ['a statement that listens too', `const app = ${create}, server = await app.listen(3000);\nvoid server;`],
     ['a name that is taken', `const useWss = 1;\nconst app = ${create};\nawait app.listen(useWss);`],
-  ])('changes no main file with %s, and says what to add', (_, text) => {
-    const { changed, warnings } = add({ main: `${CORE}${OWN}\n${text}\n` });
+  ])('changes no main file with %s, and says what to add', async (_, text) => {
+    const { changed, warnings } = await add({ main: `${CORE}${OWN}\n${text}\n` });
     expect(changed).toEqual(['app.module.ts']);
     expect(warnings).toEqual([expect.stringMatching(/^apps\/case\d+\/src\/main\.ts was not changed: /)]);
     expect(warnings[0]).toContain(BY_HAND);
@@ -119,9 +122,9 @@ describe('nest add @wss/nest', () => {
   it.each([
     ['WsAdapter', 'useWss(app, { fallback: new WsAdapter(app) })'],
     ['IoAdapter', 'useWss(app, { fallback: new IoAdapter(app) })'],
-  ])('leaves an application with %s to its author', (adapter, remedy) => {
+  ])('leaves an application with %s to its author', async (adapter, remedy) => {
     const main = `${CORE}${OWN}const app = ${create};\napp.useWebSocketAdapter(new ${adapter}(app));\nawait app.listen(3000);\n`;
-    const { changed, warnings } = add({ main });
+    const { changed, warnings } = await add({ main });
     expect(changed).toEqual(['app.module.ts']);
     expect(warnings).toEqual([expect.stringContaining('line 4 sets another WebSocket adapter')]);
     expect(warnings[0]!.includes(remedy)).toBe(adapter === 'IoAdapter');
@@ -146,8 +149,8 @@ describe('nest add @wss/nest', () => {
       `class WssModule {}\n${MODULE}export { WssModule };\n`,
       'it uses the name "WssModule"',
     ],
-  ])('changes no module with %s, and says what to add', (_, module, problem) => {
-    const { changed, warnings } = add({ main, module });
+  ])('changes no module with %s, and says what to add', async (_, module, problem) => {
+    const { changed, warnings } = await add({ main, module });
     expect(changed).toEqual(['main.ts']);
     expect(warnings).toEqual([expect.stringContaining(`app.module.ts was not changed: ${problem}`)]);
     expect(warnings[0]).toContain(
@@ -155,15 +158,15 @@ describe('nest add @wss/nest', () => {
     );
   });
 
-  it('says what to add where there is no main file, or none of TypeScript', () => {
-    const { warnings } = app.run('nest-add', { sourceRoot: 'apps/nothing/src' });
+  it('says what to add where there is no main file, or none of TypeScript', async () => {
+    const { warnings } = await app.run('nest-add', { sourceRoot: 'apps/nothing/src' });
     expect(warnings).toEqual([
       expect.stringContaining('The root module was not found'),
       expect.stringContaining('apps/nothing/src/main.ts was not changed: there is no such file'),
     ]);
   });
 
-  it('adds only what is missing, wherever the rest stands', () => {
+  it('adds only what is missing, wherever the rest stands', async () => {
     const module = MODULE.replace('{}', '{ imports: [CoreModule] }').replace(
       /^/,
       "import { CoreModule } from './core.module.js';\n",
@@ -174,12 +177,16 @@ describe('nest add @wss/nest', () => {
     )
       .replace('AppModule', 'CoreModule')
       .replace(/^/, "import { WssModule } from '@wss/nest';\n");
-    const { changed, read } = add({ main, module, more: { 'core.module.ts': core, 'hooks.ts': HOOKS } });
+    const { changed, read } = await add({
+      main,
+      module,
+      more: { 'core.module.ts': core, 'hooks.ts': HOOKS },
+    });
     expect(changed).toEqual(['main.ts']);
     expect(read('main.ts')).toContain(`${create};\nuseWss(app);\nawait app.listen(3000);`);
   });
 
-  it('finds the root module behind names of paths, barrels and default exports', () => {
+  it('finds the root module behind names of paths, barrels and default exports', async () => {
     app.edit('tsconfig.json', (text) =>
       text.replace('"rootDir"', '"paths": { "@app/*": ["./apps/case-paths/src/*"] },\n    "rootDir"'),
     );
@@ -191,25 +198,28 @@ describe('nest add @wss/nest', () => {
       main: main.replace("'./app.module.js'", "'@app/barrel.js'").replaceAll('AppModule', 'TheModule'),
       module,
     };
-    const { changed, warnings } = add({ ...there, more: { 'barrel.ts': barrel } }, 'apps/case-paths/src');
+    const { changed, warnings } = await add(
+      { ...there, more: { 'barrel.ts': barrel } },
+      'apps/case-paths/src',
+    );
     expect(warnings).toEqual([]);
     expect(changed.sort()).toEqual(['app.module.ts', 'main.ts']);
   });
 
-  it('takes the entry file and the sources of a project', () => {
+  it('takes the entry file and the sources of a project', async () => {
     app.write(
       'nest-cli.json',
       JSON.stringify({ projects: { admin: { sourceRoot: 'apps/admin/src', entryFile: 'admin' } } }),
     );
     writeAll(app, 'apps/admin/src', { 'admin.ts': main, 'app.module.ts': MODULE });
-    expect(app.run('nest-add', { project: 'admin' })).toMatchObject({
+    expect(await app.run('nest-add', { project: 'admin' })).toMatchObject({
       warnings: [],
       changes: expect.arrayContaining([
         'update apps/admin/src/admin.ts',
         'update apps/admin/src/app.module.ts',
       ]) as unknown,
     });
-    expect(app.run('nest-add', { project: 'amin' }).error).toBe(
+    expect((await app.run('nest-add', { project: 'amin' })).error).toBe(
       'nest-cli.json has no project "amin"; it has admin',
     );
   });
@@ -217,36 +227,36 @@ describe('nest add @wss/nest', () => {
   describe('the plugin in nest-cli.json', () => {
     const plugins = ['@nestjs/swagger', { name: '@nestjs/graphql', options: { introspectComments: true } }];
     /** Adds to an application with these settings; tells what became of them. */
-    const addTo = (settings: object | string, options: { project?: string } = {}) => {
+    const addTo = async (settings: object | string, options: { project?: string } = {}) => {
       const text = typeof settings === 'string' ? settings : `${JSON.stringify(settings, null, 2)}\n`;
       app.write('nest-cli.json', text);
       writeAll(app, 'apps/admin/src', { 'main.ts': main, 'app.module.ts': MODULE });
-      const { error, warnings } = app.run('nest-add', options);
+      const { error, warnings } = await app.run('nest-add', options);
       expect(error).toBeUndefined();
       const changed = app.read('nest-cli.json');
       return { warnings, text, changed, settings: JSON.parse(changed) as unknown };
     };
     const admin = { sourceRoot: 'apps/admin/src' };
 
-    it('comes after those that are there, and keeps all other settings', () => {
+    it('comes after those that are there, and keeps all other settings', async () => {
       const before = {
         sourceRoot: 'apps/admin/src',
         compilerOptions: { webpack: false, plugins },
         generateOptions: {},
       };
-      expect(addTo(before).settings).toEqual({
+      expect((await addTo(before)).settings).toEqual({
         ...before,
         compilerOptions: { webpack: false, plugins: [...plugins, '@wss/nest/plugin'] },
       });
     });
 
-    it('comes into the list that the Nest CLI reads for the project', () => {
+    it('comes into the list that the Nest CLI reads for the project', async () => {
       const own = { ...admin, compilerOptions: { plugins } };
-      expect(addTo({ projects: { admin: own } }, { project: 'admin' }).settings).toEqual({
+      expect((await addTo({ projects: { admin: own } }, { project: 'admin' })).settings).toEqual({
         projects: { admin: { ...admin, compilerOptions: { plugins: [...plugins, '@wss/nest/plugin'] } } },
       });
       const shared = { compilerOptions: { plugins }, projects: { admin: { ...admin, compilerOptions: {} } } };
-      expect(addTo(shared, { project: 'admin' }).settings).toEqual({
+      expect((await addTo(shared, { project: 'admin' })).settings).toEqual({
         ...shared,
         compilerOptions: { plugins: [...plugins, '@wss/nest/plugin'] },
       });
@@ -254,21 +264,21 @@ describe('nest add @wss/nest', () => {
 
     it.each([['@wss/nest/plugin'], ['@wss/nest'], [{ name: '@wss/nest/plugin', options: {} }]])(
       'is not listed twice: %j',
-      (plugin) => {
-        const { changed, text } = addTo({ ...admin, compilerOptions: { plugins: [plugin] } });
+      async (plugin) => {
+        const { changed, text } = await addTo({ ...admin, compilerOptions: { plugins: [plugin] } });
         expect(changed).toBe(text);
       },
     );
 
-    it('keeps the indents and the line ends of the file', () => {
+    it('keeps the indents and the line ends of the file', async () => {
       const before = { ...admin, compilerOptions: { deleteOutDir: true } };
-      const { changed } = addTo(JSON.stringify(before, null, '\t').replaceAll('\n', '\r\n'));
+      const { changed } = await addTo(JSON.stringify(before, null, '\t').replaceAll('\n', '\r\n'));
       expect(changed).toContain('\r\n\t\t"deleteOutDir": true,\r\n\t\t"plugins": [');
       expect(changed).not.toMatch(/[^\r]\n|\n$/);
     });
 
-    it('is told where there is no list to add it to', () => {
-      const { changed, text, warnings } = addTo({ ...admin, compilerOptions: { plugins: 'swagger' } });
+    it('is told where there is no list to add it to', async () => {
+      const { changed, text, warnings } = await addTo({ ...admin, compilerOptions: { plugins: 'swagger' } });
       expect(changed).toBe(text);
       expect(warnings).toEqual([
         expect.stringMatching(
@@ -278,10 +288,10 @@ describe('nest add @wss/nest', () => {
     });
   });
 
-  it('lists the packages that features import, in the range of the Nest that is there', () => {
-    const fresh = new FreshApplication('Nest 11');
+  it('lists the packages that features import, in the range of the Nest that is there', async () => {
+    const fresh = await FreshApplication.create('Nest 11');
     try {
-      fresh.run('nest-add', { sourceRoot: 'src' });
+      await fresh.run('nest-add', { sourceRoot: 'src' });
       const { dependencies } = JSON.parse(fresh.read('package.json')) as {
         dependencies: Record<string, string>;
       };
@@ -294,7 +304,7 @@ describe('nest add @wss/nest', () => {
       expect(Object.keys(dependencies)).toEqual(Object.keys(dependencies).sort());
       expect(dependencies).not.toHaveProperty('prom-client');
     } finally {
-      fresh.remove();
+      await fresh.remove();
     }
   });
 });
@@ -304,7 +314,7 @@ async function addToVariations(app: FreshApplication, template: TemplateName, ra
   const all = Array.from({ length: VARIATIONS }, () => variation(random, TEMPLATES[template]));
   const roots = all.map((_, i) => `apps/v${i}/src`);
   all.forEach(({ files }, i) => writeAll(app, roots[i]!, files));
-  const results = app.runAll(
+  const results = await app.runAll(
     'nest-add',
     roots.map((sourceRoot) => ({ sourceRoot })),
   );
@@ -326,7 +336,7 @@ async function addToVariations(app: FreshApplication, template: TemplateName, ra
       });
     }
   }
-  const again = app.runAll(
+  const again = await app.runAll(
     'nest-add',
     roots.map((sourceRoot) => ({ sourceRoot })),
   );

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,24 +36,40 @@ export class FreshApplication {
   private readonly folder = new TemporaryFolder('application');
   readonly path = join(this.folder.path, 'app');
 
-  constructor(readonly template: TemplateName) {
+  /** One process for all schematics: loading them takes longer than running one. */
+  private readonly runner: ChildProcess;
+  private readonly ended: Promise<unknown>;
+
+  private constructor(readonly template: TemplateName) {
     symlinkSync(join(root, 'node_modules'), join(this.folder.path, 'node_modules'));
-    const { schematics: collection, type } = TEMPLATES[template];
-    const options = { name: 'app', strict: true, spec: true, ...(type && { type }) };
-    this.execute(this.folder.path, [{ collection, schematic: 'application', options }]);
+    this.runner = fork(RUNNER, [TEMPLATES[template].schematics]);
+    this.ended = once(this.runner, 'exit');
   }
 
-  remove(): void {
+  static async create(template: TemplateName): Promise<FreshApplication> {
+    const app = new FreshApplication(template);
+    const { schematics: collection, type } = TEMPLATES[template];
+    const options = { name: 'app', strict: true, spec: true, ...(type && { type }) };
+    await app.execute(app.folder.path, [{ collection, schematic: 'application', options }]);
+    return app;
+  }
+
+  async remove(): Promise<void> {
+    this.runner.disconnect();
+    await this.ended;
     this.folder.remove();
   }
 
   /** Runs one of our schematics. */
-  run(schematic: 'nest-add' | 'feature', options: SchematicOptions): SchematicResult {
-    return this.runAll(schematic, [options])[0]!;
+  async run(schematic: 'nest-add' | 'feature', options: SchematicOptions): Promise<SchematicResult> {
+    return (await this.runAll(schematic, [options]))[0]!;
   }
 
   /** Runs one of our schematics with several options, one after the other. */
-  runAll(schematic: 'nest-add' | 'feature', options: readonly SchematicOptions[]): SchematicResult[] {
+  runAll(
+    schematic: 'nest-add' | 'feature',
+    options: readonly SchematicOptions[],
+  ): Promise<SchematicResult[]> {
     const skipInstall = schematic === 'nest-add' ? { skipInstall: true } : {};
     return this.execute(
       this.path,
@@ -128,14 +145,14 @@ export class FreshApplication {
     return { ...compiler, getSourceFile, getCurrentDirectory: () => this.path };
   }
 
-  private execute(folder: string, jobs: readonly object[]): SchematicResult[] {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [RUNNER, TEMPLATES[this.template].schematics],
-      { input: JSON.stringify(jobs.map((job) => ({ ...job, folder }))), encoding: 'utf8' },
-    );
-    if (status !== 0) throw new Error(stderr);
-    return JSON.parse(stdout) as SchematicResult[];
+  private async execute(folder: string, jobs: readonly object[]): Promise<SchematicResult[]> {
+    const answer = once(this.runner, 'message') as Promise<[SchematicResult[]]>;
+    const early = this.ended.then(() => {
+      throw new Error('the process that runs schematics has ended; see its error above');
+    });
+    this.runner.send(jobs.map((job) => ({ ...job, folder })));
+    const [results] = await Promise.race([answer, early]);
+    return results;
   }
 }
 

@@ -1,6 +1,6 @@
-// Runs schematics on folders, as the CLI of a release does: node run-schematics.mjs PACKAGE_OF_NESTS_SCHEMATICS < jobs
+// Runs schematics on folders, as the CLI of a release does: run-schematics.mjs PACKAGE_OF_NESTS_SCHEMATICS. It is forked, gets
+// lists of jobs as messages, and answers each with the list of their results.
 import { createRequire } from 'node:module';
-import { text } from 'node:stream/consumers';
 
 const own = createRequire(import.meta.url);
 /** The schematics of a release of Nest bring the engine of that release's CLI. */
@@ -8,10 +8,11 @@ const require = createRequire(own.resolve(process.argv[2]));
 const { NodeWorkflow } = require('@angular-devkit/schematics/tools');
 const { logging, schema } = require('@angular-devkit/core');
 
-const jobs = JSON.parse(await text(process.stdin));
-const results = [];
-for (const job of jobs) results.push(await run(job));
-process.stdout.write(JSON.stringify(results));
+process.on('message', async (jobs) => {
+  const results = [];
+  for (const job of jobs) results.push(await run(job));
+  process.send(results);
+});
 
 /** Gives back the files that a schematic changed, what it said, and its error. */
 async function run({ folder, collection, schematic, options }) {
