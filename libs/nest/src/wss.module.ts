@@ -44,7 +44,7 @@ export interface WssAsyncOptions {
  * {@link forRootAsync}, and call `useWss(app)`. Every module can inject `Rooms`, `Presence`, `Users`, `Sessions`,
  * `Cluster` and `Readiness`; a module with documents imports {@link forFeature}.
  *
- * It reads no environment variables, handles no signals and never ends the process. When the application closes, it
+ * It reads no environment variable but `NODE_ENV`: in production it warns of options that are not safe. It handles no signals and never ends the process. When the application closes, it
  * lets its clients go as the option `drain` says.
  */
 @Module({})

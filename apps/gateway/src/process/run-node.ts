@@ -15,7 +15,6 @@ import { Lifecycle } from './lifecycle.js';
 import { createNode } from './node-app.js';
 import { NodeLogger } from './node-logger.js';
 import { type NodePlaces, summaryOf, urlOf } from './node-summary.js';
-import { productionWarnings } from './production-warnings.js';
 import type { StopSignals } from './stop-signals.js';
 
 /** Things that a process has before it loads anything else. */
@@ -55,7 +54,6 @@ async function start(config: Config, starting: Starting): Promise<void> {
   const kept = config.ENGINE_FILE === undefined ? undefined : KeptEngine.open(config.ENGINE_FILE);
   if (kept) starting.kept = kept;
   const lifecycle = new Lifecycle(config, signals, () => kept?.keep());
-  for (const line of productionWarnings(config)) logger.warn(line);
   // The engine is proven here. Nothing can be reached yet, and nothing needs cleaning up if that fails.
   const app = await createNode(AppModule.with(config, nodeId, kept?.engine), { logger });
   let places: NodePlaces;

@@ -1,4 +1,4 @@
-import { type INestApplication, Injectable } from '@nestjs/common';
+import { type INestApplication, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { ClusterWsAdapter, type ClusterWsAdapterOptions } from '@wss/messaging';
 import { WssSettings } from '../options/wss-settings.js';
@@ -34,12 +34,21 @@ export class Installation {
     private readonly host: HttpAdapterHost,
   ) {}
 
-  /** Gives the gateway its path and the application its adapter; a second call changes nothing. */
+  /**
+   * Gives the gateway its path and the application its adapter, and in production warns of options that are not safe; a
+   * second call changes nothing.
+   */
   install(app: INestApplication, options: ClusterWsAdapterOptions): void {
     if (this.adapter) return;
     serveAt(this.settings.path, this.modules);
     this.adapter = new InstalledAdapter(app, options);
     app.useWebSocketAdapter(this.adapter);
+    if (process.env.NODE_ENV === 'production') this.warn();
+  }
+
+  private warn(): void {
+    const logger = new Logger('WssModule');
+    for (const line of this.settings.unsafe) logger.warn(line);
   }
 
   /** @throws Error with the remedy when an application with an HTTP server has half an installation */

@@ -1,6 +1,7 @@
 import { BYTES_PER_SECOND, FRAMES_PER_SECOND, HANDSHAKE_MS, type UpgradeLimits } from '@wss/messaging';
 import { checkWssOptions, linesOf } from './check-options.js';
 import type { PlaceLimit } from '@wss/cluster';
+import { unsafeOptions } from './unsafe-options.js';
 import type { WssAuth, WssDrainOptions, WssOptions } from './wss-options.js';
 
 /** The options of `WssModule` with their defaults. */
@@ -30,6 +31,8 @@ export abstract class WssSettings {
   abstract readonly upgrades: UpgradeLimits;
   abstract readonly connect: NonNullable<WssOptions['connect']>;
   abstract readonly globalEnhancers: boolean;
+  /** Lines about options that are not safe before strangers. */
+  abstract readonly unsafe: readonly string[];
 }
 
 /** Options are bad; the message names every one. */
@@ -72,6 +75,7 @@ export function settingsOf(options: WssOptions): WssSettings {
     upgrades: upgradeLimitsOf(options),
     connect: options.connect ?? [],
     globalEnhancers: options.globalEnhancers ?? true,
+    unsafe: unsafeOptions(options),
   };
 }
 
