@@ -45,7 +45,8 @@ export { type DisconnectOptions, type RevokeOptions, Sessions, Users } from './r
 export { SessionExpiry } from './sessions/session-expiry.js';
 export { SessionStore } from './sessions/session-store.js';
 export { MemorySessionStore } from './sessions/session-store.memory.js';
-export { RedisSessionStore, SESSION_SCRIPTS } from './sessions/session-store.redis.js';
+export { SESSION_SCRIPTS } from './sessions/session-scripts.js';
+export { RedisSessionStore } from './sessions/session-store.redis.js';
 export { Session, type SessionOptions, SessionKeeper } from './sessions/session-keeper.js';
 export { StandingStore } from './users/standing-store.js';
 export { MemoryStandingStore } from './users/standing-store.memory.js';

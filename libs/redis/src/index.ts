@@ -12,10 +12,11 @@ export { type LinkRole, type RedisLinkOptions, RedisUnreachable } from './links/
 export { ProcessHold } from './links/process-hold.js';
 export { ProbeRecord } from './links/probe-record.js';
 export { LOOK_MS, ReadingTime } from './links/reading-time.js';
-export { isRedirection, RedisError, toRedisError } from './links/redis-errors.js';
+export { isRedirection, RedisError, strangeReply, toRedisError } from './links/redis-errors.js';
 export { type PresenceKeys, RedisKeys, type RoomKeys } from './redis-keys.js';
 export * from './links/redis-links.js';
 export { describeTarget, parseRedisTarget } from './links/redis-target.js';
+export { isDigits, isDigitsOr, isListOf, isListOfAll, isNumber, isText } from './server/replies.js';
 export * from './server/replication-fence.js';
 export { isDenied, SCRIPT_CALLS } from './server/rights.js';
 export { checkServer } from './server/server-check.js';

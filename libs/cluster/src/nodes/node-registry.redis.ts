@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
+import { type DataLinks, isListOfAll, isNumber, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
 import { LEASE_MS, type Renewal } from './lease-keeper.js';
 import { CONTRACT_MS, type EncodedContract } from './node-contract.js';
 import {
@@ -12,9 +12,13 @@ import {
 
 /** Scripts of the node registry, to be preloaded. */
 export const NODE_SCRIPTS = {
-  renew: new LuaScript<0 | 1>(new URL('./lua/node_renew.lua', import.meta.url)),
-  time: new LuaScript<number>(new URL('./lua/node_time.lua', import.meta.url)),
-  alive: new LuaScript<(string | null)[]>(new URL('./lua/node_alive.lua', import.meta.url)),
+  renew: new LuaScript<0 | 1>(new URL('./lua/node_renew.lua', import.meta.url)).replies(
+    (reply) => reply === 0 || reply === 1,
+  ),
+  time: new LuaScript<number>(new URL('./lua/node_time.lua', import.meta.url)).replies(isNumber),
+  alive: new LuaScript<(string | null)[]>(new URL('./lua/node_alive.lua', import.meta.url)).replies(
+    isListOfAll((item) => item === null || typeof item === 'string'),
+  ),
 };
 
 /** Nodes of a cluster on one Redis; leases end by its clock. */

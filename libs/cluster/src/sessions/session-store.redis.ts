@@ -1,7 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { ENDED_GENERATION } from '@wss/core';
-import { type DataLinks, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
+import {
+  type DataLinks,
+  isDigits,
+  isDigitsOr,
+  isListOf,
+  isListOfAll,
+  isText,
+  type RedisKeys,
+  strangeReply,
+  toRedisError,
+} from '@wss/redis';
 import { laneKeys, type RedisRoomStoreOptions, ROOM_SCRIPTS } from '@wss/state';
+import { SESSION_SCRIPTS } from './session-scripts.js';
 import {
   CLAIM_MS,
   type ClaimedSession,
@@ -19,31 +30,11 @@ import {
   type UserSession,
 } from './session-store.js';
 
-type ResumedReply = [
-  generation: number,
-  endsAt: string,
-  hasForgotten: 0 | 1,
-  areExtended: 0 | 1,
-  startedAt?: string,
-  history?: string,
-];
-
-/** Scripts of the session store, to be preloaded. */
-export const SESSION_SCRIPTS = {
-  create: new LuaScript<[endsAt: string, startedAt: string, history: string]>(
-    new URL('./lua/session_create.lua', import.meta.url),
-  ),
-  end: new LuaScript<[user: string, endsAt: string, history: string, isNew: 0 | 1]>(
-    new URL('./lua/session_end.lua', import.meta.url),
-  ),
-  extend: new LuaScript<string>(new URL('./lua/session_extend.lua', import.meta.url)),
-  resume: new LuaScript<ResumedReply>(new URL('./lua/session_resume.lua', import.meta.url)),
-  claim: new LuaScript<[now: string, claim: string, ...members: string[]]>(
-    new URL('./lua/session_claim.lua', import.meta.url),
-  ),
-  note: new LuaScript<0 | 1>(new URL('./lua/session_note.lua', import.meta.url)),
-  forget: new LuaScript<0 | 1>(new URL('./lua/session_forget.lua', import.meta.url)),
-};
+/** The secrets that nodes agree on are long; another reply must not sign tokens, nor be written back. */
+const isSecret = (reply: unknown): boolean => typeof reply === 'string' && reply.length >= 32;
+const isListOfSecrets = isListOfAll(isSecret);
+/** A part of a set, and where to read on. */
+const isPart = isListOf(isDigits, isListOfAll(isText));
 
 /** Most rooms of a session that are read or extended in one go. */
 const AT_ONCE = 256;
@@ -115,9 +106,11 @@ export class RedisSessionStore extends SessionStore {
     let cursor = '0';
     do {
       const from = cursor;
-      const [next, found] = await this.call(() =>
+      const part = await this.call(() =>
         this.links.commands.zscan(this.keys.sessionEnds, from, 'MATCH', match, 'COUNT', SCANNED_AT_ONCE),
       );
+      if (!isPart(part)) throw strangeReply();
+      const [next, found] = part;
       cursor = next;
       // Each member is followed by its score.
       const sessions = found.flatMap((member, i) => (i % 2 === 0 ? parseMember(member) : []));
@@ -216,7 +209,9 @@ export class RedisSessionStore extends SessionStore {
 
   /** The record decides: it is written first, and a node may have died before it wrote the end a second time. */
   private async isOver({ id, user }: ClaimedSession, now: number): Promise<boolean> {
-    const endsAt = Number(await this.call(() => this.links.commands.hget(this.keys.session(id).record, 'e')));
+    const noted = await this.call(() => this.links.commands.hget(this.keys.session(id).record, 'e'));
+    if (!isDigitsOr(null)(noted)) throw strangeReply();
+    const endsAt = Number(noted);
     if (endsAt <= now) return true;
     await this.noteEnd({ id, user, endsAt });
     return false;
@@ -243,7 +238,9 @@ export class RedisSessionStore extends SessionStore {
     let cursor = '0';
     do {
       const from = cursor;
-      const [next, members] = await this.call(() => this.links.commands.sscan(key, from, 'COUNT', AT_ONCE));
+      const part = await this.call(() => this.links.commands.sscan(key, from, 'COUNT', AT_ONCE));
+      if (!isPart(part)) throw strangeReply();
+      const [next, members] = part;
       cursor = next;
       for (let i = 0; i < members.length; i += AT_ONCE) yield members.slice(i, i + AT_ONCE);
     } while (cursor !== '0');
@@ -283,6 +280,7 @@ export class RedisSessionStore extends SessionStore {
     } else await this.call(() => commands.pexpire(secret, 2 * ttlMs, 'NX'));
     const present = await this.call(() => commands.get(secret));
     const others = await this.call(() => commands.smembers(secrets));
+    if (!(present === null || isSecret(present)) || !isListOfSecrets(others)) throw strangeReply();
     const lost = held.filter((one) => one !== present && !others.includes(one));
     if (lost.length > 0) {
       await this.call(() => commands.sadd(secrets, ...lost));

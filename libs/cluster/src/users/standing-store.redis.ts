@@ -1,5 +1,16 @@
 import type { Standing } from '@wss/core';
-import { type DataLinks, type Fence, LuaScript, type RedisKeys, toRedisError } from '@wss/redis';
+import {
+  type DataLinks,
+  type Fence,
+  isDigits,
+  isDigitsOr,
+  isListOf,
+  isText,
+  LuaScript,
+  type RedisKeys,
+  strangeReply,
+  toRedisError,
+} from '@wss/redis';
 import {
   GENERATION_MS,
   type RaisedGeneration,
@@ -12,14 +23,16 @@ import {
 export const STANDING_SCRIPTS = {
   read: new LuaScript<[revokedAt: string, disconnected: string, newest: string, now: string]>(
     new URL('./lua/user_read.lua', import.meta.url),
-  ),
+  ).replies(isListOf(isDigitsOr(''), isDigits, isDigits, isDigits)),
   raise: new LuaScript<[revokedAt: string, disconnected: string, newest: string]>(
     new URL('./lua/user_raise.lua', import.meta.url),
-  ),
+  ).replies(isListOf(isDigitsOr(''), isDigits, isDigits)),
   revoke: new LuaScript<[revokedAt: string, disconnected: string, newest: string, history: string]>(
     new URL('./lua/user_revoke.lua', import.meta.url),
-  ),
+  ).replies(isListOf(isDigits, isDigits, isDigits, isText)),
 };
+
+const isRecord = isListOf(isDigitsOr(null), isDigitsOr(null), isDigitsOr(null));
 
 const FIELDS = { disconnected: 'd', newest: 'g' } as const;
 
@@ -45,6 +58,7 @@ export class RedisStandingStore extends StandingStore {
     const results = await pipeline.exec().catch((error: unknown) => Promise.reject(toRedisError(error)));
     return (results ?? []).map(([error, fields]) => {
       if (error) throw toRedisError(error);
+      if (!isRecord(fields)) throw strangeReply();
       return standingOf(fields as (string | null)[]);
     });
   }

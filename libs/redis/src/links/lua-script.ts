@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Commands } from './data-links.js';
 import { luaText } from './lua-text.js';
-import { RedisError, toRedisError } from './redis-errors.js';
+import type { ReplyCheck } from '../server/replies.js';
+import { RedisError, strangeReply, toRedisError } from './redis-errors.js';
 
 /** Where a script runs. */
 type ScriptLink = Pick<Commands, 'status' | 'evalsha' | 'eval'>;
@@ -15,11 +16,18 @@ type ScriptLink = Pick<Commands, 'status' | 'evalsha' | 'eval'>;
 export class LuaScript<Reply> {
   readonly source: string;
   readonly sha: string;
+  private isReply: ReplyCheck = () => true;
 
   /** @param files read once and joined in this order; the first begins with `#!lua`. */
   constructor(...files: URL[]) {
     this.source = files.map(luaText).join('\n');
     this.sha = createHash('sha1').update(this.source).digest('hex');
+  }
+
+  /** Makes the script refuse replies that do not pass this check, before anybody remembers something of them. */
+  replies(check: ReplyCheck): this {
+    this.isReply = check;
+    return this;
   }
 
   /**
@@ -30,7 +38,7 @@ export class LuaScript<Reply> {
   async run(redis: ScriptLink, keys: readonly string[], args: readonly (string | number)[]): Promise<Reply> {
     if (redis.status !== 'ready') throw new RedisError('unsent', `the link to Redis is ${redis.status}`);
     try {
-      return (await redis.evalsha(this.sha, keys.length, ...keys, ...args)) as Reply;
+      return this.checked(await redis.evalsha(this.sha, keys.length, ...keys, ...args));
     } catch (error) {
       if (!String(error).includes('NOSCRIPT')) throw toRedisError(error);
     }
@@ -45,9 +53,14 @@ export class LuaScript<Reply> {
   ): Promise<Reply> {
     if (redis.status !== 'ready') throw new RedisError('unsent', `the link to Redis is ${redis.status}`);
     try {
-      return (await redis.eval(this.source, keys.length, ...keys, ...args)) as Reply;
+      return this.checked(await redis.eval(this.source, keys.length, ...keys, ...args));
     } catch (error) {
       throw toRedisError(error);
     }
+  }
+
+  private checked(reply: unknown): Reply {
+    if (this.isReply(reply)) return reply as Reply;
+    throw strangeReply();
   }
 }

@@ -30,6 +30,14 @@ export class RedisError extends Error {
   }
 }
 
+/**
+ * The error of a call whose reply is none to what was asked, as a proxy or a driver out of step may bring: nothing is known
+ * of what was done.
+ */
+export function strangeReply(): RedisError {
+  return new RedisError('unknown', 'Redis sent a reply that is none to what was asked');
+}
+
 /** Codes with which Redis refuses a flagged script before it runs, or a command on a server that is not ready for it; and ours. */
 const REFUSALS = new Set([
   'OOM',

@@ -1,6 +1,6 @@
 import { RoomGate } from '@wss/core';
 import { isEpoch, type Position } from '@wss/protocol';
-import type { DataLinks, RoomKeys } from '@wss/redis';
+import { type DataLinks, isDigits, isText, type RoomKeys, strangeReply } from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
 import { encodeBody } from './log-format.js';
 import { newNonce } from './nonce.js';
@@ -75,14 +75,19 @@ function shifted(text: string, by?: number): string {
   return by === undefined ? text : shiftSlots(text, by);
 }
 
-/** Reads the reply of `room_commit.lua`. */
+/**
+ * Reads the reply of `room_commit.lua`.
+ * @throws RedisError when it is none
+ */
 export function decodeCommit(
   answer: string | readonly string[],
   entries: readonly CommitEntry[],
 ): CommitReply {
   const reply = typeof answer === 'string' ? [answer] : answer;
+  if (!Array.isArray(reply) || !isText(reply[0])) throw strangeReply();
   const [line, list] = splitOnce(reply[0]!, '\n');
   const [status, epoch, digits, ahead, replicationId, lost, more] = line.split(' ') as StatusLine;
+  if (!isEpoch(epoch) || !isDigits(digits) || lost === undefined) throw strangeReply();
   const position: Position = { epoch, seq: Number(digits) };
   if (status === 'committed') {
     const seqs = seqsOf(entries, position.seq);

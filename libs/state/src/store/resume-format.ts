@@ -1,5 +1,6 @@
 import { RoomGate } from '@wss/core';
-import { type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/protocol';
+import { isEpoch, type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/protocol';
+import { isDigits, isText, strangeReply } from '@wss/redis';
 import { decodeBody } from './log-format.js';
 import { decodeDocuments, lostParts, splitOnce } from './commit-format.js';
 import { type ClosedEpoch, READ_PART, type ResumeReply, type ResumeRequest } from './room-store.js';
@@ -23,8 +24,12 @@ function decodeLineage(text: string): ClosedEpoch[] {
   return epochs.filter(({ epoch }) => !epoch.endsWith('.'));
 }
 
-/** Reads the reply of `room_resume.lua`. */
+/**
+ * Reads the reply of `room_resume.lua`.
+ * @throws RedisError when it is none
+ */
 export function decodeResume(reply: readonly (string | number)[]): ResumeReply {
+  if (!isReply(reply)) throw strangeReply();
   const [status, epoch, seq, n, lostFrom, lostTo, replicationId, lineage, count] = reply;
   const [line, list] = splitOnce(String(status), '\n');
   const [mode, lost, gate] = line.split(' ');
@@ -49,6 +54,13 @@ export function decodeResume(reply: readonly (string | number)[]): ResumeReply {
     ...(reason === 'rolled_back' && { lost: { from: Number(lostFrom), to: Number(lostTo) } }),
     ...(n !== '' && { n: Number(n) }),
   };
+}
+
+/** A position that is none would be believed by all members of the room. */
+function isReply(reply: unknown): boolean {
+  if (!Array.isArray(reply) || reply.length < 9) return false;
+  const [status, epoch, seq, , , , , , count] = reply as unknown[];
+  return isText(status) && isEpoch(epoch) && isDigits(String(seq)) && isDigits(String(count));
 }
 
 function endsBefore(entries: readonly LogEntry[], { seq }: Position): boolean {
