@@ -57,6 +57,7 @@ describe('options', () => {
         handshakeMs: 10_000,
       },
       globalEnhancers: true,
+      unsafe: [expect.stringContaining("'none'")],
     });
     expect(settingsOf({ auth: { use: Mine } }).origins).toEqual([]);
   });
