@@ -12,10 +12,11 @@ const WAY: SubscribeWay = {
 /** Channels on one Redis server, over the node's subscribing link. */
 export class RedisChannels extends LinkedChannels {
   protected readonly subscriptions: Subscriptions;
+  private readonly subscriber: SubscriberLink;
 
   constructor(private readonly links: RedisLinks) {
     super();
-    const link = (): SubscriberLink => subscriber;
+    const link = (): SubscriberLink => this.subscriber;
     this.subscriptions = new Subscriptions(
       {
         want: (channel) => link().want(channel),
@@ -28,7 +29,7 @@ export class RedisChannels extends LinkedChannels {
       },
       0,
     );
-    const subscriber = new SubscriberLink(links.subscriber, WAY, this.subscriptions);
+    this.subscriber = new SubscriberLink(links.subscriber, WAY, this.subscriptions);
     links.subscriber.on('message', (channel: string, message: string) =>
       this.subscriptions.deliver(channel, message),
     );
@@ -36,5 +37,9 @@ export class RedisChannels extends LinkedChannels {
 
   protected send(channel: string, message: string): Promise<unknown> {
     return this.links.commands.publish(channel, message);
+  }
+
+  protected catchUp(givenUp: AbortSignal): Promise<void> {
+    return this.subscriber.catchUp(givenUp);
   }
 }

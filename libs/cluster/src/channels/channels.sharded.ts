@@ -53,6 +53,11 @@ export class ShardedChannels extends LinkedChannels {
     return this.links.commands.spublish(channel, message);
   }
 
+  protected catchUp(givenUp: AbortSignal): Promise<unknown> {
+    const links = this.links.shards.map(({ subscriber }) => this.byRedis.get(subscriber));
+    return Promise.all(links.map((link) => link?.catchUp(givenUp)));
+  }
+
   private follow(redis: Redis): void {
     const link = new SubscriberLink(redis, WAY, this.subscriptions);
     this.byRedis.set(redis, link);

@@ -47,6 +47,19 @@ export abstract class Channels {
     // Without links there are no interruptions.
   }
 
+  /**
+   * Resolves when everything that was published before now has been heard, after this process stood still; undefined if it
+   * did not, and everything is heard as it comes. Ask again when it has resolved.
+   */
+  get behind(): Promise<void> | undefined {
+    return undefined;
+  }
+
+  /** Stops watching the process. */
+  close(): void {
+    // Without links nothing is watched.
+  }
+
   /** Says what is wrong with the subscriptions; `undefined` while the engine refuses none. */
   problem(): string | undefined {
     return undefined;

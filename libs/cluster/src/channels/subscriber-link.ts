@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { GrowingPause, LogGate } from '@wss/protocol';
 import { isRedirection, RedisError, toRedisError } from '@wss/redis';
@@ -88,6 +89,22 @@ export class SubscriberLink {
     for (const channel of this.wanted) this.unsettled.add(channel);
     this.lose(held);
     void this.settle();
+  }
+
+  /**
+   * Resolves when the link has brought everything that was published before the call: the server answers behind it. A new
+   * link asks for its channels first.
+   */
+  async catchUp(givenUp: AbortSignal): Promise<void> {
+    const pause = new GrowingPause(PAUSES);
+    while (!givenUp.aborted) {
+      try {
+        return void (await this.redis.ping());
+      } catch {
+        // The link is being replaced, or does not answer; the probe of the links tells of that.
+        await delay(pause.next(), undefined, { ref: false });
+      }
+    }
   }
 
   private begin(): void {

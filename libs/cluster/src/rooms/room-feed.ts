@@ -113,6 +113,8 @@ export class RoomFeed {
   /** Sends a volatile event to the room's members on all nodes; at most once, unordered with the log. */
   async publishVolatile(room: string, event: string, data: string, except?: string): Promise<void> {
     const { nodeId, channels, keys, listener } = this.options;
+    // Somebody may have been removed while this process stood still.
+    for (let behind = channels.behind; behind; behind = channels.behind) await behind;
     // Local clients get it without the engine.
     this.pass(room, () => listener.deliverVolatile(room, event, data, except));
     await channels.publish(

@@ -194,6 +194,12 @@ export abstract class NodeIdentity {
   abstract readonly nodeId: string;
 }
 
+/** Knows if other nodes may have told this one something that it has not heard yet. */
+export abstract class NodeHearing {
+  /** Resolves when it has heard everything from before this moment, after its process stood still; undefined if it has. */
+  abstract readonly behind: Promise<void> | undefined;
+}
+
 /** Limits of upgrades on every path of this node; Infinity: no limit. */
 export abstract class UpgradeLimits {
   /** Networks of proxies whose `X-Forwarded-For` counts; undefined: it is not known if there are any. */

@@ -59,13 +59,21 @@ export class Inbound implements Pace, WaitingReader, PausedReader {
     return this.stop === 'share';
   }
 
+  /** Calls back when this node has heard what it missed while it stood still; returns false if it missed nothing. */
+  waitsForNews(goOn: () => void): boolean {
+    const { behind } = this.shares;
+    void behind?.then(goOn);
+    return behind !== undefined;
+  }
+
   takes(bytes: number): boolean {
     const cost = costOf(bytes);
     this.left -= cost;
     this.frames--;
     this.bytes -= bytes + HEADER_BYTES;
-    if (this.left >= 0 && this.frames >= 0 && this.bytes >= 0 && !this.client.socket.isPaused) return true;
-    if (this.mayStill()) return true;
+    const isAllowed = this.left >= 0 && this.frames >= 0 && this.bytes >= 0 && !this.client.socket.isPaused;
+    if (this.shares.behind) this.stopFor('turn');
+    else if (isAllowed || this.mayStill()) return true;
     // It is the first one of the next part.
     this.firstCost = cost;
     return false;

@@ -2,7 +2,7 @@ import { Injectable, Logger, Optional } from '@nestjs/common';
 import { LogGate } from '@wss/protocol';
 import { BYTES_PER_SECOND, FRAMES_PER_SECOND } from '../ports/limits.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
-import { ClientLimits } from '../ports/ports.js';
+import { ClientLimits, NodeHearing } from '../ports/ports.js';
 import { ReadingTurns } from './reading-turns.js';
 
 /** A client may save so many seconds' worth of its share, and spend it at once. */
@@ -23,7 +23,7 @@ export interface PausedReader {
 /** How much each client of the node may send, and the clients that are over it; one timer for all of these. */
 @Injectable()
 export class ReadingShares {
-  readonly turns = new ReadingTurns();
+  readonly turns = new ReadingTurns(() => this.behind);
   /** Each Infinity without a limit. */
   readonly framesPerSecond: number;
   readonly bytesPerSecond: number;
@@ -35,9 +35,18 @@ export class ReadingShares {
   constructor(
     @Optional() limits?: ClientLimits,
     @Optional() private readonly observer?: MessagingObserver,
+    @Optional() private readonly hearing?: NodeHearing,
   ) {
     this.framesPerSecond = limits?.framesPerSecond ?? FRAMES_PER_SECOND;
     this.bytesPerSecond = limits?.bytesPerSecond ?? BYTES_PER_SECOND;
+  }
+
+  /**
+   * Resolves when clients may be read again: this node may not have heard yet that one of them was put out while its
+   * process stood still (R38, R39). Undefined while it has.
+   */
+  get behind(): Promise<void> | undefined {
+    return this.hearing?.behind;
   }
 
   /** Keeps a client until it may be read again. */

@@ -50,6 +50,9 @@ export class ReadingTurns {
   private startedAt = 0;
   private scheduled = false;
 
+  /** @param behind see `ReadingShares.behind`: nobody has a turn before it */
+  constructor(private readonly behind: () => Promise<void> | undefined = () => undefined) {}
+
   /** Reads on when it is this client's turn, in a later turn of the event loop or at the end of this one. */
   add(reader: WaitingReader): void {
     this.later.push(reader);
@@ -64,11 +67,18 @@ export class ReadingTurns {
 
   private readonly begin = (): void => {
     this.scheduled = false;
+    const behind = this.behind();
+    if (behind) return this.beginAfter(behind);
     const now = performance.now();
     this.until = now + TURN_MS;
     this.present.push(...this.later.splice(0));
     this.goOn(now);
   };
+
+  private beginAfter(behind: Promise<void>): void {
+    this.scheduled = true;
+    void behind.then(this.begin);
+  }
 
   private goOn(now: number): void {
     this.startedAt = now;

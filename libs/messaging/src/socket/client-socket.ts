@@ -380,7 +380,7 @@ export class ClientSocket implements Client, GatewayClient, SocketSender, QueueO
   /** Reads frames that were kept back, in order, some of them in a turn, as far as limits allow. */
   private readHeld(): void {
     const { held } = this;
-    if (!held) return;
+    if (!held || this.inbound.waitsForNews(() => this.readHeld())) return;
     let next = 0;
     while (next < held.length && next < WAITING_AT_ONCE && !this.mustWait && this.takesFrames) {
       const { data, isBinary, arrivedAt } = held[next++]!;

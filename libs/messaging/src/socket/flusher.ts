@@ -1,4 +1,5 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
+import { NodeHearing } from '../ports/ports.js';
 
 /** A queue that is flushed at the end of a turn in which something was queued. */
 export interface Flushable {
@@ -9,7 +10,8 @@ export interface Flushable {
  * Writes out, once per turn of the event loop, everything that was queued during the turn: one write per socket.
  *
  * It runs in the check phase right after the sockets were read, so a single frame for an idle socket waits for
- * nothing but the rest of its own turn.
+ * nothing but the rest of its own turn. After this process stood still all frames wait until this node knows who was put
+ * out meanwhile (R39).
  */
 @Injectable()
 export class Flusher {
@@ -18,6 +20,8 @@ export class Flusher {
 
   private dirty: Flushable[] = [];
   private scheduled = false;
+
+  constructor(@Optional() private readonly hearing?: NodeHearing) {}
 
   /** Flushes the queue at the end of this turn. */
   add(queue: Flushable): void {
@@ -28,6 +32,8 @@ export class Flusher {
   }
 
   private readonly flush = (): void => {
+    const behind = this.hearing?.behind;
+    if (behind) return void behind.then(this.flush);
     const queues = this.dirty;
     this.dirty = [];
     this.scheduled = false;

@@ -26,6 +26,7 @@ import {
   ErrorHints,
   Hub,
   LaneNumbers,
+  NodeHearing,
   NodeIdentity,
   PeerContracts,
   PlaceSource,
@@ -165,6 +166,7 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
   bindFactory(PartStore, [Engine], ({ userLimits }) => userLimits),
   bindFactory(CommitterOptions, [Engine, NodeIdentity], ({ channels }, { nodeId }) => ({ nodeId, channels })),
   bindFactory(SessionSource, [Engine], ({ sessions }) => sessions),
+  bindFactory(NodeHearing, [Engine], ({ channels }) => channels),
   bindFactory(ClientLimits, [WssSettings], ({ maxRooms, framesPerSecond, bytesPerSecond }) => ({
     maxRooms,
     framesPerSecond,

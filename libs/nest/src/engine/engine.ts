@@ -301,6 +301,7 @@ async function assemble(
     holdProcess: (isHeld) => void (hold.held = isHeld),
     async close() {
       probe.stop();
+      channels.close();
       servers.stop();
       formats.stop();
       await links.close();
