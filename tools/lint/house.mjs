@@ -44,7 +44,7 @@ export const HOUSE = {
     uses: ['state', 'core', 'protocol'],
     floors: [
       ['json-schema', 'component-names'],
-      ['contract', 'class-comments', 'schema-types'],
+      ['contract', 'class-comments', 'schema-types', 'limit-texts'],
       ['class-schemas', 'schema-names', 'type-map', 'async-api'],
       'read-contract',
       ['compatibility', 'exploring', 'page'],

@@ -1,7 +1,9 @@
+import type { StatedLimit } from '@wss/core';
 import { ERROR_CODES } from '@wss/protocol';
 import type { CommandContract, AppContract, EventContract, RoomContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';
 import { legal } from './component-names.js';
+import { limitText, membersText } from './limit-texts.js';
 
 /** Facts of an AsyncAPI document beyond the contract. */
 export interface AsyncApiInfo {
@@ -29,16 +31,22 @@ interface Channel {
   readonly 'x-room-type'?: string;
   /** Values of the room's documents by name, as joins and resets bring them. */
   readonly 'x-documents'?: Record<string, JsonSchema>;
+  /** Members of a room at most; a further `$join` is `limit`. */
+  readonly 'x-max-members'?: number;
 }
 
-interface Operation {
+/** One command or event of the document. */
+export interface Operation {
   readonly action: 'send' | 'receive';
   readonly channel: Reference;
   readonly title: string;
+  readonly description?: string;
   readonly messages: readonly Reference[];
   readonly reply?: { readonly channel: Reference; readonly messages: readonly Reference[] };
   readonly 'x-event': string;
   readonly 'x-volatile'?: boolean;
+  /** How often the command may be sent; the answer beyond it is the error `code`. */
+  readonly 'x-rate-limits'?: readonly (StatedLimit & { readonly code: 'rate_limited' })[];
 }
 
 /** An AsyncAPI 3 document of ours. */
@@ -97,22 +105,23 @@ class DocumentWriter {
     for (const event of this.contract.events) this.event(CONNECTION, event);
   }
 
-  room({ type, commands, events, documents }: RoomContract): void {
+  room({ type, commands, events, documents, maxMembers }: RoomContract): void {
     const channel = `room-${type}`;
     this.channels[channel] = {
       address: `${type}:{key}`,
       title: `Rooms ${type}:<key>`,
-      description: 'Clients join the room with "$join"; the room is named in each frame.',
+      description: `Clients join the room with "$join"; the room is named in each frame.${maxMembers === undefined ? '' : ` ${membersText(maxMembers)}.`}`,
       parameters: { key: { description: '1 to 128 characters of A-Z a-z 0-9 _ . -' } },
       messages: { [ERROR]: { $ref: `#/components/messages/${ERROR}` } },
       'x-room-type': type,
       'x-documents': Object.fromEntries(documents.map(({ name, value }) => [name, value])),
+      ...(maxMembers !== undefined && { 'x-max-members': maxMembers }),
     };
     for (const command of commands) this.command(channel, command, type);
     for (const event of events) this.event(channel, event, type);
   }
 
-  private command(channel: string, { event, data, reply }: CommandContract, roomType?: string): void {
+  private command(channel: string, { event, data, reply, limits }: CommandContract, roomType?: string): void {
     const name = legal(event);
     const [command, answer] = [`command.${name}`, `reply.${name}`];
     const title = `${event} from a client`;
@@ -122,12 +131,14 @@ class DocumentWriter {
       action: 'receive',
       channel: { $ref: `#/channels/${channel}` },
       title,
+      ...(limits && { description: limits.map((limit) => `${limitText(limit)}.`).join('\n') }),
       messages: [inChannel(channel, command)],
       reply: {
         channel: { $ref: `#/channels/${channel}` },
         messages: [inChannel(channel, answer), inChannel(channel, ERROR)],
       },
       'x-event': event,
+      ...(limits && { 'x-rate-limits': limits.map((limit) => ({ ...limit, code: 'rate_limited' as const })) }),
     };
   }
 

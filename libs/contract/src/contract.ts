@@ -1,3 +1,4 @@
+import type { StatedLimit } from '@wss/core';
 import type { JsonSchema, Schemas } from './json-schema.js';
 
 /** An event from a client. */
@@ -6,6 +7,8 @@ export interface CommandContract {
   readonly data: JsonSchema;
   /** Absent if the handler does not declare its reply. */
   readonly reply?: JsonSchema;
+  /** How often it may be sent, in the order of the handler; absent without limits. */
+  readonly limits?: readonly StatedLimit[];
 }
 
 /** An event to clients. */
@@ -28,6 +31,8 @@ export interface RoomContract {
   readonly commands: readonly CommandContract[];
   readonly events: readonly EventContract[];
   readonly documents: readonly DocumentContract[];
+  /** Members of a room at most; absent: as many as the server's own limit says. */
+  readonly maxMembers?: number;
 }
 
 /** The frames that clients may send to the server and get from it. Everything is in alphabetical order. */

@@ -1,4 +1,4 @@
-import { type AsyncApiDocument, CONNECTION } from './async-api.js';
+import { type AsyncApiDocument, CONNECTION, type Operation } from './async-api.js';
 import type { CommandContract, AppContract, EventContract, RoomContract } from './contract.js';
 import type { JsonSchema } from './json-schema.js';
 
@@ -17,7 +17,9 @@ export function readContract(document: AsyncApiDocument): AppContract {
       name: key,
       value,
     }));
-    return [{ type, ...eventsOf(document, name), documents }];
+    const maxMembers = channel['x-max-members'];
+    const members = maxMembers !== undefined && { maxMembers };
+    return [{ type, ...eventsOf(document, name), documents, ...members }];
   });
   return { ...eventsOf(document, CONNECTION), rooms, schemas: document.components.schemas };
 }
@@ -37,9 +39,13 @@ function eventsOf(
     const { action, messages, reply, 'x-event': event, 'x-volatile': volatile = false } = operation;
     const data = dataOf(messages[0]!);
     if (action === 'send') events.push({ event, data, volatile });
-    else commands.push({ event, data, ...known(reply && dataOf(reply.messages[0]!)) });
+    else commands.push({ event, data, ...known(reply && dataOf(reply.messages[0]!)), ...limitsOf(operation) });
   }
   return { commands, events };
+}
+
+function limitsOf({ 'x-rate-limits': stated }: Operation): Pick<CommandContract, 'limits'> {
+  return stated ? { limits: stated.map(({ code: _code, ...limit }) => limit) } : {};
 }
 
 /** A reply without a schema was not declared. */

@@ -199,6 +199,17 @@ describe('references', () => {
   });
 });
 
+it('breaks nobody by other limits: clients obey what each answer says', () => {
+  const limited = (limit: number): AppContract => {
+    const { rooms, ...others } = withCommand(text);
+    const limits = [{ per: 'connection', limit, windowMs: 1_000 }] as const;
+    const commands = others.commands.map((command) => ({ ...command, limits }));
+    return { ...others, commands, rooms: rooms.map((room) => ({ ...room, maxMembers: limit })) };
+  };
+  expect(breakingChanges(limited(10), limited(1))).toEqual([]);
+  expect(breakingChanges(withCommand(text), limited(1))).toEqual([]);
+});
+
 it('names event, room, direction, field, rule and whom it breaks', () => {
   const [change] = received(object({ a: text }, ['a']), object({ a: text }));
   expect(describeChange(change!)).toBe(

@@ -60,7 +60,13 @@ export {
 } from './sessions/session-hooks.js';
 export * from './commands/rate-charge.js';
 export { type UserCharge, type UserLimit, UserRates } from './commands/user-rates.js';
-export { RateLimit, rateLimited, type RateLimitOptions, RateLimits } from './commands/rate-limit.js';
+export {
+  RateLimit,
+  rateLimited,
+  type RateLimitOptions,
+  RateLimits,
+  type StatedLimit,
+} from './commands/rate-limit.js';
 export * from './commands/slots.js';
 export { type ClassReference, classSchema } from './schemas/class-schema.js';
 export type { JsonSchema } from './schemas/json-schema.js';

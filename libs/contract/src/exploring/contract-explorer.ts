@@ -6,6 +6,7 @@ import {
   HandlerExplorer,
   isPrimitive,
   messageBodiesOf,
+  RateLimits,
   replyTypeOf,
   requireCarriedData,
   RoomTypeRegistry,
@@ -55,11 +56,13 @@ export class ContractExplorer {
       byEvent(handlers.filter(({ roomType }) => roomType === type).map((each) => command(each, schemas)));
     const eventsIn = (type?: string): EventContract[] =>
       byEvent(senders.filter(({ roomType }) => roomType === type).flatMap((each) => events(each, schemas)));
-    const rooms = [...this.types.all().keys()].sort().map((type) => ({
+    const types = [...this.types.all().values()].sort((a, b) => (a.type < b.type ? -1 : 1));
+    const rooms = types.map(({ type, maxMembers }) => ({
       type,
       commands: commandsIn(type),
       events: eventsIn(type),
       documents: documentsOf(type, found, schemas),
+      ...(maxMembers > 0 && { maxMembers }),
     }));
     return { commands: commandsIn(), events: eventsIn(), rooms, schemas: schemas.all() };
   }
@@ -148,14 +151,16 @@ function twice(event: string, ...found: readonly DecoratedMethod[]): string {
   return `"${event}" is handled twice: by ${methods.join(' and ')}; rename one`;
 }
 
-function command({ found, event }: FoundHandler, schemas: ClassSchemas): CommandContract {
+function command({ found, event, roomType }: FoundHandler, schemas: ClassSchemas): CommandContract {
   const reply = replyTypeOf(found.class.prototype as object, found.method);
+  const limits = RateLimits.of(found.callback, event, roomType !== undefined);
   return {
     event,
     data: dataOf(found, schemas),
     ...(reply !== undefined && {
       reply: reply === null ? { type: 'null' } : replySchema(reply as Type<object>, schemas),
     }),
+    ...(limits && { limits: limits.stated() }),
   };
 }
 

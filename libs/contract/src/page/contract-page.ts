@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CommandContract, AppContract, DocumentContract, EventContract, RoomContract } from '../contract.js';
 import { type JsonSchema, refName, resolve, type Schemas } from '../json-schema.js';
 import { typeOf } from '../schema-types.js';
+import { limitText, membersText } from '../limit-texts.js';
 import { exampleOf } from './example.js';
 import { SCRIPT } from './page-script.js';
 import { STYLE } from './page-style.js';
@@ -91,7 +92,9 @@ ${tryAt === undefined ? '' : ASIDE}
     const types = Object.entries(this.schemas).map(([name, schema]) => this.type(name, schema));
     return [
       section('Outside of rooms', this.parts({ commands, events, documents: [] })),
-      ...rooms.map((room) => section(`Rooms ${room.type}:<key>`, this.parts(room, room.type))),
+      ...rooms.map((room) =>
+        section(`Rooms ${room.type}:<key>`, this.parts(room, room.type), membersNote(room)),
+      ),
       section('Of every server', system),
       section('Types', types),
     ].filter((text) => text !== '');
@@ -108,10 +111,11 @@ ${tryAt === undefined ? '' : ASIDE}
     ];
   }
 
-  private command({ event, data, reply }: CommandContract, room?: string): string {
+  private command({ event, data, reply, limits = [] }: CommandContract, room?: string): string {
     const parts = [
       ['data', typeLink(data)],
       ['reply', reply ? typeLink(reply) : '<i>not declared</i>'],
+      ...limits.map((limit) => ['limit', escape(limitText(limit))] as const),
     ] as const;
     const example = exampleOf(data, this.schemas);
     const form =
@@ -178,9 +182,13 @@ const ASIDE = `<aside aria-label="Connection">
 <ol id="frames" tabindex="0" aria-label="Frames"></ol>
 </aside>`;
 
-function section(title: string, items: readonly string[]): string {
-  if (items.length === 0) return '';
-  return `<section><h2>${escape(title)}</h2><div class="items">${items.join('\n')}</div></section>`;
+function membersNote({ maxMembers }: RoomContract): string {
+  return maxMembers === undefined ? '' : `<p class="hint">${escape(membersText(maxMembers))}</p>`;
+}
+
+function section(title: string, items: readonly string[], note = ''): string {
+  if (items.length === 0 && note === '') return '';
+  return `<section><h2>${escape(title)}</h2>${note}<div class="items">${items.join('\n')}</div></section>`;
 }
 
 function item(kind: string, name: string, body: string): string {

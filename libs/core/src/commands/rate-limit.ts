@@ -21,6 +21,16 @@ export interface RateLimitOptions {
   readonly windowMs: number;
 }
 
+/** A limit of a command, as the contract shows it. */
+export interface StatedLimit {
+  /** Those who share it: all in a room, a user in a room, a user everywhere, one connection. */
+  readonly per: 'room' | 'user in a room' | 'user' | 'connection';
+  /** Commands that may come at once, and in a window on average; of a user everywhere, the most in any window. */
+  readonly limit: number;
+  /** Length of the window, ms. */
+  readonly windowMs: number;
+}
+
 const RATE_LIMITS = Symbol('wss:rate-limits');
 const PER = ['room', 'user', 'client'];
 
@@ -92,6 +102,15 @@ export class RateLimits {
       seen.add(key);
     }
     return undefined;
+  }
+
+  /** The limits as clients are told of them, in the order of the method. */
+  stated(): StatedLimit[] {
+    return this.limits.map(({ per, overRooms = false, limit, windowMs }) => {
+      const ofUser = overRooms || !this.hasRoom ? 'user' : 'user in a room';
+      const sharers = { room: 'room', user: ofUser, client: 'connection' } as const;
+      return { per: sharers[per], limit, windowMs };
+    });
   }
 
   /** The charges of a user's command to the limits of its room; undefined if there are none. */
