@@ -19,6 +19,7 @@ export { AskedGuard, providedOrMade } from './handlers/asked-guard.js';
 export { HandlerContexts } from './handlers/handler-contexts.js';
 export { HandlerExecution } from './handlers/handler-execution.js';
 export * from './handlers/handler-explorer.js';
+export { isThenable } from './handlers/short-way.js';
 export { HandlerOptions } from './handlers/handler-options.js';
 export * from './handlers.module.js';
 export {

@@ -3,7 +3,7 @@ import { type CanActivate, Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { bindValue, RoomType } from '@wss/core';
 import { eventually, type TestClient } from '@wss/testing';
-import { COMMAND_TIMEOUT_MS } from '../src/commands/command-router.js';
+import { COMMAND_TIMEOUT_MS } from '../src/commands/new-command.js';
 import { HEARTBEAT_SLOTS, Heartbeats } from '../src/connections/heartbeats.js';
 import { ClientLimits, type ClientSocket, Drain, Hub } from '../src/index.js';
 import { MAX_COMMAND_BYTES, MAX_COMMANDS } from '../src/ports/limits.js';

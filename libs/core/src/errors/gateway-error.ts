@@ -112,7 +112,7 @@ function fromHttp(error: HttpException): GatewayError {
 function fromWs(error: WsException): GatewayError {
   const body = error.getError();
   if (typeof body === 'string') return new GatewayError('rejected', body);
-  const { code, message } = body as { code?: unknown; message?: unknown };
+  const { code, message } = (body ?? {}) as { code?: unknown; message?: unknown };
   return new GatewayError(
     isErrorCode(code) ? code : 'rejected',
     typeof message === 'string' ? message : error.message,

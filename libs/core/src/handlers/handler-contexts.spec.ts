@@ -1,11 +1,26 @@
 import { describe, expect, it } from '@jest/globals';
-import { Catch, type ExceptionFilter, UseFilters } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import {
+  type CallHandler,
+  type CanActivate,
+  Catch,
+  type ExceptionFilter,
+  type NestInterceptor,
+  type PipeTransform,
+  type Provider,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  UsePipes,
+} from '@nestjs/common';
+import { APP_GUARD, APP_PIPE, DiscoveryModule } from '@nestjs/core';
 import { MessageBody } from '@nestjs/websockets';
 import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
 import { Test } from '@nestjs/testing';
+import type { Observable } from 'rxjs';
 import { RpcParamsFactory, WsParamsFactory } from '../validation/params-factories.js';
+import { bindValue } from '../bind.js';
 import { HandlerContexts } from './handler-contexts.js';
+import { HandlerOptions } from './handler-options.js';
 
 @Catch()
 class Answering implements ExceptionFilter {
@@ -84,5 +99,70 @@ describe('a method for commands and for events', () => {
     expect(await command('client', 'data')).toBe('data');
     expect(await event('data', 'context')).toBe('data');
     expect(await system('client', 'data')).toBe('data');
+  });
+});
+
+describe('a handler without wrappers', () => {
+  class Pipe implements PipeTransform {
+    transform(value: unknown): unknown {
+      return value;
+    }
+  }
+  class Guard implements CanActivate {
+    canActivate(): boolean {
+      return true;
+    }
+  }
+  class Interceptor implements NestInterceptor {
+    intercept(_context: unknown, next: CallHandler): Observable<unknown> {
+      return next.handle();
+    }
+  }
+
+  class Handlers {
+    bare(@MessageBody() data: unknown): unknown {
+      return data;
+    }
+    @UseGuards(Guard)
+    guarded(): void {}
+    @UsePipes(Pipe)
+    piped(): void {}
+    read(@MessageBody(Pipe) data: unknown): unknown {
+      return data;
+    }
+    @UseInterceptors(Interceptor)
+    intercepted(): void {}
+    @UseFilters(new Answering(null))
+    filtered(): void {}
+  }
+
+  async function isWrapped(options: Provider[] = []): Promise<Record<string, boolean>> {
+    const providers = [HandlerContexts, Handlers, ...options];
+    const module = await Test.createTestingModule({ imports: [DiscoveryModule], providers }).compile();
+    const instance = module.get(Handlers);
+    const contexts = module.get(HandlerContexts);
+    const methods = ['bare', 'guarded', 'piped', 'read', 'intercepted', 'filtered'] as const;
+    return Object.fromEntries(
+      methods.map((method) => {
+        const found = { instance, class: Handlers, method, callback: instance[method] as () => unknown };
+        const call = { paramsKey: PARAM_ARGS_METADATA, params: new WsParamsFactory() };
+        return [
+          method,
+          contexts.createDirect(
+            { ...found, metadata: undefined, controller: false },
+            { type: 'ws', commands: true, ...call },
+          ).isWrapped,
+        ];
+      }),
+    );
+  }
+
+  it('is one that nothing runs around', async () => {
+    const own = { guarded: true, piped: true, read: true, intercepted: true, filtered: true };
+    expect(await isWrapped()).toEqual({ bare: false, ...own });
+    expect(await isWrapped([{ provide: APP_GUARD, useClass: Guard }])).toEqual({ bare: true, ...own });
+    expect(await isWrapped([{ provide: APP_PIPE, useClass: Pipe }])).toEqual({ bare: true, ...own });
+    const options = bindValue(HandlerOptions, { globalEnhancers: true, wrapsAll: true });
+    expect(await isWrapped([options])).toEqual({ bare: true, ...own });
   });
 });

@@ -4,6 +4,7 @@ import { GlobalEnhancers } from './global-enhancers.js';
 import type { DecoratedMethod } from './handler-explorer.js';
 import { HandlerExecution } from './handler-execution.js';
 import { HandlerOptions } from './handler-options.js';
+import { ShortWay } from './short-way.js';
 
 /** How a handler is called. */
 export interface HandlerCall {
@@ -18,6 +19,14 @@ export interface HandlerCall {
 
 /** A method with what runs around it. */
 export type ReadyHandler = (...args: unknown[]) => Promise<unknown>;
+
+/** A handler and how it is called. */
+export interface DirectHandler {
+  /** If it is not wrapped, it returns a value, a promise or an Observable, or throws. */
+  readonly handler: (...args: unknown[]) => unknown;
+  /** True if Nest's wrappers are around it, so that it returns a promise of its last value. */
+  readonly isWrapped: boolean;
+}
 
 /**
  * Puts guards, pipes, interceptors and filters around handlers of providers and controllers.
@@ -49,34 +58,50 @@ export class HandlerContexts {
   }
 
   /** Returns the method as it is called with the arguments that its parameters are taken from. */
-  create({ instance, callback, method }: DecoratedMethod, call: HandlerCall): ReadyHandler {
-    return this.creatorFor(call).create(
-      instance,
-      callback,
-      method,
-      call.paramsKey,
-      call.params,
-      undefined,
-      undefined,
-      undefined,
-      call.type,
-    ) as ReadyHandler;
+  create(found: DecoratedMethod, call: HandlerCall): ReadyHandler {
+    return wrapped(this.creatorFor(call), found, call);
+  }
+
+  /** Like {@link create}, without wrappers where no guard, pipe, interceptor or filter runs around the method. */
+  createDirect(found: DecoratedMethod, call: HandlerCall): DirectHandler {
+    const short = new ShortWay();
+    const handler = wrapped(short.watch(this.creatorFor(call)), found, call);
+    const direct = this.option('wrapsAll', false) ? undefined : short.handler(found);
+    return { handler: direct ?? handler, isWrapped: !direct };
   }
 
   private creatorFor({ type, commands }: HandlerCall): ExternalContextCreator {
-    if (!commands || !this.globalEnhancers) return this.plain[type];
+    if (!commands || !this.option('globalEnhancers', true)) return this.plain[type];
     if (!this.warned) this.globals.warnOfSkipped();
     this.warned = true;
     return this.withGlobals;
   }
 
-  private get globalEnhancers(): boolean {
+  private option(name: keyof HandlerOptions, byDefault: boolean): boolean {
     try {
-      return this.moduleRef.get(HandlerOptions, { strict: false }).globalEnhancers;
+      return this.moduleRef.get(HandlerOptions, { strict: false })[name] ?? byDefault;
     } catch {
-      return true;
+      return byDefault;
     }
   }
+}
+
+function wrapped(
+  creator: ExternalContextCreator,
+  { instance, callback, method }: DecoratedMethod,
+  { paramsKey, params, type }: HandlerCall,
+): ReadyHandler {
+  return creator.create(
+    instance,
+    callback,
+    method,
+    paramsKey,
+    params,
+    undefined,
+    undefined,
+    undefined,
+    type,
+  ) as ReadyHandler;
 }
 
 /** The field in which Nest's creator keeps what it has read of methods. */

@@ -5,4 +5,10 @@ export abstract class HandlerOptions {
    * Nest's own gateways; default true. They never run on `$` events, nor on cluster events, calls and jobs.
    */
   abstract readonly globalEnhancers: boolean;
+
+  /**
+   * True if Nest's wrappers are also around commands' handlers without guards, pipes, interceptors and filters, where
+   * they do nothing; default false.
+   */
+  readonly wrapsAll?: boolean;
 }

@@ -16,6 +16,11 @@ export class Answers {
     this.charges = new Charges(recorder, rates);
   }
 
+  /** Answers a command that has no number and no limits, so that nothing is recorded or charged. */
+  answer(command: RoutedCommand, answer: RecordedAnswer): void {
+    send(command, answer);
+  }
+
   /** Answers with the handler's result or error. */
   async settle(command: RoutedCommand, answer: RecordedAnswer): Promise<void> {
     if (!command.number || command.answered) return this.settleUnnumbered(command, answer);

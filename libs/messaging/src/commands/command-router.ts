@@ -7,8 +7,6 @@ import {
   Optional,
 } from '@nestjs/common';
 import {
-  type CommandMembership,
-  type CommandNumber,
   GatewayError,
   type RecordedAnswer,
   RoomTypeRegistry,
@@ -33,14 +31,13 @@ import { MemberJudge } from './member-judge.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { SessionSource } from '../ports/ports.js';
 import { WAITING_AT_ONCE } from '../reading/reading-turns.js';
+import { answerOf, callHandler, comesLater, isSimple, resultOf } from './handler-results.js';
 import { notInTime, RoutedCommand } from './routed-command.js';
+import { commandFrom, membershipOf } from './new-command.js';
 import { type Route, RouteBuilder } from './routes.js';
 import { UnknownEvents } from './unknown-events.js';
 import { UnknownNames } from './unknown-names.js';
 import { WaitingCommands } from './waiting-commands.js';
-
-/** How long a command may take before it enters its commit, ms. */
-export const COMMAND_TIMEOUT_MS = 10_000;
 
 const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 _ . -';
 
@@ -134,12 +131,41 @@ export class CommandRouter
       this.finish(command, state);
       return;
     }
-    this.deadlines.add(command);
     // A join that it waited for counts.
     if (state?.joined) command.membership = membershipOf(command.client, state);
+    if (route && !isForeign && isSimple(route, command)) return this.callSimply(route, command, state);
+    this.deadlines.add(command);
     const handling = isForeign ? this.refuseRoom(command, refusal) : this.handle(route, command);
     const running = handling.finally(() => this.finish(command, state));
     if (route?.system && state && route.event !== '$presence') this.holdRoom(state, running);
+  }
+
+  /** Calls a handler before which at most the membership has to be found out. */
+  private callSimply(route: Route, command: RoutedCommand, state: RoomState | undefined): void {
+    try {
+      const judging = this.members.judge(command);
+      const data = judging ? judging.then(() => callHandler(route, command)) : callHandler(route, command);
+      if (judging || comesLater(route, data)) return void this.answerLater(route, command, { data, state });
+      this.answers.answer(command, answerOf(data));
+    } catch (error) {
+      this.answers.answer(command, { error: this.errorOf(route, command, error) });
+    }
+    this.finish(command, state);
+  }
+
+  private async answerLater(
+    route: Route,
+    command: RoutedCommand,
+    { data, state }: { readonly data: unknown; readonly state: RoomState | undefined },
+  ): Promise<void> {
+    this.deadlines.add(command);
+    try {
+      this.answers.answer(command, answerOf(await resultOf(route, data)));
+    } catch (error) {
+      this.answers.answer(command, { error: this.errorOf(route, command, error) });
+    } finally {
+      this.finish(command, state);
+    }
   }
 
   /** Another node may know a kind of room that is not declared here. */
@@ -164,9 +190,9 @@ export class CommandRouter
     }
     try {
       const data = route
-        ? await route.handler(command.client, command.data ?? {}, command, route.event)
+        ? await resultOf(route, callHandler(route, command))
         : await this.unknown.judge(command, this.names.event(command.event, this.routes.keys()));
-      await this.settle(route, command, data instanceof GatewayError ? { error: data } : { data });
+      await this.settle(route, command, answerOf(data));
     } catch (error) {
       await this.settle(route, command, { error: this.errorOf(route, command, error) });
     }
@@ -293,45 +319,6 @@ export class CommandRouter
 /** True for an event that only members may send, unless the room is open to all. */
 function isOfMembers({ system, event }: Route): boolean {
   return !system || event === '$presence';
-}
-
-/** Creates the command. Its time runs from its arrival, whatever it waits for. */
-function commandFrom(
-  client: ClientSocket,
-  frame: ClientFrame,
-  { bytes, state }: { readonly bytes: number; readonly state?: RoomState },
-): RoutedCommand {
-  const number = numberOf(client, frame);
-  const deadline = (client.arrivedAt ?? performance.now()) + COMMAND_TIMEOUT_MS;
-  const order = state?.order;
-  return new RoutedCommand({
-    client,
-    frame,
-    bytes,
-    deadline,
-    ...(order && { order }),
-    ...(number && { number }),
-  });
-}
-
-function membershipOf({ session }: ClientSocket, { place }: RoomState): CommandMembership {
-  return { ...(session && { session: session.id }), ...(place && { heldUntil: place.seen }) };
-}
-
-function numberOf(
-  { session }: ClientSocket,
-  { n, ack = 0, epoch, room }: ClientFrame,
-): CommandNumber | undefined {
-  if (n === undefined || !session || room === undefined) return undefined;
-  return {
-    session: session.id,
-    generation: session.generation,
-    sessionEndsAt: session.endsAt,
-    n,
-    ack,
-    // A closed epoch would prove that the commands died with it.
-    ...(epoch !== undefined && session.provesLoss(room) && { epoch }),
-  };
 }
 
 function badRoom(message: string): GatewayError {

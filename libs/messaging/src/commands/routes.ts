@@ -19,13 +19,8 @@ import type { ClientSocket } from '../socket/client-socket.js';
 import type { RoutedCommand } from './routed-command.js';
 import { isSystemHandler } from './system-handler.js';
 
-/** A method with its guards, pipes, interceptors and filters. */
-type CommandHandler = (
-  client: ClientSocket,
-  data: unknown,
-  command: RoutedCommand,
-  event: string,
-) => Promise<unknown>;
+/** A method with its guards, pipes, interceptors and filters: it returns a value, a promise or an Observable, or throws. */
+type CommandHandler = (client: ClientSocket, data: unknown, command: RoutedCommand, event: string) => unknown;
 
 /** A handler, ready to be called. */
 export interface Route {
@@ -39,6 +34,8 @@ export interface Route {
   /** How often it may be sent; absent without `@RateLimit`. */
   readonly limits?: RateLimits;
   readonly handler: CommandHandler;
+  /** True if its handler returns a promise of its last value, because something runs around it. */
+  readonly isWrapped: boolean;
 }
 
 /** Builds the table from event name to handler, once, from the decorated methods of plain providers. */
@@ -69,7 +66,7 @@ export class RouteBuilder {
     const system = isSystemHandler(found.class);
     requireCarriedData(found);
     checkEvent(event, name, system);
-    const handler: CommandHandler = this.contexts.create(found, {
+    const { handler, isWrapped } = this.contexts.createDirect(found, {
       type: 'ws',
       paramsKey: PARAM_ARGS_METADATA,
       params: new WsParamsFactory(bodyReader(found, name)),
@@ -86,6 +83,7 @@ export class RouteBuilder {
       ...(roomType !== undefined && { roomType }),
       ...(limits && { limits }),
       handler,
+      isWrapped,
     };
   }
 }

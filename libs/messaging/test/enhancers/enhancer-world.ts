@@ -73,23 +73,32 @@ export function playNative(plan: PlannedApp): Promise<Outcome[]> {
 /** The same by plain providers behind the router. */
 export function playRouted(plan: PlannedApp): Promise<Outcome[]> {
   const notes: string[] = [];
-  const world: World = {
-    note: (line) => void notes.push(line),
+  return play(
+    plan,
+    routedWorld((line) => void notes.push(line)),
+    notes,
+    {
+      open: (app) => app.useWebSocketAdapter(new ClusterWsAdapter(app)),
+      place: (metadata) =>
+        routerModule({ ...metadata, providers: [RouterGateway, ...(metadata.providers ?? [])] }),
+      decorate: Injectable(),
+      ask: async (client, event) => {
+        const { data, error } = await client.request(event, 'text');
+        if (!error) return data as string;
+        return `error: ${error.code === 'internal' ? 'internal' : error.message}`;
+      },
+    },
+  );
+}
+
+/** The world of providers behind the router. */
+export function routedWorld(note: World['note']): World {
+  return {
+    note,
     wrap: (text) => text,
     unwrap: (result) => result as string,
     answer: (text) => text,
   };
-  return play(plan, world, notes, {
-    open: (app) => app.useWebSocketAdapter(new ClusterWsAdapter(app)),
-    place: (metadata) =>
-      routerModule({ ...metadata, providers: [RouterGateway, ...(metadata.providers ?? [])] }),
-    decorate: Injectable(),
-    ask: async (client, event) => {
-      const { data, error } = await client.request(event, 'text');
-      if (!error) return data as string;
-      return `error: ${error.code === 'internal' ? 'internal' : error.message}`;
-    },
-  });
 }
 
 @WebSocketGateway({ commands: true })
@@ -137,13 +146,20 @@ function handlerClass({ event, own, ends }: PlannedHandler, world: World): Type<
       return world.wrap(text);
     }
   }
-  const method = Object.getOwnPropertyDescriptor(PlannedHandlers.prototype, 'say')!;
-  for (const enhancer of own) {
-    const decorator = DECORATORS[enhancer.kind](classOf(enhancer, world));
-    if (enhancer.place === 'class') decorator(PlannedHandlers);
-    else decorator(PlannedHandlers.prototype, 'say', method);
-  }
+  for (const enhancer of own) enhance(PlannedHandlers, 'say', { enhancer, world });
   return PlannedHandlers;
+}
+
+/** Puts an enhancer on a class of handlers or on its method, which may be of a class above. */
+export function enhance(
+  type: Type<object>,
+  name: string,
+  { enhancer, world }: { readonly enhancer: PlannedEnhancer; readonly world: World },
+): void {
+  const prototype = type.prototype as Record<string, unknown>;
+  const decorator = DECORATORS[enhancer.kind](classOf(enhancer, world));
+  if (enhancer.place === 'class') decorator(type);
+  else decorator(prototype, name, { value: prototype[name] });
 }
 
 type AnyDecorator = (target: object, key?: string, descriptor?: PropertyDescriptor) => void;
@@ -155,7 +171,8 @@ const DECORATORS: Readonly<Record<Kind, (enhancer: Type<object>) => AnyDecorator
   filter: (type) => UseFilters(type as never) as AnyDecorator,
 };
 
-function globalProviders(global: readonly PlannedEnhancer[], world: World): Provider[] {
+/** The providers that make enhancers global. */
+export function globalProviders(global: readonly PlannedEnhancer[], world: World): Provider[] {
   return global.flatMap((enhancer): Provider[] => {
     const provide = TOKENS[enhancer.kind];
     const useClass = classOf(enhancer, world);
@@ -167,7 +184,8 @@ function globalProviders(global: readonly PlannedEnhancer[], world: World): Prov
   });
 }
 
-function useGlobals(app: INestApplication, global: readonly PlannedEnhancer[], world: World): void {
+/** Makes enhancers global that are no providers. */
+export function useGlobals(app: INestApplication, global: readonly PlannedEnhancer[], world: World): void {
   for (const enhancer of global) {
     if (enhancer.place !== 'use-global') continue;
     const instance = new (classOf(enhancer, world))() as never;
