@@ -5,20 +5,25 @@ import {
   Command,
   CurrentCommand,
   InjectState,
+  RateLimit,
   RoomDocument,
   RoomType,
   StateRepository,
   WssModule,
 } from '@wss/nest';
-import { FeatureCluster } from '@wss/nest/testing';
+import { FeatureCluster, TestRoom } from '@wss/nest/testing';
 import { eventually } from '@wss/testing';
 import { IsInt } from 'class-validator';
 
 /** Commands that the hostile client has sent before any is read. */
 const FLOOD = 600;
-/** Of one client, in one turn of the event loop. */
-const MOST_COMMITS = 16;
+/** Of one client, in one turn of the event loop as the test counts them: in two parts that meet. */
+const MOST_COMMITS = 2 * 16;
 const MOST_STARTS = 2 * 33;
+
+const HOUR = 3_600_000;
+/** A limit that nobody comes near. */
+const MANY = 1_000_000;
 
 class Turn {
   @IsInt()
@@ -67,12 +72,24 @@ class WheelHandlers {
     note(committed, command.user, by);
     return turns;
   }
+
+  @SubscribeMessage('wheel.look')
+  @RateLimit({ per: 'room', limit: MANY, windowMs: HOUR })
+  look(@MessageBody() { by }: Turn, @CurrentCommand() { user }: Command): void {
+    note(committed, user, by);
+  }
+
+  @SubscribeMessage('wheel.think')
+  @RateLimit({ per: 'user', overRooms: true, limit: MANY, windowMs: HOUR })
+  think(@MessageBody() { by }: Turn, @CurrentCommand() { user }: Command): void {
+    note(committed, user, by);
+  }
 }
 
 @Module({ imports: [WssModule.forFeature([Wheel])], providers: [WheelHandlers] })
 class WheelModule {}
 
-describe.each(['memory', 'redis'] as const)('a burst of commits over %s', (engine) => {
+describe.each(['memory', 'redis'] as const)('a burst over %s', (engine) => {
   let cluster: FeatureCluster;
   beforeAll(async () => {
     cluster = await FeatureCluster.start({ features: [WheelModule], nodes: 1, engine });
@@ -88,7 +105,7 @@ describe.each(['memory', 'redis'] as const)('a burst of commits over %s', (engin
     await cluster?.stop();
   });
 
-  it('is worked off in parts, between which others have their turn', async () => {
+  it('of commits is worked off in parts, between which others have their turn', async () => {
     started.clear();
     committed.clear();
     const hostile = await cluster.join('hostile', 'wheel:1');
@@ -102,8 +119,29 @@ describe.each(['memory', 'redis'] as const)('a burst of commits over %s', (engin
     await eventually(() => expect(hostile.document<Wheel>('wheel').turns).toBe(FLOOD + asked));
     expect(mostPerTurn(started.get('hostile'))).toBeLessThanOrEqual(MOST_STARTS);
     expect(mostPerTurn(committed.get('hostile'))).toBeLessThanOrEqual(MOST_COMMITS);
+    requireOrder();
+  });
+
+  function requireOrder(): void {
     // In their order, though parts of them had to wait.
     const order = committed.get('hostile')!.map(({ by }) => by);
     expect(order).toEqual([...order].sort((a, b) => a - b));
+  }
+
+  it.each([
+    ['commits in many rooms', 'wheel.turn', 100, MOST_COMMITS],
+    ['commands that are charged to their room', 'wheel.look', 1, MOST_COMMITS],
+    ['commands that are charged to many rooms', 'wheel.look', 100, MOST_COMMITS],
+    ['commands that are charged to their user', 'wheel.think', 1, MOST_STARTS],
+  ])('%s are worked off in parts', async (_what, event, rooms, most) => {
+    committed.clear();
+    const hostile = await cluster.connect('hostile');
+    for (let i = 0; i < rooms; i++) await TestRoom.join(hostile, `wheel:${event}.${i}`);
+    for (let by = 0; by < FLOOD; by++) {
+      hostile.send({ event, room: `wheel:${event}.${by % rooms}`, data: { by } });
+    }
+    await eventually(() => expect(committed.get('hostile')).toHaveLength(FLOOD), { withinMs: 20_000 });
+    expect(mostPerTurn(committed.get('hostile'))).toBeLessThanOrEqual(most);
+    if (rooms === 1) requireOrder();
   });
 });

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { type Command, GatewayError, type RoomEvents } from '@wss/core';
 import { kindOf, type LogEntry, LogGate, stackOf } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
+import { ClientShares } from '../lanes/client-shares.js';
 import { EngineTime } from '../lanes/engine-time.js';
 import { answerOf } from './outcomes.js';
 import type { CommitterContext, RoomLimits } from './committer-context.js';
@@ -43,6 +44,7 @@ export class Committer {
   private readonly rooms = new Map<string, RoomCommitter>();
   private readonly listeners: CommittedListener[] = [];
   private readonly context: CommitterContext;
+  private readonly shares = new ClientShares();
   private closed = false;
 
   constructor(
@@ -74,17 +76,32 @@ export class Committer {
    * @throws GatewayError if it had no effect: the work's error, the recorded error, or the refusal.
    */
   async perform(work: Work): Promise<WorkResult> {
-    const { command } = work;
+    const { command, payer } = work;
     if (command) {
       const earlier = command.inOrder();
       if (earlier) await earlier;
     }
-    const room = this.roomOf(work.room);
-    const submitted = room.submit(work);
-    command?.pass();
-    const result = await submitted;
-    await this.note(work, result, room);
-    return result;
+    return this.inShare(command ?? payer, async () => {
+      const room = this.roomOf(work.room);
+      const submitted = room.submit(work);
+      command?.pass();
+      const result = await submitted;
+      await this.note(work, result, room);
+      return result;
+    });
+  }
+
+  /** Carries out what a client has sent when few of its works are under way. */
+  private async inShare<T>(command: Command | undefined, carryOut: () => Promise<T>): Promise<T> {
+    const { shares } = this;
+    if (!command) return carryOut();
+    const begun = shares.enter(command.client);
+    if (begun) await begun;
+    try {
+      return await carryOut();
+    } finally {
+      shares.leave(command.client);
+    }
   }
 
   /** Notes the effect on the work's command, once it is as lasting as it has to be. */
@@ -100,9 +117,11 @@ export class Committer {
    * @throws GatewayError when the number is refused or the engine is out of reach
    */
   async find(command: Command): Promise<void> {
-    const room = this.roomOf(command.room!);
-    const result = await room.find(command);
-    if (result) await this.note(findWork(command), result, room);
+    await this.inShare(command, async () => {
+      const room = this.roomOf(command.room!);
+      const result = await room.find(command);
+      if (result) await this.note(findWork(command), result, room);
+    });
   }
 
   /** How long a command's charges are known to be refused, ms; 0 if that is not known. */

@@ -1,12 +1,9 @@
-import { type Client, type Command, type CommandNumber, GatewayError } from '@wss/core';
+import { type Command, type CommandNumber, GatewayError } from '@wss/core';
 import type { CommitEntry } from '../store/room-store.js';
 import type { Work, WorkResult } from './work.js';
 
 /** Largest number of works in one commit. */
 export const MAX_BATCH = 256;
-
-/** Largest number of works of one client in a commit: what it sends at once does not hold up the others. */
-export const CLIENT_SHARE = 16;
 
 /** A work that waits for its commit. */
 export interface PendingWork {
@@ -27,29 +24,13 @@ export const NOWHERE = { epoch: '', seq: 0 };
 export const NOTHING = { events: [], changes: [], counters: [], outcome: { kind: 'skipped' } } as const;
 
 /**
- * Takes the works of the next commit out of the queue. The works of one client keep their order, and no work of the node
- * itself overtakes another one. An ending of memberships is the last one: works behind it are judged by it (R38).
+ * Takes the works of the next commit out of the queue. An ending of memberships is the last one: works behind it are
+ * judged by it (R38).
  * @param limit largest number of works
  */
 export function takeBatch(queue: PendingWork[], limit: number): PendingWork[] {
   const end = queue.findIndex(({ work }) => work.ends);
-  const most = end < 0 ? limit : Math.min(limit, end + 1);
-  if (queue.length <= CLIENT_SHARE) return queue.splice(0, most);
-  const taken: PendingWork[] = [];
-  const left: PendingWork[] = [];
-  const shares = new Map<Client, number>();
-  let isFull = false;
-  for (const pending of queue) {
-    const { client } = pending.work.command ?? pending.work.payer ?? {};
-    const share = client ? (shares.get(client) ?? 0) : 0;
-    if (client) shares.set(client, share + 1);
-    // Nothing overtakes a work of the node, such as the end of a membership.
-    isFull ||= taken.length >= most || (!client && left.length > 0);
-    if (isFull || share >= CLIENT_SHARE) left.push(pending);
-    else taken.push(pending);
-  }
-  queue.splice(0, queue.length, ...left);
-  return taken;
+  return queue.splice(0, end < 0 ? limit : Math.min(limit, end + 1));
 }
 
 /** The number that stays open if the work is refused; undefined if no client numbered it. */

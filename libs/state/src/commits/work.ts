@@ -33,7 +33,7 @@ export interface Work {
   readonly command?: Command | undefined;
   /** Limits of the room that it is charged to; default those of its command. */
   readonly charges?: readonly RateCharge[] | undefined;
-  /** The numbered command that it is charged for. */
+  /** The command that it is charged for. */
   readonly payer?: Command | undefined;
   /** True if it only finds the record of its command. */
   readonly finds?: boolean | undefined;

@@ -104,8 +104,7 @@ export function recordWork(command: Command, outcome: Outcome): Work {
 /** Charges a command to the limits of its room in the node's own lane, so that a lost answer charges it once. */
 export function chargeWork(command: Command): Work {
   const { room, charges, deadline } = command;
-  const payer = command.number && command;
-  return { room: room!, charges, payer, deadline, prepare: () => NOTHING };
+  return { room: room!, charges, payer: command, deadline, prepare: () => NOTHING };
 }
 
 /**

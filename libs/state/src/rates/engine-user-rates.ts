@@ -1,7 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type UserCharge, type UserLimit, UserRates } from '@wss/core';
 import { settledWithin } from '@wss/protocol';
 import type { PartReply, PartStore } from './part-store.js';
-import { type Asked, UserParts } from './user-parts.js';
+import { type Asked, type Steps, UserParts } from './user-parts.js';
 
 /** Users and limits that are remembered; beyond that the oldest ones are forgotten, and with them their parts. */
 const MOST_REMEMBERED = 100_000;
@@ -95,25 +96,30 @@ export class EngineUserRates extends UserRates {
   }
 
   private async call(parts: UserParts, { request, at }: Asked): Promise<void> {
-    try {
-      const reply = await this.store.take(request);
-      if (request.wanted > 0) this.answer(parts, reply, at);
-      else this.counts.returned++;
-    } catch (error) {
-      this.counts.failed++;
-      parts.failed(error);
-    }
+    const steps = await this.store.take(request).then(
+      (reply) => (request.wanted > 0 ? this.answer(parts, reply, at) : this.returned()),
+      (error: unknown) => this.failed(parts, error),
+    );
+    while (steps && !steps.next().done) await nextTurn();
     this.ask(parts);
   }
 
-  private answer(parts: UserParts, reply: PartReply, askedAt: number): void {
+  private returned(): undefined {
+    this.counts.returned++;
+  }
+
+  private failed(parts: UserParts, error: unknown): Steps {
+    this.counts.failed++;
+    return parts.failed(error);
+  }
+
+  private answer(parts: UserParts, reply: PartReply, askedAt: number): Steps {
     if ('waitUs' in reply) {
       this.counts.refused++;
-      parts.refused(Math.ceil(reply.waitUs / 1_000), this.now());
-    } else {
-      this.counts.given++;
-      parts.given(reply, { askedAt, now: this.now() });
+      return parts.refused(Math.ceil(reply.waitUs / 1_000), this.now());
     }
+    this.counts.given++;
+    return parts.given(reply, { askedAt, now: this.now });
   }
 
   private tick(): void {

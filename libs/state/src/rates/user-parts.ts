@@ -14,6 +14,12 @@ const BELIEVED_MS = 1_000;
 /** A part that is not used for a sixth of its time is given back, but not before this, ms. */
 const LEAST_IDLE_MS = 1_000;
 
+/** Commands that go on, or are refused, in one turn of the event loop. */
+const AT_ONCE = 16;
+
+/** Answers to those that wait; each step takes place in a turn of the event loop of its own. */
+export type Steps = Generator<void, void>;
+
 /** A part at hand, and what of it was used. */
 class HeldPart implements UserCharge {
   used = 0;
@@ -147,32 +153,35 @@ export class UserParts {
     return { ...held.part, used: held.used };
   }
 
-  /** Lets as many go on as the part has commands; what is left stays at hand. */
-  given(part: LimitPart, { askedAt, now }: { readonly askedAt: number; readonly now: number }): void {
+  /** Lets as many go on as the part has commands, some of them in each step; what is left stays at hand. */
+  *given(part: LimitPart, { askedAt, now }: { readonly askedAt: number; readonly now: () => number }): Steps {
     const lifeMs = partLifeUs(this.limit.windowMs) / 1_000;
     const until = part.count > 1 ? askedAt + lifeMs : askedAt;
     const held = new HeldPart(part, until, () => void (this.refusal = { believedUntil: 0, until: 0 }));
     this.held = held;
     this.keptUntil = askedAt + lifeMs;
-    held.use(now);
+    held.use(now());
     this.waiting.shift()!.resolve(held);
-    while (this.waiting.length > 0 && held.take(now)) this.waiting.shift()!.resolve(held);
+    for (let count = 2; this.waiting.length > 0 && held.take(now()); count++) {
+      this.waiting.shift()!.resolve(held);
+      if (count % AT_ONCE === 0) yield;
+    }
   }
 
-  /** Refuses all that wait. */
-  refused(waitMs: number, now: number): void {
+  /** Refuses all that wait, some of them in each step. */
+  refused(waitMs: number, now: number): Steps {
     this.refusal = { believedUntil: now + Math.min(waitMs, BELIEVED_MS), until: now + waitMs };
     this.keptUntil = this.refusal.believedUntil;
-    this.rejectAll(() => rateLimited(waitMs));
+    return this.rejectAll(() => rateLimited(waitMs));
   }
 
   /** The engine was out of reach. If it may have been told that a part is over, nothing of it is at hand any more. */
-  failed(error: unknown): void {
+  failed(error: unknown): Steps {
     if (this.telling && error instanceof StoreError && error.outcome === 'unavailable') {
       this.held = this.telling;
       this.held.told = false;
     }
-    this.rejectAll(() => toGatewayError(toReadError(error)));
+    return this.rejectAll(() => toGatewayError(toReadError(error)));
   }
 
   /** True if nothing here is of use any more. */
@@ -180,8 +189,12 @@ export class UserParts {
     return !this.isAsking && !this.lends && now >= this.keptUntil;
   }
 
-  private rejectAll(error: () => Error): void {
-    for (const { reject } of this.waiting.splice(0)) reject(error());
+  private *rejectAll(error: () => Error): Steps {
+    const all = this.waiting.splice(0);
+    while (all.length > 0) {
+      for (const { reject } of all.splice(0, AT_ONCE)) reject(error());
+      if (all.length > 0) yield;
+    }
   }
 
   private dropLate(now: number): void {

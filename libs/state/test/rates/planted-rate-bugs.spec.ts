@@ -68,7 +68,7 @@ describe('planted bugs of limits over all rooms', () => {
   it('a part that is used for its time from the answer on is found', async () => {
     const { given } = UserParts.prototype;
     UserParts.prototype.given = function (this: UserParts, part, { now }) {
-      given.call(this, part, { askedAt: now, now });
+      return given.call(this, part, { askedAt: now(), now });
     };
     try {
       expect(await lateUse(await memoryLimits(), LATE_ANSWER)).not.toEqual([]);
