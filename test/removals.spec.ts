@@ -200,7 +200,9 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
   it('is done again if a failover loses it', async () => {
     await start();
     const ann = await member('ann', 0);
+    const [bob, away] = [await member('bob', 1, true), await member('bob', 0, true)];
     await say(ann, 'one');
+    await away.terminate();
     // Nothing is proven while the replica is away.
     await cluster.loseTail(async () => {
       const removed = rooms(0).to(room).remove('bob');
@@ -217,5 +219,16 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
       },
       { withinMs: 10_000 },
     );
+    // No session brings it back, on any node.
+    for (const client of [bob, away]) {
+      const answer = async () => (await say(client, 'me')).error?.code;
+      await cluster.reconnect(client, client === bob ? 0 : 1);
+      await eventually(async () => expect(await answer()).toBe('forbidden'));
+      expect(ofRoom(client.frames).filter(({ event }) => event === 'club.said').length).toBeLessThan(2);
+    }
+    const said = await say(ann, 'after');
+    expect(said).toMatchObject({ data: { seq: expect.any(Number) } });
+    for (const client of [bob, away])
+      expect(ofRoom(await client.drain()).filter(({ data }) => (data as Said).text === 'after')).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/pr
 import { epochNumber, type ResumeReply, type RoomStore, type RoomTop, StoreError } from '@wss/state';
 import { EarlyEntries } from './early-entries.js';
 import { withoutSeen } from './log-entries.js';
+import { missedEndings } from './missed-endings.js';
 import { RoomDoubt } from './room-doubt.js';
 import { type FeedFaults, RoomFaults } from './room-faults.js';
 import type { PresenceHearer, RoomListener } from './room-listener.js';
@@ -23,7 +24,7 @@ export interface FollowedRoomOptions extends Omit<RoomStartsOptions, 'parts'> {
   readonly store: RoomReader & Pick<RoomStore, 'tops'>;
   readonly reads: NodeReads;
   readonly faults: FeedFaults;
-  readonly listener: Pick<RoomListener, 'deliver' | 'reset' | 'epochChanged' | 'letGo'>;
+  readonly listener: Pick<RoomListener, 'deliver' | 'ended' | 'reset' | 'epochChanged' | 'letGo'>;
   readonly presence?: Pick<PresenceHearer, 'historyChanged'>;
 }
 
@@ -298,6 +299,7 @@ export class FollowedRoom {
     const position = endOf(reply);
     const { epoch } = position;
     if (reason) return this.resetTo(standing, { ...reply, position, reason });
+    listener.ended?.(room, missedEndings(reply, before, position));
     if (before.epoch !== epoch) {
       presence?.historyChanged(room);
       await listener.epochChanged(room, before, { epoch, seq: before.seq });

@@ -1,5 +1,6 @@
 import type { HistoryReset } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
+import type { LoggedEnding } from './missed-endings.js';
 
 /** Learns what presence needs of the rooms that a node follows. */
 export interface PresenceHearer {
@@ -14,6 +15,12 @@ export interface PresenceHearer {
 export interface RoomListener {
   /** Log entries, in order, each once, without a gap since the last ones or the last reset. */
   deliver(room: string, epoch: string, entries: readonly LogEntry[]): void;
+
+  /**
+   * Endings of memberships that were missed, oldest first, before anything else of what was missed is told: members
+   * whose membership has ended get nothing more (R39). Those of the entries come again with them.
+   */
+  ended?(room: string, endings: readonly LoggedEnding[]): void;
 
   /** An event without a number; its parts are JSON. */
   deliverVolatile(room: string, event: string, data: string, except?: string): void;

@@ -82,6 +82,11 @@ export class RoomGate {
     return isLater(this.floor, from) ? 'unknown' : undefined;
   }
 
+  /** The listed endings behind a position, oldest first. */
+  after(at: string): readonly ListedEnding[] {
+    return this.endings.filter((ending) => isLater(ending.at, at));
+  }
+
   /** True if an ending that took effect at a position, or a later one for the same members, is or was in the list. */
   lists(ending: Ending, at: string): boolean {
     if (!isLater(at, this.floor)) return true;

@@ -91,6 +91,11 @@ export class RoomDelivery {
     members.deliver(epoch, entries);
   }
 
+  /** Ends memberships that ended while the log did not reach this node. */
+  ended(room: string, endings: readonly ListedAt[]): void {
+    for (const { seq, ...ending } of endings) this.rooms.get(room)?.end(ending, seq);
+  }
+
   /** Sends a volatile event to a room's members here; its parts are JSON. */
   deliverVolatile(room: string, event: string, data: string, except?: string): void {
     const members = this.rooms.get(room);

@@ -132,7 +132,8 @@ export class RoomMembers {
     return unknown;
   }
 
-  private end(ending: Ending, seq: number): void {
+  /** Ends the memberships that an ending concerns. */
+  end(ending: Ending, seq: number): void {
     for (const client of [...this.members.keys()]) {
       if (ends(ending, { user: client.user, session: client.session?.id })) this.endOne(client, ending, seq);
     }
