@@ -6,6 +6,7 @@ import type { AttachedClaims } from '../ports/claims.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { type Admitted, UpgradeRefusal } from '../ports/ports.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
+import { UpgradeTurns } from './upgrade-turns.js';
 
 /** A client that may connect: its identity, and what connect guards gave it. */
 export interface IdentifiedClient extends Admitted {
@@ -46,6 +47,7 @@ export class Upgrades {
   private readonly logger = new Logger('Connections');
   private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly refusals = new LogGate((line) => this.logger.warn(line));
+  private readonly turns = new UpgradeTurns();
   private readonly admitting = new Set<Promise<void>>();
   private refusing = false;
 
@@ -113,6 +115,8 @@ export class Upgrades {
 
   private async answer({ request, admit, accept }: Upgrade): Promise<void> {
     try {
+      const turn = this.turns.next();
+      if (turn) await turn;
       this.requireOpen();
       const accepted = await admit(request);
       // While it was being admitted the client may have gone, or the node may have begun to stop.
