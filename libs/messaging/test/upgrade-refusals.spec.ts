@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { bindClass, bindValue } from '@wss/core';
+import { OPCODES, RawClient, rawFrame } from '@wss/testing';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { Admission, MessagingObserver, UpgradeRefusal } from '../src/index.js';
@@ -10,6 +11,8 @@ import { routerModule } from './test-ports.js';
 
 @WebSocketGateway({ commands: true })
 class ClientGateway {}
+
+const OFFER = { 'Sec-WebSocket-Protocol': 'wss.v1, wss.refusals' };
 
 /** An observer with a fault of its own. */
 class FaultyObserver extends MessagingObserver {
@@ -27,6 +30,7 @@ class FaultyObserver extends MessagingObserver {
 describe('an upgrade that is refused', () => {
   let native: NativeApp;
   afterEach(async () => {
+    jest.restoreAllMocks();
     releaseLogs();
     await native.stop();
   });
@@ -50,6 +54,32 @@ describe('an upgrade that is refused', () => {
     const socket = await refusedWith(text);
     const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
     expect([code, String(reason)]).toEqual([4903, told]);
+  });
+
+  it.each([
+    // More often than there may be such sockets at a time.
+    ['pings', 1_100, rawFrame(OPCODES.ping, '')],
+    ['texts of a byte', 1, rawFrame(OPCODES.text, 'x')],
+  ])('R29: reads no flood of %s behind its reason, and keeps nothing of it', async (_, times, frame) => {
+    (await refusedWith('no')).on('error', () => undefined);
+    const read = jest.spyOn(WebSocket.prototype, 'emit');
+    const flood = Buffer.concat(Array.from({ length: 5_000 }, () => frame));
+    for (let i = 0; i < times; i++) {
+      const client = await RawClient.connect(native.port, '/', OFFER);
+      client.write(flood);
+      await client.ended;
+      const frames = read.mock.calls.filter(([event]) => event === 'ping' || event === 'message');
+      read.mockClear();
+      expect(frames.length).toBeLessThan(100);
+    }
+  });
+
+  it('still hears a client that answers behind what it has sent before', async () => {
+    (await refusedWith('no')).on('error', () => undefined);
+    const client = await RawClient.connect(native.port, '/', OFFER);
+    for (let i = 0; i < 10; i++) client.write(rawFrame(OPCODES.text, '{"event":"$ping"}'));
+    client.write(rawFrame(OPCODES.close, Buffer.from([4903 >> 8, 4903 & 0xff])));
+    expect(await client.ended).toBe(4903);
   });
 
   it('is cut where not even that can be told, and the node goes on', async () => {

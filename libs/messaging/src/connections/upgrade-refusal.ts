@@ -4,6 +4,7 @@ import { type CloseCode, encodeEvent, REFUSALS_SUBPROTOCOL } from '@wss/protocol
 import { WebSocketServer } from 'ws';
 import { subprotocolsOf } from './greeting.js';
 import type { UpgradeRefusal } from '../ports/ports.js';
+import { LastFrames } from '../reading/last-frames.js';
 
 /** Longest reason in a close frame, bytes: the payload of a control frame without the code. */
 const MAX_REASON_BYTES = 123;
@@ -56,7 +57,9 @@ function refuseByClosing(
   { message, retryAfterS }: UpgradeRefusal,
   code: CloseCode,
 ): void {
-  refusing.handleUpgrade(request, request.socket, Buffer.alloc(0), (socket) => {
+  const { socket: stream } = request;
+  refusing.handleUpgrade(request, stream, Buffer.alloc(0), (socket) => {
+    LastFrames.of(socket, stream);
     closing++;
     socket.on('close', () => closing--);
     // Frames from a refused client do not matter, even if they break the protocol.
