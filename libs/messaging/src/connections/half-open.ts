@@ -3,6 +3,7 @@ import { Server as SecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { Injectable, Optional } from '@nestjs/common';
 import { UpgradeLimits, UpgradeRefusal } from '../ports/ports.js';
+import { WaitingRequests } from '../reading/waiting-requests.js';
 import { respond } from './upgrade-refusal.js';
 import { Upgrades } from './upgrades.js';
 
@@ -19,13 +20,15 @@ const SHARE = 4;
 
 /**
  * Watches the sockets of HTTP servers that have sent no complete request yet, on every path: each has its time, and of
- * too many the oldest are cut, those of the address that has the most of them first.
+ * too many the oldest are cut, those of the address that has the most of them first. Requests that wait for their answers
+ * are counted, too.
  */
 @Injectable()
 export class HalfOpen {
   /** In the order in which they came, with the tick in which they did. */
   private readonly waiting = new Map<Socket, number>();
   private readonly releases = new Map<Server, () => void>();
+  private readonly requests = new WaitingRequests(() => this.upgrades.cutPipelined());
   private timer?: NodeJS.Timeout;
   private tick = 0;
 
@@ -49,7 +52,11 @@ export class HalfOpen {
     const came = (socket: Socket): void => this.came(socket);
     const asked = (request: IncomingMessage): void => this.asked(request);
     server.on(event, came).prependListener('request', asked);
-    this.releases.set(server, () => server.off(event, came).off('request', asked));
+    const uncounted = this.requests.watch(server);
+    this.releases.set(server, () => {
+      uncounted();
+      server.off(event, came).off('request', asked);
+    });
     this.timer ??= setInterval(() => this.next(), TICK_MS).unref();
   }
 

@@ -108,6 +108,15 @@ export class Upgrades {
     this.tell(status, HALF_OPEN[status]);
   }
 
+  /** Counts and tells a connection that was cut because too many requests of it waited for their answers. */
+  cutPipelined(): void {
+    this.answered(429, 'pipelined');
+    this.refusals.report(
+      'pipelined',
+      'a connection was cut: too many of its HTTP requests waited for answers',
+    );
+  }
+
   /** Counts an upgrade request that was answered with this status; 101: it became a client. */
   answered(status: number, check?: string): void {
     this.observer?.upgradeAnswered(status, check);
