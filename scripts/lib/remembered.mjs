@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { filesBelow } from './inputs.mjs';
 
 const FOLDER = 'build/.remembered';
-/** What the compiler reads beside sources; the lock file stands for the compiler itself and for all types. */
+/** Settings of the compiler; the lock file stands for the compiler itself and for the types of packages. */
 const SETTINGS = ['tsconfig.json', 'package-lock.json'];
 
 /**
