@@ -111,7 +111,7 @@ describe('three nodes of which one is cut off from Redis', () => {
     else {
       await client.reconnect(url);
       expect(client.hello).toMatchObject({ resumed: true });
-      // What it goes on from has ended; who knows that may join anew, where no guard forbids it.
+      // Its membership has ended; who knows that may join anew, where no guard forbids it.
       const position = client.hello.rooms.length > 0 ? random.pick([from, {}]) : from;
       const { error } = await client.request('$join', position, { room: ROOM });
       expect({ seed, error }).toMatchObject({ seed, error: { code: 'forbidden' } });
