@@ -4,7 +4,7 @@ import { connect, type Server, type Socket } from 'node:net';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { bindValue } from '@wss/core';
 import { eventually, newSeed, Random } from '@wss/testing';
-import { UPGRADES_AT_ONCE } from '../src/connections/upgrade-turns.js';
+import { UPGRADES_AT_ONCE } from '../src/reading/upgrade-turns.js';
 import { Admission, Hub, UpgradeRefusal } from '../src/index.js';
 import { NativeApp } from './native/native-app.js';
 import { upgradeRequest } from './raw-request.js';

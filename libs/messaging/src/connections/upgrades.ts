@@ -6,7 +6,7 @@ import type { AttachedClaims } from '../ports/claims.js';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import { type Admitted, UpgradeRefusal } from '../ports/ports.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
-import { UpgradeTurns } from './upgrade-turns.js';
+import { UpgradeTurns } from '../reading/upgrade-turns.js';
 
 /** A client that may connect: its identity, and what connect guards gave it. */
 export interface IdentifiedClient extends Admitted {
