@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { type ReadBuckets, ReadHistogram } from './tallies.js';
 
 /** Values by their labels. */
 type Read<Label extends string> = () => readonly (readonly [Partial<Record<Label, string>>, number])[];
@@ -48,16 +49,13 @@ export class Instruments {
     return new Counter({ name: `wss_${name}`, help, labelNames, registers: [this.registry] });
   }
 
+  /** A histogram that other parts keep, read together with the metrics. */
   histogram<Label extends string = never>(
     name: string,
     { help, labels = [], buckets }: { help: string; labels?: Label[]; buckets: number[] },
-  ): Histogram<Label> {
-    return new Histogram({
-      name: `wss_${name}`,
-      help,
-      labelNames: labels,
-      buckets,
-      registers: [this.registry],
-    });
+    read: ReadBuckets<Label>,
+  ): void {
+    const config = { name: `wss_${name}`, help, labelNames: labels, buckets, registers: [this.registry] };
+    new ReadHistogram(config, read);
   }
 }

@@ -2,8 +2,10 @@ import { MessagingObserver, type PauseCause, type SlowClientAction } from '@wss/
 import { CLOSE_CODES } from '@wss/protocol';
 import type { Registry } from 'prom-client';
 import type { CommitOutcome, EngineObserver, NodeFigures } from '../engine/engine-observer.js';
+import { CommandTallies } from './command-tallies.js';
 import type { Instruments } from './instruments.js';
 import { showFigures } from './node-figures.js';
+import { Buckets, Tally } from './tallies.js';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const COMMANDS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -16,15 +18,7 @@ const FOREIGN_CODES = new Set([1005, 1006]);
  * client becomes one.
  */
 export class Metrics extends MessagingObserver implements EngineObserver {
-  private readonly commands = this.instruments.counter('commands_total', 'Commands that have ended', [
-    'event',
-    'outcome',
-  ]);
-  private readonly commandSeconds = this.instruments.histogram('command_duration_seconds', {
-    help: 'From the frame to the answer',
-    labels: ['event'],
-    buckets: SECONDS,
-  });
+  private readonly commands = new CommandTallies(SECONDS);
   private readonly upgrades = this.instruments.counter('upgrades_total', 'Upgrades that were answered', [
     'status',
   ]);
@@ -50,19 +44,9 @@ export class Metrics extends MessagingObserver implements EngineObserver {
     ['how'],
   );
 
-  private readonly commits = this.instruments.counter(
-    'commit_batches_total',
-    'Commits that the engine answered',
-    ['outcome'],
-  );
-  private readonly commitCommands = this.instruments.histogram('commit_batch_commands', {
-    help: 'Commands in one commit',
-    buckets: COMMANDS,
-  });
-  private readonly commitSeconds = this.instruments.histogram('commit_duration_seconds', {
-    help: 'From the call of the engine to its answer',
-    buckets: SECONDS,
-  });
+  private readonly commits = new Tally();
+  private readonly commitCommands = new Buckets(COMMANDS);
+  private readonly commitSeconds = new Buckets(SECONDS);
   /** Reads of events that a room's subscription missed; `ok` or `failed`. */
   private readonly repairs = this.instruments.counter('gap_repairs_total', 'Reads of missed events', [
     'outcome',
@@ -72,11 +56,7 @@ export class Metrics extends MessagingObserver implements EngineObserver {
     'Events that such reads brought',
   );
   /** Deliveries to members on this node; `log` or `volatile`. */
-  private readonly deliveries = this.instruments.counter(
-    'deliveries_total',
-    'Events times the members that got them',
-    ['kind'],
-  );
+  private readonly deliveries = new Tally();
   /** Parts of rooms that the engine lost before their time. */
   private readonly lostParts = this.instruments.counter(
     'room_parts_lost_total',
@@ -94,6 +74,34 @@ export class Metrics extends MessagingObserver implements EngineObserver {
 
   constructor(private readonly instruments: Instruments) {
     super();
+    this.showCommands();
+    this.showCommits();
+    instruments.counters('deliveries_total', 'Events times the members that got them', ['kind'], () =>
+      this.deliveries.all().map(([kind, value]) => [{ kind }, value]),
+    );
+  }
+
+  private showCommands(): void {
+    const { instruments, commands } = this;
+    instruments.counters('commands_total', 'Commands that have ended', ['event', 'outcome'], () =>
+      commands.outcomes(),
+    );
+    instruments.histogram(
+      'command_duration_seconds',
+      { help: 'From the frame to the answer', labels: ['event'], buckets: SECONDS },
+      () => commands.seconds(),
+    );
+  }
+
+  private showCommits(): void {
+    const { instruments } = this;
+    instruments.counters('commit_batches_total', 'Commits that the engine answered', ['outcome'], () =>
+      this.commits.all().map(([outcome, value]) => [{ outcome }, value]),
+    );
+    const commands = { help: 'Commands in one commit', buckets: COMMANDS };
+    instruments.histogram('commit_batch_commands', commands, () => [[{}, this.commitCommands]]);
+    const seconds = { help: 'From the call of the engine to its answer', buckets: SECONDS };
+    instruments.histogram('commit_duration_seconds', seconds, () => [[{}, this.commitSeconds]]);
   }
 
   /** Where they are shown. */
@@ -102,8 +110,7 @@ export class Metrics extends MessagingObserver implements EngineObserver {
   }
 
   commandEnded(event: string, outcome: string, seconds: number): void {
-    this.commands.inc({ event, outcome });
-    this.commandSeconds.observe({ event }, seconds);
+    this.commands.ended(event, outcome, seconds);
   }
 
   upgradeAnswered(status: number, check?: string): void {
@@ -129,7 +136,7 @@ export class Metrics extends MessagingObserver implements EngineObserver {
   }
 
   delivered(kind: 'log' | 'volatile', count: number): void {
-    this.deliveries.inc({ kind }, count);
+    this.deliveries.add(kind, count);
   }
 
   override memberRemoved(): void {
@@ -141,9 +148,9 @@ export class Metrics extends MessagingObserver implements EngineObserver {
   }
 
   batchEnded(outcome: CommitOutcome, commands: number, seconds: number): void {
-    this.commits.inc({ outcome });
-    this.commitCommands.observe(commands);
-    this.commitSeconds.observe(seconds);
+    this.commits.add(outcome);
+    this.commitCommands.add(commands);
+    this.commitSeconds.add(seconds);
   }
 
   gapRead(outcome: 'ok' | 'failed', events: number): void {
