@@ -56,9 +56,10 @@ export class Backoff {
 }
 
 /**
- * How long to wait before a request is sent again, ms: as the server advises, else full jitter.
+ * How long to wait before a request is sent again, ms: as long as the server advises, and full jitter, because it gives
+ * the same advice to many.
  * @internal
  */
 export function retryDelay(attempts: number, error?: Pick<ErrorBody, 'details'>): number {
-  return error?.details?.[0]?.retryInMs ?? Math.random() * 100 * 2 ** Math.min(5, attempts);
+  return (error?.details?.[0]?.retryInMs ?? 0) + Math.random() * Math.min(3_200, 100 * 2 ** attempts);
 }
