@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 
 /** Options of a Docker command. */
@@ -33,4 +35,29 @@ export async function docker(
 export async function dockerLines(args: readonly string[]): Promise<string[]> {
   const output = await docker(args);
   return output === '' ? [] : output.split('\n');
+}
+
+/** A command that has printed its first line, and waits for the end of its input. */
+export interface Talk {
+  readonly line: string;
+  /** Ends its input, and resolves when it has ended. */
+  end(): Promise<void>;
+}
+
+/**
+ * Runs a command of Docker until it has printed a line.
+ * @throws Error with what it printed on stderr, when it ends first
+ */
+export async function dockerTalk(args: readonly string[]): Promise<Talk> {
+  const child = spawn('docker', args);
+  const closed = once(child, 'close');
+  const errors = text(child.stderr);
+  for await (const line of createInterface(child.stdout)) {
+    const end = async (): Promise<void> => {
+      child.stdin.end();
+      await closed;
+    };
+    return { line, end };
+  }
+  throw new Error(`docker ended without a line: ${(await errors).trim()}`);
 }

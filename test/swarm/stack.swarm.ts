@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { SignJWT } from 'jose';
+import { eventually, TestClient } from '@wss/testing';
+import { type JWTPayload, SignJWT } from 'jose';
 import { Crowd, type CrowdOptions, type CrowdReport } from './crowd.js';
 import { SwarmStack } from './swarm-stack.js';
 
@@ -10,11 +11,17 @@ const CLIENTS = 300;
 const MEMBERS_PER_ROOM = 10;
 /** Of the stack file. */
 const MANAGEMENT_PORT = 3001;
+/** Connections of one address on a node in the last tests; the crowd has one address, and a third of it is on each node. */
+const PER_ADDRESS = 150;
 /** Outages above this are reported one by one, ms. */
 const LONG_MS = 2_000;
 
 let stack: SwarmStack;
 let crowd: Crowd;
+/** Makes the tokens of clients, once they need some. */
+let tokenOf: CrowdOptions['tokenOf'];
+/** The token of operators, once they need one. */
+let management: string;
 beforeAll(async () => {
   stack = await SwarmStack.prepare('wss-test', 'dev-stack.yml');
   await stack.deploy({ IMAGE: FIRST });
@@ -25,7 +32,7 @@ afterAll(() => stack?.remove());
 beforeEach(() => gather());
 afterEach(() => crowd?.close());
 
-async function gather(tokenOf?: CrowdOptions['tokenOf']): Promise<void> {
+async function gather(): Promise<void> {
   const { url } = stack;
   crowd = await Crowd.gather({ url, clients: CLIENTS, membersPerRoom: MEMBERS_PER_ROOM, tokenOf });
   await crowd.everybodyWorks();
@@ -33,6 +40,8 @@ async function gather(tokenOf?: CrowdOptions['tokenOf']): Promise<void> {
 
 const statusInside = async (headers?: Record<string, string>): Promise<number[]> =>
   (await stack.inside(MANAGEMENT_PORT, '/metrics', headers)).map(({ status }) => status);
+
+const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
 
 const codesOf = ({ losses }: CrowdReport): number[] => [...new Set(losses.map(({ code }) => code))];
 
@@ -129,20 +138,33 @@ it('moves to a Redis outside of the stack by one line', async () => {
 
 it('lets in only who brings a token signed with the secret of the Swarm', async () => {
   crowd.close();
-  const [key, management] = [randomBytes(48).toString('base64'), randomBytes(48).toString('base64')];
+  const key = randomBytes(48).toString('base64');
+  management = randomBytes(48).toString('base64');
   const JWT_SECRET_NAME = await stack.addSecret('jwt', key);
   const MANAGEMENT_SECRET_NAME = await stack.addSecret('management', management);
   const names = { JWT_SECRET_NAME, MANAGEMENT_SECRET_NAME };
-  await stack.deploy({ IMAGE: SECOND, ...names }, 'docker/jwt-stack.yml');
+  const claims = { JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'wss', JWT_USER_CLAIM: 'login' };
+  const limits = { MAX_CONNECTIONS_PER_ADDRESS: String(PER_ADDRESS) };
+  await stack.deploy({ IMAGE: SECOND, ...names, ...claims, ...limits }, 'docker/jwt-stack.yml');
   await stack.updated('gateway', 'completed');
   await stack.settled(3);
   await stack.reachable(3);
 
-  const tokenOf = (name: string, signedWith = key): Promise<string> =>
-    new SignJWT({ sub: name }).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(signedWith));
-  const bearer = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
+  const signed = (own: JWTPayload, signedWith = key): Promise<string> =>
+    new SignJWT({ iss: claims.JWT_ISSUER, aud: claims.JWT_AUDIENCE, ...own })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuedAt()
+      .sign(Buffer.from(signedWith));
+  tokenOf = (login) => signed({ login });
   const good = bearer(await tokenOf('ann'));
-  const foreign = bearer(await tokenOf('ann', management));
+  const foreign = bearer(await signed({ login: 'ann' }, management));
+  for (const wrong of [
+    { iss: 'https://other.example' },
+    { aud: 'other' },
+    { login: undefined, sub: 'ann' },
+  ]) {
+    expect(await stack.refusal('/', bearer(await signed({ login: 'ann', ...wrong })))).toBe(401);
+  }
   expect(await stack.refusal('/')).toBe(401);
   expect(await stack.refusal('/?user=ann')).toBe(401);
   expect(await stack.refusal('/', foreign)).toBe(401);
@@ -151,8 +173,72 @@ it('lets in only who brings a token signed with the secret of the Swarm', async 
   expect(await statusInside()).toEqual([401, 401, 401]);
   expect(await statusInside(bearer(management))).toEqual([200, 200, 200]);
 
-  await gather(tokenOf);
+  await gather();
   const result = await crowd.finish();
   report('signed tokens', result);
+  expect(result.losses).toEqual([]);
+});
+
+/** Connects as often as it takes to be on every node. */
+async function onEveryNode(user: string): Promise<TestClient[]> {
+  const headers = bearer(await tokenOf!(user));
+  const clients: TestClient[] = [];
+  await eventually(
+    async () => {
+      clients.push(await TestClient.connect(stack.url, { session: true, headers }));
+      expect(new Set(clients.map(({ hello }) => hello.client.split('.')[0])).size).toBe(3);
+    },
+    { withinMs: 60_000 },
+  );
+  for (const { hello } of clients) expect(hello.user).toBe(user);
+  return clients;
+}
+
+it('puts a user out on every node, by a call of a job, and nobody else notices', async () => {
+  const stolen = bearer(await tokenOf!('ann'));
+  const [anns, bobs] = [await onEveryNode('ann'), await onEveryNode('bob')];
+  await stack.revoke('ann');
+  for (const ann of anns) expect(await ann.closed).toMatchObject({ code: 4501 });
+  expect(await stack.refusal('/', stolen)).toBe(401);
+  const [{ hello }] = anns as [TestClient];
+  const back = await eventually(
+    async () => {
+      const headers = bearer(await tokenOf!('ann'));
+      const protocols = ['wss.v1', `wss.resume.${hello.token}`];
+      return TestClient.connect(stack.url, { headers, protocols });
+    },
+    { withinMs: 20_000, everyMs: 500 },
+  );
+  expect((await back.event<{ resumed: boolean }>('$hello')).data).toMatchObject({
+    user: 'ann',
+    resumed: false,
+  });
+  for (const bob of bobs) expect(await bob.command('$ping', {})).toEqual({});
+  for (const client of [back, ...bobs]) await client.close();
+  const result = await crowd.finish();
+  report('a revoked user', result);
+  expect(result.losses).toEqual([]);
+});
+
+it('counts connections by the addresses of clients, whatever they say of themselves', async () => {
+  const headers = bearer(await tokenOf!('eve'));
+  const refusedOf = async (): Promise<number> => {
+    const answers = await stack.inside(MANAGEMENT_PORT, '/metrics', bearer(management));
+    const refused = /^wss_upgrade_refusals_total\{check="address connections"\} (\d+)$/m;
+    return answers.reduce((sum, { text }) => sum + Number(refused.exec(text)?.[1] ?? 0), 0);
+  };
+  const before = await refusedOf();
+  const attempts = 3 * PER_ADDRESS + 50;
+  const flood = await stack.connectionsFrom(0, { attempts, headers });
+  const others = await stack.connectionsFrom(1, { attempts: 20, headers });
+  say(`wss: connections of one address: ${JSON.stringify(flood.statuses)}`);
+  expect(Object.keys(flood.statuses)).toEqual(['101', '429']);
+  expect(flood.statuses['101']).toBeLessThanOrEqual(3 * PER_ADDRESS);
+  expect(flood.statuses['101']).toBeGreaterThanOrEqual(PER_ADDRESS);
+  expect(others.statuses).toEqual({ 101: 20 });
+  expect((await refusedOf()) - before).toBe(flood.statuses['429']);
+  for (const each of [flood, others]) await each.end();
+  const result = await crowd.finish();
+  report('a flood of connections', result);
   expect(result.losses).toEqual([]);
 });

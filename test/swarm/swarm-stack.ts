@@ -2,7 +2,8 @@ import { expect } from '@jest/globals';
 import { text } from 'node:stream/consumers';
 import { eventually, freePort } from '@wss/testing';
 import { WebSocket } from 'ws';
-import { docker, dockerLines } from './docker.js';
+import { docker, dockerLines, dockerTalk } from './docker.js';
+import { CONNECT, REVOKE } from './inside-scripts.js';
 
 /** Variables of the stack file. */
 export type StackEnv = Readonly<Record<string, string>>;
@@ -11,6 +12,17 @@ export type StackEnv = Readonly<Record<string, string>>;
 const WITHIN_MS = 400_000;
 const EVERY_MS = 500;
 const NAMESPACE = 'com.docker.stack.namespace';
+
+/** Runs a script, with arguments behind it. */
+const NODE = ['node', '--input-type=module', '-e'];
+
+/** Connections from inside. */
+export interface KeptConnections {
+  /** How many attempts got each status; 101: connected. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Ends them. */
+  end(): Promise<void>;
+}
 
 /** A node's answer. */
 export interface Answer {
@@ -76,7 +88,6 @@ export class SwarmStack {
     path: string,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer[]> {
-    const [container] = await this.containers('gateway');
     const script = `
       const { lookup } = await import('node:dns/promises');
       const nodes = await lookup('tasks.gateway', { all: true });
@@ -84,8 +95,28 @@ export class SwarmStack {
       const answers = await Promise.all(nodes.map(ask));
       const told = answers.map(async (answer) => ({ status: answer.status, text: await answer.text() }));
       console.log(JSON.stringify(await Promise.all(told)));`;
-    const node = ['node', '--input-type=module', '-e', script];
-    return JSON.parse(await docker(['exec', container!, ...node])) as Answer[];
+    return JSON.parse(await this.runInside(0, script)) as Answer[];
+  }
+
+  /** Revokes a user by a process of its own, which joins the cluster, as a job of an operator does. */
+  async revoke(user: string): Promise<void> {
+    await this.runInside(0, REVOKE, [user]);
+  }
+
+  /** Connects from the container of a gateway, through the balancer, and keeps the connections until they are ended. */
+  async connectionsFrom(
+    gateway: number,
+    { attempts, headers }: { readonly attempts: number; readonly headers: Readonly<Record<string, string>> },
+  ): Promise<KeptConnections> {
+    const containers = await this.containers('gateway');
+    const args = ['exec', '--interactive', containers[gateway]!, ...NODE, CONNECT];
+    const talk = await dockerTalk([...args, String(attempts), JSON.stringify(headers)]);
+    return { statuses: JSON.parse(talk.line) as Record<string, number>, end: () => talk.end() };
+  }
+
+  private async runInside(gateway: number, script: string, args: readonly string[] = []): Promise<string> {
+    const containers = await this.containers('gateway');
+    return docker(['exec', containers[gateway]!, ...NODE, script, ...args]);
   }
 
   /** Resolves when that many tasks of a service run and none is leaving any more. */
