@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { RoomEndings, Rooms } from '@wss/cluster';
 import { RoomStore } from '@wss/state';
-import { eventually, FeatureCluster, type ServerFrame, type TestClient } from '@wss/testing';
+import { eventually, FeatureCluster, newSeed, Random, type ServerFrame, type TestClient } from '@wss/testing';
 import { banned, ClubModule, guarding, type Said } from './fixtures/club.js';
 
 const room = 'club:1';
+const seed = newSeed();
+const random = new Random(seed);
 
 describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine) => {
   let cluster: FeatureCluster;
@@ -118,6 +120,45 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
     expect(await bob.request('$join', {}, { room })).toMatchObject({ error: { code: 'forbidden' } });
     await say(ann, 'after');
     expect(ofRoom(await bob.drain())).toEqual([]);
+  });
+
+  it('is not undone by many others that push it off the list of the room', async () => {
+    await start();
+    const open = 'open:1';
+    for (const others of [63, 64, 65 + random.below(8)]) {
+      const [bob, stays] = await Promise.all(
+        ['bob', 'dan'].map(async (user) => {
+          const client = await cluster.connect(user, { node: random.below(2), session: true });
+          const { epoch, seq } = await client.join<{ epoch: string; seq: number }>(open);
+          return { client, at: { epoch, seq } };
+        }),
+      );
+      await bob!.client.terminate();
+      await rooms(0).to(open).remove('bob');
+      let last = 0;
+      for (let i = 0; i < others; i++)
+        ({ seq: last } = await rooms(random.below(2)).to(open).remove(`other ${i}`));
+      const info = { seed, others };
+      await cluster.reconnect(bob!.client, random.below(2));
+      const early = await say(bob!.client, 'me', {}, open);
+      expect({ ...info, code: early.error?.code }).toEqual({
+        ...info,
+        code: expect.stringMatching(/^(forbidden|unavailable)$/),
+      });
+      // Once it has been told, it may join anew.
+      const position = early.error!.code === 'forbidden' ? bob!.at : random.pick([{}, bob!.at]);
+      const back = await bob!.client.request('$join', position, { room: open });
+      expect({ ...info, code: back.error?.code }).toEqual({ ...info, code: 'forbidden' });
+      expect(await say(bob!.client, 'me', {}, open)).toMatchObject({ error: { code: 'forbidden' } });
+      // A member who was there all the time, and saw them all, is no stranger.
+      await stays!.client.until(({ event, seq }) => event === '$changed' && seq === last);
+      await cluster.reconnect(stays!.client, random.below(2));
+      const { epoch } = stays!.at;
+      const { error } = await stays!.client.request('$join', { epoch, seq: last }, { room: open });
+      expect({ ...info, error }).toEqual({ ...info, error: undefined });
+      await bob!.client.join(open);
+      for (const { client } of [bob!, stays!]) await client.close();
+    }
   });
 
   it('ends one session, and leaves the others of its user', async () => {

@@ -12,7 +12,7 @@ export * from './commands/command-recorder.js';
 export { commandOf, CurrentCommand } from './commands/current-command.js';
 export * from './errors/engine-error.js';
 export { GatewayError, toGatewayError } from './errors/gateway-error.js';
-export { membershipEnded, membershipUnknown } from './errors/membership-errors.js';
+export { membershipEnded, membershipForgotten, membershipUnknown } from './errors/membership-errors.js';
 export { didYouMean } from './errors/near-names.js';
 export { GatewayErrorFilter } from './gateway-error-filter.js';
 export { AskedGuard, providedOrMade } from './handlers/asked-guard.js';

@@ -14,3 +14,11 @@ export function membershipUnknown(): GatewayError {
     'it is not known now if you are a member of this room; join it again',
   );
 }
+
+/** The error for a client that goes on from a membership of which the room does not know any more whether it has ended. */
+export function membershipForgotten(): GatewayError {
+  return new GatewayError(
+    'forbidden',
+    'the room does not know any more if you were removed; join it anew, without a position',
+  );
+}

@@ -1,11 +1,4 @@
-import {
-  type GateMember,
-  gatePosition,
-  gateSeq,
-  type ListedEnding,
-  type RoomStart,
-  type RoomTypeDeclaration,
-} from '@wss/core';
+import { type GateMember, gatePosition, gateSeq, type RoomStart, type RoomTypeDeclaration } from '@wss/core';
 import type { Position } from '@wss/protocol';
 import type { ListedAt } from './room-delivery.js';
 
@@ -18,12 +11,15 @@ export interface Joining {
 
 /**
  * Judges a join by the endings of memberships of its room (R38). A membership that a session comes back to may have
- * ended, and so may the one that a client's position comes from. An answer of a guard
- * from before an ending of the client's memberships does not count.
+ * ended, and so may the one that a client's position comes from. Where the list of the room does not reach back to
+ * what the client has seen, it may have ended, so nobody goes on from it. An answer of a guard from before an ending of
+ * the client's memberships does not count.
  */
 export class JoinJudge {
   /** The ending of the membership that the client wants to go on with. */
   ended?: ListedAt;
+  /** True if it is not known any more if that membership has ended. */
+  isForgotten = false;
   /** True if the client did not enter and has to be judged again. */
   isOpen = false;
 
@@ -41,7 +37,7 @@ export class JoinJudge {
   /** Returns true if the client does not enter with this start. */
   stops(start: RoomStart): boolean {
     this.isOpen = this.judge(start);
-    return this.isOpen || this.ended !== undefined;
+    return this.isOpen || this.isForgotten || this.ended !== undefined;
   }
 
   /** Reads what has to be known for the next attempt. */
@@ -55,15 +51,17 @@ export class JoinJudge {
     const { type, memberSince } = this.joining;
     const { member, from, since } = this;
     if (memberSince && since === undefined) return true;
-    const ends = [
-      memberSince && gate.endOf(member, since!),
-      from && gate.endOf(member, gatePosition(from)),
-    ].filter((end): end is ListedEnding => typeof end === 'object');
-    if (ends[0]) {
-      const { at, ...ending } = ends[0];
+    const endOfMembership = memberSince && gate.endOf(member, since!);
+    const endSinceSeen = from ? gate.endOf(member, gatePosition(from)) : endOfMembership;
+    const end = [endOfMembership, endSinceSeen].find((one) => typeof one === 'object');
+    if (end) {
+      const { at, ...ending } = end;
       this.ended = { ...ending, seq: gateSeq(at) };
       return false;
     }
+    // A member that has seen more than was dropped from the list was a member then.
+    this.isForgotten = endSinceSeen === 'unknown';
+    if (this.isForgotten) return false;
     const { askedAt } = this;
     this.askedAt = gatePosition(position);
     return type.join !== undefined && gate.endOf(member, askedAt) !== undefined;

@@ -4,6 +4,7 @@ import {
   GatewayError,
   isEngineError,
   membershipEnded,
+  membershipForgotten,
   type RoomHold,
   type RoomStart,
   type RoomTypeDeclaration,
@@ -143,6 +144,7 @@ export class RoomAccess {
       await this.askGuard(command, joining.type);
       await this.enterInTime(command, request, (start) => judge.stops(start));
       if (judge.ended) throw this.removals.refuse(client, room, judge.ended);
+      if (judge.isForgotten) throw membershipForgotten();
       if (!judge.isOpen) return;
       await judge.prepare();
     }
