@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Module } from '@nestjs/common';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { type Command, CurrentCommand, RoomDocument, RoomType } from '@wss/core';
-import { Sessions, Users } from '@wss/nest';
+import { Rooms, Sessions, Users } from '@wss/nest';
 import { InjectState, StateModule, type StateRepository } from '@wss/state';
 import {
   clusterOnServers,
@@ -146,7 +146,7 @@ it('R19: a reply that could not be proven durable is proven when the same number
   expect(proven).toMatchObject({ data: { value: 2 }, dup: true });
 });
 
-it('R39: what was revoked stays so when the master dies, proven or not', async () => {
+it('R39: who was revoked or removed stays so when the master dies, proven or not', async () => {
   await servers.inStep();
   await allServe();
   const users = cluster.nodes[0]!.get(Users);
@@ -157,6 +157,16 @@ it('R39: what was revoked stays so when the master dies, proven or not', async (
   };
   const before = await Promise.all(['proven', 'lost', 'session'].map((user) => greeted(user)));
   await users.revoke('proven', { by: 'tests' });
+  const jar = `jar:${randomUUID()}`;
+  const members = await Promise.all(
+    ['proven', 'lost', 'lost, away'].map(async (text) => {
+      const client = await cluster.connect(`member ${text}`, { session: true });
+      const { epoch, seq } = await client.join<{ epoch: string; seq: number }>(jar);
+      return { client, from: { epoch, seq } };
+    }),
+  );
+  await members[2]!.client.terminate();
+  await cluster.nodes[0]!.get(Rooms).to(jar).remove('member proven');
 
   const former = await servers.master();
   const replica = servers.servers.find((server) => server !== former)!;
@@ -166,6 +176,8 @@ it('R39: what was revoked stays so when the master dies, proven or not', async (
   const unproven = { code: 'unknown_outcome', applied: true };
   for (const user of ['lost', 'lost with its session'])
     await expect(users.revoke(user, { by: 'tests' })).rejects.toMatchObject(unproven);
+  for (const [index, user] of ['member lost', 'member lost, away'].entries())
+    await expect(cluster.nodes[index]!.get(Rooms).to(jar).remove(user)).rejects.toMatchObject(unproven);
   await expect(sessions.revoke(before[2]!.session, { by: 'tests' })).rejects.toMatchObject(unproven);
   await former.kill();
   replica.resume();
@@ -175,6 +187,15 @@ it('R39: what was revoked stays so when the master dies, proven or not', async (
     await eventually(async () => expect(await greeted(user, token)).toMatchObject({ resumed: false }), {
       withinMs: 20_000,
     });
+  for (const [index, { client, from }] of members.entries()) {
+    await cluster.reconnect(client, index % 2);
+    const codeOf = async (event: string, data: object) =>
+      (await client.request(event, data, { room: jar })).error?.code;
+    await eventually(async () => expect(await codeOf('jar.add', { by: 1 })).toBe('forbidden'), {
+      withinMs: 20_000,
+    });
+    expect(await codeOf('$join', from)).toBe('forbidden');
+  }
 });
 
 interface Hello {

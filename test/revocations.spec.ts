@@ -14,6 +14,7 @@ import {
   GatewayError,
   OnSession,
   Presence,
+  Rooms,
   RoomType,
   Sessions,
   Users,
@@ -279,6 +280,37 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
     expect(again.hello.resumed).toBe(true);
     await users().disconnect(user, { by: 'tests' });
     expect((await again.client.closed).code).toBe(4402);
+  });
+
+  it('R38: are removed from rooms anywhere, by name or session, and come back to none', async () => {
+    for (let round = 0; round < 12; round++) {
+      const [user, room] = [anybody(), `note:${++names}`];
+      const [here, away, witness] = await Promise.all(
+        [user, user, 'witness'].map(async (name) => {
+          const { client, hello } = await connect(name);
+          const { epoch, seq } = await client.join<{ epoch: string; seq: number }>(room);
+          return { client, hello, from: { epoch, seq } };
+        }),
+      );
+      await away!.client.terminate();
+      const target = cluster.nodes[random.below(3)]!.get(Rooms).to(room);
+      const isByName = random.below(2) === 0;
+      if (isByName) await target.remove(user, { reason: 'rude' });
+      else
+        for (const { hello } of [here!, away!])
+          await target.remove({ session: hello.session }, { reason: 'rude' });
+      const isOut = async (client: TestClient, position: object) => {
+        const { error } = await client.request('$join', position, { room });
+        expect({ seed, round, error }).toMatchObject({ seed, round, error: { code: 'forbidden' } });
+      };
+      expect(await here!.client.event('$removed')).toMatchObject({ room, data: { reason: 'rude' } });
+      await isOut(here!.client, here!.from);
+      const again = await connect(user, { token: away!.hello.token });
+      expect(again.hello.resumed).toBe(true);
+      await isOut(again.client, away!.from);
+      expect((await witness!.client.event('$changed')).room).toBe(room);
+      for (const { client } of [here!, again, witness!]) await client.close();
+    }
   });
 
   it('have single sessions ended for good', async () => {
