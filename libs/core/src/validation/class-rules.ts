@@ -20,13 +20,21 @@ type Storage = ReturnType<typeof getMetadataStorage>;
 export type Rules = ReturnType<Storage['getTargetValidationMetadatas']>;
 export type Constraints = ReturnType<Storage['getTargetValidatorConstraints']>;
 
+/** How many more broken rules are of interest; when there are none, what follows is not judged. */
+export interface Interest {
+  left: number;
+}
+
+/** All broken rules are of interest. */
+export const ALL: Interest = { left: Infinity };
+
 /**
  * Judges an instance by class-validator itself, which looks up each rule for each value: the slow way. `CompiledRules`
  * gives the same answer faster, and leaves to this what it does not know. No rule reaches inherited properties, since
  * data may have fields of the same names. A rule that throws on a value refuses it.
  */
-export function brokenRules(instance: object, options: ValidatorOptions): ValidationError[] {
-  const executor = new RuleExecutor(options);
+export function brokenRules(instance: object, options: ValidatorOptions, interest = ALL): ValidationError[] {
+  const executor = new RuleExecutor(options, interest);
   const errors: ValidationError[] = [];
   executor.execute(instance, '', errors);
   return executor.stripEmptyErrors(errors);
@@ -34,7 +42,10 @@ export function brokenRules(instance: object, options: ValidatorOptions): Valida
 
 /** The library's judge of one value, without asynchronous rules. */
 export class RuleExecutor extends ValidationExecutor {
-  constructor(options: ValidatorOptions) {
+  constructor(
+    options: ValidatorOptions,
+    private readonly interest = ALL,
+  ) {
     super(undefined, options);
     this.metadataStorage = storage();
     this.ignoreAsyncValidations = true;
@@ -46,7 +57,10 @@ export class RuleExecutor extends ValidationExecutor {
    * multiplies at each level.
    */
   override nestedValidations(value: unknown, metadatas: Rules, error: ValidationError): void {
-    if (!isBare(value)) super.nestedValidations(value, metadatas.slice(-1), error);
+    const { interest } = this;
+    if (interest.left > 0 && !isBare(value)) super.nestedValidations(value, metadatas.slice(-1), error);
+    // All rules of the property have been asked by now.
+    interest.left -= Object.keys(error.constraints!).length;
   }
 }
 

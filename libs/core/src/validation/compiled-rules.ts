@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
-import { brokenRules, storage } from './class-rules.js';
-import { type BrokenProperty, obstacleIn, PropertyRules } from './property-rules.js';
+import { ALL, brokenRules, type Interest, storage } from './class-rules.js';
+import { type BrokenProperty, type JudgeInstance, obstacleIn, PropertyRules } from './property-rules.js';
 
 const NONE: readonly BrokenProperty[] = [];
 
@@ -50,13 +50,14 @@ export class CompiledRules {
   }
 
   /** @param whitelist takes properties without rules away */
-  judge(instance: object, whitelist: boolean): readonly BrokenProperty[] {
-    if (!this.compiled) return brokenRules(instance, { forbidUnknownValues: false, whitelist });
+  judge(instance: object, whitelist: boolean, interest: Interest): readonly BrokenProperty[] {
+    if (!this.compiled) return brokenRules(instance, { forbidUnknownValues: false, whitelist }, interest);
     if (whitelist) this.strip(instance as Record<string, unknown>);
     const judgeNested = whitelist ? judgeStripped : judgeKept;
     let broken: BrokenProperty[] | undefined;
     for (const property of this.properties) {
-      const found = property.judge(instance, judgeNested);
+      if (interest.left <= 0) break;
+      const found = property.judge(instance, judgeNested, interest);
       if (found) (broken ??= []).push(found);
     }
     return broken ?? NONE;
@@ -67,15 +68,24 @@ export class CompiledRules {
   }
 }
 
-/** Lists what an instance breaks of its rules, as class-validator would. */
-export function judgeInstance(instance: object, whitelist: boolean): readonly BrokenProperty[] {
+/**
+ * Lists what an instance breaks of its rules, as class-validator would.
+ * @param interest a long list of wrong values is not judged to its end; default: all is
+ */
+export function judgeInstance(
+  instance: object,
+  whitelist: boolean,
+  interest = ALL,
+): readonly BrokenProperty[] {
   const type: unknown = instance.constructor;
-  if (typeof type !== 'function') return brokenRules(instance, { forbidUnknownValues: false, whitelist });
-  return CompiledRules.of(type as Type<object>).judge(instance, whitelist);
+  if (typeof type !== 'function') {
+    return brokenRules(instance, { forbidUnknownValues: false, whitelist }, interest);
+  }
+  return CompiledRules.of(type as Type<object>).judge(instance, whitelist, interest);
 }
 
-const judgeStripped = (instance: object): readonly BrokenProperty[] => judgeInstance(instance, true);
-const judgeKept = (instance: object): readonly BrokenProperty[] => judgeInstance(instance, false);
+const judgeStripped: JudgeInstance = (instance, interest) => judgeInstance(instance, true, interest);
+const judgeKept: JudgeInstance = (instance, interest) => judgeInstance(instance, false, interest);
 
 function rulesOf(type: Type<object>) {
   return storage().getTargetValidationMetadatas(type, '', false, false);

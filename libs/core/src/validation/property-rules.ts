@@ -1,13 +1,13 @@
 import { IS_OPTIONAL, type ValidationError, ValidationTypes } from 'class-validator';
 import type { Type } from '@nestjs/common';
 import { isCollection, type Rule } from '../schemas/rules.js';
-import { type Constraints, isBare, RuleExecutor, type Rules, storage } from './class-rules.js';
+import { type Constraints, type Interest, isBare, RuleExecutor, type Rules, storage } from './class-rules.js';
 
 /** A property that breaks rules, and its rules or the properties of its value that are broken. */
 export type BrokenProperty = Pick<ValidationError, 'property' | 'constraints' | 'children'>;
 
 /** Judges an instance by the rules of its class. */
-export type JudgeInstance = (instance: object) => readonly BrokenProperty[];
+export type JudgeInstance = (instance: object, interest: Interest) => readonly BrokenProperty[];
 
 type Constraint = Constraints[number];
 type Validator = Constraint['instance'];
@@ -39,7 +39,7 @@ export class PropertyRules {
   }
 
   /** Judges the property of an instance; it returns nothing if no rule is broken. */
-  judge(instance: object, judgeNested: JudgeInstance): BrokenProperty | undefined {
+  judge(instance: object, judgeNested: JudgeInstance, interest: Interest): BrokenProperty | undefined {
     const { property } = this;
     const value = (instance as Record<string, unknown>)[property];
     if (this.optional && isAbsent(instance, property)) return undefined;
@@ -49,9 +49,12 @@ export class PropertyRules {
       const [name, message] = rule.message(instance, value);
       (constraints ??= {})[name] = message;
     }
-    const nested = this.nested && brokenWithin(value, property, { rule: this.nested, judgeNested });
-    if (!constraints || !nested) return constraints ? { property, constraints } : nested;
-    return { ...nested, constraints: Object.assign(constraints, nested.constraints) };
+    const nested = this.nested && brokenWithin(value, property, { rule: this.nested, judgeNested, interest });
+    if (!constraints) return nested;
+    interest.left -= Object.keys(constraints).length;
+    return nested
+      ? { ...nested, constraints: Object.assign(constraints, nested.constraints) }
+      : { property, constraints };
   }
 }
 
@@ -100,13 +103,14 @@ class CompiledRule {
 interface NestedRule {
   readonly rule: Rule;
   readonly judgeNested: JudgeInstance;
+  readonly interest: Interest;
 }
 
 /** Judges what `@ValidateNested()` stands on: an instance, or each element of a collection. */
 function brokenWithin(value: unknown, property: string, nested: NestedRule): BrokenProperty | undefined {
   if (value === undefined || isBare(value)) return undefined;
   if (isCollection(value)) return parent(property, brokenElements(value, nested));
-  if (value instanceof Object) return parent(property, nested.judgeNested(value));
+  if (value instanceof Object) return parent(property, nested.judgeNested(value, nested.interest));
   const [name, message] = messages.createValidationError(nested.rule.target as object, value, nested.rule);
   return { property, constraints: { [name]: message } };
 }
@@ -117,9 +121,13 @@ function brokenElements(
 ): readonly BrokenProperty[] {
   const broken: BrokenProperty[] = [];
   const list = value instanceof Set ? [...value] : value;
+  const { interest } = nested;
   list.forEach((element: unknown, index: unknown) => {
+    if (interest.left <= 0) return;
     const found = brokenWithin(element, String(index), nested);
-    if (found) broken.push(found);
+    if (!found) return;
+    broken.push(found);
+    if (found.constraints) interest.left--;
   });
   return broken;
 }

@@ -8,13 +8,14 @@ import { ClassChecks } from '../schemas/class-check.js';
 import { rulesOf } from '../schemas/class-shape.js';
 import { typedClasses } from './json-fields.js';
 import type { BodyReader } from './params-factories.js';
+import type { Interest } from './class-rules.js';
 import type { BrokenProperty } from './property-rules.js';
 
 /** Most details of one refusal: a short list of wrong values must not cause a long answer. */
 const MAX_DETAILS = 20;
 
 /** Judges an instance; `whitelist` takes properties without rules away. */
-type Judge = (instance: object, whitelist: boolean) => readonly BrokenProperty[];
+type Judge = (instance: object, whitelist: boolean, interest: Interest) => readonly BrokenProperty[];
 
 /** The rules that an instance breaks, with the path and the rule of each; never a value. */
 function violations(broken: readonly BrokenProperty[]): readonly ErrorDetail[] {
@@ -71,7 +72,7 @@ export function dtoReader(type: Type<object>, judge: Judge = judgeInstance): Bod
     try {
       const instance = reader.read(type, data);
       // The rules say best what is wrong; the check knows what they do not ask for.
-      const broken = violations(judge(instance, true));
+      const broken = violations(judge(instance, true, { left: MAX_DETAILS }));
       if (broken.length + problems.length + reader.problems.length === 0) return instance;
       const details = [...broken, ...unnamed([...problems, ...reader.problems], broken)];
       throw invalid(details.slice(0, MAX_DETAILS));
