@@ -215,6 +215,16 @@ const longHead: LimitCase = {
   },
 };
 
+const pipelined: LimitCase = {
+  async meet(scene) {
+    const socket = connect(scene.port, '127.0.0.1').on('error', () => undefined);
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume().write('GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20_000));
+    await ended;
+    return { codes: [], times: { from: 1, to: 1 } };
+  },
+};
+
 const others: Forwarded = (index) => `203.0.113.${index + 1}`;
 
 export const ARRIVAL_CASES: LimitCases = {
@@ -242,4 +252,5 @@ export const ARRIVAL_CASES: LimitCases = {
   'a handshake': [head, deadline, unknownKey()],
   'an access token': [token, renewed],
   'the head of a request': [longHead],
+  'requests of an HTTP connection': [pipelined],
 };

@@ -90,6 +90,17 @@ const pings: LimitCase = {
   },
 };
 
+const lastFrames: LimitCase = {
+  async meet(scene) {
+    const headers = { 'X-Forwarded-For': ADDRESS, 'Sec-WebSocket-Protocol': 'wss.v1, wss.refusals' };
+    const client = await RawClient.connect(scene.port, '/nowhere', headers);
+    client.write(Buffer.concat(Array.from({ length: 5_000 }, () => rawFrame(OPCODES.text, '{}'))));
+    // The cut may overtake the close frame.
+    if (![4904, undefined].includes(await client.ended)) throw new Error(`closed with ${client.closeCode}`);
+    return { codes: [] };
+  },
+};
+
 export const FRAME_CASES: LimitCases = {
   'a frame': [tooBig],
   'fragments of a message': [fragments, pieces],
@@ -98,4 +109,5 @@ export const FRAME_CASES: LimitCases = {
     slowed('bytes', { bytesPerSecond: 100_000 }, { text: 'x'.repeat(60_000), atOnce: 9 }),
   ],
   'pings that wait': [pings],
+  'frames that a client sends to a WebSocket that only tells why': [lastFrames],
 };

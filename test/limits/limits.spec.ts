@@ -27,9 +27,8 @@ describe.each(limitRows())('the limit of $what', (row) => {
     expect(new Set(metrics)).toEqual(new Set(row.metrics.filter((metric) => metric !== '–')));
   });
 
-  it.each(cases.map((each) => [each.way ?? 'as the table says', each] as const))(
-    'is met, told, counted, and harms nobody else: %s',
-    async (_way, limit) => {
+  for (const limit of cases) {
+    it(`is met, told, counted, and harms nobody else: ${limit.way ?? 'as the table says'}`, async () => {
       const scene = await (limit.open?.() ?? Scene.open(limit.options));
       try {
         const metric = metricOf(row, limit);
@@ -43,8 +42,8 @@ describe.each(limitRows())('the limit of $what', (row) => {
       } finally {
         await scene.close();
       }
-    },
-  );
+    });
+  }
 });
 
 it('has no case without a row', () => {
