@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { RoomEndings, Rooms } from '@wss/cluster';
+import { WssClient } from '@wss/client';
 import { RoomStore } from '@wss/state';
 import { eventually, FeatureCluster, newSeed, Random, type ServerFrame, type TestClient } from '@wss/testing';
+import { WebSocket } from 'ws';
 import { banned, ClubModule, guarding, type Said } from './fixtures/club.js';
 
 const room = 'club:1';
@@ -158,6 +160,35 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
       expect({ ...info, error }).toEqual({ ...info, error: undefined });
       await bob!.client.join(open);
       for (const { client } of [bob!, stays!]) await client.close();
+    }
+  });
+
+  it('leaves a room of the SDK, which joins it again only if it is told to', async () => {
+    await start();
+    const ann = await member('ann', 0);
+    const sdk = new WssClient(`${cluster.nodes[1]!.url}?user=bob`, { WebSocket });
+    try {
+      const here = sdk.room(room);
+      const texts: string[] = [];
+      here.on('club.said', ({ data }) => void texts.push((data as Said).text));
+      await here.join();
+      await say(ann, 'before');
+      await eventually(() => expect(texts).toEqual(['before']));
+      banned.add('bob');
+      await rooms(0).to(room).remove('bob', { reason: 'rude' });
+      await eventually(() =>
+        expect(here.status).toMatchObject({ state: 'left', error: { code: 'forbidden', message: 'rude' } }),
+      );
+      await say(ann, 'meanwhile');
+      await expect(here.command('club.say', { text: 'me' })).rejects.toMatchObject({ code: 'forbidden' });
+      await expect(here.join()).rejects.toMatchObject({ code: 'forbidden' });
+      banned.clear();
+      await here.join();
+      await here.command('club.say', { text: 'again' });
+      await eventually(() => expect(texts).toEqual(['before', 'again']));
+      expect(sdk.status.state).toBe('open');
+    } finally {
+      sdk.close();
     }
   });
 
