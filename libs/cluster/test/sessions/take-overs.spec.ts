@@ -146,7 +146,8 @@ describe('take-overs', () => {
         judge: async (users) => {
           expect(users.length).toBeLessThanOrEqual(500);
           most = Math.max(most, ++running);
-          await setImmediate();
+          // Within the turn: on a busy machine a later one could be behind the time that a part holds up the next.
+          await Promise.resolve();
           running--;
           for (const user of users) judged.add(user);
         },
