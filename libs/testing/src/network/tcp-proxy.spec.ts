@@ -114,6 +114,17 @@ describe('between a client and Redis', () => {
     expect(await (await connected()).incr('n')).toBe(1);
   });
 
+  it('pass waits for the port while somebody else tries if it is free', async () => {
+    await proxy.setMode('cut');
+    const other = createServer().listen(proxy.port, '127.0.0.1');
+    await once(other, 'listening');
+    const passing = proxy.setMode('pass');
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
+    other.close();
+    await passing;
+    expect(await (await connected()).ping()).toBe('PONG');
+  });
+
   it('cutNow resets the connections of the moment only', async () => {
     const socket: Socket = connect(proxy.port, '127.0.0.1');
     socket.write('PING\r\n');

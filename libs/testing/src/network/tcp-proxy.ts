@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { entered } from '../lifetimes.js';
 import { freePort } from './free-port.js';
 import { TcpConnection, type ConnectionRules } from './tcp-connection.js';
@@ -22,6 +23,10 @@ export interface TcpProxyOptions {
 }
 
 const PORT_ATTEMPTS = 5;
+
+/** How long a proxy waits for its port, ms: others that look for a free one may have it for a moment. */
+const PORT_WITHIN_MS = 20_000;
+const PORT_EVERY_MS = 20;
 
 /**
  * A TCP proxy on 127.0.0.1 that a test puts between a node and Redis to disturb the link. Bytes are never reordered
@@ -92,7 +97,7 @@ export class TcpProxy {
       this.server.close();
       this.cutNow();
     } else if (before === 'cut') {
-      this.server = await listen(this.port);
+      this.server = await listenAgain(this.port);
       this.serve(this.server);
     }
     this.reset((connection) => connection.broken);
@@ -159,4 +164,15 @@ async function listen(port: number): Promise<Server> {
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return server;
+}
+
+async function listenAgain(port: number): Promise<Server> {
+  for (const until = performance.now() + PORT_WITHIN_MS; ;) {
+    try {
+      return await listen(port);
+    } catch (error) {
+      if (performance.now() > until) throw error;
+      await delay(PORT_EVERY_MS);
+    }
+  }
 }
