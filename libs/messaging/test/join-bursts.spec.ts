@@ -60,16 +60,12 @@ it('R29: a burst of joins asks the engine for some at a time, and all of them ar
   other.send({ event: '$join', room: 'burst:other', id: 'other' });
   await eventually(() => expect(rooms.waiting).toHaveLength(JOINS_AT_ONCE + 1));
   let most = 0;
-  for (let joined = 0; joined <= JOINS;) {
+  while (client.frames.length < JOINS) {
     most = Math.max(most, rooms.waiting.length);
-    for (const begin of rooms.waiting.splice(0)) {
-      joined++;
-      begin();
-    }
+    for (const begin of rooms.waiting.splice(0)) begin();
     await nextTurn();
   }
   expect(most).toBeLessThanOrEqual(JOINS_AT_ONCE + 1);
-  await eventually(() => expect(client.frames).toHaveLength(JOINS));
   expect(client.frames.every(({ error }) => error === undefined)).toBe(true);
   await native.stop();
 });

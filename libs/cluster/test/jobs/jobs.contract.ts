@@ -237,7 +237,8 @@ export function jobsContract(name: string, start: () => Promise<EngineUnderTest>
           ...Array(40).keys(),
         ]);
         await eventually(async () => expect(await outstanding()).toEqual([]));
-        expect(lines.join('\n')).not.toMatch(/failed in attempt|given up/);
+        // Lines of jobs before, which are told with a delay, may come meanwhile.
+        expect(lines.join('\n')).not.toMatch(/test\.newer\W.*(failed in attempt|given up)/);
       } finally {
         releaseLogs();
       }
