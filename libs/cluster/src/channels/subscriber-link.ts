@@ -41,6 +41,8 @@ export class SubscriberLink {
   private readonly held = new Set<string>();
   /** Channels that the server may have subscribed since the link was opened. */
   private readonly possible = new Set<string>();
+  /** Channels that are being subscribed, without an answer. */
+  private readonly asked = new Set<string>();
   /** Channels whose state may differ from the wanted one. */
   private unsettled = new Set<string>();
   /** Refused channels, which are tried again after a pause. */
@@ -48,6 +50,8 @@ export class SubscriberLink {
   private readonly pause = new GrowingPause(PAUSES);
   private life = 0;
   private settling = false;
+  /** Ends the wait for answers of this life. */
+  private abandon?: () => void;
   private failingSince?: number;
   private timer?: NodeJS.Timeout;
 
@@ -113,14 +117,17 @@ export class SubscriberLink {
     void this.settle();
   }
 
+  /** The driver answers nothing that was asked over a lost connection before its time is over, so nobody waits for it. */
   private interrupt(): void {
     this.life++;
-    const held = [...this.held];
-    for (const set of [this.held, this.possible, this.unsettled, this.resting]) set.clear();
+    const [held, asked] = [[...this.held], [...this.asked]];
+    for (const set of [this.held, this.possible, this.asked, this.unsettled, this.resting]) set.clear();
     clearTimeout(this.timer);
     delete this.timer;
     this.succeed();
+    this.abandon?.();
     this.lose(held);
+    this.fail(asked, new RedisError('unknown', 'the link to Redis was lost'));
   }
 
   private lose(channels: readonly string[]): void {
@@ -161,10 +168,14 @@ export class SubscriberLink {
       } else if (this.held.has(channel)) this.listener.confirmed([channel]);
       else open.push(channel);
     }
-    await Promise.all([
+    const answers = Promise.all([
       ...batches(over, this.way.most).map((batch) => this.unsubscribe(batch)),
       ...batches(open, this.way.most).map((batch) => this.subscribe(batch)),
     ]);
+    await new Promise<unknown>((resolve, reject) => {
+      this.abandon = () => resolve(undefined);
+      answers.then(resolve, reject);
+    });
   }
 
   private succeed(): void {
@@ -177,7 +188,7 @@ export class SubscriberLink {
     const { life, redis } = this;
     if (redis.status !== 'ready')
       return this.fail(channels, new RedisError('unsent', `the link to Redis is ${redis.status}`));
-    for (const channel of channels) this.possible.add(channel);
+    for (const set of [this.possible, this.asked]) channels.forEach((channel) => set.add(channel));
     this.listener.asked(channels);
     try {
       await this.way.subscribe(redis, channels);
@@ -187,6 +198,7 @@ export class SubscriberLink {
     // After the link was replaced, all wanted channels were requested again.
     if (life !== this.life) return;
     for (const channel of channels) {
+      this.asked.delete(channel);
       this.held.add(channel);
       this.resting.delete(channel);
     }
@@ -195,14 +207,16 @@ export class SubscriberLink {
   }
 
   private async onFailure(channels: readonly string[], error: RedisError, life: number): Promise<void> {
-    const answered = error.failure !== 'unknown';
-    if (life === this.life && answered) {
+    // Its end was told, and the channels may be held over the next connection by now.
+    if (life !== this.life) return;
+    for (const channel of channels) this.asked.delete(channel);
+    if (error.failure !== 'unknown') {
       // A command with one refused channel subscribes none.
       if (channels.length > 1)
         return void (await Promise.all(channels.map((channel) => this.subscribe([channel]))));
       for (const channel of channels) this.possible.delete(channel);
     }
-    if (life === this.life) this.rest(channels, error);
+    this.rest(channels, error);
     this.fail(channels, error);
   }
 

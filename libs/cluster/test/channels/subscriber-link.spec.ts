@@ -82,6 +82,51 @@ describe('R27: a link that a channel is not wanted from any more', () => {
   }
 });
 
+describe('R27: a link whose connection is lost', () => {
+  let server: RedisServer;
+  let proxy: TcpProxy;
+  let links: RedisLinks;
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    proxy = await TcpProxy.start({ to: server.port });
+    // Longer than the test: nothing may wait for commands that were sent over the old connection.
+    links = await RedisLinks.connect({ target: parseRedisTarget(proxy.url), commandTimeoutMs: 100_000 });
+  });
+  afterAll(async () => {
+    await links?.close();
+    await proxy?.stop();
+    await server?.stop();
+  });
+
+  it('tells that what was asked over it failed, once, and asks over the next one at once', async () => {
+    const told: string[] = [];
+    const listener: SubscriberListener = {
+      asked: (channels) => void told.push(`asked ${String(channels)}`),
+      confirmed: (channels) => void told.push(`confirmed ${String(channels)}`),
+      failed: (channels, { failure }) => void told.push(`failed ${String(channels)} ${failure}`),
+      lost: (channels) => void told.push(`lost ${String(channels)}`),
+    };
+    const link = new SubscriberLink(links.subscriber, { subscribe, unsubscribe, most: 10 }, listener);
+    link.want('held');
+    await eventually(() => expect(told.splice(0)).toEqual(['asked held', 'confirmed held']));
+    for (let round = 0; round < 10; round++) {
+      const channels = round % 2 === 0 ? ['held'] : ['held', 'new'];
+      if (round % 2 === 1) {
+        await proxy.setMode('dropReplies');
+        link.want('new');
+        await eventually(() => expect(told.splice(0)).toEqual(['asked new']));
+        await proxy.setMode('pass');
+      } else proxy.cutNow();
+      await eventually(() => expect(told.at(-1)).toBe(`confirmed ${String(channels)}`));
+      const failed = round % 2 === 1 ? ['failed new unknown'] : [];
+      const events = ['lost held', ...failed, `asked ${String(channels)}`, `confirmed ${String(channels)}`];
+      expect(told.splice(0)).toEqual(events);
+      link.leave('new');
+    }
+    expect(told).toEqual([]);
+  });
+});
+
 const subscribe = (redis: RedisLinks['subscriber'], channels: readonly string[]): Promise<unknown> =>
   redis.subscribe(...channels);
 const unsubscribe = (redis: RedisLinks['subscriber'], channels: readonly string[]): Promise<unknown> =>
