@@ -211,6 +211,7 @@ async function redisServerEngine(options: RedisLinkOptions, parts: EngineParts):
       server: 'Redis',
     });
     await channels.subscribe(channel, (message) => probe.onMessage(message));
+    channels.onInterruption((heard) => heard.has(channel) && probe.heardAgain());
     probe.start();
     const fence =
       links.fence && new ReplicationFence(links.fence, keys.fence(nodeId), settings.durableReplicas);

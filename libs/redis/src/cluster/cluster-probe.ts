@@ -7,6 +7,8 @@ import { describeAddress } from '../links/redis-target.js';
 export interface ProbeChannels {
   keep(channel: string, listener: (message: string) => void): Promise<void>;
   unsubscribe(channel: string, listener: (message: string) => void): void;
+  /** Calls back with channels that are heard again after an interruption. */
+  onInterruption(callback: (channels: ReadonlySet<string>) => void): void;
 }
 
 interface Probed {
@@ -33,6 +35,9 @@ export class ClusterProbe {
   /** Begins to probe. */
   start(): void {
     this.links.onLook(() => this.follow());
+    this.channels.onInterruption((heard) => {
+      for (const { probe, channel } of this.probed.values()) if (heard.has(channel!)) probe.heardAgain();
+    });
     this.follow();
   }
 

@@ -54,12 +54,22 @@ export class LinkProbe {
 
   /** Begins to probe; the caller subscribes the channel and passes its messages to {@link onMessage}. */
   start(): void {
+    this.links.subscriber.on('ready', this.heardAgain);
     this.timer = setInterval(() => void this.probe(), EVERY_MS).unref();
   }
 
   stop(): void {
+    this.links.subscriber.off('ready', this.heardAgain);
     clearInterval(this.timer);
   }
+
+  /**
+   * The channel is heard again, over another connection, or is about to be: that probes were lost meanwhile says nothing
+   * of it, and a link that has just come back must not be cut for them.
+   */
+  readonly heardAgain = (): void => {
+    this.sent = this.heard;
+  };
 
   /** Takes a message of the probe's channel. */
   onMessage(message: string): void {
