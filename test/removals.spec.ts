@@ -152,7 +152,7 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
       const back = await bob!.client.request('$join', position, { room: open });
       expect({ ...info, code: back.error?.code }).toEqual({ ...info, code: 'forbidden' });
       expect(await say(bob!.client, 'me', {}, open)).toMatchObject({ error: { code: 'forbidden' } });
-      // A member who was there all the time, and saw them all, is no stranger.
+      // A member who was there all the time, and saw them all, goes on.
       await stays!.client.until(({ event, seq }) => event === '$changed' && seq === last);
       await cluster.reconnect(stays!.client, random.below(2));
       const { epoch } = stays!.at;

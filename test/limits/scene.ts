@@ -79,7 +79,7 @@ export class Scene {
       ([, label, value]) => [label!, value!] as const,
     );
     const metric = await this.registry.getSingleMetric(name!)?.get();
-    if (!metric) throw new Error(`there is no metric ${name}`);
+    if (!metric) throw new Error(`no metric has the name ${name}`);
     return metric.values
       .filter((each) => wanted.every(([label, value]) => each.labels[label] === value))
       .reduce((sum, { value }) => sum + value, 0);

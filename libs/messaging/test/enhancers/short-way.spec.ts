@@ -13,7 +13,7 @@ import { newSeed, Random, type TestClient } from '@wss/testing';
 import type { Socket } from 'node:net';
 import { captureLogs, releaseLogs } from '../captured-logs.js';
 import { NativeApp } from '../native/native-app.js';
-import { routerModule } from '../test-ports.js';
+import { NoRecords, routerModule } from '../test-ports.js';
 import { GLOBAL_PLACES, planned, type PlannedEnhancer } from './enhancer-plan.js';
 import { globalProviders, routedWorld, useGlobals } from './enhancer-world.js';
 import {
@@ -43,25 +43,12 @@ const DATA = [
 class RouterGateway {}
 
 /** Notes what can be recorded; it is the answer. */
-class NotingRecorder extends CommandRecorder {
-  async record(command: Command, answer: RecordedAnswer): Promise<void> {
+class NotingRecorder extends NoRecords {
+  override async record(command: Command, answer: RecordedAnswer): Promise<void> {
     if ('data' in answer) JSON.stringify(answer.data);
     const position = { epoch: 'e', seq: command.n! };
     command.effect = { position, duplicate: false, answer: () => answer };
   }
-  skip(): Promise<void> {
-    return Promise.resolve();
-  }
-  find(): Promise<void> {
-    return Promise.resolve();
-  }
-  charge(): Promise<void> {
-    return Promise.resolve();
-  }
-  waitOf(): number {
-    return 0;
-  }
-  noteMissing(): void {}
 }
 
 interface Play {

@@ -122,6 +122,19 @@ export class Simulation {
     await Promise.all(sent);
   }
 
+  /** Sends so many commands at once to one node. */
+  repeat(
+    { limit, user }: { readonly limit: UserLimit; readonly user: string },
+    count: number,
+    node: SimulatedNode,
+  ): Promise<void> {
+    return this.send(
+      limit,
+      user,
+      Array.from({ length: count }, () => node),
+    );
+  }
+
   /** The instant at which a command was let through, by the engine's clock; undefined if it was not. */
   private async sendOne(
     limit: UserLimit,
@@ -263,11 +276,7 @@ export async function lateUse(
   simulation.limits = [limit];
   const begin = simulation.now;
   const send = (count: number, node = keeper!): Promise<void> =>
-    simulation.send(
-      limit,
-      'ann',
-      Array.from({ length: count }, () => node),
-    );
+    simulation.repeat({ limit, user: 'ann' }, count, node);
   await send(40, other);
   // After three commands the node asks for four.
   for (let i = 0; i < 3; i++) await send(1);
@@ -290,11 +299,7 @@ export async function lateReturn(engine: UserLimitEngine): Promise<string[]> {
   simulation.limits = [limit];
   (await node!.rates.take(limit, 'ann', LATER)).refund();
   simulation.now += 90e6;
-  await simulation.send(
-    limit,
-    'ann',
-    Array.from({ length: 9 }, () => other!),
-  );
+  await simulation.repeat({ limit, user: 'ann' }, 9, other!);
   await simulation.send(limit, 'ann', [node!, node!]);
   simulation.close();
   return simulation.excess();
@@ -395,11 +400,7 @@ export function userRatesContract(name: string, create: () => Promise<UserLimitE
           const node = random.pick(simulation.nodes);
           const burst = 1 + random.below(15);
           sent += burst;
-          await simulation.send(
-            limit,
-            'eve',
-            Array.from({ length: burst }, () => node),
-          );
+          await simulation.repeat({ limit, user: 'eve' }, burst, node);
           simulation.seconds(11);
         }
         expect(simulation.through(limit, 'eve')).toBe(limit.limit);
@@ -412,11 +413,7 @@ export function userRatesContract(name: string, create: () => Promise<UserLimitE
       const [keeper, other] = simulation.nodes;
       const limit = { name: randomUUID(), limit: 100, windowMs: 86_400_000 };
       const send = (count: number, node = other!): Promise<void> =>
-        simulation.send(
-          limit,
-          'eve',
-          Array.from({ length: count }, () => node),
-        );
+        simulation.repeat({ limit, user: 'eve' }, count, node);
       // It asks for one, for two, and for four, of which it uses one.
       for (let i = 0; i < 4; i++) await send(1, keeper);
       await send(100);
@@ -435,11 +432,7 @@ export function userRatesContract(name: string, create: () => Promise<UserLimitE
       const [first, second, other] = simulation.nodes;
       const limit = { name: randomUUID(), limit: 100, windowMs: 86_400_000 };
       const send = (count: number, node = other!): Promise<void> =>
-        simulation.send(
-          limit,
-          'eve',
-          Array.from({ length: count }, () => node),
-        );
+        simulation.repeat({ limit, user: 'eve' }, count, node);
       for (const node of [first!, second!]) for (let i = 0; i < 4; i++) await send(1, node);
       await first!.rates.close();
       simulation.isOut = true;
