@@ -29,3 +29,24 @@ it('takes false for not holding, and tells so when the time is over', async () =
   expect(await eventually(() => ++attempts === 3, { everyMs: 1 })).toBe(true);
   await expect(eventually(() => false, { withinMs: 30, everyMs: 5 })).rejects.toThrow('it is false');
 });
+
+it('counts no time in which this process stood still, and does not end right after it', async () => {
+  let isSo = false;
+  setTimeout(() => {
+    const end = performance.now() + 1_200;
+    while (performance.now() < end);
+    setTimeout(() => (isSo = true), 30);
+  }, 5);
+  expect(await eventually(() => isSo, { withinMs: 1_000 })).toBe(true);
+});
+
+it('ends on a machine that never runs for long', async () => {
+  const stalls = setInterval(() => {
+    const end = performance.now() + 300;
+    while (performance.now() < end);
+  }, 1);
+  const failing = eventually(() => false, { withinMs: 800 });
+  await expect(failing)
+    .rejects.toThrow('not so within 800 ms')
+    .finally(() => clearInterval(stalls));
+});

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { within } from './deadline.js';
 import { patience } from './patience.js';
+import { RunningLimit } from './running-limit.js';
 
 /** How patient {@link eventually} is. */
 export interface EventuallyOptions {
-  /** How long the assertion may stay false, milliseconds; default {@link setPatience}'s, 4,000. */
+  /** How long the assertion may stay false, milliseconds in which this process runs; default {@link setPatience}'s, 4,000. */
   readonly withinMs?: number;
   /** Pause between two attempts, milliseconds; default 20. */
   readonly everyMs?: number;
@@ -20,12 +21,16 @@ export async function eventually<T>(
   assertion: () => T | Promise<T>,
   { withinMs = patience(), everyMs = 20 }: EventuallyOptions = {},
 ): Promise<T> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    const attempt = await tryOnce(assertion, Math.max(deadline - performance.now(), 1));
-    if ('value' in attempt) return attempt.value;
-    if (performance.now() + everyMs >= deadline) throw failure(attempt.error, withinMs);
-    await pause(everyMs);
+  const limit = new RunningLimit(withinMs);
+  try {
+    for (;;) {
+      const attempt = await tryOnce(assertion, Math.max(limit.left, 1));
+      if ('value' in attempt) return attempt.value;
+      if (limit.left <= everyMs) throw failure(attempt.error, withinMs);
+      await pause(everyMs);
+    }
+  } finally {
+    limit.stop();
   }
 }
 
