@@ -139,11 +139,18 @@ function hasMatch(value: unknown, [pattern, modifiers]: readonly unknown[]): boo
   return matches(value as string, pattern as string, modifiers as string);
 }
 
-/** Counts characters of Unicode, as JSON Schema does; the library leaves some out. */
-function hasLength(value: unknown, min: unknown, max: unknown): boolean {
+/**
+ * Compares the number of characters of Unicode, as JSON Schema does; the library leaves some out. They are counted only
+ * where the length of the text does not tell: each has one or two units.
+ */
+function hasLength(value: unknown, least: unknown, most: unknown): boolean {
   if (typeof value !== 'string') return false;
-  const length = characters(value);
-  return length >= ((min as number | undefined) ?? 0) && (max === undefined || length <= (max as number));
+  const [min, max] = [(least as number | undefined) ?? 0, (most as number | undefined) ?? Infinity];
+  const { length } = value;
+  if (length / 2 >= min && length <= max) return true;
+  if (length < min || length / 2 > max) return false;
+  const count = characters(value);
+  return count >= min && count <= max;
 }
 
 function characters(text: string): number {

@@ -292,6 +292,30 @@ describe('a body read as a DTO', () => {
     error.mockRestore();
   });
 
+  it('counts characters of Unicode, of whatever a text is made', () => {
+    const seed = newSeed();
+    const random = new Random(seed);
+    const pieces = ['a', 'é', '\u{1f600}', '\ud83d', '\ude00', '\ufe0f'];
+    for (let play = 0; play < 40; play++) {
+      const [min, max] = [random.below(6), random.below(8)];
+      class Named {
+        @Length(min, max) name!: string;
+      }
+      const read = dtoReader(Named);
+      for (let i = 0; i < 50; i++) {
+        const name = Array.from({ length: random.below(10) }, () => random.pick(pieces)).join('');
+        const fits = [...name].length >= min && [...name].length <= max;
+        let taken = true;
+        try {
+          read({ name });
+        } catch {
+          taken = false;
+        }
+        expect([seed, min, max, name, taken]).toEqual([seed, min, max, name, fits]);
+      }
+    }
+  });
+
   it('finds equal elements of a long list without comparing each with each', () => {
     class Long {
       @ArrayUnique((value: { id: number }) => value.id) items!: unknown[];

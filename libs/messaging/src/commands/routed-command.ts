@@ -58,7 +58,10 @@ export class RoutedCommand extends Command {
 
   /** Replies with data. Without an `id` there is no reply on success. */
   answer(data: unknown, position?: ReplyPosition): void {
-    this.finish(() => (this.id === undefined ? undefined : encodeReply(this.id, data, position)));
+    if (this.answered) return;
+    const text = this.id === undefined ? undefined : encodeReply(this.id, data, position);
+    this.answered = true;
+    if (text !== undefined) this.client.reply(text);
   }
 
   /** Replies with JSON, in its place among the frames of its room. */
@@ -70,14 +73,10 @@ export class RoutedCommand extends Command {
 
   /** Replies with an error; without an `id` it goes out as an `error` event. */
   fail(error: GatewayError, position?: ReplyPosition): void {
-    if (!this.answered) this.outcome = error.code;
-    this.finish(() => encodeError(this.id, error.toBody(), position));
-  }
-
-  private finish(encode: () => string | undefined): void {
     if (this.answered) return;
-    const text = encode();
+    this.outcome = error.code;
+    const text = encodeError(this.id, error.toBody(), position);
     this.answered = true;
-    if (text !== undefined) this.client.reply(text);
+    this.client.reply(text);
   }
 }
