@@ -43,7 +43,7 @@ export class ClusterSessions extends Sessions {
 }
 
 function requireName(user: string): void {
-  demand(isUserName(user), 'a user is a text of 1 to 128 characters, none of control');
+  demand(isUserName(user), 'a user is a text of 1 to 128 characters without control characters');
 }
 
 function requireBy(options: RevokeOptions | undefined): void {

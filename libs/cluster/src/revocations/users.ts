@@ -42,7 +42,7 @@ export abstract class Sessions {
   /**
    * Ends a session for good: its connection is closed with 4501, and it can't be resumed. Its user may come back with a
    * new one. A session that is unknown is ended, too.
-   * @param id as in `client.session` of the SDK, `$hello` and `@OnSession`
+   * @param id as in `$hello`, `onHello` of the SDK, and `@OnSession`
    * @throws GatewayError as {@link Users.revoke}
    */
   abstract revoke(id: string, options: RevokeOptions): Promise<void>;

@@ -10,7 +10,7 @@ export abstract class Client {
   abstract readonly user: string;
   /**
    * Further facts about the user that admission proved, such as all claims of a JWT; frozen, and `{}` if there are
-   * none. `$auth` replaces them.
+   * none. `$auth` replaces those of the token, and keeps what guards of connections added.
    */
   abstract readonly claims: Readonly<Record<string, unknown>>;
 }
