@@ -37,8 +37,13 @@ export class LinkProbe {
   private deaf = false;
   /** The reason for which Redis refuses the probe. */
   private refusal: string | undefined;
+  /** Number of the newest probe. */
+  private last = 0;
+  /** The newest one that was published and has to come back. */
   private sent = 0;
   private heard = 0;
+  /** Probes up to this one need not come back. */
+  private forgiven = 0;
   private failures = 0;
   private failedReads = 0;
   /** The probe that is under way. */
@@ -65,9 +70,11 @@ export class LinkProbe {
 
   /**
    * The channel is heard again, over another connection, or is about to be: that probes were lost meanwhile says nothing
-   * of it, and a link that has just come back must not be cut for them.
+   * of it, and a link that has just come back must not be cut for them. Nor for one that is under way: it may have been
+   * published before, though that is told later.
    */
   readonly heardAgain = (): void => {
+    this.forgiven = this.last;
     this.sent = this.heard;
   };
 
@@ -132,7 +139,7 @@ export class LinkProbe {
     void this.probeReads();
     this.giveUp();
     const channel = this.way.channel();
-    if (channel !== this.channel) this.sent = this.heard;
+    if (channel !== this.channel) this.heardAgain();
     this.channel = channel;
     if (this.sent > this.heard && this.failures === 0 && subscriber.status === 'ready') {
       this.record.faults.report('deaf', 'the subscribing link to Redis is deaf; the node replaces it');
@@ -144,8 +151,9 @@ export class LinkProbe {
     }
     if (commands.status !== 'ready' || channel === undefined) return;
     try {
-      await this.send(channel, this.sent + 1);
-      this.sent++;
+      const number = ++this.last;
+      await this.send(channel, number);
+      if (number > this.forgiven) this.sent = number;
       this.failures = 0;
       this.refusal = undefined;
     } catch (error) {
