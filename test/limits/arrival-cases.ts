@@ -126,7 +126,7 @@ const deadline: LimitCase = {
 
 const SECRET = 'a secret of at least 32 characters';
 const KEY = new TextEncoder().encode(SECRET);
-const tokenOf = (user: string, pad = ''): Promise<string> =>
+const tokenOf = (user: string, pad: unknown = ''): Promise<string> =>
   new SignJWT({ sub: user, pad })
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuedAt()
@@ -202,6 +202,34 @@ const renewed: LimitCase = {
   },
 };
 
+/** A token whose claims nest so deep, itself the first level. */
+const nestedToken = (levels: number): Promise<string> =>
+  tokenOf('ann', JSON.parse('['.repeat(levels - 1) + ']'.repeat(levels - 1)));
+
+const nested: LimitCase = {
+  ...{ ...signed, way: 'at the upgrade', code: '401', metric: 'wss_upgrade_refusals_total{check="claims"}' },
+  async meet(scene) {
+    const client = await scene.connect('ann', { headers: bearer(await nestedToken(32)) });
+    const headers = { ...bearer(await nestedToken(33)), 'X-Forwarded-For': ADDRESS };
+    return { codes: [(await rawUpgrade(scene.port, '/', headers)).status], stays: [client] };
+  },
+};
+
+const nestedRenewal: LimitCase = {
+  ...{
+    ...signed,
+    way: '$auth',
+    code: 'unauthenticated',
+    metric: 'wss_commands_total{event="$auth",outcome="unauthenticated"}',
+  },
+  async meet(scene) {
+    const client = await scene.connect('ann', { headers: bearer(await tokenOf('ann')) });
+    await client.command('$auth', { token: await nestedToken(32) });
+    const { error } = await client.request('$auth', { token: await nestedToken(33) });
+    return { codes: [error!.code], stays: [client] };
+  },
+};
+
 const longHead: LimitCase = {
   ...{ code: '431', metric: null },
   async meet(scene) {
@@ -251,6 +279,7 @@ export const ARRIVAL_CASES: LimitCases = {
   ],
   'a handshake': [head, deadline, unknownKey()],
   'an access token': [token, renewed],
+  'levels of objects and lists in the claims': [nested, nestedRenewal],
   'the head of a request': [longHead],
   'requests of an HTTP connection': [pipelined],
 };

@@ -117,7 +117,13 @@ describe('tokens of every shape', () => {
     return { status, retry: headers['retry-after'] };
   };
 
+  /** Headers can't carry all characters. */
+  const answerToQuery = async (token: string): Promise<{ status: number }> =>
+    rawUpgrade(port, `/?access_token=${encodeURIComponent(token)}`);
+  const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+
   it('are answered 401, whatever is wrong with them', async () => {
+    const client = await TestClient.connect(`ws://127.0.0.1:${port}`, { headers: bearer(await good()) });
     const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const mutate = (token: string): string => {
       const at = random(token.length - 1);
@@ -131,6 +137,8 @@ describe('tokens of every shape', () => {
         () => '.'.repeat(1 + random(5_000)),
         () => token.split('.').reverse().join('.'),
         () => `${other}${token}`,
+        () =>
+          token.slice(0, at) + pick(['é', '\u00ff', '😀', '\u0000', ' ', '\n', '=']) + token.slice(at + 1),
       ])();
     };
     for (let i = 0; i < 150; i++) {
@@ -150,9 +158,17 @@ describe('tokens of every shape', () => {
         () => good({ nbf: now() + 30, exp: now() - 30 }),
         () => good({ iat: 'x' }),
         () => good({ sub: undefined }),
+        () => good({ deep: nested(pick([32, 500])) }),
       ])();
-      expect({ seed, i, bad, status: (await answerTo(bad)).status }).toMatchObject({ status: 401 });
+      const { status } = await (/^[!-~]*$/.test(bad) ? answerTo(bad) : answerToQuery(bad));
+      expect({ seed, i, bad, status }).toMatchObject({ status: 401 });
+      const { error } = await client.request('$auth', { token: bad });
+      expect({ seed, i, bad, code: error?.code }).toMatchObject({ code: 'unauthenticated' });
     }
+    expect(await client.request('$auth', { token: await good({ deep: nested(31) }) })).not.toHaveProperty(
+      'error',
+    );
+    await client.close();
   });
 
   it('that begin soon are answered 503 with the time to wait, and large ones renew', async () => {

@@ -96,7 +96,8 @@ function utf8Length(text: string): number {
   return bytes;
 }
 
-function deeperThan(value: unknown, levels: number): boolean {
+/** True if objects and lists nest deeper than so many levels; the value itself is level 1. */
+export function deeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;
   for (const key in value) {

@@ -1,7 +1,7 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { IDENTITY_LEEWAY_MS } from '@wss/messaging';
-import { isUserName, MAX_TOKEN_LENGTH } from '@wss/protocol';
+import { deeperThan, isUserName, MAX_DEPTH, MAX_TOKEN_LENGTH } from '@wss/protocol';
 import type { WssJwtOptions } from '../options/wss-options.js';
 import { type KeyObserver, type LocalKeys, PublishedKeys } from './published-keys.js';
 
@@ -26,7 +26,7 @@ const CHECKS = {
   'not yet valid': 'its beginning (not yet valid)',
   issuer: 'the issuer',
   audience: 'the audience',
-  claims: 'its claims (exp, nbf and iat are numbers of seconds)',
+  claims: `its claims (exp, nbf and iat are numbers of seconds; at most ${MAX_DEPTH} levels)`,
   name: 'the claim that names the user (a text of 1 to 128 characters without control characters)',
 } as const;
 
@@ -60,6 +60,8 @@ const CLAIMS: Readonly<Record<string, TokenCheck>> = {
 
 /** How far ahead the beginning of a token may be to be waited for, s. */
 const EARLY_S = 60;
+
+const ASCII = /^[\x20-\x7e]*$/;
 
 /** Most published keys that are tried for a token that names none. */
 const MOST_KEYS = 16;
@@ -108,8 +110,11 @@ export class TokenVerifier {
 
   /** @throws TokenRefused, TokenTooEarly, KeysUnavailable; any other Error is a fault of the key. */
   async verify(token: string): Promise<TokenIdentity> {
-    if (Buffer.byteLength(token) > MAX_TOKEN_LENGTH) throw new TokenRefused('form');
+    // The library takes other characters for faults of the caller.
+    if (Buffer.byteLength(token) > MAX_TOKEN_LENGTH || !ASCII.test(token)) throw new TokenRefused('form');
     const { payload } = await this.proven(token);
+    // What copies, freezes or writes them goes from level to level.
+    if (deeperThan(payload, MAX_DEPTH)) throw new TokenRefused('claims');
     const { exp, iat } = payload;
     for (const instant of [exp, iat]) {
       if (instant !== undefined && !Number.isFinite(instant * 1_000)) throw new TokenRefused('claims');
