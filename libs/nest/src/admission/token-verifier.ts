@@ -113,7 +113,7 @@ export class TokenVerifier {
     // The library takes other characters for faults of the caller.
     if (Buffer.byteLength(token) > MAX_TOKEN_LENGTH || !ASCII.test(token)) throw new TokenRefused('form');
     const { payload } = await this.proven(token);
-    // What copies, freezes or writes them goes from level to level.
+    // Copying, freezing and writing claims takes a call for each level.
     if (deeperThan(payload, MAX_DEPTH)) throw new TokenRefused('claims');
     const { exp, iat } = payload;
     for (const instant of [exp, iat]) {
