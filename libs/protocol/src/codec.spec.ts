@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  type ClientFrame,
   CLOSE_CODES,
   encodeError,
   encodeLogEntry,
@@ -10,15 +9,12 @@ import {
   isErrorCode,
   MAX_DEPTH,
   mayReconnect,
-  parseJson,
+  parseFrame,
   parseRoomName,
-  toClientFrame,
 } from './index.js';
 
 const nested = (levels: number): string =>
   `{"event":"a","pad":"${'x'.repeat(64)}","data":${'['.repeat(levels)}${']'.repeat(levels)}}`;
-
-const parseFrame = (text: string): ClientFrame => toClientFrame(parseJson(text), text.length);
 
 describe("a client's frame", () => {
   it('reads every part of the envelope', () => {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { FrameError, kindOf, LogGate, parseJson, stackOf, toClientFrame } from '@wss/protocol';
+import { FrameError, kindOf, LogGate, parseFrame, parseJson, stackOf, toClientFrame } from '@wss/protocol';
 import type { RawData } from 'ws';
 import type { ClientSocket, FrameRouter } from '../socket/client-socket.js';
 import { frameBytes } from '../socket/frame-size.js';
@@ -28,16 +28,8 @@ export class FrameReader {
     try {
       if (isBinary && !this.parser) throw new FrameError('binary frames are not supported');
       const text = isBinary ? undefined : textOf(data);
-      const value = this.parser ? this.parser(text ?? data) : parseJson(text!);
-      if (this.parser && !value) return;
-      const { event, data: content } = (value ?? {}) as Message;
-      if (client.native?.has(event)) client.native.dispatch(event, content);
-      else
-        router.dispatch(
-          client,
-          toClientFrame(value, this.parser ? Infinity : text!.length),
-          frameBytes(data),
-        );
+      if (this.parser || client.native) this.readShared(client, { data, text }, router);
+      else router.dispatch(client, parseFrame(text!), frameBytes(data));
     } catch (error) {
       if (!(error instanceof FrameError)) this.failed(error);
       router.refuse(
@@ -45,6 +37,19 @@ export class FrameReader {
         error instanceof FrameError ? error : new FrameError('the frame could not be read'),
       );
     }
+  }
+
+  /** Reads a message that may be for a native gateway, which gets all data that it is sent. */
+  private readShared(
+    client: ClientSocket,
+    { data, text }: { readonly data: RawData; readonly text: string | undefined },
+    router: FrameRouter,
+  ): void {
+    const value = this.parser ? this.parser(text ?? data) : parseJson(text!);
+    if (this.parser && !value) return;
+    const { event, data: content } = (value ?? {}) as Message;
+    if (client.native?.has(event)) client.native.dispatch(event, content);
+    else router.dispatch(client, toClientFrame(value), frameBytes(data));
   }
 
   /** Reads one message as Nest does: it drops what it can't read and what no gateway handles. Never throws. */
