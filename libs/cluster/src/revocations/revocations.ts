@@ -18,6 +18,8 @@ export interface RevocationOptions {
   /** True if it is proven that revocations survive a failover. */
   readonly canBeDurable: boolean;
   readonly putOut: PutOutOfRoom;
+  /** True if every live node knows that users can be put out. */
+  readonly isKnownToAll: () => boolean;
 }
 
 /** The way in which a user or a session was put out. */
@@ -25,6 +27,8 @@ export type PutOutKind = 'disconnect' | 'revoke' | 'revoke_session';
 
 /** How long a call waits for the other nodes and the replicas, ms. */
 const WAIT_MS = 2_000;
+const UNKNOWN =
+  'a node of an older release runs, which does not know that users can be put out; it keeps and admits this one until it is updated';
 /** Kept as long as any session can be resumed, at least. */
 const LEAST_KEPT_MS = 90_000_000;
 
@@ -93,6 +97,9 @@ export class Revocations {
     const why = reason === undefined ? '' : `, reason ${logText(reason)}`;
     const what = kind === 'revoke_session' ? 'session' : 'user';
     this.logger.log(`${what} ${logText(whom)} was ${verb} by ${logText(by)}${why}`);
+    // Older nodes know that a session can be taken over, and close its connection with 4500.
+    if (kind !== 'revoke_session' && !this.options.isKnownToAll())
+      this.logger.warn(`${UNKNOWN}: ${logText(whom)}`);
     this.counts[kind]++;
   }
 

@@ -30,7 +30,8 @@ export abstract class Users {
    * changes nothing but the time.
    *
    * Where Redis has replicas that may be promoted (`redis.durableReplicas`), it resolves when they have it. Otherwise it
-   * is kept as far as Redis keeps it; this node repeats what a failover lost, while it runs.
+   * is kept as far as Redis keeps it; this node repeats what a failover lost, while it runs. A node of a release without
+   * revocations keeps the user; a line in the log warns of it.
    * @throws GatewayError `unknown_outcome`, with `applied` if it is in force and only its durability is unknown;
    *   `unavailable`; `invalid` for a text that can't name a user
    */

@@ -131,6 +131,8 @@ const REVOCATIONS: readonly Provider[] = [
       const putOut = presence.putOut.bind(presence);
       const revocations = new Revocations({
         ...{ standings, sessions, routing, maxTokenAgeMs, canBeDurable, putOut },
+        // Both came with one release.
+        isKnownToAll: engine.knowsGates,
       });
       channels.onInterruption(() => revocations.kept.look());
       return revocations;
