@@ -81,6 +81,7 @@ describe('an outbound queue', () => {
     queue.pushUrgent(Buffer.from('reply'));
     line.open();
     await nextTurn();
+    await nextTurn();
     expect(textOf(line)).toMatch(/^0+1+2+replyevent$/);
     expect(told.calls).toEqual(['overflowed', 'drained']);
   });
@@ -108,5 +109,35 @@ describe('an outbound queue', () => {
     await nextTurn();
     expect(textOf(line)).toMatch(/^x+old$/);
     expect(told.calls).toContain('drained');
+  });
+
+  it('R39: writes nothing to a socket that drains before the node knows who was put out while it stood still', async () => {
+    const [line, told] = [new Line(), new Told()];
+    let over!: () => void;
+    let behind: Promise<void> | undefined;
+    const hearing = {
+      get behind() {
+        return behind;
+      },
+    };
+    const queue = new OutboundQueue(line, new Flusher(hearing), told);
+    line.block();
+    queue.push(sharedOf('x'.repeat(300_000)));
+    await nextTurn();
+    queue.push(sharedOf('for who was put out'));
+    await nextTurn();
+    behind = new Promise((resolve) => (over = resolve));
+    line.open();
+    await nextTurn();
+    await nextTurn();
+    expect(textOf(line)).toMatch(/^x+$/);
+    queue.drop(() => true);
+    queue.push(sharedOf('later'));
+    behind = undefined;
+    over();
+    await nextTurn();
+    await nextTurn();
+    expect(textOf(line)).toMatch(/^x+later$/);
+    expect(told.calls).toEqual(['drained']);
   });
 });

@@ -260,8 +260,8 @@ export class OutboundQueue implements Flushable {
     this.blockedSince = performance.now();
     this.socket.once('drain', () => {
       this.blockedSince = 0;
-      this.flush();
-      if (this.blockedSince === 0) this.observer.drained();
+      // Not at once: the flusher knows if the client may have been put out meanwhile.
+      this.notifyWhenWritten();
     });
   }
 }
