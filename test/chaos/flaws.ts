@@ -9,6 +9,7 @@ export function flawedScripts(changes: {
   return {
     commit: changedScript(ROOM_SCRIPTS.commit, changes.commit ?? []),
     resume: changedScript(ROOM_SCRIPTS.resume, changes.resume ?? []),
+    history: ROOM_SCRIPTS.history,
     leave: ROOM_SCRIPTS.leave,
     keep: ROOM_SCRIPTS.keep,
     keepLane: ROOM_SCRIPTS.keepLane,
@@ -111,6 +112,10 @@ export class UnfencedRepeats extends RoomStore {
 
   resume(...args: Parameters<RoomStore['resume']>): ReturnType<RoomStore['resume']> {
     return this.store.resume(...args);
+  }
+
+  history(...args: Parameters<RoomStore['history']>): ReturnType<RoomStore['history']> {
+    return this.store.history(...args);
   }
 
   tops(...args: Parameters<RoomStore['tops']>): ReturnType<RoomStore['tops']> {

@@ -32,6 +32,7 @@ export {
   type RoomTop,
   UNUSED_MS,
 } from './store/room-store.js';
+export type { HistoryReply, HistoryRequest } from './store/history-format.js';
 export { StoreError } from './store/store-errors.js';
 export {
   documentClassOf,

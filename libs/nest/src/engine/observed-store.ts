@@ -1,6 +1,8 @@
 import {
   type CommitReply,
   type CommitRequest,
+  type HistoryReply,
+  type HistoryRequest,
   type ResumeReply,
   type ResumeRequest,
   RoomStore,
@@ -45,6 +47,10 @@ export class ObservedRoomStore extends RoomStore {
     }
   }
 
+  async history(request: HistoryRequest): Promise<HistoryReply> {
+    return this.noteLoss(await this.store.history(request));
+  }
+
   tops(rooms: readonly string[]): Promise<RoomTop[]> {
     return this.store.tops(rooms);
   }
@@ -73,7 +79,7 @@ export class ObservedRoomStore extends RoomStore {
     return this.store.keep(room, idleTtlMs);
   }
 
-  private noteLoss<Reply extends CommitReply | ResumeReply>(reply: Reply): Reply {
+  private noteLoss<Reply extends CommitReply | ResumeReply | HistoryReply>(reply: Reply): Reply {
     for (const part of reply.lostParts ?? []) this.observer.partLost(part);
     return reply;
   }

@@ -1,4 +1,5 @@
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import type { HistoryReply, HistoryRequest } from '../store/history-format.js';
 import { encodeBody } from '../store/log-format.js';
 import type { MemoryRoom } from './room.memory.js';
 import { type PartLimits, READ_PART, type ResumeReply, type ResumeRequest } from '../store/room-store.js';
@@ -33,7 +34,7 @@ function missedSince(room: MemoryRoom, at: Position, request: ResumeRequest): Fo
   const { from, most = 1_000, limits = READ_PART } = request;
   const { epoch, seq } = from!;
   const none = { entries: [], more: false, looked: false };
-  const limit = epoch === at.epoch ? room.seq : room.lineage.find((past) => past.epoch === epoch)?.end;
+  const limit = endOf(room, at, epoch);
   if (limit === undefined) return { ...none, reason: 'unknown_epoch' };
   if (seq > limit) return { ...none, reason: 'rolled_back', lost: { from: limit + 1, to: seq } };
   if (room.seq - seq > most) return { ...none, reason: 'too_far' };
@@ -53,4 +54,47 @@ function partAfter(room: MemoryRoom, from: number, limits: PartLimits): Part {
     return index > 0 && (index === limits.entries || bytes > limits.bytes);
   });
   return end < 0 ? { entries: later, full: false, gap } : { entries: later.slice(0, end), full: true, gap };
+}
+
+/** The part of a page that comes from the log; the twin of `room_history.lua`. */
+export function pageOf(
+  room: MemoryRoom,
+  at: Position,
+  { before, epoch, events, bytes }: HistoryRequest,
+): Pick<HistoryReply, 'entries' | 'oldest' | 'reason' | 'lost'> {
+  const seq = (before ?? room.seq + 1) - 1;
+  const none = { entries: [], oldest: room.log[0]?.first ?? room.seq + 1 };
+  const limit = epoch === undefined ? Infinity : endOf(room, at, epoch);
+  if (limit === undefined) return { ...none, reason: 'unknown_epoch' };
+  if (seq > limit) return { ...none, reason: 'rolled_back', lost: { from: limit + 1, to: seq } };
+  return { ...none, ...entriesDown(room, Math.min(seq, room.seq), { events, bytes }) };
+}
+
+/** Returns whole entries down from the one that has an event, and the first event above a gap, if there is one. */
+function entriesDown(
+  { log, seq: newest }: MemoryRoom,
+  seq: number,
+  most: Pick<HistoryRequest, 'events' | 'bytes'>,
+): { entries: LogEntry[]; oldest?: number } {
+  const entries: LogEntry[] = [];
+  let [wanted, count, bytes] = [seq, 0, 0];
+  const start = seq > 0 ? log.findIndex((entry) => lastSeq(entry) >= seq) : -1;
+  if (seq > 0 && start < 0) return { entries, oldest: newest + 1 };
+  for (let i = start; i >= 0 && wanted > 0; i--) {
+    const entry = log[i]!;
+    if (entry.first > wanted || lastSeq(entry) < wanted) {
+      return { entries, oldest: Math.max(entry.first, wanted + 1) };
+    }
+    count += wanted - entry.first + 1;
+    bytes += Buffer.byteLength(encodeBody(entry));
+    if (entries.length > 0 && (count > most.events || bytes > most.bytes)) break;
+    entries.unshift(entry);
+    wanted = entry.first - 1;
+  }
+  return { entries };
+}
+
+/** The last event that survived of an epoch of the room; undefined of one that is unknown. */
+function endOf(room: MemoryRoom, at: Position, epoch: string): number | undefined {
+  return epoch === at.epoch ? room.seq : room.lineage.find((past) => past.epoch === epoch)?.end;
 }

@@ -1,6 +1,7 @@
 import { gatePosition, RoomGate } from '@wss/core';
 import type { Ending, LogEntry, Position } from '@wss/protocol';
 import { fillSlots } from '../store/counter-slots.js';
+import type { HistoryReply, HistoryRequest } from '../store/history-format.js';
 import { encodeBody, encodeMessage, positionKey } from '../store/log-format.js';
 import { LossReport } from '../store/lost-parts.js';
 import type { MemoryEngine } from './engine.memory.js';
@@ -9,7 +10,7 @@ import { ChargeJudge, RateTable } from './rates.memory.js';
 import { isWrittenInPart, MemoryRoomLife } from './room-life.memory.js';
 import { type CallNode, MemoryWriterQueue } from './writer-queue.memory.js';
 import { holdRoom, type MemoryLane, type MemoryRoom, NODE_LANE_MS } from './room.memory.js';
-import { type FoundEntries, readLog } from './room-log.memory.js';
+import { type FoundEntries, pageOf, readLog } from './room-log.memory.js';
 import {
   type CommitEntry,
   type CommitReply,
@@ -75,6 +76,21 @@ export class MemoryRoomStore extends RoomStore {
     });
   }
 
+  history(request: HistoryRequest): Promise<HistoryReply> {
+    return this.engine.call(() => {
+      const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs);
+      const { room } = life;
+      life.findLost();
+      if (isWrittenInPart(room)) life.openEpoch();
+      const position = positionOf(room);
+      return this.told(request.room, life, {
+        position,
+        ...pageOf(room, position, request),
+        ...(room.gate !== '' && { gate: RoomGate.read(room.gate, room.endings) }),
+      });
+    });
+  }
+
   tops(rooms: readonly string[]): Promise<(Position | undefined)[]> {
     return this.engine.call(() =>
       rooms.map((name) => {
@@ -121,7 +137,7 @@ export class MemoryRoomStore extends RoomStore {
     });
   }
 
-  private told<Reply extends CommitReply | ResumeReply>(
+  private told<Reply extends CommitReply | ResumeReply | HistoryReply>(
     name: string,
     { lost }: MemoryRoomLife,
     reply: Reply,

@@ -12,6 +12,7 @@ import {
 import { LossReport } from './lost-parts.js';
 import { newNonce } from './nonce.js';
 import { decodeCommit, encodeCommit } from './commit-format.js';
+import { decodeHistory, encodeHistory, type HistoryReply, type HistoryRequest } from './history-format.js';
 import { decodeResume, encodeResume } from './resume-format.js';
 import {
   type CommitReply,
@@ -31,6 +32,7 @@ const life = [file(''), file('_ends'), file('_life')] as const;
 export interface RoomScripts {
   readonly commit: LuaScript<string | string[]>;
   readonly resume: LuaScript<(string | number)[]>;
+  readonly history: LuaScript<(string | number)[]>;
   readonly leave: LuaScript<number>;
   readonly keep: LuaScript<number>;
   /**
@@ -50,7 +52,8 @@ export const ROOM_SCRIPTS: RoomScripts = {
     file('_commit_judge'),
     file('_commit_write'),
   ),
-  resume: new LuaScript(...life, file('_resume')),
+  resume: new LuaScript(...life, file('_log'), file('_resume')),
+  history: new LuaScript(...life, file('_log'), file('_history')),
   leave: new LuaScript(file(''), file('_queue'), file('_leave')),
   keep: new LuaScript(...life, file('_keep')),
   keepLane: new LuaScript(...life, file('_keep_lane')),
@@ -133,6 +136,18 @@ export class RedisRoomStore extends RoomStore {
       return this.losses.of(request.room, decodeResume(reply));
     } catch (error) {
       throw this.losses.failed(request.room, this.failure(error));
+    }
+  }
+
+  async history(request: HistoryRequest): Promise<HistoryReply> {
+    const { room, bulk } = request;
+    const args = [newNonce(), ...encodeHistory(request), this.idleOf(request)];
+    const link = bulk ? this.links.reads : this.links.commands;
+    try {
+      const reply = await this.scripts.history.run(link, roomKeys(this.keys.room(room)), args);
+      return this.losses.of(room, decodeHistory(reply));
+    } catch (error) {
+      throw this.losses.failed(room, this.failure(error));
     }
   }
 

@@ -1,5 +1,6 @@
 import type { RateCharge, RoomGate } from '@wss/core';
 import type { EncodedEvent, Ending, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
+import type { HistoryReply, HistoryRequest } from './history-format.js';
 
 /** A lane: the numbered commands of a session, or of a node, in one room. */
 export interface CommitLane {
@@ -266,6 +267,12 @@ export abstract class RoomStore {
    * @throws StoreError
    */
   abstract resume(request: ResumeRequest): Promise<ResumeReply>;
+
+  /**
+   * Reads a page of a room's log, backwards from a number.
+   * @throws StoreError
+   */
+  abstract history(request: HistoryRequest): Promise<HistoryReply>;
 
   /**
    * Reads the positions of rooms, in one round trip.

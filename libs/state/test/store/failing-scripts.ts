@@ -13,6 +13,7 @@ export class FailingScripts implements RoomScripts {
   /** How many of the next calls fail. */
   failures = 0;
   readonly resume = ROOM_SCRIPTS.resume;
+  readonly history = ROOM_SCRIPTS.history;
   readonly leave = ROOM_SCRIPTS.leave;
   readonly keep = ROOM_SCRIPTS.keep;
   readonly keepLane = ROOM_SCRIPTS.keepLane;

@@ -48,6 +48,14 @@ export type Step =
       readonly idleTtlMs: number;
       readonly knownGate?: number;
     }
+  | {
+      readonly do: 'history';
+      readonly before?: number;
+      readonly epoch?: number | string;
+      readonly events: number;
+      readonly bytes: number;
+      readonly idleTtlMs: number;
+    }
   | { readonly do: 'leave'; readonly node: string }
   | { readonly do: 'losePart'; readonly part: RoomPart }
   /** The room is kept for so long; 1 ms: it ends idle. */
@@ -121,7 +129,8 @@ export class FuzzSteps {
     if (dice < 57) return { do: 'refusePublications', refused: (this.refused = !this.refused) };
     if (dice < 59 && this.undoable > 0) return this.writtenInPart();
     if (dice < 60) return { do: 'leave', node: random.pick(NODES) };
-    if (dice < 85) return this.resume();
+    if (dice < 77) return this.resume();
+    if (dice < 85) return this.history();
     if (dice < 89) return { do: 'numbers', lanes: LANES };
     if (dice < 93) return { do: 'tops' };
     if (dice < 95 && !this.checkpointed) return { do: 'newHistory' };
@@ -293,5 +302,20 @@ export class FuzzSteps {
     } as const;
     if (random.below(4) > 0) return { ...what, from };
     return random.below(2) === 0 ? { ...what, newest: random.below(8) } : { ...what, after: from.seq };
+  }
+
+  private history(): Step {
+    const { random } = this;
+    const what = {
+      do: 'history',
+      events: 1 + random.below(8),
+      bytes: random.pick([1, 40, 100, 65_536, 65_536]),
+      idleTtlMs: random.pick([0, 60_000]),
+    } as const;
+    if (random.below(4) === 0) return what;
+    const before = Math.max(1, this.seq + 1 - random.pick([0, 0, 1, 2, 5, 9, 20, -1, -4]));
+    if (random.below(2) === 0) return { ...what, before };
+    const epoch = this.anyEpoch(Math.max(0, this.epoch - random.pick([0, 0, 1, 1, 2, -1])));
+    return { ...what, before, epoch };
   }
 }

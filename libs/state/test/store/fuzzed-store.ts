@@ -74,6 +74,11 @@ export class FuzzedStore {
         });
         return this.learn(resumed, []);
       }
+      case 'history': {
+        const { do: _, epoch, ...rest } = step;
+        const known = epoch !== undefined && { epoch: this.epoch(epoch) };
+        return engine.store.history({ room, ...rest, ...known });
+      }
       case 'numbers':
         return engine.store.numbers(room, step.lanes);
       case 'losePart':

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { RestartingEngine } from '@wss/testing';
 import { MemoryEngine, MemoryRoomStore } from '../../src/index.js';
+import { roomHistoryContract } from './room-history.contract.js';
 import { memoryStore } from './room-store-engines.js';
 import { entry, roomStoreContract } from './room-store.contract.js';
 
+roomHistoryContract('memory', () => memoryStore());
 roomStoreContract('memory', () => memoryStore());
 roomStoreContract('memory that restarts', () => memoryStore(new RestartingEngine()));
 

@@ -6,7 +6,8 @@ import { collector } from '../commits/collector.js';
 import { committerContract } from '../commits/committer.contract.js';
 import { FailingScripts } from './failing-scripts.js';
 import { loseReplies } from '../commits/lost-replies.js';
-import { roomStoreContract } from './room-store.contract.js';
+import { roomHistoryContract } from './room-history.contract.js';
+import { roomStoreContract, type StoreUnderTest } from './room-store.contract.js';
 import { STORE_LOGIN, STORE_USER, writtenInPart } from './room-store-engines.js';
 import { callListener } from '../commits/call-listener.js';
 
@@ -18,7 +19,7 @@ afterAll(() => servers?.stop());
 
 const scripts = Object.values(ROOM_SCRIPTS);
 
-roomStoreContract('Redis Cluster', async () => {
+async function clusterStore(): Promise<StoreUnderTest> {
   const target = parseRedisTarget(servers.url);
   const listening = await ClusterLinks.connect({ target });
   const masters = listening.shards.map(({ commands }) => commands);
@@ -47,7 +48,10 @@ roomStoreContract('Redis Cluster', async () => {
       await listening.close();
     },
   };
-});
+}
+
+roomStoreContract('Redis Cluster', clusterStore);
+roomHistoryContract('Redis Cluster', clusterStore);
 
 committerContract('Redis Cluster', async () => {
   const target = parseRedisTarget(servers.url);

@@ -73,20 +73,12 @@ local function read_after(from, strict)
   if next_seq <= room.seq then part.entries, part.gap = {}, true end
 end
 
--- Opens the next epoch behind a commit that was written in part; returns whether there is one.
-local function skip_written_in_part()
-  local last = room.number .. '-' .. room.digits
-  if #call('XRANGE', KEYS[3], '(' .. last, '+', 'COUNT', 1) == 0 then return false end
-  life_of(room).open_epoch()
-  return true
-end
-
 local mode, lost_from, lost_to = 'live', 0, 0
 if not epoch then
   local newest = tonumber(ARGV[4])
   local function first_wanted() return seq or (newest > 0 and math.max(0, room.seq - newest)) or room.seq end
   if first_wanted() < room.seq then
-    skip_written_in_part()
+    skip_written_in_part(room)
     read_after(first_wanted(), false)
   end
 else
@@ -98,7 +90,7 @@ else
     mode, lost_from, lost_to = 'rolled_back', limit + 1, seq
   elseif room.seq - seq > tonumber(ARGV[5]) then
     mode = 'too_far'
-  elseif seq < room.seq and skip_written_in_part() then
+  elseif seq < room.seq and skip_written_in_part(room) then
     mode = 'unknown_epoch'
   elseif seq < room.seq then
     read_after(seq, true)
