@@ -77,6 +77,16 @@ const record: LimitCase = {
   },
 };
 
+const page: LimitCase = {
+  code: 'invalid',
+  async meet(scene) {
+    const client = await scene.connect('ann');
+    await join(client, ROOM);
+    const ask = (limit: number): Promise<string> => codeAmid(client, '$history', { limit }, { room: ROOM });
+    return { codes: await codesBeyond(1, 3, (index) => ask(500 + index)), stays: [client] };
+  },
+};
+
 const meta: LimitCase = {
   code: 'invalid',
   async meet(scene) {
@@ -153,6 +163,7 @@ export const COMMAND_CASES: LimitCases = {
   'rooms in which a session has numbered commands': [lanes],
   'unacknowledged replies in a room': [unacknowledged],
   'a recorded reply': [record],
+  'a page of `$history`': [page],
   '`meta` of a client': [meta],
   'commands of an event': rates,
   'commands of a connection that are under way': [underWay('count', 1), underWay('bytes', 60_000)],

@@ -14,6 +14,7 @@ import { Departures, Drain } from './connections/drain.js';
 import { Flusher } from './socket/flusher.js';
 import { Heartbeats } from './connections/heartbeats.js';
 import { Hub } from './connections/hub.js';
+import { HistoryReader } from './commands/history-reader.js';
 import { JoinGuards } from './rooms/join-guards.js';
 import { MemberJudge } from './commands/member-judge.js';
 import { Memberships } from './rooms/memberships.js';
@@ -36,7 +37,7 @@ import { UsersHere } from './connections/users-here.js';
 /**
  * Providers of clients, their rooms on this node, and the way of their frames to handlers. The module that provides
  * them also provides the ports: `RoomSource`, `PresenceSource`, `ClientListener`, `Admission`, `NodeIdentity`,
- * `SessionSource`, `LaneNumbers`, `CommandRecorder`, `UserRates`, `PeerContracts`.
+ * `SessionSource`, `LaneNumbers`, `HistorySource`, `CommandRecorder`, `UserRates`, `PeerContracts`.
  */
 export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Flusher,
@@ -52,6 +53,7 @@ export const MESSAGING_PROVIDERS: readonly Provider[] = [
   Seats,
   RoomAccess,
   PresenceReader,
+  HistoryReader,
   SlowClients,
   Heartbeats,
   RouteBuilder,

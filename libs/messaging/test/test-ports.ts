@@ -19,6 +19,8 @@ import {
   Admission,
   type Admitted,
   ClientListener,
+  type HistoryPage,
+  HistorySource,
   LaneNumbers,
   MESSAGING_PROVIDERS,
   NodeIdentity,
@@ -51,6 +53,12 @@ class EmptyPresence extends PresenceSource {
   cutOff(): void {}
   page(): Promise<PresencePage> {
     return Promise.resolve({ version: 0, count: 0, users: [] });
+  }
+}
+
+class NoHistory extends HistorySource {
+  page(): Promise<HistoryPage> {
+    return Promise.resolve({ position: { epoch: 'e', seq: 0 }, entries: [], oldest: 1 });
   }
 }
 
@@ -157,6 +165,7 @@ export function routerModule(metadata: ModuleMetadata): ModuleMetadata {
       bindValue(NodeIdentity, { nodeId: 'n1' }),
       bindClass(RoomSource, EmptyRooms),
       bindClass(PresenceSource, EmptyPresence),
+      bindClass(HistorySource, NoHistory),
       bindClass(Admission, OpenAdmission),
       bindClass(ClientListener, NoListener),
       bindClass(SessionSource, ShortSessions),

@@ -26,13 +26,14 @@ export {
   type ClosedEpoch,
   type CommitReply,
   type CommitRequest,
+  type HistoryReply,
+  type HistoryRequest,
   type ResumeReply,
   type ResumeRequest,
   RoomStore,
   type RoomTop,
   UNUSED_MS,
 } from './store/room-store.js';
-export type { HistoryReply, HistoryRequest } from './store/history-format.js';
 export { StoreError } from './store/store-errors.js';
 export {
   documentClassOf,

@@ -14,6 +14,7 @@ export const SYSTEM_EVENTS: readonly SystemEvent[] = [
   { event: '$join', from: 'client', inRoom: true, example: { state: true }, text: 'Makes the client a member: events come from now on.' },
   { event: '$leave', from: 'client', inRoom: true, example: {}, text: 'Ends the membership.' },
   { event: '$presence', from: 'client', inRoom: true, example: { limit: 100 }, text: 'Asks a member’s room who is here.' },
+  { event: '$history', from: 'client', inRoom: true, example: { before: 100, limit: 50 }, text: 'Asks a member’s room for the events before a number.' },
   { event: '$skip', from: 'client', inRoom: true, example: {}, text: 'Gives a command’s number up, without an effect.' },
   { event: '$ping', from: 'client', inRoom: false, example: {}, text: 'Is answered at once; for browsers, which see no ping frames.' },
   { event: '$auth', from: 'client', inRoom: false, example: { token: '…' }, text: 'Brings a newer token of the same user.' },

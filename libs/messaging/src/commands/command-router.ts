@@ -39,6 +39,9 @@ import { UnknownEvents } from './unknown-events.js';
 import { UnknownNames } from './unknown-names.js';
 import { WaitingCommands } from './waiting-commands.js';
 
+/** System events that ask something of a room, as members may, and change nothing. */
+const ASKS: ReadonlySet<string> = new Set(['$presence', '$history']);
+
 const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 _ . -';
 
 /**
@@ -137,7 +140,7 @@ export class CommandRouter
     this.deadlines.add(command);
     const handling = isForeign ? this.refuseRoom(command, refusal) : this.handle(route, command);
     const running = handling.finally(() => this.finish(command, state));
-    if (route?.system && state && route.event !== '$presence') this.holdRoom(state, running);
+    if (route?.system && state && !ASKS.has(route.event)) this.holdRoom(state, running);
   }
 
   /** Calls a handler before which at most the membership has to be found out. */
@@ -318,7 +321,7 @@ export class CommandRouter
 
 /** True for an event that only members may send, unless the room is open to all. */
 function isOfMembers({ system, event }: Route): boolean {
-  return !system || event === '$presence';
+  return !system || ASKS.has(event);
 }
 
 function badRoom(message: string): GatewayError {

@@ -64,6 +64,13 @@ export class RoutedCommand extends Command {
     if (text !== undefined) this.client.reply(text);
   }
 
+  /** Like {@link answer}, with JSON. */
+  answerJson(json: string): void {
+    if (this.answered) return;
+    this.answered = true;
+    if (this.id !== undefined) this.client.reply(encodeReplyJson(this.id, json));
+  }
+
   /** Replies with JSON, in its place among the frames of its room. */
   answerInOrder(json: string): void {
     if (this.answered) return;

@@ -14,6 +14,7 @@ import {
   Min,
 } from 'class-validator';
 import { Answers } from '../commands/answers.js';
+import { type HistoryRange, HistoryReader } from '../commands/history-reader.js';
 import { type ClientIdentity, ClientSocket } from '../socket/client-socket.js';
 import { Admission, RevocationSource, UpgradeRefusal } from '../ports/ports.js';
 import { RoomAccess } from './room-access.js';
@@ -69,6 +70,26 @@ export class ReadPresence {
   limit?: number;
 }
 
+/** Data of `$history`. */
+export class ReadHistory {
+  /** The page ends before the event with this number. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(Number.MAX_SAFE_INTEGER)
+  before?: number;
+
+  /** With `before`: the epoch of that number. Anything but an epoch is `bad_frame`. */
+  @Allow()
+  epoch?: unknown;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(500)
+  limit?: number;
+}
+
 /** Data of `$auth`. */
 export class RefreshToken {
   @IsString()
@@ -83,6 +104,7 @@ export class SystemHandlers {
   constructor(
     private readonly rooms: RoomAccess,
     private readonly presence: PresenceReader,
+    private readonly history: HistoryReader,
     private readonly answers: Answers,
     private readonly admission: Admission,
     @Optional() private readonly revocations?: RevocationSource,
@@ -92,9 +114,7 @@ export class SystemHandlers {
   async join(@MessageBody() data: JoinRoom, @CurrentCommand() command: RoutedCommand): Promise<void> {
     needRoom(command);
     const { epoch, seq, last = 0, state = false, meta } = withoutNulls(data);
-    if (epoch !== undefined && !isEpoch(epoch)) {
-      throw new GatewayError('bad_frame', '"epoch" must be an epoch from a server');
-    }
+    needEpoch(epoch);
     if ((epoch === undefined) !== (seq === undefined)) {
       throw new GatewayError('invalid', 'a position is "epoch" and "seq" together', {
         details: [{ path: epoch === undefined ? 'epoch' : 'seq', message: 'is missing' }],
@@ -124,6 +144,19 @@ export class SystemHandlers {
   ): Promise<PresencePage> {
     needRoom(command);
     return this.presence.page(command, withoutNulls(data));
+  }
+
+  @SubscribeMessage('$history')
+  async past(@MessageBody() data: ReadHistory, @CurrentCommand() command: RoutedCommand): Promise<void> {
+    needRoom(command);
+    const { epoch, before, limit } = withoutNulls(data);
+    needEpoch(epoch);
+    if (epoch !== undefined && before === undefined) {
+      throw new GatewayError('invalid', 'an "epoch" is that of "before"', {
+        details: [{ path: 'before', message: 'is missing' }],
+      });
+    }
+    await this.history.answer(command, withoutNulls({ epoch, before, limit }) as HistoryRange);
   }
 
   @SubscribeMessage('$skip')
@@ -161,6 +194,11 @@ function withoutNulls<Data extends object>(data: Data): Data {
   return Object.fromEntries(
     Object.entries(data).filter(([, value]) => value !== null && value !== undefined),
   ) as Data;
+}
+
+function needEpoch(epoch: unknown): asserts epoch is string | undefined {
+  if (epoch === undefined || isEpoch(epoch)) return;
+  throw new GatewayError('bad_frame', '"epoch" must be an epoch from a server');
 }
 
 function needRoom(command: RoutedCommand): void {

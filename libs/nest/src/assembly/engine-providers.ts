@@ -25,6 +25,7 @@ import {
   ConnectGuardList,
   ErrorHints,
   Hub,
+  HistorySource,
   LaneNumbers,
   NodeHearing,
   NodeIdentity,
@@ -42,6 +43,7 @@ import { OriginAdmission } from '../admission/origin-admission.js';
 import { Origins } from '../admission/origins.js';
 import { Engine } from '../engine/engine.js';
 import { EngineWatch } from '../engine/engine-watch.js';
+import { StoredHistory } from '../engine/stored-history.js';
 import { StoredNumbers } from '../engine/stored-numbers.js';
 import { ClusterPlaces } from './cluster-places.js';
 import { NodeReadiness } from '../health/readiness.js';
@@ -178,6 +180,11 @@ export const ENGINE_PROVIDERS: readonly Provider[] = [
   bindFactory(ConnectGuardList, [WssSettings], ({ connect }) => ({ guards: connect })),
   bindFactory(ErrorHints, [WssSettings], ({ auth }) => ({ showsNames: auth === 'none' })),
   bindFactory(HandlerOptions, [WssSettings], ({ globalEnhancers }) => ({ globalEnhancers })),
+  bindFactory(
+    HistorySource,
+    [Engine, RoomTypeRegistry],
+    ({ store }, types) => new StoredHistory(store, types),
+  ),
   bindFactory(LaneNumbers, [Engine, RoomTypeRegistry], ({ store }, types) => new StoredNumbers(store, types)),
   bindFactory(
     Admission,

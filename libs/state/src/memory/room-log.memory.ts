@@ -1,8 +1,14 @@
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
-import type { HistoryReply, HistoryRequest } from '../store/history-format.js';
 import { encodeBody } from '../store/log-format.js';
 import type { MemoryRoom } from './room.memory.js';
-import { type PartLimits, READ_PART, type ResumeReply, type ResumeRequest } from '../store/room-store.js';
+import {
+  type HistoryReply,
+  type HistoryRequest,
+  type PartLimits,
+  READ_PART,
+  type ResumeReply,
+  type ResumeRequest,
+} from '../store/room-store.js';
 
 /** The part of a reply that comes from the log. */
 export type FoundEntries = Pick<ResumeReply, 'entries' | 'more' | 'reason' | 'lost'>;

@@ -1,7 +1,6 @@
 import { gatePosition, RoomGate } from '@wss/core';
 import type { Ending, LogEntry, Position } from '@wss/protocol';
 import { fillSlots } from '../store/counter-slots.js';
-import type { HistoryReply, HistoryRequest } from '../store/history-format.js';
 import { encodeBody, encodeMessage, positionKey } from '../store/log-format.js';
 import { LossReport } from '../store/lost-parts.js';
 import type { MemoryEngine } from './engine.memory.js';
@@ -15,6 +14,8 @@ import {
   type CommitEntry,
   type CommitReply,
   type CommitRequest,
+  type HistoryReply,
+  type HistoryRequest,
   type Outcome,
   type ResumeReply,
   type ResumeRequest,

@@ -1,50 +1,9 @@
 import { RoomGate } from '@wss/core';
-import { isEpoch, type LogEntry, type LostRange, type Position } from '@wss/protocol';
+import { isEpoch, type LogEntry } from '@wss/protocol';
 import { isDigits, isText, strangeReply } from '@wss/redis';
 import { lostParts, splitOnce } from './commit-format.js';
 import { decodeBody } from './log-format.js';
-import type { RoomPart } from './room-store.js';
-
-/** A request for a page of a room's log. */
-export interface HistoryRequest {
-  readonly room: string;
-  /** Number of the event before which the page ends; default: it ends with the newest event. */
-  readonly before?: number;
-  /** Epoch from which the reader has that number; the page is empty if the room's history went on otherwise. */
-  readonly epoch?: string;
-  /** Most events of the page, unless a single command has more. */
-  readonly events: number;
-  /** Most bytes of the stored entries; a single entry may have more. */
-  readonly bytes: number;
-  /** As of `ResumeRequest`. */
-  readonly idleTtlMs: number;
-  /** As of `ResumeRequest`. */
-  readonly bulk?: boolean;
-}
-
-/** A page of a room's log. */
-export interface HistoryReply {
-  /** The room's position now. */
-  readonly position: Position;
-  /** The room's gate, if memberships were ever ended. */
-  readonly gate?: RoomGate;
-  /**
-   * Whole entries without a gap, oldest first; the last one has the last event of the page, and may have later ones.
-   * Empty when `reason` is set.
-   */
-  readonly entries: readonly LogEntry[];
-  /**
-   * Number of the oldest event that the log has, as far as there is no gap below the page; one more than the room's if
-   * there is none.
-   */
-  readonly oldest: number;
-  /** Set when the reader's number belongs to a history that the room did not go on with. */
-  readonly reason?: 'rolled_back' | 'unknown_epoch';
-  /** With `rolled_back`: the numbers before the reader's that no longer exist. */
-  readonly lost?: LostRange;
-  /** As of `ResumeReply`. */
-  readonly lostParts?: readonly RoomPart[];
-}
+import type { HistoryReply, HistoryRequest } from './room-store.js';
 
 /** The arguments that the head of `room_history.lua` describes, without the nonce and the last. */
 export function encodeHistory({ epoch, before, events, bytes }: HistoryRequest): (string | number)[] {

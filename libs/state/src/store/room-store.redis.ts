@@ -12,11 +12,13 @@ import {
 import { LossReport } from './lost-parts.js';
 import { newNonce } from './nonce.js';
 import { decodeCommit, encodeCommit } from './commit-format.js';
-import { decodeHistory, encodeHistory, type HistoryReply, type HistoryRequest } from './history-format.js';
+import { decodeHistory, encodeHistory } from './history-format.js';
 import { decodeResume, encodeResume } from './resume-format.js';
 import {
   type CommitReply,
   type CommitRequest,
+  type HistoryReply,
+  type HistoryRequest,
   type ResumeReply,
   type ResumeRequest,
   RoomStore,

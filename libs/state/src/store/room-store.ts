@@ -1,6 +1,5 @@
 import type { RateCharge, RoomGate } from '@wss/core';
 import type { EncodedEvent, Ending, LogEntry, LostRange, Position, ResetReason } from '@wss/protocol';
-import type { HistoryReply, HistoryRequest } from './history-format.js';
 
 /** A lane: the numbered commands of a session, or of a node, in one room. */
 export interface CommitLane {
@@ -241,6 +240,45 @@ export interface ResumeReply extends RoomFindings {
   /** Highest number that the lane's surviving record holds; absent without a record. */
   readonly n?: number;
   readonly replicationId: string;
+}
+
+/** A request for a page of a room's log. */
+export interface HistoryRequest {
+  readonly room: string;
+  /** Number of the event before which the page ends; default: it ends with the newest event. */
+  readonly before?: number;
+  /** Epoch from which the reader has that number; the page is empty if the room's history went on otherwise. */
+  readonly epoch?: string;
+  /** Most events of the page, unless a single command has more. */
+  readonly events: number;
+  /** Most bytes of the stored entries; a single entry may have more. */
+  readonly bytes: number;
+  /** As of {@link ResumeRequest}. */
+  readonly idleTtlMs: number;
+  /** As of {@link ResumeRequest}. */
+  readonly bulk?: boolean;
+}
+
+/** A page of a room's log. */
+export interface HistoryReply extends RoomFindings {
+  /** The room's position now. */
+  readonly position: Position;
+  /** The room's gate, if memberships were ever ended. */
+  readonly gate?: RoomGate;
+  /**
+   * Whole entries without a gap, oldest first; the last one has the last event of the page, and may have later ones.
+   * Empty when `reason` is set.
+   */
+  readonly entries: readonly LogEntry[];
+  /**
+   * Number of the oldest event that the log has, as far as there is no gap below the page; one more than the room's if
+   * there is none.
+   */
+  readonly oldest: number;
+  /** Set when the reader's number belongs to a history that the room did not go on with. */
+  readonly reason?: 'rolled_back' | 'unknown_epoch';
+  /** With `rolled_back`: the numbers before the reader's that no longer exist. */
+  readonly lost?: LostRange;
 }
 
 /**

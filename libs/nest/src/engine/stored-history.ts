@@ -1,0 +1,22 @@
+import { type RoomTypeRegistry, toReadError } from '@wss/core';
+import { type HistoryPage, type HistoryRequest, HistorySource } from '@wss/messaging';
+import type { RoomStore } from '@wss/state';
+
+/** The logs of rooms as the engine keeps them. */
+export class StoredHistory extends HistorySource {
+  constructor(
+    private readonly store: RoomStore,
+    private readonly types: RoomTypeRegistry,
+  ) {
+    super();
+  }
+
+  async page(room: string, request: HistoryRequest): Promise<HistoryPage> {
+    const idleTtlMs = this.types.of(room)?.idleTtlMs ?? 0;
+    try {
+      return await this.store.history({ ...request, room, idleTtlMs });
+    } catch (error) {
+      throw toReadError(error);
+    }
+  }
+}
