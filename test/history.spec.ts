@@ -135,6 +135,10 @@ describe.each(['memory', 'redis'] as const)('$history on %s', (engine) => {
       ['club.said', 1],
       ['$changed', 2],
     ]);
+    // Whoever is let in again is a member again, beside others on the node.
+    await member('eve', 1);
+    await bob.join(room);
+    expect((await page(bob)).events).toHaveLength(2);
     // Coming back without a join is not enough.
     await ann.reconnect();
     expect(await ann.request('$history', {}, { room })).toMatchObject(refused);

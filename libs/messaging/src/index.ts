@@ -12,7 +12,7 @@ export type { ConnectingClient } from './connections/connect-guards.js';
 export { Drain } from './connections/drain.js';
 export { Hub } from './connections/hub.js';
 export { MESSAGING_PROVIDERS } from './messaging-providers.js';
-export { type HistoryPage, type HistoryRequest, HistorySource } from './ports/history-source.js';
+export { type HistoryPage, type HistoryQuery, HistorySource } from './ports/history-source.js';
 export { ownClaims } from './ports/claims.js';
 export {
   BYTES_PER_SECOND,

@@ -2,7 +2,7 @@ import type { RoomGate } from '@wss/core';
 import type { LogEntry, LostRange, Position } from '@wss/protocol';
 
 /** The part of a room's log to read. */
-export interface HistoryRequest {
+export interface HistoryQuery {
   /** The page ends before this number; default: with the newest event. */
   readonly before?: number;
   /** Epoch to which that number belongs. */
@@ -34,5 +34,5 @@ export interface HistoryPage {
 /** Reads the logs of rooms. The application provides it. */
 export abstract class HistorySource {
   /** @throws GatewayError `unavailable` */
-  abstract page(room: string, request: HistoryRequest): Promise<HistoryPage>;
+  abstract page(room: string, request: HistoryQuery): Promise<HistoryPage>;
 }

@@ -1,5 +1,5 @@
 import { type RoomTypeRegistry, toReadError } from '@wss/core';
-import { type HistoryPage, type HistoryRequest, HistorySource } from '@wss/messaging';
+import { type HistoryPage, type HistoryQuery, HistorySource } from '@wss/messaging';
 import type { RoomStore } from '@wss/state';
 
 /** The logs of rooms as the engine keeps them. */
@@ -11,7 +11,7 @@ export class StoredHistory extends HistorySource {
     super();
   }
 
-  async page(room: string, request: HistoryRequest): Promise<HistoryPage> {
+  async page(room: string, request: HistoryQuery): Promise<HistoryPage> {
     const idleTtlMs = this.types.of(room)?.idleTtlMs ?? 0;
     try {
       return await this.store.history({ ...request, room, idleTtlMs });

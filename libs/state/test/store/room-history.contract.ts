@@ -61,7 +61,7 @@ class Story {
       next = this.checkPage(page, next - 1);
     }
     const { events } = this.model;
-    // What was read reaches back as far as is promised.
+    // The log reaches back as far as is promised.
     expect(page.oldest).toBeLessThanOrEqual(Math.max(1, events.length - KEPT + 1));
   }
 

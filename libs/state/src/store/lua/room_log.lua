@@ -1,4 +1,4 @@
--- What scripts that read a room's log share.
+-- Functions of the scripts that read a room's log.
 
 -- Opens the next epoch behind a commit that was written in part (R35); returns whether there is one.
 local function skip_written_in_part(room)
