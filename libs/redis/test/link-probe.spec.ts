@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { eventually, RedisServer, TcpProxy } from '@wss/testing';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LinkProbe, parseRedisTarget, RedisLinks } from '../src/index.js';
+import type { ProbedLinks } from '../src/links/link-probe.js';
 
 const CHANNEL = 'probe';
 const LATE = 'late';
@@ -23,8 +25,18 @@ afterAll(async () => {
   await server?.stop();
 });
 
-async function linksOf(url: string): Promise<RedisLinks> {
-  const links = await RedisLinks.connect({ target: parseRedisTarget(url) });
+const linksIn = ({ commands, reads, subscriber }: RedisLinks): ProbedLinks => ({
+  commands,
+  reads,
+  subscriber,
+});
+
+async function linksOf(url: string, commandTimeoutMs?: number): Promise<RedisLinks> {
+  const target = parseRedisTarget(url);
+  const links = await RedisLinks.connect({
+    target,
+    ...(commandTimeoutMs !== undefined && { commandTimeoutMs }),
+  });
   all.push(links);
   return links;
 }
@@ -77,3 +89,35 @@ it('takes no link for deaf because a probe was told of that was sent before the 
   probe.stop();
   expect(record.replacements).toEqual([]);
 });
+
+it.each(['commands', 'reads'] as const)(
+  'takes no link of %s for mute by one failure, after another one from before it came back',
+  async (role) => {
+    slow.latencyMs = 0;
+    const muted = await linksOf(slow.url, 500);
+    const [direct] = all as [RedisLinks];
+    let ticks = 0;
+    const way = { channel: () => (ticks++, CHANNEL), publish: 'PUBLISH', server: 'Redis' } as const;
+    const probe = new LinkProbe({ ...linksIn(direct), [role]: muted[role] }, way);
+    await direct.subscriber.subscribe(CHANNEL);
+    direct.subscriber.on('message', (_channel, message: string) => probe.onMessage(message));
+    const failure = async (): Promise<void> => {
+      await slow.setMode('mute');
+      const before = ticks;
+      await eventually(() => expect(ticks).toBeGreaterThan(before), { withinMs: 20_000 });
+      // The questions of the probe over this link fail before it.
+      await expect(muted[role].ping()).rejects.toThrow();
+      await nextTurn();
+    };
+    probe.start();
+    await failure();
+    await slow.setMode('cut');
+    await slow.setMode('pass');
+    await eventually(async () => expect(await muted[role].ping()).toBe('PONG'), { withinMs: 20_000 });
+    await failure();
+    probe.stop();
+    expect(probe.record.replacements).toEqual([]);
+    await slow.setMode('cut');
+    await slow.setMode('pass');
+  },
+);

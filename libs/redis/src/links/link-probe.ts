@@ -59,12 +59,18 @@ export class LinkProbe {
 
   /** Begins to probe; the caller subscribes the channel and passes its messages to {@link onMessage}. */
   start(): void {
-    this.links.subscriber.on('ready', this.heardAgain);
+    const { commands, reads, subscriber } = this.links;
+    subscriber.on('ready', this.heardAgain);
+    commands.on('ready', this.forgetFailures);
+    reads.on('ready', this.forgetFailedReads);
     this.timer = setInterval(() => void this.probe(), EVERY_MS).unref();
   }
 
   stop(): void {
-    this.links.subscriber.off('ready', this.heardAgain);
+    const { commands, reads, subscriber } = this.links;
+    subscriber.off('ready', this.heardAgain);
+    commands.off('ready', this.forgetFailures);
+    reads.off('ready', this.forgetFailedReads);
     clearInterval(this.timer);
   }
 
@@ -76,6 +82,14 @@ export class LinkProbe {
   readonly heardAgain = (): void => {
     this.forgiven = this.last;
     this.sent = this.heard;
+  };
+
+  /** Failures over the connection before say nothing of this one. */
+  private readonly forgetFailures = (): void => {
+    this.failures = 0;
+  };
+  private readonly forgetFailedReads = (): void => {
+    this.failedReads = 0;
   };
 
   /** Takes a message of the probe's channel. */
