@@ -135,7 +135,7 @@ describe.each(['memory', 'redis'] as const)('$history on %s', (engine) => {
       ['club.said', 1],
       ['$changed', 2],
     ]);
-    // Whoever is let in again is a member again, beside others on the node.
+    // A user who is let in again is a member again, beside others on the node.
     await member('eve', 1);
     await bob.join(room);
     expect((await page(bob)).events).toHaveLength(2);

@@ -33,7 +33,7 @@ describe('the memory engine and Redis', () => {
     expect(restarting.restarts).toBeGreaterThan(SEQUENCES);
   }, 300_000);
 
-  it.each<{ bug: string; changes: ScriptChange[]; onlyCommits?: true }>([
+  it.each<{ bug: string; changes: ScriptChange[]; onlyCommits?: true; ofHistory?: true }>([
     {
       bug: 'R32: meta evicted, documents left',
       changes: [["if ends.parts('') == '' then return begin", 'if true then return begin']],
@@ -66,11 +66,22 @@ describe('the memory engine and Redis', () => {
       bug: 'R36: an idle end leaves older positions',
       changes: [['elseif life.has_ended() then\n      next_life', 'elseif false then\n      next_life']],
     },
+    {
+      bug: 'R14: a page goes on below a position that was lost',
+      changes: [['elseif seq > limit then', 'elseif false then']],
+      ofHistory: true,
+    },
+    {
+      bug: 'R16: a page begins amid the entries, not with the one of its last event',
+      changes: [["number .. '-' .. string.format('%d', seq), '+'", "number .. '-0', '+'"]],
+      ofHistory: true,
+    },
   ])(
     'differ when this is planted: $bug',
-    async ({ changes, onlyCommits = false }) => {
+    async ({ changes, onlyCommits = false, ofHistory = false }) => {
       const seed = newSeed();
-      twins = await FuzzTwins.open(flawed(changes, onlyCommits));
+      const scripts = ofHistory ? flawedHistory(changes) : flawed(changes, onlyCommits);
+      twins = await FuzzTwins.open(scripts);
       const search = async (): Promise<void> => {
         for (let i = 0; i < SEQUENCES_FOR_BUGS; i++) await twins!.compare(seed + i);
       };
@@ -87,4 +98,8 @@ function flawed(changes: readonly ScriptChange[], onlyCommits: boolean): RoomScr
     commit: changedScript(commit, changes),
     ...(!onlyCommits && { resume: changedScript(resume, changes) }),
   };
+}
+
+function flawedHistory(changes: readonly ScriptChange[]): RoomScripts {
+  return { ...ROOM_SCRIPTS, history: changedScript(ROOM_SCRIPTS.history, changes) };
 }

@@ -40,6 +40,21 @@ interface UsersPart {
   readonly next?: string;
 }
 
+/** The part of a room's log that {@link TestRoom.history} reads. */
+export interface TestRoomRange {
+  /** Events before this number; default: all up to now. */
+  readonly before?: number;
+  /** The newest of them, so many; default: as far as the log reaches. */
+  readonly limit?: number;
+}
+
+interface HistoryPart {
+  readonly epoch: string;
+  readonly events: readonly TestRoomEvent[];
+  readonly next?: number;
+  readonly reason?: string;
+}
+
 /**
  * A user's client in one room. It checks what the room promises: its events come in one order, each once and without a
  * gap, and each patch fits the live copy. The next wait fails when one of this was broken.
@@ -169,6 +184,23 @@ export class TestRoom {
       after = page.next;
       if (after === undefined) return users;
     }
+  }
+
+  /**
+   * Reads events of the room's log from the cluster, oldest first, also those from before the join.
+   * @throws CommandFailed `forbidden` for a client that was removed; Error when a failover takes events back meanwhile
+   */
+  async history({ before, limit = Infinity }: TestRoomRange = {}): Promise<TestRoomEvent[]> {
+    const events: TestRoomEvent[] = [];
+    let from: { before?: number | undefined; epoch?: string } | undefined = { before };
+    while (from && events.length < limit) {
+      const range: TestRoomRange = { ...from, limit: Math.min(500, limit - events.length) };
+      const { epoch, next, reason = 'trimmed', ...page }: HistoryPart = await this.command('$history', range);
+      if (reason !== 'trimmed') throw new Error(`the history of ${this.name} changed: ${reason}`);
+      events.unshift(...page.events);
+      from = next === undefined ? undefined : { before: next, epoch };
+    }
+    return events;
   }
 
   /** Leaves the room; its events come no more. */

@@ -14,6 +14,7 @@ export {
   TestRoom,
   type TestRoomEvent,
   type TestRoomOptions,
+  type TestRoomRange,
   type TestRoomUser,
 } from '../clients/test-room.js';
 export {

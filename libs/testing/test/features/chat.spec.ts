@@ -85,6 +85,17 @@ describe('a chat', () => {
     expect(await names()).toEqual(['ann']);
   });
 
+  it('shows what was said to somebody who comes later', async () => {
+    const ann = await cluster.join('ann', 'chat:later');
+    for (const text of ['one', 'two', 'three']) await ann.command('chat.send', { text });
+    const bob = await cluster.join('bob', 'chat:later');
+    expect(await bob.history({ limit: 2 })).toMatchObject([
+      { data: { text: 'two' } },
+      { data: { text: 'three' } },
+    ]);
+    expect(await bob.history({ before: 2 })).toMatchObject([{ seq: 1, data: { user: 'ann', text: 'one' } }]);
+  });
+
   it('shows who types, without keeping it', async () => {
     const ann = await cluster.join('ann', 'chat:typing');
     const bob = await cluster.join('bob', 'chat:typing');
