@@ -39,6 +39,7 @@ export const SCRIPT_CALLS = [
   'XRANGE @ - +',
   'XREAD STREAMS @ 0',
   'XREADGROUP GROUP g c STREAMS @ >',
+  'XREVRANGE @ + -',
   'XTRIM @ MAXLEN 1',
   'ZADD @ 1 m',
   'ZCARD @',
