@@ -40,6 +40,19 @@ it('counts no time in which this process stood still, and does not end right aft
   expect(await eventually(() => isSo, { withinMs: 1_000 })).toBe(true);
 });
 
+it('goes on for a while after several stalls have used up its time', async () => {
+  let isSo = false;
+  let stalls = 0;
+  const stall = (): void => {
+    const end = performance.now() + 500;
+    while (performance.now() < end);
+    if (++stalls < 2) setTimeout(stall, 10);
+    else setTimeout(() => (isSo = true), 30);
+  };
+  setTimeout(stall, 5);
+  expect(await eventually(() => isSo, { withinMs: 400 })).toBe(true);
+});
+
 it('ends on a machine that never runs for long', async () => {
   const stalls = setInterval(() => {
     const end = performance.now() + 300;
