@@ -12,7 +12,12 @@ export * from './commands/command-recorder.js';
 export { commandOf, CurrentCommand } from './commands/current-command.js';
 export * from './errors/engine-error.js';
 export { GatewayError, toGatewayError } from './errors/gateway-error.js';
-export { membershipEnded, membershipForgotten, membershipUnknown } from './errors/membership-errors.js';
+export {
+  membershipEnded,
+  membershipForgotten,
+  membershipUnknown,
+  notMember,
+} from './errors/membership-errors.js';
 export { didYouMean } from './errors/near-names.js';
 export { GatewayErrorFilter } from './gateway-error-filter.js';
 export { AskedGuard, providedOrMade } from './handlers/asked-guard.js';
@@ -40,6 +45,7 @@ export { Reply, replyTypeOf } from './handlers/reply.js';
 export { RoomDocument, type RoomDocumentOptions, roomDocumentOf } from './rooms/room-document.js';
 export * from './rooms/room-events.js';
 export * from './rooms/room-gate.js';
+export * from './rooms/lost-position.js';
 export * from './rooms/room-start.js';
 export {
   type BackPressure,

@@ -30,6 +30,7 @@ export {
   type HistoryRequest,
   type ResumeReply,
   type ResumeRequest,
+  type RoomFindings,
   RoomStore,
   type RoomTop,
   UNUSED_MS,

@@ -1,10 +1,10 @@
-import type { DocumentsJson, RoomStart, StartRequest } from '@wss/core';
+import { type DocumentsJson, lossOf, type RoomStart, type StartRequest } from '@wss/core';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ResumeReply } from '@wss/state';
 import { firstPart, withoutSeen } from './log-entries.js';
 import type { ReadParts } from './read-parts.js';
 import type { RoomStanding } from './room-standing.js';
-import { lossOf, type LostPosition, viewsOf } from './room-start.js';
+import { viewsOf } from './room-start.js';
 
 /** How long documents that were read are used for joins, ms. */
 const DOCUMENTS_MS = 1_000;
@@ -64,8 +64,10 @@ export class RoomStarts {
   ): RoomStart | Missing {
     const { historyEvents: most } = this.options;
     if (from) {
-      const lost = lossOf(from, standing, most);
-      if (lost) return lost.reason === 'too_far' || isCurrent ? this.withDocuments(standing, lost) : 'truth';
+      const lost = lossOf(from, standing);
+      if (lost) return isCurrent ? this.withDocuments(standing, lost) : 'truth';
+      const isTooFar = standing.position.seq - from.seq > most;
+      if (isTooFar) return this.withDocuments(standing, { reason: 'too_far' });
       const entries = this.after(standing, from.seq);
       if (entries) return startWith(standing, withoutSeen(entries, from.seq));
       return from.seq + 1 < standing.oldest ? this.withDocuments(standing, { reason: 'trimmed' }) : from.seq;
@@ -82,7 +84,10 @@ export class RoomStarts {
     return history.since(seq) ?? parts.find(room, position.epoch, seq);
   }
 
-  private withDocuments(standing: RoomStanding, lost?: LostPosition): RoomStart | Missing {
+  private withDocuments(
+    standing: RoomStanding,
+    lost?: Pick<RoomStart, 'reason' | 'lost'>,
+  ): RoomStart | Missing {
     const { read } = this;
     const { epoch, seq } = standing.position;
     const isFresh = read && performance.now() - read.at <= DOCUMENTS_MS;

@@ -1,6 +1,11 @@
 import type { Ending } from '@wss/protocol';
 import { GatewayError } from './gateway-error.js';
 
+/** The error for a client that is not a member of the room. */
+export function notMember(): GatewayError {
+  return new GatewayError('forbidden', 'you are not a member of this room; send "$join" for it first');
+}
+
 /** The error for a client whose membership of the room was ended. */
 export function membershipEnded({ reason }: Ending): GatewayError {
   const removed = 'you were removed from this room';

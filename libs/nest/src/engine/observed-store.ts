@@ -5,6 +5,7 @@ import {
   type HistoryRequest,
   type ResumeReply,
   type ResumeRequest,
+  type RoomFindings,
   RoomStore,
   type RoomTop,
 } from '@wss/state';
@@ -79,7 +80,7 @@ export class ObservedRoomStore extends RoomStore {
     return this.store.keep(room, idleTtlMs);
   }
 
-  private noteLoss<Reply extends CommitReply | ResumeReply | HistoryReply>(reply: Reply): Reply {
+  private noteLoss<Reply extends RoomFindings>(reply: Reply): Reply {
     for (const part of reply.lostParts ?? []) this.observer.partLost(part);
     return reply;
   }

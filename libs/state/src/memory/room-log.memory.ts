@@ -1,3 +1,4 @@
+import { lossOf } from '@wss/core';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import { encodeBody } from '../store/log-format.js';
 import type { MemoryRoom } from './room.memory.js';
@@ -38,11 +39,10 @@ export function readLog(room: MemoryRoom, at: Position, request: ResumeRequest):
 
 function missedSince(room: MemoryRoom, at: Position, request: ResumeRequest): Found {
   const { from, most = 1_000, limits = READ_PART } = request;
-  const { epoch, seq } = from!;
+  const { seq } = from!;
   const none = { entries: [], more: false, looked: false };
-  const limit = endOf(room, at, epoch);
-  if (limit === undefined) return { ...none, reason: 'unknown_epoch' };
-  if (seq > limit) return { ...none, reason: 'rolled_back', lost: { from: limit + 1, to: seq } };
+  const loss = lossOf(from!, { position: at, lineage: room.lineage });
+  if (loss) return { ...none, ...loss };
   if (room.seq - seq > most) return { ...none, reason: 'too_far' };
   const { entries, full, gap } = partAfter(room, seq, limits);
   const looked = seq < room.seq;
@@ -70,9 +70,9 @@ export function pageOf(
 ): Pick<HistoryReply, 'entries' | 'oldest' | 'reason' | 'lost'> {
   const seq = (before ?? room.seq + 1) - 1;
   const none = { entries: [], oldest: room.log[0]?.first ?? room.seq + 1 };
-  const limit = epoch === undefined ? Infinity : endOf(room, at, epoch);
-  if (limit === undefined) return { ...none, reason: 'unknown_epoch' };
-  if (seq > limit) return { ...none, reason: 'rolled_back', lost: { from: limit + 1, to: seq } };
+  const loss =
+    epoch === undefined ? undefined : lossOf({ epoch, seq }, { position: at, lineage: room.lineage });
+  if (loss) return { ...none, ...loss };
   return { ...none, ...entriesDown(room, Math.min(seq, room.seq), { events, bytes }) };
 }
 
@@ -98,9 +98,4 @@ function entriesDown(
     wanted = entry.first - 1;
   }
   return { entries };
-}
-
-/** The last event that survived of an epoch of the room; undefined of one that is unknown. */
-function endOf(room: MemoryRoom, at: Position, epoch: string): number | undefined {
-  return epoch === at.epoch ? room.seq : room.lineage.find((past) => past.epoch === epoch)?.end;
 }

@@ -2,7 +2,7 @@ import { RoomGate } from '@wss/core';
 import { isEpoch, type LogEntry } from '@wss/protocol';
 import { isDigits, isText, strangeReply } from '@wss/redis';
 import { lostParts, splitOnce } from './commit-format.js';
-import { decodeBody } from './log-format.js';
+import { decodeStored } from './log-format.js';
 import type { HistoryReply, HistoryRequest } from './room-store.js';
 
 /** The arguments that the head of `room_history.lua` describes, without the nonce and the last. */
@@ -20,10 +20,7 @@ export function decodeHistory(reply: readonly (string | number)[]): HistoryReply
   const [line, list] = splitOnce(String(status), '\n');
   const [mode, lost, gate] = line.split(' ');
   const entries: LogEntry[] = [];
-  for (let i = reply.length - 2; i >= 6; i -= 2) {
-    const id = String(reply[i]);
-    entries.push(decodeBody(String(reply[i + 1]), Number(id.slice(id.indexOf('-') + 1))));
-  }
+  for (let i = reply.length - 2; i >= 6; i -= 2) entries.push(decodeStored(reply[i], reply[i + 1]));
   return {
     position: { epoch: String(epoch), seq: Number(seq) },
     entries,

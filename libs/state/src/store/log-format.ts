@@ -20,6 +20,12 @@ export function encodeBody({ events, patch, ending }: Omit<LogEntry, 'first'>): 
   return lines.join('\n');
 }
 
+/** Decodes an entry as the log has it: its last event's number stands in the id. */
+export function decodeStored(id: unknown, body: unknown): LogEntry {
+  const text = String(id);
+  return decodeBody(String(body), Number(text.slice(text.indexOf('-') + 1)));
+}
+
 /** Decodes a body whose last event has this sequence number. */
 export function decodeBody(body: string, last: number): LogEntry {
   const first = last - Number.parseInt(body, 10) + 1;

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { RoomPart } from './room-store.js';
+import type { RoomFindings, RoomPart } from './room-store.js';
 import { UnknownFormat } from './store-errors.js';
 
 /** Pause between two lines of a kind, ms: evictions rarely come alone. */
@@ -34,7 +34,7 @@ export class LossReport {
   private readonly formats = new BoundedLine((text) => this.logger.error(text));
 
   /** Inspects a reply and passes it on. */
-  of<Reply extends { readonly lostParts?: readonly RoomPart[] }>(room: string, reply: Reply): Reply {
+  of<Reply extends RoomFindings>(room: string, reply: Reply): Reply {
     if (reply.lostParts) this.report(room, reply.lostParts);
     return reply;
   }

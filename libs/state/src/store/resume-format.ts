@@ -1,7 +1,7 @@
 import { RoomGate } from '@wss/core';
 import { isEpoch, type LogEntry, lastSeq, type Position, type ResetReason } from '@wss/protocol';
 import { isDigits, isText, strangeReply } from '@wss/redis';
-import { decodeBody } from './log-format.js';
+import { decodeStored } from './log-format.js';
 import { decodeDocuments, lostParts, splitOnce } from './commit-format.js';
 import { type ClosedEpoch, READ_PART, type ResumeReply, type ResumeRequest } from './room-store.js';
 
@@ -35,10 +35,7 @@ export function decodeResume(reply: readonly (string | number)[]): ResumeReply {
   const [mode, lost, gate] = line.split(' ');
   const entriesAt = 9 + 2 * Number(count);
   const entries: LogEntry[] = [];
-  for (let i = entriesAt; i + 1 < reply.length; i += 2) {
-    const id = String(reply[i]);
-    entries.push(decodeBody(String(reply[i + 1]), Number(id.slice(id.indexOf('-') + 1))));
-  }
+  for (let i = entriesAt; i + 1 < reply.length; i += 2) entries.push(decodeStored(reply[i], reply[i + 1]));
   const reason = mode === 'live' || mode === 'replay' ? undefined : (mode as ResetReason);
   const position = { epoch: String(epoch), seq: Number(seq) };
   return {

@@ -131,7 +131,7 @@ export const UNUSED_MS = 3_600_000;
 export type RoomPart = 'meta' | 'documents' | 'log' | 'counters';
 
 /** The facts that a call found out about its room. */
-interface RoomFindings {
+export interface RoomFindings {
   /**
    * Parts that the engine had lost, reported by the call that declared the loss in a new epoch (R32); the other parts
    * are unchanged.
@@ -271,8 +271,8 @@ export interface HistoryReply extends RoomFindings {
    */
   readonly entries: readonly LogEntry[];
   /**
-   * Number of the oldest event that the log has, as far as there is no gap below the page; one more than the room's if
-   * there is none.
+   * Number of the oldest event from which on the log has no gap up to the page; one more than the room's newest where
+   * the log has none of these events.
    */
   readonly oldest: number;
   /** Set when the reader's number belongs to a history that the room did not go on with. */

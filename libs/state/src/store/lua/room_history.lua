@@ -86,12 +86,8 @@ local epoch, before = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3]
 local seq = before and before - 1 or room.seq
 local mode, lost_from, lost_to, entries, gap = 'page', 0, 0, {}, nil
 if epoch then
-  local limit = epoch == room.epoch and room.seq or epoch_end(KEYS[1], epoch)
-  if not limit then
-    mode = 'unknown_epoch'
-  elseif seq > limit then
-    mode, lost_from, lost_to = 'rolled_back', limit + 1, seq
-  end
+  local loss, from, to = loss_of(room, epoch, seq)
+  if loss then mode, lost_from, lost_to = loss, from, to end
 end
 seq = math.min(seq, room.seq)
 if mode == 'page' and seq > 0 then entries, gap = read_down(seq) end

@@ -82,12 +82,10 @@ if not epoch then
     read_after(first_wanted(), false)
   end
 else
-  local limit = epoch == room.epoch and room.seq or epoch_end(KEYS[1], epoch)
+  local loss, from, to = loss_of(room, epoch, seq)
   mode = 'replay'
-  if not limit then
-    mode = 'unknown_epoch'
-  elseif seq > limit then
-    mode, lost_from, lost_to = 'rolled_back', limit + 1, seq
+  if loss then
+    mode, lost_from, lost_to = loss, from, to
   elseif room.seq - seq > tonumber(ARGV[5]) then
     mode = 'too_far'
   elseif seq < room.seq and skip_written_in_part(room) then
