@@ -1,11 +1,11 @@
 import { expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { bindValue, type RoomHold, type RoomStart, RoomType } from '@wss/core';
+import { bindValue, type RoomHold, RoomType } from '@wss/core';
 import { eventually, type TestClient } from '@wss/testing';
 import { ClientLimits, Drain, RoomSource } from '../src/index.js';
 import { NativeApp } from './native/native-app.js';
-import { routerModule } from './test-ports.js';
+import { EmptyRooms, routerModule } from './test-ports.js';
 
 const ROOMS = 500;
 /** That a client leaves in one turn of the event loop. */
@@ -22,21 +22,12 @@ class LeftHandlers {
 }
 
 /** Notes the turn of the event loop in which each room is given back. */
-class CountedRooms extends RoomSource {
+class CountedRooms extends EmptyRooms {
   turn = 0;
   readonly released: number[] = [];
 
-  hold(): RoomHold {
-    return {
-      begin: (request, complete) => this.begin('', request, complete),
-      current: () => undefined,
-      release: () => this.released.push(this.turn),
-    };
-  }
-
-  begin(_room: string, _request: unknown, complete: (start: RoomStart) => void): Promise<void> {
-    complete({ position: { epoch: 'e', seq: 0 }, recovered: true, missed: 0, entries: [], more: false });
-    return Promise.resolve();
+  override hold(): RoomHold {
+    return { ...super.hold(), release: () => this.released.push(this.turn) };
   }
 }
 

@@ -1,11 +1,11 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { bindValue, RoomGate, type RoomHold, type RoomStart, RoomType, type StartRequest } from '@wss/core';
+import { bindValue, RoomGate, RoomType } from '@wss/core';
 import { eventually } from '@wss/testing';
 import { type HistoryPage, type HistoryQuery, HistorySource, RoomSource } from '../src/index.js';
 import { NativeApp } from './native/native-app.js';
-import { routerModule } from './test-ports.js';
+import { EmptyRooms, routerModule } from './test-ports.js';
 
 @WebSocketGateway({ commands: true })
 class ClientGateway {}
@@ -34,19 +34,8 @@ const PAGE: HistoryPage = {
 const ENDED = RoomGate.OPEN.with({ user: 'ann', reason: 'spam' }, '5.2');
 
 /** A room in which this node has delivered nothing yet. */
-class QuietRooms extends RoomSource {
-  hold(): RoomHold {
-    return {
-      begin: (request, complete) => this.begin('', request, complete),
-      current: () => undefined,
-      release: () => undefined,
-    };
-  }
-
-  begin(_room: string, _request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    complete({ position: { epoch: '5.e', seq: 0 }, recovered: true, missed: 0, entries: [], more: false });
-    return Promise.resolve();
-  }
+class QuietRooms extends EmptyRooms {
+  protected override readonly epoch = '5.e';
 }
 
 /** Answers pages as it is told to, and knows how many it reads at a time. */

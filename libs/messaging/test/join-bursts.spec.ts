@@ -2,11 +2,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { bindValue, type RoomHold, type RoomStart, RoomType, type StartRequest } from '@wss/core';
+import { bindValue, RoomType } from '@wss/core';
 import { eventually } from '@wss/testing';
 import { ClientLimits, RoomSource } from '../src/index.js';
 import { NativeApp } from './native/native-app.js';
-import { routerModule } from './test-ports.js';
+import { EmptyRooms, routerModule } from './test-ports.js';
 
 const JOINS = 200;
 const JOINS_AT_ONCE = 4;
@@ -22,24 +22,12 @@ class BurstHandlers {
 }
 
 /** Begins when it is told to. */
-class SlowRooms extends RoomSource {
+class SlowRooms extends EmptyRooms {
   readonly waiting: (() => void)[] = [];
 
-  hold(): RoomHold {
-    return {
-      begin: (request, complete) => this.begin('', request, complete),
-      current: () => undefined,
-      release: () => undefined,
-    };
-  }
-
-  begin(_room: string, _request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    return new Promise((resolve) => {
-      this.waiting.push(() => {
-        complete({ position: { epoch: 'e', seq: 0 }, recovered: true, missed: 0, entries: [], more: false });
-        resolve();
-      });
-    });
+  override async begin(...args: Parameters<RoomSource['begin']>): Promise<void> {
+    await new Promise<void>((resolve) => this.waiting.push(resolve));
+    await super.begin(...args);
   }
 }
 

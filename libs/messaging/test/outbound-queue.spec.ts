@@ -124,7 +124,7 @@ describe('an outbound queue', () => {
     line.block();
     queue.push(sharedOf('x'.repeat(300_000)));
     await nextTurn();
-    queue.push(sharedOf('for who was put out'));
+    queue.push(sharedOf('for a user who was put out'));
     await nextTurn();
     behind = new Promise((resolve) => (over = resolve));
     line.open();

@@ -32,7 +32,9 @@ import {
 } from '../src/index.js';
 
 /** Rooms in which nothing ever happens. */
-class EmptyRooms extends RoomSource {
+export class EmptyRooms extends RoomSource {
+  protected readonly epoch: string = 'e';
+
   hold(): RoomHold {
     return {
       begin: (request, complete) => this.begin('', request, complete),
@@ -42,7 +44,8 @@ class EmptyRooms extends RoomSource {
   }
 
   begin(_room: string, _request: StartRequest, complete: (start: RoomStart) => void): Promise<void> {
-    complete({ position: { epoch: 'e', seq: 0 }, recovered: true, missed: 0, entries: [], more: false });
+    const { epoch } = this;
+    complete({ position: { epoch, seq: 0 }, recovered: true, missed: 0, entries: [], more: false });
     return Promise.resolve();
   }
 }

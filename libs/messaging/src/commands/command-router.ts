@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import {
   GatewayError,
+  notMember,
   type RecordedAnswer,
   RoomTypeRegistry,
   toGatewayError,
@@ -239,9 +240,7 @@ export class CommandRouter
     if (route?.roomType !== undefined && route.roomType !== type) {
       return badRoom(`must be ${route.roomType}:<key>`);
     }
-    return state.joined || declared.openToAll
-      ? undefined
-      : new GatewayError('forbidden', 'you are not a member of this room; send "$join" for it first');
+    return state.joined || declared.openToAll ? undefined : notMember();
   }
 
   /** Only an undeclared kind of room is `not_found` here; bad names are refused elsewhere. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError, gatePosition, membershipEnded, membershipUnknown, Slots } from '@wss/core';
+import { gatePosition, membershipEnded, membershipUnknown, notMember, Slots } from '@wss/core';
 import type { LogEntry } from '@wss/protocol';
 import { type HistoryPage, HistorySource } from '../ports/history-source.js';
 import type { ClientSocket } from '../socket/client-socket.js';
@@ -58,9 +58,8 @@ export class HistoryReader {
 
   /** Beside commands a server that was replaced may answer; then the epoch is another one than the room's. */
   private async read(command: RoutedCommand, range: HistoryRange): Promise<HistoryPage> {
-    const { before, epoch, limit: events = PAGE_EVENTS } = range;
-    const known = { ...(before !== undefined && { before }), ...(epoch !== undefined && { epoch }) };
-    const request = { events, bytes: PAGE_BYTES, ...known };
+    const { limit: events = PAGE_EVENTS, ...end } = range;
+    const request = { events, bytes: PAGE_BYTES, ...end };
     const { place } = requireMember(command);
     const page = await this.source.page(command.room!, { ...request, bulk: true });
     if (page.position.epoch === place!.seen.epoch) return page;
@@ -71,9 +70,7 @@ export class HistoryReader {
 function requireMember({ client, room }: RoutedCommand): RoomState {
   const state = client.roomState(room!);
   if (state?.ended) throw membershipEnded(state.ended);
-  if (!state?.hold) {
-    throw new GatewayError('forbidden', 'you are not a member of this room; send "$join" for it first');
-  }
+  if (!state?.hold) throw notMember();
   return state;
 }
 

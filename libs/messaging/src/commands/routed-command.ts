@@ -59,16 +59,12 @@ export class RoutedCommand extends Command {
   /** Replies with data. Without an `id` there is no reply on success. */
   answer(data: unknown, position?: ReplyPosition): void {
     if (this.answered) return;
-    const text = this.id === undefined ? undefined : encodeReply(this.id, data, position);
-    this.answered = true;
-    if (text !== undefined) this.client.reply(text);
+    this.finish(this.id === undefined ? undefined : encodeReply(this.id, data, position));
   }
 
   /** Like {@link answer}, with JSON. */
   answerJson(json: string): void {
-    if (this.answered) return;
-    this.answered = true;
-    if (this.id !== undefined) this.client.reply(encodeReplyJson(this.id, json));
+    if (!this.answered) this.finish(this.id === undefined ? undefined : encodeReplyJson(this.id, json));
   }
 
   /** Replies with JSON, in its place among the frames of its room. */
@@ -82,8 +78,11 @@ export class RoutedCommand extends Command {
   fail(error: GatewayError, position?: ReplyPosition): void {
     if (this.answered) return;
     this.outcome = error.code;
-    const text = encodeError(this.id, error.toBody(), position);
+    this.finish(encodeError(this.id, error.toBody(), position));
+  }
+
+  private finish(text: string | undefined): void {
     this.answered = true;
-    this.client.reply(text);
+    if (text !== undefined) this.client.reply(text);
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError, type PresencePage, type PresenceRange, RoomTypeRegistry } from '@wss/core';
+import { GatewayError, notMember, type PresencePage, type PresenceRange, RoomTypeRegistry } from '@wss/core';
 import { PresenceSource } from '../ports/ports.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 import { declaredTypeOf } from './declared-type.js';
@@ -19,9 +19,7 @@ export class PresenceReader {
    */
   async page({ client, room }: RoutedCommand, range: PresenceRange): Promise<PresencePage> {
     const type = declaredTypeOf(this.types, room!);
-    if (!type.openToAll && !client.roomState(room!)?.joined) {
-      throw new GatewayError('forbidden', 'you are not a member of this room; send "$join" for it first');
-    }
+    if (!type.openToAll && !client.roomState(room!)?.joined) throw notMember();
     if (!type.presence) throw new GatewayError('not_found', 'rooms of this kind do not show who is in them');
     return this.source.page(room!, range);
   }

@@ -147,16 +147,19 @@ export class SystemHandlers {
   }
 
   @SubscribeMessage('$history')
-  async past(@MessageBody() data: ReadHistory, @CurrentCommand() command: RoutedCommand): Promise<void> {
+  async past(
+    @MessageBody() { before, epoch, limit }: ReadHistory,
+    @CurrentCommand() command: RoutedCommand,
+  ): Promise<void> {
     needRoom(command);
-    const { epoch, before, limit } = withoutNulls(data);
-    needEpoch(epoch);
-    if (epoch !== undefined && before === undefined) {
+    const range = withoutNulls({ before, epoch, limit });
+    needEpoch(range.epoch);
+    if (range.epoch !== undefined && range.before === undefined) {
       throw new GatewayError('invalid', 'an "epoch" is that of "before"', {
         details: [{ path: 'before', message: 'is missing' }],
       });
     }
-    await this.history.answer(command, withoutNulls({ epoch, before, limit }) as HistoryRange);
+    await this.history.answer(command, range as HistoryRange);
   }
 
   @SubscribeMessage('$skip')

@@ -60,7 +60,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-it('lets in whom the guard knows, and gives the claims to handlers', async () => {
+it('lets in the users that the guard knows, and gives the claims to handlers', async () => {
   await expect(cluster.connect('mallory')).rejects.toMatchObject({ status: 403 });
   const [ann, bob] = [await cluster.join('ann', 'note:1'), await cluster.join('bob', 'note:1')];
   await ann.command('note.write', { text: 'hi' });
