@@ -21,7 +21,16 @@ it('ends with the last failure when the time is over', async () => {
 });
 
 it('is bounded even when the assertion never ends', async () => {
-  await expect(eventually(() => never, { withinMs: 30 })).rejects.toThrow('the last attempt did not end');
+  await expect(eventually(() => never, { withinMs: 30 })).rejects.toThrow('no attempt ended');
+});
+
+it('ends with the last failure when the time cuts off an attempt', async () => {
+  let attempts = 0;
+  const failing = eventually(() => (++attempts < 3 ? Promise.reject(new Error('three of four')) : never), {
+    withinMs: 60,
+    everyMs: 1,
+  });
+  await expect(failing).rejects.toThrow('not so within 60 ms: three of four');
 });
 
 it('takes false for not holding, and tells so when the time is over', async () => {

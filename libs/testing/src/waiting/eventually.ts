@@ -15,18 +15,21 @@ export interface EventuallyOptions {
  * Repeats an assertion until it holds and returns its result: for conditions that another process brings about.
  *
  * @param assertion throws, rejects or returns false as long as the condition does not hold; one attempt at a time
- * @throws Error when the time is over, with the last failure in its message and as its `cause`
+ * @throws Error when the time is over, with the failure of the last attempt that ended in its message and as its `cause`
  */
 export async function eventually<T>(
   assertion: () => T | Promise<T>,
   { withinMs = patience(), everyMs = 20 }: EventuallyOptions = {},
 ): Promise<T> {
   const limit = new RunningLimit(withinMs);
+  let error: unknown = UNENDED;
   try {
     for (;;) {
       const attempt = await tryOnce(assertion, Math.max(limit.left, 1));
       if ('value' in attempt) return attempt.value;
-      if (limit.left <= everyMs) throw failure(attempt.error, withinMs);
+      // An attempt that the end of the time cuts off says nothing; the one before it does.
+      if (attempt.error !== UNENDED) error = attempt.error;
+      if (limit.left <= everyMs) throw failure(error, withinMs);
       await pause(everyMs);
     }
   } finally {
@@ -36,10 +39,12 @@ export async function eventually<T>(
 
 type Attempt<T> = { readonly value: T } | { readonly error: unknown };
 
+const UNENDED = new Error('no attempt ended');
+
 async function tryOnce<T>(assertion: () => T | Promise<T>, withinMs: number): Promise<Attempt<T>> {
   const run = async () => assertion();
   try {
-    const value = await within(run(), withinMs, () => new Error('the last attempt did not end'));
+    const value = await within(run(), withinMs, () => UNENDED);
     return value === false ? { error: new Error('it is false') } : { value };
   } catch (error) {
     return { error };
