@@ -9,9 +9,26 @@ export function slotOf(key: string): number {
   return crc16(Buffer.from(hashedPart(key))) % SLOTS;
 }
 
-/** A name in the hash slot and namespace of a key under which no key exists. */
+/** A name in the hash slot and namespace of a key under which no key exists, whatever names the key is made of. */
 export function absentBeside(key: string): string {
-  return `${key.slice(0, key.indexOf(':') + 1)}{${hashedPart(key)}}:-`;
+  const hashed = hashedPart(key);
+  // A whole key can't stand in braces if it has one that closes them.
+  const tag = hashed.includes('}') ? tagOfSlot(slotOf(key)) : hashed;
+  return `${key.slice(0, key.indexOf(':') + 1)}{${tag}}:-`;
+}
+
+/** The number by which each slot was met first. */
+const tags = new Map<number, number>();
+let nextTag = 0;
+
+/** A text without braces in this slot: a number, which is looked for where the last search ended. */
+function tagOfSlot(slot: number): string {
+  while (!tags.has(slot)) {
+    const met = slotOf(String(nextTag));
+    if (!tags.has(met)) tags.set(met, nextTag);
+    nextTag++;
+  }
+  return String(tags.get(slot));
 }
 
 /** The part of a key that decides its slot. */
