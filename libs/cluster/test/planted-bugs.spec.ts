@@ -143,15 +143,22 @@ const PLANTED: readonly Planted[] = [
     scene: writtenAfterTheJoin,
     found: /Array \[\]/,
     plant: () => {
+      // Held only when what was asked for at first has long been read and written: when the wait for it is over, by
+      // whatever clock it counts.
+      const late: (() => Promise<unknown>)[] = [];
       const { subscribe } = MemoryClusterChannels.prototype;
-      return instead(
+      const undoSubscribe = instead(
         MemoryClusterChannels.prototype,
         'subscribe',
-        async function (this: MemoryClusterChannels, ...subscription) {
-          // Holds only when what was asked for at first has long been read, and written.
-          setTimeout(() => void subscribe.apply(this, subscription), 10_000).unref();
+        function (this: MemoryClusterChannels, ...subscription) {
+          late.push(() => subscribe.apply(this, subscription));
+          return Promise.resolve();
         },
       );
+      return () => {
+        undoSubscribe();
+        for (const hold of late) void hold();
+      };
     },
   },
   {
