@@ -1,9 +1,14 @@
 import { relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import NodeEnvironment from 'jest-environment-node';
+import { claimPorts } from './ports.mjs';
 
 /** `libs/testing/src/lifetimes.ts` enters what a test starts here. */
 const LIFETIMES = Symbol.for('wss.testing.lifetimes');
+/** `libs/testing/src/network/free-port.ts` takes ports from here. */
+const PORTS = Symbol.for('wss.testing.ports');
+/** Those of this worker, for all of its specs. */
+const ports = claimPorts();
 /** How long one of them may take to end, ms. */
 const END_WITHIN_MS = 10_000;
 /** Kinds of resources that keep a run from ending, and how long they may go on after the last hook, ms. */
@@ -23,6 +28,11 @@ export default class EndingEnvironment extends NodeEnvironment {
     super(config, context);
     this.#spec = relative(config.globalConfig.rootDir, context.testPath);
     this.global[LIFETIMES] = new Set();
+  }
+
+  async setup() {
+    await super.setup();
+    this.global[PORTS] = await ports;
   }
 
   async handleTestEvent(event, state) {
