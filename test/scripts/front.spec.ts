@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { pathToFileURL } from 'node:url';
-import { eventually, newSeed, Random } from '@wss/testing';
+import { eventually, freePort, newSeed, Random } from '@wss/testing';
 
 interface Target {
   readonly connections: number;
@@ -46,8 +46,9 @@ class Place {
       if (!this.isReady) this.wrong++;
       return response.end(this.name);
     });
+    // The same after a death; the kernel gives none of these to a connection meanwhile.
+    this.port ||= await freePort();
     await new Promise<void>((resolve) => this.server.listen(this.port, '127.0.0.1', resolve));
-    this.port = (this.server.address() as AddressInfo).port;
     this.isAlive = true;
   }
 
