@@ -12,7 +12,8 @@ import { RawSocket } from './shared/raw-socket.mjs';
  * The cost of limits for requests and commits of which none is near a limit: the time of the processor that a node, and
  * for commits Redis, needs for one, with the limits that it has by default, against one without limits; and that of
  * commits with `@RateLimit` against commits without. `--against <folder>` has the build of another release as the
- * reference. Rounds are interleaved, and the figures are medians.
+ * reference. Both sides of a round run one after the other, in random order; a ratio is the median of the rounds', and
+ * its spread is that of the middle half of them.
  */
 const DEFAULTS = { name: 'default limits', limits: {} };
 const NONE = { name: 'no limits', limits: { framesPerSecond: false, bytesPerSecond: false } };
@@ -30,13 +31,16 @@ const LOADS = [
   { name: "commits, per: 'client'", clients: 50, underWay: 4, event: 'tally.client', reference: 'tally.add' },
 ];
 
+/** Printed names of the parts of the cost. */
+const NAMES = { node: 'node', engine: 'Redis', sum: 'both' };
+
 /** Rooms that the clients of a load with commits are in. */
 const ROOMS = 10;
 
 await main(async (args) => {
   const options = {
-    rounds: { type: 'string', default: '15' },
-    seconds: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '40' },
+    seconds: { type: 'string', default: '0.4' },
     against: { type: 'string' },
     only: { type: 'string', default: '' },
   };
@@ -86,13 +90,13 @@ async function start({ name, limits, root, redis }) {
   return { name, child, redis, url: `ws://127.0.0.1:${port}/` };
 }
 
-/** Returns the samples of each server: microseconds of the processor per request. */
+/** Returns the samples of each server: microseconds of the processor per request, of the node and of Redis. */
 async function measure(servers, { rounds, seconds }) {
   const samples = servers.map(() => []);
   // The first round warms them up.
   for (let round = 0; round <= Number(rounds); round++) {
     const order = [...servers.keys()];
-    for (const index of round % 2 === 0 ? order : order.reverse()) {
+    for (const index of Math.random() < 0.5 ? order : order.reverse()) {
       const cost = await costOf(servers[index], Number(seconds) * 1_000);
       if (round > 0) samples[index].push(cost);
     }
@@ -112,7 +116,8 @@ async function costOf({ load, child, redis, url }, ms) {
   const cpuMs = await cpuOf(child);
   const ownMs = load.event ? (await cpuOfRedis(redis)) - engineMs : 0;
   for (const { socket } of sockets) socket.terminate();
-  return ((cpuMs + ownMs) * 1_000) / total;
+  const [node, engine] = [cpuMs, ownMs].map((usedMs) => (usedMs * 1_000) / total);
+  return { node, engine, sum: node + engine };
 }
 
 function connected(url, index) {
@@ -165,16 +170,27 @@ async function cpuOf(child) {
   return cpuMs;
 }
 
-function report({ name }, servers, samples) {
-  const [tested, reference] = samples.map(median);
-  // Of the rounds, each beside its own reference: what the machine does meanwhile happens to both.
-  const ratio = median(samples[0].map((cost, round) => cost / samples[1][round]));
-  say(
-    `${name.padEnd(24)} ${servers[0].name} ${tested.toFixed(1)} µs, ${servers[1].name} ${reference.toFixed(1)} µs: × ${ratio.toFixed(3)}`,
-  );
+function report({ name, event }, [tested, reference], samples) {
+  say(`${name}: ${tested.name} against ${reference.name}`);
+  // Redis has no part in requests.
+  for (const part of event ? ['node', 'engine', 'sum'] : ['node']) say(lineOf(part, samples));
 }
 
-function median(values) {
+/** A part's cost on both sides, and the ratio of the rounds, each beside its own reference: noise happens to both. */
+function lineOf(part, samples) {
+  const [tested, reference] = samples.map((costs) =>
+    quantile(
+      costs.map((cost) => cost[part]),
+      0.5,
+    ),
+  );
+  const ratios = samples[0].map((cost, round) => cost[part] / samples[1][round][part]);
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((at) => quantile(ratios, at).toFixed(3));
+  const costs = `${tested.toFixed(1)} µs, ${reference.toFixed(1)} µs`;
+  return `  ${NAMES[part].padEnd(6)} ${costs}: × ${middle} (${low} to ${high})`;
+}
+
+function quantile(values, at) {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return sorted[Math.floor((sorted.length - 1) * at)];
 }
