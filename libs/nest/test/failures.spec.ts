@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Readiness, useWss, WssModule } from '@wss/nest';
 import {
   eventually,
+  freePort,
   GatewayNode,
   RedisClusterServers,
   RedisServer,
@@ -74,8 +75,8 @@ describe.each(PLATFORMS)('an application on %s whose port is taken', (platform) 
   it('leaves the cluster, and joins it when it listens on another one', async () => {
     const redis = await RedisServer.start();
     const taken = createServer();
-    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-    const { port } = taken.address() as AddressInfo;
+    const port = await freePort();
+    await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve));
     const app = useWss(await createApp(platform, [WssModule.forRoot({ auth: 'none', redis: redis.url })]));
     const readiness = app.get(Readiness, { strict: false });
     await app.init();
