@@ -14,6 +14,7 @@ export class ClusterUsers extends Users {
   disconnect(user: string, options: DisconnectOptions = {}): Promise<void> {
     return this.revocations.audited(['disconnect', user, options], () => {
       requireName(user);
+      requireOptions(options);
       return this.revocations.disconnect(user);
     });
   }
@@ -21,7 +22,7 @@ export class ClusterUsers extends Users {
   revoke(user: string, options: RevokeOptions): Promise<void> {
     return this.revocations.audited(['revoke', user, options], () => {
       requireName(user);
-      requireBy(options);
+      requireOptions(options, 'with by');
       return this.revocations.revokeUser(user);
     });
   }
@@ -36,7 +37,7 @@ export class ClusterSessions extends Sessions {
   revoke(id: string, options: RevokeOptions): Promise<void> {
     return this.revocations.audited(['revoke_session', id, options], () => {
       demand(typeof id === 'string' && SESSION.test(id), 'the id of a session is 1 to 64 of A-Z a-z 0-9 _ -');
-      requireBy(options);
+      requireOptions(options, 'with by');
       return this.revocations.revokeSession(id);
     });
   }
@@ -46,8 +47,13 @@ function requireName(user: string): void {
   demand(isUserName(user), 'a user is a text of 1 to 128 characters without control characters');
 }
 
-function requireBy(options: RevokeOptions | undefined): void {
-  demand(isUserName(options?.by), '"by" names who asks for it, in 1 to 128 characters');
+/** Before anything takes effect: the log line that comes after it must not fail. */
+function requireOptions(options: unknown, demands?: 'with by'): void {
+  demand(typeof options === 'object' && options !== null, 'the options are an object');
+  const { by, reason } = options as { by?: unknown; reason?: unknown };
+  const isNamed = by === undefined ? !demands : isUserName(by);
+  demand(isNamed, '"by" names who asks for it, in 1 to 128 characters');
+  demand(reason === undefined || typeof reason === 'string', '"reason" is a text');
 }
 
 function demand(isFit: boolean, message: string): void {

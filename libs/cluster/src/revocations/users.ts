@@ -20,7 +20,8 @@ export abstract class Users {
   /**
    * Closes all connections that the user has now, with 4402. They may come back, which asks the admission and the
    * guards of connections again, so it makes changed rights count. Sessions go on.
-   * @throws GatewayError `unavailable`, `unknown_outcome`; `invalid` for a text that can't name a user
+   * @throws GatewayError `unavailable`, `unknown_outcome`; `invalid` for a text that can't name a user, or options of
+   *   another kind, and nothing took effect
    */
   abstract disconnect(user: string, options?: DisconnectOptions): Promise<void>;
 
@@ -33,7 +34,7 @@ export abstract class Users {
    * is kept as far as Redis keeps it; this node repeats what a failover lost, while it runs. A node of a release without
    * revocations keeps the user; a line in the log warns of it.
    * @throws GatewayError `unknown_outcome`, with `applied` if it is in force and only its durability is unknown;
-   *   `unavailable`; `invalid` for a text that can't name a user
+   *   `unavailable`; `invalid` for a text that can't name a user, or options of another kind, and nothing took effect
    */
   abstract revoke(user: string, options: RevokeOptions): Promise<void>;
 }

@@ -60,8 +60,10 @@ export class RoomEndings implements OnApplicationShutdown {
   async end(
     room: string,
     who: Omit<Ending, 'reason'>,
-    { reason = '', by }: EndingOptions = {},
+    options: EndingOptions = {},
   ): Promise<{ readonly seq: number }> {
+    requireOptions(options);
+    const { reason = '', by } = options;
     requireText('reason', reason);
     requireText('by', by ?? '');
     if (who.user !== undefined) requireName('user', who.user);
@@ -140,6 +142,11 @@ function described({ room, ending }: Pick<KeptEnding, 'room' | 'ending'>): strin
         : `session=${logText(session)}`
       : `user=${logText(user)}`;
   return `room=${room} ${who} reason=${logText(reason)}`;
+}
+
+function requireOptions(options: unknown): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new GatewayError('invalid', 'the options are an object');
 }
 
 function requireText(path: string, text: string): void {
