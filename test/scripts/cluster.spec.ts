@@ -17,6 +17,8 @@ import { WebSocket } from 'ws';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/cluster.mjs', import.meta.url));
 const NODES = 3;
+/** The front's, one for each node, and that of Redis. */
+const PORTS = NODES + 2;
 const CLIENTS = 30;
 const KILLS = Number(process.env['CHAOS_KILLS'] ?? 3);
 const COMMANDS = 25;
@@ -45,12 +47,9 @@ function childOf({ pid }: ManagedProcess): number {
 }
 
 beforeAll(async () => {
-  do {
-    port = await freePort();
-    script = await start({ SERVER_PORT: String(port) });
-    await script.output.waitFor(/Ctrl-C ends all|can't be listened on/, WITHIN_MS);
-    // One of the ports after it was taken.
-  } while (!output().includes('Ctrl-C ends all'));
+  port = await freePort(PORTS);
+  script = await start({ SERVER_PORT: String(port) });
+  await script.output.waitFor(/Ctrl-C ends all/, WITHIN_MS);
   for (const [, number, pid, nodeId, url] of output().matchAll(/^ {2}(\d) +(\d+) +(\S+) +(http\S+)$/gm)) {
     nodes.set(Number(number), { pid: Number(pid), nodeId: nodeId!, url: url! });
   }
@@ -82,7 +81,7 @@ describe('npm run cluster', () => {
   });
 
   it('leaves no Redis behind when it is interrupted while that starts', async () => {
-    const other = await start({ SERVER_PORT: String(await freePort()) });
+    const other = await start({ SERVER_PORT: String(await freePort(PORTS)) });
     const redis = await eventually(() => childOf(other), { withinMs: WITHIN_MS, everyMs: 1 });
     other.signal('SIGINT');
     expect(await other.exited).toEqual({ code: 0, signal: null });
@@ -146,7 +145,7 @@ describe('npm run cluster', () => {
 
 describe('npm run cluster with nodes that can not start', () => {
   it('says so once and ends', async () => {
-    const other = await start({ SERVER_PORT: String(await freePort()), PRESENCE_GRACE_MS: 'soon' });
+    const other = await start({ SERVER_PORT: String(await freePort(PORTS)), PRESENCE_GRACE_MS: 'soon' });
     expect((await other.exited).code).toBe(1);
     const words = await other.lastWords();
     expect(words).toContain('PRESENCE_GRACE_MS');
