@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { RoomStart } from '@wss/core';
 import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { entryFrames } from '../socket/entry-frames.js';
+import { replayedFrames } from '../socket/entry-frames.js';
 import type { Lag } from './room-members.js';
 import { MAX_OUTBOUND_BYTES } from '../socket/outbound-queue.js';
 import { LaneNumbers, RoomSource } from '../ports/ports.js';
@@ -127,7 +127,7 @@ function partOf(
   let bytes = 0;
   let count = 0;
   while (count < entries.length && count < PART_ENTRIES && bytes < PART_BYTES) {
-    const of = entryFrames(room, entries[count++]!);
+    const of = replayedFrames(room, entries[count++]!);
     for (const frame of withPatch ? of.patched() : of.plain) {
       frames.push(frame);
       bytes += frame.length;

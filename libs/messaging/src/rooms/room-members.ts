@@ -1,7 +1,7 @@
 import { ends, gateSeq, type HistoryReset } from '@wss/core';
 import { type Ending, type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
-import { entryFrames } from '../socket/entry-frames.js';
+import { EntryFrames } from '../socket/entry-frames.js';
 import type { Flusher } from '../socket/flusher.js';
 import type { RoomPlace } from '../socket/room-state.js';
 import { SharedFrames } from '../socket/shared-frames.js';
@@ -111,7 +111,7 @@ export class RoomMembers {
       this.place.seen = { epoch, seq: lastSeq(entry) };
       if (entry.ending) this.end(entry.ending, lastSeq(entry));
       const { plain, patched } = this.current({ epoch, seq: entry.first - 1 });
-      const frames = entryFrames(this.options.name, entry);
+      const frames = new EntryFrames(this.options.name, entry);
       for (const frame of frames.plain) plain.add(frame);
       if (plain !== patched) for (const frame of frames.patched()) patched.add(frame);
     }
