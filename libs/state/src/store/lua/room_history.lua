@@ -12,8 +12,9 @@ if not room then return refusal end
 find_lost(room)
 skip_written_in_part(room)
 local MOST_EVENTS, MOST_BYTES = tonumber(ARGV[4]), tonumber(ARGV[5])
--- How many entries are read at first, to learn how big they are, and at most at a time.
-local FIRST_CHUNK, MOST_CHUNK = 8, 256
+-- How many entries are read at first, to learn how big they are, and at most at a time: the size of those behind them
+-- is not known, so that as many may be read in vain.
+local FIRST_CHUNK, MOST_CHUNK = 8, 32
 -- True if an entry was found that a newer release keeps in another form.
 local foreign = false
 

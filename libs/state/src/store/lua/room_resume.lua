@@ -26,8 +26,9 @@ local part = { entries = {} }
 -- else what lies before a gap is left out.
 local function read_after(from, strict)
   local MOST_ENTRIES, MOST_BYTES = tonumber(ARGV[7]), tonumber(ARGV[8])
-  -- How many entries are read at first, to learn how big they are, and at most at a time.
-  local FIRST_CHUNK, MOST_CHUNK = 8, 256
+  -- How many entries are read at first, to learn how big they are, and at most at a time: the size of those behind them
+  -- is not known, so that as many may be read in vain.
+  local FIRST_CHUNK, MOST_CHUNK = 8, 32
   local bytes, next_seq = 0, from + 1
 
   -- Takes an entry into the part. Returns false when the part ends here.
