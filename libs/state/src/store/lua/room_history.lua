@@ -12,9 +12,6 @@ if not room then return refusal end
 find_lost(room)
 skip_written_in_part(room)
 local MOST_EVENTS, MOST_BYTES = tonumber(ARGV[4]), tonumber(ARGV[5])
--- How many entries are read at first, to learn how big they are, and at most at a time: the size of those behind them
--- is not known, so that as many may be read in vain.
-local FIRST_CHUNK, MOST_CHUNK = 8, 32
 -- True if an entry was found that a newer release keeps in another form.
 local foreign = false
 
@@ -49,7 +46,7 @@ end
 -- Reads whole entries, newest first, down from the one that has this event; those behind a gap are left out.
 -- Returns the entries, and the first event above the gap; nil if there is none.
 local function read_down(seq)
-  local entries, count, bytes, wanted = {}, 0, 0, seq
+  local entries, count, bytes, wanted, gap = {}, 0, 0, seq, nil
   local start = id_of(seq)
   if not start then return entries, room.seq + 1 end
 
@@ -57,7 +54,10 @@ local function read_down(seq)
   local function take(entry)
     local first, last = range_of(entry)
     if foreign then return false end
-    if first > wanted or last < wanted then return false, math.max(first, wanted + 1) end
+    if first > wanted or last < wanted then
+      gap = math.max(first, wanted + 1)
+      return false
+    end
     local body, events = entry[2][2], wanted - first + 1
     if #entries > 0 and (count + events > MOST_EVENTS or bytes + #body > MOST_BYTES) then return false end
     entries[#entries + 1] = entry
@@ -65,22 +65,10 @@ local function read_down(seq)
     return true
   end
 
-  local function chunk_size()
-    local left = math.ceil(math.max(0, MOST_BYTES - bytes) / (bytes / #entries)) + 1
-    return math.max(1, math.min(MOST_CHUNK, left, MOST_EVENTS - count + 1))
-  end
-
-  local chunk = math.min(FIRST_CHUNK, MOST_EVENTS + 1)
-  repeat
-    local read = call('XREVRANGE', KEYS[3], start, '-', 'COUNT', chunk)
-    for _, entry in ipairs(read) do
-      local taken, gap = take(entry)
-      if not taken then return entries, gap end
-    end
-    local ended = #read < chunk
-    if not ended then start, chunk = '(' .. read[#read][1], chunk_size() end
-  until ended
-  return entries, nil
+  read_entries('XREVRANGE', start, '-', take, function()
+    return math.min(filling(MOST_BYTES - bytes, #entries, bytes), MOST_EVENTS - count + 1)
+  end)
+  return entries, gap
 end
 
 local epoch, before = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3])

@@ -18,3 +18,28 @@ local function skip_written_in_part(room)
   life_of(room).open_epoch()
   return true
 end
+
+-- How many entries are read at first, to learn how big they are, and at most at a time: the size of those behind them is
+-- not known, so that as many may be read in vain.
+local FIRST_CHUNK, MOST_CHUNK = 8, 32
+
+-- Reads entries from an id on, by XRANGE or XREVRANGE, until `take` returns false for one. `wanted`: how many more may be
+-- of use. Returns true if it came to the end.
+local function read_entries(command, start, stop, take, wanted)
+  local chunk = math.min(FIRST_CHUNK, wanted())
+  repeat
+    local read = call(command, KEYS[3], start, stop, 'COUNT', chunk)
+    for _, entry in ipairs(read) do
+      if not take(entry) then return false end
+    end
+    local ended = #read < chunk
+    if not ended then start, chunk = '(' .. read[#read][1], math.max(1, math.min(MOST_CHUNK, wanted())) end
+  until ended
+  return true
+end
+
+-- How many entries as big as those that were taken fill so many bytes, with the one that finds no room any more.
+local function filling(left_bytes, entries, bytes)
+  if entries == 0 then return MOST_CHUNK end
+  return math.ceil(math.max(0, left_bytes) / (bytes / entries)) + 1
+end

@@ -26,9 +26,6 @@ local part = { entries = {} }
 -- else what lies before a gap is left out.
 local function read_after(from, strict)
   local MOST_ENTRIES, MOST_BYTES = tonumber(ARGV[7]), tonumber(ARGV[8])
-  -- How many entries are read at first, to learn how big they are, and at most at a time: the size of those behind them
-  -- is not known, so that as many may be read in vain.
-  local FIRST_CHUNK, MOST_CHUNK = 8, 32
   local bytes, next_seq = 0, from + 1
 
   -- Takes an entry into the part. Returns false when the part ends here.
@@ -54,24 +51,13 @@ local function read_after(from, strict)
     return true
   end
 
-  local function chunk_size()
+  local start, stop = oldest_id(room, from + 1), room.number .. '-' .. room.digits
+  local is_whole = read_entries('XRANGE', start, stop, take, function()
     local count = #part.entries
-    if count == 0 then return MOST_CHUNK end
-    local left = math.ceil((MOST_BYTES - bytes) / (bytes / count)) + 1
-    return math.max(1, math.min(MOST_CHUNK, left, MOST_ENTRIES - count + 1))
-  end
-
-  local start, stop, chunk = oldest_id(room, from + 1), room.number .. '-' .. room.digits, FIRST_CHUNK
-  repeat
-    local read = call('XRANGE', KEYS[3], start, stop, 'COUNT', chunk)
-    for _, entry in ipairs(read) do
-      if not take(entry) then return end
-    end
-    local ended = #read < chunk
-    if not ended then start, chunk = '(' .. read[#read][1], chunk_size() end
-  until ended
+    return math.min(filling(MOST_BYTES - bytes, count, bytes), MOST_ENTRIES - count + 1)
+  end)
   -- Entries that the log has lost at its end make a gap too.
-  if next_seq <= room.seq then part.entries, part.gap = {}, true end
+  if is_whole and next_seq <= room.seq then part.entries, part.gap = {}, true end
 end
 
 local mode, lost_from, lost_to = 'live', 0, 0
