@@ -1,5 +1,6 @@
 import { GatewayError } from '@wss/core';
 import { isUserName } from '@wss/protocol';
+import { requireOptions } from '../rooms/room-endings.js';
 import type { Revocations } from './revocations.js';
 import { type DisconnectOptions, type RevokeOptions, Sessions, Users } from './users.js';
 
@@ -14,7 +15,7 @@ export class ClusterUsers extends Users {
   disconnect(user: string, options: DisconnectOptions = {}): Promise<void> {
     return this.revocations.audited(['disconnect', user, options], () => {
       requireName(user);
-      requireOptions(options);
+      requireAudit(options);
       return this.revocations.disconnect(user);
     });
   }
@@ -22,7 +23,8 @@ export class ClusterUsers extends Users {
   revoke(user: string, options: RevokeOptions): Promise<void> {
     return this.revocations.audited(['revoke', user, options], () => {
       requireName(user);
-      requireOptions(options, 'with by');
+      requireAudit(options);
+      requireBy(options);
       return this.revocations.revokeUser(user);
     });
   }
@@ -37,7 +39,8 @@ export class ClusterSessions extends Sessions {
   revoke(id: string, options: RevokeOptions): Promise<void> {
     return this.revocations.audited(['revoke_session', id, options], () => {
       demand(typeof id === 'string' && SESSION.test(id), 'the id of a session is 1 to 64 of A-Z a-z 0-9 _ -');
-      requireOptions(options, 'with by');
+      requireAudit(options);
+      requireBy(options);
       return this.revocations.revokeSession(id);
     });
   }
@@ -47,13 +50,16 @@ function requireName(user: string): void {
   demand(isUserName(user), 'a user is a text of 1 to 128 characters without control characters');
 }
 
-/** Before anything takes effect: the log line that comes after it must not fail. */
-function requireOptions(options: unknown, demands?: 'with by'): void {
-  demand(typeof options === 'object' && options !== null, 'the options are an object');
+/** Judges what the log line needs before the effect, which comes before the line. */
+function requireAudit(options: DisconnectOptions): void {
+  requireOptions(options);
   const { by, reason } = options as { by?: unknown; reason?: unknown };
-  const isNamed = by === undefined ? !demands : isUserName(by);
-  demand(isNamed, '"by" names who asks for it, in 1 to 128 characters');
+  if (by !== undefined) requireBy({ by });
   demand(reason === undefined || typeof reason === 'string', '"reason" is a text');
+}
+
+function requireBy({ by }: { readonly by?: unknown }): void {
+  demand(isUserName(by), '"by" names who asks for it, in 1 to 128 characters');
 }
 
 function demand(isFit: boolean, message: string): void {

@@ -144,7 +144,8 @@ function described({ room, ending }: Pick<KeptEnding, 'room' | 'ending'>): strin
   return `room=${room} ${who} reason=${logText(reason)}`;
 }
 
-function requireOptions(options: unknown): void {
+/** For calls that put somebody out: bad options must not fail after it took effect. */
+export function requireOptions(options: unknown): void {
   if (typeof options === 'object' && options !== null) return;
   throw new GatewayError('invalid', 'the options are an object');
 }
