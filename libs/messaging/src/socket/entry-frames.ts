@@ -25,8 +25,8 @@ export class EntryFrames {
 const replayed = new WeakMap<LogEntry, EntryFrames>();
 
 /**
- * The frames of an entry that is replayed, built once for all clients. Live entries don't come here: few of them are replayed, and
- * frames that are kept as long as the entries cost more to collect than to build.
+ * The frames of an entry that is replayed, built once for all clients. Live entries don't come here: few of them are
+ * replayed, and frames that are kept as long as the entries cost more to collect than to build.
  */
 export function replayedFrames(room: string, entry: LogEntry): EntryFrames {
   let frames = replayed.get(entry);
