@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { ensureBuilt } from '../scripts/lib/build.mjs';
 import { ensureProgram } from '../scripts/lib/debian.mjs';
+import { medianOf } from './shared/quantile.mjs';
 
 /**
  * Compares commits with the plainest command of Redis (INCR), and with the textbook loop (WATCH/MULTI),
@@ -96,22 +97,22 @@ function callsOf(stats) {
 }
 
 function report(samples) {
-  const of = (name, key) => median(samples.get(WORKLOADS.find((workload) => workload.name === name)), key);
+  const of = (name, key) => medianOf(samples.get(WORKLOADS.find((workload) => workload.name === name)), key);
   const rows = [...samples].map(([workload, runsOf]) => {
     const references = workload.kind === 'incr' || workload.kind === 'watch' ? [] : referencesOf(workload);
     return [
       workload.name,
       {
-        'per second': Math.round(median(runsOf, 'rate')),
+        'per second': Math.round(medianOf(runsOf, 'rate')),
         ratio: references
-          .map((name) => `${(median(runsOf, 'rate') / of(name, 'rate')).toFixed(2)} × ${name}`)
+          .map((name) => `${(medianOf(runsOf, 'rate') / of(name, 'rate')).toFixed(2)} × ${name}`)
           .join(' · '),
-        'p99, ms': median(runsOf, 'p99').toFixed(1),
-        'slowest / fastest node': median(runsOf, 'fairness').toFixed(2),
+        'p99, ms': medianOf(runsOf, 'p99').toFixed(1),
+        'slowest / fastest node': medianOf(runsOf, 'fairness').toFixed(2),
         'scripts per command':
           workload.kind === 'incr' || workload.kind === 'watch'
             ? ''
-            : median(runsOf, 'roundTrips').toFixed(2),
+            : medianOf(runsOf, 'roundTrips').toFixed(2),
       },
     ];
   });
@@ -123,9 +124,4 @@ function referencesOf({ writers, rooms = 1, nodes = 1, processes = 1 }) {
   if (rooms === 1 && writers * nodes * processes === 100) return ['WATCH/MULTI, one document, 100 writers'];
   if (writers === 1) return ['INCR, 1 writer', 'INCR, auto-pipelining, 1 writer'];
   return [`INCR, ${writers} writers`];
-}
-
-function median(samples, key) {
-  const sorted = samples.map((sample) => sample[key]).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }

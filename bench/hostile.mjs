@@ -31,8 +31,9 @@ await main(async (args) => {
   await ensureProgram('redis-server');
   await ensureBuilt();
   const folder = mkdtempSync(join(tmpdir(), 'wss-hostile-'));
-  const scene = await Scene.start(join(folder, 'turns'), Number(values.window));
+  const scene = new Scene(join(folder, 'turns'), Number(values.window));
   try {
+    await scene.start();
     say(`${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}`);
     const over = [];
     for (const kind of scene.kinds.filter((each) =>

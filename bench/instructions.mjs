@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ensureBuilt } from '../scripts/lib/build.mjs';
 import { isInPath } from '../scripts/lib/debian.mjs';
+import { median } from './shared/quantile.mjs';
 
 /**
  * Counts the instructions of a request, of a commit and of a publication to 20 members, in one process, and fails if one
@@ -91,10 +92,7 @@ function figureIn(path) {
 function medians(figures) {
   const all = {};
   for (const [work, instructions] of figures) (all[work] ??= []).push(instructions);
-  for (const list of Object.values(all)) list.sort((a, b) => a - b);
-  return Object.fromEntries(
-    Object.entries(all).map(([work, list]) => [work, list[Math.floor(list.length / 2)]]),
-  );
+  return Object.fromEntries(Object.entries(all).map(([work, list]) => [work, median(list)]));
 }
 
 function compare(counted, committed) {

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { main, say } from '../scripts/lib/project.mjs';
 import { ensureBuilt } from '../scripts/lib/build.mjs';
 import { ensureProgram } from '../scripts/lib/debian.mjs';
+import { median, quantile } from './shared/quantile.mjs';
 import { RawSocket } from './shared/raw-socket.mjs';
 
 /**
@@ -178,19 +179,9 @@ function report({ name, event }, [tested, reference], samples) {
 
 /** A part's cost on both sides, and the ratio of the rounds, each beside its own reference: noise happens to both. */
 function lineOf(part, samples) {
-  const [tested, reference] = samples.map((costs) =>
-    quantile(
-      costs.map((cost) => cost[part]),
-      0.5,
-    ),
-  );
+  const [tested, reference] = samples.map((costs) => median(costs.map((cost) => cost[part])));
   const ratios = samples[0].map((cost, round) => cost[part] / samples[1][round][part]);
   const [low, middle, high] = [0.25, 0.5, 0.75].map((at) => quantile(ratios, at).toFixed(3));
   const costs = `${tested.toFixed(1)} µs, ${reference.toFixed(1)} µs`;
   return `  ${NAMES[part].padEnd(6)} ${costs}: × ${middle} (${low} to ${high})`;
-}
-
-function quantile(values, at) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) * at)];
 }

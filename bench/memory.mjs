@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import WebSocket from 'ws';
 import { main, say } from '../scripts/lib/project.mjs';
 import { ensureBuilt } from '../scripts/lib/build.mjs';
+import { medianOf } from './shared/quantile.mjs';
 
 /** Memory per idle client: of a bare `ws` server, of ours, of Nest's own; with few handlers and with 100 more. */
 const SERVERS = [
@@ -32,7 +33,7 @@ await main(async (args) => {
   for (let run = 0; run < Number(values.runs); run++) {
     for (const [i, server] of SERVERS.entries()) samples[i].push(await measure(server, clients));
   }
-  report(samples.map((runs) => ({ used: median(runs, 'used'), rss: median(runs, 'rss') })));
+  report(samples.map((runs) => ({ used: medianOf(runs, 'used'), rss: medianOf(runs, 'rss') })));
 });
 
 async function measure(server, clients) {
@@ -94,11 +95,6 @@ async function openOne(port, protocol, index) {
   await once(socket, 'open');
   await greeted;
   return socket;
-}
-
-function median(samples, key) {
-  const sorted = samples.map((sample) => sample[key]).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }
 
 function report(results) {

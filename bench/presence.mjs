@@ -7,6 +7,7 @@ import { main, say } from '../scripts/lib/project.mjs';
 import { ensureBuilt } from '../scripts/lib/build.mjs';
 import { Client } from './presence/client.mjs';
 import { measureDeath } from './presence/deaths.mjs';
+import { medianOf } from './shared/quantile.mjs';
 
 /**
  * Measures the cost of presence in a big room: latency of its messages under churn, against the same room without
@@ -113,16 +114,14 @@ async function open(count, urls, prefix) {
 }
 
 function report(samples) {
-  const median = (kind, key) => {
-    const sorted = samples[kind].map((sample) => sample[key]).sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)];
-  };
   const row = (kind) => ({
-    'p50, ms': median(kind, 'p50'),
-    'p99, ms': median(kind, 'p99'),
-    deliveries: median(kind, 'deliveries'),
-    announcements: median(kind, 'announcements'),
+    'p50, ms': medianOf(samples[kind], 'p50'),
+    'p99, ms': medianOf(samples[kind], 'p99'),
+    deliveries: medianOf(samples[kind], 'deliveries'),
+    announcements: medianOf(samples[kind], 'announcements'),
   });
   console.table({ 'without presence': row('plain'), 'with presence': row('shown') });
-  say(`p99 with presence / without: ${(median('shown', 'p99') / median('plain', 'p99')).toFixed(2)}`);
+  say(
+    `p99 with presence / without: ${(medianOf(samples.shown, 'p99') / medianOf(samples.plain, 'p99')).toFixed(2)}`,
+  );
 }

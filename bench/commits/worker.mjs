@@ -9,6 +9,7 @@ import {
   ROOM_SCRIPTS,
   RoomStateRepository,
 } from '../../dist/libs/state/src/index.js';
+import { quantile } from '../shared/quantile.mjs';
 import { Redis } from 'ioredis';
 
 /**
@@ -112,8 +113,7 @@ async function run({ work }, { writers, seconds }) {
       }
     }),
   );
-  latencies.sort((a, b) => a - b);
-  return { done, p99: latencies[Math.floor(latencies.length * 0.99)] ?? 0 };
+  return { done, p99: quantile(latencies, 0.99) ?? 0 };
 }
 
 async function openNode({ url, node }) {

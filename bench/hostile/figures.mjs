@@ -3,14 +3,6 @@ import { connect } from 'node:net';
 
 const KIBIBYTES_PER_MEBIBYTE = 1_024;
 
-/** The value below which this share of the values lies. */
-export function percentile(values, share) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-}
-
-export const median = (values) => percentile(values, 0.5);
-
 /** Memory of a process, MiB. */
 export function rssOf(pid) {
   const [, kibibytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -1,15 +1,16 @@
 import { say } from '../../scripts/lib/project.mjs';
-import { median, percentile, turnOf } from './figures.mjs';
+import { median, quantile } from '../shared/quantile.mjs';
+import { turnOf } from './figures.mjs';
 
 /** Says what was measured against a kind of flood, and returns the ratio of the pooled windows. */
 export function report(kind, { sides, told, rss, most }) {
   const pooled = (side, share) =>
-    percentile(
+    quantile(
       sides[side].flatMap(({ times }) => times),
       share,
     );
   const ofRounds = sides.flooded.map(
-    ({ times }, at) => percentile(times, 0.99) / percentile(sides.quiet[at].times, 0.99),
+    ({ times }, at) => quantile(times, 0.99) / quantile(sides.quiet[at].times, 0.99),
   );
   const [quiet, flooded, beside] = ['quiet', 'flooded', 'beside'].map((side) => pooled(side, 0.99));
   const turns = (side) =>
