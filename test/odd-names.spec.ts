@@ -16,15 +16,14 @@ import {
   WssModule,
 } from '@wss/nest';
 import {
-  clusterOnServers,
   eventually,
-  FeatureCluster,
+  type FeatureCluster,
   newSeed,
   Random,
-  RedisClusterServers,
   type TestClient,
   UpgradeRefused,
 } from '@wss/testing';
+import { ENGINES, startOn } from './fixtures/any-engine.js';
 import { IsObject, IsString } from 'class-validator';
 
 const HOUR = 3_600_000;
@@ -65,16 +64,6 @@ class WallHandlers {
 @Module({ imports: [WssModule.forFeature([Wall])], providers: [WallHandlers] })
 class WallModule {}
 
-type EngineName = 'memory' | 'redis' | 'Redis Cluster';
-const ENGINES: readonly EngineName[] = ['memory', 'redis', 'Redis Cluster'];
-
-async function start(engine: EngineName, options: object): Promise<FeatureCluster> {
-  const nodes = { features: [WallModule], options };
-  return engine === 'Redis Cluster'
-    ? clusterOnServers(await RedisClusterServers.start({}), nodes)
-    : FeatureCluster.start({ ...nodes, engine });
-}
-
 const seed = newSeed();
 const random = new Random(seed);
 let count = 0;
@@ -87,7 +76,10 @@ beforeAll(() => void process.stdout.write(`seed ${seed}\n`));
 describe.each(ENGINES)('users of any name, on %s', (engine) => {
   let cluster: FeatureCluster;
   beforeAll(async () => {
-    cluster = await start(engine, { limits: { connectionsPerUser: 2 }, presence: { graceMs: 50 } });
+    cluster = await startOn(engine, {
+      features: [WallModule],
+      options: { limits: { connectionsPerUser: 2 }, presence: { graceMs: 50 } },
+    });
   });
   afterAll(() => cluster?.stop());
 
@@ -146,7 +138,9 @@ describe.each(ENGINES)('users of any name, on %s', (engine) => {
 
 describe.each(ENGINES)('users of any name who may have one connection, on %s', (engine) => {
   let cluster: FeatureCluster;
-  beforeAll(async () => void (cluster = await start(engine, { single: true })));
+  beforeAll(
+    async () => void (cluster = await startOn(engine, { features: [WallModule], options: { single: true } })),
+  );
   afterAll(() => cluster?.stop());
 
   it.each(users)('lets %j keep the newest', async (user) => {

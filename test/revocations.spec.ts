@@ -19,16 +19,8 @@ import {
   Sessions,
   Users,
 } from '@wss/nest';
-import {
-  clusterOnServers,
-  eventually,
-  FeatureCluster,
-  RedisClusterServers,
-  newSeed,
-  Random,
-  type TestClient,
-  UpgradeRefused,
-} from '@wss/testing';
+import { eventually, FeatureCluster, newSeed, Random, type TestClient, UpgradeRefused } from '@wss/testing';
+import { ENGINES, startOn } from './fixtures/any-engine.js';
 
 /** Admits everybody, with a token that was issued when the header says. */
 @Injectable()
@@ -95,7 +87,7 @@ function keptIn(lines: string[]): LoggerService {
   return { log, warn: log, error: log, fatal: log, debug: quiet, verbose: quiet };
 }
 
-describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go on %s', (engine) => {
+describe.each(ENGINES)('users who must go on %s', (engine) => {
   let cluster: FeatureCluster;
   const lines: string[] = [];
   const seed = newSeed();
@@ -105,9 +97,7 @@ describe.each(['memory', 'redis', 'Redis Cluster'] as const)('users who must go 
   beforeAll(async () => {
     const options = { auth: { use: HeaderAdmission }, presence: { graceMs: 50_000 } } as const;
     const nodes = { features: [NotesModule], nodes: 3, options, logger: keptIn(lines) };
-    cluster = await (engine === 'Redis Cluster'
-      ? clusterOnServers(await RedisClusterServers.start({}), nodes)
-      : FeatureCluster.start({ ...nodes, engine }));
+    cluster = await startOn(engine, nodes);
   });
   afterAll(() => cluster?.stop());
   beforeEach(() => {

@@ -11,7 +11,7 @@ export {
 } from './published/index.js';
 export * from './deployments/changed-script.js';
 export * from './deployments/cluster-proxies.js';
-export { clusterOnServers } from './gateways/cluster-on-servers.js';
+export { clusterOnServers, type ClusterOnServersOptions } from './gateways/cluster-on-servers.js';
 export * from './network/free-port.js';
 export { GatewayCluster } from './gateways/gateway-cluster.js';
 export { GatewayNode } from './gateways/gateway-node.js';
