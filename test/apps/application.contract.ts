@@ -220,6 +220,19 @@ function tests(template: Template): void {
       expect((await add(0, 'fine', 'poll:http')).status).toBe(201);
     });
 
+    step('adds once what is posted again under the same Idempotency-Key, on whatever process', async () => {
+      const post = async (at: number, text: string): Promise<unknown> => {
+        const headers = { 'idempotency-key': 'first' };
+        const body = new URLSearchParams({ text });
+        const response = await http(at, '/polls/once', { method: 'POST', headers, body });
+        return response.status === 201 ? response.json() : response.status;
+      };
+      const answers = await Promise.all([0, 1, 0, 1].map((at) => post(at, 'tea')));
+      expect(answers).toEqual(answers.map(() => ({ id: expect.any(String) })));
+      expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+      expect(await post(1, 'coffee')).toBe(422);
+    });
+
     step('says once which guard of the application fails on commands, and what to do', async () => {
       const { process, port } = await app.start(env({ GUARD: 'on', GLOBAL: 'on' }));
       const members = await gather(['editor', 'reader'], port, 'poll:global');

@@ -77,6 +77,24 @@ const record: LimitCase = {
   },
 };
 
+const keys: LimitCase = {
+  code: 'rate_limited',
+  async meet(scene) {
+    const client = await scene.connect('ann');
+    const options = { room: 'mill:3' };
+    for (let by = 1; by < 10; by++) await client.command('mill.fill', { by }, options);
+    const write = (by: number): Promise<string> => codeAmid(client, 'mill.once', { by }, options);
+    const codes = await codesBeyond(1, 1, write);
+    await client
+      .command('mill.fill', { by: 0 }, options)
+      .catch(({ code }: { code?: string }) => codes.push(code!));
+    const beyond = [await write(1), await write(2)];
+    // A key that is kept is answered.
+    if ((await write(0)) !== 'ok') throw new Error('a repeat is refused');
+    return { codes: [...codes, ...beyond], stays: [client] };
+  },
+};
+
 const page: LimitCase = {
   code: 'invalid',
   async meet(scene) {
@@ -163,6 +181,7 @@ export const COMMAND_CASES: LimitCases = {
   'rooms in which a session has numbered commands': [lanes],
   'unacknowledged replies in a room': [unacknowledged],
   'a recorded reply': [record],
+  "keys of a room's writes that take effect once": [keys],
   'a page of `$history`': [page],
   '`meta` of a client': [meta],
   'commands of an event': rates,

@@ -41,6 +41,19 @@ class MillHandlers {
     });
   }
 
+  /** A write of the handler itself, under a key. */
+  @SubscribeMessage('mill.once')
+  once(@MessageBody() { by }: Turn, @CurrentCommand() { room }: Command): Promise<number> {
+    return this.mills.update({ room: room!, once: `k${by}` }, (mill) => ++mill.turns);
+  }
+
+  /** A thousand of these writes. */
+  @SubscribeMessage('mill.fill')
+  async fill(@MessageBody() { by }: Turn, @CurrentCommand() { room }: Command): Promise<void> {
+    const keys = Array.from({ length: 1_000 }, (_, index) => `f${by}.${index}`);
+    await Promise.all(keys.map((once) => this.mills.update({ room: room!, once }, (mill) => ++mill.turns)));
+  }
+
   /** Its reply is too large to be recorded. */
   @SubscribeMessage('mill.show')
   show(@CurrentCommand() command: Command): Promise<string> {

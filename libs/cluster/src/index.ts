@@ -37,7 +37,14 @@ export { FeedFaults } from './following/room-faults.js';
 export { LostHistories } from './rooms/lost-histories.js';
 export { type EndingOptions, type RemovedSession, RoomEndings } from './rooms/room-endings.js';
 export { RoomFeed } from './rooms/room-feed.js';
-export { Appended, ClusterRooms, type DirectTarget, Rooms, type RoomTarget } from './rooms/rooms.js';
+export {
+  Appended,
+  ClusterRooms,
+  type DirectTarget,
+  type OnceOnly,
+  Rooms,
+  type RoomTarget,
+} from './rooms/rooms.js';
 export { ClientRouting } from './sessions/client-routing.js';
 export { ClusterSessions, ClusterUsers } from './revocations/cluster-users.js';
 export { Revocations } from './revocations/revocations.js';

@@ -37,6 +37,7 @@ export {
   type RevokeOptions,
   type RoomPresence,
   Rooms,
+  type OnceOnly,
   type RoomTarget,
   Sessions,
   Users,
@@ -78,6 +79,8 @@ export type { ErrorCode, ErrorDetail } from '@wss/protocol';
 export {
   type CommitOptions,
   type CommitScope,
+  type OnceScope,
+  type RoomScope,
   InjectState,
   type ReadDocument,
   type RoomDraft,

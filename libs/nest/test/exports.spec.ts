@@ -18,7 +18,17 @@ import { startApp } from './test-app.js';
 
 /** Decorators of Nest and of others that the document shows beside ours. */
 const FOREIGN = [
-  ...['Body', 'ConnectedSocket', 'Controller', 'Ctx', 'EventPattern', 'Get', 'Injectable', 'MessageBody'],
+  ...[
+    'Body',
+    'ConnectedSocket',
+    'Controller',
+    'Ctx',
+    'EventPattern',
+    'Get',
+    'Headers',
+    'Injectable',
+    'MessageBody',
+  ],
   ...[
     'MessagePattern',
     'Module',
@@ -27,6 +37,7 @@ const FOREIGN = [
     'Post',
     'SubscribeMessage',
     'Type',
+    'UseFilters',
     'UseGuards',
     'UsePipes',
   ],

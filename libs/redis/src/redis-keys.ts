@@ -16,6 +16,8 @@ export interface RoomKeys {
   lane(lane: string): string;
   /** Time until which a rate limit is charged, µs since 1970; ends then. */
   charge(limit: string): string;
+  /** Sorted set: lanes of keys that take effect once → when their records end, ms since 1970. Ends with the last. */
+  readonly once: string;
 }
 
 /** Keys of one room's presence; all in its hash slot. All but {@link dead} vanish when nobody is in the room. */
@@ -72,6 +74,7 @@ export class RedisKeys {
       call: (nodeId) => `${prefix}:t:${nodeId}`,
       lane: (lane) => `${prefix}:k:${lane}`,
       charge: (limit) => `${prefix}:q:${limit}`,
+      once: `${prefix}:o`,
     };
   }
 

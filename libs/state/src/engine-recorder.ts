@@ -44,7 +44,10 @@ export class EngineRecorder extends CommandRecorder {
 function outcomeOf(command: Command, answer: RecordedAnswer): Outcome {
   if ('error' in answer) return { kind: 'error', json: JSON.stringify(answer.error.toBody()) };
   try {
-    return { kind: 'result', json: recordable(JSON.stringify(answer.data) ?? 'null', command) };
+    return {
+      kind: 'result',
+      json: recordable(JSON.stringify(answer.data) ?? 'null', command.number !== undefined),
+    };
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     return { kind: 'error', json: JSON.stringify(error.toBody()) };

@@ -1,5 +1,5 @@
 export * from './engine-recorder.js';
-export { type CommitScope, Committer, CommitterOptions } from './commits/committer.js';
+export { type CommitScope, Committer, CommitterOptions, type RoomScope } from './commits/committer.js';
 export * from './documents/document-registry.js';
 export { DocumentType } from './documents/document-type.js';
 export {
@@ -35,6 +35,7 @@ export {
   type RoomTop,
   UNUSED_MS,
 } from './store/room-store.js';
+export { MOST_ONCE_KEYS, type OnceScope } from './lanes/once-key.js';
 export { StoreError } from './store/store-errors.js';
 export {
   documentClassOf,

@@ -31,6 +31,11 @@ export abstract class StateRepository<D extends object> {
    * later.
    *
    * Resolves when it has been applied. A scope without a command (`{ room }`) is for work that the node does by itself.
+   * With `{ room, once: key }` it takes effect once for this key, on whatever node it is called, for 24 hours by the engine's clock:
+   * a repeat gets the first answer, an error that is final included, also after a failover, which may lose effect and key together.
+   * `user` and `body` belong to the key, and so does the document's class: others under the same key are
+   * `number_reused`. A key is a text of 1 to 255 characters, a reply has at most 4,096 bytes of JSON (`too_large`), and
+   * a room keeps at most 10,000 keys (`rate_limited`, with the wait). After `unknown_outcome` the same call again tells.
    * @throws GatewayError `conflict` after the deadline, `invalid` if the document would break the rules of its class,
    *   `unavailable`, `unknown_outcome`, or the function's error.
    */

@@ -4,6 +4,7 @@ import { IsInt, Min } from 'class-validator';
 import {
   type CommitOptions,
   type CommitScope,
+  type OnceScope,
   type Committer,
   appendWork,
   encodeLogEvent,
@@ -23,23 +24,27 @@ export class Appended {
   readonly seq!: number;
 }
 
+/** Work of the node itself that takes effect once under a key, for a user if it names one. */
+export type OnceOnly = Pick<OnceScope, 'user'> & { readonly once: string };
+
 /** One room to send to, from any node. */
 export interface RoomTarget {
   /**
    * Appends an event to the room's log: every member on every node gets it, in order, once. It is the one commit that
-   * the command makes; `'by node'` is for work of the node itself. An event whose class the room's type declares may
+   * the command makes; `'by node'` is for work of the node itself, and `{ once: key }` for such work that is done once for
+   * the key: see `StateRepository.update`; event, data and user belong to the key. An event whose class the room's type declares may
    * be named by that class; then the compiler checks the data.
    * @throws GatewayError `unavailable`, `unknown_outcome`, `too_large`; Error for an event that the room's type does
    * not declare while it declares others
    */
   append(
-    scope: Command | 'by node',
+    scope: Command | 'by node' | OnceOnly,
     event: string,
     data?: unknown,
     options?: CommitOptions,
   ): Promise<Appended>;
   append<D extends object>(
-    scope: Command | 'by node',
+    scope: Command | 'by node' | OnceOnly,
     event: Type<D>,
     data: D,
     options?: CommitOptions,
@@ -101,7 +106,7 @@ export class ClusterRooms extends Rooms {
   to(room: string): RoomTarget {
     return {
       append: async (
-        scope: Command | 'by node',
+        scope: Command | 'by node' | OnceOnly,
         event: EventName,
         data?: unknown,
         options?: CommitOptions,
@@ -158,8 +163,9 @@ function removedOf(who: string | RemovedSession): { user: string } | { session: 
   throw new GatewayError('invalid', 'name a user, or { session } with the id of a session');
 }
 
-function scopeIn(room: string, scope: Command | 'by node', event: string): CommitScope {
+function scopeIn(room: string, scope: Command | 'by node' | OnceOnly, event: string): CommitScope {
   if (scope === 'by node') return { room };
+  if (!(scope instanceof Command)) return { room, user: scope.user, once: scope.once };
   if (scope.room === room) return scope;
   throw new Error(
     `"${scope.event}" came for another room than it appends "${event}" to; a command commits in its own room`,

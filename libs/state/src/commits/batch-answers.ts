@@ -46,6 +46,7 @@ export class BatchAnswers {
     const judged = plan.steps.map(({ entry }, index) => ({
       verdict: entry === undefined ? OK : reply.verdicts[entry]!,
       isOwn: entry !== undefined && plan.entries[entry]!.lane === this.lane.lane,
+      isKey: entry !== undefined && plan.entries[entry]!.lane.once !== undefined,
       unknown: open[index]!.unknown === true,
     }));
     const { works, isLaneLost } = decide(judged, reply);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { engineUnavailable, GatewayError } from '@wss/core';
 import type { NodeLane } from '../lanes/node-lane.js';
+import { openKeys } from '../lanes/once-key.js';
 import type { CommitReply, CommitRequest, Judged } from '../store/room-store.js';
 import { StoreError, UnknownFormat } from '../store/store-errors.js';
 import type { CommitPlan } from './commit-plan.js';
@@ -32,7 +33,7 @@ export function failureOf({ error, absent, underWay }: GivenUp): GatewayError {
 
 /** The engine, and the numbers that a room's batches take in the node's own lane. */
 export interface Sending {
-  readonly context: Pick<CommitterContext, 'store' | 'now' | 'patienceMs' | 'faults' | 'isClosed'>;
+  readonly context: Pick<CommitterContext, 'store' | 'now' | 'patienceMs' | 'time' | 'faults' | 'isClosed'>;
   readonly lane: NodeLane;
 }
 
@@ -104,9 +105,18 @@ export class BatchSender {
   }
 
   private attempt(request: CommitRequest): Promise<CommitReply> {
+    const { store } = this.sending.context;
+    const opening = this.open(request);
+    return opening ? opening.then(() => store.commit(request)) : store.commit(request);
+  }
+
+  /** Gives the lanes of works without a number of a client their ends; undefined if they have them. */
+  private open({ room }: CommitRequest): Promise<unknown> | undefined {
+    const { nodeEntries, keys } = this.batch.plan;
     const { lane, context } = this.sending;
-    const opening = this.batch.plan.nodeEntries > 0 ? lane.open() : undefined;
-    return opening ? opening.then(() => context.store.commit(request)) : context.store.commit(request);
+    const opening = nodeEntries > 0 ? lane.open() : undefined;
+    if (keys.every(({ endsAt }) => endsAt > 0)) return opening;
+    return Promise.all([opening, openKeys(keys, room, context.time)]);
   }
 
   /** @throws any error that is a bug and not a failure of the engine */

@@ -5,6 +5,7 @@ import type { DocumentState, DocumentType } from '../documents/document-type.js'
 import { fingerprintOf } from '../store/fingerprint.js';
 import { diffJson } from '../documents/json-patch.js';
 import { positionKey, seqOf } from '../store/log-format.js';
+import { laneOfKey } from '../lanes/once-key.js';
 import { refusalOf } from './refusals.js';
 import type { CommitEntry, DocumentWrite, CommitLane } from '../store/room-store.js';
 import type { CopiedDocument, RoomCopy } from '../documents/room-copy.js';
@@ -42,6 +43,8 @@ export interface NodeNumbers {
 export class CommitPlan implements BatchView {
   readonly steps: PlannedStep[] = [];
   readonly entries: CommitEntry[] = [];
+  /** Lanes of the keys of its works. */
+  readonly keys: CommitLane[] = [];
 
   private readonly documents = new Map<string, PlannedDocument>();
   /** Sessions with a command whose failure leaves its number open, and that number. */
@@ -67,7 +70,7 @@ export class CommitPlan implements BatchView {
       this.addPrepared(work, work.prepare(this), mark);
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      const counts = work.command?.number !== undefined || chargesOf(work) !== undefined;
+      const counts = isRecorded(work) || chargesOf(work) !== undefined;
       if (!counts || !ERROR_CODES[error.code].consumesN) {
         this.steps.push({ work, error });
         if (work.command?.number) this.unrecorded.set(work.command.number.session, work.command.number.n);
@@ -126,7 +129,7 @@ export class CommitPlan implements BatchView {
   private addPrepared(work: Work, prepared: Prepared, mark: string): void {
     const silent =
       prepared.events.length === 0 && prepared.changes.length === 0 && prepared.counters.length === 0;
-    if (silent && !work.command?.number && !chargesOf(work)) {
+    if (silent && !isRecorded(work) && !chargesOf(work)) {
       this.steps.push({ work, prepared });
       return;
     }
@@ -153,10 +156,15 @@ export class CommitPlan implements BatchView {
 
   /** One literal for each kind of entry, because spreading an object into another costs more than all the rest. */
   private identified(
-    { command }: Work,
+    { command, once }: Work,
     mark: string,
     { events, outcome }: Pick<CommitEntry, 'events' | 'outcome'>,
   ): Mutable<CommitEntry> {
+    if (once) {
+      const lane = laneOfKey(once);
+      this.keys.push(lane);
+      return { lane, n: 1, ack: 0, fingerprint: once.fingerprint, events, outcome };
+    }
     if (!command?.number) {
       const { lane, highest } = this.numbers;
       const n = highest + ++this.ownNumbers;
@@ -195,6 +203,11 @@ export class CommitPlan implements BatchView {
     this.documents.set(type.name, { type, base: before.base, value, json, plain, changed });
     return `${type.jsonName}:{"base":${distance ?? seqOf(before.base)},"ops":${ops}}`;
   }
+}
+
+/** True if its answer is recorded for its sender. */
+function isRecorded({ command, once }: Work): boolean {
+  return once !== undefined || command?.number !== undefined;
 }
 
 function chargesOf({ charges, command }: Work): CommitEntry['charges'] {

@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
-import { type Command, GatewayError, type RoomEvents } from '@wss/core';
+import { type Command, GatewayError, type RoomEvents, toGatewayError } from '@wss/core';
 import { kindOf, type LogEntry, LogGate, stackOf } from '@wss/protocol';
 import type { CommittedListener } from './committed-entries.js';
 import { ClientShares } from '../lanes/client-shares.js';
 import { EngineTime } from '../lanes/engine-time.js';
+import type { OnceScope } from '../lanes/once-key.js';
 import { answerOf } from './outcomes.js';
 import type { CommitterContext, RoomLimits } from './committer-context.js';
 import { RoomCommitter } from './room-committer.js';
@@ -30,8 +31,13 @@ export abstract class CommitterOptions {
   abstract readonly now?: () => number;
 }
 
+/** A room that the node changes by itself, without a client's command: from a controller, a job, a timer. */
+export interface RoomScope extends OnceScope {
+  readonly room: string;
+}
+
 /** The scope of a commit: a client's command, or a room that the node changes by itself. */
-export type CommitScope = Command | { readonly room: string };
+export type CommitScope = Command | RoomScope;
 
 /** Knows the limits of rooms; undefined for an undeclared kind. */
 export interface RoomLimitsSource {
@@ -83,7 +89,7 @@ export class Committer {
     }
     return this.inShare(command ?? payer, async () => {
       const room = this.roomOf(work.room);
-      const submitted = room.submit(work);
+      const submitted = work.once ? submitOnce(room, work) : room.submit(work);
       command?.pass();
       const result = await submitted;
       await this.note(work, result, room);
@@ -199,6 +205,28 @@ export class Committer {
         this.faults.report(kindOf(error), line);
       }
     }
+  }
+}
+
+/**
+ * Submits a work with a key. The record of the key is the answer, also where the function refuses a repeat for now and so
+ * leaves no other one (R1).
+ */
+async function submitOnce(room: RoomCommitter, work: Work): Promise<WorkResult> {
+  let refusal: GatewayError | undefined;
+  const prepare: Work['prepare'] = (view) => {
+    try {
+      return work.prepare(view);
+    } catch (thrown) {
+      throw (refusal = toGatewayError(thrown));
+    }
+  };
+  try {
+    return await room.submit({ ...work, prepare });
+  } catch (error) {
+    const found = error === refusal ? await room.findKey(work) : undefined;
+    if (found) return found;
+    throw error;
   }
 }
 

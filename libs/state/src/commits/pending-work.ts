@@ -39,13 +39,19 @@ export function numberOf({ work: { command, payer } }: PendingWork): CommandNumb
 }
 
 /** A work's identity, without what it does. */
-export function workIdentity({ room, command, deadline }: Work): Omit<Work, 'prepare'> {
+export function workIdentity({ room, command, once, deadline }: Work): Omit<Work, 'prepare'> {
+  if (once) return { room, once, deadline };
   return command ? { room, command, deadline } : { room, deadline };
 }
 
 /** Finds the record of a numbered command. */
 export function findWork(command: Command): Work {
   return { room: command.room!, command, finds: true, deadline: command.deadline, prepare: () => NOTHING };
+}
+
+/** Finds the record of a work's key. */
+export function findKeyWork(work: Work): Work {
+  return { ...workIdentity(work), finds: true, prepare: () => NOTHING };
 }
 
 /** Returns a work that takes the place of another with an error. */

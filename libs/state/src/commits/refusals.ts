@@ -3,6 +3,24 @@ import type { Verdict } from '../store/room-store.js';
 
 type RefusedVerdict = Exclude<Verdict, { kind: 'ok' | 'duplicate' | 'later' }>;
 
+/** The error for a work whose key is refused. */
+export function keyRefusalOf(verdict: RefusedVerdict): GatewayError {
+  switch (verdict.kind) {
+    case 'reused':
+      return new GatewayError(
+        'number_reused',
+        'this key of "once" was used with another body, user or action; take a new one',
+      );
+    case 'expired':
+      return new GatewayError(
+        'unknown_outcome',
+        'the room was lost since this key of "once" was used, or the engine\'s clock was set; what it did may be lost, too',
+      );
+    default:
+      return refusalOf(verdict);
+  }
+}
+
 /** The error that the sender of a refused number gets. */
 export function refusalOf(verdict: RefusedVerdict): GatewayError {
   switch (verdict.kind) {
@@ -24,6 +42,10 @@ export function refusalOf(verdict: RefusedVerdict): GatewayError {
       );
     case 'limited':
       return rateLimited(verdict.retryInMs);
+    case 'full':
+      return new GatewayError('rate_limited', 'the room keeps as many keys of "once" as it may; wait', {
+        details: [{ retryInMs: verdict.retryInMs }],
+      });
     case 'bound':
       return new GatewayError('rejected', 'a counter would leave its bounds; read it before you add');
   }

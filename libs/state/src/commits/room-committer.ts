@@ -29,6 +29,7 @@ import { CommitPlan } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
 import { type CommitterContext, placeOf, type RoomLimits } from './committer-context.js';
 import {
+  findKeyWork,
   findWork,
   MAX_BATCH,
   NOTHING,
@@ -235,6 +236,15 @@ export class RoomCommitter {
       if (['out_of_order', 'session_expired'].includes(toGatewayError(error).code)) return undefined;
       throw error;
     }
+  }
+
+  /**
+   * Finds the record of a work's key; undefined if there is none.
+   * @throws GatewayError when the key is refused or the engine is out of reach
+   */
+  async findKey(work: Work): Promise<WorkResult | undefined> {
+    const result = await this.submit(findKeyWork(work));
+    return result === NO_RECORD ? undefined : result;
   }
 
   /** How long charges are known to be refused, ms; 0 if that is not known. */

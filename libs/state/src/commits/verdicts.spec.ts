@@ -6,7 +6,7 @@ const reply = { position: { epoch: '5.abc', seq: 9 }, replicationId: 'r' };
 const record = { seq: 4, fingerprint: 'f', outcome: { kind: 'result', json: '1' } } as const;
 
 function work(verdict: Verdict, facts: Partial<JudgedWork> = {}): JudgedWork {
-  return { verdict, isOwn: false, unknown: false, ...facts };
+  return { verdict, isOwn: false, isKey: false, unknown: false, ...facts };
 }
 
 function decided(...works: JudgedWork[]): readonly string[] {

@@ -1,6 +1,6 @@
 import { GatewayError } from '@wss/core';
 import type { Judged, Verdict } from '../store/room-store.js';
-import { refusalOf } from './refusals.js';
+import { keyRefusalOf, refusalOf } from './refusals.js';
 import type { WorkResult } from './work.js';
 
 /** The verdict on one work of a batch, and the facts that decide on it. */
@@ -8,6 +8,8 @@ export interface JudgedWork {
   readonly verdict: Verdict;
   /** True if its number is in the node's own lane. */
   readonly isOwn: boolean;
+  /** True if its number is that of a key that takes effect once. */
+  readonly isKey: boolean;
   /** True if the answer to an earlier attempt was lost. */
   readonly unknown: boolean;
 }
@@ -46,7 +48,7 @@ export function decide(
 }
 
 function decideOne(
-  { verdict, isOwn, unknown }: JudgedWork,
+  { verdict, isOwn, isKey, unknown }: JudgedWork,
   reply: Pick<Judged, 'position' | 'replicationId'>,
 ): Decision {
   if (verdict.kind === 'ok' || verdict.kind === 'later') return { kind: 'again' };
@@ -55,15 +57,16 @@ function decideOne(
     if (!unknown || verdict.kind === 'reused') return { kind: 'again' };
     return { kind: 'lost', error: new GatewayError('unavailable', 'the record of the command is gone') };
   }
-  if (verdict.kind === 'limited') {
-    const isOpen = isOwn && unknown;
+  if (verdict.kind === 'limited' || verdict.kind === 'full') {
+    const isOpen = (isOwn || isKey) && unknown;
     const error = isOpen
       ? new GatewayError('unavailable', 'an attempt may still be done')
       : refusalOf(verdict);
     return { kind: 'lost', error };
   }
   if (verdict.kind === 'bound') return { kind: 'refused', error: refusalOf(verdict) };
-  if (verdict.kind !== 'duplicate') return { kind: 'rejected', error: refusalOf(verdict) };
+  if (verdict.kind !== 'duplicate')
+    return { kind: 'rejected', error: isKey ? keyRefusalOf(verdict) : refusalOf(verdict) };
   return { kind: 'answered', result: recordedResult(verdict, isOwn, reply) };
 }
 

@@ -1,6 +1,7 @@
 import type { Command, GatewayError, RateCharge } from '@wss/core';
 import type { EncodedEvent, Ending } from '@wss/protocol';
 import type { DocumentState, DocumentType } from '../documents/document-type.js';
+import type { OnceKey } from '../lanes/once-key.js';
 import type { CounterOperation, Outcome } from '../store/room-store.js';
 
 /** The works' view of their room in one batch. */
@@ -31,11 +32,13 @@ export interface Work {
   readonly room: string;
   /** Absent for work that the node does by itself. */
   readonly command?: Command | undefined;
+  /** The key under which it takes effect once; only for work without a command. */
+  readonly once?: OnceKey | undefined;
   /** Limits of the room that it is charged to; default those of its command. */
   readonly charges?: readonly RateCharge[] | undefined;
   /** The command that it is charged for. */
   readonly payer?: Command | undefined;
-  /** True if it only finds the record of its command. */
+  /** True if it only finds the record of its command or key. */
   readonly finds?: boolean | undefined;
   /** True if it ends memberships: works behind it are judged by that, so they come in a later batch (R38). */
   readonly ends?: boolean | undefined;

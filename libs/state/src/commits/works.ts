@@ -5,6 +5,7 @@ import { CollectedDraft, encodeLogEvent, type RoomDraft } from '../documents/roo
 import { CHANGED } from './commit-plan.js';
 import { NOTHING } from './pending-work.js';
 import type { CommitScope } from './committer.js';
+import { onceKeyOf } from '../lanes/once-key.js';
 import type { Outcome } from '../store/room-store.js';
 import { isLargerThan } from '../store/text-size.js';
 import type { BatchView, Prepared, Work } from './work.js';
@@ -37,15 +38,16 @@ export function updateWork<D extends object, R>(
   update: Update<D, R>,
   options?: CommitOptions,
 ): Work {
-  const { room, command, deadline } = identify(scope);
-  const prepare = (view: BatchView): Prepared => prepareUpdate(update, view, command);
-  return { room, command, deadline, durable: options?.durable, prepare };
+  const identity = identify(scope, `update ${update.type.name}`);
+  const isRecorded = identity.once !== undefined || identity.command?.number !== undefined;
+  const prepare = (view: BatchView): Prepared => prepareUpdate(update, view, isRecorded);
+  return { ...identity, durable: options?.durable, prepare };
 }
 
 function prepareUpdate<D extends object, R>(
   { type, run, events }: Update<D, R>,
   view: BatchView,
-  command: Command | undefined,
+  isRecorded: boolean,
 ): Prepared {
   const before = view.document(type);
   const value = type.clone(before.value);
@@ -60,7 +62,7 @@ function prepareUpdate<D extends object, R>(
   return {
     events: draft.events,
     counters: draft.counters,
-    outcome: { kind: 'result', json: recordable(draft.encode(result), command) },
+    outcome: { kind: 'result', json: recordable(draft.encode(result), isRecorded) },
     changes: json === before.json ? [] : [{ type: type as unknown as DocumentType<object>, value, json }],
   };
 }
@@ -73,8 +75,8 @@ export function appendWork(
 ): Work {
   const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
   const prepared: Prepared = { events: [encoded], changes: [], counters: [], outcome: { kind: 'position' } };
-  const { room, command, deadline } = identify(scope);
-  return { room, command, deadline, durable: options?.durable, prepare: () => prepared };
+  const own = scope instanceof Command ? scope : { ...scope, body: data };
+  return { ...identify(own, `append ${event}`), durable: options?.durable, prepare: () => prepared };
 }
 
 /** Ends memberships of a room; its result is `{seq}`. */
@@ -86,7 +88,7 @@ export function endingWork(room: string, ending: Ending, options?: CommitOptions
     outcome: { kind: 'position' },
     ending,
   };
-  return { ...identify({ room }), durable: options?.durable, ends: true, prepare: () => prepared };
+  return { ...identify({ room }, 'end'), durable: options?.durable, ends: true, prepare: () => prepared };
 }
 
 /** Records the answer of a numbered command that made no commit (R1, R4, R10). */
@@ -109,21 +111,24 @@ export function chargeWork(command: Command): Work {
 
 /**
  * Checks that a reply may be recorded.
- * @throws GatewayError `too_large` over {@link MAX_RECORDED_BYTES} when the command is numbered.
+ * @param isRecorded true if it is the reply of a numbered command or of a key
+ * @throws GatewayError `too_large` over {@link MAX_RECORDED_BYTES} when it is recorded.
  */
-export function recordable(json: string, command: Command | undefined): string {
-  if (command?.number && isLargerThan(json, MAX_RECORDED_BYTES)) {
+export function recordable(json: string, isRecorded: boolean): string {
+  if (isRecorded && isLargerThan(json, MAX_RECORDED_BYTES)) {
     throw new GatewayError(
       'too_large',
-      `the reply of a numbered command is larger than ${MAX_RECORDED_BYTES} bytes`,
+      `the reply of a numbered command, or under a key of "once", is larger than ${MAX_RECORDED_BYTES} bytes`,
     );
   }
   return json;
 }
 
-function identify(scope: CommitScope): Omit<Work, 'prepare'> {
+/** @param action names the work among those of its room */
+function identify(scope: CommitScope, action: string): Omit<Work, 'prepare'> {
   if (!(scope instanceof Command)) {
-    return { room: scope.room, command: undefined, deadline: performance.now() + OWN_DEADLINE_MS };
+    const deadline = performance.now() + OWN_DEADLINE_MS;
+    return { room: scope.room, command: undefined, once: onceKeyOf(scope, action), deadline };
   }
   return { room: scope.claimCommit(), command: scope, deadline: scope.deadline };
 }

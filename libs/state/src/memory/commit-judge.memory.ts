@@ -1,5 +1,12 @@
 import { RoomGate } from '@wss/core';
-import { type MemoryLane, type MemoryRoom, NODE_LANE_MS } from './room.memory.js';
+import {
+  expireKeys,
+  lanesWith,
+  type MemoryLane,
+  type MemoryRoom,
+  NODE_LANE_MS,
+  RECORD_GRACE_MS,
+} from './room.memory.js';
 import { ChargeJudge } from './rates.memory.js';
 import type { MemoryRoomLife } from './room-life.memory.js';
 import type {
@@ -32,6 +39,7 @@ export class CommitJudge {
 
   private readonly lanes = new Map<string, LaneState>();
   private charges = 0;
+  private addedKeys = 0;
   private readonly room: MemoryRoom;
 
   constructor(
@@ -42,7 +50,8 @@ export class CommitJudge {
   ) {
     const { room } = life;
     this.room = room;
-    this.verdicts = request.entries.map((entry) => this.charge(entry, this.judge(entry)));
+    if (request.entries.some(({ lane }) => lane.once)) expireKeys(room, now);
+    this.verdicts = request.entries.map((entry) => this.charge(entry, this.keep(entry, this.judge(entry))));
     this.judgeCounters();
     if (request.documents.some(({ name }) => !room.documents.has(name))) life.findLost();
     this.conflict = request.documents.some(
@@ -104,6 +113,22 @@ export class CommitJudge {
     return { kind: 'ok' };
   }
 
+  /** The room has so many keys that take effect once, and no more. */
+  private keep(entry: CommitEntry, verdict: Verdict): Verdict {
+    const { once, endsAt } = entry.lane;
+    if (!once || verdict.kind !== 'ok') return verdict;
+    const { onces } = this.room;
+    const over = onces.size + this.addedKeys - once.most;
+    if (over < 0) {
+      this.addedKeys++;
+      return verdict;
+    }
+    this.laneOf(entry).highest = 0;
+    const ends = [...onces.values()].map(({ expiresAt }) => expiresAt).sort((a, b) => a - b);
+    const retryInMs = Math.ceil((ends[over] ?? endsAt + RECORD_GRACE_MS) - this.now);
+    return { kind: 'full', retryInMs };
+  }
+
   private charge(entry: CommitEntry, verdict: Verdict): Verdict {
     const { charges = [] } = entry;
     const firstIndex = this.charges;
@@ -115,10 +140,11 @@ export class CommitJudge {
     return { kind: 'limited', ...limited };
   }
 
-  private laneOf({ lane: { id } }: CommitEntry): LaneState {
+  private laneOf({ lane }: CommitEntry): LaneState {
+    const { id } = lane;
     const known = this.lanes.get(id);
     if (known) return known;
-    const stored = this.room.lanes.get(id);
+    const stored = lanesWith(this.room, lane).get(id);
     const { highest = 0, generation = 0 } = stored ?? {};
     const state: LaneState = { highest, generation, ...(stored && { stored }) };
     this.lanes.set(id, state);

@@ -6,6 +6,7 @@ import { StoreError } from '../store/store-errors.js';
 import {
   emptyRoom,
   expire,
+  expireKeys,
   forgetMeta,
   holdRoom,
   isGone,
@@ -98,6 +99,7 @@ export class MemoryEngine {
     if (known) return known;
     this.roomTable.sweep((each) => {
       expire(each, this.now());
+      expireKeys(each, this.now());
       return isGone(each);
     });
     const room = emptyRoom();

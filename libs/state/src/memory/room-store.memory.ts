@@ -8,7 +8,14 @@ import { CommitJudge } from './commit-judge.memory.js';
 import { ChargeJudge, RateTable } from './rates.memory.js';
 import { isWrittenInPart, MemoryRoomLife } from './room-life.memory.js';
 import { type CallNode, MemoryWriterQueue } from './writer-queue.memory.js';
-import { holdRoom, type MemoryLane, type MemoryRoom, NODE_LANE_MS } from './room.memory.js';
+import {
+  holdRoom,
+  lanesWith,
+  type MemoryLane,
+  type MemoryRoom,
+  NODE_LANE_MS,
+  RECORD_GRACE_MS,
+} from './room.memory.js';
 import { type FoundEntries, pageOf, readLog } from './room-log.memory.js';
 import {
   type CommitEntry,
@@ -23,8 +30,6 @@ import {
   type StoredDocument,
 } from '../store/room-store.js';
 import { encodeWriterCall } from '../store/writer-call.js';
-
-const RECORD_GRACE_MS = 3_600_000;
 
 /** Rooms in this process; the rules are those of the Lua scripts, and one contract suite holds both to them. */
 export class MemoryRoomStore extends RoomStore {
@@ -250,9 +255,10 @@ function record(
   now: number,
 ): void {
   const { id, generation, endsAt, ofNode } = entry.lane;
-  const lane = room.lanes.get(id) ?? newLane(room.birth, endsAt);
-  if (!room.lanes.has(id) && !ofNode) holdRoom(room, lane.expiresAt);
-  room.lanes.set(id, lane);
+  const lanes = lanesWith(room, entry.lane);
+  const lane = lanes.get(id) ?? newLane(room.birth, endsAt);
+  if (!lanes.has(id) && !ofNode) holdRoom(room, lane.expiresAt);
+  lanes.set(id, lane);
   if (ofNode) lane.expiresAt = now + NODE_LANE_MS;
   lane.generation = generation;
   lane.highest = entry.n;

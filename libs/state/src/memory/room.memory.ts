@@ -1,9 +1,11 @@
 import type { LogEntry } from '@wss/protocol';
-import type { CommandRecord, RoomPart } from '../store/room-store.js';
+import type { CommandRecord, CommitLane, RoomPart } from '../store/room-store.js';
 import { MemoryTable } from './table.memory.js';
 
 /** How long the record of a node's lane is kept, ms. */
 export const NODE_LANE_MS = 900_000;
+/** How long a record is kept beyond the end of its lane, ms. */
+export const RECORD_GRACE_MS = 3_600_000;
 /** The parts of a room besides its meta. */
 export const PARTS = ['documents', 'log', 'counters'] as const;
 
@@ -47,6 +49,8 @@ export interface MemoryRoom {
   readonly documents: Map<string, { position: string; json: string }>;
   readonly counters: Map<string, number>;
   readonly lanes: Map<string, MemoryLane>;
+  /** Lanes of keys that take effect once; they may be over, see {@link expireKeys}. */
+  readonly onces: Map<string, MemoryLane>;
 }
 
 /** Rooms by name. */
@@ -73,6 +77,7 @@ export function emptyRoom(): MemoryRoom {
     documents: new Map(),
     counters: new Map(),
     lanes: new Map(),
+    onces: new Map(),
   };
 }
 
@@ -119,7 +124,17 @@ export function expire(room: MemoryRoom, now: number): void {
   for (const [id, lane] of room.lanes) if (lane.expiresAt <= now) room.lanes.delete(id);
 }
 
+/** Drops the expired keys that take effect once; there may be many, so it is done only where they count. */
+export function expireKeys({ onces }: MemoryRoom, now: number): void {
+  for (const [id, lane] of onces) if (lane.expiresAt <= now) onces.delete(id);
+}
+
+/** The lanes of a room among which this one is. */
+export function lanesWith(room: MemoryRoom, { once }: CommitLane): Map<string, MemoryLane> {
+  return once ? room.onces : room.lanes;
+}
+
 /** True if nothing is left of a room, so that it may be forgotten. */
 export function isGone(room: MemoryRoom): boolean {
-  return !room.nonce && room.lanes.size === 0 && partsOf(room).length === 0;
+  return !room.nonce && room.lanes.size === 0 && room.onces.size === 0 && partsOf(room).length === 0;
 }

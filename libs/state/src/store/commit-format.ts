@@ -21,7 +21,7 @@ export function encodeCommit(
   request: CommitRequest,
   keys: RoomKeys,
   { publish, idle }: { readonly publish: DataLinks['publish']; readonly idle: string },
-): { lanes: string[]; charged: string[]; args: string[] } {
+): { lanes: string[]; further: string[]; args: string[] } {
   const { history, inQueue, judgeOnly, documents, entries, gate = '' } = request;
   const raises = entries.some(({ ending }) => ending);
   const passed = gate === '' && !raises ? '' : `#${gate}${raises ? '!' : ''}`;
@@ -33,6 +33,7 @@ export function encodeCommit(
   const operations: string[] = [];
   const charges: string[] = [];
   const charged: string[] = [];
+  const onces: string[] = [];
   const args = [head, ''];
   entries.forEach((entry, index) => {
     const { events, counters } = entry;
@@ -44,6 +45,8 @@ export function encodeCommit(
       charged.push(keys.charge(name));
       charges.push(`q ${index + 1} ${stepUs} ${burstUs}`);
     }
+    const { id, once } = entry.lane;
+    if (once) onces.push(`o ${index + 1} ${once.most} ${id}`);
     const body = events.length === 0 ? '' : shifted(encodeBody(entry), shift);
     if (body !== '') bodies.push(body);
     const goesOn = entry.lane === entries[index - 1]?.lane;
@@ -54,8 +57,9 @@ export function encodeCommit(
     // Without JSON the document is not stored.
     args.push(`${(entry ?? 0) + 1} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
   }
-  args.push(...operations, ...charges);
-  return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), charged, args };
+  args.push(...operations, ...charges, ...onces);
+  const further = onces.length > 0 ? [...charged, keys.once] : charged;
+  return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), further, args };
 }
 
 /** @param goesOn true if the entry before it is in the same lane */
@@ -154,6 +158,8 @@ function decodeVerdict(text: string): Verdict {
       const [charge, retryInMs] = rest.split(' ').map(Number);
       return { kind: 'limited', charge: charge! - 1, retryInMs: retryInMs! };
     }
+    case 'full':
+      return { kind, retryInMs: Number(rest) };
     default:
       return { kind: kind as 'ok' | 'reused' | 'window' | 'expired' | 'later' };
   }

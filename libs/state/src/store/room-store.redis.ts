@@ -99,9 +99,9 @@ export class RedisRoomStore extends RoomStore {
     const { room, entries } = request;
     const keys = this.keys.room(room);
     const idle = this.idleOf(request);
-    const { lanes, charged, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
+    const { lanes, further, args } = encodeCommit(request, keys, { publish: this.links.publish, idle });
     const { commands } = this.links;
-    const own = [...roomKeys(keys), ...lanes, ...charged];
+    const own = [...roomKeys(keys), ...lanes, ...further];
     try {
       for (let attempt = 1; attempt <= 2; attempt++) {
         const reply = await this.scripts.commit.run(commands, own, args);

@@ -12,6 +12,11 @@ export interface CommitLane {
    * True for a node's own lane: it has no window, and its record lives from one commit to the next, beyond this end.
    */
   readonly ofNode?: boolean;
+  /** Present for a key that takes effect once: its lane has the number 1 alone. */
+  readonly once?: {
+    /** Largest number of keys whose records the room keeps at a time; a further key is refused. */
+    readonly most: number;
+  };
 }
 
 /** A command's recorded answer. */
@@ -122,7 +127,9 @@ export type Verdict =
   /** Its counter operation with this index, among those of the commit, would leave the bounds. */
   | { readonly kind: 'bound'; readonly operation: number }
   /** The limit of the charge with this index, among those of the commit, is used up; its number stays next. */
-  | { readonly kind: 'limited'; readonly charge: number; readonly retryInMs: number };
+  | { readonly kind: 'limited'; readonly charge: number; readonly retryInMs: number }
+  /** The room keeps the records of as many keys as it may; one of them ends then. */
+  | { readonly kind: 'full'; readonly retryInMs: number };
 
 /** How long a room in which nothing was committed is kept if its kind does not end, ms. */
 export const UNUSED_MS = 3_600_000;

@@ -99,6 +99,8 @@ const CHANGES_HISTORY = new Set<Step['do']>([
   'keep',
 ]);
 const LANES = ['s1', 's 2|\n\x010\x02ä', 'node'];
+/** Lanes of keys that take effect once; a room keeps two of them. */
+const KEYS = ['!k1', '!k 2', '!k|3\n'];
 /** Members whose memberships are ended. */
 const MEMBERS = ['ann', 'b o\tb"', '💥'];
 const DOCUMENTS = ['d1', 'd2 |ä%1@,\x01'];
@@ -192,9 +194,11 @@ export class FuzzSteps {
 
   private entry(numbers: Map<string, number>): EntryStep {
     const { random } = this;
-    const lane = random.pick(LANES);
+    const isKey = random.below(6) === 0;
+    const lane = random.pick(isKey ? KEYS : LANES);
     const highest = numbers.get(lane) ?? 0;
-    const n = Math.max(1, highest + random.pick([1, 1, 1, 1, 1, 1, 1, 0, -1, 2, 34]));
+    const next = Math.max(1, highest + random.pick([1, 1, 1, 1, 1, 1, 1, 0, -1, 2, 34]));
+    const n = isKey ? 1 : next;
     numbers.set(lane, Math.max(n, highest));
     const ending = random.below(20) === 0 ? this.ending() : undefined;
     const counters = !ending && random.below(4) === 0 ? [this.counter()] : undefined;

@@ -63,6 +63,16 @@ describe('the memory engine and Redis', () => {
       ],
     },
     {
+      bug: 'a room keeps more keys that take effect once than it may',
+      changes: [['if over >= 0 then', 'if over > 0 then']],
+      onlyCommits: true,
+    },
+    {
+      bug: 'a key that is refused counts as used in its commit',
+      changes: [["lane.highest = lane.highest - 1\n        return 'full|", "return 'full|"]],
+      onlyCommits: true,
+    },
+    {
       bug: 'R36: an idle end leaves older positions',
       changes: [['elseif life.has_ended() then\n      next_life', 'elseif false then\n      next_life']],
     },

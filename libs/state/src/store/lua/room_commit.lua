@@ -2,7 +2,8 @@
 -- This file is the contract and judges numbers; room_commit_judge.lua does all that may refuse the commit, and
 -- room_commit_write.lua what nothing may refuse any more.
 --
--- KEYS[5…] record hash of each entry's lane, then the key of each charge, see room_commit_judge.lua
+-- KEYS[5…] record hash of each entry's lane, then the key of each charge, see room_commit_judge.lua, then, if there are
+--   lanes of keys that take effect once, the sorted set of these lanes
 -- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
 -- ARGV[1] "mode[#gate[!]] entries documents events publish ttl idle keep nonce": "@node", which joins the queue of writers
 --   when others write the room too, 2 judge only, 0 neither; position of the last ending of memberships that the node has applied, and ! if
@@ -16,6 +17,7 @@
 --   never written; bytes of the name; nothing for JSON that is unchanged
 -- then one per counter operation: "entry by lowest highest name", "-" for no bound
 -- then one per charge, in the order of the entries: "q entry step burst", µs
+-- then one per entry of a key that takes effect once: "o entry most lane": most lanes that the room has at a time
 -- A "\1i\2" in a body or outcome becomes the result of counter operation i.
 --
 -- Log: one stream entry per entry that has events (R16), id "epoch number-last sequence number", d body; it begins
@@ -33,14 +35,14 @@
 --   'again': nothing was written, for the log held a commit that was written in part; the room goes on behind it in a
 --   new epoch.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation' ·
---   'limited|charge retry in ms'
+--   'limited|charge retry in ms' · 'full|retry in ms', see room_commit_judge.lua
 local WINDOW = 32
 local RECORD_GRACE_MS = 3600000
 -- The log is trimmed when its numbers pass a multiple of this.
 local TRIM_EVERY = 64
 -- Keys are kept this part of their time longer than they must be, so that not every commit has to.
 local SLACK = 1 / 16
-local CHARGE = 113
+local CHARGE, ONCE = 113, 111
 local match, sub, byte = string.match, string.sub, string.byte
 
 local mode, entries, documents, total, publish, lifetimes, ttl, idle_text =
@@ -59,7 +61,10 @@ local outdated = gate ~= room.gate
 entries, documents = entries + 0, documents + 0
 local documents_from = 2 + entries
 local operations_from = documents_from + documents
-local operations, charges = #ARGV - operations_from, 0
+local operations, charges, onces = #ARGV - operations_from, 0, 0
+while operations > 0 and byte(ARGV[operations_from + operations]) == ONCE do
+  operations, onces = operations - 1, onces + 1
+end
 while operations > 0 and byte(ARGV[operations_from + operations]) == CHARGE do
   operations, charges = operations - 1, charges + 1
 end

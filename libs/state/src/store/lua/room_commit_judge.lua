@@ -33,9 +33,35 @@ if charges > 0 then
   end
 end
 
+-- Keys that take effect once: their lanes stand in a sorted set by the end of their records. It may have members that are
+-- over; there is room for one more if the member is that stands so far in front that most remain behind it.
+local kept
+if onces > 0 then
+  kept = { key = KEYS[5 + entries + charges], added = 0, lanes = {} }
+  kept.count = call('ZCARD', kept.key)
+  for j = 1, onces do
+    local entry, most, lane = match(ARGV[charges_from + charges + j], '^o (%d+) (%d+) (.*)$')
+    kept[entry + 0] = { most = most + 0, lane = lane }
+  end
+  function kept.judge(i, lane)
+    local over, ends_at = kept.count + kept.added - kept[i].most, lane.ends_at + RECORD_GRACE_MS
+    if over >= 0 then
+      local at = call('ZRANGE', kept.key, over, over, 'WITHSCORES')[2] or ends_at
+      if at + 0 > now then
+        lane.highest = lane.highest - 1
+        return 'full|' .. string.format('%d', math.ceil(at - now))
+      end
+    end
+    kept.added = kept.added + 1
+    kept.lanes[kept[i].lane] = ends_at
+    return 'ok'
+  end
+end
+
 local verdicts, refused = {}, false
 for i = 1, entries do
   local verdict = judge(KEYS[4 + i], i)
+  if kept and verdict == 'ok' and kept[i] then verdict = kept.judge(i, lanes[KEYS[4 + i]]) end
   if charge and verdict == 'ok' then verdict = charge(i, lanes[KEYS[4 + i]]) end
   verdicts[i] = verdict
   if verdict ~= 'ok' then refused = true end

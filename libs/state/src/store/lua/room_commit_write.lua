@@ -19,6 +19,16 @@ if charged then
     call('SET', key, string.format('%.0f', at), 'PX', string.format('%d', math.ceil((at - now_us) / 1000)))
   end
 end
+if kept and kept.added > 0 then
+  local key = kept.key
+  local last = call('PEXPIRETIME', key)
+  call('ZREMRANGEBYSCORE', key, '-inf', string.format('%d', now))
+  for lane, ends_at in pairs(kept.lanes) do
+    last = math.max(last, ends_at)
+    call('ZADD', key, string.format('%d', ends_at), lane)
+  end
+  call('PEXPIREAT', key, string.format('%d', last))
+end
 local named_until = 0
 local function write_lane(key, lane, n, record)
   local head = n .. ' ' .. lane.acked_digits .. ' ' .. lane.generation .. ' ' .. room.birth .. ' ' .. record
