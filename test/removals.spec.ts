@@ -255,6 +255,7 @@ describe.each(['memory', 'redis'] as const)('R38, R39: a removal on %s', (engine
     const [endings, store] = [app.get(RoomEndings, { strict: false }), app.get(RoomStore, { strict: false })];
     const brief = 'brief:1';
     await endings.end(brief, { user: 'bob' });
+    await store.keep(brief, 1);
     const isOver = async () => expect(await store.tops([brief])).toEqual([undefined]);
     await eventually(isOver);
     await endings.look();

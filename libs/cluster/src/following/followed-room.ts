@@ -89,9 +89,9 @@ export class FollowedRoom {
     return this.standing.replicationId;
   }
 
-  /** Reads where the room stands; call it when the subscription is confirmed. */
+  /** Reads where the room stands, and keeps it from its idle end; call it when the subscription is confirmed. */
   async start(): Promise<void> {
-    const reply = await this.options.store.resume({ room: this.options.room });
+    const reply = await this.options.store.resume({ room: this.options.room, holds: true });
     this.goLive(new RoomStanding(reply));
   }
 

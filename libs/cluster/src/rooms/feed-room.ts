@@ -57,8 +57,8 @@ export class FeedRoom {
   private readonly holds = new Set<FeedHold>();
   private lingering?: NodeJS.Timeout;
   private isNew = true;
-  /** When its expiry was last moved, ms on this process' steady clock. */
-  keptAt = -Infinity;
+  /** When it was last kept from its idle end, which its opening does too, ms on this process' steady clock. */
+  keptAt = performance.now();
 
   constructor(private readonly options: FeedRoomOptions) {}
 

@@ -45,10 +45,11 @@ export class QuietRooms {
     const now = performance.now();
     try {
       await this.compare(now);
-      await this.keepIdle(now);
     } catch (error) {
       this.options.faults.report('be compared with their logs', [error]);
     }
+    // Also where a comparison failed: the part of the engine that it asked may be another one.
+    await this.keepIdle(now);
     this.looking = false;
   }
 

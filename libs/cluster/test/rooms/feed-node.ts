@@ -7,8 +7,7 @@ import { Channels, FeedFaults, LostHistories, RoomFeed } from '../../src/index.j
 import type { MessageListener } from '../../src/channels/channels.js';
 import type { RoomFeedOptions } from '../../src/rooms/room-feed.js';
 
-const LIMITS = { type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 }, idleTtlMs: 0 };
-const types = { of: () => LIMITS };
+const LIMITS = { type: 'feed', history: { events: 1_000, ttlMs: 86_400_000 } };
 
 /** The engine's channels, whose messages can be kept from the node for a while, as a slow link does. */
 export class SlowChannels extends Channels {
@@ -68,6 +67,11 @@ type Told =
   | { readonly epochAfter: number; readonly epoch: string }
   | { readonly durable: Position };
 
+/** Settings of a node's feed, and of its rooms' kind. */
+export type FeedNodeSettings = Partial<Pick<RoomFeedOptions, 'losses' | 'pauses'>> & {
+  readonly idleTtlMs?: number;
+};
+
 /** A node with one member of a room, which notes its events. */
 export class FeedNode<C extends Channels = SlowChannels> {
   readonly told: Told[] = [];
@@ -85,10 +89,11 @@ export class FeedNode<C extends Channels = SlowChannels> {
     keys: RedisKeys,
     store: RoomStore,
     readonly channels: C,
-    settings: Partial<Pick<RoomFeedOptions, 'losses' | 'pauses'>> = {},
+    { idleTtlMs = 0, ...settings }: FeedNodeSettings = {},
   ) {
     const nodeId = randomUUID();
-    this.committer = new Committer(store, types, { nodeId, channels });
+    const limits = { ...LIMITS, idleTtlMs };
+    this.committer = new Committer(store, { of: () => limits }, { nodeId, channels });
     this.losses = settings.losses ?? new LostHistories();
     this.feed = new RoomFeed({
       nodeId,
@@ -96,7 +101,7 @@ export class FeedNode<C extends Channels = SlowChannels> {
       channels,
       keys,
       committer: this.committer,
-      typeOf: () => LIMITS,
+      typeOf: () => limits,
       ...settings,
       losses: this.losses,
       faults: new FeedFaults(),

@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { LEAST_IDLE_MS } from '@wss/core';
 import type { DataLinks } from '@wss/redis';
 import { encodeBody, encodeMessage } from '@wss/state';
 import { eventually, newSeed, Random } from '@wss/testing';
 import { LostHistories } from '../../src/rooms/lost-histories.js';
 import { captureLogs, releaseLogs } from '../captured-logs.js';
-import { FeedNode, SlowChannels } from './feed-node.js';
-import type { FeedEngine } from './feed-engine.js';
+import { FeedNode, type FeedNodeSettings, SlowChannels } from './feed-node.js';
+import type { FeedEngine, FeedLinks } from './feed-engine.js';
 import { RandomJoins } from './random-joins.js';
 
 /** `npm run chaos` asks for more. */
@@ -53,9 +54,11 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
     });
 
     async function newNode(): Promise<FeedNode> {
-      const { store, channels } = await engine.openNode();
+      return nodeOn(await engine.openNode(), room);
+    }
+    function nodeOn({ store, channels }: FeedLinks, of: string, settings: FeedNodeSettings = {}): FeedNode {
       const pauses = { lingerMs: LINGER_MS, quietMs: 2_000 };
-      const node = new FeedNode(room, engine.keys, store, new SlowChannels(channels), { pauses });
+      const node = new FeedNode(of, engine.keys, store, new SlowChannels(channels), { pauses, ...settings });
       nodes.push(node);
       return node;
     }
@@ -87,6 +90,36 @@ export function roomFeedContract(name: string, create: () => Promise<FeedEngine>
         await has(reader, range(1, last));
       }
       expect(last).toBeGreaterThan(2);
+    });
+
+    it('R17: a room that a member meets alive goes on, however soon it was to end', async () => {
+      const seed = newSeed();
+      writeSync(1, `lives: SEED=${seed}\n`);
+      const random = new Random(seed);
+      const links = [await engine.openNode(), await engine.openNode()];
+      const { store } = links[0]!;
+      const live = async (idleTtlMs: number, isUsed: boolean, leftMs: number): Promise<boolean> => {
+        const own = `feed:${randomUUID()}`;
+        const [other, node] = links.map((link) => nodeOn(link, own, { idleTtlMs })) as [FeedNode, FeedNode];
+        await store.resume({ room: own, idleTtlMs });
+        if (isUsed) await other.add();
+        const [met] = await store.tops([own]);
+        await store.keep(own, leftMs);
+        const endsBy = (await store.time(own)) + leftMs;
+        const { position } = await node.join();
+        await eventually(async () => expect(await store.time(own)).toBeGreaterThan(endsBy + 10));
+        // If it had ended before, the member is in the life that began then.
+        expect(await store.tops([own])).toEqual([position]);
+        expect(await other.add()).toEqual({ epoch: position.epoch, seq: position.seq + 1 });
+        await has(node, [position.seq + 1]);
+        expect(node.resets).toEqual([]);
+        return typeof met === 'object' && met.epoch === position.epoch;
+      };
+      const kinds = [0, LEAST_IDLE_MS, 600_000];
+      const lives = Array.from({ length: 32 }, () =>
+        live(random.pick(kinds), random.below(2) === 0, 1 + random.below(600)),
+      );
+      expect(await Promise.all(lives)).toContain(true);
     });
 
     describe('R14', () => {

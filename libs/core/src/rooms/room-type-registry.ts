@@ -13,6 +13,11 @@ const DEFAULTS = {
   idleTtlMs: 0,
   maxMembers: 0,
 } as const;
+/**
+ * Least time after which an idle room ends, ms. Nodes keep the rooms of their members when half of it is gone, and look
+ * every 2 s, so a room with members outlives a node or a Redis that stands still for 28 s.
+ */
+export const LEAST_IDLE_MS = 60_000;
 const DEFAULT_HISTORY = { events: 1_000, ttlMs: 86_400_000 };
 
 /** The room types that the application's modules declare. */
@@ -84,8 +89,11 @@ function declaration(type: string, options: RoomTypeOptions): RoomTypeDeclaratio
       throw new Error(`room type "${type}": history.${name} must be an integer from 1`);
     }
   }
-  if (!Number.isSafeInteger(declared.idleTtlMs) || declared.idleTtlMs < 0) {
-    throw new Error(`room type "${type}": idleTtlMs must be an integer from 0`);
+  const { idleTtlMs } = declared;
+  if (!Number.isSafeInteger(idleTtlMs) || (idleTtlMs !== 0 && idleTtlMs < LEAST_IDLE_MS)) {
+    throw new Error(
+      `room type "${type}": idleTtlMs must be 0, or an integer from ${LEAST_IDLE_MS}: rooms with members could end below it`,
+    );
   }
   if (
     !Number.isSafeInteger(declared.maxMembers) ||

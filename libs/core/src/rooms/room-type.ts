@@ -40,7 +40,10 @@ export interface RoomTypeOptions {
   readonly durable?: boolean;
   /** Lets clients that are not members send commands to the room. Default no. */
   readonly openToAll?: boolean;
-  /** A room expires as a whole this long after its last commit, ms, unless it has members. Default 0: never. */
+  /**
+   * A room expires as a whole this long after its last commit, ms, at least 60,000, unless it has members: their nodes
+   * keep it, and may stand still, or be without Redis, for half of this time less 2 s. Default 0: never.
+   */
   readonly idleTtlMs?: number;
   /**
    * Members of a room over all nodes, clients counted, at most 10,000,000; beyond it `$join` is `limit`. A session that

@@ -67,6 +67,7 @@ export class MemoryRoomStore extends RoomStore {
       const life = new MemoryRoomLife(this.engine, request.room, request.idleTtlMs);
       const { room } = life;
       life.findLost();
+      if (request.holds) MemoryRoomLife.keep(this.engine, request.room, request.idleTtlMs);
       const found = readFrom(life, request);
       const wanted = request.documents === 'ifLost' ? found.reason !== undefined : request.documents;
       const lane = request.lane === undefined ? undefined : room.lanes.get(request.lane);

@@ -11,7 +11,8 @@ export function encodeResume(request: ResumeRequest): (string | number)[] {
   const wanted = documents === 'ifLost' ? 2 : Number(documents);
   const { entries, bytes } = limits;
   // A position with an empty epoch is still a position.
-  return [from ? `=${from.epoch}` : '', from?.seq ?? after ?? '', newest, most, wanted, entries, bytes, gate];
+  const reader = [from ? `=${from.epoch}` : '', from?.seq ?? after ?? '', newest, most];
+  return [...reader, wanted, entries, bytes, gate, Number(request.holds ?? false)];
 }
 
 function decodeLineage(text: string): ClosedEpoch[] {

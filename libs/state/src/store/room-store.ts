@@ -210,6 +210,8 @@ export interface ResumeRequest {
   readonly lane?: string;
   /** As of {@link CommitRequest}, for a room that this call finds unused. */
   readonly idleTtlMs: number;
+  /** True: members come, so the room is kept from its end in the same step, see {@link RoomStore.keep}. */
+  readonly holds?: boolean;
   /**
    * True: reads beside commands, so that they do not wait behind the answer. The answer may come from a server that
    * was replaced: it counts only in the epoch that the room is known to be in.

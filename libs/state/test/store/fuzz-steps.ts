@@ -46,6 +46,7 @@ export type Step =
       readonly documents: boolean | 'ifLost';
       readonly lane: string;
       readonly idleTtlMs: number;
+      readonly holds: boolean;
       readonly knownGate?: number;
     }
   | {
@@ -301,6 +302,7 @@ export class FuzzSteps {
       documents,
       lane,
       idleTtlMs,
+      holds: random.below(3) === 0,
       ...this.knownGate(),
       ...(random.below(2) === 0 && { limits }),
     } as const;

@@ -13,6 +13,7 @@ const EVERYTHING: Step = {
   documents: true,
   lane: 's1',
   idleTtlMs: 0,
+  holds: false,
 };
 
 /** Two engines, to be compared; the memory engine and Redis unless others are given. */

@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { LEAST_IDLE_MS } from '@wss/core';
 import { type EncodedEvent, type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import { newSeed, Random } from '@wss/testing';
 import { type CommitReply, type CommitRequest, encodeBody, type RoomStore } from '../../src/index.js';
 import {
   type CommitEntry,
@@ -723,6 +726,38 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         const again = await committed([entry(2)], documents, { idleTtlMs: 1_000 });
         await engine.store.keep(room, DAY);
         expect(await engine.store.tops([room])).toEqual([again.position]);
+      });
+
+      it('R17: come at no life that may be declared, whatever else is', async () => {
+        const seed = newSeed();
+        writeSync(1, `lives: SEED=${seed}\n`);
+        const random = new Random(seed);
+        const long = [2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 40, Number.MAX_SAFE_INTEGER];
+        for (let turn = 0; turn < 60; turn++) {
+          room = `board:${randomUUID()}`;
+          const idleTtlMs = random.pick([0, LEAST_IDLE_MS, ...long]);
+          const history = { events: random.pick([1, 2, ...long]), ttlMs: random.pick([1, 1, ...long]) };
+          const more = { idleTtlMs, history };
+          const made = await resume(undefined, { idleTtlMs });
+          for (let n = 1; n <= 3; n++) {
+            if (random.below(2) === 0) await engine.store.keep(room, idleTtlMs);
+            if (random.below(2) === 0) await resume(undefined, { idleTtlMs, holds: true });
+            const { seqs, position } = await committed(
+              [entry(n, { counters })],
+              n === 1 ? documents : [],
+              more,
+            );
+            expect([seqs, position.epoch]).toEqual([[n], made.position.epoch]);
+            expect(await engine.store.tops([room])).toEqual([position]);
+            if (history.ttlMs > 1) expect((await log()).at(-1)).toMatchObject({ first: n });
+          }
+          const {
+            documents: found,
+            reason,
+            lostParts,
+          } = await resume(undefined, { idleTtlMs, documents: true });
+          expect([found.size, reason, lostParts]).toEqual([1, undefined, undefined]);
+        }
       });
 
       it('come to a room in which nothing was committed too, its time after it was made', async () => {

@@ -7,11 +7,5 @@ if not room then return refusal end
 if not room.past then return 0 end
 local life = life_of(room)
 if life.has_ended() then return 0 end
-local idle, plus = string.match(ARGV[2], '^(%d+)(%+?)$')
-local log, past_idle = string.match(room.kept or '', '^(%d+) (%d+)')
-if room.keep_at ~= '' and (idle ~= '0' or past_idle ~= '0') then
-  local history = room.head .. room.past .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', now)
-  call('HSET', KEYS[1], 'e', history .. ' ' .. log .. ' ' .. ARGV[2])
-end
-life.keep(idle + 0, plus == '+')
+life.keep(ARGV[2], room.past)
 return 1

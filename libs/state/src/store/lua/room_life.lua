@@ -150,9 +150,16 @@ function life_of(room)
     end
   end
 
-  -- Of a room that is in use.
-  function life.keep(idle, stubs)
-    if idle > 0 then return ends.move(math.floor(now) + idle, ends.log, stubs) end
+  -- Of a room that is in use: it ends no earlier than its idle time from now. `replid`: that of its meta.
+  function life.keep(idle_text, replid)
+    local idle, plus = string.match(idle_text, '^(%d+)(%+?)$')
+    local stubs = plus == '+'
+    local log, past_idle = string.match(room.kept or '', '^(%d+) (%d+)')
+    if room.keep_at ~= '' and (idle ~= '0' or past_idle ~= '0') then
+      local history = room.head .. replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', now)
+      call('HSET', KEYS[1], 'e', history .. ' ' .. log .. ' ' .. idle_text)
+    end
+    if idle ~= '0' then return ends.move(math.floor(now) + idle, ends.log, stubs) end
     if ends.idle == 0 and not ends.given then return end
     local is_used = room.keep_at ~= '' or ends.parts('') ~= ''
     -- An older release would not take the end of an unused one back at the first commit.

@@ -5,7 +5,7 @@
 --   epoch: read on from it, '' nothing · [4] newest events to return when there is neither · [5] most events to replay ·
 --   [6] 0 no documents · 1 documents where the part reaches the position · 2 only where a position can't be continued
 --   · [7] most entries of a part · [8] most bytes of their bodies; one entry is always returned · [9] position of the last ending that the reader knows, '' none ·
---   last: idle, see room_ends.lua
+--   [10] 1 keeps the room from its idle end, for members that come, else 0 · last: idle, see room_ends.lua
 -- Reply: {'mode lost[ gate LF list]', epoch, seq, highest n of the lane or '', lost from, lost to, replication id, lineage,
 --   number of documents, name, document, …, id, body, … oldest first}
 -- Modes: 'live' no position · 'replay' entries follow · 'trimmed', 'rolled_back', 'unknown_epoch', 'too_far':
@@ -16,6 +16,8 @@
 local room, refusal = open_room(ARGV[#ARGV])
 if not room then return refusal end
 find_lost(room)
+-- After the losses are found: a log whose end passes while this runs goes here, by Redis' clock, and is no loss.
+if ARGV[10] == '1' then life_of(room).keep(ARGV[#ARGV], room.replid) end
 local epoch, seq = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3])
 -- True if an entry was found that a newer release keeps in another form.
 local foreign = false
