@@ -14,7 +14,7 @@ export interface RoomKeys {
   call(nodeId: string): string;
   /** Hash: record of the numbered commands of one lane. */
   lane(lane: string): string;
-  /** Time until which a rate limit is charged, µs since 1970; ends then. */
+  /** Time until which a rate limit is charged, µs since 1970; ends some seconds later. */
   charge(limit: string): string;
   /** Sorted set: lanes of keys that take effect once → when their records end, ms since 1970. Ends with the last. */
   readonly once: string;

@@ -336,7 +336,7 @@ export class RoomCommitter {
   /** Returns the works that run again at once; those that can't be judged yet are queued behind them. */
   private answerVerdicts(batch: Batch, reply: Judged): readonly PendingWork[] {
     if (reply.gate) this.gate = reply.gate;
-    this.usedUp.note(batch.plan.entries, reply.verdicts, this.context.now());
+    this.usedUp.note(reply.verdicts, this.context.now());
     const { again, deferred, isLaneLost } = this.answers.judged(batch, reply);
     this.queue.unshift(...deferred);
     if (isLaneLost) this.loseLane();

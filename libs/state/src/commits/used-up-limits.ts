@@ -1,5 +1,5 @@
 import type { RateCharge } from '@wss/core';
-import type { CommitEntry, Verdict } from '../store/room-store.js';
+import type { Verdict } from '../store/room-store.js';
 
 /** Limits of a room that may be remembered. */
 const MOST = 1_000;
@@ -13,12 +13,11 @@ export class UsedUpLimits {
   private readonly until = new Map<string, number>();
 
   /** Notes what the engine's verdicts say. */
-  note(entries: readonly CommitEntry[], verdicts: readonly Verdict[], now: number): void {
+  note(verdicts: readonly Verdict[], now: number): void {
     for (const verdict of verdicts) {
       if (verdict.kind !== 'limited') continue;
-      const { name } = entries.flatMap(({ charges = [] }) => charges)[verdict.charge]!;
       if (this.until.size >= MOST) this.until.clear();
-      this.until.set(name, now + verdict.retryInMs);
+      this.until.set(verdict.limit, now + verdict.retryInMs);
     }
   }
 

@@ -38,7 +38,6 @@ export class CommitJudge {
   readonly values = new Map<string, number>();
 
   private readonly lanes = new Map<string, LaneState>();
-  private charges = 0;
   private addedKeys = 0;
   private readonly room: MemoryRoom;
 
@@ -131,10 +130,8 @@ export class CommitJudge {
 
   private charge(entry: CommitEntry, verdict: Verdict): Verdict {
     const { charges = [] } = entry;
-    const firstIndex = this.charges;
-    this.charges += charges.length;
     if (charges.length === 0 || verdict.kind !== 'ok') return verdict;
-    const limited = this.rates.charge(charges, firstIndex);
+    const limited = this.rates.charge(charges);
     if (!limited) return verdict;
     if (!entry.lane.ofNode) Object.assign(this.laneOf(entry), { highest: entry.n - 1, limited: true });
     return { kind: 'limited', ...limited };

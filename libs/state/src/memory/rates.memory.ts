@@ -8,7 +8,7 @@ export class RateTable extends MemoryTable<number> {
 }
 
 /** The verdict on the charges of one entry. */
-export type ChargeVerdict = { readonly charge: number; readonly retryInMs: number } | undefined;
+export type ChargeVerdict = { readonly limit: string; readonly retryInMs: number } | undefined;
 
 /** Judges the charges of one commit, entry by entry; the twin of `charge` in `room_commit_judge.lua`. */
 export class ChargeJudge {
@@ -22,20 +22,20 @@ export class ChargeJudge {
   ) {}
 
   /** Charges all of an entry's limits; if one is used up, none is charged, and the longest wait is returned. */
-  charge(charges: readonly RateCharge[], firstIndex: number): ChargeVerdict {
+  charge(charges: readonly RateCharge[]): ChargeVerdict {
     const { nowUs } = this;
     const ahead = new Map<string, number>();
     let waitUs = 0;
-    let charge: number | undefined;
-    charges.forEach(({ name, stepUs, burstUs }, index) => {
+    let limit: string | undefined;
+    for (const { name, stepUs, burstUs } of charges) {
       const key = `${this.room}\n${name}`;
       const at = this.charged.get(key) ?? this.rates.rows.get(key) ?? 0;
       const next = Math.min(Math.max(at, nowUs), nowUs + burstUs) + stepUs;
       const wait = next - burstUs - nowUs;
-      if (wait > waitUs) [waitUs, charge] = [wait, firstIndex + index];
+      if (wait > waitUs) [waitUs, limit] = [wait, name];
       ahead.set(key, next);
-    });
-    if (charge !== undefined) return { charge, retryInMs: Math.ceil(waitUs / 1_000) };
+    }
+    if (limit !== undefined) return { limit, retryInMs: Math.ceil(waitUs / 1_000) };
     for (const [key, at] of ahead) this.charged.set(key, at);
     return undefined;
   }

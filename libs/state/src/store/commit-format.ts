@@ -1,4 +1,4 @@
-import { RoomGate } from '@wss/core';
+import { type RateCharge, RoomGate } from '@wss/core';
 import { isEpoch, type Position } from '@wss/protocol';
 import { type DataLinks, isDigits, isText, type RoomKeys, strangeReply } from '@wss/redis';
 import { shiftSlots } from './counter-slots.js';
@@ -31,8 +31,6 @@ export function encodeCommit(
   const head = `${counts} ${publish} ${history.ttlMs} ${idle} ${history.events} ${newNonce()}`;
   const bodies: string[] = [];
   const operations: string[] = [];
-  const charges: string[] = [];
-  const charged: string[] = [];
   const onces: string[] = [];
   const args = [head, ''];
   entries.forEach((entry, index) => {
@@ -40,10 +38,6 @@ export function encodeCommit(
     const shift = counters ? operations.length + 1 : undefined;
     for (const { name, by, min = '-', max = '-' } of counters ?? []) {
       operations.push(`${index + 1} ${by} ${min} ${max} ${name}`);
-    }
-    for (const { name, stepUs, burstUs } of entry.charges ?? []) {
-      charged.push(keys.charge(name));
-      charges.push(`q ${index + 1} ${stepUs} ${burstUs}`);
     }
     const { id, once } = entry.lane;
     if (once) onces.push(`o ${index + 1} ${once.most} ${id}`);
@@ -57,8 +51,11 @@ export function encodeCommit(
     // Without JSON the document is not stored.
     args.push(`${(entry ?? 0) + 1} ${base} ${Buffer.byteLength(name)} ${name}|${json}`);
   }
-  args.push(...operations, ...charges, ...onces);
-  const further = onces.length > 0 ? [...charged, keys.once] : charged;
+  const limits = chargedLimits(entries);
+  for (const limit of limits) operations.push(encodeLimit(limit, entries.length));
+  args.push(...operations, ...onces);
+  const further = limits.map(({ charge }) => keys.charge(charge.name));
+  if (onces.length > 0) further.push(keys.once);
   return { lanes: entries.map(({ lane }) => keys.lane(lane.id)), further, args };
 }
 
@@ -73,6 +70,35 @@ function encodeEntry(
   const ends = goesOn ? 0 : lane.ofNode ? -lane.endsAt : lane.endsAt;
   const head = `${n} ${ack} ${lane.generation} ${ends} ${known} ${bodyBytes}`;
   return `${head}|${fingerprint}|${shifted(encodeOutcome(outcome), shift)}`;
+}
+
+/** A limit, and the numbers of the entries that are charged to it. */
+interface ChargedLimit {
+  readonly charge: RateCharge;
+  readonly of: number[];
+}
+
+const NO_LIMITS: readonly ChargedLimit[] = [];
+
+/** The limits of a commit, each once, in the order in which the entries name them. */
+function chargedLimits(entries: readonly CommitEntry[]): readonly ChargedLimit[] {
+  let limits: Map<string, ChargedLimit> | undefined;
+  for (let i = 0; i < entries.length; i++) {
+    const { charges } = entries[i]!;
+    if (!charges) continue;
+    limits ??= new Map();
+    for (const charge of charges) {
+      const known = limits.get(charge.name);
+      if (known) known.of.push(i + 1);
+      else limits.set(charge.name, { charge, of: [i + 1] });
+    }
+  }
+  return limits ? [...limits.values()] : NO_LIMITS;
+}
+
+function encodeLimit({ charge: { stepUs, burstUs }, of }: ChargedLimit, entries: number): string {
+  const text = `q${of.length * stepUs} ${burstUs} ${stepUs}`;
+  return of.length === entries ? text : `${text} ,${of.join(',')},`;
 }
 
 function shifted(text: string, by?: number): string {
@@ -108,7 +134,7 @@ export function decodeCommit(
     replicationId,
     ...lostParts(lost),
     ...(more !== undefined && { gate: RoomGate.read(more, list) }),
-    verdicts: reply.slice(1, 1 + entries.length).map(decodeVerdict),
+    verdicts: reply.slice(1, 1 + entries.length).map((text) => decodeVerdict(text, entries)),
     documents: decodeDocuments(reply.slice(1 + entries.length)),
   };
 }
@@ -143,7 +169,7 @@ function seqsOf(entries: readonly CommitEntry[], last: number): number[] {
   return entries.map(({ events }) => (seq += events.length));
 }
 
-function decodeVerdict(text: string): Verdict {
+function decodeVerdict(text: string, entries: readonly CommitEntry[]): Verdict {
   const bar = text.indexOf('|');
   const kind = bar < 0 ? text : text.slice(0, bar);
   const rest = text.slice(bar + 1);
@@ -155,8 +181,9 @@ function decodeVerdict(text: string): Verdict {
     case 'bound':
       return { kind: 'bound', operation: Number(rest) - 1 };
     case 'limited': {
-      const [charge, retryInMs] = rest.split(' ').map(Number);
-      return { kind: 'limited', charge: charge! - 1, retryInMs: retryInMs! };
+      const [limit, retryInMs] = rest.split(' ').map(Number);
+      const { name } = chargedLimits(entries)[limit! - 1]!.charge;
+      return { kind: 'limited', limit: name, retryInMs: retryInMs! };
     }
     case 'full':
       return { kind, retryInMs: Number(rest) };

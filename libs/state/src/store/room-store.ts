@@ -126,8 +126,8 @@ export type Verdict =
   | { readonly kind: 'later' }
   /** Its counter operation with this index, among those of the commit, would leave the bounds. */
   | { readonly kind: 'bound'; readonly operation: number }
-  /** The limit of the charge with this index, among those of the commit, is used up; its number stays next. */
-  | { readonly kind: 'limited'; readonly charge: number; readonly retryInMs: number }
+  /** The limit of this name is used up; its number stays next. */
+  | { readonly kind: 'limited'; readonly limit: string; readonly retryInMs: number }
   /** The room keeps the records of as many keys as it may; one of them ends then. */
   | { readonly kind: 'full'; readonly retryInMs: number };
 

@@ -2,7 +2,7 @@
 -- This file is the contract and judges numbers; room_commit_judge.lua does all that may refuse the commit, and
 -- room_commit_write.lua what nothing may refuse any more.
 --
--- KEYS[5…] record hash of each entry's lane, then the key of each charge, see room_commit_judge.lua, then, if there are
+-- KEYS[5…] record hash of each entry's lane, then the key of each limit, see room_commit_judge.lua, then, if there are
 --   lanes of keys that take effect once, the sorted set of these lanes
 -- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
 -- ARGV[1] "mode[#gate[!]] entries documents events publish ttl idle keep nonce": "@node", which joins the queue of writers
@@ -16,7 +16,7 @@
 -- then one per document: "entry base length name|json": the entry that changed it; position it was read at, nothing if
 --   never written; bytes of the name; nothing for JSON that is unchanged
 -- then one per counter operation: "entry by lowest highest name", "-" for no bound
--- then one per charge, in the order of the entries: "q entry step burst", µs
+-- then one per limit: "q<step for each entry> burst step", µs; and where it does not charge all, " ,entry,entry,"
 -- then one per entry of a key that takes effect once: "o entry most lane": most lanes that the room has at a time
 -- A "\1i\2" in a body or outcome becomes the result of counter operation i.
 --
@@ -35,7 +35,7 @@
 --   'again': nothing was written, for the log held a commit that was written in part; the room goes on behind it in a
 --   new epoch.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation' ·
---   'limited|charge retry in ms' · 'full|retry in ms', see room_commit_judge.lua
+--   'limited|limit retry in ms' · 'full|retry in ms', see room_commit_judge.lua
 local WINDOW = 32
 local RECORD_GRACE_MS = 3600000
 -- The log is trimmed when its numbers pass a multiple of this.
@@ -43,6 +43,8 @@ local TRIM_EVERY = 64
 -- Keys are kept this part of their time longer than they must be, so that not every commit has to.
 local SLACK = 1 / 16
 local CHARGE, ONCE = 113, 111
+-- The key of a limit is kept beyond the end of the part, of this length, that its time lies in.
+local LIMIT_PART_US = 4000000
 local match, sub, byte = string.match, string.sub, string.byte
 
 local mode, entries, documents, total, publish, lifetimes, ttl, idle_text =

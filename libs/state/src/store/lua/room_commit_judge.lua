@@ -1,35 +1,47 @@
 -- All that may refuse a commit: the verdicts on numbers, counters and documents, and then the log, which is written first
 -- because it alone may still refuse. Nothing is changed before, and nothing refuses afterwards (R2, R35).
 
--- Rate limits by the generic cell rate algorithm. The key of a charge holds the time at which all that was charged will
--- have been worked off, µs; every charge moves it by a step, and it may lie at most a burst ahead. It ends at that time.
-local charge, charged, now_us
+-- Rate limits by the generic cell rate algorithm. The key of a limit holds the time at which all that was charged will
+-- have been worked off, µs; every charge moves it by a step, and it may lie at most a burst ahead. It is kept up to an
+-- instant that only the time's part of LIMIT_PART_US decides, so most charges need not move that.
+local aheads, charge, now_us
 if charges > 0 then
-  local next_charge = 1
-  charged, now_us = {}, time[1] * 1000000 + time[2]
-  -- Charges an entry, all of its limits or none; what is refused leaves the number of a session next.
-  function charge(i, lane)
-    local wait_us, limit, ahead = 0, nil, {}
-    while next_charge <= charges do
-      local entry, step, burst = match(ARGV[charges_from + next_charge], '^q (%d+) (%d+) (%d+)$')
-      if entry + 0 > i then break end
-      if entry + 0 == i then
-        local key = KEYS[4 + entries + next_charge]
-        local at = charged[key] or call('GET', key) or 0
-        -- It lies no further ahead than that unless the clock was set back.
-        at = math.min(math.max(at + 0, now_us), now_us + burst) + step
-        local wait = at - burst - now_us
-        if wait > wait_us then wait_us, limit = wait, next_charge end
-        ahead[key] = at
+  -- The time of each limit after the commit, and behind them the stored ones.
+  local near = false
+  aheads, now_us = {}, time[1] * 1000000 + time[2]
+  for i = 1, charges do
+    local steps, burst = match(ARGV[charges_from + i], '^q(%d+) (%d+)')
+    local stored = (call('GET', KEYS[4 + entries + i]) or 0) + 0
+    local ahead = (stored > now_us and stored or now_us) + steps
+    if ahead > now_us + burst then near = true end
+    aheads[i], aheads[charges + i] = ahead, stored
+  end
+  -- Where each limit has room for all of its entries, it has room for those that count; else they are judged one by one.
+  if near then
+    local limits = {}
+    for i = 1, charges do
+      local burst, step, of = match(ARGV[charges_from + i], '^q%d+ (%d+) (%d+)(.*)$')
+      limits[i] = { burst = burst + now_us, step = step + 0, of = of ~= '' and of }
+      -- It lies no further ahead than that unless the clock was set back.
+      aheads[i] = math.min(math.max(aheads[charges + i], now_us), limits[i].burst)
+    end
+    -- Charges an entry, all of its limits or none; what is refused leaves the number of a session next.
+    function charge(entry, lane)
+      local wait_us, refuses, charged = 0, nil, {}
+      for i, limit in ipairs(limits) do
+        if not limit.of or string.find(limit.of, ',' .. entry .. ',', 1, true) then
+          local wait = aheads[i] + limit.step - limit.burst
+          if wait > wait_us then wait_us, refuses = wait, i end
+          charged[#charged + 1] = i
+        end
       end
-      next_charge = next_charge + 1
+      if refuses then
+        if lane.ends_at > 0 then lane.highest, lane.limited = lane.highest - 1, true end
+        return 'limited|' .. refuses .. ' ' .. string.format('%d', math.ceil(wait_us / 1000))
+      end
+      for _, i in ipairs(charged) do aheads[i] = aheads[i] + limits[i].step end
+      return 'ok'
     end
-    if limit then
-      if lane.ends_at > 0 then lane.highest, lane.limited = lane.highest - 1, true end
-      return 'limited|' .. limit .. ' ' .. string.format('%d', math.ceil(wait_us / 1000))
-    end
-    for key, at in pairs(ahead) do charged[key] = at end
-    return 'ok'
   end
 end
 

@@ -14,9 +14,14 @@ end
 for name, value in pairs(values) do
   if call('HSET', KEYS[4], name, string.format('%.0f', value)) > 0 then created = created .. 'v' end
 end
-if charged then
-  for key, at in pairs(charged) do
-    call('SET', key, string.format('%.0f', at), 'PX', string.format('%d', math.ceil((at - now_us) / 1000)))
+for i = 1, charges do
+  local key, at, stored = KEYS[4 + entries + i], aheads[i], aheads[charges + i]
+  local part = at - at % LIMIT_PART_US
+  if part == stored - stored % LIMIT_PART_US then
+    call('SET', key, string.format('%d', at), 'KEEPTTL')
+  else
+    local ms = (part + 2 * LIMIT_PART_US - now_us) / 1000
+    call('SET', key, string.format('%d', at), 'PX', string.format('%d', ms))
   end
 end
 if kept and kept.added > 0 then
