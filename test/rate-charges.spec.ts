@@ -4,6 +4,7 @@ import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import {
   Command,
   CurrentCommand,
+  GatewayError,
   InjectState,
   RateLimit,
   RoomDocument,
@@ -18,7 +19,14 @@ import { IsInt, IsString } from 'class-validator';
 const HOUR = 3_600_000;
 /** Of each event, in a room or on a connection. */
 const LIMIT = 9;
-const EVENTS = ['press.stamp', 'press.ink', 'press.print', 'press.either', 'press.both'] as const;
+const EVENTS = [
+  'press.stamp',
+  'press.ink',
+  'press.print',
+  'press.either',
+  'press.both',
+  'press.tear',
+] as const;
 type Event = (typeof EVENTS)[number];
 /** Unacknowledged numbers that a session may have, and some air. */
 const MOST_NUMBERS = 28;
@@ -64,6 +72,8 @@ class PressHandlers {
   @RateLimit({ per: 'room', limit: LIMIT, windowMs: HOUR })
   print(@MessageBody() sheet: Sheet, @CurrentCommand() command: Command): Promise<Printed> {
     ran.push(sheet.id);
+    // It fails before its commit, which would have been charged.
+    if (sheet.id.endsWith('5')) throw new GatewayError('not_found', 'the sheet is lost');
     return this.add(command);
   }
 
@@ -80,6 +90,16 @@ class PressHandlers {
   both(@MessageBody() sheet: Sheet): Sheet {
     ran.push(sheet.id);
     return { id: sheet.id };
+  }
+
+  @SubscribeMessage('press.tear')
+  @RateLimit({ per: 'client', limit: 1_000, windowMs: HOUR })
+  @RateLimit({ per: 'room', limit: LIMIT, windowMs: HOUR })
+  tear(@MessageBody() sheet: Sheet): Promise<never> {
+    ran.push(sheet.id);
+    const torn = new GatewayError('not_found', 'the sheet is torn');
+    if (sheet.id.endsWith('0')) throw torn;
+    return Promise.reject(torn);
   }
 
   private add(command: Command): Promise<Printed> {
@@ -209,7 +229,7 @@ describe.each(['memory', 'redis'] as const)('charges of commands over %s', (engi
       sent.reply = reply;
       const own = countOf(author.counts, event);
       const all = countOf(this.counts, event);
-      if (reply.code === 'ok') {
+      if (isDone(reply)) {
         own.done++;
         all.done++;
         if (n !== undefined) {
@@ -238,9 +258,9 @@ describe.each(['memory', 'redis'] as const)('charges of commands over %s', (engi
         const used = event === 'press.ink' ? { done: 0, early: 0 } : { ...all };
         let done = 0;
         for (let i = 0; i < LIMIT + 1; i++) {
-          const { code } = await author.send({ event, id: `last.${this.room}.${event}.${i}` });
-          if (code === 'ok') done++;
-          else expect(code).toBe('rate_limited');
+          const reply = await author.send({ event, id: `last.${this.room}.${event}.${i}` });
+          if (isDone(reply)) done++;
+          else expect(reply.code).toBe('rate_limited');
         }
         expect([event, done <= LIMIT - used.done]).toEqual([event, true]);
         expect([event, done >= LIMIT - used.done - used.early]).toEqual([event, true]);
@@ -266,6 +286,11 @@ describe.each(['memory', 'redis'] as const)('charges of commands over %s', (engi
     for (const code of ['ok', 'rate_limited', 'out_of_order']) expect(seen[code]).toBeGreaterThan(0);
   }, 120_000);
 });
+
+/** A command that fails for good is done, and counts. */
+function isDone({ code }: { readonly code: string }): boolean {
+  return code === 'ok' || code === 'not_found';
+}
 
 function countOf(counts: Map<Event, Count>, event: Event): Count {
   const count = counts.get(event) ?? new Count();

@@ -116,7 +116,8 @@ export class RateLimits {
   /** The charges of a user's command to the limits of its room; undefined if there are none. */
   chargesOf(user: string): readonly RateCharge[] | undefined {
     if (this.user.length === 0) return this.room.length === 0 ? undefined : this.room;
-    return [...this.room, ...this.user.map((charge) => ({ ...charge, name: `${charge.name}:${user}` }))];
+    const own = this.user.map(({ name, stepUs, burstUs }) => ({ name: `${name}:${user}`, stepUs, burstUs }));
+    return this.room.length === 0 ? own : [...this.room, ...own];
   }
 
   /**
@@ -129,11 +130,12 @@ export class RateLimits {
     if (!this.countClients) return;
     const charged = rates();
     const now = nowMs * 1_000;
-    const next = this.local.map(({ name, stepUs }) => Math.max(charged.get(name) ?? 0, now) + stepUs);
-    const waitUs = Math.max(...next.map((at, index) => at - this.local[index]!.burstUs - now));
+    const aheadOf = ({ name, stepUs }: RateCharge): number => Math.max(charged.get(name) ?? 0, now) + stepUs;
+    let waitUs = 0;
+    for (const limit of this.local) waitUs = Math.max(waitUs, aheadOf(limit) - limit.burstUs - now);
     // The clock has fractions of a microsecond.
     if (waitUs > 1) throw rateLimited(Math.ceil(waitUs / 1_000));
-    this.local.forEach(({ name }, index) => charged.set(name, next[index]!));
+    for (const limit of this.local) charged.set(limit.name, aheadOf(limit));
   }
 
   /** Takes back a charge of {@link chargeClient}: the command was refused for another reason. */

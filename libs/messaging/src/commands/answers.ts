@@ -16,7 +16,7 @@ export class Answers {
     this.charges = new Charges(recorder, rates);
   }
 
-  /** Answers a command that has no number and no limits, so that nothing is recorded or charged. */
+  /** Answers a command without a number of which nothing is left to be charged. */
   answer(command: RoutedCommand, answer: RecordedAnswer): void {
     send(command, answer);
   }

@@ -4,6 +4,7 @@ import {
   type RateLimits,
   type RecordedAnswer,
   type UserCharge,
+  type UserLimit,
   type UserRates,
 } from '@wss/core';
 import { notInTime, type RoutedCommand } from './routed-command.js';
@@ -31,48 +32,87 @@ export class Charges {
 
   /**
    * Charges a command, unless its commit does or it has its answer already; that is then noted as its effect.
-   * @returns true if its handler has to run
+   * @returns true if its handler has to run; a promise only if something has to be asked first
    * @throws GatewayError `rate_limited`, then nothing is charged; what refuses a number; `unavailable` when the engine
-   *   is out of reach
+   *   is out of reach; or a rejection with the same
    */
-  async admit(command: RoutedCommand, limits: RateLimits): Promise<boolean> {
+  admit(command: RoutedCommand, limits: RateLimits): boolean | Promise<boolean> {
     const { commits, silent } = this.habitsOf(command);
     const byCommit = commits && !silent;
     command.charges = limits.chargesOf(command.user);
-    const waitMs = this.recorder.waitOf(command);
+    const waitMs = command.charges ? this.recorder.waitOf(command) : 0;
     const isJudgedHere = limits.countClients || limits.overRooms.length > 0;
     if (command.number && (!byCommit || isJudgedHere || waitMs > 0)) {
-      await this.recorder.find(command);
-      if (command.effect) return commits || !silent;
+      return this.admitNew(command, limits, waitMs);
     }
-    if (waitMs > 0) throw rateLimited(Math.ceil(waitMs));
-    limits.chargeClient(() => (command.client.rates ??= new Map()), performance.now());
-    command.paid = true;
-    const chargesRoom = command.charges !== undefined && !byCommit;
-    if (chargesRoom || limits.overRooms.length > 0) await this.chargeNow(command, limits, chargesRoom);
-    return true;
+    return this.chargeHere(command, limits, waitMs);
   }
 
-  /** Charges the limits of the user over all rooms, and those of the room unless its commit does. */
-  private async chargeNow(command: RoutedCommand, limits: RateLimits, chargesRoom: boolean): Promise<void> {
+  /** Admits a command with a number; one that has its answer already is not charged. */
+  private async admitNew(command: RoutedCommand, limits: RateLimits, waitMs: number): Promise<boolean> {
+    await this.recorder.find(command);
+    const { commits, silent } = this.habitsOf(command);
+    if (command.effect) return commits || !silent;
+    return this.chargeHere(command, limits, waitMs);
+  }
+
+  private chargeHere(command: RoutedCommand, limits: RateLimits, waitMs: number): true | Promise<true> {
+    if (waitMs > 0) throw rateLimited(Math.ceil(waitMs));
+    if (limits.countClients) {
+      limits.chargeClient(() => (command.client.rates ??= new Map()), performance.now());
+      command.paid = true;
+    }
+    const { commits, silent } = this.habitsOf(command);
+    const chargesRoom = command.charges !== undefined && !(commits && !silent);
+    const asked = limits.overRooms.length > 0 ? this.chargeUser(command, limits) : undefined;
+    return asked || chargesRoom ? this.chargeLater(command, limits, { asked, chargesRoom }) : true;
+  }
+
+  /** Charges what the engine is asked for: the user's limits over all rooms, those of the room unless the commit does. */
+  private async chargeLater(
+    command: RoutedCommand,
+    limits: RateLimits,
+    { asked, chargesRoom }: { readonly asked: Promise<void> | undefined; readonly chargesRoom: boolean },
+  ): Promise<true> {
     try {
-      if (limits.overRooms.length > 0) await this.chargeUser(command, limits);
-      if (!chargesRoom) return;
-      await this.recorder.charge(command);
-      command.charges = undefined;
+      if (asked) await asked;
+      if (chargesRoom) {
+        await this.recorder.charge(command);
+        command.charges = undefined;
+      }
+      return true;
     } catch (error) {
       this.refund(command, limits);
       throw error;
     }
   }
 
-  private async chargeUser(command: RoutedCommand, { overRooms }: RateLimits): Promise<void> {
+  /** Charges the limits of the user over all rooms; at once while the node has parts of all of them at hand. */
+  private chargeUser(command: RoutedCommand, limits: RateLimits): Promise<void> | undefined {
+    const { overRooms } = limits;
     const charges: UserCharge[] = [];
     command.userCharges = charges;
-    for (const limit of overRooms) {
-      const charge = this.rates.take(limit, command.user, command.deadline);
-      charges.push(charge instanceof Promise ? await charge : charge);
+    try {
+      for (let i = 0; i < overRooms.length; i++) {
+        const charge = this.rates.take(overRooms[i]!, command.user, command.deadline);
+        if (charge instanceof Promise)
+          return this.chargeRest(command, charges, [charge, ...overRooms.slice(i + 1)]);
+        charges.push(charge);
+      }
+      return undefined;
+    } catch (error) {
+      this.refund(command, limits);
+      throw error;
     }
+  }
+
+  private async chargeRest(
+    command: RoutedCommand,
+    charges: UserCharge[],
+    [asked, ...rest]: [Promise<UserCharge>, ...UserLimit[]],
+  ): Promise<void> {
+    charges.push(await asked);
+    for (const limit of rest) charges.push(await this.rates.take(limit, command.user, command.deadline));
     // It has been answered meanwhile.
     if (performance.now() >= command.deadline) throw notInTime();
   }

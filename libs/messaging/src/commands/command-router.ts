@@ -8,7 +8,6 @@ import {
 } from '@nestjs/common';
 import {
   GatewayError,
-  notMember,
   type RecordedAnswer,
   RoomTypeRegistry,
   toGatewayError,
@@ -35,6 +34,7 @@ import { WAITING_AT_ONCE } from '../reading/reading-turns.js';
 import { answerOf, callHandler, comesLater, isSimple, resultOf } from './handler-results.js';
 import { notInTime, RoutedCommand } from './routed-command.js';
 import { commandFrom, membershipOf } from './new-command.js';
+import { Refusals } from './refusals.js';
 import { type Route, RouteBuilder } from './routes.js';
 import { UnknownEvents } from './unknown-events.js';
 import { UnknownNames } from './unknown-names.js';
@@ -42,8 +42,6 @@ import { WaitingCommands } from './waiting-commands.js';
 
 /** System events that ask something of a room, as members may, and change nothing. */
 const ASKS: ReadonlySet<string> = new Set(['$presence', '$history']);
-
-const ROOM_FORM = 'must be type:key, the key 1 to 128 characters of A-Z a-z 0-9 _ . -';
 
 /**
  * Takes a client's frames to their handlers: one look-up in a table that was built at boot.
@@ -59,6 +57,7 @@ export class CommandRouter
   private readonly faults = new LogGate((line) => this.logger.error(line));
   private readonly deadlines = new Deadlines((command) => this.expire(command));
   private readonly waiting = new WaitingCommands();
+  private readonly refusals: Refusals;
   private routes: ReadonlyMap<string, Route> = new Map();
 
   constructor(
@@ -70,7 +69,9 @@ export class CommandRouter
     private readonly names: UnknownNames,
     private readonly members: MemberJudge,
     @Optional() private readonly observer?: MessagingObserver,
-  ) {}
+  ) {
+    this.refusals = new Refusals(types, names);
+  }
 
   onModuleInit(): void {
     this.types.all();
@@ -128,7 +129,7 @@ export class CommandRouter
 
   private run(command: RoutedCommand, state?: RoomState): void {
     const route = this.routes.get(command.event);
-    const refusal = this.refusalOf(route, command, state);
+    const refusal = this.refusals.of(route, command, state);
     const isForeign = refusal?.code === 'not_found';
     if (refusal && !isForeign) {
       command.fail(refusal);
@@ -144,17 +145,51 @@ export class CommandRouter
     if (route?.system && state && !ASKS.has(route.event)) this.holdRoom(state, running);
   }
 
-  /** Calls a handler before which at most the membership has to be found out. */
+  /** Calls the handler of a command without a number. */
   private callSimply(route: Route, command: RoutedCommand, state: RoomState | undefined): void {
+    let judging: Promise<void> | undefined;
     try {
-      const judging = this.members.judge(command);
-      const data = judging ? judging.then(() => callHandler(route, command)) : callHandler(route, command);
-      if (judging || comesLater(route, data)) return void this.answerLater(route, command, { data, state });
-      this.answers.answer(command, answerOf(data));
+      judging = this.judge(route, command);
     } catch (error) {
-      this.answers.answer(command, { error: this.errorOf(route, command, error) });
+      this.answers.refuse(command, this.errorOf(route, command, error));
+      return this.finish(command, state);
     }
-    this.finish(command, state);
+    if (judging) return void this.callLater(route, command, { judging, state });
+    let settling: Promise<void> | undefined;
+    try {
+      const data = callHandler(route, command);
+      if (comesLater(route, data)) return void this.answerLater(route, command, { data, state });
+      settling = this.answerSimply(route, command, answerOf(data));
+    } catch (error) {
+      settling = this.answerSimply(route, command, { error: this.errorOf(route, command, error) });
+    }
+    if (settling) void settling.finally(() => this.finish(command, state));
+    else this.finish(command, state);
+  }
+
+  /**
+   * Charges the limits of the event, which a command without a number always has to run for, then judges the membership.
+   * @returns undefined if the handler may be called at once
+   */
+  private judge(route: Route, command: RoutedCommand): Promise<void> | undefined {
+    const admitting = route.limits && this.answers.charges.admit(command, route.limits);
+    if (admitting instanceof Promise) return admitting.then(() => this.members.judge(command));
+    return this.members.judge(command);
+  }
+
+  private async callLater(
+    route: Route,
+    command: RoutedCommand,
+    { judging, state }: { readonly judging: Promise<void>; readonly state: RoomState | undefined },
+  ): Promise<void> {
+    this.deadlines.add(command);
+    try {
+      await judging;
+    } catch (error) {
+      this.answers.refuse(command, this.errorOf(route, command, error));
+      return this.finish(command, state);
+    }
+    await this.carryOut(route, command).finally(() => this.finish(command, state));
   }
 
   private async answerLater(
@@ -163,13 +198,29 @@ export class CommandRouter
     { data, state }: { readonly data: unknown; readonly state: RoomState | undefined },
   ): Promise<void> {
     this.deadlines.add(command);
+    let settling: Promise<void> | undefined;
     try {
-      this.answers.answer(command, answerOf(await resultOf(route, data)));
+      settling = this.answerSimply(route, command, answerOf(await resultOf(route, data)));
     } catch (error) {
-      this.answers.answer(command, { error: this.errorOf(route, command, error) });
-    } finally {
-      this.finish(command, state);
+      settling = this.answerSimply(route, command, { error: this.errorOf(route, command, error) });
     }
+    if (settling) await settling;
+    this.finish(command, state);
+  }
+
+  /** Answers a command without a number; resolves when it is answered if its limits have to be charged first. */
+  private answerSimply(
+    route: Route,
+    command: RoutedCommand,
+    answer: RecordedAnswer,
+  ): Promise<void> | undefined {
+    if (route.limits) {
+      this.answers.charges.ended(command, route.limits, answer);
+      if (command.charges && !command.claimed && !command.answered)
+        return this.answers.settle(command, answer);
+    }
+    this.answers.answer(command, answer);
+    return undefined;
   }
 
   /** Another node may know a kind of room that is not declared here. */
@@ -184,14 +235,21 @@ export class CommandRouter
   private async handle(route: Route | undefined, command: RoutedCommand): Promise<void> {
     try {
       if (command.number) await this.sessions.prepareLane(command.client.session!, command.room!);
-      if (route?.limits && !(await this.answers.charges.admit(command, route.limits))) {
-        return await this.answers.settle(command, { data: undefined });
+      if (route?.limits) {
+        const admitted = this.answers.charges.admit(command, route.limits);
+        const runs = admitted instanceof Promise ? await admitted : admitted;
+        if (!runs) return await this.answers.settle(command, { data: undefined });
       }
       const judging = route && isOfMembers(route) ? this.members.judge(command) : undefined;
       if (judging) await judging;
     } catch (error) {
       return this.answers.refuse(command, this.errorOf(route, command, error));
     }
+    await this.carryOut(route, command);
+  }
+
+  /** Calls the handler and answers with what it returns. */
+  private async carryOut(route: Route | undefined, command: RoutedCommand): Promise<void> {
     try {
       const data = route
         ? await resultOf(route, callHandler(route, command))
@@ -212,42 +270,6 @@ export class CommandRouter
     const error = toGatewayError(thrown);
     if (error.code === 'internal') this.log(route?.name ?? command.event, command, error.cause ?? thrown);
     return error;
-  }
-
-  /** The reason for which a command does not count at all; such errors are never recorded. */
-  private refusalOf(
-    route: Route | undefined,
-    command: RoutedCommand,
-    state?: RoomState,
-  ): GatewayError | undefined {
-    if (command.hasNumber && (!command.number || (route?.system && route.event !== '$skip'))) {
-      const needs = command.number
-        ? '"n" needs an event that takes effect in a room'
-        : '"n" needs a session: connect with the subprotocol wss.v1';
-      return new GatewayError('bad_frame', needs);
-    }
-    if (command.room !== undefined && !state) return badRoom(ROOM_FORM);
-    if (!route && !command.number) return undefined;
-    if (route?.system) return route.event === '$join' ? this.kindRefusal(command.room) : undefined;
-    if (command.room !== undefined) return this.roomRefusal(route, command.room, state!);
-    return route!.roomType === undefined ? undefined : badRoom(`must be ${route!.roomType}:<key>`);
-  }
-
-  private roomRefusal(route: Route | undefined, room: string, state: RoomState): GatewayError | undefined {
-    const type = room.slice(0, room.indexOf(':'));
-    const declared = this.types.get(type);
-    if (!declared) return this.kindRefusal(room);
-    if (route?.roomType !== undefined && route.roomType !== type) {
-      return badRoom(`must be ${route.roomType}:<key>`);
-    }
-    return state.joined || declared.openToAll ? undefined : notMember();
-  }
-
-  /** Only an undeclared kind of room is `not_found` here; bad names are refused elsewhere. */
-  private kindRefusal(room: string | undefined): GatewayError | undefined {
-    const type = room === undefined ? undefined : parseRoomName(room)?.type;
-    if (type === undefined || this.types.get(type)) return undefined;
-    return this.names.roomType(type);
   }
 
   /** Lets later commands in the room wait until the join or leave is done. */
@@ -321,10 +343,4 @@ export class CommandRouter
 /** True for an event that only members may send, unless the room is open to all. */
 function isOfMembers({ system, event }: Route): boolean {
   return !system || ASKS.has(event);
-}
-
-function badRoom(message: string): GatewayError {
-  return new GatewayError('invalid', 'the room does not fit the event', {
-    details: [{ path: 'room', message }],
-  });
 }

@@ -4,9 +4,9 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { RoutedCommand } from './routed-command.js';
 import type { Route } from './routes.js';
 
-/** True if only the membership has to be known before the handler is called, and nothing waits for its end. */
+/** True if only limits and the membership have to be judged before the handler is called, and nothing waits for its end. */
 export function isSimple(route: Route, command: RoutedCommand): boolean {
-  return !command.number && !route.limits && !route.system;
+  return !command.number && !route.system;
 }
 
 /** Nobody has to be told when the scope of a call is collected. */
