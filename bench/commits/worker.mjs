@@ -4,6 +4,7 @@ import { Command, CommandOrder, RoomDocument } from '../../dist/libs/core/src/in
 import { parseRedisTarget, RedisKeys, RedisLinks } from '../../dist/libs/redis/src/index.js';
 import {
   Committer,
+  DocumentRegistry,
   DocumentType,
   RedisRoomStore,
   ROOM_SCRIPTS,
@@ -53,7 +54,11 @@ const kinds = {
   async update(workload) {
     const { store, links, nodeId } = await openNode(workload);
     const committer = new Committer(store, types, { nodeId, channels: new RedisChannels(links) });
-    const documents = new RoomStateRepository(new DocumentType(Bench), store, committer);
+    const documents = new RoomStateRepository(new DocumentType(Bench), {
+      store,
+      committer,
+      documents: new DocumentRegistry(),
+    });
     return {
       work: (writer) => {
         const session = laneOf(workload, writer).id;

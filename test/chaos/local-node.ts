@@ -32,6 +32,7 @@ import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/
 import {
   EngineRecorder,
   Committer,
+  DocumentRegistry,
   DocumentType,
   RedisRoomStore,
   ROOM_SCRIPTS,
@@ -105,7 +106,11 @@ export class LocalNode {
     const nodeId = randomUUID().slice(0, 8);
     const channels: Channels = new RedisChannels(links);
     this.committer = new Committer(store, { of: () => limits }, { nodeId, channels });
-    this.counters = new RoomStateRepository(new DocumentType(LocalCounter), store, this.committer);
+    this.counters = new RoomStateRepository(new DocumentType(LocalCounter), {
+      store,
+      committer: this.committer,
+      documents: new DocumentRegistry(),
+    });
     this.recorder = new EngineRecorder(this.committer);
     this.feed = new RoomFeed({
       nodeId,

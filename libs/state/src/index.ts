@@ -41,11 +41,10 @@ export {
   documentClassOf,
   InjectState,
   requireDeclaredRooms,
-  SharedState,
   STATE_PROVIDERS,
   StateModule,
 } from './state.module.js';
-export { type ReadDocument, RoomStateRepository, StateRepository } from './state-repository.js';
+export { type ReadDocument, RoomStateRepository, SharedState, StateRepository } from './state-repository.js';
 export { type Work } from './commits/work.js';
 export {
   appendWork,

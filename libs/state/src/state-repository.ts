@@ -1,6 +1,8 @@
+import type { Type } from '@nestjs/common';
 import { Command, GatewayError, type RoomEvents, toReadError } from '@wss/core';
 import { parseRoomName, type Position } from '@wss/protocol';
 import type { CommitScope, Committer } from './commits/committer.js';
+import type { DocumentRegistry } from './documents/document-registry.js';
 import type { DocumentType } from './documents/document-type.js';
 import { seqOf } from './store/log-format.js';
 import { valueOf } from './commits/outcomes.js';
@@ -25,7 +27,7 @@ export interface ReadDocument<D> {
 export abstract class StateRepository<D extends object> {
   /**
    * Changes the document of the command's room in one atomic commit, together with the events that the function
-   * appends. The function is synchronous and pure: it runs on a copy, and again when others were faster. If the
+   * appends and further documents of the room that it opens (`room.document(Score)`). The function is synchronous and pure: it runs on a copy, and again when others were faster. If the
    * command had been applied before, the recorded result is returned; then the function may run, without effect. An error that it throws is the
    * command's answer and leaves no trace. Objects that it keeps, or puts into the document, can't change the document
    * later.
@@ -36,7 +38,7 @@ export abstract class StateRepository<D extends object> {
    * `user` and `body` belong to the key, and so does the document's class: others under the same key are
    * `number_reused`. A key is a text of 1 to 255 characters, a reply has at most 4,096 bytes of JSON (`too_large`), and
    * a room keeps at most 10,000 keys (`rate_limited`, with the wait). After `unknown_outcome` the same call again tells.
-   * @throws GatewayError `conflict` after the deadline, `invalid` if the document would break the rules of its class,
+   * @throws GatewayError `conflict` after the deadline, `invalid` if a document would break the rules of its class,
    *   `unavailable`, `unknown_outcome`, or the function's error.
    */
   abstract update<R>(scope: CommitScope, update: UpdateFunction<D, R>, options?: CommitOptions): Promise<R>;
@@ -49,6 +51,16 @@ export abstract class StateRepository<D extends object> {
   abstract read(scope: CommitScope): Promise<ReadDocument<D>>;
 }
 
+/**
+ * The shared state of a node's rooms, as the repositories of documents need it. A global module provides it, because
+ * modules of documents do not know the node.
+ */
+export abstract class SharedState {
+  abstract readonly store: RoomStore;
+  abstract readonly committer: Committer;
+  abstract readonly documents: DocumentRegistry;
+}
+
 /** The repository of one document class over a store. */
 export class RoomStateRepository<D extends object> extends StateRepository<D> {
   /** The declarations of its rooms' type. */
@@ -56,32 +68,33 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
 
   constructor(
     readonly type: DocumentType<D>,
-    private readonly store: RoomStore,
-    private readonly committer: Committer,
+    private readonly state: SharedState,
   ) {
     super();
   }
 
   async update<R>(scope: CommitScope, update: UpdateFunction<D, R>, options?: CommitOptions): Promise<R> {
     this.check(scope.room);
-    this.declared ??= { events: this.committer.eventsOf(scope.room) };
+    const { type, state, find } = this;
+    this.declared ??= { events: state.committer.eventsOf(scope.room) };
     const { events } = this.declared;
-    const work = updateWork(scope, { type: this.type, run: update, events }, options);
-    return valueOf(await this.committer.perform(work)) as R;
+    const work = updateWork(scope, { type, run: update, events, find }, options);
+    return valueOf(await state.committer.perform(work)) as R;
   }
 
   async read(scope: CommitScope): Promise<ReadDocument<D>> {
     this.check(scope.room);
+    const { store, committer } = this.state;
     const room = scope.room!;
     if (scope instanceof Command) {
       await scope.inOrder();
-      await this.committer.settled(room);
+      await committer.settled(room);
     }
     try {
-      const { position, documents } = await this.store.resume({
+      const { position, documents } = await store.resume({
         room,
         documents: true,
-        idleTtlMs: this.committer.idleTtlOf(room),
+        idleTtlMs: committer.idleTtlOf(room),
       });
       const stored = documents.get(this.type.name);
       if (!stored) return { value: this.type.create(), version: 0, position };
@@ -90,6 +103,9 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
       throw toReadError(error);
     }
   }
+
+  private readonly find = <O extends object>(type: Type<O>): DocumentType<O> =>
+    this.state.documents.find(type, this.type.roomType);
 
   private check(room: string | undefined): void {
     if (room !== undefined && parseRoomName(room)?.type === this.type.roomType) return;

@@ -15,7 +15,7 @@ import { EngineRecorder } from './engine-recorder.js';
 import { EngineUserRates } from './rates/engine-user-rates.js';
 import { PartStore } from './rates/part-store.js';
 import { RoomStore } from './store/room-store.js';
-import { RoomStateRepository } from './state-repository.js';
+import { RoomStateRepository, SharedState } from './state-repository.js';
 
 const tokens = new WeakMap<Type<object>, symbol>();
 const documentClasses = new Map<unknown, Type<object>>();
@@ -41,16 +41,6 @@ export function documentClassOf(token: unknown): Type<object> | undefined {
 /** Injects the `StateRepository` of a document class; the module imports `WssModule.forFeature([…])`. */
 export function InjectState(document: Type<object>): ParameterDecorator & PropertyDecorator {
   return Inject(stateToken(document));
-}
-
-/**
- * The shared state of a node's rooms, as the repositories of documents need it. A global module provides it, because
- * modules of documents do not know the node.
- */
-export abstract class SharedState {
-  abstract readonly store: RoomStore;
-  abstract readonly committer: Committer;
-  abstract readonly documents: DocumentRegistry;
 }
 
 /**
@@ -96,7 +86,7 @@ function repositoryOf(document: Type<object>, state: SharedState | undefined): R
   }
   const type = new DocumentType(document);
   state.documents.add(type);
-  return new RoomStateRepository(type, state.store, state.committer);
+  return new RoomStateRepository(type, state);
 }
 
 /** @throws Error when a document belongs to an undeclared kind of room. */

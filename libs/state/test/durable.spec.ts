@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { type Client, Command, CommandOrder, type GatewayError, RoomDocument } from '@wss/core';
 import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
 import { eventually, RedisServer } from '@wss/testing';
-import { Committer, DocumentType, RedisRoomStore, ROOM_SCRIPTS, RoomStateRepository } from '../src/index.js';
+import {
+  Committer,
+  DocumentRegistry,
+  DocumentType,
+  RedisRoomStore,
+  ROOM_SCRIPTS,
+  RoomStateRepository,
+} from '../src/index.js';
 
 @RoomDocument('vault')
 class Vault {
@@ -37,7 +44,11 @@ describe('durable commits', () => {
     const fence = new ReplicationFence(links.fence!, keys.fence('n'), 1);
     store = new RedisRoomStore(links, keys, ROOM_SCRIPTS, { fence });
     committer = new Committer(store, types, { nodeId: 'n', patienceMs: 300 });
-    vaults = new RoomStateRepository(new DocumentType(Vault), store, committer);
+    vaults = new RoomStateRepository(new DocumentType(Vault), {
+      store,
+      committer,
+      documents: new DocumentRegistry(),
+    });
   });
   afterAll(async () => {
     committer?.close();

@@ -5,6 +5,7 @@ import { changedScript, RedisServer } from '@wss/testing';
 import {
   appendWork,
   Committer,
+  DocumentRegistry,
   DocumentType,
   RedisRoomStore,
   ROOM_SCRIPTS,
@@ -83,7 +84,11 @@ describe('planted bugs', () => {
     const committer = new Committer(used, types, { nodeId: 'same' });
     return {
       committer,
-      tallies: new RoomStateRepository(new DocumentType(Tally), used, committer),
+      tallies: new RoomStateRepository(new DocumentType(Tally), {
+        store: used,
+        committer,
+        documents: new DocumentRegistry(),
+      }),
       store: used,
     };
   }

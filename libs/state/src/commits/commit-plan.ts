@@ -3,13 +3,14 @@ import { type EncodedEvent, ERROR_CODES } from '@wss/protocol';
 import { SharingCopy } from '../documents/clone.js';
 import type { DocumentState, DocumentType } from '../documents/document-type.js';
 import { fingerprintOf } from '../store/fingerprint.js';
+import type { BatchView, DocumentChange } from '../documents/document-drafts.js';
 import { diffJson } from '../documents/json-patch.js';
 import { positionKey, seqOf } from '../store/log-format.js';
 import { laneOfKey } from '../lanes/once-key.js';
 import { refusalOf } from './refusals.js';
 import type { CommitEntry, DocumentWrite, CommitLane } from '../store/room-store.js';
 import type { CopiedDocument, RoomCopy } from '../documents/room-copy.js';
-import type { BatchView, DocumentChange, Prepared, Work } from './work.js';
+import type { Prepared, Work } from './work.js';
 
 /** The event of a document change without an event of its own (R16). */
 export const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };

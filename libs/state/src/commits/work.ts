@@ -1,20 +1,8 @@
 import type { Command, GatewayError, RateCharge } from '@wss/core';
 import type { EncodedEvent, Ending } from '@wss/protocol';
-import type { DocumentState, DocumentType } from '../documents/document-type.js';
+import type { BatchView, DocumentChange } from '../documents/document-drafts.js';
 import type { OnceKey } from '../lanes/once-key.js';
 import type { CounterOperation, Outcome } from '../store/room-store.js';
-
-/** The works' view of their room in one batch. */
-export interface BatchView {
-  document<D extends object>(type: DocumentType<D>): DocumentState<D>;
-}
-
-/** A document that a run wants to change. */
-export interface DocumentChange {
-  readonly type: DocumentType<object>;
-  readonly value: object;
-  readonly json: string;
-}
 
 /** Result of one run of a work. */
 export interface Prepared {

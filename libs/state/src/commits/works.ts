@@ -1,6 +1,8 @@
+import type { Type } from '@nestjs/common';
 import { Command, GatewayError, type RoomEvents } from '@wss/core';
 import type { Ending } from '@wss/protocol';
 import type { DocumentType } from '../documents/document-type.js';
+import { type BatchView, DocumentDrafts } from '../documents/document-drafts.js';
 import { CollectedDraft, encodeLogEvent, type RoomDraft } from '../documents/room-draft.js';
 import { CHANGED } from './commit-plan.js';
 import { NOTHING } from './pending-work.js';
@@ -8,7 +10,7 @@ import type { CommitScope } from './committer.js';
 import { onceKeyOf } from '../lanes/once-key.js';
 import type { Outcome } from '../store/room-store.js';
 import { isLargerThan } from '../store/text-size.js';
-import type { BatchView, Prepared, Work } from './work.js';
+import type { Prepared, Work } from './work.js';
 
 /** Largest recorded reply of a numbered command, bytes of JSON (R9). */
 const MAX_RECORDED_BYTES = 4_096;
@@ -30,6 +32,11 @@ export interface Update<D extends object, R> {
   readonly run: UpdateFunction<D, R>;
   /** Events that the room's type declares; absent if every event is allowed. */
   readonly events?: RoomEvents | undefined;
+  /**
+   * Finds the further documents of the room.
+   * @throws Error for a class that is none of them
+   */
+  find<O extends object>(type: Type<O>): DocumentType<O>;
 }
 
 /** Runs an update function on a document of the scope's room. */
@@ -45,26 +52,36 @@ export function updateWork<D extends object, R>(
 }
 
 function prepareUpdate<D extends object, R>(
-  { type, run, events }: Update<D, R>,
+  { type, run, events, find }: Update<D, R>,
   view: BatchView,
   isRecorded: boolean,
 ): Prepared {
-  const before = view.document(type);
-  const value = type.clone(before.value);
-  const draft = new CollectedDraft(events);
-  const result = run(value, draft);
+  const documents = new DocumentDrafts(view);
+  const draft = new CollectedDraft(events, (other) => documents.open(find(other)));
+  const result = runOn(draft, () => run(documents.open(type), draft));
   if (isThenable(result)) {
+    // Nobody waits for it, so a failure of its rest would end the process.
+    Promise.resolve(result).catch(() => undefined);
     throw new Error(
       'an update function must be synchronous: it may run again, so it must not wait or have effects',
     );
   }
-  const json = type.toJson(value, before.value);
+  const changes = documents.changes();
   return {
     events: draft.events,
     counters: draft.counters,
     outcome: { kind: 'result', json: recordable(draft.encode(result), isRecorded) },
-    changes: json === before.json ? [] : [{ type: type as unknown as DocumentType<object>, value, json }],
+    changes,
   };
+}
+
+/** Runs a function that fills a draft. */
+function runOn<R>(draft: CollectedDraft, run: () => R): R {
+  try {
+    return run();
+  } finally {
+    draft.end();
+  }
 }
 
 /** Appends one event; its result is `{seq}`. */

@@ -1,3 +1,5 @@
+import type { Type } from '@nestjs/common';
+import { roomDocumentOf } from '@wss/core';
 import { parseRoomName } from '@wss/protocol';
 import type { DocumentType } from './document-type.js';
 
@@ -20,6 +22,24 @@ export class DocumentRegistry {
   /** The documents of a room. */
   of(room: string): DocumentType<object>[] {
     return [...(this.types.get(parseRoomName(room)?.type ?? '')?.values() ?? [])];
+  }
+
+  /**
+   * The document of a class in the rooms of a type.
+   * @throws Error with the remedy when it is none of theirs, or no module has it
+   */
+  find<D extends object>(document: Type<D>, roomType: string): DocumentType<D> {
+    const { type, name } = roomDocumentOf(document);
+    if (type !== roomType) {
+      throw new Error(
+        `${document.name} is a document of rooms "${type}", and this is a room "${roomType}": a commit changes documents of one room`,
+      );
+    }
+    const known = this.types.get(type)?.get(name);
+    if (known?.type === document) return known as unknown as DocumentType<D>;
+    throw new Error(
+      `no module has the document ${document.name}: add WssModule.forFeature([${document.name}]) to imports`,
+    );
   }
 
   /** All document classes. */

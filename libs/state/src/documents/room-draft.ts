@@ -21,9 +21,20 @@ export interface CounterResult {
 
 /**
  * A command's effects on its room besides changing the document. Everything here takes effect together with the
- * document, or not at all.
+ * document, or not at all. It belongs to one run of the update function, and throws once that has returned.
  */
 export abstract class RoomDraft {
+  /**
+   * A further document of the room, as the function's own copy: what the function does to it is checked, written and sent with
+   * all the rest. The same object for the same class, also for the class of the document that the function was called with.
+   *
+   * While others write, a run may find documents of different moments. Such a run has no effect, its error included, and the
+   * function runs again.
+   * @throws Error for a class that is not a document of this kind of room, or that no module names in
+   *   `WssModule.forFeature`
+   */
+  abstract document<D extends object>(type: Type<D>): D;
+
   /**
    * Appends an event to the room's log: kept, numbered, and sent to every member on every node, in order.
    * An event of which the room's type declares the class may be named by that class; then the compiler checks the data.
@@ -45,16 +56,27 @@ export class CollectedDraft extends RoomDraft {
   readonly events: EncodedEvent[] = [];
   readonly counters: CounterOperation[] = [];
   private readonly slots: { marker: string; index: number }[] = [];
+  private ended = false;
 
-  constructor(private readonly declared?: RoomEvents) {
+  constructor(
+    private readonly declared: RoomEvents | undefined,
+    private readonly open: <D extends object>(type: Type<D>) => D,
+  ) {
     super();
   }
 
+  document<D extends object>(type: Type<D>): D {
+    this.requireRun();
+    return this.open(type);
+  }
+
   append(event: EventName, data?: unknown): void {
+    this.requireRun();
     this.events.push(encodeLogEvent(eventNameIn(this.declared, event, 'logged'), this.encode(data)));
   }
 
   count(name: string, by: number, bounds: CounterBounds = {}): CounterResult {
+    this.requireRun();
     if (!Number.isSafeInteger(by)) throw new TypeError(`a counter takes whole numbers, not ${by}`);
     const index = this.counters.push({ name: wellFormed(name), by, ...bounds }) - 1;
     const marker = `counter:${index}:${crypto.randomUUID()}`;
@@ -62,11 +84,20 @@ export class CollectedDraft extends RoomDraft {
     return { toJSON: () => marker };
   }
 
+  /** The run is over: its effects are what they are. */
+  end(): void {
+    this.ended = true;
+  }
+
   /** JSON of a value in which counters may stand. */
   encode(value: unknown): string {
     let json = JSON.stringify(value) ?? 'null';
     for (const { marker, index } of this.slots) json = json.replaceAll(`"${marker}"`, counterSlot(index));
     return json;
+  }
+
+  private requireRun(): void {
+    if (this.ended) throw new Error('the update function has returned; its room takes no more effects');
   }
 }
 

@@ -17,6 +17,7 @@ import {
   appendWork,
   type CommitReply,
   Committer,
+  DocumentRegistry,
   DocumentType,
   RoomStateRepository,
   type RoomStore,
@@ -67,7 +68,11 @@ class Node {
     readonly store: RoomStore,
     readonly committer: Committer,
   ) {
-    this.tallies = new RoomStateRepository(new DocumentType(Tally), store, committer);
+    this.tallies = new RoomStateRepository(new DocumentType(Tally), {
+      store,
+      committer,
+      documents: new DocumentRegistry(),
+    });
     committer.onCommitted((room, _epoch, entries) => this.delivered.push({ room, entries }));
   }
 }

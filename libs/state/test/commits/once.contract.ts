@@ -5,6 +5,7 @@ import { newSeed, Random } from '@wss/testing';
 import {
   appendWork,
   Committer,
+  DocumentRegistry,
   DocumentType,
   type RoomScope,
   RoomStateRepository,
@@ -120,7 +121,14 @@ class Run {
       // A steady clock that stands still, so that the engine's time is the run's.
       const options = { nodeId: randomUUID(), patienceMs: 30_000, now: () => began };
       const committer = new Committer(store, types, options);
-      return { committer, tallies: new RoomStateRepository(new DocumentType(Tally), store, committer) };
+      return {
+        committer,
+        tallies: new RoomStateRepository(new DocumentType(Tally), {
+          store,
+          committer,
+          documents: new DocumentRegistry(),
+        }),
+      };
     });
   }
 

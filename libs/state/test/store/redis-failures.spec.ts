@@ -8,6 +8,7 @@ import {
   type CommitRequest,
   type CommitReply,
   Committer,
+  DocumentRegistry,
   DocumentType,
   RedisRoomStore,
   ROOM_SCRIPTS,
@@ -57,7 +58,11 @@ describe('R35: commits that Redis answers with an error, or on a new history', (
     };
     const committer = new Committer(store, types, { nodeId: randomUUID(), patienceMs });
     committers.push(committer);
-    const tallies = new RoomStateRepository(new DocumentType(Tally), store, committer);
+    const tallies = new RoomStateRepository(new DocumentType(Tally), {
+      store,
+      committer,
+      documents: new DocumentRegistry(),
+    });
     const order = new CommandOrder();
     return async (n) => {
       const number = n !== undefined && {
