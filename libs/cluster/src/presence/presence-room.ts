@@ -1,7 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { PresenceChanges } from './presence-changes.js';
-import { MAX_PRESENCE_CHANGES, type PresenceEnter, type PresenceStore } from './presence-store.js';
+import {
+  MAX_PRESENCE_CHANGES,
+  type PresenceAnnounced,
+  type PresenceEnter,
+  type PresenceStore,
+} from './presence-store.js';
 
 /** The part of a node that a room needs. */
 export interface PresenceHost {
@@ -36,6 +41,8 @@ export interface PresenceTimes {
  * ask, ms.
  */
 const MISSED_MS = 1_000;
+/** Least pause before an announcement that was refused is followed by another one, ms; a random part is added. */
+const REFUSED_MS = 2_000;
 
 type Step = () => Promise<void>;
 
@@ -61,8 +68,8 @@ export class AttendedRoom {
   /** Owner whose list may hold it: the answer to a call may have been lost. */
   private mayBeListedFor?: string;
   private dueAt = Infinity;
-  /** Since when announcements are heard again, until one shows if some were missed. */
-  private heardAgainAt?: number;
+  /** Announcements before then may have been missed, until a later one shows it; ms on this process' steady clock. */
+  private missedUntil?: number;
   private reconcileAt: number;
   private usedAt = performance.now();
 
@@ -106,8 +113,8 @@ export class AttendedRoom {
    */
   heardAgain(): void {
     if (this.changes.clients === 0) return;
-    this.heardAgainAt = performance.now();
-    this.dueAt = Math.min(this.dueAt, this.heardAgainAt + MISSED_MS * Math.random());
+    this.missedUntil = performance.now();
+    this.dueAt = Math.min(this.dueAt, this.missedUntil + MISSED_MS * Math.random());
     this.wake();
   }
 
@@ -149,7 +156,7 @@ export class AttendedRoom {
       const { room } = this;
       const updated = await this.store.update({ room, owner, changes: [], pauseMs, withoutGrace: user });
       if (updated.status === 'dead') return true;
-      this.callAgain(updated.dueInMs);
+      this.callAgain(updated);
       return updated.isHere === true;
     });
   }
@@ -166,7 +173,7 @@ export class AttendedRoom {
         for (let from = 0; from < changes.length; from += MAX_PRESENCE_CHANGES) {
           const part = changes.slice(from, from + MAX_PRESENCE_CHANGES);
           const updated = await this.store.update({ room, owner, changes: part, pauseMs: host.pauseMs });
-          if (updated.status === 'done') this.callAgain(updated.dueInMs);
+          if (updated.status === 'done') this.callAgain(updated);
         }
       }
     });
@@ -237,8 +244,8 @@ export class AttendedRoom {
     this.sending = true;
     try {
       if (changes.some((change) => 'user' in change)) await this.list(owner);
-      const { room, heardAgainAt } = this;
-      const heardForMs = heardAgainAt && Math.floor(performance.now() - heardAgainAt);
+      const { room, missedUntil } = this;
+      const heardForMs = missedUntil && Math.floor(performance.now() - missedUntil);
       const times = { pauseMs: this.host.pauseMs, ...(heardForMs !== undefined && { heardForMs }) };
       const updated = await this.store.update({ room, owner, changes, ...times });
       if (updated.status === 'dead') {
@@ -246,8 +253,8 @@ export class AttendedRoom {
         this.dueAt = Infinity;
         return this.host.refused(owner);
       }
-      if (updated.dueInMs === undefined && this.heardAgainAt === heardAgainAt) delete this.heardAgainAt;
-      this.callAgain(updated.dueInMs);
+      if (updated.dueInMs === undefined && this.missedUntil === missedUntil) delete this.missedUntil;
+      this.callAgain(updated);
       if (this.changes.size === 0) settling.push(...this.settling.splice(0));
       for (const resolve of settling) resolve();
     } catch (error) {
@@ -264,7 +271,7 @@ export class AttendedRoom {
     const { room } = this;
     for (let more = true; more;) {
       const swept = await this.store.sweep({ room, owner, goneAt, pauseMs: this.host.pauseMs });
-      this.callAgain(swept.dueInMs);
+      this.callAgain(swept);
       more = swept.more;
     }
   }
@@ -317,10 +324,13 @@ export class AttendedRoom {
     this.listedFor = owner;
   }
 
-  private callAgain(inMs: number | undefined): void {
+  private callAgain({ dueInMs = Infinity, isRefused }: PresenceAnnounced): void {
     this.usedAt = performance.now();
-    const missedInMs = this.heardAgainAt === undefined ? Infinity : MISSED_MS * Math.random();
-    this.dueAt = this.usedAt + Math.min(inMs ?? Infinity, missedInMs);
+    // Nobody heard it, so nobody knows; it has the engine's instant, in whole milliseconds.
+    if (isRefused) this.missedUntil = this.usedAt + 1;
+    const pauseMs = (isRefused ? REFUSED_MS : 0) + MISSED_MS * Math.random();
+    const missedInMs = this.missedUntil === undefined ? Infinity : pauseMs;
+    this.dueAt = this.usedAt + Math.min(dueInMs, missedInMs);
   }
 
   /** Spreads the rooms over time. */

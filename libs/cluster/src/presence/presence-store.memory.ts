@@ -14,6 +14,7 @@ import {
 } from './presence-table.memory.js';
 import {
   nodeOfOwner,
+  type PresenceAnnounced,
   type PresenceLook,
   PresenceStore,
   type PresenceSweep,
@@ -153,7 +154,7 @@ export class MemoryPresenceStore extends PresenceStore {
     room: string,
     times: Pick<PresenceUpdate, 'pauseMs' | 'heardForMs'>,
     step: (presence: MemoryPresence) => T,
-  ): T & { dueInMs?: number } {
+  ): T & PresenceAnnounced {
     const { engine, table } = this;
     const presence = table.rows.get(room) ?? emptyPresence();
     const result = step(presence);
@@ -161,11 +162,12 @@ export class MemoryPresenceStore extends PresenceStore {
     const freshVersion = Math.max(now * 1_000, table.highestVersion + 1);
     const moment = { now, replicationId: engine.replicationId, freshVersion, ...times };
     const message = announce(presence, moment);
-    if (message !== undefined) engine.channels.publish(this.channelOf(room), message);
+    const isRefused =
+      message !== undefined && engine.channels.publish(this.channelOf(room), message) === undefined;
     table.highestVersion = Math.max(table.highestVersion, presence.version);
     const dueInMs = dueIn(presence, moment);
     this.keep(room, presence);
-    return { ...result, ...(dueInMs !== undefined && { dueInMs }) };
+    return { ...result, ...(dueInMs !== undefined && { dueInMs }), ...(isRefused && { isRefused }) };
   }
 
   private keep(room: string, presence: MemoryPresence): void {

@@ -7,6 +7,7 @@ import {
   toRedisError,
 } from '@wss/redis';
 import {
+  type PresenceAnnounced,
   type PresenceChange,
   type PresenceLook,
   PresenceStore,
@@ -159,9 +160,9 @@ export class RedisPresenceStore extends PresenceStore {
   }
 
   /** @param refused 1 if an announcement was refused, 0 if one was made */
-  private announced(channel: string, dueInMs: number, refused: number): { dueInMs?: number } {
+  private announced(channel: string, dueInMs: number, refused: number): PresenceAnnounced {
     if (refused >= 0) this.links.publications.note(channel, refused === 1);
-    return dueInMs < 0 ? {} : { dueInMs };
+    return { ...(dueInMs >= 0 && { dueInMs }), ...(refused === 1 && { isRefused: true }) };
   }
 
   private async hasRooms(owner: string): Promise<boolean> {

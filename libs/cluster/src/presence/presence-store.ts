@@ -33,15 +33,22 @@ export interface PresenceUpdate {
   readonly withoutGrace?: string;
 }
 
+/** What became of the announcement that was due, if any. */
+export interface PresenceAnnounced {
+  /** Time after which a node has to call again for the next announcement; absent: never. */
+  readonly dueInMs?: number;
+  /** True if it was refused: nobody heard it, and only the version of another one shows that. */
+  readonly isRefused?: boolean;
+}
+
 /** The outcome of an update. */
 export type PresenceUpdated =
-  /** Done. `dueInMs`: time after which a node has to call again for the next announcement; absent: never. */
-  | {
+  /** Done. */
+  | (PresenceAnnounced & {
       readonly status: 'done';
-      readonly dueInMs?: number;
       /** True if the user of {@link PresenceUpdate.withoutGrace} has entries. */
       readonly isHere?: boolean;
-    }
+    })
   /** Nothing was done: the owner was taken for dead, and may not write in this room any more. */
   | { readonly status: 'dead' };
 
@@ -55,10 +62,9 @@ export interface PresenceSweep {
 }
 
 /** The outcome of one part of a removal. */
-export interface PresenceSwept {
+export interface PresenceSwept extends PresenceAnnounced {
   /** More entries are left: call again. */
   readonly more: boolean;
-  readonly dueInMs?: number;
 }
 
 /** An owner's entries in a room as stored. */

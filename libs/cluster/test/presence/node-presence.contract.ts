@@ -128,6 +128,23 @@ export function nodePresenceContract(name: string, start: () => Promise<Presence
       expect(deltas).toHaveLength(3);
     });
 
+    it('R35: lets another announcement follow those that were refused', async () => {
+      const node = await openNode();
+      enter(node, '1', 'ann');
+      await heard(['ann']);
+      const [{ version }] = deltas as [PresenceDelta];
+      await engine.refusePublications(true);
+      enter(node, '2', 'bob');
+      await eventually(async () => {
+        expect((await engine.store.list(room, '', 9)).version).toBeGreaterThan(version);
+      }, PATIENT);
+      await engine.refusePublications(false);
+      // Clients take a bigger step for a reason to read the list.
+      await eventually(() => expect(deltas.at(-1)!.version).toBeGreaterThan(version + 1), PATIENT);
+      const { version: last } = await engine.store.list(room, '', 9);
+      expect(deltas.at(-1)).toEqual({ version: last, joined: [], left: [] });
+    });
+
     it('R21: cleans up behind a dead node once, whoever else is alive', async () => {
       const [first, second, third] = [await openNode(), await openNode(), await openNode()];
       for (let i = 0; i < 50; i++) enter(third, `${i}`, `u${i % 25}`);
