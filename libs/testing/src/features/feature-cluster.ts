@@ -25,6 +25,15 @@ export interface FeatureClusterOptions extends FeatureNodeOptions {
   readonly engine?: 'memory' | 'redis' | YourRedis;
 }
 
+/**
+ * How nodes on data that is there are started.
+ * @internal
+ */
+export interface ClusterOptions extends Omit<FeatureClusterOptions, 'engine'> {
+  /** The nodes' names begin with it; default `node`. Clusters that share data need different ones. */
+  readonly nodeName?: string;
+}
+
 /** How a user connects to a {@link FeatureCluster}. */
 export interface FeatureClientOptions extends Omit<TestClientOptions, 'user'> {
   /** Index of the node; default the next one that runs, in turn, so that users are spread over the nodes. */
@@ -63,6 +72,7 @@ export class FeatureCluster {
   private constructor(
     private readonly options: FeatureNodeOptions,
     private readonly data: FeatureData,
+    private readonly nodeName: string,
   ) {}
 
   /**
@@ -82,10 +92,10 @@ export class FeatureCluster {
    */
   static async on(
     data: FeatureData,
-    { nodes = 2, logger = ['error', 'fatal'], ...options }: Omit<FeatureClusterOptions, 'engine'>,
+    { nodes = 2, nodeName = 'node', logger = ['error', 'fatal'], ...options }: ClusterOptions,
   ): Promise<FeatureCluster> {
     Logger.overrideLogger(logger);
-    const cluster = new FeatureCluster({ ...options, logger }, data);
+    const cluster = new FeatureCluster({ ...options, logger }, data, nodeName);
     try {
       for (let i = 0; i < nodes; i++) await cluster.addNode();
       return cluster;
@@ -97,7 +107,7 @@ export class FeatureCluster {
 
   /** Starts one more node; with other features it is one of another release. */
   async addNode(options: AddedNodeOptions = {}): Promise<FeatureNode> {
-    const name = `node${this.nodes.length}`;
+    const name = `${this.nodeName}${this.nodes.length}`;
     const node = await FeatureNode.start(name, this.data.shared, { ...this.options, ...options });
     this.nodes.push(node);
     return node;

@@ -1,10 +1,9 @@
-import { FeatureCluster, type FeatureClusterOptions } from '../features/feature-cluster.js';
+import { type ClusterOptions, FeatureCluster } from '../features/feature-cluster.js';
 import type { SharedRedis } from '../features/feature-data.js';
 import type { RedisServers } from './gateway-cluster.js';
 
 /** How a feature cluster on servers of the test is started. */
-export interface ClusterOnServersOptions
-  extends Omit<FeatureClusterOptions, 'engine'>, Pick<SharedRedis, 'durableReplicas'> {}
+export interface ClusterOnServersOptions extends ClusterOptions, Pick<SharedRedis, 'durableReplicas'> {}
 
 /**
  * Starts feature modules on servers that the test has started, in the namespace that nodes have by default. The
