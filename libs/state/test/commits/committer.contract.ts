@@ -11,6 +11,7 @@ import {
   RoomDocument,
 } from '@wss/core';
 import type { ClientFrame, LogEntry } from '@wss/protocol';
+import { eventually } from '@wss/testing';
 import { IsInt, Max } from 'class-validator';
 import jsonPatch from 'fast-json-patch';
 import {
@@ -681,8 +682,5 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
 }
 
 async function untilOk(attempt: () => Promise<string>): Promise<void> {
-  const end = Date.now() + 10_000;
-  for (let code = await attempt(); code !== 'ok'; code = await attempt()) {
-    if (Date.now() > end) throw new Error(`still ${code}`);
-  }
+  await eventually(async () => expect(await attempt()).toBe('ok'));
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { LEAST_IDLE_MS } from '@wss/core';
 import { type EncodedEvent, type LogEntry, lastSeq, type Position } from '@wss/protocol';
-import { newSeed, Random } from '@wss/testing';
+import { eventually, newSeed, Random } from '@wss/testing';
 import { type CommitReply, type CommitRequest, encodeBody, type RoomStore } from '../../src/index.js';
 import {
   type CommitEntry,
@@ -207,7 +207,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       it('loses its entries, never its numbers or documents, when the history has aged', async () => {
         const documents = [{ name: 'board', base: '', json: '1', entry: 0 }];
         const { position } = await committed([entry(1)], documents, { history: { events: 9, ttlMs: 1 } });
-        await untilTrue(async () => (await log()).length === 0);
+        await eventually(async () => (await log()).length === 0);
         expect((await resume(position)).reason).toBeUndefined();
         expect((await resume({ ...position, seq: 0 })).reason).toBe('trimmed');
         expect((await resume(undefined, { documents: true })).documents.get('board')?.json).toBe('1');
@@ -670,7 +670,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       /** Ends when it is not used for a millisecond; resolves when that has passed. */
       const endsIdle = async (): Promise<Committed> => {
         const reply = await committed([entry(1, { counters })], documents, { idleTtlMs: 1 });
-        await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+        await eventually(async () => (await engine.store.tops([room]))[0] === undefined);
         return reply;
       };
 
@@ -703,7 +703,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
           const { position, seqs } = await committed([entry(n)], documents, { idleTtlMs: 1 });
           epochs.add(position.epoch);
           expect(seqs).toEqual([n]);
-          await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+          await eventually(async () => (await engine.store.tops([room]))[0] === undefined);
           if (n === 2) await engine.newHistory();
         }
         expect(epochs.size).toBe(4);
@@ -719,7 +719,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       it('R17: do not come while the room is kept', async () => {
         const { position } = await committed([entry(1)], documents, { idleTtlMs: DAY });
         await engine.store.keep(room, 1);
-        await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+        await eventually(async () => (await engine.store.tops([room]))[0] === undefined);
         await engine.store.keep(room, DAY);
         expect(await engine.store.tops([room])).toEqual([undefined]);
         expect((await resume(position)).reason).toBe('unknown_epoch');
@@ -762,7 +762,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
 
       it('come to a room in which nothing was committed too, its time after it was made', async () => {
         const made = await resume(undefined, { idleTtlMs: 1 });
-        await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+        await eventually(async () => (await engine.store.tops([room]))[0] === undefined);
         expect((await resume(made.position, { idleTtlMs: DAY })).reason).toBe('unknown_epoch');
         const again = await top();
         await engine.store.keep(room, DAY);
@@ -775,7 +775,7 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
         await committed([entry(1)], documents, { idleTtlMs: 20 });
         const { position } = await committed([entry(2)]);
         const end = Date.now() + 40;
-        await untilTrue(() => Promise.resolve(Date.now() > end));
+        await eventually(() => Promise.resolve(Date.now() > end));
         const reply = await resume(position, { documents: true });
         expect([reply.reason, reply.documents.size]).toEqual([undefined, 1]);
       });
@@ -845,11 +845,11 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
 
       it('R32: is not what had its time: a log that has aged, a room that has ended', async () => {
         const { position } = await committed([entry(1)], documents, { history: { events: 9, ttlMs: 1 } });
-        await untilTrue(async () => (await log()).length === 0);
+        await eventually(async () => (await log()).length === 0);
         const reply = await resume({ ...position, seq: 0 }, { documents: true });
         expect([reply.reason, reply.lostParts]).toEqual(['trimmed', undefined]);
         await engine.store.keep(room, 1);
-        await untilTrue(async () => (await engine.store.tops([room]))[0] === undefined);
+        await eventually(async () => (await engine.store.tops([room]))[0] === undefined);
         expect((await committed([entry(2, { counters })], documents)).lostParts).toBeUndefined();
       });
 
@@ -928,9 +928,4 @@ export function roomStoreContract(name: string, create: () => Promise<StoreUnder
       });
     });
   });
-}
-
-async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!(await condition())) if (Date.now() > end) throw new Error('the condition did not come true');
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { entered } from '../lifetimes.js';
+import { eventually } from '../waiting/eventually.js';
 import { freePort } from './free-port.js';
 import { TcpConnection, type ConnectionRules } from './tcp-connection.js';
 
@@ -24,7 +24,7 @@ export interface TcpProxyOptions {
 
 const PORT_ATTEMPTS = 5;
 
-/** How long a proxy waits for its port, ms: others that look for a free one may have it for a moment. */
+/** How long a proxy waits for its port, ms in which this process runs: others that look for a free one may have it for a moment. */
 const PORT_WITHIN_MS = 20_000;
 const PORT_EVERY_MS = 20;
 
@@ -166,13 +166,6 @@ async function listen(port: number): Promise<Server> {
   return server;
 }
 
-async function listenAgain(port: number): Promise<Server> {
-  for (const until = performance.now() + PORT_WITHIN_MS; ;) {
-    try {
-      return await listen(port);
-    } catch (error) {
-      if (performance.now() > until) throw error;
-      await delay(PORT_EVERY_MS);
-    }
-  }
+function listenAgain(port: number): Promise<Server> {
+  return eventually(() => listen(port), { withinMs: PORT_WITHIN_MS, everyMs: PORT_EVERY_MS });
 }
