@@ -109,7 +109,8 @@ describe.each(ENGINES)('users of any name, on %s', (engine) => {
     );
 
     // A resumed session.
-    await here.reconnect(cluster.nodes[1]!.url);
+    // Its node may learn later than we that the connection has gone, and its place with it.
+    await eventually(() => here.reconnect(cluster.nodes[1]!.url));
     expect(here.hello).toMatchObject({ resumed: true, user, rooms: [room] });
     await here.join(room);
 
