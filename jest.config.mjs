@@ -13,8 +13,8 @@ export default {
   workerGracefulExitTimeout: 5_000,
   // Ends a test that hangs; waits have bounds of their own.
   testTimeout: 120_000,
-  // Tests wait for servers, leases and time limits much of the time: a worker needs some two thirds of a core.
-  maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  // Tests wait for servers, leases and time limits much of the time: a worker needs less than half of a core.
+  maxWorkers: 2 * availableParallelism(),
   setupFiles: [
     'reflect-metadata',
     '<rootDir>/test/quiet-logs.mjs',
