@@ -17,6 +17,7 @@ export {
   membershipForgotten,
   membershipUnknown,
   notMember,
+  roomDeleted,
 } from './errors/membership-errors.js';
 export { didYouMean } from './errors/near-names.js';
 export { GatewayErrorFilter } from './gateway-error-filter.js';

@@ -86,6 +86,8 @@ export interface Ending {
   readonly session?: string;
   /** The members concerned are told; '' if none was given. */
   readonly reason: string;
+  /** The room is deleted with it (R36); then it concerns everybody. */
+  readonly deleted?: true;
 }
 
 /** The events of one command in a room's log. Entries are read, replayed and trimmed whole. */

@@ -364,6 +364,21 @@ export class FollowedRoom {
     if (this.early.size === 0) this.forgetHole();
     standing.append(ready);
     this.deliver(standing, ready);
+    if (ready.some(({ ending }) => ending?.deleted)) this.goOnDeleted();
+  }
+
+  /** The room was deleted, which ended all memberships: whoever comes next begins where its next life stands. */
+  private goOnDeleted(): void {
+    if (this.state.kind !== 'live' || this.stopped) return;
+    this.forgetHole();
+    void this.read((standing) => this.catchUp(standing, () => this.beginNextLife(standing)));
+  }
+
+  private async beginNextLife(standing: RoomStanding): Promise<void> {
+    const { room, store, reads } = this.options;
+    const reply = await reads.repairing.run(() => store.resume({ room, gate: standing.gate.at }));
+    standing.moveTo(reply);
+    standing.history.restart(reply.position.seq + 1);
   }
 
   private forgetHole(): void {

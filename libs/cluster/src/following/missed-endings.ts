@@ -2,8 +2,8 @@ import { gatePosition, gateSeq } from '@wss/core';
 import { type Ending, lastSeq, type Position } from '@wss/protocol';
 import type { ResumeReply } from '@wss/state';
 
-/** An ending of memberships, and its number in the room's log. */
-export type LoggedEnding = Ending & { readonly seq: number };
+/** An ending of memberships, and its place in the room's log. */
+export type LoggedEnding = Ending & Position;
 
 /**
  * The endings of memberships that a node missed up to where the room stands, oldest first: those of the entries that it
@@ -15,9 +15,10 @@ export function missedEndings(
   before: Position,
   end: Position,
 ): LoggedEnding[] {
+  const { epoch } = end;
   const read = entries.flatMap((entry) =>
-    entry.ending && lastSeq(entry) > before.seq ? { ...entry.ending, seq: lastSeq(entry) } : [],
+    entry.ending && lastSeq(entry) > before.seq ? { ...entry.ending, epoch, seq: lastSeq(entry) } : [],
   );
   const listed = gate?.after(gatePosition(end)) ?? [];
-  return [...read, ...listed.map(({ at, ...ending }) => ({ ...ending, seq: gateSeq(at) }))];
+  return [...read, ...listed.map(({ at, ...ending }) => ({ ...ending, epoch, seq: gateSeq(at) }))];
 }

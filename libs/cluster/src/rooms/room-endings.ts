@@ -53,7 +53,7 @@ export class RoomEndings implements OnApplicationShutdown {
   }
 
   /**
-   * Ends the memberships of a user, a session or, without either, of everybody.
+   * Ends the memberships of a user, a session or, without either, of everybody; or the room with them.
    * @returns the place of the ending in the room's log
    * @throws GatewayError `invalid`, `not_found` for an undeclared kind of room, `unavailable`, `unknown_outcome`
    */
@@ -105,8 +105,9 @@ export class RoomEndings implements OnApplicationShutdown {
 
   private async repeat({ room, ending }: KeptEnding): Promise<void> {
     const { position } = await this.write(room, ending);
+    const what = ending.deleted ? 'deletion' : 'removal';
     this.logger.warn(
-      `a removal that Redis has lost was repeated: ${described({ room, ending })} seq=${position.seq}`,
+      `a ${what} that Redis has lost was repeated: ${described({ room, ending })} seq=${position.seq}`,
     );
   }
 
@@ -129,12 +130,14 @@ export class RoomEndings implements OnApplicationShutdown {
 
   private audit({ room, ending, position }: KeptEnding, by: string | undefined): void {
     const who = by === undefined ? '-' : logText(by);
-    this.logger.log(`removed: ${described({ room, ending })} by=${who} seq=${position.seq}`);
+    const what = ending.deleted ? 'deleted' : 'removed';
+    this.logger.log(`${what}: ${described({ room, ending })} by=${who} seq=${position.seq}`);
   }
 }
 
 function described({ room, ending }: Pick<KeptEnding, 'room' | 'ending'>): string {
-  const { user, session, reason } = ending;
+  const { user, session, reason, deleted } = ending;
+  if (deleted) return `room=${room} reason=${logText(reason)}`;
   const who =
     user === undefined
       ? session === undefined

@@ -1,4 +1,4 @@
-import type { RoomHold, RoomStart, StartRequest } from '@wss/core';
+import { gatePosition, type RoomHold, type RoomStart, type StartRequest } from '@wss/core';
 import type { RedisKeys } from '@wss/redis';
 import type { Committer, ResumeReply, ResumeRequest, RoomStore } from '@wss/state';
 import type { Channels } from '../channels/channels.js';
@@ -190,7 +190,9 @@ export class RoomFeed {
 
   /** Members that can't go on concern an operator; losses that the store knows of it reports itself. */
   private told(reply: ResumeReply, { from }: Pick<ResumeRequest, 'from'>): ResumeReply {
-    if (from && reply.reason && !reply.lostParts) this.options.losses.report(reply.reason);
+    const isLoss = from && reply.reason && !reply.lostParts;
+    // A deletion is declared by itself.
+    if (isLoss && !reply.gate?.deletedSince(gatePosition(from))) this.options.losses.report(reply.reason!);
     return reply;
   }
 

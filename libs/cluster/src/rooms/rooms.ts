@@ -83,6 +83,20 @@ export interface DirectTarget {
 /** Sends events to rooms, users and clients, wherever they are connected. */
 export abstract class Rooms {
   abstract to(room: string): RoomTarget;
+  /**
+   * Deletes a room: its documents, counters and log go at once, and all memberships end, on every node, as by
+   * {@link RoomTarget.remove}. Members are told `$reset` with the reason `deleted`, then `$removed`; their commands under way are
+   * `not_found`.
+   *
+   * The room's next life is empty, in a new epoch; the numbers of its events and of commands go on. Clients join it as
+   * any room that is empty, if its guard lets them. The first command of a client begins it, or work of a node with
+   * `create: true`; until then other work of nodes is `not_found`. Deleting again, or a room that never was, does no
+   * harm. With replicas it resolves when it survives a failover; else as far as Redis kept it.
+   * @param options the reason stands in the answers to commands under way, and in the log line
+   * @returns its place in the room's log, which was the last one of that life
+   * @throws GatewayError as {@link RoomTarget.remove}
+   */
+  abstract delete(room: string, options?: EndingOptions): Promise<Appended>;
   /** All clients of a user that are connected; those with a session miss nothing that is sent after their `$hello`, while links hold. */
   abstract toUser(user: string): DirectTarget;
   /** One client. */
@@ -122,6 +136,10 @@ export class ClusterRooms extends Rooms {
       remove: async (who, options) => this.endings.end(room, removedOf(who), options),
       close: (options) => this.endings.end(room, {}, options),
     };
+  }
+
+  async delete(room: string, options?: EndingOptions): Promise<Appended> {
+    return this.endings.end(room, { deleted: true }, options);
   }
 
   toUser(user: string): DirectTarget {

@@ -6,10 +6,17 @@ export function notMember(): GatewayError {
   return new GatewayError('forbidden', 'you are not a member of this room; send "$join" for it first');
 }
 
-/** The error for a client whose membership of the room was ended. */
-export function membershipEnded({ reason }: Ending): GatewayError {
+/** The error for a client whose membership of the room was ended; `not_found` if the room was deleted. */
+export function membershipEnded({ reason, deleted }: Ending): GatewayError {
+  if (deleted) return roomDeleted(reason);
   const removed = 'you were removed from this room';
   return new GatewayError('forbidden', reason === '' ? removed : `${removed}: ${reason}`);
+}
+
+/** The error for work in a room that was deleted. */
+export function roomDeleted(reason = ''): GatewayError {
+  const deleted = 'this room was deleted';
+  return new GatewayError('not_found', reason === '' ? deleted : `${deleted}: ${reason}`);
 }
 
 /** The error for a client of whose membership the node does not know now whether it has ended. */

@@ -59,9 +59,12 @@ export class RoomGate {
   with(ending: Ending, at: string): RoomGate {
     if (!isLater(at, this.at)) return this;
     const target = targetOf(ending);
-    // Nothing is older than a closing.
-    const others = target === '*' ? [] : this.endings.filter((known) => targetOf(known) !== target);
-    const floor = target === '*' ? NOWHERE : this.floor;
+    const ofAll = target.startsWith('*');
+    // A closing replaces all but a deletion, which may have to be told from it; a deletion replaces all.
+    const others = this.endings.filter((known) =>
+      ofAll ? !ending.deleted && known.deleted : targetOf(known) !== target,
+    );
+    const floor = ofAll ? NOWHERE : this.floor;
     const endings = [...others, { ...ending, at }];
     if (endings.length <= MOST_ENDINGS) return new RoomGate(at, floor, endings);
     return new RoomGate(at, endings[0]!.at, endings.slice(1));
@@ -87,10 +90,15 @@ export class RoomGate {
     return this.endings.filter((ending) => isLater(ending.at, at));
   }
 
+  /** True if the room was deleted behind a position. */
+  deletedSince(at: string): boolean {
+    return this.after(at).some(({ deleted }) => deleted);
+  }
+
   /** True if an ending that took effect at a position, or a later one for the same members, is or was in the list. */
   lists(ending: Ending, at: string): boolean {
     if (!isLater(at, this.floor)) return true;
-    const targets = new Set(['*', targetOf(ending)]);
+    const targets = new Set(ending.deleted ? ['*d'] : ['*', '*d', targetOf(ending)]);
     return this.endings.some((known) => targets.has(targetOf(known)) && !isLater(at, known.at));
   }
 }
@@ -123,12 +131,13 @@ export function encodeEnding(ending: Ending): string {
 export function decodeEnding(text: string): Ending {
   const tab = text.indexOf('\t');
   const reason = JSON.parse(text.slice(tab + 1)) as string;
-  if (text.startsWith('*')) return { reason };
+  if (text.startsWith('*')) return text.startsWith('*d') ? { reason, deleted: true } : { reason };
   const name = JSON.parse(text.slice(1, tab)) as string;
   return text.startsWith('u') ? { user: name, reason } : { session: name, reason };
 }
 
-function targetOf({ user, session }: Ending): string {
+function targetOf({ user, session, deleted }: Ending): string {
+  if (deleted) return '*d';
   if (user !== undefined) return `u${JSON.stringify(user)}`;
   return session === undefined ? '*' : `s${JSON.stringify(session)}`;
 }

@@ -243,7 +243,7 @@ export class CommandRouter
       const judging = route && isOfMembers(route) ? this.members.judge(command) : undefined;
       if (judging) await judging;
     } catch (error) {
-      return this.answers.refuse(command, this.errorOf(route, command, error));
+      return this.refuseSender(route, command, this.errorOf(route, command, error));
     }
     await this.carryOut(route, command);
   }
@@ -258,6 +258,16 @@ export class CommandRouter
     } catch (error) {
       await this.settle(route, command, { error: this.errorOf(route, command, error) });
     }
+  }
+
+  /** A member of a deleted room gets a final answer, which is recorded (R38). */
+  private refuseSender(
+    route: Route | undefined,
+    command: RoutedCommand,
+    error: GatewayError,
+  ): Promise<void> | void {
+    if (command.number && error.code === 'not_found') return this.settle(route, command, { error });
+    return this.answers.refuse(command, error);
   }
 
   private settle(route: Route | undefined, command: RoutedCommand, answer: RecordedAnswer): Promise<void> {

@@ -56,7 +56,7 @@ export class JoinJudge {
     const end = [endOfMembership, endSinceSeen].find((one) => typeof one === 'object');
     if (end) {
       const { at, ...ending } = end;
-      this.ended = { ...ending, seq: gateSeq(at) };
+      this.ended = { ...ending, ...position, seq: gateSeq(at) };
       return false;
     }
     // A member that has seen more than was dropped from the list was a member then.

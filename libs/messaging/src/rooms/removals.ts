@@ -5,7 +5,7 @@ import type { ClientSocket } from '../socket/client-socket.js';
 import { textFrame } from '../socket/text-frame.js';
 import { Memberships } from './memberships.js';
 import { type ListedAt, RoomDelivery } from './room-delivery.js';
-import { encodeRemoved } from './room-frames.js';
+import { encodeDeletion, encodeRemoved } from './room-frames.js';
 
 /** Ends memberships: of clients that leave, that are cut off, and that are removed (R38). */
 @Injectable()
@@ -33,6 +33,7 @@ export class Removals {
     this.stopSending(client, room);
     const state = client.roomState(room);
     if (state) state.ended = ending;
+    if (ending.deleted) client.queue?.push(textFrame(encodeDeletion(room, ending)));
     client.queue?.push(textFrame(encodeRemoved(room, ending)));
     this.memberships.left(client, room);
     this.observer?.memberRemoved?.();

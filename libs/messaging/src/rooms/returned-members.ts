@@ -6,8 +6,9 @@ import {
   membershipEnded,
   membershipUnknown,
   type RoomGate,
+  type RoomStart,
 } from '@wss/core';
-import { settledWithin } from '@wss/protocol';
+import { type Position, settledWithin } from '@wss/protocol';
 import { MemberJudge } from '../commands/member-judge.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 import { RoomSource, SessionSource } from '../ports/ports.js';
@@ -59,14 +60,18 @@ export class ReturnedMembers extends MemberJudge {
   }
 
   private async judgeReturned({ client, room, signal }: ReturnedMember): Promise<void> {
-    let gate: RoomGate | undefined;
-    await this.source.begin(room, { ...GATE_ONLY, signal }, (start) => (gate = start.gate));
-    if (!gate) return;
+    let start: RoomStart | undefined;
+    await this.source.begin(room, { ...GATE_ONLY, signal }, (begun) => (start = begun));
+    if (!start?.gate) return;
     const since = await this.sessions.memberSince(client.session!, room);
-    this.requireOpen({ client, room, signal }, gate, since);
+    this.requireOpen({ client, room, signal }, { ...start, gate: start.gate }, since);
   }
 
-  private requireOpen({ client, room, signal }: ReturnedMember, gate: RoomGate, since: string): void {
+  private requireOpen(
+    { client, room, signal }: ReturnedMember,
+    { gate, position }: { readonly gate: RoomGate; readonly position: Position },
+    since: string,
+  ): void {
     const state = client.roomState(room);
     if (state?.ended) throw membershipEnded(state.ended);
     const end = gate.endOf(memberOf(client), since);
@@ -75,7 +80,7 @@ export class ReturnedMembers extends MemberJudge {
     const { at, ...ending } = end;
     // Its connection may have gone, or its join may have been judged meanwhile.
     if (signal.aborted || !state?.joined || state.hold) return;
-    throw this.removals.refuse(client, room, { ...ending, seq: gateSeq(at) });
+    throw this.removals.refuse(client, room, { ...ending, ...position, seq: gateSeq(at) });
   }
 }
 

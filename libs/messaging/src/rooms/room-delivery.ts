@@ -10,8 +10,8 @@ import { encodeDurable, encodeEpoch, encodeReset } from './room-frames.js';
 import { type EndMembership, type Lag, type Membership, RoomMembers } from './room-members.js';
 import { SurvivingNumbers, withLane } from './surviving-numbers.js';
 
-/** An ending, and its number in the room's log. */
-export type ListedAt = Ending & { readonly seq: number };
+/** An ending, and its place in the room's log. */
+export type ListedAt = Ending & Position;
 
 /** Takes the events of rooms to their members on this node; the feed of the rooms calls it. */
 @Injectable()
@@ -37,8 +37,8 @@ export class RoomDelivery {
     if (!members) {
       const dropsNothing = this.types.of(room)?.backPressure === 'close';
       const { flusher } = this;
-      const end: EndMembership = (...[member, ending, seq]) =>
-        this.endMembership?.(room, member, { ...ending, seq });
+      const end: EndMembership = (...[member, ending, at]) =>
+        this.endMembership?.(room, member, { ...ending, ...at });
       members = new RoomMembers({ name: room, flusher, dropsNothing, end }, position);
       this.rooms.set(room, members);
     }
@@ -93,7 +93,7 @@ export class RoomDelivery {
 
   /** Ends memberships that ended while the log did not reach this node. */
   ended(room: string, endings: readonly ListedAt[]): void {
-    for (const { seq, ...ending } of endings) this.rooms.get(room)?.end(ending, seq);
+    for (const { epoch, seq, ...ending } of endings) this.rooms.get(room)?.end(ending, { epoch, seq });
   }
 
   /** Sends a volatile event to a room's members here; its parts are JSON. */

@@ -4,7 +4,7 @@ import { encodeEventJson, type Position } from '@wss/protocol';
 /** Encodes the `$reset` frame. */
 export function encodeReset(
   room: string,
-  { reason, position, lost, documents }: HistoryReset,
+  { reason, position, lost, documents }: Omit<HistoryReset, 'reason' | 'gate'> & { readonly reason: string },
   applied?: number,
 ): string {
   const head = JSON.stringify({ reason, ...position, lost: lost ?? null, applied: applied ?? null });
@@ -19,6 +19,11 @@ export function encodeEpoch(room: string, position: Position, n?: number): strin
 /** Encodes the `$epoch` frame with the position up to which the room's log survives every failover. */
 export function encodeDurable(room: string, position: Position): string {
   return encodeEventJson('"$epoch"', JSON.stringify({ ...position, durable: position.seq }), room);
+}
+
+/** Encodes the `$reset` frame of a deletion, which took effect at this position. */
+export function encodeDeletion(room: string, { epoch, seq }: Position): string {
+  return encodeReset(room, { reason: 'deleted', position: { epoch, seq }, documents: new Map() });
 }
 
 /** Encodes the `$removed` frame, which stands in the room's log for those whose membership ends. */

@@ -34,7 +34,7 @@ export interface Membership {
 }
 
 /** Called with each member whose membership an ending ends, before anything else of the room is sent. */
-export type EndMembership = (client: ClientSocket, ending: Ending, seq: number) => void;
+export type EndMembership = (client: ClientSocket, ending: Ending, at: Position) => void;
 
 /** Dependencies and settings of a room's members. */
 export interface RoomMembersOptions {
@@ -109,7 +109,7 @@ export class RoomMembers {
   deliver(epoch: string, entries: readonly LogEntry[]): void {
     for (const entry of entries) {
       this.place.seen = { epoch, seq: lastSeq(entry) };
-      if (entry.ending) this.end(entry.ending, lastSeq(entry));
+      if (entry.ending) this.end(entry.ending, this.place.seen);
       const { plain, patched } = this.current({ epoch, seq: entry.first - 1 });
       const frames = new EntryFrames(this.options.name, entry);
       for (const frame of frames.plain) plain.add(frame);
@@ -126,22 +126,22 @@ export class RoomMembers {
     for (const client of gate ? [...this.members.keys()] : []) {
       const end = gate!.endOf({ user: client.user, session: client.session?.id }, since);
       if (end === 'unknown') unknown.push(client);
-      else if (end) this.endOne(client, end, gateSeq(end.at));
+      else if (end) this.endOne(client, end, { ...position, seq: gateSeq(end.at) });
     }
     this.place.seen = position;
     return unknown;
   }
 
-  /** Ends the memberships that an ending concerns. */
-  end(ending: Ending, seq: number): void {
+  /** Ends the memberships that an ending concerns, which took effect at this place. */
+  end(ending: Ending, at: Position): void {
     for (const client of [...this.members.keys()]) {
-      if (ends(ending, { user: client.user, session: client.session?.id })) this.endOne(client, ending, seq);
+      if (ends(ending, { user: client.user, session: client.session?.id })) this.endOne(client, ending, at);
     }
   }
 
-  private endOne(client: ClientSocket, ending: Ending, seq: number): void {
+  private endOne(client: ClientSocket, ending: Ending, at: Position): void {
     this.leave(client);
-    this.options.end(client, ending, seq);
+    this.options.end(client, ending, at);
   }
 
   /** Sends one volatile frame to all members but one; those who catch up miss it, unless the room drops nothing. */

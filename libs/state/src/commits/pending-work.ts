@@ -1,4 +1,12 @@
-import { type Command, type CommandNumber, GatewayError } from '@wss/core';
+import {
+  type Command,
+  type CommandNumber,
+  gatePosition,
+  GatewayError,
+  membershipEnded,
+  membershipUnknown,
+  type RoomGate,
+} from '@wss/core';
 import type { CommitEntry } from '../store/room-store.js';
 import type { Work, WorkResult } from './work.js';
 
@@ -7,7 +15,7 @@ export const MAX_BATCH = 256;
 
 /** A work that waits for its commit. */
 export interface PendingWork {
-  readonly work: Work;
+  work: Work;
   readonly resolve: (result: WorkResult) => void;
   readonly reject: (error: GatewayError) => void;
   readonly since: number;
@@ -36,6 +44,15 @@ export function takeBatch(queue: PendingWork[], limit: number): PendingWork[] {
 /** The number that stays open if the work is refused; undefined if no client numbered it. */
 export function numberOf({ work: { command, payer } }: PendingWork): CommandNumber | undefined {
   return (command ?? payer)?.number;
+}
+
+/** The error for a work whose sender is not a member any more. */
+export function endOf({ work: { command } }: PendingWork, gate: RoomGate): GatewayError | undefined {
+  if (!command?.membership || gate.at === '') return undefined;
+  const { session, heldUntil } = command.membership;
+  const since = heldUntil ? gatePosition(heldUntil) : '';
+  const end = gate.endOf({ user: command.user, session }, since);
+  return end && (end === 'unknown' ? membershipUnknown() : membershipEnded(end));
 }
 
 /** A work's identity, without what it does. */

@@ -5,9 +5,8 @@ import {
   engineUnavailable,
   gatePosition,
   GatewayError,
-  membershipEnded,
-  membershipUnknown,
   type RateCharge,
+  roomDeleted,
   RoomGate,
   toGatewayError,
 } from '@wss/core';
@@ -29,6 +28,7 @@ import { CommitPlan } from './commit-plan.js';
 import { committedEntries } from './committed-entries.js';
 import { type CommitterContext, placeOf, type RoomLimits } from './committer-context.js';
 import {
+  endOf,
   findKeyWork,
   findWork,
   MAX_BATCH,
@@ -36,12 +36,13 @@ import {
   NOWHERE,
   numberOf,
   type PendingWork,
+  refused,
   takeBatch,
   workIdentity,
 } from './pending-work.js';
 import { refusalOf } from './refusals.js';
 import { UsedUpLimits } from './used-up-limits.js';
-import type { Work, WorkResult } from './work.js';
+import { opensLife, type Work, type WorkResult } from './work.js';
 import { WriterQueue } from './writer-queue.js';
 
 const NO_RECORD: WorkResult = { outcome: NOTHING.outcome, position: NOWHERE, duplicate: false };
@@ -261,10 +262,7 @@ export class RoomCommitter {
     const now = this.context.now();
     return open.filter((pending) => {
       const ended = endOf(pending, this.gate);
-      if (ended) {
-        this.answers.reject(pending, ended);
-        return false;
-      }
+      if (ended && !this.end(pending, ended)) return false;
       const number = numberOf(pending);
       const expected = number && this.numbers.missingBefore(number);
       if (expected !== undefined) {
@@ -276,6 +274,18 @@ export class RoomCommitter {
       this.answers.reject(pending, new GatewayError(code, 'the deadline passed before the commit'));
       return false;
     });
+  }
+
+  /**
+   * Ends a work whose sender is no member any more. In a deleted room its number is recorded with that, so it goes on
+   * (R38); returns true then.
+   */
+  private end(pending: PendingWork, error: GatewayError): boolean {
+    const { command } = pending.work;
+    const isRecorded = error.code === 'not_found' && command?.number !== undefined;
+    if (isRecorded) pending.work = refused(pending.work, error);
+    else this.answers.reject(pending, error);
+    return isRecorded;
   }
 
   private plan(open: readonly PendingWork[], recordsOnly = false): CommitPlan {
@@ -290,7 +300,15 @@ export class RoomCommitter {
   private requestOf(plan: CommitPlan): CommitRequest {
     const { history, idleTtlMs } = this.limits;
     const { room, gate } = this;
-    return { room, entries: plan.entries, documents: plan.writes, history, idleTtlMs, gate: gate.at };
+    const request = {
+      room,
+      entries: plan.entries,
+      documents: plan.writes,
+      history,
+      idleTtlMs,
+      gate: gate.at,
+    };
+    return plan.steps.every(({ work }) => opensLife(work)) ? request : { ...request, opens: false };
   }
 
   private async giveUp({ open, plan }: Batch, givenUp: GivenUp): Promise<void> {
@@ -319,6 +337,7 @@ export class RoomCommitter {
     this.copy.written(plan.written(epoch, reply.seqs));
     plan.entries.forEach(({ ending }, index) => {
       if (ending) this.gate = this.gate.with(ending, gatePosition({ epoch, seq: reply.seqs[index]! }));
+      if (ending?.deleted) this.copy.clear();
     });
     const entries = committedEntries(plan.entries, reply);
     if (entries.length > 0) this.context.onCommitted(this.room, epoch, entries);
@@ -330,7 +349,11 @@ export class RoomCommitter {
    */
   private answerJudged(batch: Batch, reply: Judged): void {
     for (const type of batch.plan.types) this.copy.seen(type, reply.documents.get(type.name));
-    this.queue.unshift(...this.answerVerdicts(batch, reply));
+    const again = this.answerVerdicts(batch, reply);
+    // Work that comes late does not bring a deleted room back.
+    const late = reply.isDeleted ? again.filter(({ work }) => !opensLife(work)) : [];
+    for (const pending of late) this.answers.reject(pending, roomDeleted());
+    this.queue.unshift(...again.filter((pending) => !late.includes(pending)));
   }
 
   /** Returns the works that run again at once; those that can't be judged yet are queued behind them. */
@@ -349,15 +372,6 @@ export class RoomCommitter {
     this.context.time.forget();
     this.lane.renew();
   }
-}
-
-/** The error for a work whose sender is not a member any more. */
-function endOf({ work: { command } }: PendingWork, gate: RoomGate): GatewayError | undefined {
-  if (!command?.membership || gate.at === '') return undefined;
-  const { session, heldUntil } = command.membership;
-  const since = heldUntil ? gatePosition(heldUntil) : '';
-  const end = gate.endOf({ user: command.user, session }, since);
-  return end && (end === 'unknown' ? membershipUnknown() : membershipEnded(end));
 }
 
 /**

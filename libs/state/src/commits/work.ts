@@ -30,6 +30,8 @@ export interface Work {
   readonly finds?: boolean | undefined;
   /** True if it ends memberships: works behind it are judged by that, so they come in a later batch (R38). */
   readonly ends?: boolean | undefined;
+  /** True for work of a node that may open the next life of a deleted room (R38); a client's always may. */
+  readonly creates?: boolean | undefined;
   /** Time after which no new attempt is made, ms on this process' steady clock. */
   readonly deadline: number;
   /** True if the answer waits until the step survives a failover (R19). */
@@ -39,6 +41,11 @@ export interface Work {
    * error that it throws is the step's outcome, without effects.
    */
   prepare(view: BatchView): Prepared;
+}
+
+/** True if a work may open the next life of a deleted room, or writes nothing there but its record. */
+export function opensLife({ command, payer, creates, ends }: Work): boolean {
+  return command !== undefined || payer !== undefined || creates === true || ends === true;
 }
 
 /** Result of a work that did not fail. */

@@ -24,6 +24,11 @@ export type UpdateFunction<D extends object, R> = (document: D, room: RoomDraft)
 export interface CommitOptions {
   /** True if the answer waits until the commit survives a failover (R19). Default: the setting of the room type. */
   readonly durable?: boolean;
+  /**
+   * True if work without a command may write a room that was deleted and not used since: its next life begins then.
+   * Default false: such work is `not_found`, so that a job that comes late does not bring a deleted room back.
+   */
+  readonly create?: boolean;
 }
 
 /** The parts of an update. */
@@ -48,7 +53,7 @@ export function updateWork<D extends object, R>(
   const identity = identify(scope, `update ${update.type.name}`);
   const isRecorded = identity.once !== undefined || identity.command?.number !== undefined;
   const prepare = (view: BatchView): Prepared => prepareUpdate(update, view, isRecorded);
-  return { ...identity, durable: options?.durable, prepare };
+  return { ...identity, durable: options?.durable, creates: options?.create, prepare };
 }
 
 function prepareUpdate<D extends object, R>(
@@ -93,10 +98,11 @@ export function appendWork(
   const encoded = encodeLogEvent(event, JSON.stringify(data) ?? 'null');
   const prepared: Prepared = { events: [encoded], changes: [], counters: [], outcome: { kind: 'position' } };
   const own = scope instanceof Command ? scope : { ...scope, body: data };
-  return { ...identify(own, `append ${event}`), durable: options?.durable, prepare: () => prepared };
+  const { durable, create: creates } = options ?? {};
+  return { ...identify(own, `append ${event}`), durable, creates, prepare: () => prepared };
 }
 
-/** Ends memberships of a room; its result is `{seq}`. */
+/** Ends memberships of a room, and the room if the ending says so; its result is `{seq}`. */
 export function endingWork(room: string, ending: Ending, options?: CommitOptions): Work {
   const prepared: Prepared = {
     events: [CHANGED],

@@ -60,7 +60,15 @@ export class CommitJudge {
 
   /** True if nothing may be written. */
   get refused(): boolean {
-    return this.conflict || this.outdated || this.verdicts.some(({ kind }) => kind !== 'ok');
+    const areRefused = this.verdicts.some(({ kind }) => kind !== 'ok');
+    return this.conflict || this.outdated || this.unopened || areRefused;
+  }
+
+  /** True if the room is deleted and the commit may not open its next life. */
+  private get unopened(): boolean {
+    const { opens = true, judgeOnly, entries } = this.request;
+    const writes = entries.some(({ events }) => events.length > 0);
+    return this.room.deleted && !opens && writes && !judgeOnly;
   }
 
   /** True if the node has applied another gate than the room's. */
@@ -87,7 +95,9 @@ export class CommitJudge {
       ...(ahead !== undefined && { ahead }),
       replicationId: room.replicationId,
       documents,
-      ...(this.outdated && { gate: RoomGate.read(room.gate, room.endings) }),
+      ...(this.outdated
+        ? { gate: RoomGate.read(room.gate, room.endings) }
+        : this.unopened && { isDeleted: true as const }),
     };
   }
 

@@ -3,11 +3,13 @@ import { lastSeq } from '@wss/protocol';
 import { epochNumber, seqOf } from '../store/log-format.js';
 import { type CommitRequest, type RoomPart, UNUSED_MS } from '../store/room-store.js';
 import type { MemoryEngine } from './engine.memory.js';
-import { expire, type MemoryRoom, moveEnd, PARTS, partsOf } from './room.memory.js';
+import { expire, holdRoom, type MemoryRoom, moveEnd, PARTS, partsOf } from './room.memory.js';
 
 const LINEAGE = 64;
 /** How long the other parts of a room are kept at least without a meta. */
 const FOUND_MS = 1_000;
+/** How long it is known that a room was deleted: as long as a session that was a member may come back, and an hour. */
+const STUB_MS = 90_000_000;
 
 /** Finds the history and the life that a room is in; the twin of `room.lua` and `room_life.lua`. */
 export class MemoryRoomLife {
@@ -58,14 +60,28 @@ export class MemoryRoomLife {
     this.setWritten();
   }
 
-  /** Moves the ends after a commit. */
-  wrote({ history, idleTtlMs }: CommitRequest, events: boolean): void {
+  /**
+   * Notes what a commit wrote.
+   * @param moves true if the ends move with it
+   */
+  wrote({ history, idleTtlMs }: CommitRequest, moves: boolean): void {
     const { room, now } = this;
-    if (events) {
+    if (moves) {
       room.logExpiresAt = now + history.ttlMs;
       moveEnd(room, idleTtlMs > 0 ? now + idleTtlMs : Infinity, now);
     }
     for (const part of partsOf(room)) room.written.add(part);
+  }
+
+  /** Deletes the room behind its last event: all but records goes, and the next life begins, marked as deleted. */
+  delete(): void {
+    const { room, now } = this;
+    room.log.length = 0;
+    room.documents.clear();
+    room.counters.clear();
+    this.beginLife();
+    room.deleted = true;
+    holdRoom(room, now + STUB_MS);
   }
 
   private open(): void {

@@ -169,25 +169,28 @@ export class MemoryRoomStore extends RoomStore {
     }
     for (const [name, value] of judge.values) room.counters.set(name, value);
     judge.rates.write();
-    life.wrote(request, bodies.length > 0);
+    life.wrote(request, bodies.length > 0 && !(room.deleted && !uses(request)));
     request.entries.forEach((entry, index) => {
       record(room, entry, seqs[index]!, judge.resultsOf(index), this.engine.now());
     });
+    // Where the commit is, also if it begins another life.
+    const position = positionOf(room);
+    const deletes = request.entries.some(({ ending }) => ending?.deleted);
+    if (deletes) life.delete();
+    else if (uses(request)) room.deleted = false;
     const queue = new MemoryWriterQueue(room.queue);
-    const calls = queue.wrote(request.inQueue);
+    const calls = !deletes && queue.wrote(request.inQueue);
     if (bodies.length > 0) room.log.splice(0, Math.max(0, room.log.length - request.history.events));
     const written = request.documents.map(({ name }) => name);
     const call = this.calling(request.room, room, written);
     const { deaf, refused } = calls ? queue.callFirst(request.inQueue, call) : { deaf: 0, refused: false };
     const heard =
       bodies.length === 0 ||
-      this.engine.channels.publish(
-        this.channelOf(request.room),
-        encodeMessage(positionOf(room), first, bodies),
-      ) !== undefined;
+      this.engine.channels.publish(this.channelOf(request.room), encodeMessage(position, first, bodies)) !==
+        undefined;
     return {
       status: 'committed',
-      position: positionOf(room),
+      position,
       seqs,
       counters: judge.results.map(({ value }) => value),
       ahead: queue.ahead(request.inQueue) - deaf,
@@ -211,6 +214,11 @@ export class MemoryRoomStore extends RoomStore {
 
 function appends({ entries }: CommitRequest): boolean {
   return entries.some(({ events }) => events.length > 0);
+}
+
+/** True for a commit that makes use of a room: it does not only end memberships. */
+function uses({ entries }: CommitRequest): boolean {
+  return entries.some(({ events, ending }) => events.length > 0 && !ending);
 }
 
 function readFrom(life: MemoryRoomLife, request: ResumeRequest): FoundEntries {

@@ -30,6 +30,8 @@ export interface MemoryRoom {
   queue: string[];
   /** Number of endings before, and one. */
   life: number;
+  /** True if the life began with a deletion and was not used. */
+  deleted: boolean;
   /** When the idle room ends, ms since 1970. */
   expiresAt: number;
   logExpiresAt: number;
@@ -96,6 +98,7 @@ function emptyMeta() {
     replicationId: '',
     birth: '',
     life: 1,
+    deleted: false,
     metaExpiresAt: Infinity,
     namedUntil: 0,
     gate: '',

@@ -22,9 +22,9 @@ export function encodeCommit(
   keys: RoomKeys,
   { publish, idle }: { readonly publish: DataLinks['publish']; readonly idle: string },
 ): { lanes: string[]; further: string[]; args: string[] } {
-  const { history, inQueue, judgeOnly, documents, entries, gate = '' } = request;
+  const { history, inQueue, judgeOnly, documents, entries, gate = '', opens = true } = request;
   const raises = entries.some(({ ending }) => ending);
-  const passed = gate === '' && !raises ? '' : `#${gate}${raises ? '!' : ''}`;
+  const passed = gate === '' && !raises && opens ? '' : `#${gate}${raises ? '!' : ''}${opens ? '' : '~'}`;
   const mode = `${judgeOnly ? 2 : inQueue === undefined ? 0 : `@${inQueue}`}${passed}`;
   const total = entries.reduce((sum, { events }) => sum + events.length, 0);
   const counts = `${mode} ${entries.length} ${documents.length} ${total}`;
@@ -133,7 +133,8 @@ export function decodeCommit(
     ...(/\d/.test(ahead) && { ahead: Number(ahead) }),
     replicationId,
     ...lostParts(lost),
-    ...(more !== undefined && { gate: RoomGate.read(more, list) }),
+    ...(more === 'deleted' && { isDeleted: true }),
+    ...(more !== undefined && more !== 'deleted' && { gate: RoomGate.read(more, list) }),
     verdicts: reply.slice(1, 1 + entries.length).map((text) => decodeVerdict(text, entries)),
     documents: decodeDocuments(reply.slice(1 + entries.length)),
   };
@@ -146,7 +147,7 @@ type StatusLine = [
   ahead: string,
   replicationId: string,
   lost: string,
-  /** Of a commit `unheard`, of a judgement the gate. */
+  /** Of a commit `unheard`, of a judgement the gate or `deleted`. */
   more?: string,
 ];
 

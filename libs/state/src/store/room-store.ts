@@ -46,7 +46,10 @@ export interface CommitEntry {
   readonly patch?: string;
   readonly outcome: Outcome;
   readonly counters?: readonly CounterOperation[];
-  /** Ends memberships (R38); the entry has one event then, and no patch and counters. */
+  /**
+   * Ends memberships (R38); the entry has one event then, and no patch and counters. If it deletes the room, all that
+   * the room has goes, with what this commit writes, but for records of commands; the next life begins in a new epoch.
+   */
   readonly ending?: Ending;
   /** Limits that it is charged to unless it repeats a number; it is refused if one of them is used up. */
   readonly charges?: readonly RateCharge[];
@@ -90,6 +93,11 @@ export interface CommitRequest {
   readonly inQueue?: string;
   /** True: only judges; even a commit that could be written is answered with verdicts. */
   readonly judgeOnly?: boolean;
+  /**
+   * False if it has work that opens no new life of a deleted room: then nothing is written there but records.
+   * Default true.
+   */
+  readonly opens?: boolean;
   /**
    * Position of the last ending of memberships that this node has applied in the room; default ''. If the room's is
    * another one, nothing is written (R38).
@@ -177,6 +185,8 @@ export interface Judged extends RoomFindings {
   readonly documents: ReadonlyMap<string, StoredDocument>;
   /** The room's gate, if it is not the one of the request. */
   readonly gate?: RoomGate;
+  /** The room was deleted and not used since, and the commit has work that does not open its next life. */
+  readonly isDeleted?: true;
 }
 
 export type CommitReply = Committed | Judged;

@@ -27,6 +27,8 @@ export interface CommitStep {
   /** The node that may stand in the queue. */
   readonly inQueue?: string;
   readonly judgeOnly: boolean;
+  /** See {@link CommitRequest.opens}. */
+  readonly opens?: false;
   /** The how manieth last gate that was told the node has applied; absent: none. */
   readonly knownGate?: number;
   /** The part that is over when the commit is: everything in the log, or the room. */
@@ -186,6 +188,7 @@ export class FuzzSteps {
       entries,
       documents,
       judgeOnly: random.below(12) === 0,
+      ...(random.below(3) === 0 && { opens: false as const }),
       ...this.knownGate(),
       ...(random.below(4) > 0 && { inQueue: random.pick(NODES) }),
       ...(age === 0 && { ages: 'log' as const }),
@@ -232,8 +235,9 @@ export class FuzzSteps {
   private ending(): NonNullable<CommitEntry['ending']> {
     const { random } = this;
     const reason = random.pick(ODD);
-    const kind = random.below(8);
+    const kind = random.below(10);
     if (kind === 0) return { reason };
+    if (kind > 7) return { reason, deleted: true };
     const name = random.below(4) === 0 ? `m${random.below(100)}` : random.pick(MEMBERS);
     return kind < 3 ? { session: name, reason } : { user: name, reason };
   }

@@ -45,8 +45,31 @@ describe('the memory engine and Redis', () => {
     {
       bug: 'R36: lanes reset at an idle end',
       changes: [
-        ["call('HSET', KEYS[1], 'z', string", "room.birth = nil\n    call('HSET', KEYS[1], 'z', string"],
+        [
+          "call('HSET', KEYS[1], 'z', string.format",
+          "room.birth = nil\n    call('HSET', KEYS[1], 'z', string.format",
+        ],
       ],
+    },
+    {
+      bug: 'R36: a deletion leaves the documents',
+      changes: [["for i = 2, 4 do call('DEL', KEYS[i]) end", "for i = 3, 4 do call('DEL', KEYS[i]) end"]],
+    },
+    {
+      bug: 'R36: a deletion goes on in its epoch',
+      changes: [["next_life(idle, stubs, ' deleted')", "call('HSET', KEYS[1], 'z', '1 deleted')"]],
+    },
+    {
+      bug: 'R38: work of a node brings a deleted room back',
+      changes: [
+        ["local unopened = room.deleted and opens == '~'", "local unopened = false and opens == '~'"],
+      ],
+      onlyCommits: true,
+    },
+    {
+      bug: 'R38: a deleted room is never used again',
+      changes: [['life_of(room).use()', 'do end']],
+      onlyCommits: true,
     },
     {
       bug: 'R38: a commit is written whatever gate its node has applied',

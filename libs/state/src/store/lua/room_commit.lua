@@ -5,9 +5,9 @@
 -- KEYS[5…] record hash of each entry's lane, then the key of each limit, see room_commit_judge.lua, then, if there are
 --   lanes of keys that take effect once, the sorted set of these lanes
 -- Every argument costs the driver and Redis more than taking it apart does here, so there are few:
--- ARGV[1] "mode[#gate[!]] entries documents events publish ttl idle keep nonce": "@node", which joins the queue of writers
---   when others write the room too, 2 judge only, 0 neither; position of the last ending of memberships that the node has applied, and ! if
---   the commit ends some; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
+-- ARGV[1] "mode[#gate[!][~]] entries documents events publish ttl idle keep nonce": "@node", which joins the queue of writers
+--   when others write the room too, 2 judge only, 0 neither; position of the last ending of memberships that the node has applied, ! if
+--   the commit ends some, and ~ if it has work that opens no new life of a deleted room; how many entries, documents and events there are; PUBLISH or SPUBLISH; how
 --   long the log is kept, ms; idle, see room_ends.lua; how many events the log keeps at least;
 --   nonce for a new epoch
 -- ARGV[2] bodies of the entries that have events, LF between them
@@ -21,7 +21,8 @@
 -- A "\1i\2" in a body or outcome becomes the result of counter operation i.
 --
 -- Log: one stream entry per entry that has events (R16), id "epoch number-last sequence number", d body; it begins
---   with the number of its events. "1!", an event, its data, target and reason: it ends memberships, see room_gate.lua.
+--   with the number of its events. "1!", an event, its data, target and reason: it ends memberships, see room_gate.lua;
+--   with the target *d it deletes the room.
 -- Document: "epoch:seq|json". A record is "seq|fingerprint|outcome".
 -- Record hash: h "highest n, acknowledged n, generation, birth of the room, record of the highest n" · <n> record of an
 --   older one that is not acknowledged.
@@ -29,15 +30,17 @@
 --   operation…; ahead counts the nodes that are to write before this one does again; lost, once: letters of the
 --   parts that Redis has lost, as in room_ends.lua, m for the meta, or '-'; unheard: everything is written, but a
 --   publication was refused
---   {'judged epoch seq ahead replid lost[ gate LF list]', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
+--   {'judged epoch seq ahead replid lost[ gate LF list | deleted]', verdict of each entry…, name, document, …}: nothing was written; ahead is '-' if
 --   no document differs, '?' if some do and the node is not in the queue; gate, '-' for none, and what meta has of
---   endings: where the node has applied another one.
+--   endings: where the node has applied another one. deleted: the room is, and the commit may not open its next life.
 --   'again': nothing was written, for the log held a commit that was written in part; the room goes on behind it in a
 --   new epoch.
 -- Verdicts: 'ok' · 'dup|record' · 'reused' · 'order|expected' · 'window' · 'expired' · 'later' · 'bound|operation' ·
 --   'limited|limit retry in ms' · 'full|retry in ms', see room_commit_judge.lua
 local WINDOW = 32
 local RECORD_GRACE_MS = 3600000
+-- How long it is known that a room was deleted: as long as a session that was a member may come back, and an hour.
+local STUB_MS = 90000000
 -- The log is trimmed when its numbers pass a multiple of this.
 local TRIM_EVERY = 64
 -- Keys are kept this part of their time longer than they must be, so that not every commit has to.
@@ -52,10 +55,10 @@ local mode, entries, documents, total, publish, lifetimes, ttl, idle_text =
 local room, refusal = open_room(idle_text)
 if not room then return refusal end
 -- The gate that the node has applied, and whether the commit raises it.
-local gate, raises
+local gate, raises, opens
 local gate_at = string.find(mode, '#', 1, true)
 if gate_at then
-  gate, raises = match(mode, '^(.-)(!?)$', gate_at + 1)
+  gate, raises, opens = match(mode, '^(.-)(!?)(~?)$', gate_at + 1)
   mode, raises = sub(mode, 1, gate_at - 1), raises == '!'
   if gate == '' then gate = nil end
 end

@@ -115,7 +115,8 @@ for i = 1, documents do
   end
 end
 local node = sub(mode, 1, 1) == '@' and sub(mode, 2)
-if refused or conflict or outdated or mode == '2' then
+local unopened = room.deleted and opens == '~' and total ~= '0' and mode ~= '2'
+if refused or conflict or outdated or unopened or mode == '2' then
   local ahead = conflict and '?' or '-'
   if conflict and node then
     local nodes = nodes_in(room.queue)
@@ -128,7 +129,11 @@ if refused or conflict or outdated or mode == '2' then
     if place then ahead = string.format('%d', place - 1) end
   end
   local head = 'judged ' .. room.epoch .. ' ' .. room.digits .. ' ' .. ahead .. ' ' .. room.replid .. ' ' .. room.lost
-  if outdated then head = head .. ' ' .. (room.gate or '-') .. '\n' .. (call('HGET', KEYS[1], 'g') or '') end
+  if outdated then
+    head = head .. ' ' .. (room.gate or '-') .. '\n' .. (call('HGET', KEYS[1], 'g') or '')
+  elseif unopened then
+    head = head .. ' deleted'
+  end
   local reply = { head }
   for i = 1, entries do reply[i + 1] = verdicts[i] end
   for i = 1, documents do

@@ -84,11 +84,14 @@ if room.queue then
   waiting = queue_text(nodes)
   ahead = node and nodes[#nodes] == node and #nodes - 1 or #nodes
 end
+-- How many endings there are, and whether one deletes the room.
+local endings, deletes = 0, false
 if raises then
   local list, at = call('HGET', KEYS[1], 'g') or '', 1
   for i = 1, entries do
     local ending = sizes[i] > 0 and match(sub(text, at, at + sizes[i] - 1), '^1!\n[^\n]*\n[^\n]*\n(.*)$')
     if ending then
+      endings, deletes = endings + 1, deletes or sub(ending, 1, 3) == '*d\t'
       room.gate = room.number .. '.' .. seqs[i]
       list = with_ending(list, room.gate, ending)
     end
@@ -97,14 +100,27 @@ if raises then
   room.head = '@' .. room.gate .. ' '
   call('HSET', KEYS[1], 'g', list)
 end
-local moves, stubs, idle, due_from = due and events > 0, nil, nil, nil
+-- The epoch that the commit belongs to.
+local epoch = room.epoch
+-- A marked life stays unused where memberships end in it: its e tells nothing of ends, so that each call looks for the mark.
+local marked = room.deleted and not deletes and events == endings
+local moves, stubs, idle, due_from = due and events > 0 and not deletes and not marked, nil, nil, nil
+if deletes then
+  room.seq, room.digits, nodes, place, ahead = last, digits, nil, nil, '0'
+  idle, stubs = match(idle_text, '^(%d+)(%+?)$')
+  life_of(room).delete(idle + 0, stubs == '+')
+elseif marked and raises then
+  call('HSET', KEYS[1], 'e', room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch)
+elseif room.deleted and not marked then
+  life_of(room).use()
+end
 if moves then
   idle, stubs = match(idle_text, '^(%d+)(%+?)$')
   idle, ttl = idle + 0, ttl + 0
   due_from = math.floor(now + (idle > 0 and math.min(ttl, idle) or ttl) * SLACK)
   local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', due_from)
   call('HSET', KEYS[1], 's', digits .. waiting, 'e', history .. ' ' .. lifetimes)
-elseif events > 0 or room.queue then
+elseif not deletes and (events > 0 or room.queue) then
   call('HSET', KEYS[1], 's', digits .. waiting)
 end
 
@@ -119,6 +135,8 @@ if moves then
   end
   ends.held = math.max(ends.held, named_until)
   ends.move(idle > 0 and due_from + idle or 0, due_from + ttl, stubs == '+')
+elseif deletes then
+  ends_of(room).hold(math.max(named_until, now + STUB_MS), stubs == '+')
 elseif created ~= '' or named_until > 0 then
   local ends = ends_of(room)
   ends.created(created)
@@ -127,7 +145,7 @@ end
 
 local refusal_to_publish = false
 if place then
-  local news, deaf = { room.epoch .. ':' .. digits }, 0
+  local news, deaf = { epoch .. ':' .. digits }, 0
   for i = 1, documents do
     if current[i] then news[#news + 1] = '\n' .. names[i] .. '\n' .. current[i] end
   end
@@ -135,12 +153,12 @@ if place then
   ahead = ahead - deaf
 end
 if events > 0 then
-  local first = events == 1 and digits or string.format('%d', room.seq + 1)
-  local heard = redis.pcall(publish, channel, room.epoch .. ':' .. digits .. ' ' .. first .. '\n' .. fill(text))
+  local first = events == 1 and digits or string.format('%d', last - events + 1)
+  local heard = redis.pcall(publish, channel, epoch .. ':' .. digits .. ' ' .. first .. '\n' .. fill(text))
   if type(heard) ~= 'number' then refusal_to_publish = true end
 end
 
-local reply = 'committed ' .. room.epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid .. ' ' .. room.lost
+local reply = 'committed ' .. epoch .. ' ' .. digits .. ' ' .. ahead .. ' ' .. room.replid .. ' ' .. room.lost
 if refusal_to_publish then reply = reply .. ' unheard' end
 if operations == 0 then return reply end
 return { reply, unpack(results) }

@@ -4,7 +4,8 @@
 -- numbers and lanes go on, and no older position does (R36). A loss in Redis is declared in the same way; where
 -- the meta is lost, with a new birth (R32).
 --
--- Meta: k see room_ends.lua · z "life[ deleted]", absent in the first one. A deletion is an end whose instant is its own.
+-- Meta: k see room_ends.lua · z "life[ deleted]", absent in the first one. A deletion begins the next life at once; until
+-- that is used it is marked, and work that may not open it is refused.
 
 -- Declares parts lost that were written, are absent and have not expired. Called where a read found nothing.
 local function find_lost(room)
@@ -132,12 +133,21 @@ function life_of(room)
     return parts == '' or (parts == 'x' and call('PEXPIRETIME', KEYS[3]) == -1)
   end
 
-  -- The life after an end.
-  local function next_life(idle, stubs)
-    local past = string.match(call('HGET', KEYS[1], 'z') or '', '^%d+') or '1'
-    call('HSET', KEYS[1], 'z', string.format('%d', past + 1))
+  -- The life after an end. It is marked as deleted where it is, or where the last one was marked and not used.
+  local function next_life(idle, stubs, mark)
+    local past, was = string.match(call('HGET', KEYS[1], 'z') or '1', '^(%d+)( ?.*)$')
+    call('HSET', KEYS[1], 'z', string.format('%d', past + 1) .. (mark or was))
     begin(idle, stubs)
   end
+
+  -- Deletes the room behind its last event: all but records goes.
+  function life.delete(idle, stubs)
+    for i = 2, 4 do call('DEL', KEYS[i]) end
+    next_life(idle, stubs, ' deleted')
+  end
+
+  -- A life that began with a deletion is used.
+  function life.use() call('HSET', KEYS[1], 'z', string.match(call('HGET', KEYS[1], 'z'), '^%d+')) end
 
   function life.enter(idle_text)
     local idle, plus = string.match(idle_text, '^(%d+)(%+?)$')
@@ -148,6 +158,8 @@ function life_of(room)
     elseif room.past ~= room.replid then
       life.open_epoch()
     end
+    -- A marked life has no commit, so every call comes here.
+    room.deleted = string.find(call('HGET', KEYS[1], 'z') or '', ' deleted', 1, true) ~= nil
   end
 
   -- Of a room that is in use: it ends no earlier than its idle time from now. `replid`: that of its meta.
