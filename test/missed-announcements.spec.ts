@@ -27,7 +27,7 @@ class ClubModule {}
 
 /** Nodes, each with rights of its own on Redis. */
 const NODES = ['near', 'far'] as const;
-/** What a node may not do for a while: hear, or tell others. */
+/** Things that a node may not do for a while: hear, or tell others. */
 const RIGHTS = ['subscribe', 'publish'] as const;
 /** One fault hides that another has no follow-up, so most rounds have one kind. */
 const KINDS = [...RIGHTS.map((right) => [right]), RIGHTS];

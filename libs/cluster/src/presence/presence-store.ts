@@ -33,7 +33,7 @@ export interface PresenceUpdate {
   readonly withoutGrace?: string;
 }
 
-/** What became of the announcement that was due, if any. */
+/** The outcome of the announcement that was due, if one was. */
 export interface PresenceAnnounced {
   /** Time after which a node has to call again for the next announcement; absent: never. */
   readonly dueInMs?: number;
