@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Verdict } from '../store/room-store.js';
 import { decide, type JudgedWork } from './verdicts.js';
 
-const reply = { position: { epoch: '5.abc', seq: 9 }, replicationId: 'r' };
+const reply = { position: { epoch: '5.abc', seq: 9 }, replicationId: 'r', conflict: false };
 const record = { seq: 4, fingerprint: 'f', outcome: { kind: 'result', json: '1' } } as const;
 
 function work(verdict: Verdict, facts: Partial<JudgedWork> = {}): JudgedWork {

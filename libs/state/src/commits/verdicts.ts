@@ -35,11 +35,11 @@ export interface Decisions {
   readonly isLaneLost: boolean;
 }
 
+/** The part of the engine's answer that is the same for all works of the batch. */
+type JudgedBatch = Pick<Judged, 'conflict' | 'position' | 'replicationId'>;
+
 /** Decides on the works of a batch that the engine judged and did not write. */
-export function decide(
-  works: readonly JudgedWork[],
-  reply: Pick<Judged, 'position' | 'replicationId'>,
-): Decisions {
+export function decide(works: readonly JudgedWork[], reply: JudgedBatch): Decisions {
   const certain = works.slice(0, countCertain(works));
   return {
     works: certain.map((work) => decideOne(work, reply)),
@@ -47,10 +47,7 @@ export function decide(
   };
 }
 
-function decideOne(
-  { verdict, isOwn, isKey, unknown }: JudgedWork,
-  reply: Pick<Judged, 'position' | 'replicationId'>,
-): Decision {
+function decideOne({ verdict, isOwn, isKey, unknown }: JudgedWork, reply: JudgedBatch): Decision {
   if (verdict.kind === 'ok' || verdict.kind === 'later') return { kind: 'again' };
   if (isOwn && isForeign(verdict)) {
     // A missing record does not show what an attempt did whose answer was lost.
@@ -64,7 +61,10 @@ function decideOne(
       : refusalOf(verdict);
     return { kind: 'lost', error };
   }
-  if (verdict.kind === 'bound') return { kind: 'refused', error: refusalOf(verdict) };
+  if (verdict.kind === 'bound') {
+    // What it counts may follow from a document that is no longer so.
+    return reply.conflict ? { kind: 'again' } : { kind: 'refused', error: refusalOf(verdict) };
+  }
   if (verdict.kind !== 'duplicate')
     return { kind: 'rejected', error: isKey ? keyRefusalOf(verdict) : refusalOf(verdict) };
   return { kind: 'answered', result: recordedResult(verdict, isOwn, reply) };
@@ -73,7 +73,7 @@ function decideOne(
 function recordedResult(
   { record }: Extract<Verdict, { kind: 'duplicate' }>,
   isOwn: boolean,
-  { position, replicationId }: Pick<Judged, 'position' | 'replicationId'>,
+  { position, replicationId }: JudgedBatch,
 ): WorkResult {
   return {
     outcome: record?.outcome ?? { kind: 'skipped' },

@@ -375,6 +375,23 @@ export function committerContract(name: string, create: () => Promise<EngineUnde
       ]);
     });
 
+    it('judges bounds by the present document, whatever a node took for it', async () => {
+      const [writer, reader] = [await newNode(), await newNode()];
+      const take: UpdateFunction<Tally, unknown> = (tally, draft) => ({
+        left: draft.count('stock', -Math.abs(10 - tally.value), { min: -5 }),
+      });
+      await update(writer, add(9));
+      // It knows nothing yet, so that its first run takes 10.
+      expect(await update(reader, take)).toEqual({ left: -1 });
+      await update(writer, add(8));
+      await update(reader, add(0));
+      await update(writer, add(-8));
+      // It knows an older document, so that its first run takes 7.
+      expect(await update(reader, take, { n: 1 })).toEqual({ left: -2 });
+      await update(writer, add(-9));
+      expect(await codeOf(update(reader, take, { n: 2 }))).toBe('rejected');
+    });
+
     it('gives counters their values in replies and events, and refuses to leave their bounds', async () => {
       const node = await newNode();
       const take: UpdateFunction<Tally, unknown> = (_tally, draft) => {
