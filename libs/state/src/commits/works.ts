@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { Command, GatewayError, type RoomEvents } from '@wss/core';
+import { Command, GatewayError, isThenable, type RoomEvents } from '@wss/core';
 import type { Ending } from '@wss/protocol';
 import type { DocumentType } from '../documents/document-type.js';
 import { type BatchView, DocumentDrafts } from '../documents/document-drafts.js';
@@ -154,8 +154,4 @@ function identify(scope: CommitScope, action: string): Omit<Work, 'prepare'> {
     return { room: scope.room, command: undefined, once: onceKeyOf(scope, action), deadline };
   }
   return { room: scope.claimCommit(), command: scope, deadline: scope.deadline };
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof (value as { then?: unknown } | null)?.then === 'function';
 }
