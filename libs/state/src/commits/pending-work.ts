@@ -55,10 +55,9 @@ export function endOf({ work: { command } }: PendingWork, gate: RoomGate): Gatew
   return end && (end === 'unknown' ? membershipUnknown() : membershipEnded(end));
 }
 
-/** A work's identity, without what it does. */
-export function workIdentity({ room, command, once, deadline }: Work): Omit<Work, 'prepare'> {
-  if (once) return { room, once, deadline };
-  return command ? { room, command, deadline } : { room, deadline };
+/** A work's identity and rights, without what it does. */
+export function workIdentity({ room, command, once, creates, deadline }: Work): Omit<Work, 'prepare'> {
+  return command ? { room, command, deadline } : { room, once, creates, deadline };
 }
 
 /** Finds the record of a numbered command. */
