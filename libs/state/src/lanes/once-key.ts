@@ -20,8 +20,8 @@ export interface OnceScope {
   /** The user for whom it is done; another one under the same key is refused. */
   readonly user?: string | undefined;
   /**
-   * The data that the write goes by, as JSON: another one under the same key is refused. Default: none, so that the key
-   * alone counts.
+   * The data that the write goes by, as JSON: another one under the same key is refused.
+   * Default: none, so that the key alone counts.
    */
   readonly body?: unknown;
 }
@@ -36,7 +36,7 @@ export interface OnceKey {
 /**
  * The key of a scope; undefined if it has none.
  * @param action names what is done, so that a repeat of another action is refused
- * @throws GatewayError `invalid` if it is not a text of 1 to 255 characters; TypeError if the body has no JSON
+ * @throws GatewayError `invalid` if it is not a text of 1 to 255 characters, or if the body has no JSON
  */
 export function onceKeyOf({ once, user, body }: OnceScope, action: string): OnceKey | undefined {
   if (once === undefined) return undefined;
@@ -46,8 +46,26 @@ export function onceKeyOf({ once, user, body }: OnceScope, action: string): Once
   return {
     // As JSON, so that halves of surrogate pairs differ.
     id: `!${hash('sha256', JSON.stringify(once), 'base64url').slice(0, 27)}`,
-    fingerprint: hash('sha256', JSON.stringify([action, user ?? null, body]), 'base64url').slice(0, 22),
+    fingerprint: hash('sha256', JSON.stringify([action, user ?? null, jsonOf(body)]), 'base64url').slice(
+      0,
+      22,
+    ),
   };
+}
+
+function jsonOf(body: unknown): string | null {
+  if (body === undefined) return null;
+  const [json, cause] = stringified(body);
+  if (json === undefined) throw new GatewayError('invalid', 'a body of "once" must have JSON', { cause });
+  return json;
+}
+
+function stringified(body: unknown): [json: string | undefined, cause?: unknown] {
+  try {
+    return [JSON.stringify(body)];
+  } catch (error) {
+    return [undefined, error];
+  }
 }
 
 /** The lane of a key, which {@link openKeys} opens. */
