@@ -255,7 +255,16 @@ const pipelined: LimitCase = {
 
 const others: Forwarded = (index) => `203.0.113.${index + 1}`;
 
+const sessions: LimitCase = {
+  options: { limits: { sessionsPerUser: 2 } },
+  async meet(scene) {
+    for (let i = 0; i < 5; i++) await (await scene.connect('ann', { session: true })).terminate();
+    return { codes: [], times: { from: 3, to: 3 } };
+  },
+};
+
 export const ARRIVAL_CASES: LimitCases = {
+  'sessions of a user without': [sessions],
   'connections of a user': [
     { code: '429', ...connections({ limits: { connectionsPerUser: 3 } }, 3, { user: () => 'ann' }) },
   ],

@@ -32,7 +32,7 @@ export const HOUSE = {
       'rooms',
       'users',
       ['jobs', 'places', 'presence', 'sessions'],
-      'revocations',
+      ['revocations', 'waiting'],
     ],
   },
   'libs/messaging': {

@@ -150,6 +150,11 @@ export class Config {
   @IsOption
   readonly MAX_CONNECTIONS_PER_USER?: number | false;
 
+  /** Sessions of one user without a connection, over all nodes; of more the oldest end. `off`: any number. */
+  @toLimit
+  @IsOption
+  readonly MAX_SESSIONS_PER_USER: number | false = 1_000;
+
   /** Members of one room over all nodes; `off`: any number. */
   @toLimit
   @IsOption

@@ -69,6 +69,7 @@ const VARIABLES: Readonly<Record<string, Values>> = {
   MAX_BYTES_PER_SECOND: orOff(numbers(16_384, 1_000_000_000)),
   MAX_CONNECTIONS_PER_ADDRESS: orOff(numbers(1, 1_000_000)),
   MAX_CONNECTIONS_PER_USER: orOff(numbers(1, 1_000_000)),
+  MAX_SESSIONS_PER_USER: orOff(numbers(1, 1_000_000)),
   MAX_MEMBERS_PER_ROOM: orOff(numbers(1, 10_000_000)),
   TRUSTED_PROXIES: [
     ['none', '10.0.0.0/8', ' ::1 , 10.0.0.1', 'fc00::/7,::ffff:10.0.0.0/104'],

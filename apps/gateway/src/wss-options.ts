@@ -28,6 +28,7 @@ const VARIABLES: Readonly<Record<string, readonly [name: keyof Config, hint?: st
   maxTokenAgeMs: ['MAX_TOKEN_AGE_MS'],
   'limits.connectionsPerAddress': ['MAX_CONNECTIONS_PER_ADDRESS'],
   'limits.connectionsPerUser': ['MAX_CONNECTIONS_PER_USER'],
+  'limits.sessionsPerUser': ['MAX_SESSIONS_PER_USER'],
   'limits.membersPerRoom': ['MAX_MEMBERS_PER_ROOM'],
   'limits.connectionsPerNode': ['MAX_CONNECTIONS'],
   'limits.handshakesPerAddress': ['MAX_HANDSHAKES_PER_ADDRESS'],
@@ -93,6 +94,7 @@ export function wssOptionsOf(config: Config): WssOptions {
       ...(config.MAX_CONNECTIONS_PER_USER !== undefined && {
         connectionsPerUser: config.MAX_CONNECTIONS_PER_USER,
       }),
+      sessionsPerUser: config.MAX_SESSIONS_PER_USER,
       ...(config.MAX_MEMBERS_PER_ROOM !== undefined && { membersPerRoom: config.MAX_MEMBERS_PER_ROOM }),
       connectionsPerNode: config.MAX_CONNECTIONS,
       handshakesPerAddress: config.MAX_HANDSHAKES_PER_ADDRESS,

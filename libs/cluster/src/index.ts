@@ -21,6 +21,15 @@ export { LiveContracts } from './nodes/live-contracts.js';
 export { type NodeInfo, NodeRegistry } from './nodes/node-registry.js';
 export { MemoryNodeRegistry } from './nodes/node-registry.memory.js';
 export { NODE_SCRIPTS, RedisNodeRegistry } from './nodes/node-registry.redis.js';
+export {
+  WAITING_REST_MS,
+  WAITING_SCAN_MS,
+  WaitingSessions,
+  type WaitingSessionsOptions,
+} from './waiting/waiting-sessions.js';
+export { WaitingStore } from './waiting/waiting-store.js';
+export { MemoryWaitingStore } from './waiting/waiting-store.memory.js';
+export { RedisWaitingStore, WAITING_SCRIPTS } from './waiting/waiting-store.redis.js';
 export { PlaceCounts, type PlaceLimit } from './places/place-counts.js';
 export { PlaceStore } from './places/place-store.js';
 export { MemoryPlaceStore } from './places/place-store.memory.js';

@@ -18,6 +18,7 @@ import {
   MemoryNodeRegistry,
   MemorySessionStore,
   MemoryStandingStore,
+  MemoryWaitingStore,
   NODE_SCRIPTS,
   type NodeRegistry,
   RedisChannels,
@@ -25,11 +26,14 @@ import {
   RedisNodeRegistry,
   RedisSessionStore,
   RedisStandingStore,
+  RedisWaitingStore,
   SESSION_SCRIPTS,
   type SessionStore,
   ShardedChannels,
   STANDING_SCRIPTS,
   type StandingStore,
+  WAITING_SCRIPTS,
+  type WaitingStore,
 } from '../src/index.js';
 import type { NodeRegistryOptions } from '../src/nodes/node-registry.js';
 import { ContractTable, NodeTable } from '../src/nodes/node-table.memory.js';
@@ -44,6 +48,7 @@ export interface NodeLinks {
   readonly jobs: JobQueue;
   readonly sessions: SessionStore;
   readonly standings: StandingStore;
+  readonly waiting: WaitingStore;
   setReachable(reachable: boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -107,6 +112,7 @@ function memoryLinks(engine: MemoryEngine, options: NodeRegistryOptions): NodeLi
     jobs: new MemoryJobQueue(link),
     sessions: new MemorySessionStore(link),
     standings: new MemoryStandingStore(link),
+    waiting: new MemoryWaitingStore(link),
     setReachable: async (value) => void (reachable = value),
     close: () => Promise.resolve(),
   };
@@ -191,6 +197,7 @@ const SCRIPTS = [
   ...Object.values(JOB_SCRIPTS),
   ...Object.values(SESSION_SCRIPTS),
   ...Object.values(STANDING_SCRIPTS),
+  ...Object.values(WAITING_SCRIPTS),
 ];
 
 async function redisLinks(
@@ -234,6 +241,7 @@ function nodeLinks(
     jobs: new RedisJobQueue(links, keys),
     sessions: new RedisSessionStore(links, keys),
     standings: new RedisStandingStore(links, keys),
+    waiting: new RedisWaitingStore(links, keys),
     setReachable: (reachable) => way.setMode(reachable ? 'pass' : 'cut'),
     async close() {
       // A link that is closed while it is down keeps the process for 2 s.

@@ -14,6 +14,7 @@ import type { FeedEngine } from './rooms/feed-engine.js';
 import { roomFeedContract, trimLog } from './rooms/room-feed.contract.js';
 import { sessionStoreContract } from './sessions/session-store.contract.js';
 import { standingStoreContract } from './users/standing-store.contract.js';
+import { waitingSessionsContract } from './waiting/waiting-sessions.contract.js';
 
 let servers: RedisClusterServers;
 beforeAll(async () => {
@@ -25,6 +26,7 @@ afterAll(() => servers?.stop());
 const engine = (): Promise<EngineUnderTest> => Promise.resolve(redisClusterEngine(servers));
 clusterContract('Redis Cluster', engine);
 sessionStoreContract('Redis Cluster', engine);
+waitingSessionsContract('Redis Cluster', engine);
 standingStoreContract('Redis Cluster', engine);
 jobQueueContract('Redis Cluster', engine);
 jobsContract('Redis Cluster', engine);

@@ -42,6 +42,7 @@ describe('options', () => {
       maxRooms: 1_000,
       connectionsPerUser: { most: 1_000, from: 10 },
       membersPerRoom: { most: 100_000, from: 1_000 },
+      sessionsPerUser: 1_000,
       framesPerSecond: 1_000,
       bytesPerSecond: 1_048_576,
       single: false,

@@ -45,6 +45,7 @@ const OFF = {
   framesPerSecond: 'MAX_FRAMES_PER_SECOND',
   bytesPerSecond: 'MAX_BYTES_PER_SECOND',
   connectionsPerUser: 'MAX_CONNECTIONS_PER_USER',
+  sessionsPerUser: 'MAX_SESSIONS_PER_USER',
   membersPerRoom: 'MAX_MEMBERS_PER_ROOM',
   connectionsPerAddress: 'MAX_CONNECTIONS_PER_ADDRESS',
   connectionsPerNode: 'MAX_CONNECTIONS',

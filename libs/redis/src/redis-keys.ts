@@ -54,6 +54,14 @@ export interface SessionKeys {
   readonly rooms: string;
 }
 
+/** Keys of the sessions of one user. */
+export interface UserSessionKeys {
+  /** Hash: session → its generation, and the node that has its connection. */
+  readonly sessions: string;
+  /** Sorted set: session without a connection → since when, ms since 1970. */
+  readonly waiting: string;
+}
+
 /** Builds every key and channel. The namespace comes first, so that two environments on one Redis never meet. */
 export class RedisKeys {
   /** @throws Error on a namespace that is not 1 to 32 characters of `A-Z a-z 0-9 _ -`. */
@@ -124,6 +132,12 @@ export class RedisKeys {
   session(id: string): SessionKeys {
     const prefix = `${this.namespace}:s:{${id}}`;
     return { record: prefix, lanes: `${prefix}:l`, rooms: `${prefix}:r` };
+  }
+
+  /** Keys of what is known of the sessions of one user, in one hash slot. */
+  userSessions(user: string): UserSessionKeys {
+    const prefix = `${this.namespace}:b:{${user.replace(/[%}]/g, encodeURIComponent)}}`;
+    return { sessions: prefix, waiting: `${prefix}:w` };
   }
 
   /** Sorted set: session and its user → when it ends, or when its end may be claimed again for announcing. */

@@ -28,11 +28,15 @@ export class SessionExpiry implements OnApplicationBootstrap {
   private stopped = false;
   private readonly everyMs: number;
 
-  /** @param ttlMs how long a session outlives its last connection */
+  /**
+   * @param ttlMs how long a session outlives its last connection
+   * @param forgotten told of each session that has ended
+   */
   constructor(
     private readonly store: SessionStore,
     private readonly hooks: SessionHooks,
     ttlMs: number,
+    private readonly forgotten?: (session: ClaimedSession) => Promise<void>,
   ) {
     this.everyMs = Math.min(EVERY_MS, ttlMs / 4);
   }
@@ -84,6 +88,7 @@ export class SessionExpiry implements OnApplicationBootstrap {
 
   private async tell(session: ClaimedSession): Promise<void> {
     await this.hooks.run('expired', { id: session.id, user: session.user });
+    await this.forgotten?.(session);
     await this.store.forget(session);
   }
 }

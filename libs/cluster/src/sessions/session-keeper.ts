@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { type ClientSession, gatePosition, GatewayError, type OpenedSession, toReadError } from '@wss/core';
 import type { Position } from '@wss/protocol';
-import type { CreatedRecord, ResumedRecord, SessionClaim, SessionStore } from './session-store.js';
+import type {
+  CreatedRecord,
+  NewSession,
+  ResumedRecord,
+  SessionClaim,
+  SessionStore,
+} from './session-store.js';
 import { SessionExtender } from './session-extender.js';
 import { SessionSecrets } from './session-secrets.js';
 import { SessionTokens } from './session-tokens.js';
@@ -56,6 +62,14 @@ export class Session implements ClientSession {
   }
 }
 
+/** Hears which sessions have a connection here. */
+export interface ConnectionNotes {
+  /** The session has this connection; told again from time to time while it has. */
+  connected(session: NewSession): void;
+  /** The session has lost this connection; it may have a newer one, here or elsewhere. */
+  lost(session: NewSession): void;
+}
+
 /** Settings of {@link SessionKeeper}. */
 export interface SessionOptions {
   /** The first signs the tokens, all verify them; without any the nodes agree on one through the engine. */
@@ -69,6 +83,7 @@ export interface SessionOptions {
   readonly maxRooms?: number;
   /** How long numbered commands are kept in a room that was left, ms. Default 3,600,000 (an hour). */
   readonly laneIdleMs?: number;
+  readonly notes?: ConnectionNotes | undefined;
 }
 
 /** How long a session outlives its last connection unless configured otherwise, ms. */
@@ -93,6 +108,7 @@ export class SessionKeeper {
   private readonly ttlMs: number;
   private readonly maxRooms: number;
   private readonly laneIdleMs: number;
+  private readonly notes: ConnectionNotes | undefined;
   private timer?: NodeJS.Timeout;
   private readonly extender: SessionExtender<Session>;
 
@@ -100,18 +116,21 @@ export class SessionKeeper {
     private readonly store: SessionStore,
     /** Secrets that sign the tokens. */
     readonly secrets: SessionSecrets,
-    { ttlMs = TTL_MS, maxRooms = 1_000, laneIdleMs = 3_600_000 }: SessionOptions,
+    { ttlMs = TTL_MS, maxRooms = 1_000, laneIdleMs = 3_600_000, notes }: SessionOptions,
   ) {
     this.tokens = new SessionTokens(() => secrets.keys);
     this.ttlMs = ttlMs;
     this.maxRooms = maxRooms;
     this.laneIdleMs = laneIdleMs;
+    this.notes = notes;
     this.extender = new SessionExtender(
       {
         end: async (session) => void (session.endsAt = await store.extend(session, ttlMs)),
         rest: async (session) => {
           // It was ended for good.
           if (session.endsAt === 0) return;
+          // A failover may have lost the note.
+          if (this.connected.has(session)) notes?.connected(session);
           await store.extendLanes(session.id, session.endsAt);
           await this.forgetIdleLanes(session);
         },
@@ -196,6 +215,7 @@ export class SessionKeeper {
   disconnected(session: Session): void {
     this.connected.delete(session);
     this.extender.forget(session);
+    this.notes?.lost(session);
   }
 
   /**
@@ -248,6 +268,7 @@ export class SessionKeeper {
     rooms?: readonly string[],
   ): OpenedSession<Session> {
     this.connected.add(session);
+    this.notes?.connected(session);
     const { id, user, generation, endsAt } = session;
     const token = this.tokens.sign({
       id,

@@ -22,6 +22,9 @@ export const SESSION_SCRIPTS = {
   end: new LuaScript<[user: string, endsAt: string, history: string, isNew: 0 | 1]>(
     new URL('./lua/session_end.lua', import.meta.url),
   ).replies(isListOf(isText, isDigits, isText, isNumber)),
+  drop: new LuaScript<[now: string, wasThere: 0 | 1]>(
+    new URL('./lua/session_drop.lua', import.meta.url),
+  ).replies(isListOf(isDigits, isNumber)),
   extend: new LuaScript<string>(new URL('./lua/session_extend.lua', import.meta.url)).replies(isDigits),
   resume: new LuaScript<ResumedReply>(new URL('./lua/session_resume.lua', import.meta.url)).replies(
     (reply) => isRefusedResume(reply) || isResumed(reply),

@@ -93,6 +93,19 @@ export class MemorySessionStore extends SessionStore {
     });
   }
 
+  drop({ id, user, generation }: NewSession): Promise<boolean> {
+    return this.engine.call(() => {
+      const known = this.table.rows.get(id);
+      const now = this.engine.now();
+      if (!known || known.revoked || known.endsAt <= now) return false;
+      if (known.user !== user || known.generation !== generation) return false;
+      known.endsAt = now;
+      known.rooms.clear();
+      this.keepLanes(id, known.lanes, known.endsAt);
+      return true;
+    });
+  }
+
   membershipsOf(id: string): Promise<SessionMemberships> {
     return this.engine.call(() => {
       const { user, rooms = [] } = this.table.rows.get(id) ?? {};

@@ -93,6 +93,22 @@ export class RedisSessionStore extends SessionStore {
     return { ...(user !== '' && { user }), isEnded: end !== '0', history };
   }
 
+  async drop({ id, user, generation }: NewSession): Promise<boolean> {
+    const { record, lanes, rooms } = this.keys.session(id);
+    const [end, wasThere] = await SESSION_SCRIPTS.drop.run(
+      this.links.commands,
+      [record, rooms],
+      [user, generation],
+    );
+    const endsAt = Number(end);
+    if (endsAt === 0) return false;
+    // Also where a call before this one got no further.
+    await this.noteEnded({ id, user, endsAt });
+    await this.keepLanes(id, endsAt + RECORD_GRACE_MS);
+    await this.call(() => this.links.commands.del(lanes));
+    return wasThere === 1;
+  }
+
   async membershipsOf(id: string): Promise<SessionMemberships> {
     const { record, rooms } = this.keys.session(id);
     const user = await this.call(() => this.links.commands.hget(record, 'u'));
@@ -178,19 +194,23 @@ export class RedisSessionStore extends SessionStore {
   }
 
   async extendLanes(id: string, endsAt: number): Promise<void> {
-    const { record, lanes } = this.keys.session(id);
-    const until = endsAt + RECORD_GRACE_MS;
+    const { record } = this.keys.session(id);
+    await this.keepLanes(id, endsAt + RECORD_GRACE_MS);
+    // Lanes that were added meanwhile have this end already, or the session's end has moved since.
+    await this.pipeline([
+      ['hset', record, 'l', endsAt],
+      ['pexpire', record, 2 * 86_400_000, 'NX'],
+    ]);
+  }
+
+  private async keepLanes(id: string, until: number): Promise<void> {
+    const { lanes } = this.keys.session(id);
     const extended = new Set<string>();
     for await (const part of this.partsOf(lanes)) {
       const rooms = part.filter((room) => !extended.has(room));
       for (const room of rooms) extended.add(room);
       await Promise.all(rooms.map((room) => this.extendLane(id, room, until)));
     }
-    // Lanes that were added meanwhile have this end already, or the session's end has moved since.
-    await this.pipeline([
-      ['hset', record, 'l', endsAt],
-      ['pexpire', record, 2 * 86_400_000, 'NX'],
-    ]);
   }
 
   async claimEnded(most: number, claimMs = CLAIM_MS): Promise<Claims> {

@@ -106,6 +106,14 @@ export abstract class SessionStore {
    */
   abstract end(id: string, startedBy?: number): Promise<EndedRecord>;
 
+  /**
+   * Ends a session that has no connection, and keeps nothing of it: {@link claimEnded} finds it from now on, its numbered
+   * commands are known for another hour, and its token is that of a session that was removed (R7).
+   * @param session with the generation of the connection that it lost: one that was resumed since goes on
+   * @returns true if this call ended it
+   */
+  abstract drop(session: NewSession): Promise<boolean>;
+
   /** The user of a session, absent if the engine does not know it, and the rooms that it is a member of. */
   abstract membershipsOf(id: string): Promise<SessionMemberships>;
 

@@ -99,7 +99,8 @@ const PARTS: readonly Provider[] = [
   bindFactory(
     SessionExpiry,
     [Engine, SessionHooks, WssSettings],
-    ({ sessionStore }, hooks, { sessionTtlMs }) => new SessionExpiry(sessionStore, hooks, sessionTtlMs),
+    ({ sessionStore, waiting }, hooks, { sessionTtlMs }) =>
+      new SessionExpiry(sessionStore, hooks, sessionTtlMs, async (session) => waiting?.forget(session)),
   ),
   bindFactory(
     RoomEndings,

@@ -10,7 +10,7 @@ import { NodeReadiness } from '../health/readiness.js';
 @Injectable()
 export class NodeMetering {
   constructor(
-    { checks, registry, links }: Engine,
+    { checks, registry, links, waiting }: Engine,
     hub: Hub,
     feed: RoomFeed,
     readiness: NodeReadiness,
@@ -27,6 +27,7 @@ export class NodeMetering {
       holdsLease: () => registry.holdsLease,
       jobs: () => runner.stats,
       putOut: () => Object.entries(revocations.counts),
+      sessionsLimited: () => waiting?.ended ?? 0,
       revocationsKept: () => revocations.kept.size,
       partsAsked: () => Object.entries(rates.counts),
       links,

@@ -18,6 +18,8 @@ export interface NodeFigures {
   jobs(): readonly (readonly [group: string, stats: JobStats])[];
   /** Users and sessions that this node was asked to put out, by kind. */
   putOut(): readonly (readonly [kind: string, count: number])[];
+  /** Sessions without a connection that this node ended because their user had too many. */
+  sessionsLimited(): number;
   /** Revocations that this node keeps until they are proven to survive a failover. */
   revocationsKept(): number;
   /** Parts of users' limits over all rooms that this node asked the engine for, by outcome. */

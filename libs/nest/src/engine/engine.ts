@@ -25,12 +25,15 @@ import {
   RedisStandingStore,
   RoomFormats,
   SESSION_SCRIPTS,
-  type SessionOptions,
   type SessionStore,
-  SessionKeeper,
+  type SessionKeeper,
   ShardedChannels,
   STANDING_SCRIPTS,
   type StandingStore,
+  MemoryWaitingStore,
+  RedisWaitingStore,
+  WAITING_SCRIPTS,
+  type WaitingSessions,
 } from '@wss/cluster';
 import {
   ClusterFence,
@@ -62,6 +65,7 @@ import {
 } from '@wss/state';
 import type { WssSettings } from '../options/wss-settings.js';
 import type { EngineLinks } from './engine-links.js';
+import { startSessions } from './engine-sessions.js';
 import type { EngineObserver } from './engine-observer.js';
 import { ObservedRoomStore } from './observed-store.js';
 
@@ -78,6 +82,8 @@ export abstract class Engine {
   abstract readonly channels: Channels;
   abstract readonly sessions: SessionKeeper;
   abstract readonly sessionStore: SessionStore;
+  /** Absent where sessions of a user are not limited. */
+  abstract readonly waiting?: WaitingSessions | undefined;
   abstract readonly standings: StandingStore;
   abstract readonly registry: NodeRegistry;
   abstract readonly jobs: JobQueue;
@@ -128,6 +134,9 @@ export async function openEngine(init: EngineInit): Promise<Engine> {
 async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId: string): Promise<Engine> {
   const keys = new RedisKeys(settings.namespace);
   const sessionStore = new MemorySessionStore(engine);
+  const registry = new MemoryNodeRegistry(engine, { nodeId });
+  const store = new MemoryWaitingStore(engine);
+  const sessions = await startSessions(settings, { store, nodeId, registry, sessionStore });
   const channelOf = (room: string): string => keys.room(room).channel;
   return {
     name: 'memory',
@@ -135,10 +144,9 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     keys,
     store: new MemoryRoomStore(engine, channelOf),
     channels: new MemoryClusterChannels(engine),
-    sessions: await SessionKeeper.start(sessionStore, sessionOptions(settings)),
-    sessionStore,
+    ...sessions,
     standings: new MemoryStandingStore(engine),
-    registry: new MemoryNodeRegistry(engine, { nodeId }),
+    registry,
     jobs: new MemoryJobQueue(engine),
     presence: new MemoryPresenceStore(engine, channelOf),
     places: new MemoryPlaceStore(engine, nodeId),
@@ -148,7 +156,7 @@ async function memoryEngine(engine: MemoryEngine, settings: WssSettings, nodeId:
     checks: {},
     provenAgoMs: () => 0,
     holdProcess: () => undefined,
-    close: () => Promise.resolve(),
+    close: async () => sessions.waiting?.close(),
   };
 }
 
@@ -168,6 +176,7 @@ function redisEngine(url: string, settings: WssSettings, nodeId: string): Promis
       ...Object.values(PRESENCE_SCRIPTS),
       ...Object.values(PLACE_SCRIPTS),
       ...Object.values(PART_SCRIPTS),
+      ...Object.values(WAITING_SCRIPTS),
     ],
     withFence: settings.durableReplicas > 0,
   };
@@ -275,9 +284,10 @@ async function assemble(
   });
   await formats.start();
   const sessionStore = new RedisSessionStore(links, keys, { leavesStubs, fence });
-  const sessions = await SessionKeeper.start(sessionStore, sessionOptions(settings));
-  sessions.secrets.watch(registry, keys.namespace);
-  probe.record.clock.onStep(() => sessions.extendAll());
+  const notes = new RedisWaitingStore(links, keys);
+  const kept = await startSessions(settings, { store: notes, nodeId, registry, sessionStore });
+  kept.sessions.secrets.watch(registry, keys.namespace);
+  probe.record.clock.onStep(() => kept.sessions.extendAll());
   hold.held = false;
   return {
     name: 'redis',
@@ -285,8 +295,7 @@ async function assemble(
     keys,
     store,
     channels,
-    sessions,
-    sessionStore,
+    ...kept,
     standings: new RedisStandingStore(links, keys, fence),
     registry,
     jobs: new RedisJobQueue(links, keys),
@@ -297,7 +306,7 @@ async function assemble(
     knowsGates: () => formats.knowGates,
     checks: checksOf({ links, probe, channels }),
     provenAgoMs: () => probe.provenAgoMs,
-    fitness: { server: () => servers.problem(), secrets: () => sessions.secrets.problem() },
+    fitness: { server: () => servers.problem(), secrets: () => kept.sessions.secrets.problem() },
     links: { counts: () => links.counts(), probes: probe.record },
     holdProcess: (isHeld) => void (hold.held = isHeld),
     async close() {
@@ -305,13 +314,10 @@ async function assemble(
       channels.close();
       servers.stop();
       formats.stop();
+      kept.waiting?.close();
       await links.close();
     },
   };
-}
-
-function sessionOptions({ sessionSecrets, sessionTtlMs, maxRooms }: WssSettings): SessionOptions {
-  return { ttlMs: sessionTtlMs, maxRooms, ...(sessionSecrets && { secret: [...sessionSecrets] }) };
 }
 
 /** @throws UnfitEngine when the servers can't keep the promises */

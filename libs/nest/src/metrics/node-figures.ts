@@ -10,6 +10,8 @@ export function showFigures(figures: NodeFigures, instruments: Instruments): voi
   instruments.gauge('lease_held', '1 if the node holds its lease', () => Number(figures.holdsLease()));
   showJobs(figures, instruments);
   showRevocations(figures, instruments);
+  const limited = 'Sessions without a connection that ended because their user had too many';
+  instruments.counters('sessions_limited_total', limited, [], () => [[{}, figures.sessionsLimited()]]);
   instruments.counters('rate_parts_total', "Parts of users' limits that were asked for", ['outcome'], () =>
     figures.partsAsked().map(([outcome, count]) => [{ outcome }, count] as const),
   );

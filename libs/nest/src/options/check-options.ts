@@ -99,6 +99,7 @@ const all = options({
     framesPerSecond: orFalse(integer(1, 1_000_000)),
     bytesPerSecond: orFalse(integer(16_384, 1_000_000_000)),
     connectionsPerUser: orFalse(integer(1, 1_000_000)),
+    sessionsPerUser: orFalse(integer(1, 1_000_000)),
     membersPerRoom: orFalse(integer(1, 10_000_000)),
     connectionsPerAddress: orFalse(integer(1, 1_000_000)),
     connectionsPerNode: orFalse(integer(1, 10_000_000)),

@@ -10,6 +10,10 @@ const LIMITS: Readonly<Record<MayBeOff, readonly [variable: string, harm: string
   framesPerSecond: ['of the gateway MAX_FRAMES_PER_SECOND=off', 'a client may send any number of frames'],
   bytesPerSecond: ['of the gateway MAX_BYTES_PER_SECOND=off', 'a client may send any number of bytes'],
   connectionsPerUser: ['of the gateway MAX_CONNECTIONS_PER_USER=off', 'one user may take all connections'],
+  sessionsPerUser: [
+    'of the gateway MAX_SESSIONS_PER_USER=off',
+    "one user's sessions without a connection may take all of Redis' memory",
+  ],
   membersPerRoom: ['of the gateway MAX_MEMBERS_PER_ROOM=off', 'a room may have any number of members'],
   connectionsPerAddress: [
     'of the gateway MAX_CONNECTIONS_PER_ADDRESS=off',

@@ -91,6 +91,12 @@ export interface WssLimits {
    */
   readonly connectionsPerUser?: number | false;
   /**
+   * Sessions of a user that have no connection, over all nodes, 1 to 1,000,000; of more, those that lost it longest ago end.
+   * Keep it at or above {@link connectionsPerUser}, so that all of a user's clients may lose their connections at once.
+   * `false`: any number. Default 1,000.
+   */
+  readonly sessionsPerUser?: number | false;
+  /**
    * Members of a room over all nodes, 1 to 10,000,000, unless its kind says otherwise; beyond it `$join` is `limit`. `false`:
    * any number. Default 100,000, of which nodes with fewer than 1,000 of them do not count theirs.
    */

@@ -22,6 +22,8 @@ export abstract class WssSettings {
   abstract readonly connectionsPerUser: PlaceLimit;
   abstract readonly membersPerRoom: PlaceLimit;
   /** Infinity without a limit. */
+  abstract readonly sessionsPerUser: number;
+  /** Infinity without a limit. */
   abstract readonly framesPerSecond: number;
   /** Infinity without a limit. */
   abstract readonly bytesPerSecond: number;
@@ -68,6 +70,7 @@ export function settingsOf(options: WssOptions): WssSettings {
     maxRooms: limits.maxRooms ?? 1_000,
     connectionsPerUser: placesOf(limits.connectionsPerUser, { most: 1_000, from: 10 }),
     membersPerRoom: placesOf(limits.membersPerRoom, { most: 100_000, from: 1_000 }),
+    sessionsPerUser: limitOf(limits.sessionsPerUser, 1_000),
     framesPerSecond: limitOf(limits.framesPerSecond, FRAMES_PER_SECOND),
     bytesPerSecond: limitOf(limits.bytesPerSecond, BYTES_PER_SECOND),
     single: options.single ?? false,
