@@ -217,10 +217,19 @@ export class CommandRouter
     if (route.limits) {
       this.answers.charges.ended(command, route.limits, answer);
       if (command.charges && !command.claimed && !command.answered)
-        return this.answers.settle(command, answer);
+        return this.settleSimply(route, command, answer);
     }
     this.answers.answer(command, answer);
     return undefined;
+  }
+
+  /** Never throws: nobody waits for it. */
+  private async settleSimply(route: Route, command: RoutedCommand, answer: RecordedAnswer): Promise<void> {
+    try {
+      await this.answers.settle(command, answer);
+    } catch (error) {
+      this.answers.refuse(command, this.errorOf(route, command, error));
+    }
   }
 
   /** Another node may know a kind of room that is not declared here. */
