@@ -20,17 +20,17 @@ const STORE_EPOCH = "call('HSET', KEYS[1], 's', room.top, 'e', history, 'l', tab
 
 /** Leaves the bodies of entries out that are not to be written; every entry has one. */
 const TAKE_BODIES_OUT = `
-local kept, at = {}, 1
+local left, at = {}, 1
 for i = 1, entries do
   local body = sub(text, at, at + sizes[i] - 1)
   at = at + sizes[i] + 1
   if verdicts[i] == 'ok' then
-    kept[#kept + 1] = body
+    left[#left + 1] = body
   else
     sizes[i], last, events = 0, last - match(body, '^%d+'), events - match(body, '^%d+')
   end
 end
-text = table.concat(kept, '\\n')`;
+text = table.concat(left, '\\n')`;
 
 /** The bugs that a script may have, by the rule that it breaks. */
 export const SCRIPT_FLAWS = {
@@ -84,7 +84,7 @@ export const SCRIPT_FLAWS = {
           "call('PUBLISH', channel, room.epoch .. ':' .. digits .. ' ' .. digits .. '\\n' .. body)\n" +
             "  local id = room.number .. '-' .. digits\n",
         ],
-        ['redis.pcall(publish, channel, room', '0 * #(publish .. room'],
+        ['redis.pcall(publish, channel, epoch', '0 * #(publish .. epoch'],
       ],
     }),
   servesTrimmedLog: () =>
