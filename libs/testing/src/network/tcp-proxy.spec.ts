@@ -65,7 +65,12 @@ describe('bytes', () => {
     const known = once(socket, 'error');
     const count = accepted.length;
     const other = once(connect({ port: proxy.port }).end(), 'error');
-    await eventually(() => expect([accepted.length, proxy.connections]).toEqual([count + 1, 2]));
+    // The other one is damaged once its end was swallowed.
+    await eventually(() => {
+      const isEnded = accepted.at(-1)!.writableFinished;
+      expect([accepted.length, proxy.connections, isEnded]).toEqual([count + 1, 2, true]);
+    });
+    for (let turns = 0; turns < 5; turns++) await nextTurn();
     expect(socket.closed).toBe(false);
     await proxy.setMode('pass');
     for (const [error] of [await known, await other]) expect(error).toMatchObject({ code: 'ECONNRESET' });
