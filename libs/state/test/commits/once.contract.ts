@@ -13,17 +13,7 @@ import {
   StoreError,
 } from '../../src/index.js';
 import { Tally } from './committer.contract.js';
-
-/** An engine whose clock the test sets. */
-export interface OnceEngine {
-  readonly store: RoomStore;
-  /** Sets the engine's clock for a room, µs since 1970. */
-  setTime(room: string, us: number): Promise<void>;
-  checkpoint(): Promise<void>;
-  loseSinceCheckpoint(): Promise<void>;
-  loseMeta(room: string): Promise<void>;
-  stop(): Promise<void>;
-}
+import type { ClockedStore } from '../store/clocked-stores.js';
 
 const DAY = 86_400_000;
 const NODES = 3;
@@ -106,7 +96,7 @@ class Run {
   private nodes: { committer: Committer; tallies: RoomStateRepository<Tally> }[] = [];
 
   constructor(
-    private readonly engine: OnceEngine,
+    private readonly engine: ClockedStore,
     private readonly random: Random,
     private readonly most = 10_000,
   ) {}
@@ -282,7 +272,7 @@ class Run {
  * @returns how often each answer came up
  * @throws Error that names the seed and shows what is wrong
  */
-export async function compareKeys(engine: OnceEngine, seed: number): Promise<Record<string, number>> {
+export async function compareKeys(engine: ClockedStore, seed: number): Promise<Record<string, number>> {
   const run = new Run(engine, new Random(seed));
   try {
     await run.start();
@@ -297,9 +287,9 @@ export async function compareKeys(engine: OnceEngine, seed: number): Promise<Rec
 }
 
 /** Writes that take effect once for a key, on any engine, compared with a model. */
-export function onceContract(name: string, create: () => Promise<OnceEngine>): void {
+export function onceContract(name: string, create: () => Promise<ClockedStore>): void {
   describe(`keys that take effect once on ${name}`, () => {
-    let engine: OnceEngine;
+    let engine: ClockedStore;
     beforeAll(async () => {
       engine = await create();
     });
@@ -372,7 +362,7 @@ export function onceContract(name: string, create: () => Promise<OnceEngine>): v
       }
     });
 
-    it('refuse what is no key, and do nothing', async () => {
+    it('refuse keys of another form, and do nothing', async () => {
       const run = new Run(engine, new Random(1));
       await run.start();
       try {

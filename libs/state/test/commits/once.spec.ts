@@ -1,97 +1,14 @@
 import { expect, it, jest } from '@jest/globals';
-import { ClusterLinks, parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
-import {
-  changedScript,
-  RedisClusterServers,
-  newSeed,
-  redisFaults,
-  RedisServer,
-  type ScriptChange,
-} from '@wss/testing';
-import {
-  appendWork,
-  Committer,
-  MemoryEngine,
-  MemoryRoomStore,
-  RedisRoomStore,
-  ROOM_SCRIPTS,
-  type RoomScripts,
-} from '../../src/index.js';
-import { compareKeys, onceContract, type OnceEngine } from './once.contract.js';
+import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { newSeed, RedisServer, type ScriptChange } from '@wss/testing';
+import { appendWork, Committer, RedisRoomStore, ROOM_SCRIPTS } from '../../src/index.js';
+import { memoryClocked, redisClocked, redisClusterClocked } from '../store/clocked-stores.js';
+import { compareKeys, onceContract } from './once.contract.js';
 
 const HOUR = 3_600_000;
-const DEBUG = { args: ['--enable-debug-command', 'local'] };
-
-/** Scripts that take the time from a key of the room, with further changes of the commit's. */
-const scriptsWith = (...changes: ScriptChange[]): RoomScripts => ({
-  ...ROOM_SCRIPTS,
-  commit: changedScript(ROOM_SCRIPTS.commit, [
-    ["call('TIME')", "call('HMGET', KEYS[1] .. ':clock', 's', 'u')"],
-    ...changes,
-  ]),
-});
-const SCRIPTS = scriptsWith();
-
-onceContract('memory', () => {
-  let us = 0;
-  const engine = new MemoryEngine(() => us / 1_000);
-  const used: OnceEngine = {
-    store: new MemoryRoomStore(engine),
-    setTime: async (_room, now) => void (us = now),
-    checkpoint: async () => engine.pauseReplication(),
-    loseSinceCheckpoint: async () => engine.promote(),
-    loseMeta: async (room) => engine.losePart(room, 'meta'),
-    stop: async () => undefined,
-  };
-  return Promise.resolve(used);
-});
-
-/** A store on Redis whose scripts take the time from the room's clock. */
-function onceOn(
-  links: RedisLinks | ClusterLinks,
-  servers: { stop(): Promise<void> },
-  scripts = SCRIPTS,
-): OnceEngine {
-  const keys = new RedisKeys('test');
-  const masters =
-    links instanceof ClusterLinks ? links.shards.map(({ commands }) => commands) : [links.commands];
-  const clock = async (room: string, us: number): Promise<void> => {
-    const [s, u] = [Math.floor(us / 1e6), us % 1e6];
-    await links.commands.hset(`${keys.room(room).meta}:clock`, { s, u });
-  };
-  const clocks = new Map<string, number>();
-  const faults = redisFaults(masters);
-  return {
-    store: new RedisRoomStore(links, keys, scripts),
-    async setTime(room, us) {
-      clocks.set(room, us);
-      await clock(room, us);
-    },
-    checkpoint: faults.checkpoint,
-    async loseSinceCheckpoint() {
-      await faults.loseSinceCheckpoint();
-      // A clock is not set back by what is lost.
-      for (const [room, us] of clocks) await clock(room, us);
-    },
-    loseMeta: async (room) => void (await links.commands.del(keys.room(room).meta)),
-    async stop() {
-      await links.close();
-      await servers.stop();
-    },
-  };
-}
-
-onceContract('Redis', async () => {
-  const server = await RedisServer.start(DEBUG);
-  const target = parseRedisTarget(server.url);
-  return onceOn(await RedisLinks.connect({ target, scripts: Object.values(SCRIPTS) }), server);
-});
-
-onceContract('Redis Cluster', async () => {
-  const servers = await RedisClusterServers.start(DEBUG);
-  const target = parseRedisTarget(servers.url);
-  return onceOn(await ClusterLinks.connect({ target, scripts: Object.values(SCRIPTS) }), servers);
-});
+onceContract('memory', memoryClocked);
+onceContract('Redis', () => redisClocked());
+onceContract('Redis Cluster', () => redisClusterClocked());
 
 it('R30: keep a key for 24 hours by the clock of Redis, and the list of keys as long as the last', async () => {
   const server = await RedisServer.start();
@@ -136,11 +53,7 @@ it.each<{ bug: string; change: ScriptChange }>([
 ])(
   'is found: $bug',
   async ({ change }) => {
-    const server = await RedisServer.start(DEBUG);
-    const scripts = scriptsWith(change);
-    const target = parseRedisTarget(server.url);
-    const links = await RedisLinks.connect({ target, scripts: Object.values(scripts) });
-    const engine = onceOn(links, server, scripts);
+    const engine = await redisClocked(change);
     try {
       const seed = newSeed();
       const search = async (): Promise<void> => {

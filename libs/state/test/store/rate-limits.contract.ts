@@ -2,19 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { RateCharge } from '@wss/core';
 import { newSeed, Random } from '@wss/testing';
-import type { RoomStore } from '../../src/index.js';
 import type { CommitEntry, Verdict } from '../../src/store/room-store.js';
 import { entry } from './room-store.contract.js';
-
-/** A store whose clock the test sets. */
-export interface RatedStore {
-  readonly store: RoomStore;
-  /** Sets the engine's clock for a room, µs since 1970. */
-  setTime(room: string, us: number): Promise<void>;
-  checkpoint(): Promise<void>;
-  loseSinceCheckpoint(): Promise<void>;
-  stop(): Promise<void>;
-}
+import type { ClockedStore } from './clocked-stores.js';
 
 const DAY = 86_400_000;
 const LANES = ['s1', 's2', 's3'];
@@ -110,7 +100,7 @@ class Run {
   readonly counts: Record<string, number> = {};
 
   constructor(
-    private readonly engine: RatedStore,
+    private readonly engine: ClockedStore,
     private readonly random: Random,
   ) {
     this.model = newModel(random);
@@ -194,7 +184,7 @@ class Run {
  * Random batches under random clocks, with lost tails, each verdict as the model's.
  * @returns how often each verdict came up
  */
-export async function attackLimits(engine: RatedStore, seed: number): Promise<Record<string, number>> {
+export async function attackLimits(engine: ClockedStore, seed: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (let i = 0; i < 12; i++) {
     const run = new Run(engine, new Random(seed + i));
@@ -206,9 +196,9 @@ export async function attackLimits(engine: RatedStore, seed: number): Promise<Re
 }
 
 /** Rate limits of rooms, on any engine, compared with a model under a clock that the test sets. */
-export function rateLimitContract(name: string, create: () => Promise<RatedStore>): void {
+export function rateLimitContract(name: string, create: () => Promise<ClockedStore>): void {
   describe(`rate limits in rooms on ${name}`, () => {
-    let engine: RatedStore;
+    let engine: ClockedStore;
     beforeAll(async () => {
       engine = await create();
     });

@@ -1,84 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
-import { ClusterLinks, parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
-import {
-  changedScript,
-  newSeed,
-  Random,
-  RedisClusterServers,
-  redisFaults,
-  RedisServer,
-  type ScriptChange,
-} from '@wss/testing';
-import {
-  MemoryEngine,
-  MemoryRoomStore,
-  RedisRoomStore,
-  ROOM_SCRIPTS,
-  type RoomScripts,
-} from '../../src/index.js';
-import { attackLimits, rateLimitContract, type RatedStore } from './rate-limits.contract.js';
+import { parseRedisTarget, RedisKeys, RedisLinks } from '@wss/redis';
+import { newSeed, Random, RedisServer, type ScriptChange } from '@wss/testing';
+import { RedisRoomStore, ROOM_SCRIPTS } from '../../src/index.js';
+import { memoryClocked, redisClocked, redisClusterClocked } from './clocked-stores.js';
+import { attackLimits, rateLimitContract } from './rate-limits.contract.js';
 import { entry } from './room-store.contract.js';
 
-const DEBUG = { args: ['--enable-debug-command', 'local'] };
+/** No key ends by Redis' own clock, which goes on while the room's stands still. */
+const KEPT: ScriptChange = ["'PX', string.format('%d', ms)", "'PX', string.format('%d', ms + 3600000)"];
 
-/** Scripts that take the time from a key of the room; no key ends by Redis' own clock meanwhile. */
-const SCRIPTS: RoomScripts = {
-  ...ROOM_SCRIPTS,
-  commit: changedScript(ROOM_SCRIPTS.commit, [
-    ["call('TIME')", "call('HMGET', KEYS[1] .. ':clock', 's', 'u')"],
-    ["'PX', string.format('%d', ms)", "'PX', string.format('%d', ms + 3600000)"],
-  ]),
-};
-
-const seconds = (us: number): [number, number] => [Math.floor(us / 1e6), us % 1e6];
-
-rateLimitContract('memory', () => {
-  let us = 0;
-  const engine = new MemoryEngine(() => us / 1_000);
-  const rated: RatedStore = {
-    store: new MemoryRoomStore(engine),
-    setTime: async (_room, now) => void (us = now),
-    checkpoint: async () => engine.pauseReplication(),
-    loseSinceCheckpoint: async () => engine.promote(),
-    stop: async () => undefined,
-  };
-  return Promise.resolve(rated);
-});
-
-/** A store on Redis whose scripts take the time from the room's clock. */
-function ratedOn(
-  links: RedisLinks | ClusterLinks,
-  servers: { stop(): Promise<void> },
-  scripts = SCRIPTS,
-): RatedStore {
-  const keys = new RedisKeys('test');
-  const masters =
-    links instanceof ClusterLinks ? links.shards.map(({ commands }) => commands) : [links.commands];
-  return {
-    store: new RedisRoomStore(links, keys, scripts),
-    async setTime(room, us) {
-      const [s, u] = seconds(us);
-      await links.commands.hset(`${keys.room(room).meta}:clock`, { s, u });
-    },
-    ...redisFaults(masters),
-    async stop() {
-      await links.close();
-      await servers.stop();
-    },
-  };
-}
-
-rateLimitContract('Redis', async () => {
-  const server = await RedisServer.start(DEBUG);
-  const target = parseRedisTarget(server.url);
-  return ratedOn(await RedisLinks.connect({ target, scripts: Object.values(SCRIPTS) }), server);
-});
-
-rateLimitContract('Redis Cluster', async () => {
-  const servers = await RedisClusterServers.start(DEBUG);
-  const target = parseRedisTarget(servers.url);
-  return ratedOn(await ClusterLinks.connect({ target, scripts: Object.values(SCRIPTS) }), servers);
-});
+rateLimitContract('memory', memoryClocked);
+rateLimitContract('Redis', () => redisClocked(KEPT));
+rateLimitContract('Redis Cluster', () => redisClusterClocked(KEPT));
 
 /** How much longer than its last command needs the time of a limit is kept at most, ms: two parts. */
 const KEPT_MS = 8_000;
@@ -142,11 +75,7 @@ describe('planted bugs of limits in rooms', () => {
   it.each(PLANTED)(
     '%s is found',
     async (_bug, change) => {
-      const server = await RedisServer.start(DEBUG);
-      const scripts = { ...SCRIPTS, commit: changedScript(SCRIPTS.commit, [change]) };
-      const target = parseRedisTarget(server.url);
-      const links = await RedisLinks.connect({ target, scripts: Object.values(scripts) });
-      const engine = ratedOn(links, server, scripts);
+      const engine = await redisClocked(KEPT, change);
       try {
         const seed = newSeed();
         const attacks = async (): Promise<void> => {
