@@ -5,6 +5,7 @@ import { RoomStore } from '@wss/state';
 import { eventually, type FeatureCluster, newSeed, Random, type TcpProxy } from '@wss/testing';
 import { writeSync } from 'node:fs';
 import { ENGINES, startOn } from './fixtures/any-engine.js';
+import { ignoreGates } from './fixtures/ignored-gates.js';
 import { nearAndFar } from './fixtures/near-and-far.js';
 import { WallGuest } from './fixtures/wall-guest.js';
 import { WallModule } from './fixtures/wall.js';
@@ -50,16 +51,6 @@ function closeOnly(store: RoomStore): void {
       return ending?.deleted ? { ...entry, ending: { reason: ending.reason } } : entry;
     }),
   }));
-}
-
-/** Lets a node write as if it knew each deletion: its commits ask for the room's gate. */
-function ignoreGates(store: RoomStore): void {
-  const commit = store.commit.bind(store);
-  store.commit = async (request) => {
-    const reply = await commit(request);
-    if (reply.status !== 'judged' || !reply.gate) return reply;
-    return commit({ ...request, gate: reply.gate.at });
-  };
 }
 
 /** Says of all work that it may open a room's next life. */

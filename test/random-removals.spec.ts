@@ -11,6 +11,7 @@ import {
 } from '@wss/testing';
 import { writeSync } from 'node:fs';
 import { banned, ClubModule } from './fixtures/club.js';
+import { ignoreGates } from './fixtures/ignored-gates.js';
 import { nearAndFar, type NearAndFar } from './fixtures/near-and-far.js';
 
 const room = 'club:1';
@@ -22,16 +23,6 @@ let guestCount = 0;
 interface End {
   readonly user: string;
   readonly seq: number;
-}
-
-/** Lets a node write as if it knew each ending: its commits ask for the room's gate. */
-function ignoreGates(store: RoomStore): void {
-  const commit = store.commit.bind(store);
-  store.commit = async (request) => {
-    const reply = await commit(request);
-    if (reply.status !== 'judged' || !reply.gate) return reply;
-    return commit({ ...request, gate: reply.gate.at });
-  };
 }
 
 /** Everything that was said in the room by somebody who had been removed since the last join. */
