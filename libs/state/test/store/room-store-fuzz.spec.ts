@@ -80,8 +80,8 @@ describe('the memory engine and Redis', () => {
       bug: 'R38: a new epoch forgets the gate',
       changes: [
         [
-          "local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch\n    if",
-          "local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch\n    if",
+          'local history = history_of(room.replid)',
+          "local history = room.replid .. ' ' .. room.birth .. ' ' .. room.epoch",
         ],
       ],
     },

@@ -102,15 +102,14 @@ if raises then
 end
 -- The epoch that the commit belongs to.
 local epoch = room.epoch
--- A marked life stays unused where memberships end in it: its e tells nothing of ends, so that each call looks for the mark.
+-- A marked life stays unused where memberships end in it.
 local marked = room.deleted and not deletes and events == endings
 local moves, stubs, idle, due_from = due and events > 0 and not deletes and not marked, nil, nil, nil
 if deletes then
   room.seq, room.digits, nodes, place, ahead = last, digits, nil, nil, '0'
-  idle, stubs = match(idle_text, '^(%d+)(%+?)$')
-  life_of(room).delete(idle + 0, stubs == '+')
+  life_of(room).delete(idle_text)
 elseif marked and raises then
-  call('HSET', KEYS[1], 'e', room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch)
+  life_of(room).stay_unused()
 elseif room.deleted and not marked then
   life_of(room).use()
 end
@@ -136,7 +135,7 @@ if moves then
   ends.held = math.max(ends.held, named_until)
   ends.move(idle > 0 and due_from + idle or 0, due_from + ttl, stubs == '+')
 elseif deletes then
-  ends_of(room).hold(math.max(named_until, now + STUB_MS), stubs == '+')
+  ends_of(room).hold(math.max(named_until, now + STUB_MS), sub(idle_text, -1) == '+')
 elseif created ~= '' or named_until > 0 then
   local ends = ends_of(room)
   ends.created(created)

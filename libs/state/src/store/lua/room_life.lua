@@ -35,6 +35,15 @@ function life_of(room)
   local life = {}
   room.life = life
 
+  -- How long an idle room is kept, and true if it leaves a stub.
+  local function idle_of(text)
+    local ms, plus = string.match(text, '^(%d+)(%+?)$')
+    return ms + 0, plus == '+'
+  end
+
+  -- The beginning of an e that names this history of Redis.
+  local function history_of(replid) return room.head .. replid .. ' ' .. room.birth .. ' ' .. room.epoch end
+
   -- The last id of the log, as number of an epoch and digits; zeros where there is none.
   local function log_end()
     local info = redis.pcall('XINFO', 'STREAM', KEYS[3])
@@ -68,7 +77,7 @@ function life_of(room)
     room.number = string.format('%d', math.max(room.number + 1, log_number + 1, time[1] + 0))
     room.epoch = room.number .. '.' .. nonce
     room.birth = room.birth or nonce
-    local history = room.head .. room.replid .. ' ' .. room.birth .. ' ' .. room.epoch
+    local history = history_of(room.replid)
     if room.keep_at ~= '' then history = history .. ' ' .. room.keep_at .. ' ' .. room.kept end
     call('HSET', KEYS[1], 's', room.top, 'e', history, 'l', table.concat(lineage, ','))
   end
@@ -141,20 +150,24 @@ function life_of(room)
   end
 
   -- Deletes the room behind its last event: all but records goes.
-  function life.delete(idle, stubs)
+  function life.delete(idle_text)
+    local idle, stubs = idle_of(idle_text)
     for i = 2, 4 do call('DEL', KEYS[i]) end
     next_life(idle, stubs, ' deleted')
   end
+
+  -- Memberships ended in a marked life: e tells nothing of ends, so that each call looks for the mark.
+  function life.stay_unused() call('HSET', KEYS[1], 'e', history_of(room.replid)) end
 
   -- A life that began with a deletion is used.
   function life.use() call('HSET', KEYS[1], 'z', string.match(call('HGET', KEYS[1], 'z'), '^%d+')) end
 
   function life.enter(idle_text)
-    local idle, plus = string.match(idle_text, '^(%d+)(%+?)$')
+    local idle, stubs = idle_of(idle_text)
     if not room.past then
-      make(idle + 0, plus == '+')
+      make(idle, stubs)
     elseif life.has_ended() then
-      next_life(idle + 0, plus == '+')
+      next_life(idle, stubs)
     elseif room.past ~= room.replid then
       life.open_epoch()
     end
@@ -164,14 +177,12 @@ function life_of(room)
 
   -- Of a room that is in use: it ends no earlier than its idle time from now. `replid`: that of its meta.
   function life.keep(idle_text, replid)
-    local idle, plus = string.match(idle_text, '^(%d+)(%+?)$')
-    local stubs = plus == '+'
+    local idle, stubs = idle_of(idle_text)
     local log, past_idle = string.match(room.kept or '', '^(%d+) (%d+)')
-    if room.keep_at ~= '' and (idle ~= '0' or past_idle ~= '0') then
-      local history = room.head .. replid .. ' ' .. room.birth .. ' ' .. room.epoch .. ' ' .. string.format('%d', now)
-      call('HSET', KEYS[1], 'e', history .. ' ' .. log .. ' ' .. idle_text)
+    if room.keep_at ~= '' and (idle > 0 or past_idle ~= '0') then
+      call('HSET', KEYS[1], 'e', history_of(replid) .. string.format(' %d ', now) .. log .. ' ' .. idle_text)
     end
-    if idle ~= '0' then return ends.move(math.floor(now) + idle, ends.log, stubs) end
+    if idle > 0 then return ends.move(math.floor(now) + idle, ends.log, stubs) end
     if ends.idle == 0 and not ends.given then return end
     local is_used = room.keep_at ~= '' or ends.parts('') ~= ''
     -- An older release would not take the end of an unused one back at the first commit.

@@ -16,7 +16,7 @@
 local room, refusal = open_room(ARGV[#ARGV])
 if not room then return refusal end
 find_lost(room)
--- After the losses are found: a log whose end passes while this runs goes here, by Redis' clock, and is no loss.
+-- After the losses are found: a log whose end passes while this runs goes here, by Redis' clock, and is not lost.
 if ARGV[10] == '1' then life_of(room).keep(ARGV[#ARGV], room.replid) end
 local epoch, seq = ARGV[2] ~= '' and string.sub(ARGV[2], 2), tonumber(ARGV[3])
 -- True if an entry was found that a newer release keeps in another form.
