@@ -1,9 +1,6 @@
-import { gatePosition, gateSeq } from '@wss/core';
-import { type Ending, lastSeq, type Position } from '@wss/protocol';
+import { gatePosition, type LoggedEnding, loggedEnding } from '@wss/core';
+import { lastSeq, type Position } from '@wss/protocol';
 import type { ResumeReply } from '@wss/state';
-
-/** An ending of memberships, and its place in the room's log. */
-export type LoggedEnding = Ending & Position;
 
 /**
  * The endings of memberships that a node missed up to where the room stands, oldest first: those of the entries that it
@@ -20,5 +17,5 @@ export function missedEndings(
     entry.ending && lastSeq(entry) > before.seq ? { ...entry.ending, epoch, seq: lastSeq(entry) } : [],
   );
   const listed = gate?.after(gatePosition(end)) ?? [];
-  return [...read, ...listed.map(({ at, ...ending }) => ({ ...ending, epoch, seq: gateSeq(at) }))];
+  return [...read, ...listed.map((ending) => loggedEnding(ending, epoch))];
 }

@@ -1,6 +1,5 @@
-import type { HistoryReset } from '@wss/core';
+import type { HistoryReset, LoggedEnding } from '@wss/core';
 import type { LogEntry, Position } from '@wss/protocol';
-import type { LoggedEnding } from './missed-endings.js';
 
 /** Learns what presence needs of the rooms that a node follows. */
 export interface PresenceHearer {

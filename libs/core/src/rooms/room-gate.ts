@@ -1,4 +1,4 @@
-import type { Ending } from '@wss/protocol';
+import type { Ending, Position } from '@wss/protocol';
 
 /** Largest number of endings that a room lists; `room_gate.lua` has the same. */
 const MOST_ENDINGS = 64;
@@ -10,6 +10,9 @@ export interface ListedEnding extends Ending {
   /** See {@link gatePosition}. */
   readonly at: string;
 }
+
+/** An ending, and its place in the room's log. */
+export type LoggedEnding = Ending & Position;
 
 /** A member, or the sender of a command. */
 export interface GateMember {
@@ -117,9 +120,12 @@ export function gatePosition({ epoch, seq }: { readonly epoch: string; readonly 
   return `${Number.parseInt(epoch, 10)}.${seq}`;
 }
 
-/** The sequence number of a {@link gatePosition}. */
-export function gateSeq(at: string): number {
-  return Number(at.slice(at.indexOf('.') + 1));
+/**
+ * The place of a listed ending in the room's log.
+ * @param epoch that of the reader
+ */
+export function loggedEnding({ at, ...ending }: ListedEnding, epoch: string): LoggedEnding {
+  return { ...ending, epoch, seq: Number(at.slice(at.indexOf('.') + 1)) };
 }
 
 /** Encodes the part of a log entry that ends memberships: target, tab, reason. */

@@ -1,6 +1,12 @@
-import { type GateMember, gatePosition, gateSeq, type RoomStart, type RoomTypeDeclaration } from '@wss/core';
+import {
+  type GateMember,
+  gatePosition,
+  type LoggedEnding,
+  loggedEnding,
+  type RoomStart,
+  type RoomTypeDeclaration,
+} from '@wss/core';
 import type { Position } from '@wss/protocol';
-import type { ListedAt } from './room-delivery.js';
 
 /** The facts about a client that joins. */
 export interface Joining {
@@ -17,7 +23,7 @@ export interface Joining {
  */
 export class JoinJudge {
   /** The ending of the membership that the client wants to go on with. */
-  ended?: ListedAt;
+  ended?: LoggedEnding;
   /** True if it is not known any more if that membership has ended. */
   isForgotten = false;
   /** True if the client did not enter and has to be judged again. */
@@ -55,8 +61,7 @@ export class JoinJudge {
     const endSinceSeen = from ? gate.endOf(member, gatePosition(from)) : endOfMembership;
     const end = [endOfMembership, endSinceSeen].find((one) => typeof one === 'object');
     if (end) {
-      const { at, ...ending } = end;
-      this.ended = { ...ending, ...position, seq: gateSeq(at) };
+      this.ended = loggedEnding(end, position.epoch);
       return false;
     }
     // A member that has seen more than was dropped from the list was a member then.

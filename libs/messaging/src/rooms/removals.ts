@@ -1,10 +1,10 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { type GatewayError, membershipEnded } from '@wss/core';
+import { type GatewayError, type LoggedEnding, membershipEnded } from '@wss/core';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { textFrame } from '../socket/text-frame.js';
 import { Memberships } from './memberships.js';
-import { type ListedAt, RoomDelivery } from './room-delivery.js';
+import { RoomDelivery } from './room-delivery.js';
 import { encodeDeletion, encodeRemoved } from './room-frames.js';
 
 /** Ends memberships: of clients that leave, that are cut off, and that are removed (R38). */
@@ -29,7 +29,7 @@ export class Removals {
   }
 
   /** Ends a membership and tells the client, in the order of the room: nothing of it is sent afterwards. */
-  remove(client: ClientSocket, room: string, ending: ListedAt): void {
+  remove(client: ClientSocket, room: string, ending: LoggedEnding): void {
     this.stopSending(client, room);
     const state = client.roomState(room);
     if (state) state.ended = ending;
@@ -40,7 +40,7 @@ export class Removals {
   }
 
   /** Like {@link remove}, for a client that wants to go on in a room; returns the error for its join. */
-  refuse(client: ClientSocket, room: string, ending: ListedAt): GatewayError {
+  refuse(client: ClientSocket, room: string, ending: LoggedEnding): GatewayError {
     this.remove(client, room, ending);
     return membershipEnded(ending);
   }

@@ -2,13 +2,12 @@ import { Injectable } from '@nestjs/common';
 import {
   type ClientSession,
   type GateMember,
-  gateSeq,
+  loggedEnding,
   membershipEnded,
   membershipUnknown,
-  type RoomGate,
   type RoomStart,
 } from '@wss/core';
-import { type Position, settledWithin } from '@wss/protocol';
+import { settledWithin } from '@wss/protocol';
 import { MemberJudge } from '../commands/member-judge.js';
 import type { RoutedCommand } from '../commands/routed-command.js';
 import { RoomSource, SessionSource } from '../ports/ports.js';
@@ -64,23 +63,22 @@ export class ReturnedMembers extends MemberJudge {
     await this.source.begin(room, { ...GATE_ONLY, signal }, (begun) => (start = begun));
     if (!start?.gate) return;
     const since = await this.sessions.memberSince(client.session!, room);
-    this.requireOpen({ client, room, signal }, { ...start, gate: start.gate }, since);
+    this.requireOpen({ client, room, signal }, start, since);
   }
 
   private requireOpen(
     { client, room, signal }: ReturnedMember,
-    { gate, position }: { readonly gate: RoomGate; readonly position: Position },
+    { gate, position }: RoomStart,
     since: string,
   ): void {
     const state = client.roomState(room);
     if (state?.ended) throw membershipEnded(state.ended);
-    const end = gate.endOf(memberOf(client), since);
+    const end = gate!.endOf(memberOf(client), since);
     if (!end) return;
     if (end === 'unknown') throw membershipUnknown();
-    const { at, ...ending } = end;
     // Its connection may have gone, or its join may have been judged meanwhile.
     if (signal.aborted || !state?.joined || state.hold) return;
-    throw this.removals.refuse(client, room, { ...ending, ...position, seq: gateSeq(at) });
+    throw this.removals.refuse(client, room, loggedEnding(end, position.epoch));
   }
 }
 

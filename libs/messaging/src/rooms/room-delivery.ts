@@ -1,6 +1,6 @@
 import { Injectable, Optional } from '@nestjs/common';
-import { gatePosition, type HistoryReset, RoomTypeRegistry } from '@wss/core';
-import { type Ending, encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
+import { gatePosition, type HistoryReset, type LoggedEnding, RoomTypeRegistry } from '@wss/core';
+import { encodeEventJson, type LogEntry, type Position } from '@wss/protocol';
 import { MessagingObserver } from '../ports/messaging-observer.js';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { Flusher } from '../socket/flusher.js';
@@ -10,14 +10,11 @@ import { encodeDurable, encodeEpoch, encodeReset } from './room-frames.js';
 import { type EndMembership, type Lag, type Membership, RoomMembers } from './room-members.js';
 import { SurvivingNumbers, withLane } from './surviving-numbers.js';
 
-/** An ending, and its place in the room's log. */
-export type ListedAt = Ending & Position;
-
 /** Takes the events of rooms to their members on this node; the feed of the rooms calls it. */
 @Injectable()
 export class RoomDelivery {
   private readonly rooms = new Map<string, RoomMembers>();
-  private endMembership?: (room: string, client: ClientSocket, ending: ListedAt) => void;
+  private endMembership?: (room: string, client: ClientSocket, ending: LoggedEnding) => void;
 
   constructor(
     private readonly flusher: Flusher,
@@ -27,7 +24,7 @@ export class RoomDelivery {
   ) {}
 
   /** Calls back with each membership that the room's log ends, before anything that follows is sent (R38). */
-  onEnded(callback: (room: string, client: ClientSocket, ending: ListedAt) => void): void {
+  onEnded(callback: (room: string, client: ClientSocket, ending: LoggedEnding) => void): void {
     this.endMembership = callback;
   }
 
@@ -37,8 +34,7 @@ export class RoomDelivery {
     if (!members) {
       const dropsNothing = this.types.of(room)?.backPressure === 'close';
       const { flusher } = this;
-      const end: EndMembership = (...[member, ending, at]) =>
-        this.endMembership?.(room, member, { ...ending, ...at });
+      const end: EndMembership = (member, ending) => this.endMembership?.(room, member, ending);
       members = new RoomMembers({ name: room, flusher, dropsNothing, end }, position);
       this.rooms.set(room, members);
     }
@@ -92,8 +88,8 @@ export class RoomDelivery {
   }
 
   /** Ends memberships that ended while the log did not reach this node. */
-  ended(room: string, endings: readonly ListedAt[]): void {
-    for (const { epoch, seq, ...ending } of endings) this.rooms.get(room)?.end(ending, { epoch, seq });
+  ended(room: string, endings: readonly LoggedEnding[]): void {
+    for (const ending of endings) this.rooms.get(room)?.end(ending);
   }
 
   /** Sends a volatile event to a room's members here; its parts are JSON. */

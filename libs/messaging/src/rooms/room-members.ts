@@ -1,5 +1,5 @@
-import { ends, gateSeq, type HistoryReset } from '@wss/core';
-import { type Ending, type LogEntry, lastSeq, type Position } from '@wss/protocol';
+import { ends, type HistoryReset, type LoggedEnding, loggedEnding } from '@wss/core';
+import { type LogEntry, lastSeq, type Position } from '@wss/protocol';
 import type { ClientSocket } from '../socket/client-socket.js';
 import { EntryFrames } from '../socket/entry-frames.js';
 import type { Flusher } from '../socket/flusher.js';
@@ -34,7 +34,7 @@ export interface Membership {
 }
 
 /** Called with each member whose membership an ending ends, before anything else of the room is sent. */
-export type EndMembership = (client: ClientSocket, ending: Ending, at: Position) => void;
+export type EndMembership = (client: ClientSocket, ending: LoggedEnding) => void;
 
 /** Dependencies and settings of a room's members. */
 export interface RoomMembersOptions {
@@ -109,7 +109,7 @@ export class RoomMembers {
   deliver(epoch: string, entries: readonly LogEntry[]): void {
     for (const entry of entries) {
       this.place.seen = { epoch, seq: lastSeq(entry) };
-      if (entry.ending) this.end(entry.ending, this.place.seen);
+      if (entry.ending) this.end({ ...entry.ending, ...this.place.seen });
       const { plain, patched } = this.current({ epoch, seq: entry.first - 1 });
       const frames = new EntryFrames(this.options.name, entry);
       for (const frame of frames.plain) plain.add(frame);
@@ -126,22 +126,22 @@ export class RoomMembers {
     for (const client of gate ? [...this.members.keys()] : []) {
       const end = gate!.endOf({ user: client.user, session: client.session?.id }, since);
       if (end === 'unknown') unknown.push(client);
-      else if (end) this.endOne(client, end, { ...position, seq: gateSeq(end.at) });
+      else if (end) this.endOne(client, loggedEnding(end, position.epoch));
     }
     this.place.seen = position;
     return unknown;
   }
 
-  /** Ends the memberships that an ending concerns, which took effect at this place. */
-  end(ending: Ending, at: Position): void {
+  /** Ends the memberships that an ending concerns. */
+  end(ending: LoggedEnding): void {
     for (const client of [...this.members.keys()]) {
-      if (ends(ending, { user: client.user, session: client.session?.id })) this.endOne(client, ending, at);
+      if (ends(ending, { user: client.user, session: client.session?.id })) this.endOne(client, ending);
     }
   }
 
-  private endOne(client: ClientSocket, ending: Ending, at: Position): void {
+  private endOne(client: ClientSocket, ending: LoggedEnding): void {
     this.leave(client);
-    this.options.end(client, ending, at);
+    this.options.end(client, ending);
   }
 
   /** Sends one volatile frame to all members but one; those who catch up miss it, unless the room drops nothing. */
