@@ -4,7 +4,7 @@ import { type ClientSession, gatePosition, GatewayError, type OpenedSession, toR
 import type { Position } from '@wss/protocol';
 import type {
   CreatedRecord,
-  NewSession,
+  SessionConnection,
   ResumedRecord,
   SessionClaim,
   SessionStore,
@@ -65,9 +65,9 @@ export class Session implements ClientSession {
 /** Hears which sessions have a connection here. */
 export interface ConnectionNotes {
   /** The session has this connection; told again from time to time while it has. */
-  connected(session: NewSession): void;
+  connected(session: SessionConnection): void;
   /** The session has lost this connection; it may have a newer one, here or elsewhere. */
-  lost(session: NewSession): void;
+  lost(session: SessionConnection): void;
 }
 
 /** Settings of {@link SessionKeeper}. */

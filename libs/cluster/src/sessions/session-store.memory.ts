@@ -7,7 +7,7 @@ import {
   type CreatedRecord,
   type EndedRecord,
   ENDED_MS,
-  type NewSession,
+  type SessionConnection,
   RECORD_GRACE_MS,
   type ResumedRecord,
   type SessionClaim,
@@ -25,7 +25,7 @@ export class MemorySessionStore extends SessionStore {
     super();
   }
 
-  create({ id, user, generation }: NewSession, ttlMs: number): Promise<CreatedRecord> {
+  create({ id, user, generation }: SessionConnection, ttlMs: number): Promise<CreatedRecord> {
     return this.engine.call(() => {
       const startedAt = this.engine.now();
       const endsAt = startedAt + ttlMs;
@@ -93,7 +93,7 @@ export class MemorySessionStore extends SessionStore {
     });
   }
 
-  drop({ id, user, generation }: NewSession): Promise<boolean> {
+  drop({ id, user, generation }: SessionConnection): Promise<boolean> {
     return this.engine.call(() => {
       const known = this.table.rows.get(id);
       const now = this.engine.now();

@@ -20,7 +20,7 @@ import {
   type CreatedRecord,
   ENDED_MS,
   type EndedRecord,
-  type NewSession,
+  type SessionConnection,
   RECORD_GRACE_MS,
   type SecretAgreement,
   type ResumedRecord,
@@ -51,7 +51,7 @@ export class RedisSessionStore extends SessionStore {
     super();
   }
 
-  async create({ id, user, generation }: NewSession, ttlMs: number): Promise<CreatedRecord> {
+  async create({ id, user, generation }: SessionConnection, ttlMs: number): Promise<CreatedRecord> {
     const { record } = this.keys.session(id);
     const args = [user, generation, ttlMs, RECORD_GRACE_MS];
     const [end, start, history] = await SESSION_SCRIPTS.create.run(this.links.commands, [record], args);
@@ -93,7 +93,7 @@ export class RedisSessionStore extends SessionStore {
     return { ...(user !== '' && { user }), isEnded: end !== '0', history };
   }
 
-  async drop({ id, user, generation }: NewSession): Promise<boolean> {
+  async drop({ id, user, generation }: SessionConnection): Promise<boolean> {
     const { record, lanes, rooms } = this.keys.session(id);
     const [end, wasThere] = await SESSION_SCRIPTS.drop.run(
       this.links.commands,

@@ -14,8 +14,8 @@ export interface SessionClaim {
 /** A session, and its user. */
 export type UserSession = Pick<SessionClaim, 'id' | 'user'>;
 
-/** A session that begins. */
-export type NewSession = Pick<SessionClaim, 'id' | 'user' | 'generation'>;
+/** A session and its newest connection: the generation is raised by each resume. */
+export type SessionConnection = Pick<SessionClaim, 'id' | 'user' | 'generation'>;
 
 /** The instants of a new session, and the history that its record is on. */
 export type CreatedRecord = Required<Pick<SessionClaim, 'endsAt' | 'startedAt' | 'history'>>;
@@ -87,7 +87,7 @@ export abstract class SessionStore {
    * Stores a new session, from the greeting on.
    * @returns its start and its end
    */
-  abstract create(session: NewSession, ttlMs: number): Promise<CreatedRecord>;
+  abstract create(session: SessionConnection, ttlMs: number): Promise<CreatedRecord>;
 
   /**
    * Resumes a session: raises its generation, so that commands of the former connection are refused, and moves its
@@ -112,7 +112,7 @@ export abstract class SessionStore {
    * @param session with the generation of the connection that it lost: one that was resumed since goes on
    * @returns true if this call ended it
    */
-  abstract drop(session: NewSession): Promise<boolean>;
+  abstract drop(session: SessionConnection): Promise<boolean>;
 
   /** The user of a session, absent if the engine does not know it, and the rooms that it is a member of. */
   abstract membershipsOf(id: string): Promise<SessionMemberships>;

@@ -2,7 +2,8 @@ import { Logger } from '@nestjs/common';
 import { GrowingPause, kindOf, LogGate } from '@wss/protocol';
 import type { NodeRegistry } from '../nodes/node-registry.js';
 import type { ConnectionNotes } from '../sessions/session-keeper.js';
-import type { SessionConnection, WaitingLimit, WaitingStore } from './waiting-store.js';
+import type { SessionConnection } from '../sessions/session-store.js';
+import type { WaitingLimit, WaitingStore } from './waiting-store.js';
 
 /** How long sessions of a node without a lease are left alone, ms. */
 export const WAITING_REST_MS = 600_000;

@@ -1,5 +1,6 @@
 import { type MemoryEngine, MemoryTable } from '@wss/state';
-import { type SessionConnection, type WaitingLimit, WaitingStore } from './waiting-store.js';
+import type { SessionConnection } from '../sessions/session-store.js';
+import { type WaitingLimit, WaitingStore } from './waiting-store.js';
 
 const AT_ONCE = 16;
 

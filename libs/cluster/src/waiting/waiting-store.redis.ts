@@ -1,5 +1,6 @@
 import { type DataLinks, isListOfAll, isNumber, isText, LuaScript, type RedisKeys } from '@wss/redis';
-import { type SessionConnection, type WaitingLimit, WaitingStore } from './waiting-store.js';
+import type { SessionConnection } from '../sessions/session-store.js';
+import { type WaitingLimit, WaitingStore } from './waiting-store.js';
 
 /** Scripts of the notes, to be preloaded. */
 export const WAITING_SCRIPTS = {

@@ -1,10 +1,4 @@
-/** A session and its newest connection. */
-export interface SessionConnection {
-  readonly id: string;
-  readonly user: string;
-  /** Raised by each resume. */
-  readonly generation: number;
-}
+import type { SessionConnection } from '../sessions/session-store.js';
 
 /** A user's sessions without a connection, as they are limited. */
 export interface WaitingLimit {

@@ -14,15 +14,18 @@ local call = redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id, generation, node = ARGV[1], ARGV[2], ARGV[3]
-local known = call('HGET', KEYS[1], id) or '0'
--- A loss that is noted already keeps its time.
-local noted = node ~= '' and generation .. ' ' .. node or generation
-if noted ~= known and generation + 0 >= string.match(known, '^%d+') + 0 then
-  call('HSET', KEYS[1], id, noted)
-  if node == '' then call('ZADD', KEYS[2], now, id) end
+local known, scan_at = unpack(call('HMGET', KEYS[1], id, '!'))
+known = known or '0'
+if generation + 0 >= string.match(known, '^%d+') + 0 then
+  local noted = node ~= '' and generation .. ' ' .. node or generation
+  if noted ~= known then call('HSET', KEYS[1], id, noted) end
+  if node ~= '' then
+    call('ZREM', KEYS[2], id)
+  elseif noted ~= known then
+    -- A loss that is noted already keeps its time.
+    call('ZADD', KEYS[2], now, id)
+  end
 end
-if node ~= '' and noted == call('HGET', KEYS[1], id) then call('ZREM', KEYS[2], id) end
-local scan_at = call('HGET', KEYS[1], '!')
 if not scan_at then call('HSET', KEYS[1], '!', string.format('%d', now + ARGV[7])) end
 for i = 1, 2 do call('PEXPIRE', KEYS[i], ARGV[5]) end
 local scans = scan_at and now >= scan_at + 0
