@@ -40,7 +40,7 @@ export class Answers {
   }
 
   private async settleUnnumbered(command: RoutedCommand, answer: RecordedAnswer): Promise<void> {
-    if (!command.charges || command.claimed || command.answered) return send(command, answer);
+    if (!command.owesCharges) return send(command, answer);
     try {
       await this.recorder.charge(command);
     } catch (error) {

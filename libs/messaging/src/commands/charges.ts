@@ -37,8 +37,7 @@ export class Charges {
    *   is out of reach; or a rejection with the same
    */
   admit(command: RoutedCommand, limits: RateLimits): boolean | Promise<boolean> {
-    const { commits, silent } = this.habitsOf(command);
-    const byCommit = commits && !silent;
+    const byCommit = this.isPaidByCommit(command);
     command.charges = limits.chargesOf(command.user);
     const waitMs = command.charges ? this.recorder.waitOf(command) : 0;
     const isJudgedHere = limits.countClients || limits.overRooms.length > 0;
@@ -62,8 +61,7 @@ export class Charges {
       limits.chargeClient(() => (command.client.rates ??= new Map()), performance.now());
       command.paid = true;
     }
-    const { commits, silent } = this.habitsOf(command);
-    const chargesRoom = command.charges !== undefined && !(commits && !silent);
+    const chargesRoom = command.charges !== undefined && !this.isPaidByCommit(command);
     const asked = limits.overRooms.length > 0 ? this.chargeUser(command, limits) : undefined;
     return asked || chargesRoom ? this.chargeLater(command, limits, { asked, chargesRoom }) : true;
   }
@@ -115,6 +113,12 @@ export class Charges {
     for (const limit of rest) charges.push(await this.rates.take(limit, command.user, command.deadline));
     // It has been answered meanwhile.
     if (performance.now() >= command.deadline) throw notInTime();
+  }
+
+  /** True if the handlers of its event have made commits only, which are charged with the limits of their room. */
+  private isPaidByCommit(command: RoutedCommand): boolean {
+    const { commits, silent } = this.habitsOf(command);
+    return commits && !silent;
   }
 
   /** Learns from a command that its handler has ended. */

@@ -214,11 +214,8 @@ export class CommandRouter
     command: RoutedCommand,
     answer: RecordedAnswer,
   ): Promise<void> | undefined {
-    if (route.limits) {
-      this.answers.charges.ended(command, route.limits, answer);
-      if (command.charges && !command.claimed && !command.answered)
-        return this.settleSimply(route, command, answer);
-    }
+    if (route.limits) this.answers.charges.ended(command, route.limits, answer);
+    if (command.owesCharges) return this.settleSimply(route, command, answer);
     this.answers.answer(command, answer);
     return undefined;
   }

@@ -56,6 +56,11 @@ export class RoutedCommand extends Command {
     this.client.gaveBack(this.bytes);
   }
 
+  /** True if limits of its room are still to be charged, because no commit was, before it is answered. */
+  get owesCharges(): boolean {
+    return this.charges !== undefined && !this.claimed && !this.answered;
+  }
+
   /** Replies with data. Without an `id` there is no reply on success. */
   answer(data: unknown, position?: ReplyPosition): void {
     if (this.answered) return;
