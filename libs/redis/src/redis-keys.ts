@@ -110,7 +110,7 @@ export class RedisKeys {
 
   /** Commands of a user that were given away of a limit over all rooms. */
   userLimit(user: string, limit: string): string {
-    return `${this.namespace}:a:{${user}}:${limit.replace(/[%}]/g, encodeURIComponent)}`;
+    return `${this.namespace}:a:{${user}}:${escaped(limit)}`;
   }
 
   /** Set of all owners of presence entries; in the hash slot of {@link nodes}. */
@@ -136,7 +136,7 @@ export class RedisKeys {
 
   /** Keys of what is known of the sessions of one user, in one hash slot. */
   userSessions(user: string): UserSessionKeys {
-    const prefix = `${this.namespace}:b:{${user.replace(/[%}]/g, encodeURIComponent)}}`;
+    const prefix = `${this.namespace}:b:{${escaped(user)}}`;
     return { sessions: prefix, waiting: `${prefix}:w` };
   }
 
@@ -224,4 +224,9 @@ export class RedisKeys {
   get nodeRecords(): string {
     return `${this.namespace}:{${this.nodes}}:records`;
   }
+}
+
+/** A text as a part of a key that ends no hash tag; no two texts have the same. */
+function escaped(text: string): string {
+  return text.replace(/[%}]/g, encodeURIComponent);
 }
