@@ -145,10 +145,11 @@ export class RateLimits {
 }
 
 /** The error of a command beyond a limit. */
-export function rateLimited(retryInMs: number): GatewayError {
-  return new GatewayError('rate_limited', 'too many commands; wait and send it again', {
-    details: [{ retryInMs }],
-  });
+export function rateLimited(
+  retryInMs: number,
+  message = 'too many commands; wait and send it again',
+): GatewayError {
+  return new GatewayError('rate_limited', message, { details: [{ retryInMs }] });
 }
 
 function chargeOf({ per, limit, windowMs }: RateLimitOptions, event: string): RateCharge {

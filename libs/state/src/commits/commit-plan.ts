@@ -10,7 +10,7 @@ import { laneOfKey } from '../lanes/once-key.js';
 import { refusalOf } from './refusals.js';
 import type { CommitEntry, DocumentWrite, CommitLane } from '../store/room-store.js';
 import type { CopiedDocument, RoomCopy } from '../documents/room-copy.js';
-import type { Prepared, Work } from './work.js';
+import { isRecorded, type Prepared, type Work } from './work.js';
 
 /** The event of a document change without an event of its own (R16). */
 export const CHANGED: EncodedEvent = { event: '"$changed"', data: '{}' };
@@ -204,11 +204,6 @@ export class CommitPlan implements BatchView {
     this.documents.set(type.name, { type, base: before.base, value, json, plain, changed });
     return `${type.jsonName}:{"base":${distance ?? seqOf(before.base)},"ops":${ops}}`;
   }
-}
-
-/** True if its answer is recorded for its sender. */
-function isRecorded({ command, once }: Work): boolean {
-  return once !== undefined || command?.number !== undefined;
 }
 
 function chargesOf({ charges, command }: Work): CommitEntry['charges'] {

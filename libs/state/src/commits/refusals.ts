@@ -43,9 +43,7 @@ export function refusalOf(verdict: RefusedVerdict): GatewayError {
     case 'limited':
       return rateLimited(verdict.retryInMs);
     case 'full':
-      return new GatewayError('rate_limited', 'the room keeps as many keys of "once" as it may; wait', {
-        details: [{ retryInMs: verdict.retryInMs }],
-      });
+      return rateLimited(verdict.retryInMs, 'the room keeps as many keys of "once" as it may; wait');
     case 'bound':
       return new GatewayError('rejected', 'a counter would leave its bounds; read it before you add');
   }

@@ -277,7 +277,7 @@ export class RoomCommitter {
   }
 
   /**
-   * Ends a work whose sender is no member any more. In a deleted room its number is recorded with that, so it goes on
+   * Ends a work whose sender is not a member any more. In a deleted room its number is recorded with that, so it goes on
    * (R38); returns true then.
    */
   private end(pending: PendingWork, error: GatewayError): boolean {
@@ -300,15 +300,8 @@ export class RoomCommitter {
   private requestOf(plan: CommitPlan): CommitRequest {
     const { history, idleTtlMs } = this.limits;
     const { room, gate } = this;
-    const request = {
-      room,
-      entries: plan.entries,
-      documents: plan.writes,
-      history,
-      idleTtlMs,
-      gate: gate.at,
-    };
-    return plan.steps.every(({ work }) => opensLife(work)) ? request : { ...request, opens: false };
+    const opens = plan.steps.every(({ work }) => opensLife(work));
+    return { room, entries: plan.entries, documents: plan.writes, history, idleTtlMs, gate: gate.at, opens };
   }
 
   private async giveUp({ open, plan }: Batch, givenUp: GivenUp): Promise<void> {
@@ -351,9 +344,9 @@ export class RoomCommitter {
     for (const type of batch.plan.types) this.copy.seen(type, reply.documents.get(type.name));
     const again = this.answerVerdicts(batch, reply);
     // Work that comes late does not bring a deleted room back.
-    const late = reply.isDeleted ? again.filter(({ work }) => !opensLife(work)) : [];
-    for (const pending of late) this.answers.reject(pending, roomDeleted());
-    this.queue.unshift(...again.filter((pending) => !late.includes(pending)));
+    const isLate = ({ work }: PendingWork): boolean => reply.isDeleted === true && !opensLife(work);
+    for (const pending of again.filter(isLate)) this.answers.reject(pending, roomDeleted());
+    this.queue.unshift(...again.filter((pending) => !isLate(pending)));
   }
 
   /** Returns the works that run again at once; those that can't be judged yet are queued behind them. */

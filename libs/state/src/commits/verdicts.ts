@@ -62,7 +62,7 @@ function decideOne({ verdict, isOwn, isKey, unknown }: JudgedWork, reply: Judged
     return { kind: 'lost', error };
   }
   if (verdict.kind === 'bound') {
-    // Its counts may follow from a document that is no longer so.
+    // Its counts may follow from a document that has changed.
     return reply.conflict ? { kind: 'again' } : { kind: 'refused', error: refusalOf(verdict) };
   }
   if (verdict.kind !== 'duplicate')

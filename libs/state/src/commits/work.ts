@@ -43,6 +43,11 @@ export interface Work {
   prepare(view: BatchView): Prepared;
 }
 
+/** True if its answer is recorded for its sender. */
+export function isRecorded({ command, once }: Pick<Work, 'command' | 'once'>): boolean {
+  return once !== undefined || command?.number !== undefined;
+}
+
 /** True if a work may open the next life of a deleted room, or writes nothing there but its record. */
 export function opensLife({ command, payer, creates, ends }: Work): boolean {
   return command !== undefined || payer !== undefined || creates === true || ends === true;

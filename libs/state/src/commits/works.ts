@@ -10,7 +10,7 @@ import type { CommitScope } from './committer.js';
 import { onceKeyOf } from '../lanes/once-key.js';
 import type { Outcome } from '../store/room-store.js';
 import { isLargerThan } from '../store/text-size.js';
-import type { Prepared, Work } from './work.js';
+import { isRecorded, type Prepared, type Work } from './work.js';
 
 /** Largest recorded reply of a numbered command, bytes of JSON (R9). */
 const MAX_RECORDED_BYTES = 4_096;
@@ -51,15 +51,15 @@ export function updateWork<D extends object, R>(
   options?: CommitOptions,
 ): Work {
   const identity = identify(scope, `update ${update.type.name}`);
-  const isRecorded = identity.once !== undefined || identity.command?.number !== undefined;
-  const prepare = (view: BatchView): Prepared => prepareUpdate(update, view, isRecorded);
+  const recorded = isRecorded(identity);
+  const prepare = (view: BatchView): Prepared => prepareUpdate(update, view, recorded);
   return { ...identity, durable: options?.durable, creates: options?.create, prepare };
 }
 
 function prepareUpdate<D extends object, R>(
   { type, run, events, find }: Update<D, R>,
   view: BatchView,
-  isRecorded: boolean,
+  recorded: boolean,
 ): Prepared {
   const documents = new DocumentDrafts(view);
   const draft = new CollectedDraft(events, (other) => documents.open(find(other)));
@@ -75,7 +75,7 @@ function prepareUpdate<D extends object, R>(
   return {
     events: draft.events,
     counters: draft.counters,
-    outcome: { kind: 'result', json: recordable(draft.encode(result), isRecorded) },
+    outcome: { kind: 'result', json: recordable(draft.encode(result), recorded) },
     changes,
   };
 }
@@ -134,11 +134,11 @@ export function chargeWork(command: Command): Work {
 
 /**
  * Checks that a reply may be recorded.
- * @param isRecorded true if it is the reply of a numbered command or of a key
+ * @param recorded true if it is the reply of a numbered command or of a key
  * @throws GatewayError `too_large` over {@link MAX_RECORDED_BYTES} when it is recorded.
  */
-export function recordable(json: string, isRecorded: boolean): string {
-  if (isRecorded && isLargerThan(json, MAX_RECORDED_BYTES)) {
+export function recordable(json: string, recorded: boolean): string {
+  if (recorded && isLargerThan(json, MAX_RECORDED_BYTES)) {
     throw new GatewayError(
       'too_large',
       `the reply of a numbered command, or under a key of "once", is larger than ${MAX_RECORDED_BYTES} bytes`,

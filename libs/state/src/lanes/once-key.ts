@@ -44,13 +44,14 @@ export function onceKeyOf({ once, user, body }: OnceScope, action: string): Once
     throw new GatewayError('invalid', `a key of "once" is a text of 1 to ${LONGEST} characters`);
   }
   return {
-    // As JSON, so that halves of surrogate pairs differ.
-    id: `!${hash('sha256', JSON.stringify(once), 'base64url').slice(0, 27)}`,
-    fingerprint: hash('sha256', JSON.stringify([action, user ?? null, jsonOf(body)]), 'base64url').slice(
-      0,
-      22,
-    ),
+    id: `!${digestOf(once).slice(0, 27)}`,
+    fingerprint: digestOf([action, user ?? null, jsonOf(body)]).slice(0, 22),
   };
+}
+
+/** As JSON, so that halves of surrogate pairs differ. */
+function digestOf(value: unknown): string {
+  return hash('sha256', JSON.stringify(value), 'base64url');
 }
 
 function jsonOf(body: unknown): string | null {

@@ -66,9 +66,8 @@ export class CommitJudge {
 
   /** True if the room is deleted and the commit may not open its next life. */
   private get unopened(): boolean {
-    const { opens = true, judgeOnly, entries } = this.request;
-    const writes = entries.some(({ events }) => events.length > 0);
-    return this.room.deleted && !opens && writes && !judgeOnly;
+    const { opens = true, judgeOnly } = this.request;
+    return this.room.deleted && !opens && appends(this.request) && !judgeOnly;
   }
 
   /** True if the node has applied another gate than the room's. */
@@ -183,4 +182,8 @@ function judgeRepeat(entry: CommitEntry, lane: LaneState): Verdict {
   const record = lane.stored?.records.get(entry.n);
   if (!record) return { kind: 'duplicate' };
   return record.fingerprint === entry.fingerprint ? { kind: 'duplicate', record } : { kind: 'reused' };
+}
+
+export function appends({ entries }: CommitRequest): boolean {
+  return entries.some(({ events }) => events.length > 0);
 }

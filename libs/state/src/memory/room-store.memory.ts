@@ -4,7 +4,7 @@ import { fillSlots } from '../store/counter-slots.js';
 import { encodeBody, encodeMessage, positionKey } from '../store/log-format.js';
 import { LossReport } from '../store/lost-parts.js';
 import type { MemoryEngine } from './engine.memory.js';
-import { CommitJudge } from './commit-judge.memory.js';
+import { appends, CommitJudge } from './commit-judge.memory.js';
 import { ChargeJudge, RateTable } from './rates.memory.js';
 import { isWrittenInPart, MemoryRoomLife } from './room-life.memory.js';
 import { type CallNode, MemoryWriterQueue } from './writer-queue.memory.js';
@@ -210,10 +210,6 @@ export class MemoryRoomStore extends RoomStore {
       return this.engine.channels.publish(this.callChannel(name, nodeId), message);
     };
   }
-}
-
-function appends({ entries }: CommitRequest): boolean {
-  return entries.some(({ events }) => events.length > 0);
 }
 
 /** True for a commit that makes use of a room: it does not only end memberships. */

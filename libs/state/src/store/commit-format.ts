@@ -126,6 +126,7 @@ export function decodeCommit(
     const isPlain = lost === '-' && more === undefined;
     return isPlain ? committed : { ...committed, ...lostParts(lost), ...(more && { unheard: true }) };
   }
+  const limits = chargedLimits(entries);
   return {
     status,
     position,
@@ -135,7 +136,7 @@ export function decodeCommit(
     ...lostParts(lost),
     ...(more === 'deleted' && { isDeleted: true }),
     ...(more !== undefined && more !== 'deleted' && { gate: RoomGate.read(more, list) }),
-    verdicts: reply.slice(1, 1 + entries.length).map((text) => decodeVerdict(text, entries)),
+    verdicts: reply.slice(1, 1 + entries.length).map((text) => decodeVerdict(text, limits)),
     documents: decodeDocuments(reply.slice(1 + entries.length)),
   };
 }
@@ -170,7 +171,8 @@ function seqsOf(entries: readonly CommitEntry[], last: number): number[] {
   return entries.map(({ events }) => (seq += events.length));
 }
 
-function decodeVerdict(text: string, entries: readonly CommitEntry[]): Verdict {
+/** @param limits of the commit, as {@link encodeCommit} named them */
+function decodeVerdict(text: string, limits: readonly ChargedLimit[]): Verdict {
   const bar = text.indexOf('|');
   const kind = bar < 0 ? text : text.slice(0, bar);
   const rest = text.slice(bar + 1);
@@ -183,8 +185,7 @@ function decodeVerdict(text: string, entries: readonly CommitEntry[]): Verdict {
       return { kind: 'bound', operation: Number(rest) - 1 };
     case 'limited': {
       const [limit, retryInMs] = rest.split(' ').map(Number);
-      const { name } = chargedLimits(entries)[limit! - 1]!.charge;
-      return { kind: 'limited', limit: name, retryInMs: retryInMs! };
+      return { kind: 'limited', limit: limits[limit! - 1]!.charge.name, retryInMs: retryInMs! };
     }
     case 'full':
       return { kind, retryInMs: Number(rest) };
