@@ -246,5 +246,37 @@ export function waitingSessionsContract(name: string, start: () => Promise<Engin
       expect(await store.generations([session.id])).toEqual([undefined]);
       expect(await store.drop(session)).toBe(false);
     });
+
+    it('are as the newest connection says, in whatever order older ones are noted', async () => {
+      const seed = newSeed();
+      writeSync(1, `notes: SEED=${seed}\n`);
+      const random = new Random(seed);
+      const store = alive()[0]!.links.waiting;
+      const limit = { most: 0, keptMs: TTL_MS, restMs: REST_MS, scanMs: TTL_MS };
+      for (let round = 0; round < 50; round++) {
+        const user = `user${round}`;
+        const newest = 1 + random.below(4);
+        const isLost = random.below(2) === 0;
+        // The notes of each connection, in their order.
+        const notes = Array.from({ length: newest }, (_, i) => {
+          const connection = { id: 's', user, generation: i + 1 };
+          const both = [
+            { connection, node: 'n0' },
+            { connection, node: undefined },
+          ];
+          return i + 1 < newest || isLost ? both : both.slice(0, 1);
+        });
+        while (notes.some((left) => left.length > 0)) {
+          const { connection, node } = random.pick(notes.filter((left) => left.length > 0)).shift()!;
+          await store.note(connection, node, limit, ['n0']);
+        }
+        const found = await store.note({ id: 'other', user, generation: 1 }, 'n0', limit, ['n0']);
+        expect([seed, round, found]).toEqual([
+          seed,
+          round,
+          isLost ? [{ id: 's', user, generation: newest }] : [],
+        ]);
+      }
+    });
   });
 }
