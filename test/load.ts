@@ -14,7 +14,7 @@ export interface LoadOptions {
 export interface Load {
   /** Commands that were answered with success until now. */
   readonly answered: number;
-  /** Resolves when that many commands have been answered. */
+  /** Resolves when that many commands have been answered; rejects when one is refused. */
   progress(answered: number): Promise<void>;
   /**
    * Lets the commands under way end and expects the truth: the counter is exactly the number of commands, without
@@ -51,13 +51,23 @@ export async function load({ open, nodes, room }: LoadOptions): Promise<Load> {
   );
   const all = Promise.all(working);
   all.catch(() => undefined);
+  /** Rejects when a command is refused; never resolves. */
+  const refused = all.then(() => new Promise<never>(() => undefined));
+  refused.catch(() => undefined);
+  const reach = (answered: number): void => {
+    if (counts.answered >= answered) return;
+    const states = clients.map(({ status, rooms }) =>
+      [status, ...rooms.map((each) => each.status)].join(' '),
+    );
+    throw new Error(`${counts.answered} of ${answered} commands are answered; clients: ${states.join(', ')}`);
+  };
   return {
     close,
     get answered() {
       return counts.answered;
     },
     progress: (answered) =>
-      eventually(() => expect(counts.answered).toBeGreaterThanOrEqual(answered), { withinMs: WITHIN_MS }),
+      Promise.race([refused, eventually(() => reach(answered), { withinMs: WITHIN_MS })]),
     async finish() {
       stopping = true;
       await all;
