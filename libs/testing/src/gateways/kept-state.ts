@@ -78,6 +78,7 @@ function contentOf(value: object, place: string): [string, unknown][] {
   }
   if (value instanceof Set || Array.isArray(value))
     return [...value].map((item) => child(`${place}[]`, item));
+  if (classOf(value) === 'InstanceWrapper') return [child(`${place}.instance`, providedBy(value))];
   const fields = Object.entries(Object.getOwnPropertyDescriptors(value));
   const isDictionary = classOf(value) === undefined && fields.length > MOST_FIELDS;
   return fields.map(([name, { value: field }]) =>
@@ -87,6 +88,11 @@ function contentOf(value: object, place: string): [string, unknown][] {
 
 function child(place: string, value: unknown): [string, unknown] {
   return [placeOf(value, place), value];
+}
+
+/** What Nest's container holds for a token: by a weak map, and nobody else may hold it. */
+function providedBy(wrapper: object): unknown {
+  return (wrapper as { readonly instance: unknown }).instance;
 }
 
 /** An instance of a class is a place of its own, wherever it is found. */
