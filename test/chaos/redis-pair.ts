@@ -1,4 +1,4 @@
-import { eventually, RedisServer, TcpProxy } from '@wss/testing';
+import { RedisServer, replicasInStep, TcpProxy } from '@wss/testing';
 
 /**
  * A Redis master and its replica, whose link can be muted: what the master accepts then is the tail that a failover
@@ -37,15 +37,7 @@ export class RedisPair {
 
   /** Resolves when the replica has everything that the master had when this was called. */
   async replicated(): Promise<void> {
-    const { master_repl_offset: goal } = await replication(this.present);
-    await eventually(
-      async () => {
-        const { master_link_status: status, slave_repl_offset: offset } = await replication(this.spare);
-        if (status !== 'up' || Number(offset) < Number(goal))
-          throw new Error(`the replica is ${status} at ${offset}`);
-      },
-      { withinMs: 30_000 },
-    );
+    await replicasInStep([this.present, this.spare], { withinMs: 30_000 });
   }
 
   /** From now on the replica hears nothing: a failover loses what follows. */
@@ -96,9 +88,4 @@ export class RedisPair {
 
 function startReplica(port: number, args: readonly string[]): Promise<RedisServer> {
   return RedisServer.start({ args: [...args, '--replicaof', '127.0.0.1', String(port)] });
-}
-
-async function replication(server: RedisServer): Promise<Record<string, string>> {
-  const info = String(await server.cli('INFO', 'replication'));
-  return Object.fromEntries(info.split('\r\n').map((line) => line.split(':') as [string, string]));
 }

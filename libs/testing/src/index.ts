@@ -30,6 +30,7 @@ export { rawUpgrade } from './gateways/raw-upgrade.js';
 export { RedisClusterServers } from './deployments/redis-cluster-servers.js';
 export * from './deployments/redis-faults.js';
 export { RedisServer } from './servers/redis-server.js';
+export { replicasInStep } from './servers/replicas-in-step.js';
 export { RestartingEngine } from './restarting-engine.js';
 export { SentinelServers } from './deployments/sentinel-servers.js';
 export { type ProxyMode, TcpProxy } from './network/tcp-proxy.js';

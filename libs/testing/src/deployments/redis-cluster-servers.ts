@@ -1,5 +1,6 @@
 import { eventually } from '../waiting/eventually.js';
 import { RedisServer, type RedisServerOptions } from '../servers/redis-server.js';
+import { replicasInStep } from '../servers/replicas-in-step.js';
 
 /** How {@link RedisClusterServers} are started. */
 export interface RedisClusterServersOptions extends Pick<RedisServerOptions, 'password'> {
@@ -131,18 +132,9 @@ export class RedisClusterServers {
     );
   }
 
-  /** Resolves when every replica follows its master in step. */
-  async inStep(): Promise<void> {
-    await eventually(
-      async () => {
-        for (const server of this.servers) {
-          const info = String(await server.cli('INFO', 'replication'));
-          if (info.includes('role:slave') && !info.includes('master_link_status:up'))
-            throw new Error('a replica is not in step');
-        }
-      },
-      { withinMs: SETTLED_MS },
-    );
+  /** Resolves when every replica has what its master had when this was called; needs all of them running. */
+  inStep(): Promise<void> {
+    return replicasInStep(this.servers, { masters: this.masters, withinMs: SETTLED_MS });
   }
 
   /** Stops all servers. */

@@ -1,5 +1,6 @@
 import { eventually } from '../waiting/eventually.js';
 import { RedisServer, type RedisServerOptions } from '../servers/redis-server.js';
+import { replicasInStep } from '../servers/replicas-in-step.js';
 
 /** How {@link SentinelServers} are started. */
 export interface SentinelServersOptions extends Pick<RedisServerOptions, 'password'> {
@@ -92,17 +93,9 @@ export class SentinelServers {
     await this.inStep();
   }
 
-  /** Resolves when all other servers follow the master; needs all of them running. */
-  async inStep(): Promise<void> {
-    await eventually(
-      async () => {
-        const info = String(await (await this.master()).cli('INFO', 'replication'));
-        if ((info.match(/state=online/g) ?? []).length !== this.servers.length - 1) {
-          throw new Error('a replica is not in step');
-        }
-      },
-      { withinMs: SETTLED_MS },
-    );
+  /** Resolves when all other servers have what the master had when this was called; needs all of them running. */
+  inStep(): Promise<void> {
+    return replicasInStep(this.servers, { withinMs: SETTLED_MS });
   }
 
   /** Resolves when another server than `former` is the master for all sentinels and takes writes. */

@@ -1,7 +1,7 @@
 import { MemoryEngine } from '@wss/state';
-import { eventually } from '../waiting/eventually.js';
 import { newNamespace, removeNamespace } from './redis-namespace.js';
 import { RedisServer } from '../servers/redis-server.js';
+import { replicasInStep } from '../servers/replicas-in-step.js';
 import { TcpProxy } from '../network/tcp-proxy.js';
 
 /** Where the nodes of a test keep their data: an engine of this process, or Redis. */
@@ -70,7 +70,7 @@ export async function redisData(): Promise<FeatureData> {
     shared: { redis: { url: proxy.url, durableReplicas: 1 } },
     async loseTail(work) {
       const { master, replica } = pair;
-      await inStep(pair);
+      await replicasInStep([pair.master, pair.replica]);
       await replica.cli('REPLICAOF', 'NO', 'ONE');
       try {
         await work();
@@ -80,7 +80,7 @@ export async function redisData(): Promise<FeatureData> {
         await master.stop();
         pair = { master: replica, replica: await replicaOf(replica) };
       }
-      await inStep(pair);
+      await replicasInStep([pair.master, pair.replica]);
     },
     async outage(work) {
       await proxy.setMode('cut');
@@ -113,7 +113,7 @@ interface Pair {
 async function replicated(master: RedisServer): Promise<Pair> {
   try {
     const pair = { master, replica: await replicaOf(master) };
-    await inStep(pair);
+    await replicasInStep([pair.master, pair.replica]);
     return pair;
   } catch (error) {
     await master.stop();
@@ -123,15 +123,4 @@ async function replicated(master: RedisServer): Promise<Pair> {
 
 function replicaOf({ port }: RedisServer): Promise<RedisServer> {
   return RedisServer.start({ args: ['--replicaof', '127.0.0.1', String(port)] });
-}
-
-/** Resolves when the replica has all of the master's data of this moment. */
-async function inStep({ master, replica }: Pair): Promise<void> {
-  await eventually(async () => {
-    const [own, other] = await Promise.all([replica, master].map((each) => each.cli('INFO', 'replication')));
-    const offset = (info: unknown): string | undefined => /master_repl_offset:(\d+)/.exec(String(info))?.[1];
-    if (!String(own).includes('master_link_status:up') || offset(own) !== offset(other)) {
-      throw new Error('the replica is not in step yet');
-    }
-  });
 }

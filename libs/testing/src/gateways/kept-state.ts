@@ -90,7 +90,7 @@ function child(place: string, value: unknown): [string, unknown] {
   return [placeOf(value, place), value];
 }
 
-/** What Nest's container holds for a token: by a weak map, and nobody else may hold it. */
+/** Nest's container holds a provider by a weak map, and nobody else may hold it. */
 function providedBy(wrapper: object): unknown {
   return (wrapper as { readonly instance: unknown }).instance;
 }
