@@ -26,6 +26,40 @@ function problemsOf(options: unknown): string[] {
   }
 }
 
+const STRANGE: Readonly<Record<string, unknown>> = {
+  ...{ NaN, Infinity, '-Infinity': -Infinity, '-0': -0, zero: 0, '-1': -1, '1.5': 1.5, '1e21': 1e21 },
+  ...{ '"5"': '5', '""': '', '" "': ' ', newline: '\n', null: null, true: true, false: false },
+  ...{
+    '[]': [],
+    '[null]': [null],
+    '[[]]': [[]],
+    '{}': {},
+    function: () => 1,
+    date: new Date(),
+    map: new Map(),
+  },
+  ...{
+    regexp: /x/,
+    'new Number': Object(5),
+    'new String': Object('redis://x'),
+    bigint: 5n,
+    symbol: Symbol('x'),
+  },
+};
+
+/** Options that are right but for one, which is named with its path. */
+function withOption(path: string, value: unknown): object {
+  const jwt = /^auth\.jwt\.(issuer|audience|userClaim)/.test(path) ? { secret: LONG } : {};
+  const redis = /^redis\.(namespace|durable)/.test(path) ? { url: 'redis://x' } : {};
+  const beside: Record<string, object> = { 'auth.jwt': jwt, redis };
+  const parts = path.split('.');
+  let built = value;
+  for (let depth = parts.length - 1; depth >= 0; depth--) {
+    built = { ...beside[parts.slice(0, depth).join('.')], [parts[depth]!]: built };
+  }
+  return { auth: 'none', ...(built as object) };
+}
+
 describe('options', () => {
   it('have the defaults that they tell', () => {
     expect(settingsOf({ auth: 'none' })).toEqual({
@@ -170,6 +204,62 @@ describe('options', () => {
     const problems = problemsOf(options);
     expect(problems).toHaveLength(expected.length);
     for (const start of expected) expect(problems.some((problem) => problem.startsWith(start))).toBe(true);
+  });
+
+  /** Each option with the strange values that it allows. */
+  it.each<[option: string, allowed: readonly string[]]>([
+    ['path', []],
+    ['redis', []],
+    ['redis.url', []],
+    ['redis.namespace', ['"5"']],
+    ['redis.durableReplicas', ['-0', 'zero']],
+    ['auth', []],
+    ['auth.jwt', []],
+    ['auth.jwt.secret', []],
+    ['auth.jwt.publicKey', []],
+    ['auth.jwt.jwksUrl', []],
+    ['auth.use', []],
+    // Names that tokens must have are the issuer's matter.
+    ['auth.jwt.issuer', ['"5"', '" "']],
+    ['auth.jwt.audience', ['"5"', '" "']],
+    ['auth.jwt.userClaim', ['"5"', '" "']],
+    ['origins', ['[]']],
+    ['connect', ['[]']],
+    ['trustedProxies', ['[]']],
+    ['session', ['{}']],
+    ['session.ttlMs', []],
+    ['session.secret', []],
+    ['presence', ['{}']],
+    ['presence.graceMs', ['-0', 'zero']],
+    ['drain', ['{}']],
+    ...['delayMs', 'windowMs', 'timeoutMs'].map((key): [string, string[]] => [
+      `drain.${key}`,
+      ['-0', 'zero'],
+    ]),
+    ['limits', ['{}']],
+    ['limits.maxRooms', []],
+    ['limits.handshakeMs', []],
+    ...[
+      'connectionsPerUser',
+      'sessionsPerUser',
+      'membersPerRoom',
+      'framesPerSecond',
+      'bytesPerSecond',
+      'connectionsPerAddress',
+      'connectionsPerNode',
+      'handshakesPerAddress',
+      'handshakesPerSecond',
+      'halfOpen',
+    ].map((key): [string, string[]] => [`limits.${key}`, ['false']]),
+    ['single', ['true', 'false']],
+    ['maxTokenAgeMs', []],
+    ['globalEnhancers', ['true', 'false']],
+  ])('take no strange value of %s', (option, allowed) => {
+    const wrong = Object.entries(STRANGE).map(
+      ([name, value]) => [name, problemsOf(withOption(option, value))] as const,
+    );
+    expect(wrong.filter(([, problems]) => problems.length === 0).map(([name]) => name)).toEqual(allowed);
+    for (const [, problems] of wrong) for (const problem of problems) expect(problem).toContain(option);
   });
 
   it('never show a secret in an error', () => {
