@@ -45,6 +45,7 @@ export { FeedHold } from './rooms/feed-room.js';
 export { FeedFaults } from './following/room-faults.js';
 export { LostHistories } from './rooms/lost-histories.js';
 export { type EndingOptions, type RemovedSession, RoomEndings } from './rooms/room-endings.js';
+export { type ExportedEvent, type ExportedRoom, RoomExports } from './rooms/room-exports.js';
 export { RoomFeed } from './rooms/room-feed.js';
 export {
   Appended,

@@ -28,6 +28,8 @@ export {
   type DirectTarget,
   type DisconnectOptions,
   type EmitOptions,
+  type ExportedEvent,
+  type ExportedRoom,
   type JobRun,
   type JobTarget,
   type NodeInfo,

@@ -13,6 +13,7 @@ import {
 import type { RedisKeys } from '@wss/redis';
 import type { Channels } from '../channels/channels.js';
 import { encodeDirect } from '../channels/direct-message.js';
+import type { ExportedRoom, RoomExports } from './room-exports.js';
 import type { EndingOptions, RemovedSession, RoomEndings } from './room-endings.js';
 import type { RoomFeed } from './room-feed.js';
 
@@ -97,6 +98,13 @@ export abstract class Rooms {
    * @throws GatewayError as {@link RoomTarget.remove}
    */
   abstract delete(room: string, options?: EndingOptions): Promise<Appended>;
+  /**
+   * Reads a room as it is at one position, e.g. to hand its data out or to keep it elsewhere: all documents, and the log
+   * a part at a time. Commands go on meanwhile; what they change is not in it. Native counters and records of commands
+   * are no part of it. A room that was never used, or is deleted, is empty.
+   * @throws GatewayError `not_found` for an undeclared kind of room, `unavailable`
+   */
+  abstract export(room: string): Promise<ExportedRoom>;
   /** All clients of a user that are connected; those with a session miss nothing that is sent after their `$hello`, while links hold. */
   abstract toUser(user: string): DirectTarget;
   /** One client. */
@@ -113,6 +121,7 @@ export class ClusterRooms extends Rooms {
     private readonly channels: Channels,
     private readonly keys: RedisKeys,
     private readonly endings: RoomEndings,
+    private readonly exports: RoomExports,
   ) {
     super();
   }
@@ -140,6 +149,10 @@ export class ClusterRooms extends Rooms {
 
   async delete(room: string, options?: EndingOptions): Promise<Appended> {
     return this.endings.end(room, { deleted: true }, options);
+  }
+
+  export(room: string): Promise<ExportedRoom> {
+    return this.exports.of(room);
   }
 
   toUser(user: string): DirectTarget {

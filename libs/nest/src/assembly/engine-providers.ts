@@ -14,6 +14,7 @@ import {
   PlaceCounts,
   Revocations,
   RoomEndings,
+  RoomExports,
   RoomFeed,
   SessionExpiry,
 } from '@wss/cluster';
@@ -114,8 +115,8 @@ const PARTS: readonly Provider[] = [
   bindFactory(
     ClusterRooms,
     [RoomFeed, Committer, Engine, RoomEndings],
-    (feed, committer, { channels, keys }, endings) =>
-      new ClusterRooms(feed, committer, channels, keys, endings),
+    (feed, committer, { channels, keys, store }, endings) =>
+      new ClusterRooms(feed, committer, channels, keys, endings, new RoomExports(store, committer)),
   ),
 ];
 
