@@ -6,12 +6,13 @@ import { Command, CurrentCommand, RoomDocument, RoomType } from '@wss/core';
 import { WssModule } from '@wss/nest';
 import { InjectState, StateRepository } from '@wss/state';
 import { type FeatureCluster, newSeed, Random, type TestClient } from '@wss/testing';
-import { IsInt, IsString } from 'class-validator';
+import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import { readFileSync } from 'node:fs';
 import { ENGINES, startOn } from './fixtures/any-engine.js';
 
 class Filling {
   @IsString() text!: string;
+  @IsOptional() @IsInt() @Min(1) @Max(600) times?: number;
 }
 
 @RoomDocument('shelf')
@@ -24,7 +25,7 @@ class Index {
   @IsInt() steps = 0;
 }
 
-/** Each command adds one to both documents and one event, in one step, so a moment's parts have the same number. */
+/** Each command adds as much to both documents as it appends events, so a moment's parts have the same number. */
 @Injectable()
 @RoomType('shelf', { history: { events: 5_000 } })
 class ShelfHandlers {
@@ -34,11 +35,11 @@ class ShelfHandlers {
   ) {}
 
   @SubscribeMessage('shelf.fill')
-  fill(@MessageBody() { text }: Filling, @CurrentCommand() command: Command): Promise<number> {
+  fill(@MessageBody() { text, times = 1 }: Filling, @CurrentCommand() command: Command): Promise<number> {
     return this.shelves.update(command, (shelf, room) => {
       const index = room.document(Index);
-      index.steps = ++shelf.steps;
-      room.append('shelf.filled', { step: shelf.steps, text });
+      for (let i = 0; i < times; i++) room.append('shelf.filled', { step: ++shelf.steps, text });
+      index.steps = shelf.steps;
       return shelf.steps;
     });
   }
@@ -69,7 +70,8 @@ describe.each(ENGINES)('the export of a room on %s', (engine) => {
     return clients;
   };
   const rooms = (node = 0): Rooms => cluster.nodes[node]!.app.get(Rooms, { strict: false });
-  const fill = (client: TestClient, text = '') => client.request<number>('shelf.fill', { text }, { room });
+  const fill = (client: TestClient, text = '', times = 1) =>
+    client.request<number>('shelf.fill', { text, times }, { room });
   const stepsOf = ({ documents }: ExportedRoom): unknown[] =>
     ['shelf', 'index'].map((name) => (documents[name]?.value as Shelf | undefined)?.steps ?? 0);
 
@@ -77,10 +79,13 @@ describe.each(ENGINES)('the export of a room on %s', (engine) => {
     const seed = newSeed();
     const random = new Random(seed);
     const clients = await start();
+    // More than a page has, so that one is larger.
+    await fill(clients[0]!, '', 600);
     let left = clients.length;
     const filling = clients.map(async (client) => {
       for (let i = 0; i < 60; i++) {
-        await fill(client, 'x'.repeat(random.below(5) > 0 ? random.below(200) : random.below(20_000)));
+        const length = random.below(5) > 0 ? random.below(200) : random.below(20_000);
+        await fill(client, 'x'.repeat(length), 1 + random.below(3));
       }
       left--;
     });

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { Command, GatewayError, type RoomEvents, toReadError } from '@wss/core';
+import { Command, GatewayError, type RoomEvents, withReadErrors } from '@wss/core';
 import { parseRoomName, type Position } from '@wss/protocol';
 import type { CommitScope, Committer } from './commits/committer.js';
 import type { DocumentRegistry } from './documents/document-registry.js';
@@ -90,18 +90,12 @@ export class RoomStateRepository<D extends object> extends StateRepository<D> {
       await scope.inOrder();
       await committer.settled(room);
     }
-    try {
-      const { position, documents } = await store.resume({
-        room,
-        documents: true,
-        idleTtlMs: committer.idleTtlOf(room),
-      });
-      const stored = documents.get(this.type.name);
-      if (!stored) return { value: this.type.create(), version: 0, position };
-      return { value: this.type.parse(stored.json), version: seqOf(stored.position), position };
-    } catch (error) {
-      throw toReadError(error);
-    }
+    const { position, documents } = await withReadErrors(() =>
+      store.resume({ room, documents: true, idleTtlMs: committer.idleTtlOf(room) }),
+    );
+    const stored = documents.get(this.type.name);
+    if (!stored) return { value: this.type.create(), version: 0, position };
+    return { value: this.type.parse(stored.json), version: seqOf(stored.position), position };
   }
 
   private readonly find = <O extends object>(type: Type<O>): DocumentType<O> =>

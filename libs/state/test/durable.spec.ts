@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { randomUUID } from 'node:crypto';
 import { type Client, Command, CommandOrder, type GatewayError, RoomDocument } from '@wss/core';
 import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
-import { eventually, RedisServer } from '@wss/testing';
+import { RedisServer, replicasInStep } from '@wss/testing';
 import {
   Committer,
   DocumentRegistry,
@@ -35,9 +35,7 @@ describe('durable commits', () => {
     const args = ['--enable-debug-command', 'local', '--repl-diskless-sync-delay', '0'];
     server = await RedisServer.start({ args });
     replica = await RedisServer.start({ args: ['--replicaof', '127.0.0.1', String(server.port)] });
-    await eventually(async () => {
-      expect(String(await server.cli('INFO', 'replication'))).toMatch(/slave0:.*state=online/);
-    });
+    await replicasInStep([server, replica]);
     const scripts = Object.values(ROOM_SCRIPTS);
     links = await RedisLinks.connect({ target: parseRedisTarget(server.url), scripts, withFence: true });
     const keys = new RedisKeys('test');

@@ -68,9 +68,8 @@ export class RoomEndings implements OnApplicationShutdown {
     requireText('by', by ?? '');
     if (who.user !== undefined) requireName('user', who.user);
     if (who.session !== undefined) requireName('session', who.session);
-    if (!this.options.committer.declares(room)) {
-      throw new GatewayError('not_found', 'no such kind of room; declare it with @RoomType');
-    }
+    // Refuses an undeclared kind of room.
+    this.options.committer.limitsOf(room);
     this.requireGates();
     const kept = await this.write(room, { ...who, reason });
     this.audit(kept, by);

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { GatewayError, toReadError } from '@wss/core';
-import { type DocumentView, type Ending, lastSeq, type LogEntry, type Position } from '@wss/protocol';
+import { GatewayError, withReadErrors } from '@wss/core';
+import type { DocumentView, Ending, LogEntry, Position } from '@wss/protocol';
 import { type ClosedEpoch, type Committer, type RoomStore, seqOf } from '@wss/state';
 
 /** Events of one read of the log, unless a single command has more. */
@@ -39,16 +39,13 @@ export interface ExportedRoom {
 export class RoomExports {
   constructor(
     private readonly store: Pick<RoomStore, 'resume' | 'history'>,
-    private readonly committer: Pick<Committer, 'declares' | 'idleTtlOf'>,
+    private readonly committer: Pick<Committer, 'limitsOf'>,
   ) {}
 
   /** @throws GatewayError `not_found` for an undeclared kind of room, `unavailable` */
   async of(room: string): Promise<ExportedRoom> {
-    if (!this.committer.declares(room)) {
-      throw new GatewayError('not_found', 'no such kind of room; declare it with @RoomType');
-    }
-    const idleTtlMs = this.committer.idleTtlOf(room);
-    const { position, lineage, documents } = await readable(
+    const { idleTtlMs } = this.committer.limitsOf(room);
+    const { position, lineage, documents } = await withReadErrors(() =>
       this.store.resume({ room, documents: true, idleTtlMs }),
     );
     const views = [...documents].map(([name, { position: at, json }]): [string, DocumentView] => [
@@ -60,17 +57,16 @@ export class RoomExports {
   }
 
   private async *eventsTo(room: string, { epoch, seq }: Position): AsyncGenerator<ExportedEvent, void, void> {
-    const idleTtlMs = this.committer.idleTtlOf(room);
-    const limits = { events: PAGE_EVENTS, bytes: PAGE_BYTES };
+    const { idleTtlMs } = this.committer.limitsOf(room);
+    const request = { room, epoch, events: PAGE_EVENTS, bytes: PAGE_BYTES, idleTtlMs, bulk: true };
     let before = seq + 1;
     while (before > 1) {
-      const page = await readable(
-        this.store.history({ room, before, epoch, ...limits, idleTtlMs, bulk: true }),
-      );
+      const query = { ...request, before };
+      const page = await withReadErrors(() => this.store.history(query));
       if (page.reason) throw wentOnOtherwise(room);
-      const end = before;
-      const events = page.entries.flatMap(eventsOf).filter((event) => event.seq < end);
-      yield* events.reverse();
+      // Pages have whole commands, so that no event comes twice.
+      const events = page.entries.flatMap(eventsOf).reverse();
+      yield* events;
       const first = events.at(-1)?.seq ?? 0;
       if (first <= page.oldest) return;
       before = first;
@@ -87,18 +83,12 @@ function wentOnOtherwise(room: string): GatewayError {
   );
 }
 
-function eventsOf(entry: LogEntry): ExportedEvent[] {
-  return entry.events.map(({ event, data }, index) => {
-    const seq = entry.first + index;
-    const ending = seq === lastSeq(entry) && entry.ending && { ending: entry.ending };
-    return { seq, event: JSON.parse(event) as string, data: JSON.parse(data) as unknown, ...ending };
-  });
-}
-
-async function readable<T>(reading: Promise<T>): Promise<T> {
-  try {
-    return await reading;
-  } catch (error) {
-    throw toReadError(error);
-  }
+function eventsOf({ first, events, ending }: LogEntry): ExportedEvent[] {
+  return events.map(({ event, data }, index) => ({
+    seq: first + index,
+    event: JSON.parse(event) as string,
+    data: JSON.parse(data) as unknown,
+    // An entry that ends memberships has one event.
+    ...(ending && { ending }),
+  }));
 }

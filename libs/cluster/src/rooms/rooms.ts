@@ -100,8 +100,8 @@ export abstract class Rooms {
   abstract delete(room: string, options?: EndingOptions): Promise<Appended>;
   /**
    * Reads a room as it is at one position, e.g. to hand its data out or to keep it elsewhere: all documents, and the log
-   * a part at a time. Commands go on meanwhile; what they change is not in it. Native counters and records of commands
-   * are no part of it. A room that was never used, or is deleted, is empty.
+   * a part at a time. Commands go on meanwhile; what they change is not in it, and neither are native counters and
+   * records of commands. A room that was never used, or is deleted, is empty.
    * @throws GatewayError `not_found` for an undeclared kind of room, `unavailable`
    */
   abstract export(room: string): Promise<ExportedRoom>;

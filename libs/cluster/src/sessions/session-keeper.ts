@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { type ClientSession, gatePosition, GatewayError, type OpenedSession, toReadError } from '@wss/core';
+import {
+  type ClientSession,
+  gatePosition,
+  GatewayError,
+  type OpenedSession,
+  toReadError,
+  withReadErrors,
+} from '@wss/core';
 import type { Position } from '@wss/protocol';
 import type {
   CreatedRecord,
@@ -186,12 +193,8 @@ export class SessionKeeper {
    * Position since which the session is a member of a room; '' if none was noted.
    * @throws GatewayError `unavailable` when the engine is out of reach
    */
-  async memberSince(session: Session, room: string): Promise<string> {
-    try {
-      return await this.store.memberSince(session.id, room);
-    } catch (error) {
-      throw toReadError(error);
-    }
+  memberSince(session: Session, room: string): Promise<string> {
+    return withReadErrors(() => this.store.memberSince(session.id, room));
   }
 
   /** The session is not a member of a room any more. Best effort. */

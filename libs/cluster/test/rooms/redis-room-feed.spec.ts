@@ -1,6 +1,6 @@
 import { parseRedisTarget, RedisKeys, RedisLinks, ReplicationFence } from '@wss/redis';
 import { RedisRoomStore, ROOM_SCRIPTS } from '@wss/state';
-import { eventually, redisFaults, RedisServer } from '@wss/testing';
+import { redisFaults, RedisServer, replicasInStep } from '@wss/testing';
 import { RedisChannels } from '../../src/index.js';
 import { roomFeedContract, trimLog } from './room-feed.contract.js';
 
@@ -10,10 +10,7 @@ roomFeedContract('Redis', async () => {
   const replica = await RedisServer.start({
     args: [...args, '--replicaof', '127.0.0.1', String(server.port)],
   });
-  await eventually(async () => {
-    if (!String(await replica.cli('INFO', 'replication')).includes('master_link_status:up'))
-      throw new Error('no link');
-  });
+  await replicasInStep([server, replica]);
   const target = parseRedisTarget(server.url);
   const scripts = Object.values(ROOM_SCRIPTS);
   const opened: RedisLinks[] = [];

@@ -37,6 +37,15 @@ export function toReadError(thrown: unknown): unknown {
   return isEngineFailure(thrown) ? engineUnavailable(thrown) : thrown;
 }
 
+/** Reads; a failure becomes what {@link toReadError} makes of it. */
+export async function withReadErrors<T>(read: () => T | Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw toReadError(error);
+  }
+}
+
 /** Turns the failure of a write into the error that a feature gets; a failure of the script itself stays as it is. */
 export function toWriteError(thrown: unknown): unknown {
   if (!isEngineFailure(thrown) || thrown.outcome === 'failed') return thrown;

@@ -1,4 +1,4 @@
-import { type RoomTypeRegistry, toReadError } from '@wss/core';
+import { type RoomTypeRegistry, withReadErrors } from '@wss/core';
 import { type HistoryPage, type HistoryQuery, HistorySource } from '@wss/messaging';
 import type { RoomStore } from '@wss/state';
 
@@ -11,12 +11,8 @@ export class StoredHistory extends HistorySource {
     super();
   }
 
-  async page(room: string, request: HistoryQuery): Promise<HistoryPage> {
+  page(room: string, request: HistoryQuery): Promise<HistoryPage> {
     const idleTtlMs = this.types.of(room)?.idleTtlMs ?? 0;
-    try {
-      return await this.store.history({ ...request, room, idleTtlMs });
-    } catch (error) {
-      throw toReadError(error);
-    }
+    return withReadErrors(() => this.store.history({ ...request, room, idleTtlMs }));
   }
 }

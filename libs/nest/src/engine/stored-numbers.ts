@@ -1,4 +1,4 @@
-import { type RoomTypeRegistry, toReadError } from '@wss/core';
+import { type RoomTypeRegistry, withReadErrors } from '@wss/core';
 import { LaneNumbers } from '@wss/messaging';
 import type { RoomStore } from '@wss/state';
 
@@ -17,11 +17,7 @@ export class StoredNumbers extends LaneNumbers {
 
   async numberIn(room: string, session: string): Promise<{ n?: number; epoch: string }> {
     const idleTtlMs = this.types.of(room)?.idleTtlMs ?? 0;
-    try {
-      const { n, position } = await this.store.resume({ room, idleTtlMs, lane: session });
-      return { epoch: position.epoch, ...(n !== undefined && { n }) };
-    } catch (error) {
-      throw toReadError(error);
-    }
+    const { n, position } = await withReadErrors(() => this.store.resume({ room, idleTtlMs, lane: session }));
+    return { epoch: position.epoch, ...(n !== undefined && { n }) };
   }
 }

@@ -66,7 +66,7 @@ export class Committer {
       now,
       time: new EngineTime(store, now),
       onCommitted: (room, epoch, entries) => this.announce(room, epoch, entries),
-      limitsOf: (room) => limitsOf(types, room),
+      limitsOf: (room) => this.limitsOf(room),
       faults: this.faults,
       isClosed: () => this.closed,
     };
@@ -140,9 +140,11 @@ export class Committer {
     return this.types.of(room)?.idleTtlMs ?? 0;
   }
 
-  /** True if rooms of this kind are declared. */
-  declares(room: string): boolean {
-    return this.types.of(room) !== undefined;
+  /** @throws GatewayError `not_found` for an undeclared kind of room */
+  limitsOf(room: string): RoomLimits {
+    const type = this.types.of(room);
+    if (!type) throw new GatewayError('not_found', 'no such kind of room; declare it with @RoomType');
+    return type;
   }
 
   /** The events that a room's type declares; undefined if it declares none. */
@@ -228,10 +230,4 @@ async function submitOnce(room: RoomCommitter, work: Work): Promise<WorkResult> 
     if (found) return found;
     throw error;
   }
-}
-
-function limitsOf(types: RoomLimitsSource, room: string): RoomLimits {
-  const type = types.of(room);
-  if (!type) throw new GatewayError('not_found', 'no such kind of room; declare it with @RoomType');
-  return type;
 }

@@ -70,7 +70,7 @@ export async function redisData(): Promise<FeatureData> {
     shared: { redis: { url: proxy.url, durableReplicas: 1 } },
     async loseTail(work) {
       const { master, replica } = pair;
-      await replicasInStep([pair.master, pair.replica]);
+      await inStep(pair);
       await replica.cli('REPLICAOF', 'NO', 'ONE');
       try {
         await work();
@@ -80,7 +80,7 @@ export async function redisData(): Promise<FeatureData> {
         await master.stop();
         pair = { master: replica, replica: await replicaOf(replica) };
       }
-      await replicasInStep([pair.master, pair.replica]);
+      await inStep(pair);
     },
     async outage(work) {
       await proxy.setMode('cut');
@@ -113,12 +113,16 @@ interface Pair {
 async function replicated(master: RedisServer): Promise<Pair> {
   try {
     const pair = { master, replica: await replicaOf(master) };
-    await replicasInStep([pair.master, pair.replica]);
+    await inStep(pair);
     return pair;
   } catch (error) {
     await master.stop();
     throw error;
   }
+}
+
+function inStep({ master, replica }: Pair): Promise<void> {
+  return replicasInStep([master, replica]);
 }
 
 function replicaOf({ port }: RedisServer): Promise<RedisServer> {
